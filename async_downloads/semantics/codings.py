@@ -1,0 +1,36 @@
+"""Content codings a client takes: RFC 9110 §12.5.3."""
+
+import re
+from collections.abc import Sequence
+
+__all__ = ["acceptable"]
+
+_ELEMENT = re.compile(
+    r"(?P<coding>[!#$%&'*+.^_`|~0-9A-Za-z-]+)"
+    r"(?:[ \t]*+;[ \t]*+[qQ]=(?P<weight>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
+)
+_ALIASES = {"x-gzip": "gzip"}
+
+
+def acceptable(value: str, offered: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the `offered` codings that the client likes no less than none, its favourite first.
+
+    A malformed element is passed over. Without the field no coding is assumed: pass "" for that.
+
+    >>> acceptable("gzip, br;q=0.8, zstd;q=0", ["br", "zstd", "gzip"])
+    ('gzip', 'br')
+    """
+    weights = _weights(value)
+    other = weights.get("*", 0.0)
+    floor = weights.get("identity", 0.0)
+    taken = [coding for coding in offered if 0 < weights.get(coding, other) >= floor]
+    return tuple(sorted(taken, key=lambda coding: -weights.get(coding, other)))
+
+
+def _weights(value: str) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for element in value.split(","):
+        if found := _ELEMENT.fullmatch(element.strip(" \t")):
+            coding = found["coding"].lower()
+            weights[_ALIASES.get(coding, coding)] = float(found["weight"] or 1)
+    return weights

@@ -1,0 +1,67 @@
+"""HTTP dates: RFC 9110 §5.6.7.
+
+A moment is an `int`, whole seconds since the epoch in UTC, because that is all a field can say.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+__all__ = ["format_date", "parse_date"]
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_CLOCK = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
+_FORMS = tuple(
+    re.compile(form)
+    for form in (
+        rf"(?:{'|'.join(_DAYS)}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} GMT",  # IMF-fixdate
+        rf"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_CLOCK} GMT",
+        rf"(?:{'|'.join(_DAYS)}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_CLOCK} (?P<year>[0-9]{{4}})",  # asctime
+    )
+)
+
+
+@lru_cache(maxsize=1024)
+def format_date(moment: int) -> str:
+    """Write a moment as IMF-fixdate, the one form that may be generated.
+
+    >>> format_date(784111777)
+    'Sun, 06 Nov 1994 08:49:37 GMT'
+    """
+    date = _EPOCH + timedelta(seconds=moment)
+    day, month = _DAYS[date.weekday()], _MONTHS[date.month - 1]
+    return f"{day}, {date.day:02} {month} {date.year:04} {date.hour:02}:{date.minute:02}:{date.second:02} GMT"
+
+
+def parse_date(value: str, *, now: int) -> int | None:
+    """Read a moment in any of the three forms; None for anything else.
+
+    `now` settles the century of a two-digit year: a date that seems more than 50 years ahead is in the past.
+    """
+    for form in _FORMS:
+        if found := form.fullmatch(value):
+            return _moment(found, now)
+    return None
+
+
+def _moment(found: re.Match[str], now: int) -> int | None:
+    year, leap = int(found["year"]), found["second"] == "60"
+    if len(found["year"]) == 2:
+        year = _full_year(year, now)
+    second = 59 if leap else int(found["second"])
+    month = _MONTHS.index(found["month"]) + 1
+    try:
+        date = datetime(year, month, int(found["day"]), int(found["hour"]), int(found["minute"]), second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return (date - _EPOCH) // timedelta(seconds=1) + leap
+
+
+def _full_year(year: int, now: int) -> int:
+    this_year = (_EPOCH + timedelta(seconds=now)).year
+    year += this_year - this_year % 100
+    return year - 100 if year > this_year + 50 else year

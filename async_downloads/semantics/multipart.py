@@ -1,0 +1,33 @@
+"""The multipart/byteranges body: RFC 9110 §14.6.
+
+--BOUNDARY                              bytes
+Content-Type: MEDIA-TYPE
+Content-Range: bytes 0-9/100
+
+the representation from 0 to 9          ByteRange(0, 10)
+--BOUNDARY                              bytes
+...
+--BOUNDARY--                            bytes
+"""
+
+from collections.abc import Sequence
+
+from .ranges import ByteRange, ContentRange
+
+__all__ = ["Piece", "byteranges"]
+
+Piece = bytes | ByteRange
+"""A part of a body: bytes as they are, or a range of the representation. Its `len` is what it adds."""
+
+
+def byteranges(spans: Sequence[ByteRange], *, size: int, media_type: str, boundary: str) -> tuple[Piece, ...]:
+    """Lay out a multipart/byteranges body of those ranges, in their order."""
+    pieces: list[Piece] = []
+    for number, span in enumerate(spans):
+        head = (
+            f"{chr(13) + chr(10) if number else ''}--{boundary}\r\n"
+            f"Content-Type: {media_type}\r\n"
+            f"Content-Range: {ContentRange(span, size)}\r\n\r\n"
+        )
+        pieces += (head.encode("latin-1"), span)
+    return (*pieces, f"\r\n--{boundary}--\r\n".encode("latin-1"))

@@ -1,0 +1,151 @@
+"""What to answer: a request, a representation and a policy go in, a status, fields and pieces come out.
+
+Preconditions (§13.2.2) ── fail ──> 412        no representation
+      │                 └─ same ──> 304        the fields of §15.4.5
+      ▼
+Range (§14.2), If-Range ── none within ──> 416 Content-Range: bytes */size
+      │                 ├─ one ──────────> 206 that range
+      ▼                 └─ several ──────> 206 multipart/byteranges
+     200                                       the whole
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from .dates import format_date
+from .digests import repr_digest
+from .disposition import Disposition, content_disposition
+from .multipart import Piece, byteranges
+from .preconditions import Outcome, Preconditions, if_range_holds
+from .ranges import UNBOUNDED, ByteRange, ContentRange, parse_range, resolve
+from .representation import Field, Representation, RequestHead, Validators
+
+__all__ = ["Plan", "Policy", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a representation is to be offered.
+
+    `fields` go with every 200, 206 and 304: Cache-Control and Expires, say. `conditional` False answers every
+    request with the whole. `max_ranges` bounds what one request can ask (§17.15). `secret` makes a boundary
+    that a content's author cannot guess.
+    """
+
+    disposition: Disposition | None = None
+    fields: tuple[Field, ...] = ()
+    conditional: bool = True
+    max_ranges: int = 64
+    secret: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An answer: `pieces` make its body, none for HEAD, 304, 412 and 416."""
+
+    status: int
+    fields: tuple[Field, ...]
+    pieces: tuple[Piece, ...] = ()
+
+
+def plan(request: RequestHead, selected: Representation, policy: Policy) -> Plan:
+    """Decide the answer to a GET or HEAD of the selected representation (RFC 9110 §13.2.2, §14.2)."""
+    current = selected.validators.at(request.now)
+    spans: tuple[ByteRange, ...] | None = None
+    if policy.conditional and request.fields:
+        outcome = Preconditions.parse(request.fields, now=request.now).evaluate(request.method, current)
+        if outcome is Outcome.NOT_MODIFIED:
+            return Plan(304, _not_modified(selected, current, policy))
+        if outcome is Outcome.FAILED:
+            return Plan(412, (("Content-Length", "0"),))
+        spans = _asked(request, selected, current, policy)
+    return _answer(request, selected, current, policy, spans)
+
+
+def _asked(
+    request: RequestHead, selected: Representation, current: Validators, policy: Policy
+) -> tuple[ByteRange, ...] | None:
+    """Return the ranges to send; () when none can be satisfied, None when the whole is to be sent.
+
+    HEAD is treated as the GET would be, though §14.2 defines Range for GET alone: our one deliberate deviation,
+    since `curl -I -r 10-20` is how people look, and the other servers answer it.
+    """
+    value = request.fields.get("range")
+    if value is None or not selected.ranges or not selected.size:
+        return None
+    specs = parse_range(value, limit=policy.max_ranges)
+    if specs is None:
+        return None
+    condition = request.fields.get("if-range")
+    if condition is not None and not if_range_holds(condition, current, now=request.now):
+        return None
+    return resolve(specs, selected.size)
+
+
+def _answer(
+    request: RequestHead,
+    selected: Representation,
+    current: Validators,
+    policy: Policy,
+    spans: tuple[ByteRange, ...] | None,
+) -> Plan:
+    if spans == ():
+        return Plan(416, (("Content-Range", str(ContentRange(None, selected.size))), ("Content-Length", "0")))
+    status, media_type, content_range, pieces = 200, selected.media_type, None, _whole(selected)
+    if spans and len(spans) == 1:
+        status, content_range, pieces = 206, ContentRange(spans[0], selected.size), spans
+    elif spans and selected.size:
+        boundary = _boundary(policy, selected, spans)
+        parts = byteranges(spans, size=selected.size, media_type=media_type, boundary=boundary)
+        if sum(map(len, parts)) < selected.size:  # else the whole is the shorter answer (§14.2)
+            status, media_type, pieces = 206, f"multipart/byteranges; boundary={boundary}", parts
+    fields = [("Content-Type", media_type)]
+    if selected.size is not None:
+        fields.append(("Content-Length", str(sum(map(len, pieces)))))
+    if content_range:
+        fields.append(("Content-Range", str(content_range)))
+    fields += _described(selected, current, policy)
+    return Plan(status, tuple(fields), () if request.method == "HEAD" else pieces)
+
+
+def _whole(selected: Representation) -> tuple[Piece, ...]:
+    if selected.size is None:
+        return (UNBOUNDED,)
+    return (ByteRange(0, selected.size),) if selected.size else ()
+
+
+def _boundary(policy: Policy, selected: Representation, spans: tuple[ByteRange, ...]) -> str:
+    """Return the same boundary for the same question, so that HEAD and GET agree, but one nobody can foresee."""
+    return sha256(policy.secret + repr((selected, spans)).encode()).hexdigest()[:32]
+
+
+def _described(selected: Representation, current: Validators, policy: Policy) -> list[Field]:
+    """Return the fields of a 200 or 206 beyond those of its framing."""
+    fields: list[Field] = [("X-Content-Type-Options", "nosniff")]
+    if policy.conditional:
+        fields.append(("Accept-Ranges", "bytes" if selected.ranges and selected.size is not None else "none"))
+    if selected.coding:
+        fields.append(("Content-Encoding", selected.coding))
+    if policy.disposition:
+        fields.append(("Content-Disposition", content_disposition(policy.disposition, selected.filename)))
+    if current.last_modified is not None:
+        fields.append(("Last-Modified", format_date(current.last_modified)))
+    if selected.digest:
+        fields.append(("Repr-Digest", repr_digest(selected.digest)))
+    return fields + _kept(selected, current, policy)
+
+
+def _kept(selected: Representation, current: Validators, policy: Policy) -> list[Field]:
+    """Return the fields that a 304 repeats (§15.4.5)."""
+    fields: list[Field] = [("ETag", str(current.etag))] if current.etag else []
+    if selected.negotiated:
+        fields.append(("Vary", "Accept-Encoding"))
+    return [*fields, *policy.fields]
+
+
+def _not_modified(selected: Representation, current: Validators, policy: Policy) -> tuple[Field, ...]:
+    """Return the fields of a 304: no representation metadata, but a date when there is no better validator."""
+    fields = _kept(selected, current, policy)
+    if current.etag is None and current.last_modified is not None:
+        fields.append(("Last-Modified", format_date(current.last_modified)))
+    return tuple(fields)

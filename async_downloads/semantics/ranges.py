@@ -1,0 +1,141 @@
+"""Range requests: RFC 9110 §14.
+
+Inside, a range is half-open, `start` to before `stop`. Field text says the last byte inclusively; the
+difference is known in this file alone.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Self
+
+__all__ = ["UNBOUNDED", "ByteRange", "ContentRange", "RangeSpec", "parse_range", "resolve"]
+
+_SPEC = re.compile(r"([0-9]*)-([0-9]*)")
+_CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-([0-9]+)|\*)/([0-9]+|\*)", re.IGNORECASE)
+# No representation is that large. `int` would take quadratic time over a position of many thousand digits.
+_BEYOND: Final = 10**19
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """The bytes from `start` to before `stop`, never empty."""
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise ValueError(f"not a range of bytes: {self.start} to {self.stop}")
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+UNBOUNDED: Final = ByteRange(0, 2**63 - 1)
+"""All of a representation whose size nobody knows yet."""
+
+
+class RangeSpec(NamedTuple):
+    """One range as it was asked for, both ends inclusive: `first-`, `first-last`, or the last `-last` bytes."""
+
+    first: int | None
+    last: int | None
+
+    def within(self, size: int) -> ByteRange | None:
+        """Return the bytes it selects out of `size` of them, or None when there are none (§14.1.2)."""
+        if self.first is None:
+            start, stop = size - min(self.last or 0, size), size
+        else:
+            start, stop = self.first, size if self.last is None else min(self.last + 1, size)
+        return ByteRange(start, stop) if start < stop else None
+
+
+def parse_range(value: str, *, limit: int) -> tuple[RangeSpec, ...] | None:
+    """Read a Range field; None when it is to be ignored.
+
+    That is an unknown unit, anything malformed (§14.2), and more than `limit` ranges (§17.15).
+
+    >>> parse_range("bytes=0-499,-500", limit=8)
+    (RangeSpec(first=0, last=499), RangeSpec(first=None, last=500))
+    """
+    unit, equals, ranges = value.partition("=")
+    if not equals or unit.lower() != "bytes":
+        return None
+    specs: list[RangeSpec] = []
+    for element in ranges.split(","):
+        text = element.strip(" \t")
+        if not text:
+            continue  # an empty element (§5.6.1.2)
+        spec = _parse_spec(text)
+        if spec is None or len(specs) == limit:
+            return None
+        specs.append(spec)
+    return tuple(specs) or None
+
+
+def _parse_spec(text: str) -> RangeSpec | None:
+    found = _SPEC.fullmatch(text)
+    if not found:
+        return None
+    first, last = map(_position, found.groups())
+    if first is None and last is None:
+        return None
+    if first is not None and last is not None and last < first:
+        return None
+    return RangeSpec(first, last)
+
+
+def _position(digits: str) -> int | None:
+    if not digits:
+        return None
+    digits = digits.lstrip("0")
+    return int(digits or "0") if len(digits) < 20 else _BEYOND
+
+
+def resolve(specs: Iterable[RangeSpec], size: int) -> tuple[ByteRange, ...]:
+    """Return the bytes that are asked for, each of them once; () is unsatisfiable.
+
+    Ranges that overlap or touch become one (§15.3.7.2), in the place of the first asked of them.
+
+    >>> resolve([RangeSpec(50, 59), RangeSpec(0, 4), RangeSpec(5, 9)], 100)
+    (ByteRange(start=50, stop=60), ByteRange(start=0, stop=10))
+    """
+    asked = [span for spec in specs if (span := spec.within(size))]
+    merged: list[tuple[int, ByteRange]] = []
+    for place, span in sorted(enumerate(asked), key=lambda item: item[1].start):
+        if merged and span.start <= merged[-1][1].stop:
+            earlier, left = merged[-1]
+            merged[-1] = (min(earlier, place), ByteRange(left.start, max(left.stop, span.stop)))
+        else:
+            merged.append((place, span))
+    return tuple(span for _, span in sorted(merged, key=lambda item: item[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRange:
+    """The value of Content-Range (§14.4): `span` None is unsatisfiable, `size` None is unknown.
+
+    >>> str(ContentRange(ByteRange(0, 500), 1234)), str(ContentRange(None, 1234))
+    ('bytes 0-499/1234', 'bytes */1234')
+    """
+
+    span: ByteRange | None
+    size: int | None
+
+    @classmethod
+    def parse(cls, value: str) -> Self | None:
+        """Read a Content-Range; None when it is malformed, or contradicts itself (§14.4)."""
+        found = _CONTENT_RANGE.fullmatch(value)
+        if not found:
+            return None
+        first, last, total = (_position(text) if text and text != "*" else None for text in found.groups())
+        if first is None or last is None:
+            return cls(None, total) if total is not None else None
+        if last < first or (total is not None and last >= total):
+            return None
+        return cls(ByteRange(first, last + 1), total)
+
+    def __str__(self) -> str:
+        span = f"{self.span.start}-{self.span.stop - 1}" if self.span else "*"
+        return f"bytes {span}/{'*' if self.size is None else self.size}"
