@@ -1,1 +1,47 @@
-"""async_downloads."""
+"""Downloads at high concurrency: Flask's download API on Quart, a mountable ASGI app, a server command.
+
+Names are imported when they are first used, so that a program pays only for its part: this module alone loads
+neither Quart nor httpx.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .asgi import Downloads as Downloads
+    from .quart import abort as abort
+    from .quart import init_app as init_app
+    from .quart import make_response as make_response
+    from .quart import safe_join as safe_join
+    from .quart import send_file as send_file
+    from .quart import send_from_directory as send_from_directory
+    from .quart import send_source as send_source
+    from .sources.directory import DirectoryStore as DirectoryStore
+    from .web.app import create_app as create_app
+
+__all__ = [
+    "DirectoryStore",
+    "Downloads",
+    "abort",
+    "create_app",
+    "init_app",
+    "make_response",
+    "safe_join",
+    "send_file",
+    "send_from_directory",
+    "send_source",
+]
+
+_HOMES = {"DirectoryStore": ".sources.directory", "Downloads": ".asgi", "create_app": ".web.app"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, ".quart"), __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,220 @@
+"""Downloads over ASGI: `send_reply` carries a reply to any server, `Downloads` serves a store as an app.
+
+An app that only sends is never told that the client has left: it has to watch `receive` as well.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from .errors import DownloadError, NotFound, SourceBusy
+from .responder import STALL_TIMEOUT, Body, Reply, respond
+from .semantics.codings import acceptable
+from .semantics.plan import Policy
+from .semantics.representation import Field, Representation, RequestHead
+from .sources.base import Store
+from .sources.memory import MemorySource
+
+__all__ = ["Downloads", "Receive", "Scope", "Send", "error_reply", "request_head", "send_reply"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger("async_downloads")
+
+_METHODS: Final = "GET, HEAD, OPTIONS"
+_CODINGS: Final = ("br", "zstd", "gzip")
+_VERSIONS: Final = {"1.0", "1.1", "2", "3"}
+_WANTED: Final = {
+    name.encode(): name
+    for name in (
+        "accept-encoding",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "range",
+    )
+}
+
+
+def request_head(scope: Scope) -> RequestHead:
+    """Read what matters for a download from an HTTP scope; a field's lines become one value (RFC 9110 §5.3)."""
+    fields: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        if wanted := _WANTED.get(name):
+            text = value.decode("latin-1")
+            fields[wanted] = f"{fields[wanted]}, {text}" if wanted in fields else text
+    return RequestHead(scope["method"], int(time.time()), fields)
+
+
+async def send_reply(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a reply and close its body, whatever happens.
+
+    When the client leaves, the sending ends. `SendStalled` and `SourceError` come through: the connection must then
+    be closed, since less than was promised has been sent.
+    """
+    start = {"type": "http.response.start", "status": reply.status, "headers": encode(reply.fields)}
+    body = reply.body
+    if body.whole is not None:
+        async with body.patience:  # a client that asks and asks and never reads stalls this too
+            await send(start)
+            await send({"type": "http.response.body", "body": body.whole})
+    elif "http.response.pathsend" in (scope.get("extensions") or {}) and body.path:
+        try:
+            await send(start)
+            await send({"type": "http.response.pathsend", "path": body.path})
+        finally:
+            await body.aclose()
+    else:
+        async with _until_left(receive):
+            await _send_chunks(start, body, send)
+
+
+async def _send_chunks(start: MutableMapping[str, Any], body: Body, send: Send) -> None:
+    async with body as chunks:
+        await send(start)
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@asynccontextmanager
+async def _until_left(receive: Receive) -> AsyncIterator[None]:
+    """End the block early, and quietly, when the client leaves."""
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        presence.reschedule(0)
+
+    try:
+        async with asyncio.timeout(None) as presence:
+            watcher = asyncio.create_task(watch())
+            try:
+                yield
+            finally:
+                watcher.cancel()
+    except TimeoutError:
+        if not presence.expired():
+            raise
+
+
+def encode(fields: Iterable[Field]) -> list[tuple[bytes, bytes]]:
+    """Write fields as ASGI has them."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields]
+
+
+def error_reply(status: int, *fields: Field) -> Reply:
+    """Tell a stranger the status and nothing else."""
+    text = f"{status} {HTTPStatus(status).phrase}\n".encode()
+    framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))))
+    return _told(status, text, (*framing, *fields))
+
+
+def _told(status: int, text: bytes, fields: tuple[Field, ...]) -> Reply:
+    source = MemorySource(text, Representation(len(text)))
+    return Reply(status, fields, Body((text,), source, stall_timeout=STALL_TIMEOUT))
+
+
+class Downloads:
+    """An ASGI app that serves a store, by itself or mounted in another app.
+
+    `GET` and `HEAD` of `/<key>`, with all that RFC 9110 says about conditional and range requests. `attachment`
+    offers every file to be saved; `?download` does so for one request, and `?inline` undoes it. `cache_control` goes
+    with every answer that has a representation. A client that takes nothing for `stall_timeout` seconds is dropped.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        attachment: bool = False,
+        cache_control: str | None = "no-cache",
+        stall_timeout: float = STALL_TIMEOUT,
+    ) -> None:
+        self.store = store
+        self._attachment = attachment
+        self._stall_timeout = stall_timeout
+        fields = (("Cache-Control", cache_control),) if cache_control else ()
+        secret = os.urandom(16)
+        self._policies = {
+            True: Policy(disposition="attachment", fields=fields, secret=secret),
+            False: Policy(fields=fields, secret=secret),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Lifespan is passed through, other scopes are not for us."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            try:
+                reply = await self.reply(scope)
+            except DownloadError as error:
+                reply = reply_to(error, scope)
+            await deliver(reply, scope, receive, send)
+
+    async def reply(self, scope: Scope) -> Reply:
+        """Answer one request with a reply that is still to be sent. `DownloadError` when the store has no source."""
+        if scope["http_version"] not in _VERSIONS:
+            return error_reply(505)
+        if scope["method"] == "OPTIONS":
+            return _told(204, b"", (("Allow", _METHODS),))
+        if scope["method"] not in {"GET", "HEAD"}:
+            return error_reply(405, ("Allow", _METHODS))
+        request = request_head(scope)
+        codings = acceptable(request.fields.get("accept-encoding", ""), _CODINGS)
+        source = await self.store.open(_key(scope), codings=codings)
+        policy = self._policies[wants_attachment(scope["query_string"], default=self._attachment)]
+        return await respond(request, source, policy, stall_timeout=self._stall_timeout)
+
+
+async def deliver(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a reply as the last thing an app does: a failure is logged, and the server closes the connection."""
+    try:
+        await send_reply(reply, scope, receive, send)
+    except DownloadError as error:
+        _log.warning("%s %s: closed short: %s", scope["method"], scope["path"], error)
+
+
+def reply_to(error: DownloadError, scope: Scope) -> Reply:
+    """Answer a request whose source could not be had."""
+    if not isinstance(error, NotFound):
+        _log.warning("%s %s: %d: %s", scope["method"], scope["path"], error.status, error)
+    if isinstance(error, SourceBusy):
+        return error_reply(error.status, ("Retry-After", str(error.retry_after)))
+    return error_reply(error.status)
+
+
+def wants_attachment(query: bytes, *, default: bool) -> bool:
+    """Whether a query asks for the file to be offered (`?download`) or shown (`?inline`)."""
+    if not query:
+        return default
+    names = {part.partition(b"=")[0] for part in query.split(b"&")}
+    return b"download" in names or (default and b"inline" not in names)
+
+
+def _key(scope: Scope) -> str:
+    """Return the key a path names below `root_path`; bytes that are no UTF-8 stand for themselves."""
+    path: str = scope["path"]
+    if "\ufffd" in path and scope.get("raw_path"):
+        path = os.fsdecode(unquote_to_bytes(scope["raw_path"].partition(b"?")[0]))
+    root: str = scope.get("root_path", "")
+    if root and path.startswith(f"{root}/"):
+        path = path[len(root) :]
+    return path[1:]
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Agree to start and to stop."""
+    for phase in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{phase}.complete"})

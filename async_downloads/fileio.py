@@ -1,0 +1,136 @@
+"""One open file, read without blocking the event loop.
+
+Pages that the kernel has cached are read on the loop, the others in a thread. Which they are is asked with a
+read of one byte, the last of the chunk, that may not wait (`RWF_NOWAIT`): if that page is there, so are almost
+always those before it, and a plain `pread` then makes the `bytes` that are sent, without a buffer in between.
+Kernels and file systems that cannot answer the question get the thread.
+
+Cancelling a read leaves its thread running. Were the descriptor closed meanwhile, its number would be given to
+another file and the thread would read that one: so a close waits for the last thread.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Self, TypeVar
+
+import aiofiles.os
+
+__all__ = ["OpenFile", "Pace", "in_thread"]
+
+T = TypeVar("T")
+
+# A FIFO must not block the open, a terminal must not become ours, a child process must not inherit.
+_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)  # Linux alone has it
+_STRIDE: Final = 128 * 1024  # what the kernel reads ahead at a time: a page at each end stands for the rest
+_PROBE: Final = bytearray(1)  # its content is of no interest, so all files may share it
+
+_pread = aiofiles.os.wrap(os.pread)
+
+
+class OpenFile:
+    """A descriptor open for reading. OSError from `__init__` when it cannot be had."""
+
+    __slots__ = ("_closing", "_probes", "_running", "fd")
+
+    def __init__(self, path: str) -> None:
+        self.fd = os.open(path, _FLAGS)
+        self._probes = _NOWAIT is not None
+        self._running = 0
+        self._closing = False
+
+    @classmethod
+    def duplicate(cls, fd: int) -> Self:
+        """Return a file of one's own for a descriptor that belongs to somebody else."""
+        file = cls.__new__(cls)
+        file.fd, file._probes, file._running, file._closing = os.dup(fd), _NOWAIT is not None, 0, False
+        return file
+
+    def read_cached(self, offset: int, count: int) -> bytes | None:
+        """Read as `read` does, if that takes no waiting for the disk; else return None."""
+        if not self._probes or _NOWAIT is None:
+            return None
+        try:
+            for last in (*range(offset + _STRIDE - 1, offset + count - 1, _STRIDE), offset + count - 1):
+                if not os.preadv(self.fd, (_PROBE,), last, _NOWAIT):
+                    return None
+        except BlockingIOError:
+            return None
+        except OSError:  # the file system has no such question: do not ask this file again
+            self._probes = False
+            return None
+        return os.pread(self.fd, count, offset)
+
+    async def read(self, offset: int, count: int) -> bytes:
+        """Read `count` bytes from `offset`, or fewer when the file ends before."""
+        cached = self.read_cached(offset, count)
+        if cached is not None:
+            return cached
+        self._running += 1
+        pending = asyncio.ensure_future(_pread(self.fd, count, offset))
+        pending.add_done_callback(self._finished)
+        return await asyncio.shield(pending)
+
+    def _finished(self, pending: "asyncio.Future[bytes]") -> None:
+        self._running -= 1
+        if self._closing:
+            if not pending.cancelled():
+                pending.exception()  # nobody else is there to take it
+            self.close()
+
+    def close(self) -> None:
+        """Close, now or when the last thread is done with it. Closing again does nothing."""
+        self._closing = True
+        if not self._running and self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __del__(self) -> None:
+        if getattr(self, "fd", -1) >= 0:  # a body that nobody sent
+            self.close()
+
+
+class Pace:
+    """How many bytes to read at once, from how long the client took over the last ones.
+
+    The kernel swallows the first few MiB whatever the client does, and a chunk that got stuck stays in memory.
+    So chunks are small until `_CALM` bytes went without a wait, then double, and are small again after a wait.
+    """
+
+    __slots__ = ("_calm", "chunk")
+
+    WHOLE: Final = 128 * 1024  # up to here in one piece: the socket's buffer takes it
+    _SMALL: Final = 16 * 1024
+    _LARGE: Final = 512 * 1024
+    _CALM: Final = 4 * 1024 * 1024
+    _WAIT: Final = 0.1  # seconds; the loop's other work passes for no wait
+
+    def __init__(self) -> None:
+        self.chunk = self._SMALL
+        self._calm = 0
+
+    def took(self, seconds: float) -> None:
+        """Note that the client took that long over the last chunk."""
+        if seconds > self._WAIT:
+            self.chunk, self._calm = self._SMALL, 0
+            return
+        self._calm += self.chunk
+        if self._calm >= self._CALM:
+            self.chunk = min(2 * self.chunk, self._LARGE)
+
+
+async def in_thread(function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
+    """Run `function` in a thread; hand its result to `discard` when nobody waits for it any more."""
+    pending = asyncio.ensure_future(aiofiles.os.wrap(function)())
+    try:
+        return await asyncio.shield(pending)
+    except asyncio.CancelledError:
+        pending.add_done_callback(partial(_discard, discard))
+        raise
+
+
+def _discard(discard: Callable[[T], object], pending: "asyncio.Future[T]") -> None:
+    if not pending.cancelled() and pending.exception() is None:
+        discard(pending.result())

@@ -1,0 +1,157 @@
+"""Where a plan and a source meet: `respond` makes the reply, `Body` reads it out.
+
+request ─┐
+source ──┼─> plan() ──> status, fields, pieces ──> Reply(status, fields, Body)
+policy ──┘                                                        │
+                                          chunks of bytes <───────┘  reading the source, at the client's pace
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Final, Self
+
+from .errors import SendStalled
+from .fileio import Pace
+from .semantics.multipart import Piece
+from .semantics.plan import Policy, plan
+from .semantics.ranges import ByteRange
+from .semantics.representation import Field, RequestHead
+from .sources.base import OnDisk, Prompt, Source
+
+__all__ = ["STALL_TIMEOUT", "Body", "Patience", "Reply", "respond"]
+
+STALL_TIMEOUT: Final = 60.0
+_SECRET: Final = os.urandom(16)
+
+
+class Patience:
+    """End the block with `SendStalled` when nobody renews it for that many seconds."""
+
+    __slots__ = ("_seconds", "_timeout")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def renew(self) -> None:
+        """Begin the seconds anew."""
+        self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    async def __aenter__(self) -> Self:
+        self._timeout = asyncio.timeout(self._seconds)
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError:
+            raise SendStalled(f"the client took nothing for {self._seconds:g} s") from None
+
+
+class Body:
+    """The pieces of an answer, as chunks of bytes; it owns its source and closes it.
+
+        async with body as chunks:
+            async for chunk in chunks:
+                await send(chunk)
+
+    To be read once. `SendStalled` when one chunk is held for `stall_timeout` seconds, `SourceError` when the source
+    fails: in both cases the connection has to be closed short of the promised length.
+
+    `whole` is all of it, where it was at hand. `path` names the file whose content it is, where a server may send
+    that by itself; it is good until `aclose`.
+    """
+
+    def __init__(self, pieces: tuple[Piece, ...], source: Source, *, stall_timeout: float) -> None:
+        self._pieces = pieces
+        self._source = source
+        self._stack = AsyncExitStack()
+        self.patience = Patience(stall_timeout)
+        self.whole = _at_once(pieces, source)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._pieces))
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def path(self) -> str | None:
+        """The file to send whole, if it is one and only that."""
+        size = self._source.representation.size
+        if size and self._pieces == (ByteRange(0, size),) and isinstance(self._source, OnDisk):
+            return self._source.path
+        return None
+
+    async def __aenter__(self) -> AsyncIterator[bytes]:
+        await self._stack.enter_async_context(self.patience)
+        self._stack.push_async_callback(self._source.aclose)
+        return await self._stack.enter_async_context(aclosing(self._chunks()))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def _chunks(self) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._parts()) as parts:
+            async for part in parts:
+                self.patience.renew()
+                yield part
+                # A `send` to a dead connection returns without suspending: nobody else would ever run.
+                await asyncio.sleep(0)
+
+    async def _parts(self) -> AsyncGenerator[bytes, None]:
+        for piece in (self.whole,) if self.whole is not None else self._pieces:
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                async with aclosing(self._source.read(piece)) as parts:
+                    async for part in parts:
+                        yield part
+
+    async def aclose(self) -> None:
+        """Close the source of a body that is not going to be read."""
+        await self._source.aclose()
+
+
+def _at_once(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
+    """Return a small body whole when its source has it at hand."""
+    if sum(map(len, pieces)) > Pace.WHOLE or not isinstance(source, Prompt):
+        return None
+    parts = [piece if isinstance(piece, bytes) else source.read_at_once(piece) for piece in pieces]
+    found = [part for part in parts if part is not None]
+    return b"".join(found) if len(found) == len(parts) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to a request, ready to be sent."""
+
+    status: int
+    fields: tuple[Field, ...]
+    body: Body
+
+
+async def respond(
+    request: RequestHead, source: Source, policy: Policy, *, stall_timeout: float = STALL_TIMEOUT
+) -> Reply:
+    """Answer a GET or HEAD with the source, which belongs to the reply from here on.
+
+    Nothing is promised that cannot be read at once or later; `SourceError` when not even the first is so.
+    """
+    try:
+        planned = plan(request, source.representation, policy if policy.secret else replace(policy, secret=_SECRET))
+        body = Body(planned.pieces, source, stall_timeout=stall_timeout)
+    except BaseException:
+        await source.aclose()
+        raise
+    if body.whole is not None:
+        await source.aclose()
+    return Reply(planned.status, planned.fields, body)

@@ -1,0 +1,151 @@
+"""A directory as a store: nothing outside it, nothing hidden, nothing but regular files.
+
+A key is refused on its text first, so that `..`, an empty segment or a NUL never reaches the disk. Then the file is
+opened, and what was opened, not the path to it, is asked where it lies: a link that is exchanged in between changes
+nothing.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from typing import Final
+
+from ..errors import DownloadError, NotFound
+from ..fileio import OpenFile, in_thread
+from .base import Entry, Listing
+from .files import FileSource, describe, open_regular, os_errors
+
+__all__ = ["DirectoryStore"]
+
+# NUL, a backslash, and the segments "", "." and ".."; on Windows a colon too, for drives and streams.
+_UNSAFE: Final = re.compile(r"[\0\\]|(?:^|/)\.{0,2}(?:/|\Z)" + ("|:" if os.name == "nt" else ""))
+_HIDDEN: Final = re.compile(r"(?:^|/)\.")
+_SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+_KNOWN: Final = 4096  # keys whose way to the file is taken to be in the kernel's cache
+_MOST: Final = 10_000  # entries of a listing
+
+
+class DirectoryStore:
+    """The regular files below a directory; a key is the path from there, with `/` between its segments.
+
+    Names that begin with a dot are not there unless `hidden`. Links may lead anywhere below the directory, and
+    beyond only with `follow_symlinks`. With `precompressed`, a file `x.br`, `x.zst` or `x.gz` that is no older than
+    `x` stands in for it where the client takes that content coding.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        hidden: bool = False,
+        follow_symlinks: bool = False,
+        precompressed: bool = True,
+    ) -> None:
+        self.directory = os.path.abspath(directory)
+        self._hidden = hidden
+        self._confined = not follow_symlinks
+        self._precompressed = precompressed
+        self._real = os.path.realpath(self.directory)
+        self._known: set[str] = set()
+
+    async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource:
+        """Open the file; the first time in a thread, since the way to it may have to be read from the disk."""
+        self._refuse(key)
+        if key in self._known:
+            return self._open(key, codings)
+        source = await in_thread(partial(self._open, key, codings), discard=FileSource.close)
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known.add(key)
+        return source
+
+    async def list(self, key: str) -> Listing:
+        """Return what a client may open directly below the key, at most 10,000 entries of it."""
+        if key:
+            self._refuse(key)
+        return await in_thread(partial(self._list, key), discard=lambda _: None)
+
+    def _refuse(self, key: str) -> None:
+        if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)):
+            raise NotFound(f"{key!r} is not a key")
+
+    def _open(self, key: str, codings: Sequence[str]) -> FileSource:
+        file, status = self._admit(key)
+        negotiated, name = self._precompressed, key.rpartition("/")[2]
+        for coding in codings if self._precompressed else ():
+            if sibling := self._sibling(key, coding, no_older_than=status):
+                file.close()
+                file, status = sibling
+                return FileSource(
+                    file, describe(status, name, coding=coding, negotiated=True), mtime_ns=status.st_mtime_ns
+                )
+        return FileSource(file, describe(status, name, negotiated=negotiated), mtime_ns=status.st_mtime_ns)
+
+    def _admit(self, key: str) -> tuple[OpenFile, os.stat_result]:
+        """Open the file and see that it lies where it may."""
+        path = os.path.join(self.directory, key)
+        file, status = open_regular(path, key)
+        if self._may_lie(_whereabouts(file.fd, path)):
+            return file, status
+        file.close()
+        raise NotFound(f"{key} leads out of {self.directory}, or to a hidden file")
+
+    def _sibling(
+        self, key: str, coding: str, *, no_older_than: os.stat_result
+    ) -> tuple[OpenFile, os.stat_result] | None:
+        try:
+            file, status = self._admit(key + _SUFFIXES[coding])
+        except (DownloadError, KeyError):
+            return None
+        if status.st_mtime_ns >= no_older_than.st_mtime_ns:
+            return file, status
+        file.close()
+        return None
+
+    def _may_lie(self, place: str) -> bool:
+        if not self._confined:
+            return True
+        if not place.startswith(os.path.join(self._real, "")):
+            self._real = os.path.realpath(self.directory)  # the directory itself may be a link that was exchanged
+        prefix = os.path.join(self._real, "")
+        inside = place.startswith(prefix) or place == self._real
+        return inside and (self._hidden or not _HIDDEN.search(place.removeprefix(prefix)))
+
+    def _list(self, key: str) -> Listing:
+        path = os.path.join(self.directory, key)
+        with os_errors(key):
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            place = _whereabouts(fd, path)
+            if not self._may_lie(place):
+                raise NotFound(f"{key} leads out of {self.directory}, or to a hidden directory")
+            with os.scandir(fd) as found:
+                entries = list(islice(self._entries(found, place), _MOST + 1))
+        finally:
+            os.close(fd)
+        entries.sort(key=lambda entry: (not entry.is_directory, entry.name.casefold(), entry.name))
+        return Listing(tuple(entries[:_MOST]), truncated=len(entries) > _MOST)
+
+    def _entries(self, found: Iterator["os.DirEntry[str]"], place: str) -> Iterator[Entry]:
+        for item in found:
+            if item.name.startswith(".") and not self._hidden:
+                continue
+            if item.is_symlink() and not self._may_lie(os.path.realpath(os.path.join(place, item.name))):
+                continue
+            with suppress(OSError):  # gone meanwhile, or a link to nowhere
+                if item.is_dir():
+                    yield Entry(item.name, is_directory=True)
+                elif item.is_file():
+                    status = item.stat()
+                    yield Entry(item.name, is_directory=False, size=status.st_size, modified=int(status.st_mtime))
+
+
+def _whereabouts(fd: int, path: str) -> str:
+    """Return where an open file lies, all links followed; where the system cannot tell, where its path leads now."""
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except FileNotFoundError:
+        return os.path.realpath(path)

@@ -1,0 +1,158 @@
+"""One regular file, described by what was opened and read from nothing else."""
+
+import errno
+import os
+import stat
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from ..errors import (
+    DownloadError,
+    Forbidden,
+    IsDirectory,
+    NotFound,
+    SourceBusy,
+    SourceChanged,
+    SourceError,
+    SourceTruncated,
+)
+from ..fileio import OpenFile, Pace
+from ..semantics.etags import ETag
+from ..semantics.ranges import ByteRange
+from ..semantics.representation import Representation, Validators
+from .media_types import media_type
+
+__all__ = ["FileSource", "describe", "open_regular", "os_errors"]
+
+_ABSENT: Final = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EINVAL}
+_CLOSED: Final = {errno.EACCES, errno.EPERM}
+_SCARCE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_DESCRIPTORS: Final = Path("/proc/self/fd")
+_HAS_DESCRIPTORS: Final = _DESCRIPTORS.is_dir()
+
+
+class FileSource:
+    """A regular file as it was when it was opened; its representation begins at byte `start` of the file.
+
+    Renamed or deleted, it goes on to its end. A file that grows keeps its promised length. One that shrinks, or is
+    written to in place, is not what was promised, and `read` raises.
+    """
+
+    __slots__ = ("_file", "_mtime_ns", "_start", "representation")
+
+    def __init__(self, file: OpenFile, representation: Representation, *, mtime_ns: int, start: int = 0) -> None:
+        self._file = file
+        self._mtime_ns = mtime_ns
+        self._start = start
+        self.representation = representation
+
+    @property
+    def path(self) -> str | None:
+        """The open file under a name that stays right when the file is replaced; only Linux has one."""
+        return f"{_DESCRIPTORS}/{self._file.fd}" if _HAS_DESCRIPTORS and not self._start else None
+
+    async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
+        """Yield chunks that fit the client's pace."""
+        pace, offset, stop = Pace(), self._start + span.start, self._start + span.stop
+        if len(span) <= Pace.WHOLE:
+            pace.chunk = len(span)
+        with os_errors(f"reading from {offset}"):
+            while offset < stop:
+                count = min(pace.chunk, stop - offset)
+                chunk = await self._file.read(offset, count)
+                offset += len(chunk)
+                self._check(len(chunk) < count, offset)
+                sent = time.monotonic()
+                yield chunk
+                pace.took(time.monotonic() - sent)
+
+    def read_at_once(self, span: ByteRange) -> bytes | None:
+        """Return the span when it is small and in the page cache."""
+        count = len(span)
+        if count > Pace.WHOLE:
+            return None
+        with os_errors("reading"):
+            chunk = self._file.read_cached(self._start + span.start, count)
+        if chunk is not None:
+            self._check(len(chunk) < count, self._start + span.start + len(chunk))
+        return chunk
+
+    def _check(self, short: bool, offset: int) -> None:
+        """Raise when the bytes before `offset` are not all of the version that was described."""
+        size = self._start + (self.representation.size or 0)
+        if short:
+            raise SourceTruncated(f"the file ended at byte {offset} of {size}")
+        status = os.fstat(self._file.fd)
+        if status.st_mtime_ns != self._mtime_ns and status.st_size <= size:
+            raise SourceChanged(f"the file was written to before byte {offset} was read")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        self.close()
+
+
+@contextmanager
+def os_errors(key: str) -> Iterator[None]:
+    """Raise what the operating system says as an error of ours; the key is for the log."""
+    try:
+        yield
+    except OSError as error:
+        raise _error_for(error)(f"{key}: {error.strerror}") from error
+    except UnicodeEncodeError as error:  # a character that no path can have
+        raise NotFound(f"{key!r}: {error}") from error
+
+
+def _error_for(error: OSError) -> type[DownloadError]:
+    if error.errno in _ABSENT:
+        return NotFound
+    if error.errno in _CLOSED:
+        return Forbidden
+    return SourceBusy if error.errno in _SCARCE else SourceError
+
+
+def open_regular(path: str, key: str) -> tuple[OpenFile, os.stat_result]:
+    """Open a regular file, and nothing else, without ever waiting for a FIFO's writer.
+
+    `IsDirectory`, `NotFound` for anything else, `Forbidden`, `SourceBusy` when descriptors have run out.
+    """
+    with os_errors(key):
+        file = OpenFile(path)
+    status = os.fstat(file.fd)
+    if stat.S_ISREG(status.st_mode):
+        return file, status
+    file.close()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsDirectory(key)
+    raise NotFound(f"{key}: not a regular file")
+
+
+def describe(
+    status: os.stat_result, name: str, *, coding: str | None = None, negotiated: bool = False
+) -> Representation:
+    """Describe an open file; `name` is what it is called without its content coding."""
+    return _described((status.st_mtime_ns, status.st_ctime_ns, status.st_size), name, coding, negotiated)
+
+
+@lru_cache(maxsize=1024)
+def _described(version: tuple[int, int, int], name: str, coding: str | None, negotiated: bool) -> Representation:
+    """Describe a file by what changes with it.
+
+    The tag is strong: whoever sets the modification time back (`cp -p`, `rsync -t`) still moves the change time.
+    """
+    mtime_ns, _, size = version
+    return Representation(
+        size=size,
+        media_type=media_type(name),
+        coding=coding,
+        validators=Validators(ETag("-".join(f"{part:x}" for part in version)), max(mtime_ns // 10**9, 0)),
+        filename=name,
+        negotiated=negotiated,
+    )
