@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -56,18 +56,18 @@ def request_head(scope: Scope) -> RequestHead:
     return RequestHead(scope["method"], int(time.time()), fields)
 
 
-async def send_reply(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
+async def send_reply(reply: Reply, scope: Scope, receive: Receive | None, send: Send) -> None:
     """Send a reply and close its body, whatever happens.
 
-    When the client leaves, the sending ends. `SendStalled` and `SourceError` come through: the connection must then
-    be closed, since less than was promised has been sent.
+    When the client leaves, the sending ends; without `receive` it is for the caller to see that. `SendStalled` and
+    `SourceError` come through: the connection must then be closed, since less than was promised has been sent.
     """
     start = {"type": "http.response.start", "status": reply.status, "headers": encode(reply.fields)}
     body = reply.body
     if body.whole is not None:
         async with body.patience:  # a client that asks and asks and never reads stalls this too
             await send(start)
-            await send({"type": "http.response.body", "body": body.whole})
+            await send({"type": "http.response.body", "body": body.whole, "more_body": False})
     elif "http.response.pathsend" in (scope.get("extensions") or {}) and body.path:
         try:
             await send(start)
@@ -75,7 +75,7 @@ async def send_reply(reply: Reply, scope: Scope, receive: Receive, send: Send) -
         finally:
             await body.aclose()
     else:
-        async with _until_left(receive):
+        async with _until_left(receive) if receive else nullcontext():
             await _send_chunks(start, body, send)
 
 
@@ -84,7 +84,7 @@ async def _send_chunks(start: MutableMapping[str, Any], body: Body, send: Send) 
         await send(start)
         async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @asynccontextmanager

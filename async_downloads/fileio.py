@@ -17,7 +17,7 @@ from typing import Final, Self, TypeVar
 
 import aiofiles.os
 
-__all__ = ["OpenFile", "Pace", "in_thread"]
+__all__ = ["Familiar", "OpenFile", "Pace", "in_thread"]
 
 T = TypeVar("T")
 
@@ -119,6 +119,30 @@ class Pace:
         self._calm += self.chunk
         if self._calm >= self._CALM:
             self.chunk = min(2 * self.chunk, self._LARGE)
+
+
+class Familiar:
+    """Paths that were opened lately, so that the way to them is in the kernel's cache.
+
+    Opening one of those takes no waiting for the disk and is done on the loop; any other goes to a thread.
+    """
+
+    __slots__ = ("_paths",)
+
+    _MOST: Final = 4096
+
+    def __init__(self) -> None:
+        self._paths: set[str] = set()
+
+    async def open(self, path: str, function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
+        """Run `function`, which opens the path; what it opened is discarded when nobody waits for it any more."""
+        if path in self._paths:
+            return function()
+        opened = await in_thread(function, discard=discard)
+        if len(self._paths) >= self._MOST:
+            self._paths.clear()
+        self._paths.add(path)
+        return opened
 
 
 async def in_thread(function: Callable[[], T], *, discard: Callable[[T], object]) -> T:

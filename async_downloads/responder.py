@@ -19,7 +19,7 @@ from .fileio import Pace
 from .semantics.multipart import Piece
 from .semantics.plan import Policy, plan
 from .semantics.ranges import ByteRange
-from .semantics.representation import Field, RequestHead
+from .semantics.representation import Field, Representation, RequestHead
 from .sources.base import OnDisk, Prompt, Source
 
 __all__ = ["STALL_TIMEOUT", "Body", "Patience", "Reply", "respond"]
@@ -123,6 +123,8 @@ class Body:
 
 def _at_once(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
     """Return a small body whole when its source has it at hand."""
+    if not pieces:
+        return b""
     if sum(map(len, pieces)) > Pace.WHOLE or not isinstance(source, Prompt):
         return None
     parts = [piece if isinstance(piece, bytes) else source.read_at_once(piece) for piece in pieces]
@@ -140,14 +142,20 @@ class Reply:
 
 
 async def respond(
-    request: RequestHead, source: Source, policy: Policy, *, stall_timeout: float = STALL_TIMEOUT
+    request: RequestHead,
+    source: Source,
+    policy: Policy,
+    *,
+    selected: Representation | None = None,
+    stall_timeout: float = STALL_TIMEOUT,
 ) -> Reply:
-    """Answer a GET or HEAD with the source, which belongs to the reply from here on.
+    """Answer a request with the source, which belongs to the reply from here on.
 
-    Nothing is promised that cannot be read at once or later; `SourceError` when not even the first is so.
+    `selected` describes the source where its own representation is not what is to be told.
     """
+    policy = policy if policy.secret else replace(policy, secret=_SECRET)
     try:
-        planned = plan(request, source.representation, policy if policy.secret else replace(policy, secret=_SECRET))
+        planned = plan(request, selected or source.representation, policy)
         body = Body(planned.pieces, source, stall_timeout=stall_timeout)
     except BaseException:
         await source.aclose()

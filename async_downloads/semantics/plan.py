@@ -16,7 +16,7 @@ from .dates import format_date
 from .digests import repr_digest
 from .disposition import Disposition, content_disposition
 from .multipart import Piece, byteranges
-from .preconditions import Outcome, Preconditions, if_range_holds
+from .preconditions import SAFE_METHODS, Outcome, Preconditions, if_range_holds
 from .ranges import UNBOUNDED, ByteRange, ContentRange, parse_range, resolve
 from .representation import Field, Representation, RequestHead, Validators
 
@@ -49,10 +49,13 @@ class Plan:
 
 
 def plan(request: RequestHead, selected: Representation, policy: Policy) -> Plan:
-    """Decide the answer to a GET or HEAD of the selected representation (RFC 9110 §13.2.2, §14.2)."""
+    """Decide the answer that carries the selected representation (RFC 9110 §13.2.2, §14.2).
+
+    For any method but GET and HEAD that is the whole: what the request asked for has already been done.
+    """
     current = selected.validators.at(request.now)
     spans: tuple[ByteRange, ...] | None = None
-    if policy.conditional and request.fields:
+    if policy.conditional and request.fields and request.method in SAFE_METHODS:
         outcome = Preconditions.parse(request.fields, now=request.now).evaluate(request.method, current)
         if outcome is Outcome.NOT_MODIFIED:
             return Plan(304, _not_modified(selected, current, policy))

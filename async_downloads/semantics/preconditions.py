@@ -9,9 +9,9 @@ from .dates import parse_date
 from .etags import ETag, ETags, any_match, parse_etags
 from .representation import Validators
 
-__all__ = ["Outcome", "Preconditions", "if_range_holds"]
+__all__ = ["SAFE_METHODS", "Outcome", "Preconditions", "if_range_holds"]
 
-_SAFE = frozenset({"GET", "HEAD"})
+SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
 class Outcome(Enum):
@@ -54,7 +54,7 @@ class Preconditions:
             return Outcome.FAILED
         if self._is_news(method, current):
             return Outcome.PROCEED
-        return Outcome.NOT_MODIFIED if method in _SAFE else Outcome.FAILED
+        return Outcome.NOT_MODIFIED if method in SAFE_METHODS else Outcome.FAILED
 
     def _may_act(self, current: Validators) -> bool:
         """Steps 1 and 2: If-Match, and only without it If-Unmodified-Since."""
@@ -68,7 +68,7 @@ class Preconditions:
         """Steps 3 and 4: If-None-Match, and only without it If-Modified-Since, which is for GET and HEAD."""
         if self.if_none_match is not None:
             return not any_match(self.if_none_match, current.etag, strong=False)
-        if self.if_modified_since is None or current.last_modified is None or method not in _SAFE:
+        if self.if_modified_since is None or current.last_modified is None or method not in SAFE_METHODS:
             return True
         return current.last_modified > self.if_modified_since
 

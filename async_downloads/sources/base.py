@@ -22,6 +22,7 @@ from ..semantics.representation import Representation
 __all__ = ["Browsable", "Entry", "Listing", "OnDisk", "Prompt", "Source", "Store"]
 
 
+@runtime_checkable
 class Source(Protocol):
     """One version of a representation, readable by range."""
 

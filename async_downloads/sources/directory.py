@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from ..errors import DownloadError, NotFound
-from ..fileio import OpenFile, in_thread
+from ..fileio import Familiar, OpenFile, in_thread
 from .base import Entry, Listing
 from .files import FileSource, describe, open_regular, os_errors
 
@@ -24,7 +24,6 @@ __all__ = ["DirectoryStore"]
 _UNSAFE: Final = re.compile(r"[\0\\]|(?:^|/)\.{0,2}(?:/|\Z)" + ("|:" if os.name == "nt" else ""))
 _HIDDEN: Final = re.compile(r"(?:^|/)\.")
 _SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
-_KNOWN: Final = 4096  # keys whose way to the file is taken to be in the kernel's cache
 _MOST: Final = 10_000  # entries of a listing
 
 
@@ -49,18 +48,12 @@ class DirectoryStore:
         self._confined = not follow_symlinks
         self._precompressed = precompressed
         self._real = os.path.realpath(self.directory)
-        self._known: set[str] = set()
+        self._familiar = Familiar()
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource:
-        """Open the file; the first time in a thread, since the way to it may have to be read from the disk."""
+        """Open the file, or one of its precompressed siblings."""
         self._refuse(key)
-        if key in self._known:
-            return self._open(key, codings)
-        source = await in_thread(partial(self._open, key, codings), discard=FileSource.close)
-        if len(self._known) >= _KNOWN:
-            self._known.clear()
-        self._known.add(key)
-        return source
+        return await self._familiar.open(key, partial(self._open, key, codings), discard=FileSource.close)
 
     async def list(self, key: str) -> Listing:
         """Return what a client may open directly below the key, at most 10,000 entries of it."""
@@ -87,7 +80,8 @@ class DirectoryStore:
     def _admit(self, key: str) -> tuple[OpenFile, os.stat_result]:
         """Open the file and see that it lies where it may."""
         path = os.path.join(self.directory, key)
-        file, status = open_regular(path, key)
+        with os_errors(key):
+            file, status = open_regular(path)
         if self._may_lie(_whereabouts(file.fd, path)):
             return file, status
         file.close()

@@ -113,25 +113,23 @@ def os_errors(key: str) -> Iterator[None]:
 def _error_for(error: OSError) -> type[DownloadError]:
     if error.errno in _ABSENT:
         return NotFound
+    if error.errno == errno.EISDIR:
+        return IsDirectory
     if error.errno in _CLOSED:
         return Forbidden
     return SourceBusy if error.errno in _SCARCE else SourceError
 
 
-def open_regular(path: str, key: str) -> tuple[OpenFile, os.stat_result]:
-    """Open a regular file, and nothing else, without ever waiting for a FIFO's writer.
-
-    `IsDirectory`, `NotFound` for anything else, `Forbidden`, `SourceBusy` when descriptors have run out.
-    """
-    with os_errors(key):
-        file = OpenFile(path)
+def open_regular(path: str) -> tuple[OpenFile, os.stat_result]:
+    """Open a regular file without ever waiting for a FIFO's writer; OSError for anything else."""
+    file = OpenFile(path)
     status = os.fstat(file.fd)
     if stat.S_ISREG(status.st_mode):
         return file, status
     file.close()
     if stat.S_ISDIR(status.st_mode):
-        raise IsDirectory(key)
-    raise NotFound(f"{key}: not a regular file")
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    raise OSError(errno.ENXIO, "Not a regular file", path)
 
 
 def describe(

@@ -1,0 +1,261 @@
+"""Flask's download API on Quart: the same names, parameters and answers, to be awaited.
+
+    from async_downloads import init_app, send_from_directory
+
+    app = Quart(__name__)
+    init_app(app)
+
+    @app.get("/reports/<path:name>")
+    async def report(name):
+        return await send_from_directory("reports", name, as_attachment=True)
+
+`init_app` lets Quart's connections send a download the fast way; without it Quart's own loop sends it, correctly too.
+An `after_request` that calls `await response.get_data()` pulls the whole body into memory.
+"""
+
+import errno
+import functools
+import logging
+import os
+import time
+import warnings
+from collections.abc import AsyncIterable, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, ParamSpec, TypeVar, cast
+
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from quart import Quart, Response, abort, current_app, make_response, request
+from quart.asgi import ASGIHTTPConnection
+from quart.typing import ResponseTypes
+from quart.wrappers.response import ResponseBody
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import NotFound as NotFoundException
+from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.security import safe_join
+from werkzeug.utils import get_content_type
+
+from .asgi import Scope, Send, reply_to, request_head, send_reply
+from .errors import DownloadError, NotFound, SourceBusy
+from .fileio import Familiar
+from .responder import STALL_TIMEOUT, Body, Reply, respond
+from .semantics.dates import format_date
+from .semantics.disposition import Disposition
+from .semantics.etags import ETag
+from .semantics.plan import Policy
+from .semantics.representation import Field, Representation, Validators
+from .sources.base import Source
+from .sources.directory import DirectoryStore
+from .sources.files import FileSource, describe, open_regular
+from .sources.media_types import media_type
+from .sources.objects import source_of
+
+__all__ = [
+    "DownloadConnection",
+    "abort",
+    "init_app",
+    "make_response",
+    "safe_join",
+    "send_file",
+    "send_from_directory",
+    "send_source",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PathLike = str | os.PathLike[str]
+MaxAge = int | Callable[[str | None], int | None] | None
+
+_FORMER_NAMES: Final = {"attachment_filename": "download_name", "add_etags": "etag", "cache_timeout": "max_age"}
+
+_log = logging.getLogger("async_downloads")
+_familiar = Familiar()
+
+ResponseBody.register(Body)
+
+
+def _accept_former_names(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Take the parameters of Flask 1 and of Quart's own functions, too, under a `DeprecationWarning`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        for former in _FORMER_NAMES.keys() & kwargs.keys():
+            name = _FORMER_NAMES[former]
+            warnings.warn(f"'{former}' is now called '{name}'", DeprecationWarning, stacklevel=2)
+            kwargs[name] = kwargs.pop(former)
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@_accept_former_names
+async def send_file(
+    path_or_file: "PathLike | bytes | BinaryIO | AsyncIterable[bytes] | Source | _Opened",
+    mimetype: str | None = None,
+    as_attachment: bool = False,
+    download_name: str | None = None,
+    conditional: bool = True,
+    etag: bool | str = True,
+    last_modified: datetime | float | None = None,
+    max_age: MaxAge = None,
+) -> Response:
+    """Answer the current request with a file: `flask.send_file`, with ranges and conditions by RFC 9110.
+
+    A path is taken relative to `app.root_path` and must not come from a client: `send_from_directory` is for that.
+    A file object is read from where it stands, and closed. `last_modified` and `max_age` are in seconds.
+
+    Raises what Flask raises: OSError for a path that cannot be opened, TypeError without a name to tell the media
+    type or to offer, ValueError for a file in text mode.
+    """
+    opened = await _open(path_or_file)
+    try:
+        selected = opened.source.representation
+        selected = replace(selected, filename=selected.filename if download_name is None else download_name)
+        if mimetype is not None or not opened.typed:
+            selected = replace(selected, media_type=_content_type(mimetype, selected.filename))
+        if as_attachment and selected.filename is None:
+            raise TypeError("an attachment needs a name: give 'download_name', or a path")
+        selected = replace(selected, validators=_validators(selected.validators, etag, last_modified))
+        disposition: Disposition | None = "attachment" if as_attachment else "inline" if selected.filename else None
+        policy = Policy(disposition=disposition, conditional=conditional, fields=_caching(max_age, opened.path))
+    except BaseException:
+        await opened.source.aclose()
+        raise
+    return await _answer(opened.source, selected, policy)
+
+
+async def send_from_directory(directory: PathLike, path: PathLike, **options: Any) -> Response:
+    """Answer with a file below a directory, or 404; `options` are those of `send_file`.
+
+    The path may come from a client: nothing outside the directory is sent, not through symbolic links either.
+    """
+    joined = safe_join("", os.fspath(path))
+    if joined is None:
+        raise NotFoundException
+    root, key = os.path.join(current_app.root_path, directory), joined.removeprefix("./")
+    try:
+        source = await _store(root).open(key)
+    except DownloadError as error:
+        _abort(error)
+    return await send_file(_Opened(source, os.path.join(root, key), typed=False), **options)
+
+
+async def send_source(source: Source, **options: Any) -> Response:
+    """Answer with a source of your own, which this closes; `options` are those of `send_file`."""
+    return await send_file(source, **options)
+
+
+class _Opened(NamedTuple):
+    """A source to send; its path, if it has one; whether it knows its media type better than its name does."""
+
+    source: Source
+    path: str | None
+    typed: bool
+
+
+async def _open(given: object) -> _Opened:
+    if isinstance(given, _Opened):
+        return given
+    if isinstance(given, (str, os.PathLike)):
+        path = os.path.join(current_app.root_path, given)
+        source = await _familiar.open(path, functools.partial(_open_path, path), discard=FileSource.close)
+        return _Opened(source, path, typed=False)
+    if isinstance(given, Source):
+        return _Opened(given, None, typed=True)
+    return _Opened(source_of(given), None, typed=False)
+
+
+def _open_path(path: str) -> FileSource:
+    try:
+        file, status = open_regular(path)
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise ServiceUnavailable(retry_after=1) from error
+        raise
+    return FileSource(file, describe(status, os.path.basename(path)), mtime_ns=status.st_mtime_ns)
+
+
+def _content_type(mimetype: str | None, name: str | None) -> str:
+    if mimetype is None and name is None:
+        raise TypeError("nothing tells the media type: give 'mimetype' or 'download_name', or a path")
+    return get_content_type(mimetype or media_type(name or "").partition(";")[0], "utf-8")
+
+
+def _validators(found: Validators, etag: bool | str, last_modified: datetime | float | None) -> Validators:
+    tag = ETag(etag) if isinstance(etag, str) else found.etag if etag else None
+    if isinstance(last_modified, datetime):
+        aware = last_modified if last_modified.tzinfo else last_modified.replace(tzinfo=UTC)
+        last_modified = aware.timestamp()
+    return Validators(tag, found.last_modified if last_modified is None else int(last_modified))
+
+
+def _caching(max_age: MaxAge, path: str | None) -> tuple[Field, ...]:
+    told = current_app.get_send_file_max_age if max_age is None else max_age
+    seconds = told(path) if callable(told) else told
+    if seconds is None:
+        return (("Cache-Control", "no-cache"),)
+    control = f"public, max-age={seconds}" if seconds > 0 else f"no-cache, max-age={seconds}"
+    return (("Cache-Control", control), ("Expires", format_date(int(time.time()) + seconds)))
+
+
+@functools.lru_cache(maxsize=64)
+def _store(directory: str) -> DirectoryStore:
+    return DirectoryStore(directory, hidden=True, precompressed=False)
+
+
+def _abort(error: DownloadError) -> NoReturn:
+    """Raise the HTTP exception that stands for what kept a source from being opened."""
+    if not isinstance(error, NotFound):
+        _log.warning("%s %s: %d: %s", request.method, request.path, error.status, error)
+    if isinstance(error, SourceBusy):
+        raise ServiceUnavailable(retry_after=error.retry_after) from error
+    abort(error.status)
+
+
+async def _answer(source: Source, selected: Representation, policy: Policy) -> Response:
+    stall_timeout = current_app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
+    try:
+        reply = await respond(
+            request_head(cast("Scope", request.scope)), source, policy, selected=selected, stall_timeout=stall_timeout
+        )
+    except DownloadError as error:
+        _abort(error)
+    response = current_app.response_class(cast("ResponseBody", reply.body), reply.status, Headers(list(reply.fields)))
+    if reply.fields[0][0] != "Content-Type":
+        del response.headers["Content-Type"]  # a 304, 412 or 416 has none; Quart gave it its default
+    response.timeout = None  # Quart's limit is for the whole answer: patience with each chunk takes its place
+    return response
+
+
+class DownloadConnection(ASGIHTTPConnection):
+    """A connection of Quart's that sends downloads with `send_reply`, and everything else as ever."""
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer the request; a download that had to be broken off is one line in the log."""
+        try:
+            await super().__call__(receive, send)
+        except* DownloadError as group:
+            for error in group.exceptions:
+                _log.warning("%s %s: closed short: %s", self.scope["method"], self.scope["path"], error)
+
+    async def _send_response(self, send: ASGISendCallable, response: ResponseTypes) -> None:
+        body = response.response
+        if not isinstance(body, Body):
+            await super()._send_response(send, response)
+            return
+        reply = Reply(response.status_code, tuple(response.headers.items()), body)
+        await send_reply(
+            reply, cast("Scope", self.scope), None, cast("Send", send)
+        )  # Quart watches for the client's leaving
+
+
+def init_app(app: Quart) -> None:
+    """Send the app's downloads the fast way, and answer its `DownloadError`s with their status."""
+    app.asgi_http_class = DownloadConnection
+    app.register_error_handler(DownloadError, _answer_error)
+
+
+async def _answer_error(error: DownloadError) -> Response:
+    reply = reply_to(error, cast("Scope", request.scope))
+    return Response(reply.body.whole, reply.status, Headers(list(reply.fields)))
