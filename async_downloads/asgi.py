@@ -21,7 +21,21 @@ from .semantics.representation import Field, Representation, RequestHead
 from .sources.base import Store
 from .sources.memory import MemorySource
 
-__all__ = ["Downloads", "Receive", "Scope", "Send", "error_reply", "request_head", "send_reply"]
+__all__ = [
+    "Downloads",
+    "Receive",
+    "Scope",
+    "Send",
+    "deliver",
+    "error_reply",
+    "key_of",
+    "refusal",
+    "reply_to",
+    "request_head",
+    "send_reply",
+    "told",
+    "wants_attachment",
+]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -117,10 +131,11 @@ def error_reply(status: int, *fields: Field) -> Reply:
     """Tell a stranger the status and nothing else."""
     text = f"{status} {HTTPStatus(status).phrase}\n".encode()
     framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))))
-    return _told(status, text, (*framing, *fields))
+    return told(status, text, (*framing, *fields))
 
 
-def _told(status: int, text: bytes, fields: tuple[Field, ...]) -> Reply:
+def told(status: int, text: bytes, fields: tuple[Field, ...]) -> Reply:
+    """Answer with a few bytes that need no plan."""
     source = MemorySource(text, Representation(len(text)))
     return Reply(status, fields, Body((text,), source, stall_timeout=STALL_TIMEOUT))
 
@@ -164,17 +179,24 @@ class Downloads:
 
     async def reply(self, scope: Scope) -> Reply:
         """Answer one request with a reply that is still to be sent. `DownloadError` when the store has no source."""
-        if scope["http_version"] not in _VERSIONS:
-            return error_reply(505)
-        if scope["method"] == "OPTIONS":
-            return _told(204, b"", (("Allow", _METHODS),))
-        if scope["method"] not in {"GET", "HEAD"}:
-            return error_reply(405, ("Allow", _METHODS))
+        if refused := refusal(scope):
+            return refused
         request = request_head(scope)
         codings = acceptable(request.fields.get("accept-encoding", ""), _CODINGS)
-        source = await self.store.open(_key(scope), codings=codings)
+        source = await self.store.open(key_of(scope), codings=codings)
         policy = self._policies[wants_attachment(scope["query_string"], default=self._attachment)]
         return await respond(request, source, policy, stall_timeout=self._stall_timeout)
+
+
+def refusal(scope: Scope) -> Reply | None:
+    """Answer what is not a GET or HEAD, in a version of HTTP that we know; None for all that is."""
+    if scope["http_version"] not in _VERSIONS:
+        return error_reply(505)
+    if scope["method"] == "OPTIONS":
+        return told(204, b"", (("Allow", _METHODS),))
+    if scope["method"] not in {"GET", "HEAD"}:
+        return error_reply(405, ("Allow", _METHODS))
+    return None
 
 
 async def deliver(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
@@ -195,14 +217,14 @@ def reply_to(error: DownloadError, scope: Scope) -> Reply:
 
 
 def wants_attachment(query: bytes, *, default: bool) -> bool:
-    """Whether a query asks for the file to be offered (`?download`) or shown (`?inline`)."""
+    """Whether a query asks for the file to be offered (`?download`, `?attachment`) or shown (`?inline`)."""
     if not query:
         return default
     names = {part.partition(b"=")[0] for part in query.split(b"&")}
-    return b"download" in names or (default and b"inline" not in names)
+    return bool(names & {b"download", b"attachment"}) or (default and b"inline" not in names)
 
 
-def _key(scope: Scope) -> str:
+def key_of(scope: Scope) -> str:
     """Return the key a path names below `root_path`; bytes that are no UTF-8 stand for themselves."""
     path: str = scope["path"]
     if "\ufffd" in path and scope.get("raw_path"):

@@ -245,9 +245,8 @@ class DownloadConnection(ASGIHTTPConnection):
             await super()._send_response(send, response)
             return
         reply = Reply(response.status_code, tuple(response.headers.items()), body)
-        await send_reply(
-            reply, cast("Scope", self.scope), None, cast("Send", send)
-        )  # Quart watches for the client's leaving
+        # Without `receive`: Quart itself watches for the client's leaving.
+        await send_reply(reply, cast("Scope", self.scope), None, cast("Send", send))
 
 
 def init_app(app: Quart) -> None:

@@ -48,6 +48,7 @@ class DirectoryStore:
         self._confined = not follow_symlinks
         self._precompressed = precompressed
         self._real = os.path.realpath(self.directory)
+        self._identity = _identity(self.directory)
         self._familiar = Familiar()
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource:
@@ -102,9 +103,12 @@ class DirectoryStore:
     def _may_lie(self, place: str) -> bool:
         if not self._confined:
             return True
-        if not place.startswith(os.path.join(self._real, "")):
-            self._real = os.path.realpath(self.directory)  # the directory itself may be a link that was exchanged
         prefix = os.path.join(self._real, "")
+        identity = _identity(self.directory)
+        if identity != self._identity or not place.startswith(prefix):
+            # The directory itself may be a link that was exchanged; what it led to before is outside by now.
+            self._real, self._identity = os.path.realpath(self.directory), identity
+            prefix = os.path.join(self._real, "")
         inside = place.startswith(prefix) or place == self._real
         return inside and (self._hidden or not _HIDDEN.search(place.removeprefix(prefix)))
 
@@ -112,14 +116,14 @@ class DirectoryStore:
         path = os.path.join(self.directory, key)
         with os_errors(key):
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            place = _whereabouts(fd, path)
-            if not self._may_lie(place):
-                raise NotFound(f"{key} leads out of {self.directory}, or to a hidden directory")
-            with os.scandir(fd) as found:
-                entries = list(islice(self._entries(found, place), _MOST + 1))
-        finally:
-            os.close(fd)
+            try:
+                place = _whereabouts(fd, path)
+                if not self._may_lie(place):
+                    raise NotFound(f"{key} leads out of {self.directory}, or to a hidden directory")
+                with os.scandir(fd) as found:  # which takes a descriptor of its own
+                    entries = list(islice(self._entries(found, place), _MOST + 1))
+            finally:
+                os.close(fd)
         entries.sort(key=lambda entry: (not entry.is_directory, entry.name.casefold(), entry.name))
         return Listing(tuple(entries[:_MOST]), truncated=len(entries) > _MOST)
 
@@ -135,6 +139,15 @@ class DirectoryStore:
                 elif item.is_file():
                     status = item.stat()
                     yield Entry(item.name, is_directory=False, size=status.st_size, modified=int(status.st_mtime))
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a directory from all others, whatever path leads to it."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _whereabouts(fd: int, path: str) -> str:

@@ -1,0 +1,5 @@
+"""`python -m async_downloads`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,196 @@
+"""The command `async-downloads`. Each subcommand imports what it needs, when it runs."""
+
+import os
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from .config import PREFIX, ServerSettings, Settings
+
+__all__ = ["cli", "main"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FOLDER: Final = click.Path(exists=True, file_okay=False, readable=True, resolve_path=True, path_type=Path)
+_FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, resolve_path=True, path_type=Path)
+_SECONDS: Final = click.FloatRange(min=0, min_open=True)
+
+
+def main() -> NoReturn:
+    """Run the command. A mistake of the caller is one line on standard error and exit code 2."""
+    try:
+        code = cli.main(prog_name="async-downloads", standalone_mode=False)
+    except click.Abort:
+        code = 130
+    except click.ClickException as error:
+        click.echo(f"async-downloads: {error.format_message()}{_hint(error)}", err=True)
+        code = error.exit_code
+    sys.exit(code or 0)
+
+
+def _hint(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f" (see '{context.command_path} --help')" if context else ""
+
+
+class _Refused(click.ClickException):
+    """What was asked for cannot be done."""
+
+    exit_code = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
+@click.version_option(package_name="async-downloads")
+def cli() -> None:
+    """Serve files to thousands of clients at once, with ranges and conditional requests by RFC 9110."""
+
+
+def _option(name: str, *short: str, **attributes: Any) -> Callable[[F], F]:
+    """Declare an option that the environment can set, too."""
+    variable = PREFIX + name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(name, *short, envvar=variable, show_envvar=True, show_default=True, **attributes)
+
+
+def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Apply decorators as if they stood in this order above the function."""
+
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def _read_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Take defaults from a TOML file, whose keys are the names of the long flags."""
+    if path is None:
+        return
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _Refused(f"{path}: {error}") from error
+    context.default_map = {}
+    known = {parameter.name: parameter for parameter in context.command.params}
+    for key, value in found.items():
+        parameter = known.get(key.replace("-", "_"))
+        if parameter is None or parameter.name is None:
+            raise _Refused(f"{path}: unknown setting {key!r}")
+        one_of_many = parameter.multiple if isinstance(parameter, click.Option) else False
+        context.default_map[parameter.name] = [value] if one_of_many and isinstance(value, str) else value
+
+
+_ADDRESS: Final = _all(
+    _option(
+        "--bind", "-b", multiple=True, default=["127.0.0.1:8000"], help="host:port, unix:path or fd://n; repeatable."
+    ),
+    _option("--port", "-p", type=click.IntRange(0, 65535), help="The same as --bind 127.0.0.1:PORT."),
+)
+
+_SITE: Final = _all(
+    _option("--hidden/--no-hidden", help="Serve names that begin with a dot."),
+    _option("--follow-symlinks/--no-follow-symlinks", help="Follow links out of the directory."),
+    _option("--attachment/--no-attachment", help="Offer every file for saving; ?inline shows it."),
+    _option("--cache-control", default="no-cache", help='Cache-Control of every file; "" for none.'),
+    _option("--stall-timeout", type=_SECONDS, default=60.0, help="Drop a client that takes nothing for that long."),
+    _option("--download-file", type=_FILE, help="The file at /download."),
+    _option("--download-images", type=_FOLDER, help="The folder at /download/ and /download2/."),
+    _option("--client-images", type=_FOLDER, help="The folder at /get-image/."),
+    _option("--client-csv", type=_FOLDER, help="The folder at /get-csv/."),
+    _option("--client-pdf", type=_FOLDER, help="The folder at /get-pdf/."),
+    _option("--client-reports", type=_FOLDER, help="The folder at /get-report/."),
+)
+
+_PROCESS: Final = _all(
+    _option("--workers", "-w", type=click.IntRange(1, 256), default=1, help="Processes that share the address."),
+    _option("--loop", type=click.Choice(["uvloop", "asyncio"]), help="Default: uvloop where it is installed."),
+    _option("--certfile", type=_FILE, help="Certificate chain (PEM): serve HTTPS, with HTTP/2."),
+    _option("--keyfile", type=_FILE, help="The certificate's private key (PEM)."),
+    _option("--drain-timeout", type=_SECONDS, default=30.0, help="How long downloads may go on after SIGTERM."),
+    _option(
+        "--access-log", type=click.Choice(["none", "text", "json"]), default="none", help="A line for each request."
+    ),
+)
+
+
+@cli.command()
+@click.argument("directory", type=_FOLDER, default=".", envvar=f"{PREFIX}DIRECTORY")
+@_ADDRESS
+@_SITE
+@_PROCESS
+@click.option(
+    "--config",
+    "-c",
+    type=_FILE,
+    envvar=f"{PREFIX}CONFIG",
+    show_envvar=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="TOML with these settings; flags and variables come first.",
+)
+@click.pass_context
+def serve(context: click.Context, /, **values: Any) -> int:
+    """Serve the files below DIRECTORY (default: this one), with a listing for each folder."""
+    return _run(
+        _picked(Settings, values),
+        _server_settings(context, values),
+        lambda urls: click.echo(f"Serving {values['directory']} on {', '.join(urls)} (Ctrl-C ends)"),
+    )
+
+
+@cli.command()
+@_ADDRESS
+@click.pass_context
+def demo(context: click.Context, /, **values: Any) -> int:
+    """Serve sample data on every route, out of a temporary folder."""
+    if not find_spec("fpdf"):
+        raise _Refused("the demo needs fpdf2: pip install 'async-downloads[demo]'")
+    from .web.samples import make_samples, samples
+
+    def announce(urls: Sequence[str]) -> None:
+        base = urls[0].rstrip("/")
+        for sample in samples():
+            click.echo(f"curl {sample.options} {base}{sample.path}  # {sample.what}")
+        click.echo(f"Serving sample data on {', '.join(urls)} (Ctrl-C ends)")
+
+    with tempfile.TemporaryDirectory(prefix="async-downloads-") as folder:
+        return _run(make_samples(Path(folder)), _server_settings(context, values), announce)
+
+
+def _picked(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
+    names = {field.name for field in fields(kind)}
+    picked = {name: value for name, value in values.items() if name in names}
+    return kind(**{**picked, "cache_control": picked["cache_control"] or None})
+
+
+def _server_settings(context: click.Context, values: Mapping[str, Any]) -> ServerSettings:
+    names = {field.name for field in fields(ServerSettings)} & values.keys() - {"bind", "loop"}
+    loop: Any = values.get("loop") or ("uvloop" if find_spec("uvloop") else "asyncio")
+    if loop == "uvloop" and not find_spec("uvloop"):
+        raise _Refused("uvloop is not installed: pip install 'async-downloads[uvloop]'")
+    bind = tuple(values["bind"])
+    if values["port"] is not None:
+        if context.get_parameter_source("bind") is ParameterSource.COMMANDLINE:
+            raise click.UsageError("--bind and --port name the address twice", context)
+        bind = (f"127.0.0.1:{values['port']}",)
+    return ServerSettings(bind=bind, loop=loop, **{name: values[name] for name in names})
+
+
+def _run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence[str]], None]) -> int:
+    from .web.server import CannotServe, run
+
+    if settings.directory and not os.access(settings.directory, os.R_OK | os.X_OK):
+        raise _Refused(f"{settings.directory} cannot be read")
+    try:
+        return run(settings, server, announce)
+    except CannotServe as error:
+        raise _Refused(str(error)) from error

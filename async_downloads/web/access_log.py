@@ -1,0 +1,90 @@
+"""The access log: what was really sent, not what was promised."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO
+
+from ..asgi import Receive, Scope, Send
+
+__all__ = ["FORMATS", "AccessLog"]
+
+Record = Mapping[str, Any]
+
+
+def _as_text(record: Record) -> str:
+    asked = f'"{record["method"]} {record["target"]} HTTP/{record["version"]}"'
+    extent = f'range="{record["range"]}"' if record["range"] else "whole"
+    outcome = "aborted" if record["aborted"] else "complete"
+    return (
+        f"{record['client']} [{record['time']}] {asked} {record['status']} {record['bytes']} bytes "
+        f"{extent} {record['seconds']:.3f} s {outcome}"
+    )
+
+
+FORMATS: Final[Mapping[str, Callable[[Record], str]]] = {"text": _as_text, "json": json.dumps}
+
+
+class AccessLog:
+    """An ASGI app around another that writes a line for each request when it has ended.
+
+    `bytes` are those of the body that the server took; `aborted` says that not all of it came.
+    """
+
+    def __init__(self, app: Any, form: str, *, to: TextIO = sys.stdout) -> None:
+        self._app = app
+        self._format = FORMATS[form]
+        self._to = to
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and write down how it went."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        account = _Account(send)
+        began = time.monotonic()
+        try:
+            await self._app(scope, receive, account.send)
+        finally:
+            record = {**_request(scope), **account.record(), "seconds": round(time.monotonic() - began, 6)}
+            self._to.write(self._format(record) + "\n")
+            self._to.flush()
+
+
+class _Account:
+    """Counts what passes through `send`."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._status: int | None = None
+        self._bytes = 0
+        self._complete = False
+
+    async def send(self, message: Any) -> None:
+        await self._send(message)
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+        elif message["type"] == "http.response.body":
+            self._bytes += len(message.get("body", b""))
+            self._complete = not message.get("more_body", False)
+
+    def record(self) -> Record:
+        return {"status": self._status, "bytes": self._bytes, "aborted": not self._complete}
+
+
+def _request(scope: Scope) -> Record:
+    """Say who asked for what. The target is as it came, percent-encoded: no line of the log can be forged with it."""
+    target = scope["raw_path"].decode("ascii", "backslashreplace")
+    if scope["query_string"]:
+        target += "?" + scope["query_string"].decode("ascii", "backslashreplace")
+    ranges = b", ".join(value for name, value in scope["headers"] if name == b"range")
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "client": scope["client"][0] if scope["client"] else "-",
+        "method": scope["method"],
+        "target": target,
+        "version": scope["http_version"],
+        "range": ranges.decode("ascii", "backslashreplace") or None,
+    }

@@ -1,0 +1,85 @@
+"""The door of a serving process: it counts who is inside, and lets nobody in while the process drains."""
+
+import asyncio
+from typing import Any, Final
+
+from ..asgi import Receive, Scope, Send, error_reply, send_reply, told
+from ..responder import Reply
+
+__all__ = ["Gate"]
+
+_HEALTH: Final = "/-/healthy"
+_CLOSE: Final = (b"connection", b"close")
+
+
+class Gate:
+    """An ASGI app around another: `/-/healthy`, and the way from serving to having drained.
+
+    After `drain`, requests that are running go on, new ones are 503, and `drained` returns with the last of them.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._running = 0
+        self._draining = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the process is about to end."""
+        return self._draining.is_set()
+
+    def drain(self) -> None:
+        """Let nobody in from now on."""
+        self._draining.set()
+
+    async def drained(self) -> None:
+        """Wait for `drain`, then for the last request to end."""
+        await self._draining.wait()
+        await self._empty.wait()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or answer it at the door."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"] == _HEALTH or self.is_draining:
+            await send_reply(self._answer(scope), scope, None, send)
+        else:
+            await self._admit(scope, receive, _closing(send) if _is_ambiguous(scope) else send)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._running += 1
+        self._empty.clear()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._empty.set()
+
+    def _answer(self, scope: Scope) -> Reply:
+        if self.is_draining:
+            return error_reply(503, ("Retry-After", "5"), *_closing_fields(scope))
+        return told(200, b"ok\n", (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "3")))
+
+
+def _closing_fields(scope: Scope) -> tuple[tuple[str, str], ...]:
+    return (("Connection", "close"),) if scope["http_version"].startswith("1") else ()  # no such field in HTTP/2
+
+
+def _is_ambiguous(scope: Scope) -> bool:
+    """Whether a request has two lengths, so that what follows it may not be what it seems (RFC 9112 §6.1)."""
+    names = {name for name, _ in scope["headers"]}
+    return b"transfer-encoding" in names and b"content-length" in names
+
+
+def _closing(send: Send) -> Send:
+    """Have the connection closed after this answer."""
+
+    async def closing(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], _CLOSE]}
+        await send(message)
+
+    return closing

@@ -1,0 +1,204 @@
+"""The process that serves: sockets, workers, signals, and an end in good order.
+
+SIGTERM or Ctrl-C begins the draining: running downloads go on for `drain_timeout` seconds at most, new requests are
+refused. Once more, and it ends at once. Hypercorn alone would wait for a client that has stalled, or cut off those that
+have not, depending on the version of Python.
+"""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from multiprocessing import connection, get_context
+from pathlib import Path
+from typing import Any, Final, cast
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from ..config import ServerSettings, Settings
+from .access_log import AccessLog
+from .app import create_app
+from .gate import Gate
+
+__all__ = ["CannotServe", "listen", "run", "url_of"]
+
+_BACKLOG: Final = 4096
+_ONE_SIGNAL: Final = 0.5  # seconds: a terminal signals the whole group, and the parent passes it on once more
+
+
+class CannotServe(Exception):
+    """The process cannot start; the message says why in one line."""
+
+
+def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence[str]], None]) -> int:
+    """Serve until told to stop, and return the exit code; `announce` is given the URLs, which answer from then on.
+
+    `CannotServe` when an address is taken, or a file cannot be read.
+    """
+    config = _config(server)
+    sockets = [listen(bind, settings.stall_timeout) for bind in server.bind]
+    announce([url_of(sock, secure=config.ssl_enabled) for sock in sockets])
+    config.bind = [f"fd://{sock.detach()}" for sock in sockets]  # Hypercorn closes them
+    worker = partial(_work, settings, server, config)
+    try:
+        return worker() if server.workers == 1 else _supervise(worker, server.workers)
+    finally:
+        for bind in server.bind:
+            if bind.startswith("unix:"):
+                Path(bind.removeprefix("unix:")).unlink(missing_ok=True)
+
+
+def listen(bind: str, stall_timeout: float) -> socket.socket:
+    """Open the listening socket for `host:port`, `unix:path` or `fd://n`."""
+    try:
+        sock = _bound(bind)
+        if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+            # What is left in the kernel for a client that takes nothing: accepted connections inherit this.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))
+        sock.listen(_BACKLOG)
+    except (OSError, ValueError, OverflowError) as error:
+        raise CannotServe(f"cannot listen on {bind}: {getattr(error, 'strerror', None) or error}") from error
+    return sock
+
+
+def _bound(bind: str) -> socket.socket:
+    if bind.startswith("fd://"):
+        return socket.socket(fileno=int(bind.removeprefix("fd://")))
+    if bind.startswith("unix:"):
+        return _bound_to_path(bind.removeprefix("unix:"))
+    host, colon, port = bind.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise ValueError("expected host:port, unix:path or fd://n")
+    host = host.strip("[]")
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.bind((host, int(port)))
+    return sock
+
+
+def _bound_to_path(path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.connect(path)
+    except FileNotFoundError:
+        pass
+    except ConnectionRefusedError:
+        os.unlink(path)  # left by a process that is gone
+    else:
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    sock.bind(path)
+    return sock
+
+
+def url_of(sock: socket.socket, *, secure: bool) -> str:
+    """Return the URL under which a listening socket answers."""
+    if sock.family == socket.AF_UNIX:
+        return f"unix:{sock.getsockname()}"
+    host, port = sock.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if secure else 'http'}://{shown}:{port}/"
+
+
+def _config(server: ServerSettings) -> Config:
+    config = Config()
+    config.backlog = _BACKLOG
+    config.graceful_timeout = server.drain_timeout
+    config.keep_alive_max_requests = 1_000_000
+    config.include_server_header = False
+    config.loglevel = "WARNING"
+    if server.certfile and server.keyfile:
+        config.certfile, config.keyfile = os.fspath(server.certfile), os.fspath(server.keyfile)
+        try:
+            config.create_ssl_context()
+        except (OSError, ssl.SSLError) as error:
+            files = f"{config.certfile} and {config.keyfile}"
+            raise CannotServe(f"cannot use {files} for TLS: {error.strerror or error}") from error
+    elif server.certfile or server.keyfile:
+        raise CannotServe("TLS needs both a certificate and its key")
+    return config
+
+
+def _supervise(worker: Callable[[], int], count: int) -> int:
+    """Run that many processes; when one of them fails, end all."""
+    context = get_context("fork")
+    processes = [context.Process(target=_exit_with, args=(worker,)) for _ in range(count)]
+    for process in processes:
+        process.start()
+
+    def pass_on(*_: object) -> None:
+        for process in processes:
+            process.terminate()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
+    running = {process.sentinel: process for process in processes}
+    exit_code = 0
+    while running:
+        for sentinel in connection.wait(list(running)):
+            code = running.pop(cast("int", sentinel)).exitcode
+            if code:
+                exit_code = 1
+                pass_on()
+    return exit_code
+
+
+def _exit_with(worker: Callable[[], int]) -> None:
+    sys.exit(worker())
+
+
+def _work(settings: Settings, server: ServerSettings, config: Config) -> int:
+    factory = None
+    if server.loop == "uvloop":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_serve(settings, server, config))
+    return 0
+
+
+async def _serve(settings: Settings, server: ServerSettings, config: Config) -> None:
+    app: Any = create_app(settings)
+    gate = Gate(app if server.access_log == "none" else AccessLog(app, server.access_log))
+    serving = asyncio.create_task(serve(cast("Any", gate), config, shutdown_trigger=gate.drained))
+    ended = asyncio.Event()
+    serving.add_done_callback(lambda _: ended.set())
+    _on_signals(gate, ended, server.drain_timeout)
+    await ended.wait()
+    if serving.done():
+        serving.result()
+    await _drop_connections()
+
+
+def _on_signals(gate: Gate, ended: asyncio.Event, drain_timeout: float) -> None:
+    loop, began = asyncio.get_running_loop(), 0.0
+
+    def on_signal() -> None:
+        nonlocal began
+        if not gate.is_draining:
+            began = loop.time()
+            gate.drain()
+            loop.call_later(drain_timeout, ended.set)
+        elif loop.time() - began > _ONE_SIGNAL:
+            ended.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+
+
+async def _drop_connections() -> None:
+    """Cancel what is left until nothing is: a connection that is being closed waits again, for its client."""
+    for _ in range(20):
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=0.1)

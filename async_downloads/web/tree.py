@@ -1,0 +1,79 @@
+"""A store as a site: its files as `Downloads` sends them, its directories as pages."""
+
+from hashlib import sha256
+from typing import Final
+from urllib.parse import quote
+
+from ..asgi import Downloads, Receive, Scope, Send, deliver, key_of, refusal, reply_to, request_head, told
+from ..errors import DownloadError, IsDirectory, NotFound
+from ..responder import Reply, respond
+from ..semantics.etags import ETag
+from ..semantics.plan import Policy
+from ..semantics.representation import Representation, Validators
+from ..sources.base import Browsable
+from ..sources.memory import MemorySource
+from .browse import CONTENT_SECURITY_POLICY, as_html, as_json
+
+__all__ = ["Tree"]
+
+_PAGE: Final = Policy(
+    fields=(
+        ("Cache-Control", "no-cache"),
+        ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+        ("Referrer-Policy", "same-origin"),
+        ("Vary", "Accept"),
+    )
+)
+
+
+class Tree:
+    """An ASGI app: every file below `/`, and a listing for every directory, in HTML or in JSON (`?json`)."""
+
+    def __init__(self, downloads: Downloads) -> None:
+        self._downloads = downloads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        try:
+            reply = await self._reply(scope)
+        except DownloadError as error:
+            reply = reply_to(error, scope)
+        await deliver(reply, scope, receive, send)
+
+    async def _reply(self, scope: Scope) -> Reply:
+        key = key_of(scope)
+        if not key or key.endswith("/"):
+            return refusal(scope) or await self._listing(key, scope)
+        try:
+            return await self._downloads.reply(scope)
+        except IsDirectory:
+            return _with_a_slash(key, scope)
+
+    async def _listing(self, key: str, scope: Scope) -> Reply:
+        store = self._downloads.store
+        if not isinstance(store, Browsable):
+            raise NotFound(f"{key!r}: this store cannot be listed")
+        listing = await store.list(key[:-1])
+        write, media_type = (
+            (as_json, "application/json") if _wants_json(scope) else (as_html, "text/html; charset=utf-8")
+        )
+        page = write(key, listing)
+        representation = Representation(
+            len(page), media_type, validators=Validators(ETag(sha256(page).hexdigest()[:32]))
+        )
+        return await respond(request_head(scope), MemorySource(page, representation), _PAGE)
+
+
+def _wants_json(scope: Scope) -> bool:
+    """Whether the client asked for JSON by query, or by an Accept that names it and not HTML."""
+    if b"json" in {part.partition(b"=")[0] for part in scope["query_string"].split(b"&")}:
+        return True
+    accept = b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
+    return b"application/json" in accept and b"text/html" not in accept
+
+
+def _with_a_slash(key: str, scope: Scope) -> Reply:
+    """Send the client to the directory's own address, below which its relative links are right."""
+    query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+    name = quote(key.rpartition("/")[2], safe="", errors="surrogateescape")
+    return told(308, b"", (("Location", f"./{name}/{query}"), ("Content-Length", "0")))
