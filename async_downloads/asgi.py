@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import asynccontextmanager, nullcontext
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -45,6 +46,7 @@ _log = logging.getLogger("async_downloads")
 
 _METHODS: Final = "GET, HEAD, OPTIONS"
 _CODINGS: Final = ("br", "zstd", "gzip")
+_FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 _VERSIONS: Final = {"1.0", "1.1", "2", "3"}
 _WANTED: Final = {
     name.encode(): name
@@ -76,7 +78,8 @@ async def send_reply(reply: Reply, scope: Scope, receive: Receive | None, send: 
     When the client leaves, the sending ends; without `receive` it is for the caller to see that. `SendStalled` and
     `SourceError` come through: the connection must then be closed, since less than was promised has been sent.
     """
-    start = {"type": "http.response.start", "status": reply.status, "headers": encode(reply.fields)}
+    headers = encode(reply.fields) + _closing(scope)
+    start = {"type": "http.response.start", "status": reply.status, "headers": headers}
     body = reply.body
     if body.whole is not None:
         async with body.patience:  # a client that asks and asks and never reads stalls this too
@@ -122,9 +125,22 @@ async def _until_left(receive: Receive) -> AsyncIterator[None]:
             raise
 
 
+def _closing(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Tell to close the connection of a request that is framed in two ways: what follows it may be smuggled.
+
+    RFC 9112 §6.1 asks for that, and the parser of Hypercorn leaves it to the application.
+    """
+    return [(b"connection", b"close")] if {name for name, _ in scope["headers"]} >= _FRAMINGS else []
+
+
 def encode(fields: Iterable[Field]) -> list[tuple[bytes, bytes]]:
     """Write fields as ASGI has them."""
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields]
+    return [_encoded(name, value) for name, value in fields]
+
+
+@lru_cache(maxsize=4096)
+def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
 def error_reply(status: int, *fields: Field) -> Reply:
@@ -182,7 +198,8 @@ class Downloads:
         if refused := refusal(scope):
             return refused
         request = request_head(scope)
-        codings = acceptable(request.fields.get("accept-encoding", ""), _CODINGS)
+        accepted = request.fields.get("accept-encoding")
+        codings = acceptable(accepted, _CODINGS) if accepted else ()
         source = await self.store.open(key_of(scope), codings=codings)
         policy = self._policies[wants_attachment(scope["query_string"], default=self._attachment)]
         return await respond(request, source, policy, stall_timeout=self._stall_timeout)
@@ -230,7 +247,7 @@ def key_of(scope: Scope) -> str:
     if "\ufffd" in path and scope.get("raw_path"):
         path = os.fsdecode(unquote_to_bytes(scope["raw_path"].partition(b"?")[0]))
     root: str = scope.get("root_path", "")
-    if root and path.startswith(f"{root}/"):
+    if root and f"{path}/".startswith(f"{root}/"):
         path = path[len(root) :]
     return path[1:]
 

@@ -19,8 +19,8 @@ __all__ = ["cli", "main"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_FOLDER: Final = click.Path(exists=True, file_okay=False, readable=True, resolve_path=True, path_type=Path)
-_FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, resolve_path=True, path_type=Path)
+_FOLDER: Final = click.Path(exists=True, file_okay=False, readable=True, path_type=Path)
+_FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _SECONDS: Final = click.FloatRange(min=0, min_open=True)
 
 

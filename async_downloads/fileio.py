@@ -1,9 +1,9 @@
 """One open file, read without blocking the event loop.
 
-Pages that the kernel has cached are read on the loop, the others in a thread. Which they are is asked with a
-read of one byte, the last of the chunk, that may not wait (`RWF_NOWAIT`): if that page is there, so are almost
-always those before it, and a plain `pread` then makes the `bytes` that are sent, without a buffer in between.
-Kernels and file systems that cannot answer the question get the thread.
+Pages that the kernel has cached are read on the loop, the others in a thread. A small chunk is read in a way that may
+not wait (`RWF_NOWAIT`). Of a large one single bytes are, the last of each stretch: if those pages are there, so are
+almost always the ones between, and a plain `pread` then makes the `bytes` that are sent, without a buffer in between.
+Kernels and file systems that cannot read in this way get the thread.
 
 Cancelling a read leaves its thread running. Were the descriptor closed meanwhile, its number would be given to
 another file and the thread would read that one: so a close waits for the last thread.
@@ -25,6 +25,7 @@ T = TypeVar("T")
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)  # Linux alone has it
 _STRIDE: Final = 128 * 1024  # what the kernel reads ahead at a time: a page at each end stands for the rest
+_COPIED: Final = 64 * 1024  # up to here a second copy costs less than a second call
 _PROBE: Final = bytearray(1)  # its content is of no interest, so all files may share it
 
 _pread = aiofiles.os.wrap(os.pread)
@@ -53,6 +54,9 @@ class OpenFile:
         if not self._probes or _NOWAIT is None:
             return None
         try:
+            if count <= _COPIED:
+                buffer = bytearray(count)
+                return bytes(buffer) if os.preadv(self.fd, (buffer,), offset, _NOWAIT) == count else None
             for last in (*range(offset + _STRIDE - 1, offset + count - 1, _STRIDE), offset + count - 1):
                 if not os.preadv(self.fd, (_PROBE,), last, _NOWAIT):
                     return None

@@ -19,7 +19,8 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, ParamSpec, TypeVar, cast
@@ -125,6 +126,7 @@ async def send_file(
     return await _answer(opened.source, selected, policy)
 
 
+@_accept_former_names
 async def send_from_directory(directory: PathLike, path: PathLike, **options: Any) -> Response:
     """Answer with a file below a directory, or 404; `options` are those of `send_file`.
 
@@ -141,6 +143,7 @@ async def send_from_directory(directory: PathLike, path: PathLike, **options: An
     return await send_file(_Opened(source, os.path.join(root, key), typed=False), **options)
 
 
+@_accept_former_names
 async def send_source(source: Source, **options: Any) -> Response:
     """Answer with a source of your own, which this closes; `options` are those of `send_file`."""
     return await send_file(source, **options)
@@ -163,17 +166,25 @@ async def _open(given: object) -> _Opened:
         return _Opened(source, path, typed=False)
     if isinstance(given, Source):
         return _Opened(given, None, typed=True)
-    return _Opened(source_of(given), None, typed=False)
+    with _scarce_descriptors():
+        return _Opened(source_of(given), None, typed=False)
 
 
 def _open_path(path: str) -> FileSource:
-    try:
+    with _scarce_descriptors():
         file, status = open_regular(path)
+    return FileSource(file, describe(status, os.path.basename(path)), mtime_ns=status.st_mtime_ns)
+
+
+@contextmanager
+def _scarce_descriptors() -> Iterator[None]:
+    """Answer 503 when the process has used up its descriptors: that is no mistake of the view."""
+    try:
+        yield
     except OSError as error:
         if error.errno in {errno.EMFILE, errno.ENFILE}:
             raise ServiceUnavailable(retry_after=1) from error
         raise
-    return FileSource(file, describe(status, os.path.basename(path)), mtime_ns=status.st_mtime_ns)
 
 
 def _content_type(mimetype: str | None, name: str | None) -> str:
@@ -195,6 +206,7 @@ def _caching(max_age: MaxAge, path: str | None) -> tuple[Field, ...]:
     seconds = told(path) if callable(told) else told
     if seconds is None:
         return (("Cache-Control", "no-cache"),)
+    seconds = int(seconds)  # delta-seconds are digits (RFC 9111 §1.2.2), and a float is easily given
     control = f"public, max-age={seconds}" if seconds > 0 else f"no-cache, max-age={seconds}"
     return (("Cache-Control", control), ("Expires", format_date(int(time.time()) + seconds)))
 

@@ -71,7 +71,6 @@ class Body:
     def __init__(self, pieces: tuple[Piece, ...], source: Source, *, stall_timeout: float) -> None:
         self._pieces = pieces
         self._source = source
-        self._stack = AsyncExitStack()
         self.patience = Patience(stall_timeout)
         self.whole = _at_once(pieces, source)
 
@@ -90,6 +89,7 @@ class Body:
         return None
 
     async def __aenter__(self) -> AsyncIterator[bytes]:
+        self._stack = AsyncExitStack()
         await self._stack.enter_async_context(self.patience)
         self._stack.push_async_callback(self._source.aclose)
         return await self._stack.enter_async_context(aclosing(self._chunks()))
@@ -100,21 +100,17 @@ class Body:
         await self._stack.__aexit__(kind, error, trace)
 
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
-        async with aclosing(self._parts()) as parts:
-            async for part in parts:
-                self.patience.renew()
-                yield part
-                # A `send` to a dead connection returns without suspending: nobody else would ever run.
-                await asyncio.sleep(0)
-
-    async def _parts(self) -> AsyncGenerator[bytes, None]:
         for piece in (self.whole,) if self.whole is not None else self._pieces:
             if isinstance(piece, bytes):
+                self.patience.renew()
                 yield piece
-            else:
-                async with aclosing(self._source.read(piece)) as parts:
-                    async for part in parts:
-                        yield part
+                continue
+            async with aclosing(self._source.read(piece)) as chunks:
+                async for chunk in chunks:
+                    self.patience.renew()
+                    yield chunk
+                    # A `send` to a dead connection returns without suspending: nobody else would ever run.
+                    await asyncio.sleep(0)
 
     async def aclose(self) -> None:
         """Close the source of a body that is not going to be read."""

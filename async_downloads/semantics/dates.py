@@ -12,6 +12,8 @@ __all__ = ["format_date", "parse_date"]
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_END = 253402300800  # the first moment whose year has five digits
+_FIFTY_YEARS = 50 * 31556952  # seconds in the calendar's average year
 
 _CLOCK = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
@@ -27,7 +29,7 @@ _FORMS = tuple(
 
 @lru_cache(maxsize=1024)
 def format_date(moment: int) -> str:
-    """Write a moment as IMF-fixdate, the one form that may be generated.
+    """Write a moment of the years 1 to 9999 as IMF-fixdate, the one form that may be generated.
 
     >>> format_date(784111777)
     'Sun, 06 Nov 1994 08:49:37 GMT'
@@ -50,18 +52,22 @@ def parse_date(value: str, *, now: int) -> int | None:
 
 def _moment(found: re.Match[str], now: int) -> int | None:
     year, leap = int(found["year"]), found["second"] == "60"
-    if len(found["year"]) == 2:
-        year = _full_year(year, now)
-    second = 59 if leap else int(found["second"])
-    month = _MONTHS.index(found["month"]) + 1
+    month, second = _MONTHS.index(found["month"]) + 1, 59 if leap else int(found["second"])
+    rest = (month, int(found["day"]), int(found["hour"]), int(found["minute"]), second)
     try:
-        date = datetime(year, month, int(found["day"]), int(found["hour"]), int(found["minute"]), second, tzinfo=UTC)
-    except ValueError:
+        if len(found["year"]) == 4:
+            moment = _seconds(datetime(year, *rest, tzinfo=UTC)) + leap
+            return moment if moment < _END else None
+        moment = _seconds(datetime(_century(now) + year, *rest, tzinfo=UTC)) + leap
+        too_far = moment - now > _FIFTY_YEARS
+        return _seconds(datetime(_century(now) - 100 + year, *rest, tzinfo=UTC)) + leap if too_far else moment
+    except ValueError:  # no calendar has that day
         return None
-    return (date - _EPOCH) // timedelta(seconds=1) + leap
 
 
-def _full_year(year: int, now: int) -> int:
-    this_year = (_EPOCH + timedelta(seconds=now)).year
-    year += this_year - this_year % 100
-    return year - 100 if year > this_year + 50 else year
+def _seconds(date: datetime) -> int:
+    return (date - _EPOCH) // timedelta(seconds=1)
+
+
+def _century(now: int) -> int:
+    return (_EPOCH + timedelta(seconds=now)).year // 100 * 100

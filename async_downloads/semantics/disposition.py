@@ -41,10 +41,15 @@ def content_disposition(disposition: Disposition, filename: str | None) -> str:
 
 
 def _in_ascii(name: str) -> str:
-    if name.isascii():
-        return name
-    letters = (char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
-    return "".join(char if char.isascii() else "_" for char in letters)
+    return name if name.isascii() else "".join(map(_character_in_ascii, name))
+
+
+def _character_in_ascii(char: str) -> str:
+    """Return the letters and digits a character is made of: never a separator that only looks like one, as U+FF0F."""
+    if char.isascii():
+        return char
+    parts = [part for part in unicodedata.normalize("NFKD", char) if not unicodedata.combining(part)]
+    return "".join(part if part.isascii() and part.isalnum() else "_" for part in parts)
 
 
 def _quoted(text: str) -> str:

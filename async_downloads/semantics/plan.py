@@ -10,6 +10,7 @@ Range (§14.2), If-Range ── none within ──> 416 Content-Range: bytes */s
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from .dates import format_date
@@ -102,7 +103,7 @@ def _answer(
         parts = byteranges(spans, size=selected.size, media_type=media_type, boundary=boundary)
         if sum(map(len, parts)) < selected.size:  # else the whole is the shorter answer (§14.2)
             status, media_type, pieces = 206, f"multipart/byteranges; boundary={boundary}", parts
-    fields = [("Content-Type", media_type)]
+    fields: list[Field] = [("Content-Type", media_type)]
     if selected.size is not None:
         fields.append(("Content-Length", str(sum(map(len, pieces)))))
     if content_range:
@@ -122,7 +123,8 @@ def _boundary(policy: Policy, selected: Representation, spans: tuple[ByteRange, 
     return sha256(policy.secret + repr((selected, spans)).encode()).hexdigest()[:32]
 
 
-def _described(selected: Representation, current: Validators, policy: Policy) -> list[Field]:
+@lru_cache(maxsize=1024)
+def _described(selected: Representation, current: Validators, policy: Policy) -> tuple[Field, ...]:
     """Return the fields of a 200 or 206 beyond those of its framing."""
     fields: list[Field] = [("X-Content-Type-Options", "nosniff")]
     if policy.conditional:
@@ -135,7 +137,7 @@ def _described(selected: Representation, current: Validators, policy: Policy) ->
         fields.append(("Last-Modified", format_date(current.last_modified)))
     if selected.digest:
         fields.append(("Repr-Digest", repr_digest(selected.digest)))
-    return fields + _kept(selected, current, policy)
+    return (*fields, *_kept(selected, current, policy))
 
 
 def _kept(selected: Representation, current: Validators, policy: Policy) -> list[Field]:

@@ -78,19 +78,25 @@ def _parse_spec(text: str) -> RangeSpec | None:
     found = _SPEC.fullmatch(text)
     if not found:
         return None
-    first, last = map(_position, found.groups())
-    if first is None and last is None:
+    first, last = found.groups()
+    if not first and not last:
         return None
-    if first is not None and last is not None and last < first:
+    if first and last and _magnitude(last) < _magnitude(first):
         return None
-    return RangeSpec(first, last)
+    return RangeSpec(_position(first), _position(last))
+
+
+def _magnitude(digits: str) -> tuple[int, str]:
+    """Return what compares as the number does, however many digits it has."""
+    digits = digits.lstrip("0")
+    return len(digits), digits
 
 
 def _position(digits: str) -> int | None:
     if not digits:
         return None
-    digits = digits.lstrip("0")
-    return int(digits or "0") if len(digits) < 20 else _BEYOND
+    length, digits = _magnitude(digits)
+    return int(digits or "0") if length < 20 else _BEYOND
 
 
 def resolve(specs: Iterable[RangeSpec], size: int) -> tuple[ByteRange, ...]:
@@ -125,11 +131,13 @@ class ContentRange:
 
     @classmethod
     def parse(cls, value: str) -> Self | None:
-        """Read a Content-Range; None when it is malformed, or contradicts itself (§14.4)."""
+        """Read a Content-Range; None when it is malformed, contradicts itself (§14.4), or nothing is that large."""
         found = _CONTENT_RANGE.fullmatch(value)
         if not found:
             return None
         first, last, total = (_position(text) if text and text != "*" else None for text in found.groups())
+        if max(last or 0, total or 0) >= UNBOUNDED.stop:
+            return None
         if first is None or last is None:
             return cls(None, total) if total is not None else None
         if last < first or (total is not None and last >= total):

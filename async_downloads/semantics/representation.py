@@ -21,10 +21,10 @@ class Validators:
     last_modified: int | None = None
 
     def at(self, now: int) -> "Validators":
-        """Return the validators as they may be told at `now`: no date lies in the future (§8.8.2.1)."""
-        if self.last_modified is None or self.last_modified <= now:
+        """Return the validators as they may be told at `now`: no date lies in the future (§8.8.2.1), or before 1970."""
+        if self.last_modified is None or 0 <= self.last_modified <= now:
             return self
-        return Validators(self.etag, now)
+        return Validators(self.etag, min(max(self.last_modified, 0), now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,14 @@ class DirectoryStore:
         self._hidden = hidden
         self._confined = not follow_symlinks
         self._precompressed = precompressed
-        self._real = os.path.realpath(self.directory)
-        self._identity = _identity(self.directory)
         self._familiar = Familiar()
+        self._resolve()
+
+    def _resolve(self) -> None:
+        """Find out where the directory really is, and remember what tells that place from others."""
+        real = os.path.realpath(self.directory)
+        self._identity = _identity(self.directory) if real != self.directory else None
+        self._prefix = os.path.join(real, "")
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource:
         """Open the file, or one of its precompressed siblings."""
@@ -80,7 +85,7 @@ class DirectoryStore:
 
     def _admit(self, key: str) -> tuple[OpenFile, os.stat_result]:
         """Open the file and see that it lies where it may."""
-        path = os.path.join(self.directory, key)
+        path = f"{self.directory}/{key}"
         with os_errors(key):
             file, status = open_regular(path)
         if self._may_lie(_whereabouts(file.fd, path)):
@@ -103,14 +108,11 @@ class DirectoryStore:
     def _may_lie(self, place: str) -> bool:
         if not self._confined:
             return True
-        prefix = os.path.join(self._real, "")
-        identity = _identity(self.directory)
-        if identity != self._identity or not place.startswith(prefix):
-            # The directory itself may be a link that was exchanged; what it led to before is outside by now.
-            self._real, self._identity = os.path.realpath(self.directory), identity
-            prefix = os.path.join(self._real, "")
-        inside = place.startswith(prefix) or place == self._real
-        return inside and (self._hidden or not _HIDDEN.search(place.removeprefix(prefix)))
+        if not place.startswith(self._prefix) or (self._identity and self._identity != _identity(self.directory)):
+            # The directory may be a link that was exchanged; what it led to before is outside by now.
+            self._resolve()
+        inside = place.startswith(self._prefix) or place == self._prefix[:-1]
+        return inside and (self._hidden or not _HIDDEN.search(place, len(self._prefix) - 1))
 
     def _list(self, key: str) -> Listing:
         path = os.path.join(self.directory, key)

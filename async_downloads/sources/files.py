@@ -4,8 +4,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -99,15 +98,22 @@ class FileSource:
         self.close()
 
 
-@contextmanager
-def os_errors(key: str) -> Iterator[None]:
-    """Raise what the operating system says as an error of ours; the key is for the log."""
-    try:
-        yield
-    except OSError as error:
-        raise _error_for(error)(f"{key}: {error.strerror}") from error
-    except UnicodeEncodeError as error:  # a character that no path can have
-        raise NotFound(f"{key!r}: {error}") from error
+class os_errors:  # noqa: N801 - it reads as a statement
+    """Raise, in the block, what the operating system says as an error of ours; the key is for the log."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise _error_for(error)(f"{self._key}: {error.strerror}") from error
+        if isinstance(error, UnicodeEncodeError):  # a character that no path can have
+            raise NotFound(f"{self._key!r}: {error}") from error
 
 
 def _error_for(error: OSError) -> type[DownloadError]:

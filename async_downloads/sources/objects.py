@@ -39,16 +39,21 @@ def source_of(given: object) -> Source:
 
 def _of_file(file: BinaryIO) -> Source:
     """Read a regular file by itself, from where it stands; any other file object as a stream."""
-    try:
-        status, start = os.fstat(file.fileno()), file.tell()
-    except (AttributeError, OSError):  # io.UnsupportedOperation is one
+    if not _is_raw(file):
         return StreamSource(_file_chunks(file))
+    status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         return StreamSource(_file_chunks(file))
+    start = file.tell()
     own = OpenFile.duplicate(file.fileno())
     file.close()
     told = Representation(max(status.st_size - start, 0))
     return FileSource(own, told, mtime_ns=status.st_mtime_ns, start=start)
+
+
+def _is_raw(file: BinaryIO) -> bool:
+    """Whether the descriptor reads what the object reads: a `GzipFile` has one, too, but of the compressed file."""
+    return isinstance(getattr(file, "raw", file), io.FileIO)
 
 
 class StreamSource:

@@ -1,0 +1,178 @@
+"""A module imports only its own layer and lower ones.
+
+    L6  cli
+    L5  web, config                        client: semantics, fileio and errors only
+    L4  asgi, quart
+    L3  responder
+    L2  sources
+    L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
+    L0  errors, fileio
+
+The public names of the package itself load what they need when they are first used: any layer below `cli` that
+imported them would import upwards.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import async_downloads
+
+PACKAGE = "async_downloads"
+ROOT = Path(async_downloads.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+LAYERS = (
+    {"errors", "fileio"},
+    {"semantics"},
+    {"sources"},
+    {"responder"},
+    {"asgi", "quart"},
+    {"web", "config", "client"},
+    {"cli", "__init__"},
+    {"__main__"},
+)
+LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+ADAPTERS = 4
+ONLY = {"client": {"client", "semantics", "fileio", "errors"}, "semantics": {"semantics", "errors"}}
+SERVED_OR_FETCHED = {"quart", "hypercorn", "httpx", "click"}
+BANNED = {
+    "client": {"quart", "hypercorn"},
+    "semantics": {"asyncio", "os", "pathlib", "random", "secrets", "socket", "tempfile", "time"},
+}
+HOMES = {"asyncpg": "sources.postgres", "obstore": "sources.s3"}
+ASYNCHRONOUS = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+
+
+def complaints(module: str, source: str) -> list[str]:
+    """Return what is wrong with the imports of a module, which is named from inside the package."""
+    tree = ast.parse(source)
+    found = [complaint for name in _imported(tree, module) for complaint in _about(module, name)]
+    if _part(module) == "semantics" and any(isinstance(node, ASYNCHRONOUS) for node in ast.walk(tree)):
+        found.append("semantics may not be asynchronous")
+    return found
+
+
+def _imported(tree: ast.AST, module: str) -> Iterator[str]:
+    """Yield the full name of everything that is imported, wherever in the file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            around = [PACKAGE, *module.split(".")][: -node.level] if node.level else []
+            yield from (".".join([*around, *filter(None, [node.module]), alias.name]) for alias in node.names)
+
+
+def _about(module: str, name: str) -> Iterator[str]:
+    top, _, inside = name.partition(".")
+    if top == PACKAGE:
+        yield from _about_own(_part(module), _part(inside) if inside else "__init__")
+    else:
+        yield from _about_foreign(module, top)
+
+
+def _about_own(part: str, other: str) -> Iterator[str]:
+    other = other if other in LEVELS else "__init__"
+    if LEVELS[part] < LEVELS[other]:
+        yield f"{part} imports {other}, which is above it"
+    elif other not in ONLY.get(part, LEVELS):
+        yield f"{part} may not import {other}"
+
+
+def _about_foreign(module: str, name: str) -> Iterator[str]:
+    part = _part(module)
+    if LEVELS[part] < ADAPTERS and name in SERVED_OR_FETCHED:
+        yield f"{part} is below {name}"
+    if name in BANNED.get(part, ()) or (part == "semantics" and name not in sys.stdlib_module_names):
+        yield f"{part} may not import {name}"
+    if HOMES.get(name, module) != module:
+        yield f"{name} is for {HOMES[name]} alone"
+
+
+def _part(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _module(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts)
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {_part(_module(file)) for file in FILES} <= set(LEVELS)
+
+
+@pytest.mark.parametrize("file", FILES, ids=_module)
+def test_a_module_imports_nothing_above_it(file: Path) -> None:
+    assert complaints(_module(file), file.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "complaint"),
+    [
+        pytest.param("semantics.plan", "from ..sources.base import Source", "imports sources", id="relative"),
+        pytest.param("sources.files", "from .. import fileio, responder", "imports responder", id="relative, two"),
+        pytest.param("semantics.__init__", "from ..asgi import Downloads", "imports asgi", id="from a subpackage"),
+        pytest.param(
+            "sources.files", "from async_downloads.responder import respond", "imports responder", id="absolute"
+        ),
+        pytest.param("responder", "import async_downloads.quart", "imports quart", id="as a module"),
+        pytest.param("responder", "from . import send_file", "imports __init__", id="a public name"),
+        pytest.param(
+            "responder", "from async_downloads import send_file", "imports __init__", id="absolute public name"
+        ),
+        pytest.param("fileio", "def f():\n    from .cli import main", "imports cli", id="inside a function"),
+        pytest.param(
+            "fileio", "if TYPE_CHECKING:\n    from .responder import Body", "imports responder", id="for types"
+        ),
+        pytest.param("errors", "from .semantics.etags import ETag", "imports semantics", id="from the lowest layer"),
+        pytest.param("client.fetch", "from ..sources.base import Source", "not import sources", id="client"),
+        pytest.param("client.fetch", "from ..responder import respond", "not import responder", id="client, reply"),
+        pytest.param("client.fetch", "from quart import Quart", "not import quart", id="client, quart"),
+        pytest.param("semantics.plan", "from ..fileio import Pace", "not import fileio", id="semantics"),
+        pytest.param("semantics.plan", "import os.path", "not import os", id="semantics, system"),
+        pytest.param("semantics.plan", "from time import time", "not import time", id="semantics, clock"),
+        pytest.param("semantics.plan", "import random", "not import random", id="semantics, randomness"),
+        pytest.param("semantics.plan", "import werkzeug", "not import werkzeug", id="semantics, third party"),
+        pytest.param("semantics.plan", "async def f(): pass", "not be asynchronous", id="semantics, asynchronous"),
+        pytest.param("responder", "from quart.wrappers import Response", "below quart", id="quart below the adapters"),
+        pytest.param("sources.s3", "import httpx", "below httpx", id="httpx below the adapters"),
+        pytest.param("sources.files", "import asyncpg", "for sources.postgres alone", id="asyncpg outside its file"),
+        pytest.param(
+            "web.app", "from obstore.store import S3Store", "for sources.s3 alone", id="obstore outside its file"
+        ),
+    ],
+)
+def test_an_import_against_the_rules_is_found(module: str, source: str, complaint: str) -> None:
+    (found,) = complaints(module, source)
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        pytest.param(
+            "semantics.plan", "import re\nfrom .etags import ETag\nfrom ..errors import NotFound", id="semantics"
+        ),
+        pytest.param("sources.files", "import os\nfrom ..fileio import Pace\nfrom .base import Source", id="sources"),
+        pytest.param("sources.postgres", "import asyncpg", id="asyncpg at home"),
+        pytest.param("sources.s3", "import obstore", id="obstore at home"),
+        pytest.param("quart", "from quart import Quart\nfrom .asgi import send_reply", id="quart"),
+        pytest.param(
+            "client.fetch", "import httpx\nfrom ..semantics.etags import ETag\nfrom . import spans", id="client"
+        ),
+        pytest.param("cli", "import click\nfrom .client.fetch import fetch\nfrom . import create_app", id="cli"),
+        pytest.param("__main__", "from .cli import main", id="the program"),
+    ],
+)
+def test_an_import_by_the_rules_is_not_complained_of(module: str, source: str) -> None:
+    assert complaints(module, source) == []
+
+
+def test_the_package_alone_loads_neither_quart_nor_httpx() -> None:
+    program = f"import sys, {PACKAGE}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert not {"quart", "httpx"} & set(loaded.split())
