@@ -1,0 +1,1 @@
+"""Compare download servers: the same files, one worker each, in interleaved rounds."""

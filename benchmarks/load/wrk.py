@@ -1,0 +1,50 @@
+"""wrk as a driver: it costs so little that the server is what is measured."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TypedDict
+
+from benchmarks.servers.base import HOST
+
+__all__ = ["Summary", "installed", "wrk"]
+
+# wrk rounds its printed figures; its script interface has the exact ones.
+SCRIPT = """
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format('\\n{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "errors": %d}\\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
+"""
+
+
+class Summary(TypedDict):
+    """What a run of either driver amounts to."""
+
+    requests: int
+    seconds: float
+    p50_ms: float | None
+    p99_ms: float | None
+    errors: int
+
+
+def installed() -> bool:
+    """Tell whether wrk is there."""
+    return shutil.which("wrk") is not None
+
+
+def wrk(port: int, name: str, *, connections: int, seconds: float) -> Summary:
+    """Run wrk with one thread, on the core of this process; it knows whole seconds only."""
+    whole = max(1, round(seconds))
+    with tempfile.TemporaryDirectory(prefix="wrk-") as folder:
+        script = Path(folder) / "done.lua"
+        script.write_text(SCRIPT)
+        options = ["-t1", f"-c{connections}", f"-d{whole}s", "-s", str(script)]
+        command = ["wrk", *options, f"http://{HOST}:{port}/{name}"]
+        output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=whole + 15).stdout
+    summary: Summary = json.loads(output.strip().splitlines()[-1])
+    return summary

@@ -1,0 +1,58 @@
+"""Where a run took place: what a reader needs to judge its figures."""
+
+import os
+import platform
+import shutil
+import subprocess
+from importlib.metadata import distributions
+from pathlib import Path
+
+from benchmarks.process import ROOT, Cores
+
+__all__ = ["describe"]
+
+
+def describe(cores: Cores) -> dict[str, object]:
+    """Return hardware, system, interpreter and every installed package; no names of users or folders."""
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+        "cpu": _field(Path("/proc/cpuinfo"), "model name") or platform.processor(),
+        "cores": os.cpu_count(),
+        "memory": _field(Path("/proc/meminfo"), "MemTotal"),
+        "load_before": os.getloadavg()[0],
+        "pinned": {"server": cores.server, "client": cores.client, "probe": cores.probe},
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "revision": _revision(),
+        "wrk": _wrk(),
+        "packages": {each.name: each.version for each in sorted(distributions(), key=_name)},
+    }
+
+
+def _name(distribution: "object") -> str:
+    return str(getattr(distribution, "name", "")).lower()
+
+
+def _field(path: Path, name: str) -> str:
+    """Return the first value of that name in a /proc file."""
+    lines = (line.partition(":") for line in path.read_text().splitlines())
+    return next((value.strip() for key, _, value in lines if key.strip() == name), "")
+
+
+def _revision() -> str:
+    """Return the commit, marked when the tree differs from it."""
+    return _output("git", "-C", str(ROOT), "describe", "--always", "--dirty") or "unknown"
+
+
+def _wrk() -> str | None:
+    if shutil.which("wrk") is None:
+        return None
+    return _output("wrk", "-v").partition("Copyright")[0].strip()
+
+
+def _output(*command: str) -> str:
+    """Return what a program prints, or nothing when it fails: wrk fails when asked for its version, but prints it."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=5).stdout.strip()
+    except OSError:
+        return ""

@@ -1,0 +1,122 @@
+"""Start a server on its own core and port, wait until it answers, and stop all of it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.servers.base import DIRECTORY, HOST, Server, Site
+from benchmarks.settings import BenchmarkError
+
+__all__ = ["ROOT", "Cores", "Running", "pinned", "running"]
+
+ROOT = Path(__file__).resolve().parent.parent
+START_LIMIT = 10.0
+STOP_LIMIT = 0.5  # what is left of the group then is killed: it has nothing to lose
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """One core each for the server, the load driver and, where there is a third, the probe."""
+
+    server: int
+    client: int
+    probe: int
+
+    @classmethod
+    def available(cls) -> "Cores":
+        """Choose from the cores this process may use."""
+        cores = sorted(os.sched_getaffinity(0))
+        return cls(cores[0], cores[min(1, len(cores) - 1)], cores[min(2, len(cores) - 1)])
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that accepts connections; ``session`` names its process tree."""
+
+    session: int
+    port: int
+
+
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """Stay on that core; a process started meanwhile inherits it with all its threads."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def running(server: Server, directory: Path, core: int) -> Iterator[Running]:
+    """Start the server over the directory; whatever happens, its whole process group is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="server-") as scratch:
+        site = Site(directory, _free_port(), Path(scratch))
+        process = _start(server, site, core)
+        try:
+            _wait_until_accepting(process, site)
+            yield Running(process.pid, site.port)
+        finally:
+            _stop(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _start(server: Server, site: Site, core: int) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, DIRECTORY: str(site.directory), "PYTHONPATH": str(ROOT)}
+    with pinned(core), _log(site).open("wb") as log:
+        return subprocess.Popen(
+            server.command(site),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+
+
+def _wait_until_accepting(process: "subprocess.Popen[bytes]", site: Site) -> None:
+    deadline = time.monotonic() + START_LIMIT
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), socket.create_connection((HOST, site.port), timeout=1):
+            return
+        time.sleep(0.01)
+    tail = _log(site).read_text(errors="replace").strip().splitlines()[-3:]
+    raise BenchmarkError(f"did not start: {' | '.join(tail) or process.poll()}")
+
+
+def _log(site: Site) -> Path:
+    return site.scratch / "server.log"
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    _signal_group(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_LIMIT)
+    _signal_group(process.pid, signal.SIGKILL)  # also what outlived its leader
+    process.wait()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def exit_on_termination() -> None:
+    """Turn SIGTERM and SIGHUP into an exit that passes every ``finally``, as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))

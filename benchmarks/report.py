@@ -1,0 +1,138 @@
+"""Markdown from results alone: no figure in a table was typed by anyone."""
+
+from collections.abc import Iterator
+
+from benchmarks.results import Run, Sample
+from benchmarks.stats import Spread
+
+__all__ = ["compare", "report"]
+
+COLUMNS = {
+    "mb_per_s": "MB/s",
+    "cpu_ms_per_gb": "server CPU ms/GB",
+    "server_percent": "server CPU %",
+    "client_percent": "client CPU %",
+    "requests_per_s": "requests/s",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "cpu_ms_per_1000": "server CPU ms/1,000",
+    "started": "started",
+    "probe_p50_ms": "probe p50 ms",
+    "probe_p99_ms": "probe p99 ms",
+    "probe_timeouts": "probe timeouts",
+    "kb_per_connection": "KB per connection",
+    "cpu_ms_first_second": "CPU ms in the first second",
+    "descriptors_left": "descriptors left",
+}
+NOTHING = "-"
+
+
+def report(run: Run) -> str:
+    """Return every table of a run, and what it was run on."""
+    lines = [*_preface(run)]
+    for scenario, about in run.scenarios.items():
+        lines += ["", f"## {about['title']}"]
+        for case in run.cases(scenario):
+            lines += ["", f"### {case}{_drivers(run, scenario, case)}", "", *_table(run, scenario, case)]
+    return "\n".join([*lines, *_missing(run)]) + "\n"
+
+
+def compare(before: Run, after: Run) -> str:
+    """Return the medians of both runs side by side, with their ratio, for every case both have."""
+    lines = [f"Before: {before.date}, {before.machine['revision']}. After: {after.date}, {after.machine['revision']}."]
+    lines += ["", _row("scenario", "case", "server", "metric", "before", "after", "ratio"), _rule(3, 7)]
+    for scenario, about in before.scenarios.items():
+        for case in before.cases(scenario):
+            lines += _differences(before, after, scenario, case, about["columns"])
+    return "\n".join(lines) + "\n"
+
+
+def _preface(run: Run) -> Iterator[str]:
+    machine, pins = run.machine, run.machine["pinned"]
+    kind = "quick run, " if run.settings["quick"] else ""
+    yield f"{run.date}, {kind}{run.settings['rounds']} rounds, {run.seconds:,.0f} s: `{run.command}`"
+    yield ""
+    yield f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']}, {machine['system']}, {machine['python']}."
+    yield f"Server on core {pins['server']}, client on core {pins['client']}, probe on core {pins['probe']}."
+    baseline = run.servers.get(run.baseline, {}).get("title", run.baseline)
+    yield f"Medians (lowest to highest); the ratio, of the first column, is to {baseline}."
+    if not run.complete:
+        yield "**The run was interrupted.**"
+
+
+def _table(run: Run, scenario: str, case: str) -> Iterator[str]:
+    columns = run.scenarios[scenario]["columns"]
+    yield _row("server", *(COLUMNS[column] for column in columns), "ratio", "note")
+    yield _rule(1, len(columns) + 3)
+    for server, about in run.servers.items():
+        samples = run.of(scenario, case, server)
+        if samples:
+            cells = (_spread(run.spread(scenario, case, server, column)) for column in columns)
+            ratio = _ratio(run, scenario, case, server, columns[0])
+            yield _row(about["title"], *cells, ratio, _note(samples))
+
+
+def _ratio(run: Run, scenario: str, case: str, server: str, metric: str) -> str:
+    own = run.spread(scenario, case, server, metric)
+    baseline = run.spread(scenario, case, run.baseline, metric)
+    return f"{own.median / baseline.median:.2f}" if own and baseline and baseline.median else NOTHING
+
+
+def _note(samples: list[Sample]) -> str:
+    """Say what a reader of the row must know: failures, refusals, and a driver that was too slow."""
+    words = [each.error for each in samples] + [each.note for each in samples]
+    saturated = sum(each.client_saturated for each in samples)
+    words += [f"client saturated in {saturated} of {len(samples)}"] if saturated else []
+    failed = sum(int(each.metrics.get("errors") or 0) for each in samples)
+    words += [f"{failed} failed requests"] if failed else []
+    return "; ".join(dict.fromkeys(word.replace("|", "/") for word in words if word))
+
+
+def _drivers(run: Run, scenario: str, case: str) -> str:
+    found = {each.driver for each in run.samples if (each.scenario, each.case) == (scenario, case) and each.driver}
+    return f" (driver: {', '.join(sorted(found))})" if found else ""
+
+
+def _missing(run: Run) -> Iterator[str]:
+    absent = {about["title"]: about["missing"] for about in run.servers.values() if about["missing"]}
+    if absent:
+        yield from ("", "## Missing", "")
+        yield from (f"- {title}: {reason}" for title, reason in absent.items())
+
+
+def _differences(before: Run, after: Run, scenario: str, case: str, columns: list[str]) -> Iterator[str]:
+    for server in before.servers:
+        for column in columns:
+            old = before.spread(scenario, case, server, column)
+            new = after.spread(scenario, case, server, column)
+            if old and new:
+                ratio = f"{new.median / old.median:.2f}" if old.median else NOTHING
+                name = COLUMNS[column]
+                yield _row(scenario, case, server, name, _number(old.median), _number(new.median), ratio)
+
+
+def _spread(found: Spread | None) -> str:
+    if found is None:
+        return NOTHING
+    if found.low == found.high:
+        return _number(found.median)
+    return f"{_number(found.median)} ({_number(found.low)} to {_number(found.high)})"
+
+
+def _number(value: float) -> str:
+    """Write three figures or so, and a whole number as one.
+
+    >>> _number(1234.5), _number(12.34), _number(0.456), _number(8)
+    ('1,234', '12.3', '0.46', '8')
+    """
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _rule(left: int, columns: int) -> str:
+    return f"|{'---|' * left}{'---:|' * (columns - left)}"

@@ -1,0 +1,114 @@
+"""Run scenarios over servers: every sample from a fresh server, in interleaved rounds (A B A B)."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import describe
+from benchmarks.process import Cores, pinned, running
+from benchmarks.results import Run, Sample
+from benchmarks.scenarios.base import Bench, Measurement, Scenario
+from benchmarks.servers import BASELINE
+from benchmarks.servers.base import PYTHON, Server, Site
+from benchmarks.settings import BenchmarkError, Settings
+from benchmarks.tree import Tree, built
+
+__all__ = ["execute", "prepare"]
+
+FAILURES = (BenchmarkError, OSError, subprocess.SubprocessError)
+
+
+def prepare(settings: Settings, scenarios: Sequence[Scenario], servers: Sequence[Server], command: str) -> Run:
+    """Describe the run, with the servers that are missing among the others."""
+    return Run(
+        command=command,
+        settings=asdict(settings),
+        machine=describe(Cores.available()),
+        servers={server.name: _describe(server) for server in servers},
+        scenarios={each.name: {"title": each.title, "columns": list(each.columns)} for each in scenarios},
+        baseline=BASELINE,
+    )
+
+
+def execute(
+    run: Run, settings: Settings, scenarios: Sequence[Scenario], servers: Sequence[Server], parent: Path
+) -> None:
+    """Add the samples to the run; on an interruption it keeps those it has."""
+    begin = time.monotonic()
+    present = [server for server in servers if run.servers[server.name]["missing"] is None]
+    cold = any(scenario.name == "cold" for scenario in scenarios)
+    cores = Cores.available()
+    try:
+        with built(settings, parent, cold=cold) as tree, pinned(cores.client):
+            for scenario, number, server in _order(scenarios, settings.rounds, present):
+                for sample in _samples(scenario, number, server, tree, settings, cores):
+                    run.samples.append(sample)
+                    _tell(sample)
+        run.complete = True
+    finally:
+        run.seconds = time.monotonic() - begin
+
+
+def _order(
+    scenarios: Sequence[Scenario], rounds: int, servers: Sequence[Server]
+) -> Iterator[tuple[Scenario, int, Server]]:
+    """Yield a scenario's rounds one after the other, with every server in each."""
+    for scenario in scenarios:
+        fitting = [server for server in servers if scenario.name in server.scenarios]
+        for number in range(rounds):
+            yield from ((scenario, number, server) for server in fitting)
+
+
+def _samples(
+    scenario: Scenario, number: int, server: Server, tree: Tree, settings: Settings, cores: Cores
+) -> Iterator[Sample]:
+    """Yield a fresh server's measurements; a failure is a sample too, so that no table hides it."""
+    try:
+        with running(server, tree.directory, cores.server) as process:
+            for found in scenario.measure(Bench(process, tree, settings, cores)):
+                yield _sample(scenario, number, server, found)
+    except FAILURES as error:
+        message = f"{type(error).__name__}: {error}"
+        yield Sample(scenario=scenario.name, server=server.name, round=number, case="", error=message)
+
+
+def _sample(scenario: Scenario, number: int, server: Server, found: Measurement) -> Sample:
+    return Sample(
+        scenario=scenario.name,
+        case=found.case,
+        server=server.name,
+        round=number,
+        metrics=dict(found.metrics),
+        note=found.note,
+        driver=found.driver,
+        client_saturated=found.client_saturated,
+    )
+
+
+def _tell(sample: Sample) -> None:
+    first = next((f"{name} {value:,.1f}" for name, value in sample.metrics.items() if value is not None), "")
+    words = (f"{sample.scenario} {sample.case}", str(sample.round), sample.server, first, sample.note, sample.error)
+    print("  ".join(word for word in words if word), file=sys.stderr, flush=True)
+
+
+def _describe(server: Server) -> dict[str, Any]:
+    missing = server.missing()
+    return {
+        "title": server.title,
+        "missing": missing,
+        "versions": "" if missing else server.versions(),
+        "command": _command(server),
+        "scenarios": sorted(server.scenarios),
+    }
+
+
+def _command(server: Server) -> str:
+    """Return the command line with words for what differs from start to start."""
+    with tempfile.TemporaryDirectory() as scratch:
+        line = " ".join(server.command(Site(Path("DIRECTORY"), 65535, Path(scratch))))
+    return line.replace(PYTHON, "python").replace("65535", "PORT").replace(scratch, "SCRATCH")

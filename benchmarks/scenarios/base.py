@@ -1,0 +1,100 @@
+"""What a scenario is given, and what it gives back."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.load.messages import Answer, fetch, request
+from benchmarks.load.probe import Probe
+from benchmarks.proc import Spent
+from benchmarks.process import Cores, Running
+from benchmarks.settings import KIB, BenchmarkError, Settings
+from benchmarks.stats import percentile
+from benchmarks.tree import LARGE, PROBE, Tree
+
+__all__ = ["Bench", "Measurement", "Scenario", "check_file", "check_large", "probe_metrics", "spent_metrics"]
+
+SATURATED = 90.0  # per cent of a core
+Metrics = Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A fresh server, the files it serves, and how much to do."""
+
+    running: Running
+    tree: Tree
+    settings: Settings
+    cores: Cores
+
+    @property
+    def port(self) -> int:
+        """Return where the server listens."""
+        return self.running.port
+
+    def probe(self) -> Probe:
+        """Start asking for the small file every so often."""
+        limits = {"interval": self.settings.probe_interval, "timeout": self.settings.probe_timeout}
+        return Probe(self.port, PROBE, core=self.cores.probe, **limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One raw sample; a case that a server cannot do has no metrics and a note that says why."""
+
+    case: str
+    metrics: Metrics = field(default_factory=dict)
+    note: str = ""
+    driver: str = "own"
+
+    @property
+    def client_saturated(self) -> bool:
+        """Tell whether the driver may have been slower than the server."""
+        return (self.metrics.get("client_percent") or 0) > SATURATED
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A way to use a server; ``columns`` are the metrics of its table, and the ratio is of the first."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    measure: Callable[[Bench], Iterator[Measurement]]
+
+
+def check_file(bench: Bench, name: str) -> None:
+    """Compare a whole answer with the file."""
+    answer = fetch(bench.port, request(name))
+    expected = bench.tree.slice(name, 0, bench.tree.size(name))
+    if answer.head.status != 200 or answer.body != expected:
+        raise BenchmarkError(f"{name}: {_found(answer)}, not the file")
+
+
+def check_large(bench: Bench, name: str = LARGE) -> None:
+    """Compare the start of an answer, and its length, with the file."""
+    wanted = random.Random(name).randint(KIB, 64 * KIB)
+    answer = fetch(bench.port, request(name), wanted=wanted)
+    same = answer.body == bench.tree.slice(name, 0, wanted)
+    if answer.head.status != 200 or answer.head.length != bench.tree.size(name) or not same:
+        raise BenchmarkError(f"{name}: {_found(answer)}, not the file")
+
+
+def _found(answer: Answer) -> str:
+    return f"answered {answer.head.status} with Content-Length {answer.head.length}"
+
+
+def spent_metrics(spent: Spent) -> dict[str, float | None]:
+    """Say how busy both sides were."""
+    return {"server_percent": spent.server_percent, "client_percent": spent.client_percent}
+
+
+def probe_metrics(latencies: list[float | None]) -> dict[str, float | None]:
+    """Sum up a probe; a percentile that falls among the timeouts is None."""
+    known = [value * 1000 if value is not None else None for value in latencies]
+    return {
+        "probe_p50_ms": percentile(known, 50),
+        "probe_p99_ms": percentile(known, 99),
+        "probe_timeouts": sum(value is None for value in latencies),
+        "probes": len(latencies),
+    }

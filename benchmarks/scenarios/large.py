@@ -1,0 +1,44 @@
+"""One large cached file: how fast it goes out, and what a gigabyte costs the server."""
+
+import time
+from collections.abc import Iterator
+
+from benchmarks.load.downloads import download
+from benchmarks.proc import Meter
+from benchmarks.scenarios.base import Bench, Measurement, Scenario, check_large, spent_metrics
+from benchmarks.tree import LARGE
+
+__all__ = ["SCENARIO"]
+
+
+def measure(bench: Bench) -> Iterator[Measurement]:
+    """Fetch the file by each number of clients."""
+    check_large(bench)
+    download(bench.port, [LARGE], deadline=time.monotonic() + bench.settings.window)
+    for clients in bench.settings.clients:
+        yield _fetch(bench, clients)
+
+
+def _fetch(bench: Bench, clients: int) -> Measurement:
+    """Fetch again and again until the window is over, then let the last round end."""
+    meter = Meter(bench.running.session)
+    begin = time.monotonic()
+    received, complete = 0, True
+    while complete and time.monotonic() < begin + bench.settings.window:
+        downloads = download(bench.port, [LARGE] * clients, deadline=begin + bench.settings.limit)
+        received += sum(each.received for each in downloads)
+        complete = all(each.complete for each in downloads)
+    spent = meter.stop()
+    metrics = {
+        "mb_per_s": received / 1e6 / spent.seconds,
+        "cpu_ms_per_gb": spent.server * 1e12 / received if received else None,
+        "bytes": received,
+        "seconds": spent.seconds,
+    }
+    note = "" if complete else "not finished within the limit"
+    return Measurement(f"clients={clients}", metrics | spent_metrics(spent), note)
+
+
+SCENARIO = Scenario(
+    "large", "A large cached file", ("mb_per_s", "cpu_ms_per_gb", "server_percent", "client_percent"), measure
+)

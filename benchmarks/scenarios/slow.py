@@ -1,0 +1,69 @@
+"""A crowd of slow clients: what each costs, and whether anyone else is still answered."""
+
+import time
+from collections.abc import Iterator
+
+from benchmarks.load.crowd import Crowd
+from benchmarks.load.messages import request
+from benchmarks.proc import Meter, pss_bytes
+from benchmarks.scenarios.base import (
+    Bench,
+    Measurement,
+    Scenario,
+    check_file,
+    check_large,
+    probe_metrics,
+    spent_metrics,
+)
+from benchmarks.settings import KIB
+from benchmarks.tree import LARGE, PROBE
+
+__all__ = ["SCENARIO"]
+
+CALM = 30.0  # per cent of a core
+STRETCH = 1.0
+FEWEST = 50  # connections among which a server's own ups and downs, about a megabyte, may be divided
+
+
+def measure(bench: Bench) -> Iterator[Measurement]:
+    """Let each size of crowd read the large file at its pace."""
+    check_file(bench, PROBE)
+    check_large(bench)
+    for count in bench.settings.slow_clients:
+        yield _read_slowly(bench, count)
+
+
+def _read_slowly(bench: Bench, count: int) -> Measurement:
+    settings, session = bench.settings, bench.running.session
+    idle = pss_bytes(session)
+    with Crowd(bench.port, request(LARGE), count=count, pace=settings.pace) as crowd:
+        crowd.start(settings.start_limit)
+        settling = _settle(bench, crowd)
+        with bench.probe() as probe:
+            before, meter = crowd.received, Meter(session)
+            crowd.read(settings.slow_window)
+            spent, received = meter.stop(), crowd.received - before
+            memory, started = pss_bytes(session) - idle, crowd.started
+            latencies = probe.finish()
+    metrics = {
+        "started": started,
+        "settle_s": settling,
+        "kb_per_connection": memory / KIB / started if started >= FEWEST else None,
+        "kb_per_s_each": received / KIB / spent.seconds / started if started else None,
+    }
+    return Measurement(f"clients={count}", metrics | spent_metrics(spent) | probe_metrics(latencies))
+
+
+def _settle(bench: Bench, crowd: Crowd) -> float:
+    """Read until the server is calm: at first it sends as fast as it can, into every client's socket buffers."""
+    begin = time.perf_counter()
+    calm = False
+    while not calm and time.perf_counter() < begin + bench.settings.settle:
+        meter = Meter(bench.running.session)
+        crowd.read(min(STRETCH, bench.settings.settle))
+        calm = meter.stop().server_percent < CALM
+    return time.perf_counter() - begin
+
+
+COLUMNS = ("started", "probe_p50_ms", "probe_p99_ms", "probe_timeouts", "kb_per_connection", "server_percent")
+SCENARIO = Scenario("slow", "Slow clients at 16 KB/s, and a probe meanwhile", COLUMNS, measure)

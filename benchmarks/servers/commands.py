@@ -1,0 +1,63 @@
+"""Command lines of the application servers: one worker, no access log, limits high enough for the crowd."""
+
+from collections.abc import Callable
+
+from benchmarks.servers.base import HOST, PYTHON, Site
+
+__all__ = ["granian", "gunicorn", "hypercorn", "uvicorn", "waitress"]
+
+BACKLOG = "2048"
+CROWD = "20000"  # connections; several servers stop at 100 or 1,000 when not told otherwise
+Command = Callable[[Site], list[str]]
+
+
+def gunicorn(worker: str, application: str, *options: str) -> Command:
+    """Run a WSGI application on gunicorn."""
+    fixed = ["-w", "1", "--backlog", BACKLOG, "--log-level", "error", "--no-control-socket"]
+
+    def command(site: Site) -> list[str]:
+        return [PYTHON, "-m", "gunicorn", "-k", worker, *fixed, *options, "-b", site.address, application]
+
+    return command
+
+
+def waitress(application: str, *, threads: int) -> Command:
+    """Run a WSGI application on waitress, with poll: select ends at 1,024 descriptors."""
+    fixed = [f"--threads={threads}", f"--connection-limit={CROWD}", f"--backlog={BACKLOG}", "--asyncore-use-poll"]
+
+    def command(site: Site) -> list[str]:
+        return [PYTHON, "-m", "waitress", *fixed, f"--host={HOST}", f"--port={site.port}", application]
+
+    return command
+
+
+def hypercorn(application: str) -> Command:
+    """Run an ASGI application on Hypercorn with the worker on plain asyncio."""
+    fixed = ["-w", "1", "-k", "asyncio", "--backlog", BACKLOG, "--log-level", "error"]
+
+    def command(site: Site) -> list[str]:
+        return [PYTHON, "-m", "hypercorn", *fixed, "-b", site.address, application]
+
+    return command
+
+
+def uvicorn(application: str) -> Command:
+    """Run an ASGI application on uvicorn with the fastest loop and parser that are installed."""
+    fixed = ["--workers", "1", "--loop", "auto", "--http", "auto", "--backlog", BACKLOG]
+    quiet = ["--no-access-log", "--log-level", "error"]
+
+    def command(site: Site) -> list[str]:
+        return [PYTHON, "-m", "uvicorn", *fixed, *quiet, "--host", HOST, "--port", str(site.port), application]
+
+    return command
+
+
+def granian(application: str) -> Command:
+    """Run an ASGI application on Granian."""
+    fixed = ["--interface", "asgi", "--http", "1", "--no-ws", "--workers", "1", "--log-level", "error"]
+    limits = ["--backlog", BACKLOG, "--backpressure", CROWD]
+
+    def command(site: Site) -> list[str]:
+        return [PYTHON, "-m", "granian", *fixed, *limits, "--host", HOST, "--port", str(site.port), application]
+
+    return command

@@ -1,0 +1,65 @@
+"""nginx with sendfile: the limit of what this machine can do with a file."""
+
+import os
+import re
+import shutil
+import subprocess
+
+from benchmarks.servers.base import Server, Site
+
+__all__ = ["NGINX"]
+
+# Every path is in the scratch folder, so that it neither needs nor disturbs an installed nginx. A connection may be
+# kept for any number of requests, as the others do. Without tcp_nopush: with it the last segment of a range waits 40 ms
+# for the client's delayed acknowledgement.
+CONFIGURATION = """
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+{user}
+pid {scratch}/nginx.pid;
+error_log stderr crit;
+events {{ worker_connections 20000; }}
+http {{
+    access_log off;
+    sendfile on;
+    keepalive_requests 100000000;
+    default_type application/octet-stream;
+    client_body_temp_path {scratch}/body;
+    proxy_temp_path {scratch}/proxy;
+    fastcgi_temp_path {scratch}/fastcgi;
+    uwsgi_temp_path {scratch}/uwsgi;
+    scgi_temp_path {scratch}/scgi;
+    server {{
+        listen {address} backlog=2048;
+        root {directory};
+    }}
+}}
+"""
+
+
+def _program() -> str | None:
+    """Find nginx also where Debian keeps it out of a user's path."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
+
+
+def _command(site: Site) -> list[str]:
+    user = "user root;" if os.geteuid() == 0 else ""  # the files are in a folder only their owner may enter
+    configuration = site.scratch / "nginx.conf"
+    configuration.write_text(
+        CONFIGURATION.format(user=user, scratch=site.scratch, address=site.address, directory=site.directory)
+    )
+    return [_program() or "nginx", "-e", "stderr", "-p", str(site.scratch), "-c", str(configuration)]
+
+
+def _missing() -> str | None:
+    return None if _program() else "nginx is not installed"
+
+
+def _versions() -> str:
+    answer = subprocess.run([_program() or "nginx", "-v"], capture_output=True, text=True, check=False, timeout=5)
+    found = re.search(r"nginx/(\S+)", answer.stderr)
+    return f"nginx {found[1]}" if found else ""
+
+
+NGINX = Server(name="nginx", title="nginx, sendfile", command=_command, versions=_versions, missing=_missing)

@@ -1,0 +1,75 @@
+"""How much each scenario does and for how long: the full run and the quick one."""
+
+from dataclasses import dataclass
+
+__all__ = ["FULL", "KIB", "MIB", "QUICK", "BenchmarkError", "Settings"]
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class BenchmarkError(Exception):
+    """A server did not start, or answered something other than what is to be measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Amounts, and seconds, of one run; written into its result as they are."""
+
+    quick: bool
+    rounds: int
+    large_size: int
+    clients: tuple[int, ...] = (1,)
+    connections: int = 32
+    warmup: float
+    window: float  # a timed stretch of requests or of repeated downloads
+    limit: float  # the longest that one transfer may take; what came by then is what counts
+    slow_clients: tuple[int, ...]
+    pace: int = 16 * KIB  # bytes a slow client reads each second
+    start_limit: float  # how long the slow clients may take to get their first byte
+    settle: float  # how long a server may take to fill the clients' buffers before it is measured
+    slow_window: float
+    leaving_clients: int
+    cold_files: int
+    cold_size: int
+    probe_interval: float = 0.05
+    probe_timeout: float
+    driver: str = "auto"  # of small files: auto (wrk when installed), wrk, own
+
+
+FULL = Settings(
+    quick=False,
+    rounds=5,
+    large_size=1024 * MIB,
+    warmup=0.5,
+    window=3.0,
+    limit=15.0,
+    slow_clients=(1000,),
+    start_limit=30.0,
+    settle=30.0,
+    slow_window=10.0,
+    leaving_clients=300,
+    cold_files=32,
+    cold_size=1024 * MIB,
+    probe_timeout=2.0,
+)
+
+# Three minutes for every server and scenario, so that CI can afford it: it shows that all runs, not how fast.
+# wrk cannot run for less than a second, hence our own driver.
+QUICK = Settings(
+    quick=True,
+    rounds=1,
+    large_size=64 * MIB,
+    warmup=0.05,
+    window=0.3,
+    limit=2.0,
+    slow_clients=(200,),
+    start_limit=1.0,
+    settle=0.4,
+    slow_window=1.0,
+    leaving_clients=100,
+    cold_files=4,
+    cold_size=64 * MIB,
+    probe_timeout=0.5,
+    driver="own",
+)

@@ -1,0 +1,110 @@
+"""The directory every server serves: three small files, a large one, and those that are read cold."""
+
+import mmap
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.settings import KIB, MIB, Settings
+
+__all__ = ["LARGE", "PROBE", "SMALL", "Tree", "built", "evict"]
+
+SMALL = {"1k.bin": KIB, "64k.bin": 64 * KIB, "1m.bin": MIB}
+PROBE = "1k.bin"
+LARGE = "large.bin"
+EVICTION_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
+SPARE = 2048 * MIB  # left free on the disk
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What has been written, and where."""
+
+    directory: Path
+    large_size: int
+    cold: tuple[str, ...]
+    cold_size: int
+
+    def size(self, name: str) -> int:
+        """Return the length of a file."""
+        return (self.directory / name).stat().st_size
+
+    def slice(self, name: str, start: int, stop: int) -> bytes:
+        """Return the bytes a server has to send for that part of the file."""
+        with (self.directory / name).open("rb") as file:
+            file.seek(start)
+            return file.read(stop - start)
+
+
+@contextmanager
+def built(settings: Settings, parent: Path, *, cold: bool) -> Iterator[Tree]:
+    """Write the files into a new folder of ``parent``, and remove it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=parent) as name:
+        directory = Path(name)
+        for file, size in {**SMALL, LARGE: settings.large_size}.items():
+            _write(directory / file, size)
+        count = _affordable(settings, directory) if cold else 0
+        names = tuple(f"cold-{number:02}.bin" for number in range(count))
+        for file in names:
+            _write(directory / file, settings.cold_size)
+            _settle(directory / file)
+        yield Tree(directory, settings.large_size, names, settings.cold_size)
+
+
+def evict(path: Path) -> bool:
+    """Drop the file from the page cache; False when its first or last page stays there.
+
+    Pages that sendfile has put into a socket stay until that connection is gone, hence several attempts.
+    """
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return any(_evicted(fd, pause) for pause in EVICTION_PAUSES)
+    finally:
+        os.close(fd)
+
+
+def _evicted(fd: int, pause: float) -> bool:
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    time.sleep(pause)
+    last = max(0, os.fstat(fd).st_size - 1) // mmap.PAGESIZE * mmap.PAGESIZE
+    return not (_cached(fd, last) or _cached(fd, 0))
+
+
+def _cached(fd: int, offset: int) -> bool:
+    """Read one byte only if that needs no disk."""
+    try:
+        os.preadv(fd, [bytearray(1)], offset, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _affordable(settings: Settings, directory: Path) -> int:
+    free = shutil.disk_usage(directory).free - SPARE
+    return max(0, min(settings.cold_files, free // settings.cold_size))
+
+
+def _settle(path: Path) -> None:
+    """Read the file from the disk once: below a virtual machine the first time may be the slowest by far."""
+    evict(path)
+    with path.open("rb", buffering=0) as file:
+        while file.read(MIB):
+            pass
+    evict(path)
+
+
+def _write(path: Path, size: int) -> None:
+    """Write bytes that no file system can compress or store as a hole, and see them on the disk."""
+    block = bytearray(random.Random(path.name).randbytes(min(size, MIB)))
+    with path.open("wb") as file:
+        for number in range(max(1, size // MIB)):
+            block[:8] = number.to_bytes(8, "big")
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
