@@ -46,6 +46,9 @@ _log = logging.getLogger("async_downloads")
 
 _METHODS: Final = "GET, HEAD, OPTIONS"
 _CODINGS: Final = ("br", "zstd", "gzip")
+# Seconds that a server gets to open the path it was sent. Granian takes the message, opens the file in a thread when
+# one is free, and tells nobody when that was; had we closed ours by then, the path would name nothing, or another file.
+_TO_OPEN: Final = 5.0
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 _VERSIONS: Final = {"1.0", "1.1", "2", "3"}
 _WANTED: Final = {
@@ -89,6 +92,7 @@ async def send_reply(reply: Reply, scope: Scope, receive: Receive | None, send: 
         try:
             await send(start)
             await send({"type": "http.response.pathsend", "path": body.path})
+            await asyncio.sleep(_TO_OPEN)
         finally:
             await body.aclose()
     else:

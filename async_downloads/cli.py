@@ -1,6 +1,7 @@
 """The command `async-downloads`. Each subcommand imports what it needs, when it runs."""
 
 import os
+import shlex
 import sys
 import tempfile
 import tomllib
@@ -79,7 +80,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _Refused(f"{path}: {error}") from error
     context.default_map = {}
-    known = {parameter.name: parameter for parameter in context.command.params}
+    known = {parameter.name: parameter for parameter in context.command.params if parameter.name != "config"}
     for key, value in found.items():
         parameter = known.get(key.replace("-", "_"))
         if parameter is None or parameter.name is None:
@@ -157,13 +158,20 @@ def demo(context: click.Context, /, **values: Any) -> int:
     from .web.samples import make_samples, samples
 
     def announce(urls: Sequence[str]) -> None:
-        base = urls[0].rstrip("/")
+        base = _for_curl(urls[0])
         for sample in samples():
             click.echo(f"curl {sample.options} {base}{sample.path}  # {sample.what}")
         click.echo(f"Serving sample data on {', '.join(urls)} (Ctrl-C ends)")
 
     with tempfile.TemporaryDirectory(prefix="async-downloads-") as folder:
         return _run(make_samples(Path(folder)), _server_settings(context, values), announce)
+
+
+def _for_curl(url: str) -> str:
+    """Write a server's URL as curl wants it, to be followed by a path."""
+    if url.startswith("unix:"):
+        return f"--unix-socket {shlex.quote(url.removeprefix('unix:'))} http://localhost"
+    return url.rstrip("/")
 
 
 def _picked(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
@@ -177,12 +185,20 @@ def _server_settings(context: click.Context, values: Mapping[str, Any]) -> Serve
     loop: Any = values.get("loop") or ("uvloop" if find_spec("uvloop") else "asyncio")
     if loop == "uvloop" and not find_spec("uvloop"):
         raise _Refused("uvloop is not installed: pip install 'async-downloads[uvloop]'")
-    bind = tuple(values["bind"])
-    if values["port"] is not None:
-        if context.get_parameter_source("bind") is ParameterSource.COMMANDLINE:
+    return ServerSettings(bind=_bind(context, values), loop=loop, **{name: values[name] for name in names})
+
+
+def _bind(context: click.Context, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the addresses. `--bind` and `--port` are one setting: a flag for one beats a variable for the other."""
+    for source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP):
+        named = [name for name in ("bind", "port") if context.get_parameter_source(name) is source]
+        if len(named) == 2:
             raise click.UsageError("--bind and --port name the address twice", context)
-        bind = (f"127.0.0.1:{values['port']}",)
-    return ServerSettings(bind=bind, loop=loop, **{name: values[name] for name in names})
+        if named == ["port"]:
+            return (f"127.0.0.1:{values['port']}",)
+        if named:
+            break
+    return tuple(values["bind"])
 
 
 def _run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence[str]], None]) -> int:

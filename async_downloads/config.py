@@ -3,6 +3,7 @@
 The command line reads both from flags, `ASYNC_DOWNLOADS_*` variables and a TOML file, in this order.
 """
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -14,6 +15,13 @@ from .responder import STALL_TIMEOUT
 __all__ = ["PREFIX", "ServerSettings", "Settings"]
 
 PREFIX = "ASYNC_DOWNLOADS_"
+
+
+def _seconds(value: str) -> float:
+    seconds = float(value)
+    if not 0 < seconds < math.inf:
+        raise ValueError
+    return seconds
 
 
 _YES_OR_NO: Final = {
@@ -29,7 +37,7 @@ _YES_OR_NO: Final = {
 _READERS: Final[dict[object, Callable[[str], object]]] = {
     Path | None: Path,
     bool: lambda value: _YES_OR_NO[value.lower()],
-    float: float,
+    float: _seconds,
     str | None: str,
 }
 

@@ -100,29 +100,34 @@ class Pace:
     """How many bytes to read at once, from how long the client took over the last ones.
 
     The kernel swallows the first few MiB whatever the client does, and a chunk that got stuck stays in memory.
-    So chunks are small until `_CALM` bytes went without a wait, then double, and are small again after a wait.
+    So chunks are modest until that much went without a wait, then double, and are small after a wait. Files of up to
+    1 MiB are most of what there is: they go in a few chunks.
     """
 
     __slots__ = ("_calm", "chunk")
 
     WHOLE: Final = 128 * 1024  # up to here in one piece: the socket's buffer takes it
     _SMALL: Final = 16 * 1024
+    _MODEST: Final = 64 * 1024
     _LARGE: Final = 512 * 1024
+    _BEGUN: Final = 1024 * 1024
     _CALM: Final = 4 * 1024 * 1024
     _WAIT: Final = 0.1  # seconds; the loop's other work passes for no wait
 
     def __init__(self) -> None:
-        self.chunk = self._SMALL
+        self.chunk = self.WHOLE
         self._calm = 0
 
     def took(self, seconds: float) -> None:
         """Note that the client took that long over the last chunk."""
         if seconds > self._WAIT:
-            self.chunk, self._calm = self._SMALL, 0
+            self.chunk, self._calm = self._SMALL, self._BEGUN
             return
         self._calm += self.chunk
         if self._calm >= self._CALM:
             self.chunk = min(2 * self.chunk, self._LARGE)
+        elif self._calm == self._BEGUN:
+            self.chunk = self._MODEST
 
 
 class Familiar:
@@ -137,6 +142,9 @@ class Familiar:
 
     def __init__(self) -> None:
         self._paths: set[str] = set()
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._paths
 
     async def open(self, path: str, function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
         """Run `function`, which opens the path; what it opened is discarded when nobody waits for it any more."""

@@ -19,8 +19,7 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, ParamSpec, TypeVar, cast
@@ -31,7 +30,6 @@ from quart.asgi import ASGIHTTPConnection
 from quart.typing import ResponseTypes
 from quart.wrappers.response import ResponseBody
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import NotFound as NotFoundException
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.security import safe_join
 from werkzeug.utils import get_content_type
@@ -72,7 +70,6 @@ _FORMER_NAMES: Final = {"attachment_filename": "download_name", "add_etags": "et
 
 _log = logging.getLogger("async_downloads")
 _familiar = Familiar()
-
 ResponseBody.register(Body)
 
 
@@ -134,7 +131,7 @@ async def send_from_directory(directory: PathLike, path: PathLike, **options: An
     """
     joined = safe_join("", os.fspath(path))
     if joined is None:
-        raise NotFoundException
+        abort(404)
     root, key = os.path.join(current_app.root_path, directory), joined.removeprefix("./")
     try:
         source = await _store(root).open(key)
@@ -158,33 +155,26 @@ class _Opened(NamedTuple):
 
 
 async def _open(given: object) -> _Opened:
-    if isinstance(given, _Opened):
-        return given
+    try:
+        return given if isinstance(given, _Opened) else await _found(given)
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:  # no mistake of the view
+            raise ServiceUnavailable(retry_after=1) from error
+        raise
+
+
+async def _found(given: object) -> _Opened:
     if isinstance(given, (str, os.PathLike)):
         path = os.path.join(current_app.root_path, given)
-        source = await _familiar.open(path, functools.partial(_open_path, path), discard=FileSource.close)
-        return _Opened(source, path, typed=False)
-    if isinstance(given, Source):
-        return _Opened(given, None, typed=True)
-    with _scarce_descriptors():
-        return _Opened(source_of(given), None, typed=False)
+        file = await _familiar.open(path, functools.partial(_open_path, path), discard=FileSource.close)
+        return _Opened(file, path, typed=False)
+    source = given if isinstance(given, Source) else source_of(given)
+    return _Opened(source, None, typed=source is given)
 
 
 def _open_path(path: str) -> FileSource:
-    with _scarce_descriptors():
-        file, status = open_regular(path)
+    file, status = open_regular(path)
     return FileSource(file, describe(status, os.path.basename(path)), mtime_ns=status.st_mtime_ns)
-
-
-@contextmanager
-def _scarce_descriptors() -> Iterator[None]:
-    """Answer 503 when the process has used up its descriptors: that is no mistake of the view."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE}:
-            raise ServiceUnavailable(retry_after=1) from error
-        raise
 
 
 def _content_type(mimetype: str | None, name: str | None) -> str:
@@ -226,11 +216,10 @@ def _abort(error: DownloadError) -> NoReturn:
 
 
 async def _answer(source: Source, selected: Representation, policy: Policy) -> Response:
-    stall_timeout = current_app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
+    head = request_head(cast("Scope", request.scope))
+    patience = current_app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
     try:
-        reply = await respond(
-            request_head(cast("Scope", request.scope)), source, policy, selected=selected, stall_timeout=stall_timeout
-        )
+        reply = await respond(head, source, policy, selected=selected, stall_timeout=patience)
     except DownloadError as error:
         _abort(error)
     response = current_app.response_class(cast("ResponseBody", reply.body), reply.status, Headers(list(reply.fields)))
@@ -252,13 +241,12 @@ class DownloadConnection(ASGIHTTPConnection):
                 _log.warning("%s %s: closed short: %s", self.scope["method"], self.scope["path"], error)
 
     async def _send_response(self, send: ASGISendCallable, response: ResponseTypes) -> None:
-        body = response.response
-        if not isinstance(body, Body):
+        if isinstance(response.response, Body):
+            reply = Reply(response.status_code, tuple(response.headers.items()), response.response)
+            # Without `receive`: Quart itself watches for the client's leaving.
+            await send_reply(reply, cast("Scope", self.scope), None, cast("Send", send))
+        else:
             await super()._send_response(send, response)
-            return
-        reply = Reply(response.status_code, tuple(response.headers.items()), body)
-        # Without `receive`: Quart itself watches for the client's leaving.
-        await send_reply(reply, cast("Scope", self.scope), None, cast("Send", send))
 
 
 def init_app(app: Quart) -> None:

@@ -10,9 +10,9 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from .errors import SendStalled
 from .fileio import Pace
@@ -128,8 +128,7 @@ def _at_once(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
     return b"".join(found) if len(found) == len(parts) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer to a request, ready to be sent."""
 
     status: int

@@ -12,6 +12,7 @@ Range (§14.2), If-Range ── none within ──> 416 Content-Range: bytes */s
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 from .dates import format_date
 from .digests import repr_digest
@@ -40,8 +41,7 @@ class Policy:
     secret: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """An answer: `pieces` make its body, none for HEAD, 304, 412 and 416."""
 
     status: int
@@ -95,7 +95,7 @@ def _answer(
 ) -> Plan:
     if spans == ():
         return Plan(416, (("Content-Range", str(ContentRange(None, selected.size))), ("Content-Length", "0")))
-    status, media_type, content_range, pieces = 200, selected.media_type, None, _whole(selected)
+    status, media_type, content_range, pieces = 200, selected.media_type, None, _whole(selected.size)
     if spans and len(spans) == 1:
         status, content_range, pieces = 206, ContentRange(spans[0], selected.size), spans
     elif spans and selected.size:
@@ -112,10 +112,11 @@ def _answer(
     return Plan(status, tuple(fields), () if request.method == "HEAD" else pieces)
 
 
-def _whole(selected: Representation) -> tuple[Piece, ...]:
-    if selected.size is None:
+@lru_cache(maxsize=1024)
+def _whole(size: int | None) -> tuple[Piece, ...]:
+    if size is None:
         return (UNBOUNDED,)
-    return (ByteRange(0, selected.size),) if selected.size else ()
+    return (ByteRange(0, size),) if size else ()
 
 
 def _boundary(policy: Policy, selected: Representation, spans: tuple[ByteRange, ...]) -> str:

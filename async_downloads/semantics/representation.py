@@ -1,7 +1,9 @@
 """What is known of a selected representation: RFC 9110 §8, and of a request for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 from .etags import ETag
 
@@ -46,8 +48,7 @@ class Representation:
     digest: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """What of a request matters for a download.
 
     The names in `fields` are in lower case and each value is all of the field's lines, joined by commas (§5.3).
@@ -56,4 +57,4 @@ class RequestHead:
 
     method: str
     now: int
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = MappingProxyType({})

@@ -54,6 +54,8 @@ class Store(Protocol):
 class Prompt(Protocol):
     """A source that may have bytes at hand."""
 
+    __slots__ = ()
+
     def read_at_once(self, span: ByteRange) -> bytes | None:
         """Return the span's bytes if that takes no waiting, else None."""
 
@@ -61,6 +63,8 @@ class Prompt(Protocol):
 @runtime_checkable
 class OnDisk(Protocol):
     """A source that a server can send by itself."""
+
+    __slots__ = ()
 
     @property
     def path(self) -> str | None:

@@ -58,7 +58,8 @@ class DirectoryStore:
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource:
         """Open the file, or one of its precompressed siblings."""
-        self._refuse(key)
+        if key not in self._familiar:
+            self._refuse(key)
         return await self._familiar.open(key, partial(self._open, key, codings), discard=FileSource.close)
 
     async def list(self, key: str) -> Listing:

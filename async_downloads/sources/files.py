@@ -23,6 +23,7 @@ from ..fileio import OpenFile, Pace
 from ..semantics.etags import ETag
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation, Validators
+from .base import OnDisk, Prompt
 from .media_types import media_type
 
 __all__ = ["FileSource", "describe", "open_regular", "os_errors"]
@@ -34,7 +35,7 @@ _DESCRIPTORS: Final = Path("/proc/self/fd")
 _HAS_DESCRIPTORS: Final = _DESCRIPTORS.is_dir()
 
 
-class FileSource:
+class FileSource(Prompt, OnDisk):
     """A regular file as it was when it was opened; its representation begins at byte `start` of the file.
 
     Renamed or deleted, it goes on to its end. A file that grows keeps its promised length. One that shrinks, or is

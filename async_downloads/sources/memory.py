@@ -7,7 +7,7 @@ from typing import Final
 from ..errors import IsDirectory, NotFound
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
-from .base import Entry, Listing
+from .base import Entry, Listing, Prompt
 
 __all__ = ["MemorySource", "MemoryStore"]
 
@@ -15,7 +15,7 @@ _CHUNK: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class MemorySource:
+class MemorySource(Prompt):
     """Bytes that are already there; `representation.size` is their length."""
 
     data: bytes

@@ -15,8 +15,9 @@ Record = Mapping[str, Any]
 
 
 def _as_text(record: Record) -> str:
-    asked = f'"{record["method"]} {record["target"]} HTTP/{record["version"]}"'
-    extent = f'range="{record["range"]}"' if record["range"] else "whole"
+    # Quoted as JSON does it: whatever a client sends, it can end neither the quotes nor the line.
+    asked = json.dumps(f"{record['method']} {record['target']} HTTP/{record['version']}")
+    extent = f"range={json.dumps(record['range'])}" if record["range"] else "whole"
     outcome = "aborted" if record["aborted"] else "complete"
     return (
         f"{record['client']} [{record['time']}] {asked} {record['status']} {record['bytes']} bytes "
@@ -75,7 +76,7 @@ class _Account:
 
 
 def _request(scope: Scope) -> Record:
-    """Say who asked for what. The target is as it came, percent-encoded: no line of the log can be forged with it."""
+    """Say who asked for what. The target is as it came, percent-encoded."""
     target = scope["raw_path"].decode("ascii", "backslashreplace")
     if scope["query_string"]:
         target += "?" + scope["query_string"].decode("ascii", "backslashreplace")

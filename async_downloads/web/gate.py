@@ -79,7 +79,8 @@ def _closing(send: Send) -> Send:
 
     async def closing(message: Any) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], _CLOSE]}
+            others = [field for field in message["headers"] if field != _CLOSE]  # a download says so by itself
+            message = {**message, "headers": [*others, _CLOSE]}
         await send(message)
 
     return closing

@@ -72,7 +72,7 @@ async def get_csv(csv_id: str) -> Response:
 async def get_nested_csv(filename: str) -> Response:
     """Offer a CSV file anywhere below the folder: `safe_join` and `send_file`."""
     path = safe_join(os.path.join(current_app.root_path, _configured("CLIENT_CSV")), filename)
-    if path is None:
+    if path is None or "\0" in path:
         abort(404)
     try:
         return await send_file(path, as_attachment=_offered(default=True))

@@ -11,8 +11,10 @@ import os
 import signal
 import socket
 import ssl
+import stat
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from multiprocessing import connection, get_context
 from pathlib import Path
@@ -25,10 +27,12 @@ from ..config import ServerSettings, Settings
 from .access_log import AccessLog
 from .app import create_app
 from .gate import Gate
+from .loops import loop_factory
 
 __all__ = ["CannotServe", "listen", "run", "url_of"]
 
 _BACKLOG: Final = 4096
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _ONE_SIGNAL: Final = 0.5  # seconds: a terminal signals the whole group, and the parent passes it on once more
 
 
@@ -42,36 +46,46 @@ def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence
     `CannotServe` when an address is taken, or a file cannot be read.
     """
     config = _config(server)
-    sockets = [listen(bind, settings.stall_timeout) for bind in server.bind]
-    announce([url_of(sock, secure=config.ssl_enabled) for sock in sockets])
-    config.bind = [f"fd://{sock.detach()}" for sock in sockets]  # Hypercorn closes them
-    worker = partial(_work, settings, server, config)
-    try:
-        return worker() if server.workers == 1 else _supervise(worker, server.workers)
-    finally:
+    sockets: list[socket.socket] = []
+    with ExitStack() as leftovers:
         for bind in server.bind:
+            sockets.append(listen(bind, settings.stall_timeout))
+            leftovers.callback(sockets[-1].close)
             if bind.startswith("unix:"):
-                Path(bind.removeprefix("unix:")).unlink(missing_ok=True)
+                leftovers.callback(Path(bind.removeprefix("unix:")).unlink, missing_ok=True)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # what comes early waits until somebody heeds it
+        announce([url_of(sock, secure=config.ssl_enabled) for sock in sockets])
+        config.bind = [f"fd://{sock.detach()}" for sock in sockets]  # Hypercorn closes them
+        worker = partial(_work, settings, server, config)
+        return worker() if server.workers == 1 else _supervise(worker, server.workers)
 
 
 def listen(bind: str, stall_timeout: float) -> socket.socket:
     """Open the listening socket for `host:port`, `unix:path` or `fd://n`."""
-    try:
-        sock = _bound(bind)
-        if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
-            # What is left in the kernel for a client that takes nothing: accepted connections inherit this.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))
-        sock.listen(_BACKLOG)
-    except (OSError, ValueError, OverflowError) as error:
-        raise CannotServe(f"cannot listen on {bind}: {getattr(error, 'strerror', None) or error}") from error
+    with ExitStack() as if_not_bound:
+        try:
+            sock, address = _socket_for(bind)
+            if_not_bound.callback(sock.close)
+            if address is not None:
+                sock.bind(address)
+            if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+                # What is left in the kernel for a client that takes nothing: accepted connections inherit this.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))
+            sock.listen(_BACKLOG)
+        except (OSError, ValueError, OverflowError) as error:
+            raise CannotServe(f"cannot listen on {bind}: {getattr(error, 'strerror', None) or error}") from error
+        if_not_bound.pop_all()
     return sock
 
 
-def _bound(bind: str) -> socket.socket:
+def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]:
+    """Return a socket and the address to bind it to; one that was passed on is bound already."""
     if bind.startswith("fd://"):
-        return socket.socket(fileno=int(bind.removeprefix("fd://")))
+        return socket.socket(fileno=int(bind.removeprefix("fd://"))), None
     if bind.startswith("unix:"):
-        return _bound_to_path(bind.removeprefix("unix:"))
+        path = bind.removeprefix("unix:")
+        _make_room(path)
+        return socket.socket(socket.AF_UNIX), path
     host, colon, port = bind.rpartition(":")
     if not colon or not port.isdecimal():
         raise ValueError("expected host:port, unix:path or fd://n")
@@ -79,22 +93,22 @@ def _bound(bind: str) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.bind((host, int(port)))
-    return sock
+    return sock, (host, int(port))
 
 
-def _bound_to_path(path: str) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX)
-    try:
-        sock.connect(path)
-    except FileNotFoundError:
-        pass
-    except ConnectionRefusedError:
-        os.unlink(path)  # left by a process that is gone
-    else:
-        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-    sock.bind(path)
-    return sock
+def _make_room(path: str) -> None:
+    """Take away a socket that was left by a process that is gone, and nothing else."""
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(path)
+        except FileNotFoundError:
+            return
+        except ConnectionRefusedError:
+            if not stat.S_ISSOCK(os.lstat(path).st_mode):  # connecting to any other file is refused, too
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+            os.unlink(path)
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 def url_of(sock: socket.socket, *, secure: bool) -> str:
@@ -136,8 +150,9 @@ def _supervise(worker: Callable[[], int], count: int) -> int:
         for process in processes:
             process.terminate()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     running = {process.sentinel: process for process in processes}
     exit_code = 0
     while running:
@@ -154,12 +169,7 @@ def _exit_with(worker: Callable[[], int]) -> None:
 
 
 def _work(settings: Settings, server: ServerSettings, config: Config) -> int:
-    factory = None
-    if server.loop == "uvloop":
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
         runner.run(_serve(settings, server, config))
     return 0
 
@@ -189,8 +199,9 @@ def _on_signals(gate: Gate, ended: asyncio.Event, drain_timeout: float) -> None:
         elif loop.time() - began > _ONE_SIGNAL:
             ended.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, on_signal)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 async def _drop_connections() -> None:

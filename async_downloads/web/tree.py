@@ -41,9 +41,15 @@ class Tree:
         await deliver(reply, scope, receive, send)
 
     async def _reply(self, scope: Scope) -> Reply:
-        key = key_of(scope)
+        if refused := refusal(scope):
+            return refused
+        key, path = key_of(scope), scope["path"]
+        if not path.startswith("/") or key == "/":
+            raise NotFound(f"{path!r} is no path of a file")
+        if not key and not path.endswith("/"):
+            return _with_a_slash(path, scope)
         if not key or key.endswith("/"):
-            return refusal(scope) or await self._listing(key, scope)
+            return await self._listing(key, scope)
         try:
             return await self._downloads.reply(scope)
         except IsDirectory:

@@ -1,9 +1,9 @@
 """RFC 9110 §5.6.7."""
 
 from calendar import timegm
-from time import gmtime
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from time import gmtime
 
 import pytest
 from hypothesis import given

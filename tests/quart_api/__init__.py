@@ -1,0 +1,8 @@
+"""Flask's download calls on Quart: as Flask answers them, and what Flask has not.
+
+The package is not named as what it tests: it would hide Quart itself.
+"""
+
+import pytest
+
+pytest.register_assert_rewrite(f"{__name__}.parity", f"{__name__}.twins")

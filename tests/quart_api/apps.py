@@ -1,0 +1,41 @@
+"""Quart apps of one view, and requests of them without a server."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+from harness.asgi import App, Exchange, Message, scope
+from quart import Quart
+
+from async_downloads import init_app
+
+__all__ = ["exchange", "quart_app"]
+
+
+def quart_app(root: Path, view: Callable[[], Awaitable[Any]], *, with_init: bool, **config: object) -> Quart:
+    """Return an app that answers with the view, and whose files are below `root`."""
+    app = Quart(__name__, root_path=str(root))
+    app.config |= {"SEND_FILE_MAX_AGE_DEFAULT": None} | config
+    if with_init:
+        init_app(app)
+    app.add_url_rule("/", "view", view, methods=["GET", "POST"])
+    return app
+
+
+async def exchange(app: Quart, *fields: tuple[str, str], method: str = "GET") -> Exchange:
+    """Make one request of the app.
+
+    Not with Quart's test client, which writes a Content-Type and a Content-Length of its own.
+    """
+    made = _Ended(scope(method=method, fields=fields))
+    await cast("App", app)(made.scope, made.receive, made.send)
+    return made
+
+
+class _Ended(Exchange):
+    """An exchange whose client leaves when it has the answer: for that Quart waits."""
+
+    async def send(self, message: Message) -> None:
+        await super().send(message)
+        if self.complete:
+            self.left.set()

@@ -1,0 +1,144 @@
+"""What we must tell where Flask tells something, and the rows of the tables that compare the two.
+
+A row that is to be answered otherwise than Flask answers it names what Flask is made to do `instead` to give the
+same answer, and `why`. What holds for every row is in `as_ours`; any other difference fails the test.
+"""
+
+import re
+from collections.abc import Awaitable
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from .twins import PLAIN, Answer, Api, Ask, FlaskSide, QuartSide, View
+
+__all__ = ["Asked", "Call", "asked", "assert_parity", "below", "call", "failing", "memory", "opened", "sent", "telling"]
+
+_OWN_TAG: Final = re.compile(r'"[0-9a-f]+(\.[0-9]+)?-[0-9a-f]+-[0-9a-f]+"')
+_REPEATED: Final = {"cache-control", "etag", "expires"}  # by a 304 (RFC 9110 §15.4.5)
+
+
+class Call(NamedTuple):
+    """A view, and what Flask is made to do instead, if its own answer is not the one we want."""
+
+    view: View
+    instead: View
+
+
+class Asked(NamedTuple):
+    """A request, and what Flask is asked instead."""
+
+    ask: Ask
+    instead: Ask
+
+
+_PLAIN: Final = Asked(PLAIN, PLAIN)
+
+
+def call(name: str, view: View, *, instead: View | None = None, why: str = "") -> ParameterSet:
+    """Return a row of a table of calls."""
+    assert (instead is None) is not bool(why)
+    return pytest.param(Call(view, instead or view), id=name)
+
+
+def asked(
+    name: str, *fields: tuple[str, str], method: str = "GET", instead: dict[str, str] | None = None, why: str = ""
+) -> ParameterSet:
+    """Return a row of a table of requests."""
+    assert (instead is None) is not bool(why)
+    ask = Ask(dict(fields), method)
+    return pytest.param(Asked(ask, ask if instead is None else Ask(instead)), id=name)
+
+
+def sent(given: object, **options: object) -> View:
+    """Return a view that calls `send_file`."""
+    return lambda api: api.send_file(given, **options)
+
+
+def opened(name: str, *, mode: str = "rb", at: int = 0, **options: object) -> View:
+    """Return a view that calls `send_file` with an open file."""
+    return lambda api: api.send_file(api.open(name, mode, at=at), **options)
+
+
+def memory(data: bytes, *, at: int = 0, **options: object) -> View:
+    """Return a view that calls `send_file` with a BytesIO."""
+
+    def view(api: Api) -> Awaitable[Any]:
+        file = BytesIO(data)
+        file.seek(at)
+        return api.send_file(file, **options)
+
+    return view
+
+
+def below(directory: str | Path, path: str | Path, **options: object) -> View:
+    """Return a view that calls `send_from_directory`."""
+    return lambda api: api.send_from_directory(directory, path, **options)
+
+
+def telling(view: View, fields: dict[str, str | None]) -> View:
+    """Return the view with other fields in its answer; None removes one."""
+
+    async def changed(api: Api) -> Any:
+        response = await view(api)
+        for name, value in fields.items():
+            response.headers.pop(name, None)
+            if value is not None:
+                response.headers[name] = value
+        return response
+
+    return changed
+
+
+def failing(error: type[Exception]) -> View:
+    """Return a view that raises."""
+
+    async def view(_: Api) -> Any:
+        raise error
+
+    return view
+
+
+async def assert_parity(
+    root: Path, row: Call, asking: Asked = _PLAIN, *, with_init: bool, max_age: object = None
+) -> None:
+    """Ask Flask and us, each with the validators it told itself."""
+    flask = FlaskSide(root, row.instead, max_age=max_age)
+    ours = QuartSide(root, row.view, max_age=max_age, with_init=with_init)
+    wanted = as_ours(await flask.ask(asking.instead.of(await flask.ask(PLAIN))))
+    told = await ours.ask(asking.ask.of(await ours.ask(PLAIN)))
+    assert _comparable(told, wanted) == _comparable(wanted, wanted)
+
+
+def as_ours(told: Answer) -> Answer:
+    """Return what we tell where Flask tells that."""
+    fields = {name: value for name, value in told.fields.items() if name != "date"}  # that is for the server to tell
+    match told.status:
+        case 304:  # no representation metadata (§15.4.5): neither Accept-Ranges nor Content-Disposition
+            return replace(told, fields={name: value for name, value in fields.items() if name in _REPEATED})
+        case 412:  # no representation: the client has asked not to get it (§13.1.1)
+            return replace(told, fields={"content-length": "0"}, body=b"")
+        case 416:  # an answer, not an exception; the size in it, but no page about it (§15.5.17)
+            return Answer(416, {"content-length": "0", "content-range": fields["content-range"]}, b"", None)
+    if "cache-control" in fields:  # a download; no browser is to guess another type
+        fields["x-content-type-options"] = "nosniff"
+    return replace(told, fields=fields)
+
+
+def _comparable(told: Answer, other: Answer) -> Answer:
+    """Hide that each has its own tags (§8.8.3), and that the second may have changed in between."""
+    fields = dict(told.fields)
+    if _OWN_TAG.fullmatch(fields.get("etag", "")):
+        fields["etag"] = "of its own"
+    if "expires" in fields and "expires" in other.fields and _apart(fields["expires"], other.fields["expires"]) <= 1:
+        fields["expires"] = other.fields["expires"]
+    return replace(told, fields=fields)
+
+
+def _apart(one: str, other: str) -> float:
+    return abs((parsedate_to_datetime(one) - parsedate_to_datetime(other)).total_seconds())

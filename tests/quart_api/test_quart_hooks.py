@@ -1,0 +1,197 @@
+"""A download is an ordinary response to Quart: hooks, sessions, error handlers; and to a caller of older names."""
+
+import gc
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.process import descriptors, no_descriptors_left
+from harness.waiting import eventually
+from quart import Quart, Response, request, session
+
+from async_downloads import send_file, send_from_directory, send_source
+from async_downloads.errors import DownloadError, Forbidden, IsDirectory, NotFound, SourceBusy, SourceTruncated
+from async_downloads.sources.objects import StreamSource
+
+from .apps import exchange, quart_app
+
+View = Callable[[], Awaitable[Response]]
+
+
+async def by_path() -> Response:
+    return await send_file("large.bin")
+
+
+async def from_directory() -> Response:
+    return await send_from_directory("", "large.bin")
+
+
+@pytest.fixture(params=[by_path, from_directory], ids=["send_file", "send_from_directory"])
+def view(request: pytest.FixtureRequest) -> View:
+    """Each of the two ways to send a large file."""
+    call: View = request.param
+    return call
+
+
+@pytest.fixture
+def app(large: Path, view: View, with_init: bool) -> Quart:
+    """An app that sends the file."""
+    return quart_app(large.parent, view, with_init=with_init)
+
+
+async def test_before_request_may_answer_instead(app: Quart) -> None:
+    @app.before_request
+    async def refuse() -> tuple[str, int]:
+        return f"{request.method} is not for you", 401
+
+    made = await exchange(app)
+    assert (made.status, made.body) == (401, b"GET is not for you")
+
+
+async def test_after_request_may_change_fields_and_status(app: Quart, content: bytes) -> None:
+    @app.after_request
+    async def change(response: Response) -> Response:
+        response.headers["Cache-Control"] = "private"
+        response.headers["X-Own"] = "mine"
+        del response.headers["ETag"]
+        response.status_code = 203
+        return response
+
+    made = await exchange(app)
+    assert (made.status, made.body) == (203, content)
+    assert (made.fields["cache-control"], made.fields["x-own"], "etag" in made.fields) == ("private", "mine", False)
+
+
+async def test_a_session_is_kept_over_downloads(app: Quart) -> None:
+    app.secret_key = "not very"
+
+    @app.before_request
+    async def count() -> None:
+        session["count"] = session.get("count", 0) + 1
+
+    @app.after_request
+    async def tell(response: Response) -> Response:
+        response.headers["X-Count"] = str(session["count"])
+        return response
+
+    first = await exchange(app)
+    second = await exchange(app, ("Cookie", first.fields["set-cookie"].partition(";")[0]))
+    assert [first.fields["x-count"], second.fields["x-count"]] == ["1", "2"]
+
+
+async def test_after_request_may_read_the_body(app: Quart, large: Path, content: bytes) -> None:
+    seen = []
+
+    @app.after_request
+    async def read(response: Response) -> Response:
+        seen.append(await response.get_data(as_text=False))
+        return response
+
+    made = await exchange(app, ("Range", "bytes=1000-2999999"))
+    assert (made.status, seen, made.body) == (206, [content[1000:3_000_000]], content[1000:3_000_000])
+    assert descriptors(large) == {}
+
+
+async def test_after_request_may_replace_the_body(app: Quart, large: Path) -> None:
+    @app.after_request
+    async def replace(response: Response) -> Response:
+        response.set_data(b"instead")
+        return response
+
+    made = await exchange(app)
+    assert (made.body, made.fields["content-length"]) == (b"instead", "7")
+    await eventually(lambda: not descriptors(large))
+
+
+async def test_the_file_is_closed_when_the_error_of_a_hook_is_forgotten(
+    app: Quart, large: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.after_request
+    async def fail(response: Response) -> Response:
+        raise ZeroDivisionError
+
+    with caplog.at_level(logging.CRITICAL + 1, app.logger.name):  # what is logged is remembered
+        made = await exchange(app)
+    gc.collect()  # the traceback held the response
+    await eventually(lambda: not descriptors(large))
+    assert made.status == 500
+
+
+async def test_the_age_is_asked_with_the_path(large: Path, with_init: bool) -> None:
+    asked: list[str | None] = []
+
+    async def view() -> Response:
+        return await send_from_directory(".", "large.bin", max_age=asked.append)
+
+    made = await exchange(quart_app(large.parent, view, with_init=with_init))
+    assert (made.fields["cache-control"], [Path(str(path)) for path in asked]) == ("no-cache", [large])
+
+
+async def test_without_descriptors_a_download_is_to_be_tried_again(app: Quart, content: bytes) -> None:
+    with no_descriptors_left():
+        made = await exchange(app)
+    assert (made.status, made.fields["retry-after"]) == (503, "1")
+    assert (await exchange(app)).body == content
+
+
+async def test_without_descriptors_an_open_file_is_to_be_tried_again(large: Path, with_init: bool) -> None:
+    with large.open("rb") as file:
+
+        async def view() -> Response:
+            return await send_file(file, mimetype="a/b")
+
+        with no_descriptors_left():
+            made = await exchange(quart_app(large.parent, view, with_init=with_init))
+    assert (made.status, made.fields["retry-after"]) == (503, "1")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(NotFound("x"), 404, id="NotFound"),
+        pytest.param(IsDirectory("x"), 404, id="IsDirectory"),
+        pytest.param(Forbidden("x"), 403, id="Forbidden"),
+        pytest.param(SourceTruncated("x"), 502, id="SourceTruncated"),
+        pytest.param(SourceBusy("x"), 503, id="SourceBusy"),
+    ],
+)
+async def test_an_error_of_a_store_in_a_view_is_answered_with_its_status(error: DownloadError, status: int) -> None:
+    async def view() -> Response:
+        raise error
+
+    made = await exchange(quart_app(Path("/"), view, with_init=True))
+    assert (made.status, made.fields.get("retry-after")) == (status, "1" if status == 503 else None)
+
+
+@pytest.mark.parametrize(
+    ("former", "name", "value", "field", "told"),
+    [
+        ("attachment_filename", "download_name", "a b.txt", "content-disposition", 'inline; filename="a b.txt"'),
+        ("add_etags", "etag", False, "etag", None),
+        ("cache_timeout", "max_age", 60, "cache-control", "public, max-age=60"),
+    ],
+)
+@pytest.mark.parametrize("function", [send_file, send_from_directory, send_source], ids=lambda one: one.__name__)
+async def test_a_former_name_is_taken_with_a_warning(
+    large: Path, function: Any, former: str, name: str, value: object, field: str, told: str | None
+) -> None:
+    async def view() -> Response:
+        given = {send_from_directory: ("", "large.bin"), send_source: (StreamSource(_nothing()),)}
+        with pytest.warns(DeprecationWarning, match=f"'{former}' is now called '{name}'") as found:
+            response: Response = await function(*given.get(function, ("large.bin",)), **{former: value})
+        assert found[0].filename == __file__
+        return response
+
+    assert (await exchange(quart_app(large.parent, view, with_init=True))).fields.get(field) == told
+
+
+async def _nothing() -> AsyncGenerator[bytes, None]:
+    yield b""
+
+
+@pytest.mark.parametrize("function", [send_file, send_source], ids=lambda one: one.__name__)
+async def test_an_unknown_name_is_a_mistake(function: Any) -> None:
+    with pytest.raises(TypeError, match="bogus"):
+        await function("large.bin", bogus=True)

@@ -1,0 +1,201 @@
+"""What Flask does not take, or not whole: asynchronous iterators, sources, file objects of every kind."""
+
+import gzip
+import io
+import os
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from typing import IO, Any, Final, cast
+
+import pytest
+from harness.asgi import Exchange
+from harness.process import descriptors
+from harness.sources import SlicedSource
+
+from async_downloads import send_file, send_source
+from async_downloads.errors import SourceTruncated
+from async_downloads.semantics.etags import ETag
+from async_downloads.semantics.ranges import ByteRange
+from async_downloads.semantics.representation import Representation, Validators
+
+from .apps import exchange, quart_app
+from .conftest import CONTENT
+
+CHUNKS: Final = (b"first,", b"", b"second,", b"third")
+DESCRIBED: Final = Representation(len(CONTENT), "image/webp", None, Validators(ETag("v1"), 1_600_000_000), "x.webp")
+
+
+class Counted:
+    """An iterator with neither generator nor `aclose` behind it."""
+
+    def __init__(self) -> None:
+        self._left = list(CHUNKS)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop(0)
+
+
+class Hasty(SlicedSource):
+    """A source that has bytes at hand, but no longer those it promised."""
+
+    def read_at_once(self, span: ByteRange) -> bytes | None:
+        raise SourceTruncated("it ended")
+
+
+async def answer(given: object, *fields: tuple[str, str], with_init: bool, method: str = "GET", **how: Any) -> Exchange:
+    async def view() -> object:
+        return await send_file(given, **how)  # type: ignore[arg-type]  # the objects under test are of many kinds
+
+    return await exchange(quart_app(Path("/"), view, with_init=with_init), *fields, method=method)
+
+
+def opened(content: bytes, folder: Path) -> IO[bytes]:
+    path = folder / "given.bin"
+    path.write_bytes(content)
+    return path.open("rb")
+
+
+def packed(content: bytes, folder: Path) -> IO[bytes]:
+    path = folder / "given.gz"
+    path.write_bytes(gzip.compress(content))
+    return cast("IO[bytes]", gzip.open(path))
+
+
+def unbuffered(content: bytes, folder: Path) -> IO[bytes]:
+    opened(content, folder).close()
+    return io.FileIO(folder / "given.bin")
+
+
+def piped(content: bytes, _: Path) -> IO[bytes]:
+    reading, writing = os.pipe()
+    os.write(writing, content)
+    os.close(writing)
+    return os.fdopen(reading, "rb")
+
+
+def temporary(content: bytes, folder: Path) -> IO[bytes]:
+    file = tempfile.NamedTemporaryFile(dir=folder)  # noqa: SIM115 - whether it is closed is the question
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def spooled(content: bytes, _: Path) -> IO[bytes]:
+    file = tempfile.SpooledTemporaryFile()  # noqa: SIM115 - whether it is closed is the question
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def wrapped(content: bytes, _: Path) -> IO[bytes]:
+    return io.BufferedReader(io.BytesIO(content))
+
+
+REGULAR = [opened, unbuffered, temporary]
+STREAMED = [packed, piped, spooled, wrapped]
+
+
+async def test_an_asynchronous_iterator_is_sent_to_its_end(with_init: bool) -> None:
+    made = await answer(Counted(), mimetype="text/csv", with_init=with_init)
+    assert (made.status, made.body) == (200, b"first,second,third")
+
+
+async def test_an_iterator_has_neither_length_nor_ranges(with_init: bool) -> None:
+    made = await answer(Counted(), ("Range", "bytes=0-3"), mimetype="text/csv", with_init=with_init)
+    assert (made.status, made.fields.get("content-length"), made.fields["accept-ranges"]) == (200, None, "none")
+
+
+async def test_a_generator_is_closed_at_the_end(with_init: bool) -> None:
+    ended = []
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        try:
+            for chunk in CHUNKS:
+                yield chunk
+        finally:
+            ended.append(True)
+
+    made = await answer(chunks(), download_name="x.csv", as_attachment=True, with_init=with_init)
+    assert (made.fields["content-disposition"], ended) == ("attachment; filename=x.csv", [True])
+
+
+async def test_a_generator_is_not_begun_for_its_head(with_init: bool) -> None:
+    begun = []
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        begun.append(True)
+        yield b""
+
+    made = await answer(chunks(), mimetype="text/csv", method="HEAD", with_init=with_init)
+    assert (made.status, made.body, begun) == (200, b"", [])
+
+
+@pytest.mark.parametrize("size", [100, 1_000_000], ids=["small", "large"])
+@pytest.mark.parametrize("kind", REGULAR, ids=lambda kind: kind.__name__)
+async def test_a_regular_file_is_sent_from_where_it_stands_and_closed(
+    tmp_path: Path, kind: Any, size: int, with_init: bool
+) -> None:
+    content = (CONTENT * 500)[:size]
+    file = kind(content, tmp_path)
+    file.seek(40)
+    made = await answer(file, mimetype="a/b", with_init=with_init)
+    assert (made.body, made.fields["content-length"]) == (content[40:], str(size - 40))
+    assert file.closed
+
+
+@pytest.mark.parametrize("kind", REGULAR, ids=lambda kind: kind.__name__)
+async def test_a_regular_file_has_ranges_from_where_it_stands(tmp_path: Path, kind: Any, with_init: bool) -> None:
+    file = kind(CONTENT, tmp_path)
+    file.seek(40)
+    made = await answer(file, ("Range", "bytes=2-5"), mimetype="a/b", with_init=with_init)
+    assert (made.status, made.body) == (206, CONTENT[42:46])
+
+
+@pytest.mark.parametrize("kind", STREAMED, ids=lambda kind: kind.__name__)
+async def test_another_file_object_is_streamed_and_closed(tmp_path: Path, kind: Any, with_init: bool) -> None:
+    file = kind(CONTENT, tmp_path)
+    made = await answer(file, mimetype="a/b", with_init=with_init)
+    assert (made.status, made.body, made.fields.get("content-length")) == (200, CONTENT, None)
+    assert file.closed
+
+
+async def test_a_file_is_closed_when_nobody_wants_its_bytes(tmp_path: Path, with_init: bool) -> None:
+    file = opened(CONTENT * 500, tmp_path)
+    await answer(file, mimetype="a/b", method="HEAD", with_init=with_init)
+    assert (file.closed, descriptors(tmp_path / "given.bin")) == (True, {})
+
+
+async def test_a_mistake_in_the_call_closes_the_file(tmp_path: Path, with_init: bool) -> None:
+    made = await answer(opened(CONTENT, tmp_path), mimetype="a/b", etag='"', with_init=with_init)
+    assert (made.status, descriptors(tmp_path / "given.bin")) == (500, {})
+
+
+async def test_a_source_is_described_by_itself_and_closed(with_init: bool) -> None:
+    source = SlicedSource(CONTENT, representation=DESCRIBED)
+    made = await answer(source, ("Range", "bytes=-5"), with_init=with_init)
+    assert (made.status, made.body, source.closed) == (206, CONTENT[-5:], True)
+    told = {name: made.fields[name] for name in ("content-type", "etag", "content-disposition")}
+    assert told == {"content-type": "image/webp", "etag": '"v1"', "content-disposition": "inline; filename=x.webp"}
+
+
+async def test_send_source_takes_the_options_of_send_file(with_init: bool) -> None:
+    source = SlicedSource(CONTENT, representation=DESCRIBED)
+
+    async def view() -> object:
+        return await send_source(source, mimetype="text/html", download_name="a.html", etag="v2", as_attachment=True)
+
+    made = await exchange(quart_app(Path("/"), view, with_init=with_init))
+    told = [made.fields[name] for name in ("content-type", "etag", "content-disposition")]
+    assert told == ["text/html; charset=utf-8", '"v2"', "attachment; filename=a.html"]
+
+
+async def test_a_source_that_fails_before_anything_is_sent_is_a_bad_gateway(with_init: bool) -> None:
+    source = Hasty(CONTENT, representation=DESCRIBED)
+    made = await answer(source, with_init=with_init)
+    assert (made.status, source.closed) == (502, True)
