@@ -1,0 +1,51 @@
+"""What all tests share: settings for laws, and servers that are always stopped."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+import pytest
+from harness.asgi import App
+from harness.served import Server, hypercorn
+from hypothesis import settings
+
+# No clock of their own, since pytest's bounds every test; and the same examples on every run, so that a test that
+# fails does so because of the change under test.
+settings.register_profile("laws", deadline=None, derandomize=True)
+settings.load_profile("laws")
+
+
+class Serve(Protocol):
+    """How a test starts a server."""
+
+    async def __call__(self, app: App, *, certificate: tuple[Path, Path] | None = None) -> Server:
+        """Serve the app; with a certificate and its key over TLS."""
+
+
+@pytest.fixture(scope="session")
+def content() -> bytes:
+    """4 MiB without a pattern, so that no two places of it look the same."""
+    return Random(0).randbytes(4 * 1024 * 1024)
+
+
+@pytest.fixture
+def large(tmp_path: Path, content: bytes) -> Path:
+    """A file that takes many chunks to send."""
+    path = tmp_path / "large.bin"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture
+async def serve(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Serve]:
+    """Serve apps on a Hypercorn in this loop until the test ends; none of them may have raised."""
+    async with AsyncExitStack() as servers:
+
+        async def start(app: App, *, certificate: tuple[Path, Path] | None = None) -> Server:
+            return await servers.enter_async_context(hypercorn(app, certificate=certificate))
+
+        yield start
+    assert not [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]

@@ -1,0 +1,1 @@
+"""What the tests need to look at the package from outside: an ASGI server by hand, a real one, a process's state."""

@@ -1,0 +1,56 @@
+"""What this process holds: descriptors and tasks, and the privilege to open files."""
+
+import asyncio
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+__all__ = ["descriptors", "no_descriptors_left", "other_tasks", "unprivileged"]
+
+_NOBODY = 65534
+
+
+def descriptors(path: Path | None = None, *, pid: int | None = None) -> dict[int, str]:
+    """Return what this or another process has open, by number.
+
+    With a path, only where it is that file, even when it was deleted.
+    """
+    found, folder = {}, f"/proc/{pid or 'self'}/fd"
+    for number in os.listdir(folder):
+        with suppress(FileNotFoundError):  # closed meanwhile, as is the one that lists them
+            found[int(number)] = os.readlink(f"{folder}/{number}")
+    return {fd: place for fd, place in found.items() if path is None or place.removesuffix(" (deleted)") == str(path)}
+
+
+def other_tasks() -> set["asyncio.Task[object]"]:
+    """Return the tasks of this loop but for the one that asks."""
+    current = asyncio.current_task()
+    return {task for task in asyncio.all_tasks() if task is not current}
+
+
+@contextmanager
+def no_descriptors_left(*, but: int = 0) -> Iterator[None]:
+    """Let every `open` fail as in a process that has used up its descriptors, `but` so many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = [os.open("/", os.O_RDONLY) for _ in range(but + 1)]
+    for fd in spare:
+        os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (spare[-1], hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Be a user whom file modes concern, which root is not."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(before)

@@ -1,0 +1,108 @@
+"""A real Hypercorn in the test's own loop, and a client that reads no faster than it is told to."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.message import Message
+from http.client import parse_headers
+from io import BytesIO
+from pathlib import Path
+from typing import cast
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from hypercorn.typing import Framework
+
+from .asgi import App
+
+__all__ = ["Connection", "Server", "hypercorn"]
+
+# The kernel's buffers swallow megabytes; with small ones a test file need not be larger than they are.
+_BUFFER = 32 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One connection of a client, at the level of bytes."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def ask(self, target: str, *fields: str, method: str = "GET") -> None:
+        """Send one request; each field is a line."""
+        lines = (f"{method} {target} HTTP/1.1", "Host: localhost", *fields, "", "")
+        self.writer.write("\r\n".join(lines).encode("latin-1"))
+        await self.writer.drain()
+
+    async def head(self) -> tuple[int, Message]:
+        """Read status and fields of an answer, with the standard library's parser."""
+        status, _, lines = (await self.reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
+        return int(status.split()[1]), parse_headers(BytesIO(lines))
+
+    async def answer(self) -> tuple[int, Message, bytes]:
+        """Read a whole answer that tells its length."""
+        status, fields = await self.head()
+        return status, fields, await self.reader.readexactly(int(fields["Content-Length"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a server listens."""
+
+    port: int
+    tls: bool = False
+
+    @property
+    def url(self) -> str:
+        """What to put before a path."""
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Connection]:
+        """Hold a connection open; at the end of the block the client leaves, whatever is still to be read."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
+        reader, writer = await asyncio.open_connection(sock=sock, limit=_BUFFER)
+        try:
+            yield Connection(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    @asynccontextmanager
+    async def downloading(self, target: str) -> AsyncIterator[Connection]:
+        """Hold a download open of which only the head has been read."""
+        async with self.connected() as connection:
+            await connection.ask(target)
+            await connection.head()
+            yield connection
+
+
+@asynccontextmanager
+async def hypercorn(app: App, *, certificate: tuple[Path, Path] | None = None) -> AsyncIterator[Server]:
+    """Serve an app with Hypercorn until the end of the block."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)  # what it accepts has the same
+    port = listener.getsockname()[1]
+    stop = asyncio.Event()
+    config = _config(listener.detach(), certificate)
+    serving = asyncio.create_task(serve(cast("Framework", app), config, shutdown_trigger=stop.wait))
+    try:
+        yield Server(port, tls=certificate is not None)
+    finally:
+        stop.set()
+        async with asyncio.timeout(10):
+            await serving
+
+
+def _config(fd: int, certificate: tuple[Path, Path] | None) -> Config:
+    config = Config()
+    config.bind = [f"fd://{fd}"]
+    config.errorlog = logging.getLogger("hypercorn under test")
+    if certificate:
+        config.certfile, config.keyfile = map(str, certificate)
+    return config

@@ -1,0 +1,248 @@
+"""DirectoryStore: the contract, and what only a directory of files can do wrong."""
+
+import asyncio
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+from harness.process import descriptors, no_descriptors_left, unprivileged
+
+from async_downloads.errors import Forbidden, NotFound, SourceBusy
+from async_downloads.sources.directory import DirectoryStore
+
+from .contract import CONTENTS, BrowsableContract, read_whole
+
+
+@dataclass
+class DirectoryBench:
+    """Files that are replaced by rename, as careful programs do."""
+
+    root: Path
+
+    @property
+    def store(self) -> DirectoryStore:
+        return DirectoryStore(self.root)
+
+    async def put(self, key: str, data: bytes) -> None:
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (self.root / ".new").write_bytes(data)
+        (self.root / ".new").replace(path)
+
+    async def remove(self, key: str) -> None:
+        (self.root / key).unlink()
+
+
+class TestDirectoryStore(BrowsableContract):
+    """The contract, and that no descriptor is left behind by any of it."""
+
+    @pytest.fixture
+    async def bench(self, tmp_path: Path) -> DirectoryBench:
+        bench = DirectoryBench(tmp_path)
+        for key, data in CONTENTS.items():
+            await bench.put(key, data)
+        return bench
+
+    @pytest.fixture(autouse=True)
+    def _nothing_left(self, bench: DirectoryBench) -> Iterator[None]:
+        yield
+        assert not [place for place in descriptors().values() if place.startswith(str(bench.root))]
+
+
+async def opened(store: DirectoryStore, key: str) -> bytes:
+    """Open the key twice, since a key that is known takes another way, and return what is there."""
+    first = await read_whole(store, key)
+    assert await read_whole(store, key) == first
+    return first
+
+
+async def refused(store: DirectoryStore, *keys: str) -> None:
+    """See that every key is not found, by `open` or by `list`."""
+    for key in keys:
+        for ask in (store.open, store.list):
+            with pytest.raises(NotFound):
+                await ask(key)
+
+
+@pytest.mark.parametrize("target", ["a.txt", "docs/b.txt", "docs/../a.txt", "ring/a.txt"])
+async def test_a_link_that_stays_inside_is_followed(root: Path, target: str) -> None:
+    (root / "ring").symlink_to(".")
+    (root / "link").symlink_to(target)
+    (root / "absolute").symlink_to(root / target)
+    store = DirectoryStore(root)
+    assert await opened(store, "link") == await opened(store, "absolute") == (root / target).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "target", ["../secret", "../root-beside", "..", "/", "/proc/self/environ", "docs/../../secret"]
+)
+async def test_a_link_that_leads_out_is_refused(root: Path, target: str) -> None:
+    (root.parent / "root-beside").write_bytes(b"a name that begins as the root's")
+    (root / "link").symlink_to(target)
+    (root / "chain").symlink_to("link")
+    await refused(DirectoryStore(root), "link", "chain", "link/secret", "link/etc/passwd")
+    assert "link" not in [entry.name for entry in (await DirectoryStore(root).list("")).entries]
+
+
+async def test_links_that_lead_out_are_followed_on_request(root: Path) -> None:
+    (root / "link").symlink_to("../secret")
+    (root / "up").symlink_to("..")
+    store = DirectoryStore(root, follow_symlinks=True)
+    assert await opened(store, "link") == await opened(store, "up/secret") == b"secret"
+    assert {entry.name for entry in (await store.list("")).entries} == {"a.txt", "docs", "link", "up"}
+
+
+async def test_links_that_lead_nowhere_or_in_circles_are_not_found(root: Path) -> None:
+    (root / "gone").symlink_to("nothing")
+    (root / "self").symlink_to("self")
+    await refused(DirectoryStore(root, follow_symlinks=True), "gone", "self", "self/x")
+    assert [entry.name for entry in (await DirectoryStore(root).list("")).entries] == ["docs", "a.txt"]
+
+
+async def test_a_link_exchanged_while_it_is_opened_never_leads_out(root: Path) -> None:
+    store, stop, link = DirectoryStore(root), threading.Event(), root / "link"
+    link.symlink_to("a.txt")
+
+    def exchange() -> None:
+        for target in cycle(("../secret", "a.txt")):
+            (root / ".next").symlink_to(target)
+            (root / ".next").replace(link)
+            if stop.is_set():
+                return
+
+    exchanging = asyncio.ensure_future(asyncio.to_thread(exchange))
+    seen = set()
+    for _ in range(3000):
+        with suppress(NotFound):
+            seen.add(await read_whole(store, "link"))
+    stop.set()
+    await exchanging
+    assert seen == {b"a"}
+
+
+@pytest.mark.parametrize("key", [".hidden", ".git/config", "docs/.b.txt", "link", "linked/config"])
+async def test_hidden_files_are_there_only_on_request(root: Path, key: str) -> None:
+    (root / ".git").mkdir()
+    for name in (".git/config", "docs/.b.txt"):
+        (root / name).write_bytes(b"hidden")
+    (root / "link").symlink_to(".hidden")
+    (root / "linked").symlink_to(".git")
+    await refused(DirectoryStore(root), key)
+    assert await opened(DirectoryStore(root, hidden=True), key) == b"hidden"
+
+
+async def test_a_root_below_a_hidden_directory_serves(tmp_path: Path) -> None:
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "a.txt").write_bytes(b"a")
+    assert await opened(DirectoryStore(tmp_path / ".cache"), "a.txt") == b"a"
+
+
+async def test_a_root_that_is_a_link_may_be_exchanged(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "next").mkdir()
+    (tmp_path / "next" / "a.txt").write_bytes(b"next")
+    (tmp_path / "current").symlink_to(root)
+    store = DirectoryStore(tmp_path / "current")
+    assert await opened(store, "a.txt") == b"a"
+    (tmp_path / "new").symlink_to("next")
+    (tmp_path / "new").replace(tmp_path / "current")
+    assert await opened(store, "a.txt") == b"next"
+    assert [entry.name for entry in (await store.list("")).entries] == ["a.txt"]
+
+
+async def test_a_link_into_the_root_of_before_the_exchange_is_refused(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "next").mkdir()
+    (tmp_path / "next" / "back").symlink_to(root / "a.txt")
+    (tmp_path / "current").symlink_to(root)
+    store = DirectoryStore(tmp_path / "current")
+    (tmp_path / "new").symlink_to("next")
+    (tmp_path / "new").replace(tmp_path / "current")
+    await refused(store, "back")
+
+
+async def test_the_whole_disk_can_be_served(root: Path) -> None:
+    store = DirectoryStore("/", hidden=True)
+    assert await opened(store, str(root / "a.txt")[1:]) == b"a"
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = Path.cwd()
+        os.chdir(path.parent)  # a socket's address is short
+        try:
+            listener.bind(path.name)
+        finally:
+            os.chdir(here)
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [_fifo, _socket, _device], ids=["FIFO", "socket", "device"])
+async def test_what_is_no_regular_file_is_not_found_at_once(root: Path, make: Callable[[Path], None]) -> None:
+    make(root / "odd")
+    store = DirectoryStore(root, follow_symlinks=True)
+    await refused(store, "odd")
+    assert [entry.name for entry in (await store.list("")).entries] == ["docs", "a.txt"]
+
+
+async def test_what_this_process_may_not_read_is_forbidden() -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own is closed to others than its owner, as a whole
+        root = Path(name)
+        (root / "closed").mkdir()
+        for path in (root / "a.txt", root / "b.txt", root / "closed" / "c.txt"):
+            path.write_bytes(b"a")
+        for path, mode in ((root, 0o755), (root / "a.txt", 0o644), (root / "b.txt", 0), (root / "closed", 0)):
+            path.chmod(mode)
+        store = DirectoryStore(root)
+        with unprivileged():
+            assert await opened(store, "a.txt") == b"a"
+            for ask, key in ((store.open, "b.txt"), (store.open, "closed/c.txt"), (store.list, "closed")):
+                with pytest.raises(Forbidden):
+                    await ask(key)
+        (root / "closed").chmod(0o700)
+
+
+@pytest.mark.parametrize("but", [0, 1, 2], ids="{} descriptors left".format)
+async def test_without_descriptors_the_store_is_busy_and_then_recovers(root: Path, but: int) -> None:
+    store = DirectoryStore(root)
+    for _ in range(2):
+        with no_descriptors_left(but=but):
+            for ask, key in ((store.open, "a.txt"), (store.list, "docs")):
+                with suppress(SourceBusy):
+                    found = await ask(key)
+                    assert but, "there is nothing left to open it with"
+                    await getattr(found, "aclose", lambda: asyncio.sleep(0))()
+        assert await opened(store, "a.txt") == b"a"
+
+
+async def test_a_root_that_is_gone_is_not_found(root: Path) -> None:
+    store = DirectoryStore(root)
+    root.rename(root.parent / "away")
+    await refused(store, "a.txt", "", "docs")
+
+
+async def test_a_root_may_be_made_later(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "later")
+    await refused(store, "a.txt", "")
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "a.txt").write_bytes(b"a")
+    assert await opened(store, "a.txt") == b"a"
+
+
+async def test_a_relative_root_stays_where_it_was(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root.parent)
+    store = DirectoryStore("root")
+    monkeypatch.chdir("/")
+    assert await opened(store, "a.txt") == b"a"

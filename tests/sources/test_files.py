@@ -1,0 +1,194 @@
+"""FileSource: what was opened is what is described and read, or an error says that it is not."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+from harness.process import descriptors
+
+from async_downloads.errors import NotFound, SourceChanged, SourceError
+from async_downloads.fileio import Pace
+from async_downloads.semantics.ranges import ByteRange
+from async_downloads.semantics.representation import Representation
+from async_downloads.sources.files import FileSource, describe, open_regular, os_errors
+
+from .contract import read, read_while
+
+
+def open_source(path: Path, *, start: int = 0) -> FileSource:
+    """Open a file as DirectoryStore does; or only what is in it from `start` on."""
+    file, status = open_regular(str(path))
+    told = describe(status, path.name)
+    if start:
+        told = Representation(status.st_size - start)
+    return FileSource(file, told, mtime_ns=status.st_mtime_ns, start=start)
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"new " * (path.stat().st_size // 4))
+
+
+def overwrite_one_byte(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"x")
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, 100_000)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def put_another(path: Path) -> None:
+    path.with_suffix(".new").write_bytes(b"another")
+    path.with_suffix(".new").replace(path)
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def rename(path: Path) -> None:
+    path.rename(path.with_suffix(".old"))
+
+
+def forbid(path: Path) -> None:
+    path.chmod(0)
+
+
+@pytest.mark.parametrize("change", [overwrite, overwrite_one_byte, cut, empty])
+async def test_a_file_written_to_in_place_gives_no_byte_of_the_new(
+    large: Path, content: bytes, change: Callable[[Path], None]
+) -> None:
+    source = open_source(large)
+    received, whole = await read_while(source, partial(asyncio.to_thread, change, large))
+    await source.aclose()
+    assert content.startswith(received)
+    assert not whole
+
+
+@pytest.mark.parametrize("change", [overwrite, cut, empty])
+async def test_a_file_written_to_before_it_is_read_gives_nothing_at_once(
+    large: Path, change: Callable[[Path], None]
+) -> None:
+    source = open_source(large)
+    change(large)
+    with suppress(SourceChanged):
+        assert source.read_at_once(ByteRange(100_000, 100_010)) is None
+    await source.aclose()
+
+
+@pytest.mark.parametrize("change", [append, put_another, delete, rename, forbid])
+async def test_a_file_that_only_grows_or_loses_its_name_is_read_to_the_end(
+    large: Path, content: bytes, change: Callable[[Path], None]
+) -> None:
+    source = open_source(large)
+    change(large)
+    assert await read(source, 0, len(content)) == content
+    assert source.read_at_once(ByteRange(7, 11)) == content[7:11]
+    await source.aclose()
+
+
+async def test_the_path_of_an_open_file_stays_right_when_its_name_goes_to_another(large: Path, content: bytes) -> None:
+    source = open_source(large)
+    put_another(large)
+    assert source.path
+    assert Path(source.path).read_bytes() == content
+    await source.aclose()
+
+
+async def test_a_source_may_begin_inside_a_file(large: Path, content: bytes) -> None:
+    source = open_source(large, start=1_000_003)
+    assert source.representation.size == len(content) - 1_000_003
+    assert await read(source, 0, source.representation.size) == content[1_000_003:]
+    assert source.read_at_once(ByteRange(5, 9)) == content[1_000_008:1_000_012]
+    assert source.path is None
+    await source.aclose()
+
+
+async def test_what_is_large_is_not_read_at_once(large: Path, content: bytes) -> None:
+    source = open_source(large)
+    assert source.read_at_once(ByteRange(0, 128 * 1024)) == content[: 128 * 1024]
+    assert source.read_at_once(ByteRange(0, 128 * 1024 + 1)) is None
+    await source.aclose()
+
+
+async def test_chunks_grow_for_a_client_that_takes_them(large: Path, content: bytes) -> None:
+    large.write_bytes(2 * content)
+    source = open_source(large)
+    async with aclosing(source.read(ByteRange(0, 2 * len(content)))) as chunks:
+        sizes = [len(chunk) async for chunk in chunks]
+    await source.aclose()
+    assert sizes[0] <= Pace.WHOLE
+    assert sizes[0] < max(sizes) <= 512 * 1024
+
+
+def rewrite(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[::-1])
+
+
+def rewrite_and_restore_the_time(path: Path) -> None:
+    status = path.stat()
+    rewrite(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [rewrite, rewrite_and_restore_the_time, append])
+def test_a_version_of_a_file_has_a_tag_of_its_own(large: Path, change: Callable[[Path], None]) -> None:
+    before = describe(large.stat(), "x").validators.etag
+    assert before == describe(large.stat(), "x").validators.etag
+    assert before
+    assert not before.weak
+    change(large)
+    assert not before.weakly_equals(describe(large.stat(), "x").validators.etag)
+
+
+@pytest.mark.parametrize(
+    ("ns", "told"),
+    [
+        (-1, 0),
+        (-(10**18), 0),
+        (0, 0),
+        (10**9 - 1, 0),
+        (784111777 * 10**9 + 999_999_999, 784111777),
+        (2**32 * 10**9, 2**32),
+    ],
+)
+def test_a_date_is_whole_seconds_and_not_before_1970(large: Path, ns: int, told: int) -> None:
+    os.utime(large, ns=(ns, ns))
+    described = describe(large.stat(), "x")
+    assert described.validators.last_modified == told
+    assert str(described.validators.etag).isascii()
+
+
+def test_a_date_in_the_future_is_told_as_now(large: Path) -> None:
+    os.utime(large, (2**32, 2**32))
+    assert describe(large.stat(), "x").validators.at(1000).last_modified == 1000
+
+
+@pytest.mark.parametrize("path", ["", "/", "/dev/null", "/nothing", "x" * 300, "\ud800"])
+def test_what_cannot_be_opened_is_not_found_and_leaves_nothing_open(path: str) -> None:
+    before = descriptors()
+    with pytest.raises(NotFound), os_errors("key"):
+        open_regular(path)
+    assert descriptors() == before
+
+
+async def test_an_error_of_the_disk_is_an_error_of_the_source(large: Path) -> None:
+    source = open_source(large)
+    os.close(source._file.fd)  # the nearest to a disk that fails: EBADF instead of EIO
+    with pytest.raises(SourceError):
+        await read(source, 0, 10)
+    source._file.fd = -1

@@ -1,0 +1,161 @@
+"""`async-downloads serve`: where it listens, what it is told, and by whom."""
+
+import json
+import re
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from harness.waiting import eventually
+from test_servers import certificate as certificate  # noqa: PLC0414
+from tools.command import ANY_PORT, COMMAND, running, serving
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A directory with something to serve, something hidden, and a way out."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "a.txt").write_text("here\n")
+    (tree / ".hidden").write_text("hidden\n")
+    outside = tmp_path / "outside.txt"
+    outside.write_text("outside\n")
+    (tree / "link.txt").symlink_to(outside)
+    return tree
+
+
+async def test_serve_prints_the_url_at_which_it_serves(tree: Path) -> None:
+    async with serving(tree) as command:
+        assert re.fullmatch(rf"Serving {tree} on http://127\.0\.0\.1:\d+/ \(Ctrl-C ends\)\n", command.stdout)
+        assert httpx.get(f"{command.url}/a.txt").text == "here\n"
+        assert httpx.get(f"{command.url}/-/healthy").text == "ok\n"
+
+
+async def test_it_runs_as_a_module_and_serves_where_it_stands(tree: Path) -> None:
+    module = (sys.executable, "-m", "async_downloads")
+    async with running("serve", *ANY_PORT, command=module, cwd=tree) as command:
+        assert httpx.get(f"{command.url}/a.txt").text == "here\n"
+
+
+async def test_each_bind_is_served(tree: Path) -> None:
+    async with serving(tree, "-b", "127.0.0.1:0", "-b", "localhost:0") as command:
+        assert len({httpx.get(f"{url}a.txt").text for url in command.urls}) == 1
+        assert len(set(command.urls)) == 3
+
+
+async def test_a_unix_socket_is_served_and_taken_away_at_the_end(tree: Path, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    async with running("serve", tree, "-b", f"unix:{path}", "--access-log", "json") as command:
+        assert command.urls == [f"unix:{path}"]
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as client:
+            assert client.get("http://localhost/a.txt").text == "here\n"
+        await eventually(lambda: command.log)
+        assert json.loads(command.log[0])["client"] == "-"
+        command.process.terminate()
+        assert await command.ended() == 0
+    assert not path.exists()
+
+
+async def test_a_unix_socket_that_a_process_left_is_replaced(tree: Path, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    async with running("serve", tree, "-b", f"unix:{path}"):
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as client:
+            assert client.get("http://localhost/a.txt").text == "here\n"
+
+
+async def test_a_socket_that_was_passed_on_is_served(tree: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        bind = ("-b", f"fd://{listener.fileno()}")
+        async with running("serve", tree, *bind, pass_fds=[listener.fileno()]) as command:
+            assert command.urls == [f"http://127.0.0.1:{listener.getsockname()[1]}/"]
+            assert httpx.get(f"{command.url}/a.txt").text == "here\n"
+
+
+async def test_a_port_is_one_of_loopback(tree: Path) -> None:
+    async with running("serve", tree, "-p", "0") as command:
+        assert command.url.startswith("http://127.0.0.1:")
+        assert httpx.get(f"{command.url}/a.txt").text == "here\n"
+
+
+async def test_ipv6_is_served(tree: Path) -> None:
+    async with running("serve", tree, "-b", "[::1]:0") as command:
+        assert command.url.startswith("http://[::1]:")
+        assert httpx.get(f"{command.url}/a.txt").text == "here\n"
+
+
+async def test_workers_share_the_address_and_end_together(tree: Path) -> None:
+    async with serving(tree, "--workers", "2") as command:
+        await eventually(lambda: len(command.children) == 2)
+        assert [httpx.get(f"{command.url}/a.txt").text for _ in range(8)] == ["here\n"] * 8
+        command.process.terminate()
+        assert await command.ended() == 0
+
+
+async def test_tls_is_spoken_and_http2_in_it(tree: Path, certificate: tuple[Path, Path]) -> None:
+    trusted = ssl.create_default_context(cafile=str(certificate[0]))
+    options = ("--certfile", certificate[0], "--keyfile", certificate[1])
+    async with serving(tree, *options) as command:
+        assert command.url.startswith("https://127.0.0.1:")
+        for http2, version in ((True, "HTTP/2"), (False, "HTTP/1.1")):
+            with httpx.Client(base_url=command.url, verify=trusted, http2=http2) as client:
+                answer = client.get("/a.txt")
+            assert (answer.http_version, answer.text) == (version, "here\n")
+        command.process.terminate()
+        assert await command.ended() == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "target", "before", "after"),
+    [
+        pytest.param("--hidden", "/.hidden", 404, 200, id="hidden"),
+        pytest.param("--follow-symlinks", "/link.txt", 404, 200, id="follow-symlinks"),
+    ],
+)
+async def test_what_is_not_served_is_with_a_flag(tree: Path, flag: str, target: str, before: int, after: int) -> None:
+    async with serving(tree) as command:
+        assert httpx.get(f"{command.url}{target}").status_code == before
+    async with serving(tree, flag) as command:
+        assert httpx.get(f"{command.url}{target}").status_code == after
+
+
+async def test_every_file_is_offered_with_attachment(tree: Path) -> None:
+    async with serving(tree, "--attachment") as command:
+        offered, shown = httpx.get(f"{command.url}/a.txt"), httpx.get(f"{command.url}/a.txt?inline")
+    assert offered.headers["content-disposition"] == "attachment; filename=a.txt"
+    assert "attachment" not in shown.headers.get("content-disposition", "")
+
+
+@pytest.mark.parametrize(("given", "sent"), [("no-store", "no-store"), ("", None)], ids=["given", "none"])
+async def test_cache_control_is_as_it_is_told(tree: Path, given: str, sent: str | None) -> None:
+    async with serving(tree, "--cache-control", given) as command:
+        assert httpx.get(f"{command.url}/a.txt").headers.get("cache-control") == sent
+
+
+async def test_the_access_log_is_text_or_json(tree: Path) -> None:
+    async with serving(tree, "--access-log", "text") as command:
+        httpx.get(f"{command.url}/a.txt")
+        await eventually(lambda: command.log)
+        assert '"GET /a.txt HTTP/1.1" 200 5 bytes whole' in command.log[0]
+    async with serving(tree, "--access-log", "json") as command:
+        httpx.get(f"{command.url}/a.txt")
+        await eventually(lambda: command.log)
+        assert json.loads(command.log[0])["bytes"] == 5
+
+
+async def test_the_routes_are_there_whose_folder_is_named(tree: Path) -> None:
+    async with serving(tree, "--client-csv", tree, "--download-file", tree / "a.txt") as command:
+        statuses = [httpx.get(f"{command.url}/{path}").status_code for path in ("download", "get-csv/x/a.txt")]
+    assert statuses == [200, 404]
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+async def test_it_explains_itself(flag: str) -> None:
+    ended = subprocess.run([*COMMAND, flag], capture_output=True, text=True, timeout=15, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout

@@ -1,0 +1,127 @@
+"""How `async-downloads serve` ends: in good order, in time, and with nothing left."""
+
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+from harness.served import Connection
+from harness.waiting import eventually
+from tools.command import Command, serving
+
+# More than the kernel takes for a client that does not read.
+_LARGE = 24 * 1024 * 1024
+
+# The event loop complains of each connection that is dropped at the end.
+_DROPPING = {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a file that takes a while."""
+    tree = tmp_path_factory.mktemp("tree")
+    (tree / "large.bin").write_bytes(Random(1).randbytes(_LARGE))
+    (tree / "small.txt").write_text("small")
+    return tree
+
+
+@pytest.fixture(params=["1", "2"], ids=["one process", "two workers"])
+async def command(request: pytest.FixtureRequest, tree: Path) -> AsyncIterator[Command]:
+    """A server that lets downloads go on for a second."""
+    async with serving(tree, "--workers", request.param, "--drain-timeout", "1", env=_DROPPING) as command:
+        yield command
+
+
+async def _drains(command: Command) -> None:
+    """Return when the server says that it is about to end."""
+
+    def unhealthy() -> bool:
+        return httpx.get(f"{command.url}/-/healthy").status_code == 503
+
+    await eventually(unhealthy, within=5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_without_downloads_it_ends_at_once(command: Command, number: signal.Signals) -> None:
+    assert httpx.get(f"{command.url}/small.txt").text == "small"
+    command.send(number)
+    assert await command.ended(within=2) == 0
+    assert command.stderr == ""
+
+
+async def test_told_to_end_before_it_has_begun_it_ends_in_order(command: Command) -> None:
+    command.send(signal.SIGTERM)  # the moment that its address can be read
+    assert await command.ended(within=3) == 0
+
+
+async def test_a_connection_that_asks_nothing_does_not_hold_the_end(command: Command) -> None:
+    async with command.server.connected() as idle, command.server.connected() as fresh:
+        await idle.ask("/small.txt")
+        assert (await idle.answer())[0] == 200
+        fresh.writer.write(b"GET /small.txt HTT")
+        command.send(signal.SIGTERM)
+        assert await command.ended(within=3) == 0
+
+
+async def test_a_download_that_runs_is_completed_while_new_ones_are_refused(tree: Path) -> None:
+    async with serving(tree) as command, command.server.downloading("/large.bin") as download:
+        command.send(signal.SIGTERM)
+        await _drains(command)
+        refused = httpx.get(f"{command.url}/small.txt")
+        assert (refused.status_code, refused.headers["connection"]) == (503, "close")
+        assert refused.headers["retry-after"] == "5"
+        assert await download.reader.readexactly(_LARGE) == (tree / "large.bin").read_bytes()
+        assert await command.ended() == 0
+
+
+async def test_a_client_that_stalls_is_waited_for_no_longer_than_told(command: Command) -> None:
+    async with command.server.downloading("/large.bin") as stalled:
+        began = time.monotonic()
+        command.send(signal.SIGTERM)
+        assert await command.ended(within=4) == 0
+        assert time.monotonic() - began >= 0.9
+        assert await _left_to_read(stalled) < _LARGE
+
+
+async def _left_to_read(connection: Connection) -> int:
+    """Read until the connection ends, in whichever way, and return how much that was."""
+    count = 0
+    try:
+        while chunk := await connection.reader.read(1 << 20):
+            count += len(chunk)
+    except ConnectionResetError:
+        pass
+    return count
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_told_again_it_ends_at_once(tree: Path, workers: str) -> None:
+    options = ("--workers", workers)
+    async with serving(tree, *options, env=_DROPPING) as command, command.server.downloading("/large.bin"):
+        told = time.monotonic()
+        command.send(signal.SIGINT)
+        await _drains(command)
+        # Until then two are one: a terminal signals the whole group, and the parent passes it on.
+        await eventually(lambda: time.monotonic() - told > 0.6)
+        command.send(signal.SIGINT)
+        assert await command.ended(within=2) == 0
+
+
+async def test_two_signals_at_once_are_one(tree: Path) -> None:
+    async with serving(tree) as command, command.server.downloading("/large.bin") as download:
+        command.send(signal.SIGINT)
+        await _drains(command)
+        command.send(signal.SIGTERM)
+        assert len(await download.reader.readexactly(_LARGE)) == _LARGE
+        assert await command.ended() == 0
+
+
+async def test_when_a_worker_dies_all_end_and_the_exit_code_says_so(tree: Path) -> None:
+    async with serving(tree, "--workers", "2") as command:
+        await eventually(lambda: len(command.children) == 2)
+        os.kill(command.children[0], signal.SIGKILL)
+        assert await command.ended() == 1

@@ -1,0 +1,123 @@
+"""Mistakes of a caller: one line on standard error that says what, and exit code 2."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from test_servers import certificate as certificate  # noqa: PLC0414
+from tools.command import ANY_PORT, refusal
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A directory to serve."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    return tree
+
+
+def _unreadable(path: Path) -> Path:
+    path.chmod(0)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        pytest.param((), "Missing command", id="no-command"),
+        pytest.param(("fly",), "'fly'", id="unknown-command"),
+        pytest.param(("serve", "--fly"), "--fly", id="unknown-flag"),
+        pytest.param(("serve", ".", "more"), "more", id="one-argument-too-many"),
+        pytest.param(("serve", "/no/such/place"), "/no/such/place", id="no-such-directory"),
+        pytest.param(("serve", "--workers", "0"), "--workers", id="no-workers"),
+        pytest.param(("serve", "--stall-timeout", "0"), "--stall-timeout", id="no-patience"),
+        pytest.param(("serve", "--drain-timeout", "soon"), "--drain-timeout", id="no-number"),
+        pytest.param(("serve", "--stall-timeout", "inf"), "infinity", id="endless-patience"),
+        pytest.param(("serve", "--loop", "curio"), "--loop", id="unknown-loop"),
+        pytest.param(("serve", "--access-log", "xml"), "--access-log", id="unknown-form"),
+        pytest.param(("serve", "--config", "no-such.toml"), "no-such.toml", id="no-such-config"),
+        pytest.param(("serve", "--client-csv", "no-such-folder"), "no-such-folder", id="no-such-folder-of-a-route"),
+        pytest.param(("serve", "-p", "65536"), "--port", id="no-port"),
+        pytest.param(("serve", "-b", "8000"), "expected host:port", id="bind-without-host"),
+        pytest.param(("serve", "-b", "127.0.0.1:http"), "expected host:port", id="bind-without-number"),
+        pytest.param(("serve", "-b", "127.0.0.1:70000"), "127.0.0.1:70000", id="bind-number-too-large"),
+        pytest.param(("serve", "-b", "no.such.host.invalid:0"), "no.such.host.invalid", id="bind-unknown-host"),
+        pytest.param(("serve", "-b", "fd://99"), "Bad file descriptor", id="bind-closed-descriptor"),
+        pytest.param(("serve", "-b", "fd://x"), "fd://x", id="bind-no-descriptor"),
+        pytest.param(("serve", "-b", "unix:/no/such/place/socket"), "No such file", id="bind-no-folder"),
+        pytest.param(("serve", "-b", f"unix:/tmp/{'s' * 200}"), "too long", id="bind-path-too-long"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(arguments: tuple[str, ...], reason: str, tree: Path) -> None:
+    assert reason in refusal(*arguments, cwd=tree)
+
+
+def test_a_file_is_no_directory_to_serve(tree: Path) -> None:
+    (tree / "file").touch()
+    assert "is a file" in refusal("serve", tree / "file")
+
+
+def test_a_port_that_is_busy_is_refused(tree: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        bind = f"127.0.0.1:{listener.getsockname()[1]}"
+        assert refusal("serve", tree, "-b", bind) == f"async-downloads: cannot listen on {bind}: Address already in use"
+
+
+def test_a_unix_socket_that_is_busy_is_refused_and_left_alone(tree: Path, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        assert "Address already in use" in refusal("serve", tree, "-b", f"unix:{path}")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+
+
+def test_a_file_in_the_place_of_a_unix_socket_is_kept(tree: Path, tmp_path: Path) -> None:
+    path = tmp_path / "valuable"
+    path.write_text("a year of work")
+    assert "File exists" in refusal("serve", tree, "-b", f"unix:{path}")
+    assert path.read_text() == "a year of work"
+
+
+def test_a_socket_made_before_a_mistake_is_taken_away(tree: Path, tmp_path: Path) -> None:
+    refusal("serve", tree, "-b", f"unix:{tmp_path / 'socket'}", "-b", "nonsense")
+    assert not (tmp_path / "socket").exists()
+
+
+@pytest.mark.parametrize("flag", ["--config", "--certfile", "--keyfile", "--download-file"])
+def test_a_file_that_cannot_be_read_is_refused(flag: str, tree: Path, tmp_path: Path) -> None:
+    path = tmp_path / "locked"
+    path.touch()
+    assert "not readable" in refusal("serve", tree, flag, _unreadable(path))
+
+
+@pytest.mark.parametrize("flags", [(), ("--client-pdf",)], ids=["tree", "route"])
+def test_a_directory_that_cannot_be_read_is_refused(flags: tuple[str, ...], tree: Path) -> None:
+    assert "tree" in refusal("serve", *flags, _unreadable(tree), cwd=tree.parent)
+
+
+def test_tls_needs_both_files(tree: Path, certificate: tuple[Path, Path]) -> None:
+    assert "both" in refusal("serve", tree, *ANY_PORT, "--certfile", certificate[0])
+    assert "both" in refusal("serve", tree, *ANY_PORT, "--keyfile", certificate[1])
+
+
+def test_tls_files_that_are_none_are_refused(tree: Path, tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    rubbish = tmp_path / "rubbish.pem"
+    rubbish.write_text("rubbish")
+    for files in ((rubbish, certificate[1]), (certificate[0], rubbish), certificate[::-1]):
+        assert "for TLS" in refusal("serve", tree, *ANY_PORT, "--certfile", files[0], "--keyfile", files[1])
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "remedy"),
+    [
+        pytest.param("uvloop", ("serve", "--loop", "uvloop"), "async-downloads[uvloop]", id="uvloop"),
+        pytest.param("fpdf", ("demo",), "async-downloads[demo]", id="fpdf"),
+    ],
+)
+def test_a_module_that_is_not_installed_is_named(
+    module: str, arguments: tuple[str, ...], remedy: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{module!r}] = None\n")
+    assert remedy in refusal(*arguments, *ANY_PORT, env={"PYTHONPATH": str(tmp_path)}, cwd=tmp_path)

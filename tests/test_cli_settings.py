@@ -1,0 +1,132 @@
+"""`async-downloads serve`: settings from a file, from the environment and from flags, and which of them wins."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+from tools.command import ANY_PORT, Command, refusal, running, serving
+
+_FROM_FILE = "from-the-file"
+_FROM_ENVIRONMENT = "from-the-environment"
+_FROM_FLAG = "from-the-flag"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A directory with a file, and one that is hidden."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("a.txt", ".hidden"):
+        (tree / name).write_text(name)
+    return tree
+
+
+def _configured(folder: Path, *lines: str) -> Path:
+    path = folder / "downloads.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _cache_control(command: Command) -> str:
+    return httpx.get(f"{command.url}/a.txt").headers["cache-control"]
+
+
+async def test_everything_can_be_in_a_file(tree: Path, tmp_path: Path) -> None:
+    config = _configured(
+        tmp_path,
+        f"directory = {str(tree)!r}",
+        "bind = '127.0.0.1:0'",
+        f"cache-control = {_FROM_FILE!r}",
+        "hidden = true",
+        "stall_timeout = 5",
+        f"client-csv = {str(tree)!r}",
+    )
+    async with running("serve", "--config", config) as command:
+        assert _cache_control(command) == _FROM_FILE
+        assert httpx.get(f"{command.url}/.hidden").status_code == 200
+
+
+async def test_a_list_in_a_file_is_as_many_addresses(tree: Path, tmp_path: Path) -> None:
+    config = _configured(tmp_path, "bind = ['127.0.0.1:0', '[::1]:0']")
+    async with running("serve", tree, "-c", config) as command:
+        assert len(command.urls) == 2
+
+
+async def test_everything_can_be_in_the_environment(tree: Path) -> None:
+    env = {
+        "ASYNC_DOWNLOADS_DIRECTORY": str(tree),
+        "ASYNC_DOWNLOADS_BIND": "127.0.0.1:0 [::1]:0",
+        "ASYNC_DOWNLOADS_CACHE_CONTROL": _FROM_ENVIRONMENT,
+        "ASYNC_DOWNLOADS_HIDDEN": "1",
+    }
+    async with running("serve", env=env) as command:
+        assert len(command.urls) == 2
+        assert _cache_control(command) == _FROM_ENVIRONMENT
+        assert httpx.get(f"{command.url}/.hidden").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "winner"),
+    [
+        pytest.param((), {}, _FROM_FILE, id="file"),
+        pytest.param((), {"ASYNC_DOWNLOADS_CACHE_CONTROL": _FROM_ENVIRONMENT}, _FROM_ENVIRONMENT, id="environment"),
+        pytest.param(
+            ("--cache-control", _FROM_FLAG), {"ASYNC_DOWNLOADS_CACHE_CONTROL": _FROM_ENVIRONMENT}, _FROM_FLAG, id="flag"
+        ),
+    ],
+)
+async def test_flags_come_before_the_environment_and_that_before_the_file(
+    tree: Path, tmp_path: Path, flags: tuple[str, ...], env: Mapping[str, str], winner: str
+) -> None:
+    config = _configured(tmp_path, f"cache-control = {_FROM_FILE!r}")
+    async with serving(tree, *flags, env={"ASYNC_DOWNLOADS_CONFIG": str(config), **env}) as command:
+        assert _cache_control(command) == winner
+
+
+async def test_a_flag_takes_back_what_the_file_says(tree: Path, tmp_path: Path) -> None:
+    async with serving(tree, "-c", _configured(tmp_path, "hidden = true"), "--no-hidden") as command:
+        assert httpx.get(f"{command.url}/.hidden").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "line"),
+    [
+        pytest.param(ANY_PORT, {"ASYNC_DOWNLOADS_PORT": "1"}, "", id="bind-flag-over-port-variable"),
+        pytest.param(("-p", "0"), {"ASYNC_DOWNLOADS_BIND": "127.0.0.1:1"}, "", id="port-flag-over-bind-variable"),
+        pytest.param((), {"ASYNC_DOWNLOADS_BIND": "127.0.0.1:0"}, "port = 1", id="bind-variable-over-port-in-the-file"),
+        pytest.param(ANY_PORT, {}, "port = 1", id="bind-flag-over-port-in-the-file"),
+    ],
+)
+async def test_the_address_is_the_one_that_was_named_nearest(
+    tree: Path, tmp_path: Path, flags: tuple[str, ...], env: Mapping[str, str], line: str
+) -> None:
+    async with running("serve", tree, "-c", _configured(tmp_path, line), *flags, env=env) as command:
+        assert httpx.get(f"{command.url}/a.txt").text == "a.txt"
+
+
+def test_an_address_named_twice_is_refused(tree: Path) -> None:
+    assert "twice" in refusal("serve", tree, "-b", "127.0.0.1:0", "-p", "0")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param("bind =", "Invalid value", id="not-toml"),
+        pytest.param("colour = 'red'", "unknown setting 'colour'", id="unknown"),
+        pytest.param("[serve]\nport = 0", "unknown setting 'serve'", id="table"),
+        pytest.param("config = 'other.toml'", "unknown setting 'config'", id="itself"),
+        pytest.param("workers = 'many'", "--workers", id="no-number"),
+        pytest.param("bind = 5", "--bind", id="no-text"),
+        pytest.param("hidden = 'perhaps'", "--hidden", id="neither-yes-nor-no"),
+        pytest.param("directory = '/no/such/place'", "/no/such/place", id="no-such-directory"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused(tree: Path, tmp_path: Path, text: str, reason: str) -> None:
+    assert reason in refusal("serve", "-c", _configured(tmp_path, text), cwd=tree)
+
+
+def test_a_file_that_is_no_text_is_refused(tree: Path, tmp_path: Path) -> None:
+    path = tmp_path / "downloads.toml"
+    path.write_bytes(b"\xff\xfe")
+    assert str(path) in refusal("serve", tree, "--config", path)

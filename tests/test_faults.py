@@ -1,0 +1,223 @@
+"""What goes wrong while a file is sent, on a real Hypercorn: each trap that bit somebody is a test here."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.asgi import App
+from harness.process import descriptors, no_descriptors_left, other_tasks
+from harness.served import Connection, Server
+from harness.waiting import eventually
+
+from async_downloads.asgi import Downloads, Receive, Scope, Send
+from async_downloads.sources.directory import DirectoryStore
+
+PIECE = 32 * 1024
+
+
+class Watched:
+    """An app that tells how many of its requests are being answered."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on."""
+        self.running += scope["type"] == "http"
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self.running -= scope["type"] == "http"
+
+
+impatient = pytest.mark.parametrize("stall_timeout", [0.3])
+
+
+@pytest.fixture
+def stall_timeout() -> float:
+    """How long a client may take nothing, where a test says nothing else."""
+    return 60.0
+
+
+@pytest.fixture
+def app(large: Path, stall_timeout: float) -> Watched:
+    """The files beside the large one."""
+    (large.parent / "small.txt").write_bytes(b"small")
+    return Watched(Downloads(DirectoryStore(large.parent), stall_timeout=stall_timeout))
+
+
+@pytest.fixture
+async def server(serve: Serve, app: Watched) -> AsyncIterator[Server]:
+    """The app on a Hypercorn that has already answered, so that all its own tasks are there."""
+    server = await serve(app)
+    async with server.downloading("/small.txt"):
+        yield server
+
+
+async def rest(connection: Connection) -> bytes:
+    """Read until the server closes the connection."""
+    async with asyncio.timeout(5):
+        return await connection.reader.read()
+
+
+async def nothing_left(app: Watched, large: Path, tasks: set["asyncio.Task[object]"], fds: int) -> None:
+    """See that within a second no descriptor, no task and so no work is left of any download."""
+    await eventually(lambda: not app.running and not descriptors(large))
+    await eventually(lambda: other_tasks() <= tasks and len(descriptors()) <= fds)
+
+
+@pytest.mark.parametrize("count", [1, 300])
+async def test_when_clients_leave_in_the_middle_nothing_is_left_within_a_second(
+    app: Watched, server: Server, large: Path, count: int
+) -> None:
+    tasks, fds = other_tasks(), len(descriptors())
+    async with AsyncExitStack() as clients:
+        for _ in range(count):
+            await clients.enter_async_context(server.downloading("/large.bin"))
+        assert app.running == len(descriptors(large)) == count
+    await nothing_left(app, large, tasks, fds)
+
+
+async def test_clients_that_leave_before_the_answer_leave_nothing(app: Watched, server: Server, large: Path) -> None:
+    tasks, fds = other_tasks(), len(descriptors())
+    async with AsyncExitStack() as clients:
+        for _ in range(20):
+            connection = await clients.enter_async_context(server.connected())
+            await connection.ask("/large.bin")
+    await nothing_left(app, large, tasks, fds)
+
+
+@impatient
+async def test_a_client_that_stops_reading_is_dropped_and_the_file_is_freed(
+    app: Watched, server: Server, large: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks, fds = other_tasks(), len(descriptors())
+    async with server.downloading("/large.bin"):
+        await eventually(lambda: not app.running and not descriptors(large), within=5)
+        assert caplog.messages == ["GET /large.bin: closed short: the client took nothing for 0.3 s"]
+    await nothing_left(app, large, tasks, fds)
+
+
+@impatient
+async def test_while_clients_stall_others_are_served(server: Server) -> None:
+    async with AsyncExitStack() as clients:
+        for _ in range(20):
+            await clients.enter_async_context(server.downloading("/large.bin"))
+        async with server.connected() as connection:
+            await connection.ask("/small.txt")
+            _, _, body = await connection.answer()
+    assert body == b"small"
+
+
+@impatient
+async def test_a_download_that_is_slow_but_goes_on_is_completed_long_after_the_stall_limit(
+    server: Server, content: bytes
+) -> None:
+    loop, received = asyncio.get_running_loop(), bytearray()
+    async with server.downloading("/large.bin") as connection:
+        began = loop.time()
+        while len(received) < len(content):
+            received += await connection.reader.readexactly(PIECE)
+            await asyncio.sleep(0.012)  # the client's own pace, which is what the test is about
+    assert received == content
+    assert loop.time() - began > 1.5
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 100_000)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+@pytest.mark.parametrize("change", [truncate, empty, overwrite])
+async def test_a_file_written_to_while_it_is_sent_is_closed_short_and_logged_once(
+    app: Watched,
+    server: Server,
+    large: Path,
+    content: bytes,
+    change: Callable[[Path], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with server.downloading("/large.bin") as connection:
+        change(large)
+        received = await rest(connection)
+    assert len(received) < len(content)
+    assert content.startswith(received)
+    assert len([line for line in caplog.messages if "GET /large.bin: closed short: " in line]) == 1
+    await eventually(lambda: not app.running and not descriptors(large))
+
+
+def replace(path: Path) -> None:
+    path.with_name("new").write_bytes(b"new")
+    path.with_name("new").replace(path)
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+@pytest.mark.parametrize("change", [replace, grow, Path.unlink])
+async def test_a_file_replaced_grown_or_deleted_while_it_is_sent_is_sent_as_it_was(
+    server: Server, large: Path, content: bytes, change: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with server.connected() as connection:
+        await connection.ask("/large.bin")
+        _, fields = await connection.head()
+        change(large)
+        assert int(fields["Content-Length"]) == len(content)
+        assert await connection.reader.readexactly(len(content)) == content
+        await connection.ask("/large.bin", method="HEAD")
+        status, fields = await connection.head()
+    assert status == (200 if large.exists() else 404)
+    assert not large.exists() or int(fields["Content-Length"]) == large.stat().st_size
+    assert not caplog.messages
+
+
+async def test_while_a_file_is_being_replaced_every_answer_is_of_one_version(server: Server, large: Path) -> None:
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def exchange() -> None:
+        for number in range(600):
+            path = large.with_name("next")
+            path.write_bytes(bytes([number % 256]) * (1 + number * 500))
+            path.replace(large.with_name("changing"))
+        loop.call_soon_threadsafe(done.set)
+
+    exchanging = loop.run_in_executor(None, exchange)
+    await eventually(large.with_name("changing").exists)
+    tags: dict[str, int] = {}
+    async with server.connected() as connection:
+        while not done.is_set():
+            await connection.ask("/changing")
+            status, fields, body = await connection.answer()
+            assert (status, len(set(body))) == (200, 1)
+            assert tags.setdefault(fields["ETag"], len(body)) == len(body)
+    await exchanging
+    assert len(tags) > 1
+
+
+async def test_without_descriptors_the_answer_is_503_with_retry_after_and_then_the_file(
+    server: Server, content: bytes
+) -> None:
+    async with server.connected() as connection:
+        for _ in range(2):
+            with no_descriptors_left():
+                await connection.ask("/large.bin")
+                status, fields, _ = await connection.answer()
+            assert (status, fields["Retry-After"]) == (503, "1")
+            await connection.ask("/large.bin")
+            status, _, body = await connection.answer()
+            assert (status, body == content) == (200, True)

@@ -1,0 +1,161 @@
+"""send_reply() and deliver(), driven by hand: whatever client or source do, the sending ends and nothing is left."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+from harness.asgi import App, Exchange, Message, ask, scope
+from harness.process import descriptors, other_tasks
+from harness.sources import CHUNK_SIZES, OneStore, SlicedSource
+from harness.waiting import eventually
+
+from async_downloads.asgi import Downloads, send_reply
+from async_downloads.errors import (
+    SourceChanged,
+    SourceError,
+    SourceTruncated,
+)
+from async_downloads.responder import respond
+from async_downloads.semantics.plan import Policy
+from async_downloads.semantics.representation import Representation, RequestHead
+from async_downloads.sources.directory import DirectoryStore
+from async_downloads.sources.memory import MemorySource
+
+DATA = bytes(range(256)) * 8
+
+
+@pytest.mark.parametrize("chunk", CHUNK_SIZES)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_answer_is_complete_in_chunks_of_any_size(chunk: int, method: str) -> None:
+    source = SlicedSource(DATA, chunk=chunk)
+    answer = await ask(Downloads(OneStore(source)), "/a", method=method)
+    assert answer.complete
+    assert answer.body == (DATA if method == "GET" else b"")
+    assert answer.fields["content-length"] == str(len(DATA))
+    assert source.closed
+    await eventually(lambda: not other_tasks())
+
+
+async def test_a_stream_of_unknown_size_has_no_content_length() -> None:
+    source = SlicedSource(DATA, representation=Representation(None, ranges=False))
+    answer = await ask(Downloads(OneStore(source)), "/a", fields=[("Range", "bytes=0-1")])
+    assert (answer.status, answer.body, answer.complete) == (200, DATA, True)
+    assert "content-length" not in answer.fields
+    assert answer.fields["accept-ranges"] == "none"
+
+
+@pytest.mark.parametrize("messages", [1, 2, 3])
+async def test_a_client_that_left_ends_a_sending_that_never_waits(
+    large: Path, messages: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = Exchange(scope("/large.bin"))
+    exchange.at[messages] = exchange.left.set
+    await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, exchange.send)
+    assert len(exchange.sent) <= messages + 4, "what is sent after the client has left stays in memory"
+    assert not exchange.complete
+    assert not descriptors(large)
+    await eventually(lambda: not other_tasks())
+    assert not caplog.messages, "a client that leaves is no event"
+
+
+async def test_a_cancelled_sending_leaves_nothing(large: Path) -> None:
+    exchange = Exchange(scope("/large.bin"))
+    app = Downloads(DirectoryStore(large.parent))
+    serving = asyncio.create_task(app(exchange.scope, exchange.receive, exchange.send))
+    exchange.at[3] = serving.cancel
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert not descriptors(large)
+    await eventually(lambda: not other_tasks())
+
+
+async def _stalled(app: App) -> Exchange:
+    """Be a client that takes the head, and nothing more."""
+    exchange, never = Exchange(scope("/large.bin")), asyncio.Event()
+
+    async def send(message: Message) -> None:
+        await exchange.send(message)
+        if message["type"] == "http.response.body":
+            await never.wait()
+
+    await app(exchange.scope, exchange.receive, send)
+    return exchange
+
+
+@pytest.mark.parametrize("size", [100, 1_000_000], ids=["whole at once", "in chunks"])
+async def test_a_client_that_takes_nothing_is_dropped(
+    tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "large.bin").write_bytes(bytes(size))
+    exchange = await _stalled(Downloads(DirectoryStore(tmp_path), stall_timeout=0.05))
+    assert exchange.status == 200
+    assert not descriptors(tmp_path / "large.bin")
+    assert caplog.messages == ["GET /large.bin: closed short: the client took nothing for 0.05 s"]
+    await eventually(lambda: not other_tasks())
+
+
+@pytest.mark.parametrize("error", [SourceChanged("changed"), SourceTruncated("truncated"), SourceError("disk")])
+async def test_a_source_that_fails_ends_the_answer_short_and_is_logged_once(
+    error: SourceError, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = SlicedSource(DATA, until=100, error=error)
+    answer = await ask(Downloads(OneStore(source)), "/a")
+    assert not answer.complete
+    assert DATA[:100].startswith(answer.body)
+    assert source.closed
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+async def test_a_timeout_error_of_a_source_is_not_taken_for_the_client() -> None:
+    source = SlicedSource(DATA, until=100, error=TimeoutError())
+    with pytest.raises(TimeoutError):
+        await ask(Downloads(OneStore(source)), "/a")
+    assert source.closed
+
+
+async def test_without_receive_a_reply_is_sent_all_the_same() -> None:
+    reply = await respond(RequestHead("GET", 0), SlicedSource(DATA), Policy())
+    exchange = Exchange(scope("/a"))
+    await send_reply(reply, exchange.scope, None, exchange.send)
+    assert exchange.body == DATA
+
+
+@pytest.mark.parametrize(("fields", "sent"), [([], "path"), ([("Range", "bytes=5-")], "body")])
+async def test_a_whole_file_goes_by_path_where_the_server_takes_it(
+    large: Path, content: bytes, fields: list[tuple[str, str]], sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("async_downloads.asgi._TO_OPEN", 0)
+    kinds, read = [], []
+
+    async def send(message: Message) -> None:
+        kinds.append(message["type"])
+        if message["type"] == "http.response.pathsend":
+            read.append(Path(message["path"]).read_bytes())
+
+    exchange = Exchange(scope("/large.bin", fields=fields, extensions={"http.response.pathsend": {}}))
+    await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, send)
+    assert set(kinds[1:]) == {f"http.response.{'pathsend' if sent == 'path' else 'body'}"}
+    assert read == ([content] if sent == "path" else [])
+    assert not descriptors(large)
+
+
+async def test_the_path_stays_good_until_the_server_can_have_opened_it(large: Path, content: bytes) -> None:
+    exchange = Exchange(scope("/large.bin", extensions={"http.response.pathsend": {}}))
+    serving = asyncio.create_task(
+        Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, exchange.send)
+    )
+    await eventually(lambda: exchange.complete)
+    large.unlink()
+    assert Path(exchange.sent[1]["path"]).read_bytes() == content
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert not descriptors(large)
+
+
+async def test_bytes_in_memory_go_as_bytes_even_where_the_server_takes_paths() -> None:
+    large = bytes(1_000_000)
+    app = Downloads(OneStore(MemorySource(large, Representation(len(large)))))
+    answer = await ask(app, "/a", extensions={"http.response.pathsend": {}})
+    assert answer.body == large

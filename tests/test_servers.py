@@ -1,0 +1,209 @@
+"""Other servers and other protocols: Granian, which sends files by itself, and HTTP/2 over TLS."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import Serve
+from h2.connection import H2Connection
+from h2.events import DataReceived
+from harness.process import descriptors
+from harness.served import Server
+from harness.waiting import eventually
+
+from async_downloads.asgi import Downloads
+from async_downloads.sources.directory import DirectoryStore
+
+PIECE = 32 * 1024
+
+_RECORDING_APP = """
+import json
+from async_downloads import DirectoryStore, Downloads, asgi
+
+asgi._TO_OPEN = 0.5
+downloads = Downloads(DirectoryStore({root!r}))
+
+
+async def app(scope, receive, send):
+    kinds = []
+
+    async def note(message):
+        kinds.append(message["type"])
+        await send(message)
+        if not message.get("more_body", len(kinds) == 1):
+            with open({record!r}, "a") as record:
+                print(json.dumps(kinds), file=record)
+
+    await downloads(scope, receive, note)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Granian:
+    """A running Granian, and the record of what its app said to it."""
+
+    server: Server
+    process: subprocess.Popen[bytes]
+    record: Path
+
+    def said(self) -> list[set[str]]:
+        """Return the kinds of messages of each answer."""
+        lines = self.record.read_text().splitlines() if self.record.exists() else []
+        return [{kind.removeprefix("http.response.") for kind in json.loads(line)} for line in lines]
+
+    def descriptors(self, path: Path) -> int:
+        """Return how often the server has the file open."""
+        workers = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return sum(len(descriptors(path, pid=int(pid))) for pid in workers)
+
+
+@pytest.fixture
+async def granian(tmp_path: Path, large: Path) -> AsyncIterator[Granian]:
+    """A Granian that serves the directory of the large file."""
+    root, record = tmp_path / "root", tmp_path / "record"
+    root.mkdir()
+    large.rename(root / "large.bin")
+    (tmp_path / "recording.py").write_text(_RECORDING_APP.format(root=str(root), record=str(record)))
+    port = _free_port()
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--workers", "1", "recording:app"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path[1:]])},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        await eventually(lambda: _listens(port), within=15)
+        yield Granian(Server(port), process, record)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def test_granian_is_given_the_path_of_a_whole_file(granian: Granian, content: bytes, tmp_path: Path) -> None:
+    async with httpx.AsyncClient(base_url=granian.server.url) as client:
+        for _ in range(3):
+            answer = await client.get("/large.bin")
+            assert (answer.status_code, answer.content == content) == (200, True)
+            assert answer.headers["content-length"] == str(len(content))
+    assert granian.said() == [{"start", "pathsend"}] * 3
+    await eventually(lambda: not granian.descriptors(tmp_path / "root" / "large.bin"), within=10)
+
+
+async def test_granian_is_given_the_bytes_of_a_range(granian: Granian, content: bytes) -> None:
+    async with httpx.AsyncClient(base_url=granian.server.url) as client:
+        answer = await client.get("/large.bin", headers={"Range": "bytes=1000000-2999999"})
+        head = await client.head("/large.bin")
+    assert (answer.status_code, answer.content == content[1_000_000:3_000_000]) == (206, True)
+    assert (head.headers["content-length"], head.content) == (str(len(content)), b"")
+    assert granian.said() == [{"start", "body"}] * 2
+
+
+async def test_a_file_replaced_while_granian_sends_it_is_sent_as_it_was(
+    granian: Granian, content: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "root" / "large.bin"
+    async with granian.server.downloading("/large.bin") as connection:
+        path.with_name("new").write_bytes(b"new")
+        path.with_name("new").replace(path)
+        assert await connection.reader.readexactly(len(content)) == content
+    async with granian.server.connected() as connection:
+        await connection.ask("/large.bin")
+        assert (await connection.answer())[2] == b"new"
+
+
+async def test_when_the_clients_of_granian_leave_nothing_stays_open(
+    granian: Granian, content: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "root" / "large.bin"
+    async with AsyncExitStack() as clients:
+        for _ in range(20):
+            await clients.enter_async_context(granian.server.downloading("/large.bin"))
+        assert granian.descriptors(path)
+    await eventually(lambda: not granian.descriptors(path), within=10)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    paths = folder / "certificate.pem", folder / "key.pem"
+    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(paths[0]), "-keyout", str(paths[1])]
+    subprocess.run(["openssl", *options.split(), *names], check=True, capture_output=True, timeout=10)
+    return paths
+
+
+@pytest.fixture
+async def http2(serve: Serve, large: Path, certificate: tuple[Path, Path]) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of HTTP/2 at a Hypercorn with TLS."""
+    server = await serve(Downloads(DirectoryStore(large.parent)), certificate=certificate)
+    trusted = ssl.create_default_context(cafile=str(certificate[0]))
+    async with httpx.AsyncClient(base_url=server.url, verify=trusted, http2=True) as client:
+        yield client
+
+
+async def test_over_http2_the_same_answers_are_given(http2: httpx.AsyncClient, content: bytes) -> None:
+    whole = await http2.get("/large.bin")
+    part = await http2.get("/large.bin", headers={"Range": "bytes=5-9", "If-Range": whole.headers["etag"]})
+    same = await http2.get("/large.bin", headers={"If-None-Match": whole.headers["etag"]})
+    head, absent = await http2.head("/large.bin"), await http2.get("/nothing")
+    assert {answer.http_version for answer in (whole, part, same, head, absent)} == {"HTTP/2"}
+    assert (whole.status_code, whole.content == content) == (200, True)
+    assert (part.status_code, part.content) == (206, content[5:10])
+    assert (same.status_code, head.status_code, absent.status_code) == (304, 200, 404)
+
+
+async def test_over_http2_many_downloads_share_a_connection(http2: httpx.AsyncClient, content: bytes) -> None:
+    ranges = [f"bytes={start}-{start + 99_999}" for start in range(0, 2_000_000, 100_000)]
+    answers = await asyncio.gather(*(http2.get("/large.bin", headers={"Range": value}) for value in ranges))
+    assert b"".join(answer.content for answer in answers) == content[:2_000_000]
+
+
+async def test_a_download_that_is_reset_over_http2_leaves_nothing(
+    serve: Serve, large: Path, certificate: tuple[Path, Path]
+) -> None:
+    server = await serve(Downloads(DirectoryStore(large.parent)), certificate=certificate)
+    trusted = ssl.create_default_context(cafile=str(certificate[0]))
+    trusted.set_alpn_protocols(["h2"])
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusted)
+    client = H2Connection()
+    client.initiate_connection()
+    client.send_headers(1, _request("GET", "/large.bin", server), end_stream=True)
+    writer.write(client.data_to_send())
+    while not any(isinstance(event, DataReceived) for event in client.receive_data(await reader.read(PIECE))):
+        writer.write(client.data_to_send())
+    assert descriptors(large)
+    client.reset_stream(1)
+    writer.write(client.data_to_send())
+    await eventually(lambda: not descriptors(large))
+    writer.close()
+    with suppress(ConnectionError, ssl.SSLError):
+        await writer.wait_closed()
+
+
+def _request(method: str, path: str, server: Server) -> list[tuple[str, str]]:
+    """Return the pseudo-fields of a request (RFC 9113 §8.3.1)."""
+    return [(":method", method), (":path", path), (":scheme", "https"), (":authority", f"127.0.0.1:{server.port}")]

@@ -1,0 +1,148 @@
+"""`async-downloads` as a user starts it, in a process group that is always ended."""
+
+import os
+import re
+import signal
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from harness.served import Server
+from harness.waiting import eventually
+
+__all__ = ["ANY_PORT", "COMMAND", "Command", "refusal", "running", "serving"]
+
+COMMAND: Final = (str(Path(sysconfig.get_path("scripts"), "async-downloads")),)
+ANY_PORT: Final = ("--bind", "127.0.0.1:0")
+_NO_OVERRIDE: Final = "--bounding-set=-dac_override,-dac_read_search"
+_ANNOUNCEMENT: Final = re.compile(r"^Serving .* on (.*) \(Ctrl-C ends\)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A running command and what it has written."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    @property
+    def stdout(self) -> str:
+        """What it has written for its user."""
+        return (self.folder / "stdout").read_text()
+
+    @property
+    def stderr(self) -> str:
+        """What it has complained about."""
+        return (self.folder / "stderr").read_text()
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it says that it serves."""
+        said = _ANNOUNCEMENT.search(self.stdout)
+        return said[1].split(", ") if said else []
+
+    @property
+    def url(self) -> str:
+        """The first address, to put before a path."""
+        return self.urls[0].rstrip("/")
+
+    @property
+    def server(self) -> Server:
+        """The first address, to connect to."""
+        parts = urlsplit(self.urls[0])
+        assert parts.port
+        return Server(parts.port, tls=parts.scheme == "https")
+
+    @property
+    def log(self) -> list[str]:
+        """The lines of the access log."""
+        return self.stdout.split("(Ctrl-C ends)\n")[1].splitlines()
+
+    @property
+    def children(self) -> list[int]:
+        """The processes it has started."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process that was started, and to none of its children."""
+        self.process.send_signal(number)
+
+    async def ended(self, *, within: float = 5.0) -> int:
+        """Return its exit code; nothing that it started is left, and nothing was wrong."""
+        await eventually(lambda: self.process.poll() is not None, within=within)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, 0)
+            raise AssertionError("it left a process behind")
+        assert "Traceback" not in self.stderr
+        return self.process.returncode
+
+
+@asynccontextmanager
+async def running(
+    *arguments: object,
+    command: Sequence[str] = COMMAND,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
+) -> AsyncIterator[Command]:
+    """Run the command until the end of the block, which begins when it serves."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/stdout", "wb") as stdout, open(f"{folder}/stderr", "wb") as stderr:
+            process = subprocess.Popen(
+                [*command, *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env=_environment(env),
+                cwd=cwd,
+                pass_fds=pass_fds,
+                start_new_session=True,
+            )
+        started = Command(process, Path(folder))
+        try:
+            await eventually(lambda: started.urls or process.poll() is not None, within=15)
+            assert started.urls, started.stderr
+            yield started
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@asynccontextmanager
+async def serving(directory: Path, *options: object, env: Mapping[str, str] | None = None) -> AsyncIterator[Command]:
+    """Serve a directory on a port of 127.0.0.1."""
+    async with running("serve", directory, *ANY_PORT, *options, env=env) as command:
+        yield command
+
+
+def refusal(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+    """Return the one line with which the command refuses to run; file modes concern it, even when root runs it."""
+    heeding_modes = ("setpriv", _NO_OVERRIDE) if os.geteuid() == 0 else ()
+    ended = subprocess.run(
+        [*heeding_modes, *COMMAND, *map(str, arguments)],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=_environment(env),
+        cwd=cwd,
+        start_new_session=True,
+        timeout=15,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    line, end, more = ended.stderr.partition("\n")
+    assert (end, more) == ("\n", "")
+    return line
+
+
+def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASYNC_DOWNLOADS_")}
+    return {**inherited, "PYTHONWARNINGS": "error", **(more or {})}

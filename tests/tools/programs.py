@@ -1,0 +1,30 @@
+"""Programs that pip cannot install."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+__all__ = ["need", "run"]
+
+
+def need(program: str) -> str:
+    """Return the path of a program. Without it a user's test is skipped; where nothing may be skipped, it fails."""
+    return shutil.which(program) or _missing(program)
+
+
+def _missing(program: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{program} is not installed")
+    pytest.skip(program)
+
+
+def run(program: str, *arguments: object, cwd: Path | None = None) -> bytes:
+    """Run a program that is to succeed; return what it writes."""
+    command = [need(program), *map(str, arguments)]
+    ended = subprocess.run(command, cwd=cwd, capture_output=True, timeout=15, check=False)
+    assert ended.returncode == 0, ended.stderr.decode()
+    return ended.stdout

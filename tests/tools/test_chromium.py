@@ -1,0 +1,123 @@
+"""Chromium against `serve`: a video that seeks, a download that is offered, and a listing without a complaint."""
+
+import asyncio
+import json
+import os
+import wave
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from harness.waiting import eventually
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from .command import Command, serving
+from .programs import need
+
+pytestmark = pytest.mark.timeout(60)
+
+_RATE = 48_000
+_SECONDS = 360  # of two channels of 16 bits: 69 MB, which no browser fetches in advance
+_SEEK = """
+const done = arguments[arguments.length - 1];
+const video = document.querySelector("video");
+const fail = () => done({error: `${video.error?.code} ${video.error?.message}`});
+video.addEventListener("error", fail);
+video.addEventListener("seeked", () => done({time: video.currentTime, duration: video.duration}), {once: true});
+const seek = () => { video.currentTime = video.duration - 1; };
+if (video.readyState >= 1) seek(); else video.addEventListener("loadedmetadata", seek, {once: true});
+"""
+_FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-dev-shm-usage "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a page that shows a long recording, and with names that want escaping."""
+    tree = tmp_path_factory.mktemp("tree")
+    with wave.open(os.fspath(tree / "long.wav"), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(_RATE)
+        file.writeframes(bytes(4 * _RATE * _SECONDS))
+    (tree / "video.html").write_text('<!DOCTYPE html><title>video</title><video src="long.wav" preload="metadata">')
+    (tree / "naïve report.bin").write_bytes(Random(4).randbytes(100_000))
+    (tree / "a:<b>&'c'.txt").write_text("found")
+    return tree
+
+
+@pytest.fixture
+async def command(tree: Path) -> AsyncIterator[Command]:
+    """A server that writes down what it was asked."""
+    async with serving(tree, "--access-log", "json") as command:
+        yield command
+
+
+@pytest.fixture
+def downloads(tmp_path: Path) -> Path:
+    """Where the browser saves."""
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def browser(tmp_path: Path, downloads: Path) -> Iterator[Chrome]:
+    """A Chromium with a profile of its own."""
+    options = ChromeOptions()
+    options.binary_location = need("chromium")
+    for flag in (*_FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = Service(executable_path=need("chromedriver"))
+    browser = Chrome(options=options, service=service)
+    try:
+        browser.set_script_timeout(30)
+        browser.set_page_load_timeout(30)
+        yield browser
+    finally:
+        browser.quit()
+
+
+def _farthest(command: Command) -> int:
+    """Return where the last part began that the browser has asked for; its request may not have ended yet."""
+    records = [json.loads(line) for line in command.log]
+    starts = [record["range"] for record in records if record["status"] == 206 and record["target"] == "/long.wav"]
+    return max((int(value.removeprefix("bytes=").partition("-")[0]) for value in starts), default=0)
+
+
+async def test_a_video_seeks_to_its_end(command: Command, browser: Chrome, tree: Path) -> None:
+    browser.get(f"{command.url}/video.html")
+    found = await asyncio.to_thread(browser.execute_async_script, _SEEK)
+    assert found == {"time": pytest.approx(_SECONDS - 1, abs=0.1), "duration": pytest.approx(_SECONDS, abs=0.1)}
+    browser.get("about:blank")
+    await eventually(lambda: _farthest(command) > 0.9 * (tree / "long.wav").stat().st_size, within=10)
+
+
+async def test_what_is_offered_is_saved_under_its_name(
+    command: Command, browser: Chrome, tree: Path, downloads: Path
+) -> None:
+    browser.get(f"{command.url}/")
+    browser.find_element(By.CSS_SELECTOR, "a[aria-label='Download naïve report.bin']").click()
+    saved = downloads / "naïve report.bin"
+    await eventually(saved.exists, within=15)
+    assert saved.read_bytes() == (tree / "naïve report.bin").read_bytes()
+
+
+async def test_the_listing_is_shown_as_it_is_meant_and_the_console_stays_empty(
+    command: Command, browser: Chrome
+) -> None:
+    browser.get(f"{command.url}/")
+    links = [link.text for link in browser.find_elements(By.CSS_SELECTOR, "td:first-child a")]
+    assert links == ["a:<b>&'c'.txt", "long.wav", "naïve report.bin", "video.html"]
+    table = browser.find_element(By.TAG_NAME, "table")
+    assert table.value_of_css_property("border-collapse") == "collapse"  # the policy lets the style in
+    assert browser.get_log("browser") == []
+    browser.find_element(By.LINK_TEXT, "a:<b>&'c'.txt").click()
+    assert browser.find_element(By.TAG_NAME, "body").text == "found"
