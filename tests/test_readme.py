@@ -1,0 +1,109 @@
+"""README is true: each of its snippets is run."""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import httpx
+import pytest
+from quart import Quart
+
+from tools.command import ANY_PORT, running
+from tools.programs import need
+
+README = Path(__file__).parents[1] / "README.md"
+SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def _commands(first: str) -> list[list[str]]:
+    """Return the commands of the console snippet that begins with that word, as words."""
+    consoles = [
+        [shlex.split(line[2:]) for line in text.splitlines() if line.startswith("$ ")]
+        for language, text in SNIPPETS
+        if language == "console"
+    ]
+    [found] = [commands for commands in consoles if commands[0][0] == first]
+    return found
+
+
+def _module(mention: str, folder: Path) -> ModuleType:
+    """Import the Python snippet that mentions something, as a file in a folder."""
+    [text] = [text for language, text in SNIPPETS if language == "python" and mention in text]
+    path = folder / "snippet.py"
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location("snippet", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["snippet"] = module  # Quart asks it where its folder is
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("report.pdf", "large.bin", "notes.txt"):
+        (folder / name).write_bytes(name.encode() * 100)
+    return folder
+
+
+async def test_a_folder_is_served_as_shown(files: Path, tmp_path: Path) -> None:
+    need("curl")
+    serve, *downloads = _commands("async-downloads")
+    assert len(downloads) == 3
+    async with running(*serve[1:], *ANY_PORT, cwd=tmp_path) as command:
+        for words in downloads:
+            here = [word.replace("http://127.0.0.1:8000", command.url) for word in words]
+            done = subprocess.run([*here, "--silent", "--fail"], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "report.pdf").read_bytes() == (files / "report.pdf").read_bytes()
+    assert (tmp_path / "large.bin").read_bytes() == (files / "large.bin").read_bytes()
+    assert done.stdout == (files / "notes.txt").read_bytes()[-10:]
+
+
+async def test_the_announcement_is_the_one_shown(files: Path, tmp_path: Path) -> None:
+    serve, *_ = _commands("async-downloads")
+    async with running(*serve[1:], *ANY_PORT, cwd=tmp_path) as command:
+        shown = command.stdout.splitlines()[0].replace(command.url, "http://127.0.0.1:8000")
+    assert shown in README.read_text(encoding="utf-8").splitlines()
+
+
+async def test_the_ported_views_answer(tmp_path: Path) -> None:
+    for name in ("reports/2026/may.txt", "static/logo.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    app = _module("init_app(app)", tmp_path).app
+    assert isinstance(app, Quart)
+    report = await app.test_client().get("/reports/2026/may.txt")
+    logo = await app.test_client().get("/logo", headers={"Range": "bytes=0-5"})
+    assert report.headers["Content-Disposition"] == "attachment; filename=may.txt"
+    assert (await logo.get_data(), logo.status_code) == (b"static", 206)
+    assert logo.headers["Cache-Control"] == "public, max-age=3600"
+
+
+async def test_the_mounted_app_answers(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    transport = httpx.ASGITransport(_module("Downloads(DirectoryStore", tmp_path).app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.get("/notes.txt")
+    assert answer.content == (files / "notes.txt").read_bytes()
+    assert answer.headers["Cache-Control"] == "public, max-age=60"
+
+
+def test_the_two_set_up_commands_are_there() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert "$ pip install '.[demo]' && async-downloads demo\n" in text
+    assert "$ pip install -e '.[test]' && pytest\n" in text
+
+
+def test_every_flag_of_serve_is_explained() -> None:
+    shown = set(re.findall(r"`(--[a-z-]+)`", README.read_text(encoding="utf-8")))
+    from async_downloads.cli import serve
+
+    flags = {name for parameter in serve.params for name in parameter.opts if name.startswith("--")}
+    assert flags <= shown
