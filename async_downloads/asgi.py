@@ -1,17 +1,10 @@
-"""Downloads over ASGI: `send_reply` carries a reply to any server, `Downloads` serves a store as an app.
+"""Downloads over ASGI: `Downloads` serves a store as an app."""
 
-An app that only sends is never told that the client has left: it has to watch `receive` as well.
-"""
-
-import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
-from contextlib import asynccontextmanager, nullcontext
-from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from .errors import DownloadError, NotFound, SourceBusy
@@ -19,37 +12,27 @@ from .responder import STALL_TIMEOUT, Body, Reply, respond
 from .semantics.codings import acceptable
 from .semantics.plan import Policy
 from .semantics.representation import Field, Representation, RequestHead
+from .sending import Receive, Scope, Send, closing_if_ambiguous, send_reply
 from .sources.base import Store
 from .sources.memory import MemorySource
 
 __all__ = [
     "Downloads",
-    "Receive",
-    "Scope",
-    "Send",
     "deliver",
     "error_reply",
     "key_of",
     "refusal",
     "reply_to",
     "request_head",
-    "send_reply",
+    "request_line",
     "told",
     "wants_attachment",
 ]
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _log = logging.getLogger("async_downloads")
 
 _METHODS: Final = "GET, HEAD, OPTIONS"
 _CODINGS: Final = ("br", "zstd", "gzip")
-# Seconds that a server gets to open the path it was sent. Granian takes the message, opens the file in a thread when
-# one is free, and tells nobody when that was; had we closed ours by then, the path would name nothing, or another file.
-_TO_OPEN: Final = 5.0
-_FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 _VERSIONS: Final = {"1.0", "1.1", "2", "3"}
 _WANTED: Final = {
     name.encode(): name
@@ -73,78 +56,6 @@ def request_head(scope: Scope) -> RequestHead:
             text = value.decode("latin-1")
             fields[wanted] = f"{fields[wanted]}, {text}" if wanted in fields else text
     return RequestHead(scope["method"], int(time.time()), fields)
-
-
-async def send_reply(reply: Reply, scope: Scope, receive: Receive | None, send: Send) -> None:
-    """Send a reply and close its body, whatever happens.
-
-    When the client leaves, the sending ends; without `receive` it is for the caller to see that. `SendStalled` and
-    `SourceError` come through: the connection must then be closed, since less than was promised has been sent.
-    """
-    headers = encode(reply.fields) + _closing(scope)
-    start = {"type": "http.response.start", "status": reply.status, "headers": headers}
-    body = reply.body
-    if body.whole is not None:
-        async with body.patience:  # a client that asks and asks and never reads stalls this too
-            await send(start)
-            await send({"type": "http.response.body", "body": body.whole, "more_body": False})
-    elif "http.response.pathsend" in (scope.get("extensions") or {}) and body.path:
-        try:
-            await send(start)
-            await send({"type": "http.response.pathsend", "path": body.path})
-            await asyncio.sleep(_TO_OPEN)
-        finally:
-            await body.aclose()
-    else:
-        async with _until_left(receive) if receive else nullcontext():
-            await _send_chunks(start, body, send)
-
-
-async def _send_chunks(start: MutableMapping[str, Any], body: Body, send: Send) -> None:
-    async with body as chunks:
-        await send(start)
-        async for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-@asynccontextmanager
-async def _until_left(receive: Receive) -> AsyncIterator[None]:
-    """End the block early, and quietly, when the client leaves."""
-
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        presence.reschedule(0)
-
-    try:
-        async with asyncio.timeout(None) as presence:
-            watcher = asyncio.create_task(watch())
-            try:
-                yield
-            finally:
-                watcher.cancel()
-    except TimeoutError:
-        if not presence.expired():
-            raise
-
-
-def _closing(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Tell to close the connection of a request that is framed in two ways: what follows it may be smuggled.
-
-    RFC 9112 §6.1 asks for that, and the parser of Hypercorn leaves it to the application.
-    """
-    return [(b"connection", b"close")] if {name for name, _ in scope["headers"]} >= _FRAMINGS else []
-
-
-def encode(fields: Iterable[Field]) -> list[tuple[bytes, bytes]]:
-    """Write fields as ASGI has them."""
-    return [_encoded(name, value) for name, value in fields]
-
-
-@lru_cache(maxsize=4096)
-def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
-    return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
 def error_reply(status: int, *fields: Field) -> Reply:
@@ -195,7 +106,7 @@ class Downloads:
                 reply = await self.reply(scope)
             except DownloadError as error:
                 reply = reply_to(error, scope)
-            await deliver(reply, scope, receive, send)
+            await deliver(reply, scope, receive, closing_if_ambiguous(scope, send))
 
     async def reply(self, scope: Scope) -> Reply:
         """Answer one request with a reply that is still to be sent. `DownloadError` when the store has no source."""
@@ -225,16 +136,21 @@ async def deliver(reply: Reply, scope: Scope, receive: Receive, send: Send) -> N
     try:
         await send_reply(reply, scope, receive, send)
     except DownloadError as error:
-        _log.warning("%s %s: closed short: %s", scope["method"], scope["path"], error)
+        _log.warning("%s: closed short: %s", request_line(scope), error)
 
 
 def reply_to(error: DownloadError, scope: Scope) -> Reply:
     """Answer a request whose source could not be had."""
     if not isinstance(error, NotFound):
-        _log.warning("%s %s: %d: %s", scope["method"], scope["path"], error.status, error)
+        _log.warning("%s: %d: %s", request_line(scope), error.status, error)
     if isinstance(error, SourceBusy):
         return error_reply(error.status, ("Retry-After", str(error.retry_after)))
     return error_reply(error.status)
+
+
+def request_line(scope: Scope) -> str:
+    """Say in a log what was asked for, so that no client can forge a line of it."""
+    return f"{scope['method']} {scope['path']!r}"
 
 
 def wants_attachment(query: bytes, *, default: bool) -> bool:

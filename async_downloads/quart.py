@@ -34,7 +34,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.security import safe_join
 from werkzeug.utils import get_content_type
 
-from .asgi import Scope, Send, reply_to, request_head, send_reply
+from .asgi import reply_to, request_head, request_line
 from .errors import DownloadError, NotFound, SourceBusy
 from .fileio import Familiar
 from .responder import STALL_TIMEOUT, Body, Reply, respond
@@ -43,6 +43,7 @@ from .semantics.disposition import Disposition
 from .semantics.etags import ETag
 from .semantics.plan import Policy
 from .semantics.representation import Field, Representation, Validators
+from .sending import Scope, Send, send_reply
 from .sources.base import Source
 from .sources.directory import DirectoryStore
 from .sources.files import FileSource, describe, open_regular
@@ -107,8 +108,8 @@ async def send_file(
     type or to offer, ValueError for a file in text mode.
     """
     opened = await _open(path_or_file)
+    selected = opened.source.representation
     try:
-        selected = opened.source.representation
         selected = replace(selected, filename=selected.filename if download_name is None else download_name)
         if mimetype is not None or not opened.typed:
             selected = replace(selected, media_type=_content_type(mimetype, selected.filename))
@@ -209,7 +210,7 @@ def _store(directory: str) -> DirectoryStore:
 def _abort(error: DownloadError) -> NoReturn:
     """Raise the HTTP exception that stands for what kept a source from being opened."""
     if not isinstance(error, NotFound):
-        _log.warning("%s %s: %d: %s", request.method, request.path, error.status, error)
+        _log.warning("%s: %d: %s", request_line(cast("Scope", request.scope)), error.status, error)
     if isinstance(error, SourceBusy):
         raise ServiceUnavailable(retry_after=error.retry_after) from error
     abort(error.status)
@@ -238,7 +239,7 @@ class DownloadConnection(ASGIHTTPConnection):
             await super().__call__(receive, send)
         except* DownloadError as group:
             for error in group.exceptions:
-                _log.warning("%s %s: closed short: %s", self.scope["method"], self.scope["path"], error)
+                _log.warning("%s: closed short: %s", request_line(cast("Scope", self.scope)), error)
 
     async def _send_response(self, send: ASGISendCallable, response: ResponseTypes) -> None:
         if isinstance(response.response, Body):

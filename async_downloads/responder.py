@@ -40,6 +40,10 @@ class Patience:
         """Begin the seconds anew."""
         self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
+    def rest(self) -> None:
+        """Count no seconds until `renew`: it is not the client who is waited for."""
+        self._timeout.reschedule(None)
+
     async def __aenter__(self) -> Self:
         self._timeout = asyncio.timeout(self._seconds)
         await self._timeout.__aenter__()
@@ -62,7 +66,7 @@ class Body:
                 await send(chunk)
 
     To be read once. `SendStalled` when one chunk is held for `stall_timeout` seconds, `SourceError` when the source
-    fails: in both cases the connection has to be closed short of the promised length.
+    fails: in both cases the connection has to be closed short of the promised length. A source takes its time.
 
     `whole` is all of it, where it was at hand. `path` names the file whose content it is, where a server may send
     that by itself; it is good until `aclose`.
@@ -106,11 +110,18 @@ class Body:
                 yield piece
                 continue
             async with aclosing(self._source.read(piece)) as chunks:
+                self.patience.rest()
                 async for chunk in chunks:
                     self.patience.renew()
                     yield chunk
+                    self.patience.rest()
                     # A `send` to a dead connection returns without suspending: nobody else would ever run.
                     await asyncio.sleep(0)
+
+    def close_file(self) -> None:
+        """Close the file that `path` names."""
+        if isinstance(self._source, OnDisk):
+            self._source.close()
 
     async def aclose(self) -> None:
         """Close the source of a body that is not going to be read."""

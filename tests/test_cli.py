@@ -31,28 +31,28 @@ def tree(tmp_path: Path) -> Path:
 async def test_serve_prints_the_url_at_which_it_serves(tree: Path) -> None:
     async with serving(tree) as command:
         assert re.fullmatch(rf"Serving {tree} on http://127\.0\.0\.1:\d+/ \(Ctrl-C ends\)\n", command.stdout)
-        assert httpx.get(f"{command.url}/a.txt").text == "here\n"
-        assert httpx.get(f"{command.url}/-/healthy").text == "ok\n"
+        assert command.get("/a.txt").text == "here\n"
+        assert command.get("/-/healthy").text == "ok\n"
 
 
 async def test_it_runs_as_a_module_and_serves_where_it_stands(tree: Path) -> None:
     module = (sys.executable, "-m", "async_downloads")
     async with running("serve", *ANY_PORT, command=module, cwd=tree) as command:
-        assert httpx.get(f"{command.url}/a.txt").text == "here\n"
+        assert command.get("/a.txt").text == "here\n"
 
 
 async def test_each_bind_is_served(tree: Path) -> None:
     async with serving(tree, "-b", "127.0.0.1:0", "-b", "localhost:0") as command:
-        assert len({httpx.get(f"{url}a.txt").text for url in command.urls}) == 1
         assert len(set(command.urls)) == 3
+        async with httpx.AsyncClient() as client:
+            assert {(await client.get(f"{url}a.txt")).text for url in command.urls} == {"here\n"}
 
 
 async def test_a_unix_socket_is_served_and_taken_away_at_the_end(tree: Path, tmp_path: Path) -> None:
     path = tmp_path / "socket"
     async with running("serve", tree, "-b", f"unix:{path}", "--access-log", "json") as command:
         assert command.urls == [f"unix:{path}"]
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as client:
-            assert client.get("http://localhost/a.txt").text == "here\n"
+        assert await _over(path) == "here\n"
         await eventually(lambda: command.log)
         assert json.loads(command.log[0])["client"] == "-"
         command.process.terminate()
@@ -60,13 +60,18 @@ async def test_a_unix_socket_is_served_and_taken_away_at_the_end(tree: Path, tmp
     assert not path.exists()
 
 
+async def _over(path: Path) -> str:
+    """Return the text of the file, fetched over a Unix socket."""
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path))) as client:
+        return (await client.get("http://localhost/a.txt")).text
+
+
 async def test_a_unix_socket_that_a_process_left_is_replaced(tree: Path, tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
     async with running("serve", tree, "-b", f"unix:{path}"):
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as client:
-            assert client.get("http://localhost/a.txt").text == "here\n"
+        assert await _over(path) == "here\n"
 
 
 async def test_a_socket_that_was_passed_on_is_served(tree: Path) -> None:
@@ -74,25 +79,25 @@ async def test_a_socket_that_was_passed_on_is_served(tree: Path) -> None:
         bind = ("-b", f"fd://{listener.fileno()}")
         async with running("serve", tree, *bind, pass_fds=[listener.fileno()]) as command:
             assert command.urls == [f"http://127.0.0.1:{listener.getsockname()[1]}/"]
-            assert httpx.get(f"{command.url}/a.txt").text == "here\n"
+            assert command.get("/a.txt").text == "here\n"
 
 
 async def test_a_port_is_one_of_loopback(tree: Path) -> None:
     async with running("serve", tree, "-p", "0") as command:
         assert command.url.startswith("http://127.0.0.1:")
-        assert httpx.get(f"{command.url}/a.txt").text == "here\n"
+        assert command.get("/a.txt").text == "here\n"
 
 
 async def test_ipv6_is_served(tree: Path) -> None:
     async with running("serve", tree, "-b", "[::1]:0") as command:
         assert command.url.startswith("http://[::1]:")
-        assert httpx.get(f"{command.url}/a.txt").text == "here\n"
+        assert command.get("/a.txt").text == "here\n"
 
 
 async def test_workers_share_the_address_and_end_together(tree: Path) -> None:
     async with serving(tree, "--workers", "2") as command:
         await eventually(lambda: len(command.children) == 2)
-        assert [httpx.get(f"{command.url}/a.txt").text for _ in range(8)] == ["here\n"] * 8
+        assert [command.get("/a.txt").text for _ in range(8)] == ["here\n"] * 8
         command.process.terminate()
         assert await command.ended() == 0
 
@@ -103,8 +108,8 @@ async def test_tls_is_spoken_and_http2_in_it(tree: Path, certificate: tuple[Path
     async with serving(tree, *options) as command:
         assert command.url.startswith("https://127.0.0.1:")
         for http2, version in ((True, "HTTP/2"), (False, "HTTP/1.1")):
-            with httpx.Client(base_url=command.url, verify=trusted, http2=http2) as client:
-                answer = client.get("/a.txt")
+            async with httpx.AsyncClient(base_url=command.url, verify=trusted, http2=http2) as client:
+                answer = await client.get("/a.txt")
             assert (answer.http_version, answer.text) == (version, "here\n")
         command.process.terminate()
         assert await command.ended() == 0
@@ -119,14 +124,14 @@ async def test_tls_is_spoken_and_http2_in_it(tree: Path, certificate: tuple[Path
 )
 async def test_what_is_not_served_is_with_a_flag(tree: Path, flag: str, target: str, before: int, after: int) -> None:
     async with serving(tree) as command:
-        assert httpx.get(f"{command.url}{target}").status_code == before
+        assert command.get(target).status_code == before
     async with serving(tree, flag) as command:
-        assert httpx.get(f"{command.url}{target}").status_code == after
+        assert command.get(target).status_code == after
 
 
 async def test_every_file_is_offered_with_attachment(tree: Path) -> None:
     async with serving(tree, "--attachment") as command:
-        offered, shown = httpx.get(f"{command.url}/a.txt"), httpx.get(f"{command.url}/a.txt?inline")
+        offered, shown = command.get("/a.txt"), command.get("/a.txt?inline")
     assert offered.headers["content-disposition"] == "attachment; filename=a.txt"
     assert "attachment" not in shown.headers.get("content-disposition", "")
 
@@ -134,23 +139,23 @@ async def test_every_file_is_offered_with_attachment(tree: Path) -> None:
 @pytest.mark.parametrize(("given", "sent"), [("no-store", "no-store"), ("", None)], ids=["given", "none"])
 async def test_cache_control_is_as_it_is_told(tree: Path, given: str, sent: str | None) -> None:
     async with serving(tree, "--cache-control", given) as command:
-        assert httpx.get(f"{command.url}/a.txt").headers.get("cache-control") == sent
+        assert command.get("/a.txt").headers.get("cache-control") == sent
 
 
 async def test_the_access_log_is_text_or_json(tree: Path) -> None:
     async with serving(tree, "--access-log", "text") as command:
-        httpx.get(f"{command.url}/a.txt")
+        command.get("/a.txt")
         await eventually(lambda: command.log)
         assert '"GET /a.txt HTTP/1.1" 200 5 bytes whole' in command.log[0]
     async with serving(tree, "--access-log", "json") as command:
-        httpx.get(f"{command.url}/a.txt")
+        command.get("/a.txt")
         await eventually(lambda: command.log)
         assert json.loads(command.log[0])["bytes"] == 5
 
 
 async def test_the_routes_are_there_whose_folder_is_named(tree: Path) -> None:
     async with serving(tree, "--client-csv", tree, "--download-file", tree / "a.txt") as command:
-        statuses = [httpx.get(f"{command.url}/{path}").status_code for path in ("download", "get-csv/x/a.txt")]
+        statuses = [command.get(f"/{path}").status_code for path in ("download", "get-csv/x/a.txt")]
     assert statuses == [200, 404]
 
 

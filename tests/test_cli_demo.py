@@ -75,7 +75,8 @@ async def test_each_route_has_a_line_and_the_line_has_the_whole_url(demo: Comman
 
 
 async def test_its_large_file_is_64_mib(demo: Command) -> None:
-    assert httpx.head(f"{demo.url}/large.bin").headers["content-length"] == str(64 * 1024 * 1024)
+    async with httpx.AsyncClient(base_url=demo.url) as client:
+        assert (await client.head("/large.bin")).headers["content-length"] == str(64 * 1024 * 1024)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

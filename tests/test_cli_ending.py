@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 
-import httpx
 import pytest
 from harness.served import Connection
 from harness.waiting import eventually
@@ -40,14 +39,14 @@ async def _drains(command: Command) -> None:
     """Return when the server says that it is about to end."""
 
     def unhealthy() -> bool:
-        return httpx.get(f"{command.url}/-/healthy").status_code == 503
+        return command.get("/-/healthy").status_code == 503
 
     await eventually(unhealthy, within=5)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_without_downloads_it_ends_at_once(command: Command, number: signal.Signals) -> None:
-    assert httpx.get(f"{command.url}/small.txt").text == "small"
+    assert command.get("/small.txt").text == "small"
     command.send(number)
     assert await command.ended(within=2) == 0
     assert command.stderr == ""
@@ -71,7 +70,7 @@ async def test_a_download_that_runs_is_completed_while_new_ones_are_refused(tree
     async with serving(tree) as command, command.server.downloading("/large.bin") as download:
         command.send(signal.SIGTERM)
         await _drains(command)
-        refused = httpx.get(f"{command.url}/small.txt")
+        refused = command.get("/small.txt")
         assert (refused.status_code, refused.headers["connection"]) == (503, "close")
         assert refused.headers["retry-after"] == "5"
         assert await download.reader.readexactly(_LARGE) == (tree / "large.bin").read_bytes()

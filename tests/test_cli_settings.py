@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
 import pytest
 from tools.command import ANY_PORT, Command, refusal, running, serving
 
@@ -29,7 +28,7 @@ def _configured(folder: Path, *lines: str) -> Path:
 
 
 def _cache_control(command: Command) -> str:
-    return httpx.get(f"{command.url}/a.txt").headers["cache-control"]
+    return command.get("/a.txt").headers["cache-control"]
 
 
 async def test_everything_can_be_in_a_file(tree: Path, tmp_path: Path) -> None:
@@ -44,7 +43,7 @@ async def test_everything_can_be_in_a_file(tree: Path, tmp_path: Path) -> None:
     )
     async with running("serve", "--config", config) as command:
         assert _cache_control(command) == _FROM_FILE
-        assert httpx.get(f"{command.url}/.hidden").status_code == 200
+        assert command.get("/.hidden").status_code == 200
 
 
 async def test_a_list_in_a_file_is_as_many_addresses(tree: Path, tmp_path: Path) -> None:
@@ -63,7 +62,7 @@ async def test_everything_can_be_in_the_environment(tree: Path) -> None:
     async with running("serve", env=env) as command:
         assert len(command.urls) == 2
         assert _cache_control(command) == _FROM_ENVIRONMENT
-        assert httpx.get(f"{command.url}/.hidden").status_code == 200
+        assert command.get("/.hidden").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -86,7 +85,7 @@ async def test_flags_come_before_the_environment_and_that_before_the_file(
 
 async def test_a_flag_takes_back_what_the_file_says(tree: Path, tmp_path: Path) -> None:
     async with serving(tree, "-c", _configured(tmp_path, "hidden = true"), "--no-hidden") as command:
-        assert httpx.get(f"{command.url}/.hidden").status_code == 404
+        assert command.get("/.hidden").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -102,7 +101,7 @@ async def test_the_address_is_the_one_that_was_named_nearest(
     tree: Path, tmp_path: Path, flags: tuple[str, ...], env: Mapping[str, str], line: str
 ) -> None:
     async with running("serve", tree, "-c", _configured(tmp_path, line), *flags, env=env) as command:
-        assert httpx.get(f"{command.url}/a.txt").text == "a.txt"
+        assert command.get("/a.txt").text == "a.txt"
 
 
 def test_an_address_named_twice_is_refused(tree: Path) -> None:

@@ -13,7 +13,8 @@ from harness.process import descriptors, no_descriptors_left, other_tasks
 from harness.served import Connection, Server
 from harness.waiting import eventually
 
-from async_downloads.asgi import Downloads, Receive, Scope, Send
+from async_downloads.asgi import Downloads
+from async_downloads.sending import Receive, Scope, Send
 from async_downloads.sources.directory import DirectoryStore
 
 PIECE = 32 * 1024
@@ -99,7 +100,7 @@ async def test_a_client_that_stops_reading_is_dropped_and_the_file_is_freed(
     tasks, fds = other_tasks(), len(descriptors())
     async with server.downloading("/large.bin"):
         await eventually(lambda: not app.running and not descriptors(large), within=5)
-        assert caplog.messages == ["GET /large.bin: closed short: the client took nothing for 0.3 s"]
+        assert caplog.messages == ["GET '/large.bin': closed short: the client took nothing for 0.3 s"]
     await nothing_left(app, large, tasks, fds)
 
 
@@ -154,7 +155,7 @@ async def test_a_file_written_to_while_it_is_sent_is_closed_short_and_logged_onc
         received = await rest(connection)
     assert len(received) < len(content)
     assert content.startswith(received)
-    assert len([line for line in caplog.messages if "GET /large.bin: closed short: " in line]) == 1
+    assert len([line for line in caplog.messages if "GET '/large.bin': closed short: " in line]) == 1
     await eventually(lambda: not app.running and not descriptors(large))
 
 

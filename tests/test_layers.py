@@ -31,13 +31,14 @@ LAYERS = (
     {"semantics"},
     {"sources"},
     {"responder"},
+    {"sending"},
     {"asgi", "quart"},
     {"web", "config", "client"},
     {"cli", "__init__"},
     {"__main__"},
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
-ADAPTERS = 4
+ADAPTERS = 5
 ONLY = {"client": {"client", "semantics", "fileio", "errors"}, "semantics": {"semantics", "errors"}}
 SERVED_OR_FETCHED = {"quart", "hypercorn", "httpx", "click"}
 BANNED = {

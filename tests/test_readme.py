@@ -11,7 +11,6 @@ from types import ModuleType
 import httpx
 import pytest
 from quart import Quart
-
 from tools.command import ANY_PORT, running
 from tools.programs import need
 

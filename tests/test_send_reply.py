@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from harness.process import descriptors, other_tasks
 from harness.sources import CHUNK_SIZES, OneStore, SlicedSource
 from harness.waiting import eventually
 
-from async_downloads.asgi import Downloads, send_reply
+from async_downloads.asgi import Downloads
 from async_downloads.errors import (
+    SourceBusy,
     SourceChanged,
     SourceError,
     SourceTruncated,
@@ -19,8 +21,10 @@ from async_downloads.errors import (
 from async_downloads.responder import respond
 from async_downloads.semantics.plan import Policy
 from async_downloads.semantics.representation import Representation, RequestHead
+from async_downloads.sending import send_reply
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.memory import MemorySource
+from async_downloads.sources.objects import source_of
 
 DATA = bytes(range(256)) * 8
 
@@ -91,7 +95,7 @@ async def test_a_client_that_takes_nothing_is_dropped(
     exchange = await _stalled(Downloads(DirectoryStore(tmp_path), stall_timeout=0.05))
     assert exchange.status == 200
     assert not descriptors(tmp_path / "large.bin")
-    assert caplog.messages == ["GET /large.bin: closed short: the client took nothing for 0.05 s"]
+    assert caplog.messages == ["GET '/large.bin': closed short: the client took nothing for 0.05 s"]
     await eventually(lambda: not other_tasks())
 
 
@@ -121,11 +125,31 @@ async def test_without_receive_a_reply_is_sent_all_the_same() -> None:
     assert exchange.body == DATA
 
 
+async def test_a_source_that_takes_its_time_is_not_taken_for_a_client_that_does() -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        for part in (b"late", b"later"):
+            waited = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.2, waited.set)
+            await waited.wait()
+            yield part
+
+    reply = await respond(RequestHead("GET", 0), source_of(slowly()), Policy(), stall_timeout=0.05)
+    exchange = Exchange(scope("/a"))
+    await send_reply(reply, exchange.scope, None, exchange.send)
+    assert exchange.body == b"latelater"
+
+
+async def test_no_line_of_the_log_can_be_forged(caplog: pytest.LogCaptureFixture) -> None:
+    app = Downloads(OneStore(SourceBusy("no more")))
+    await ask(app, "/a\nGET '/b': 500: forged")
+    assert [len(message.splitlines()) for message in caplog.messages] == [1]
+
+
 @pytest.mark.parametrize(("fields", "sent"), [([], "path"), ([("Range", "bytes=5-")], "body")])
 async def test_a_whole_file_goes_by_path_where_the_server_takes_it(
     large: Path, content: bytes, fields: list[tuple[str, str]], sent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.asgi._TO_OPEN", 0)
+    monkeypatch.setattr("async_downloads.sending._Loans._SECONDS", 0)
     kinds, read = [], []
 
     async def send(message: Message) -> None:
@@ -137,21 +161,30 @@ async def test_a_whole_file_goes_by_path_where_the_server_takes_it(
     await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, send)
     assert set(kinds[1:]) == {f"http.response.{'pathsend' if sent == 'path' else 'body'}"}
     assert read == ([content] if sent == "path" else [])
-    assert not descriptors(large)
+    await eventually(lambda: not descriptors(large))
 
 
-async def test_the_path_stays_good_until_the_server_can_have_opened_it(large: Path, content: bytes) -> None:
+async def test_the_path_stays_good_for_a_while_after_the_reply(
+    large: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("async_downloads.sending._Loans._SECONDS", 0.2)
     exchange = Exchange(scope("/large.bin", extensions={"http.response.pathsend": {}}))
-    serving = asyncio.create_task(
-        Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, exchange.send)
-    )
-    await eventually(lambda: exchange.complete)
+    await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, exchange.send)
     large.unlink()
     assert Path(exchange.sent[1]["path"]).read_bytes() == content
-    serving.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await serving
-    assert not descriptors(large)
+    await eventually(lambda: not descriptors(large))
+
+
+async def test_only_so_many_files_are_lent_at_a_time(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("async_downloads.sending._Loans._SECONDS", 0.2)
+    monkeypatch.setattr("async_downloads.sending._Loans._MOST", 2)
+    app, kinds = Downloads(DirectoryStore(large.parent)), []
+    for _ in range(3):
+        exchange = Exchange(scope("/large.bin", extensions={"http.response.pathsend": {}}))
+        await app(exchange.scope, exchange.receive, exchange.send)
+        kinds.append(exchange.sent[1]["type"])
+    assert kinds == ["http.response.pathsend", "http.response.pathsend", "http.response.body"]
+    await eventually(lambda: not descriptors(large))
 
 
 async def test_bytes_in_memory_go_as_bytes_even_where_the_server_takes_paths() -> None:

@@ -70,6 +70,9 @@ class OnDisk(Protocol):
     def path(self) -> str | None:
         """A path that names the very file that was opened, for as long as the source is open; None without one."""
 
+    def close(self) -> None:
+        """Close the source, as `aclose` does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -112,7 +112,7 @@ class os_errors:  # noqa: N801 - it reads as a statement
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
-            raise _error_for(error)(f"{self._key}: {error.strerror}") from error
+            raise _error_for(error)(f"{self._key!r}: {error.strerror}") from error
         if isinstance(error, UnicodeEncodeError):  # a character that no path can have
             raise NotFound(f"{self._key!r}: {error}") from error
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-from ..asgi import Receive, Scope, Send
+from ..sending import Receive, Scope, Send
 
 __all__ = ["FORMATS", "AccessLog"]
 
@@ -83,7 +83,7 @@ def _request(scope: Scope) -> Record:
     ranges = b", ".join(value for name, value in scope["headers"] if name == b"range")
     return {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "client": scope["client"][0] if scope["client"] else "-",
+        "client": scope["client"][0] if scope.get("client") else "-",
         "method": scope["method"],
         "target": target,
         "version": scope["http_version"],

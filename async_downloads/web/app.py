@@ -7,9 +7,10 @@ from typing import Any
 
 from quart import Quart
 
-from ..asgi import Downloads, Receive, Scope, Send, key_of
+from ..asgi import Downloads, key_of
 from ..config import Settings
 from ..quart import init_app
+from ..sending import Receive, Scope, Send
 from ..sources.directory import DirectoryStore
 from .routes import downloads
 from .tree import Tree

@@ -3,13 +3,13 @@
 import asyncio
 from typing import Any, Final
 
-from ..asgi import Receive, Scope, Send, error_reply, send_reply, told
+from ..asgi import error_reply, told
 from ..responder import Reply
+from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_reply
 
 __all__ = ["Gate"]
 
 _HEALTH: Final = "/-/healthy"
-_CLOSE: Final = (b"connection", b"close")
 
 
 class Gate:
@@ -46,7 +46,7 @@ class Gate:
         elif scope["path"] == _HEALTH or self.is_draining:
             await send_reply(self._answer(scope), scope, None, send)
         else:
-            await self._admit(scope, receive, _closing(send) if _is_ambiguous(scope) else send)
+            await self._admit(scope, receive, closing_if_ambiguous(scope, send))
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._running += 1
@@ -66,21 +66,3 @@ class Gate:
 
 def _closing_fields(scope: Scope) -> tuple[tuple[str, str], ...]:
     return (("Connection", "close"),) if scope["http_version"].startswith("1") else ()  # no such field in HTTP/2
-
-
-def _is_ambiguous(scope: Scope) -> bool:
-    """Whether a request has two lengths, so that what follows it may not be what it seems (RFC 9112 §6.1)."""
-    names = {name for name, _ in scope["headers"]}
-    return b"transfer-encoding" in names and b"content-length" in names
-
-
-def _closing(send: Send) -> Send:
-    """Have the connection closed after this answer."""
-
-    async def closing(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            others = [field for field in message["headers"] if field != _CLOSE]  # a download says so by itself
-            message = {**message, "headers": [*others, _CLOSE]}
-        await send(message)
-
-    return closing

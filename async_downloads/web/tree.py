@@ -4,12 +4,13 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from ..asgi import Downloads, Receive, Scope, Send, deliver, key_of, refusal, reply_to, request_head, told
+from ..asgi import Downloads, deliver, key_of, refusal, reply_to, request_head, told
 from ..errors import DownloadError, IsDirectory, NotFound
 from ..responder import Reply, respond
 from ..semantics.etags import ETag
 from ..semantics.plan import Policy
 from ..semantics.representation import Representation, Validators
+from ..sending import Receive, Scope, Send
 from ..sources.base import Browsable
 from ..sources.memory import MemorySource
 from .browse import CONTENT_SECURITY_POLICY, as_html, as_json

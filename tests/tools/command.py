@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
 from harness.served import Server
 from harness.waiting import eventually
 
@@ -63,6 +64,10 @@ class Command:
     def log(self) -> list[str]:
         """The lines of the access log."""
         return self.stdout.split("(Ctrl-C ends)\n")[1].splitlines()
+
+    def get(self, target: str) -> httpx.Response:
+        """Ask its first address, and wait: it is another process, and goes on meanwhile."""
+        return httpx.get(self.url + target)
 
     @property
     def children(self) -> list[int]:

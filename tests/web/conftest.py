@@ -11,9 +11,8 @@ import pytest
 from conftest import Serve
 
 from async_downloads.config import Settings
-from async_downloads.web.app import create_app
 
-from .site import Site
+from .site import Site, app_of
 
 IMAGE_ID = "0b5e6f1c-7c56-4d8a-9f3e-2a8f6d0c4b17"
 _FILES = {
@@ -68,7 +67,7 @@ async def site_of(serve: Serve) -> AsyncIterator[SiteOf]:
     async with AsyncExitStack() as clients:
 
         async def start(settings: Settings, **changes: Any) -> Site:
-            server = await serve(create_app(replace(settings, **changes)))
+            server = await serve(app_of(replace(settings, **changes)))
             return Site(server, await clients.enter_async_context(httpx.AsyncClient(base_url=server.url)))
 
         yield start

@@ -2,11 +2,21 @@
 
 from dataclasses import dataclass
 from email.message import Message
+from typing import cast
 
 import httpx
+from harness.asgi import App
 from harness.served import Server
 
-__all__ = ["Site"]
+from async_downloads.config import Settings
+from async_downloads.web.app import create_app
+
+__all__ = ["Site", "app_of"]
+
+
+def app_of(settings: Settings) -> App:
+    """Return the site as any ASGI app; Quart's types for the messages are its own."""
+    return cast("App", create_app(settings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 import pytest
 
 from .site import Site
-from .test_routes import _ROUTES
+from .test_routes import ROUTES
 
-_PDFS = tuple(target for target in _ROUTES if target.startswith("/pdf/"))
+_PDFS = tuple(target for target in ROUTES if target.startswith("/pdf/"))
 _SENT_BY_QUART = _PDFS[1:]  # plain responses, which the package does not touch
-_DOWNLOADS = tuple(target for target in _ROUTES if target not in _SENT_BY_QUART)
-_FILES = tuple(target for target in _ROUTES if target not in _PDFS)
+_DOWNLOADS = tuple(target for target in ROUTES if target not in _SENT_BY_QUART)
+_FILES = tuple(target for target in ROUTES if target not in _PDFS)
 
 
 @pytest.mark.parametrize("target", _DOWNLOADS)
@@ -27,7 +27,13 @@ async def test_a_range_beyond_the_end_is_416(site: Site, target: str) -> None:
     assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{size}")
 
 
-@pytest.mark.parametrize("target", _ROUTES)
+@pytest.mark.parametrize("target", _SENT_BY_QUART)
+async def test_a_response_that_knows_no_ranges_is_whole(site: Site, target: str) -> None:
+    answer = await site.get(target, range="bytes=1-2")
+    assert (answer.status_code, answer.content[:5]) == (200, b"%PDF-")
+
+
+@pytest.mark.parametrize("target", ROUTES)
 async def test_a_head_has_the_fields_of_the_get(site: Site, target: str) -> None:
     answer, head = await site.get(target), await site.ask(target, "HEAD")
     assert (head.status_code, head.content) == (200, b"")
@@ -47,7 +53,7 @@ async def test_a_client_that_has_the_file_is_told_so(site: Site, target: str) ->
     assert (await site.get(target, range="bytes=1-", if_range='"other"')).status_code == 200
 
 
-@pytest.mark.parametrize("target", _ROUTES)
+@pytest.mark.parametrize("target", ROUTES)
 async def test_options_tells_the_methods(site: Site, target: str) -> None:
     answer = await site.ask(target, "OPTIONS")
     assert answer.status_code in {200, 204}

@@ -1,0 +1,128 @@
+"""One reply over ASGI, whatever the server and the client do meanwhile.
+
+An app that only sends is never told that the client has left: it has to watch `receive` as well.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from contextlib import asynccontextmanager, nullcontext
+from functools import lru_cache
+from typing import Any, Final
+
+from .responder import Body, Reply
+from .semantics.representation import Field
+
+__all__ = ["Receive", "Scope", "Send", "closing_if_ambiguous", "send_reply"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
+
+
+async def send_reply(reply: Reply, scope: Scope, receive: Receive | None, send: Send) -> None:
+    """Send a reply and close its body, whatever happens.
+
+    When the client leaves, the sending ends; without `receive` it is for the caller to see that. `SendStalled` and
+    `SourceError` come through: the connection must then be closed, since less than was promised has been sent.
+    """
+    start = {"type": "http.response.start", "status": reply.status, "headers": _encode(reply.fields)}
+    body = reply.body
+    if body.whole is not None:
+        async with body.patience:  # a client that asks and asks and never reads stalls this too
+            await send(start)
+            await send({"type": "http.response.body", "body": body.whole, "more_body": False})
+    elif "http.response.pathsend" in (scope.get("extensions") or {}) and _loans.can_lend(body):
+        await _loans.lend(start, body, send)
+    else:
+        async with _until_left(receive) if receive else nullcontext():
+            await _send_chunks(start, body, send)
+
+
+async def _send_chunks(start: MutableMapping[str, Any], body: Body, send: Send) -> None:
+    async with body as chunks:
+        await send(start)
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@asynccontextmanager
+async def _until_left(receive: Receive) -> AsyncIterator[None]:
+    """End the block early, and quietly, when the client leaves."""
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        presence.reschedule(0)
+
+    try:
+        async with asyncio.timeout(None) as presence:
+            watcher = asyncio.create_task(watch())
+            try:
+                yield
+            finally:
+                watcher.cancel()
+    except TimeoutError:
+        if not presence.expired():
+            raise
+
+
+def _encode(fields: Iterable[Field]) -> list[tuple[bytes, bytes]]:
+    """Write fields as ASGI has them."""
+    return [_encoded(name, value) for name, value in fields]
+
+
+@lru_cache(maxsize=4096)
+def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.lower().encode("latin-1"), value.encode("latin-1")
+
+
+class _Loans:
+    """Files whose path a server has been told (`http.response.pathsend`), to send by itself.
+
+    Granian takes the message, opens the file in a thread when one is free, and tells nobody when that was. Were ours
+    closed by then, the path would name nothing, or another file: so it stays open for a while. Only so many do, that
+    downloads cannot use up the descriptors; the others go in chunks.
+    """
+
+    _MOST: Final = 256
+    _SECONDS: Final = 5.0
+
+    def __init__(self) -> None:
+        self._lent = 0
+
+    def can_lend(self, body: Body) -> bool:
+        return self._lent < self._MOST and body.path is not None
+
+    async def lend(self, start: MutableMapping[str, Any], body: Body, send: Send) -> None:
+        self._lent += 1
+        try:
+            await send(start)
+            await send({"type": "http.response.pathsend", "path": body.path})
+        finally:
+            asyncio.get_running_loop().call_later(self._SECONDS, self._take_back, body)
+
+    def _take_back(self, body: Body) -> None:
+        self._lent -= 1
+        body.close_file()
+
+
+_loans: Final = _Loans()
+
+
+def closing_if_ambiguous(scope: Scope, send: Send) -> Send:
+    """Have the connection closed after a request that is framed in two ways: what follows it may be smuggled.
+
+    RFC 9112 §6.1 asks for that, and the parser of Hypercorn leaves it to the application.
+    """
+    if not {name for name, _ in scope["headers"]} >= _FRAMINGS:
+        return send
+
+    async def closing(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return closing

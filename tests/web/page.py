@@ -1,0 +1,58 @@
+"""A listing as a reader of HTML sees it, by the standard library's parser."""
+
+from html.parser import HTMLParser
+
+__all__ = ["Page", "read"]
+
+
+class Page(HTMLParser):
+    """What the page shows: links with their text, in order, and the text of chosen elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[tuple[str, str]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.attributes: set[str] = set()
+        self.declared = ""
+        self._open: list[str] = []
+        self._target: str | None = None
+
+    def handle_decl(self, decl: str) -> None:
+        self.declared = decl
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes |= {name for name, _ in attrs}
+        if tag in {"meta", "link", "img", "br"}:
+            return
+        self._open.append(tag)
+        self.texts.setdefault(tag, []).append("")
+        if tag == "a":
+            self.links.append((dict(attrs)["href"] or "", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, "elements are nested as they should be"
+
+    def handle_data(self, data: str) -> None:
+        for tag in set(self._open):
+            self.texts[tag][-1] += data
+        if "a" in self._open:
+            target, text = self.links[-1]
+            self.links[-1] = (target, text + data)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the entries: the links of the table but for those that offer the file."""
+        return [text for target, text in self.entries if not target.endswith("?download")]
+
+    @property
+    def entries(self) -> list[tuple[str, str]]:
+        """The links of the table."""
+        return self.links[self.texts["h1"][0].count("/") :]
+
+
+def read(html: bytes) -> Page:
+    """Read a whole page."""
+    page = Page()
+    page.feed(html.decode("utf-8"))
+    page.close()
+    return page
