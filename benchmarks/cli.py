@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from benchmarks.process import exit_on_termination
+from benchmarks.readme import README, embedded
 from benchmarks.report import compare, report
 from benchmarks.results import RESULTS, Run, latest, load, save
 from benchmarks.run import execute, prepare
@@ -97,6 +98,12 @@ def report_all(results: tuple[Path, ...], output: Path | None) -> None:
         output.write_text(text)
     else:
         click.echo(text, nl=False)
+
+
+@main.command(name="readme")
+def update_readme() -> None:
+    """Write README's table from the result that its mark names."""
+    README.write_text(embedded(README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _settings(amounts: Mapping[str, object], *, quick: bool) -> Settings:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from benchmarks.results import Run, Sample
 from benchmarks.stats import Spread
 
-__all__ = ["compare", "report"]
+__all__ = ["NOTHING", "compare", "figure", "report", "row", "rule"]
 
 COLUMNS = {
     "mb_per_s": "MB/s",
@@ -40,7 +40,7 @@ def report(run: Run) -> str:
 def compare(before: Run, after: Run) -> str:
     """Return the medians of both runs side by side, with their ratio, for every case both have."""
     lines = [f"Before: {before.date}, {before.machine['revision']}. After: {after.date}, {after.machine['revision']}."]
-    lines += ["", _row("scenario", "case", "server", "metric", "before", "after", "ratio"), _rule(3, 7)]
+    lines += ["", row("scenario", "case", "server", "metric", "before", "after", "ratio"), rule(3, 7)]
     for scenario, about in before.scenarios.items():
         for case in before.cases(scenario):
             lines += _differences(before, after, scenario, case, about["columns"])
@@ -62,14 +62,14 @@ def _preface(run: Run) -> Iterator[str]:
 
 def _table(run: Run, scenario: str, case: str) -> Iterator[str]:
     columns = run.scenarios[scenario]["columns"]
-    yield _row("server", *(COLUMNS[column] for column in columns), "ratio", "note")
-    yield _rule(1, len(columns) + 3)
+    yield row("server", *(COLUMNS[column] for column in columns), "ratio", "note")
+    yield rule(1, len(columns) + 3)
     for server, about in run.servers.items():
         samples = run.of(scenario, case, server)
         if samples:
             cells = (_spread(run.spread(scenario, case, server, column)) for column in columns)
             ratio = _ratio(run, scenario, case, server, columns[0])
-            yield _row(about["title"], *cells, ratio, _note(samples))
+            yield row(about["title"], *cells, ratio, _note(samples))
 
 
 def _ratio(run: Run, scenario: str, case: str, server: str, metric: str) -> str:
@@ -108,21 +108,21 @@ def _differences(before: Run, after: Run, scenario: str, case: str, columns: lis
             if old and new:
                 ratio = f"{new.median / old.median:.2f}" if old.median else NOTHING
                 name = COLUMNS[column]
-                yield _row(scenario, case, server, name, _number(old.median), _number(new.median), ratio)
+                yield row(scenario, case, server, name, figure(old.median), figure(new.median), ratio)
 
 
 def _spread(found: Spread | None) -> str:
     if found is None:
         return NOTHING
     if found.low == found.high:
-        return _number(found.median)
-    return f"{_number(found.median)} ({_number(found.low)} to {_number(found.high)})"
+        return figure(found.median)
+    return f"{figure(found.median)} ({figure(found.low)} to {figure(found.high)})"
 
 
-def _number(value: float) -> str:
+def figure(value: float) -> str:
     """Write three figures or so, and a whole number as one.
 
-    >>> _number(1234.5), _number(12.34), _number(0.456), _number(8)
+    >>> figure(1234.5), figure(12.34), figure(0.456), figure(8)
     ('1,234', '12.3', '0.46', '8')
     """
     if abs(value) >= 100 or value == int(value):
@@ -130,9 +130,11 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def _row(*cells: str) -> str:
+def row(*cells: str) -> str:
+    """Write a row of a table."""
     return f"| {' | '.join(cells)} |"
 
 
-def _rule(left: int, columns: int) -> str:
+def rule(left: int, columns: int) -> str:
+    """Write the rule below a table's head; the first `left` columns are of text."""
     return f"|{'---|' * left}{'---:|' * (columns - left)}"

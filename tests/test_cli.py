@@ -39,6 +39,8 @@ async def test_it_runs_as_a_module_and_serves_where_it_stands(tree: Path) -> Non
     module = (sys.executable, "-m", "async_downloads")
     async with running("serve", *ANY_PORT, command=module, cwd=tree) as command:
         assert command.get("/a.txt").text == "here\n"
+        command.process.terminate()
+        assert await command.ended() == 0
 
 
 async def test_each_bind_is_served(tree: Path) -> None:

@@ -97,6 +97,11 @@ def test_a_directory_that_cannot_be_read_is_refused(flags: tuple[str, ...], tree
     assert "tree" in refusal("serve", *flags, _unreadable(tree), cwd=tree.parent)
 
 
+def test_a_directory_that_cannot_be_entered_is_refused(tree: Path) -> None:
+    tree.chmod(0o400)
+    assert refusal("serve", tree) == f"async-downloads: {tree} cannot be read"
+
+
 def test_tls_needs_both_files(tree: Path, certificate: tuple[Path, Path]) -> None:
     assert "both" in refusal("serve", tree, *ANY_PORT, "--certfile", certificate[0])
     assert "both" in refusal("serve", tree, *ANY_PORT, "--keyfile", certificate[1])

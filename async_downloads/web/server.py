@@ -157,8 +157,9 @@ def _supervise(worker: Callable[[], int], count: int) -> int:
     exit_code = 0
     while running:
         for sentinel in connection.wait(list(running)):
-            code = running.pop(cast("int", sentinel)).exitcode
-            if code:
+            process = running.pop(cast("int", sentinel))
+            process.join()  # its end of the pipe is closed a moment before it has an exit code
+            if process.exitcode:
                 exit_code = 1
                 pass_on()
     return exit_code
@@ -206,6 +207,7 @@ def _on_signals(gate: Gate, ended: asyncio.Event, drain_timeout: float) -> None:
 
 async def _drop_connections() -> None:
     """Cancel what is left until nothing is: a connection that is being closed waits again, for its client."""
+    asyncio.get_running_loop().set_exception_handler(_complain_unless_cancelled)
     for _ in range(20):
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if not left:
@@ -213,3 +215,9 @@ async def _drop_connections() -> None:
         for task in left:
             task.cancel()
         await asyncio.wait(left, timeout=0.1)
+
+
+def _complain_unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Take it quietly that a connection was cancelled, which asyncio tells as an error before Python 3.12."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)

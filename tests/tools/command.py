@@ -85,7 +85,7 @@ class Command:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, 0)
             raise AssertionError("it left a process behind")
-        assert "Traceback" not in self.stderr
+        assert "Traceback" not in self.stderr, self.stderr
         return self.process.returncode
 
 
