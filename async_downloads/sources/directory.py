@@ -14,9 +14,12 @@ from itertools import islice
 from typing import Final
 
 from ..errors import DownloadError, NotFound
-from ..fileio import Familiar, OpenFile, in_thread
+from ..fileio import Familiar, in_thread
+from ..semantics.ranges import ByteRange
 from .base import Entry, Listing
 from .files import FileSource, describe, open_regular, os_errors
+from .memory import MemorySource
+from .shelf import Shelf
 
 __all__ = ["DirectoryStore"]
 
@@ -25,6 +28,7 @@ _UNSAFE: Final = re.compile(r"[\0\\]|(?:^|/)\.{0,2}(?:/|\Z)" + ("|:" if os.name 
 _HIDDEN: Final = re.compile(r"(?:^|/)\.")
 _SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _MOST: Final = 10_000  # entries of a listing
+_SMALL: Final = 64 * 1024  # bytes of a file that is kept at hand
 
 
 class DirectoryStore:
@@ -48,6 +52,7 @@ class DirectoryStore:
         self._confined = not follow_symlinks
         self._precompressed = precompressed
         self._familiar = Familiar()
+        self._shelf = Shelf()
         self._resolve()
 
     def _resolve(self) -> None:
@@ -56,11 +61,11 @@ class DirectoryStore:
         self._identity = _identity(self.directory) if real != self.directory else None
         self._prefix = os.path.join(real, "")
 
-    async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource:
+    async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource | MemorySource:
         """Open the file, or one of its precompressed siblings."""
         if key not in self._familiar:
             self._refuse(key)
-        return await self._familiar.open(key, partial(self._open, key, codings), discard=FileSource.close)
+        return await self._familiar.open(key, partial(self._open, key, codings), discard=_close)
 
     async def list(self, key: str) -> Listing:
         """Return what a client may open directly below the key, at most 10,000 entries of it."""
@@ -72,39 +77,38 @@ class DirectoryStore:
         if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)):
             raise NotFound(f"{key!r} is not a key")
 
-    def _open(self, key: str, codings: Sequence[str]) -> FileSource:
-        file, status = self._admit(key)
-        negotiated, name = self._precompressed, key.rpartition("/")[2]
+    def _open(self, key: str, codings: Sequence[str]) -> FileSource | MemorySource:
+        opened, modified = self._admit(key, key, None)
         for coding in codings if self._precompressed else ():
-            if sibling := self._sibling(key, coding, no_older_than=status):
-                file.close()
-                file, status = sibling
-                return FileSource(
-                    file, describe(status, name, coding=coding, negotiated=True), mtime_ns=status.st_mtime_ns
-                )
-        return FileSource(file, describe(status, name, negotiated=negotiated), mtime_ns=status.st_mtime_ns)
+            try:
+                sibling, coded = self._admit(key + _SUFFIXES[coding], key, coding)
+            except (DownloadError, KeyError):
+                continue
+            if coded >= modified:
+                opened.close()
+                return sibling
+            sibling.close()
+        return opened
 
-    def _admit(self, key: str) -> tuple[OpenFile, os.stat_result]:
-        """Open the file and see that it lies where it may."""
+    def _admit(self, key: str, named: str, coding: str | None) -> tuple[FileSource | MemorySource, int]:
+        """Open a file, see that it lies where it may, and return it with its modification time in nanoseconds.
+
+        A small one is read at once and kept at hand: that is the whole of it.
+        """
         path = f"{self.directory}/{key}"
+        if kept := self._shelf.get(path):
+            return kept
         with os_errors(key):
             file, status = open_regular(path)
-        if self._may_lie(_whereabouts(file.fd, path)):
-            return file, status
-        file.close()
-        raise NotFound(f"{key} leads out of {self.directory}, or to a hidden file")
-
-    def _sibling(
-        self, key: str, coding: str, *, no_older_than: os.stat_result
-    ) -> tuple[OpenFile, os.stat_result] | None:
-        try:
-            file, status = self._admit(key + _SUFFIXES[coding])
-        except (DownloadError, KeyError):
-            return None
-        if status.st_mtime_ns >= no_older_than.st_mtime_ns:
-            return file, status
-        file.close()
-        return None
+        if not self._may_lie(_whereabouts(file.fd, path)):
+            file.close()
+            raise NotFound(f"{key} leads out of {self.directory}, or to a hidden file")
+        told = describe(status, named.rpartition("/")[2], coding=coding, negotiated=self._precompressed)
+        source = FileSource(file, told, mtime_ns=status.st_mtime_ns)
+        if 0 < status.st_size <= _SMALL and (data := source.read_at_once(ByteRange(0, status.st_size))):
+            source.close()
+            return self._shelf.put(path, status, MemorySource(data, told)), status.st_mtime_ns
+        return source, status.st_mtime_ns
 
     def _may_lie(self, place: str) -> bool:
         if not self._confined:
@@ -151,6 +155,10 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _close(source: FileSource | MemorySource) -> None:
+    source.close()
 
 
 def _whereabouts(fd: int, path: str) -> str:

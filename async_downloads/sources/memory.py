@@ -30,6 +30,9 @@ class MemorySource(Prompt):
         """Return a slice of the bytes; all of them cost no copy."""
         return self.data[span.start : span.stop]
 
+    def close(self) -> None:
+        """Do nothing: there is nothing to give back."""
+
     async def aclose(self) -> None:
         """Do nothing: there is nothing to give back."""
 

@@ -13,6 +13,7 @@ import socket
 import ssl
 import stat
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -24,6 +25,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from ..config import ServerSettings, Settings
+from ..semantics.dates import format_date
 from .access_log import AccessLog
 from .app import create_app
 from .gate import Gate
@@ -120,12 +122,18 @@ def url_of(sock: socket.socket, *, secure: bool) -> str:
     return f"{'https' if secure else 'http'}://{shown}:{port}/"
 
 
+class _Config(Config):
+    """Hypercorn's settings. It writes the date anew for each answer; a second's worth of answers can share it."""
+
+    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:  # noqa: ARG002
+        return [(b"date", format_date(int(time.time())).encode("ascii"))]
+
+
 def _config(server: ServerSettings) -> Config:
-    config = Config()
+    config = _Config()
     config.backlog = _BACKLOG
     config.graceful_timeout = server.drain_timeout
     config.keep_alive_max_requests = 1_000_000
-    config.include_server_header = False
     config.loglevel = "WARNING"
     if server.certfile and server.keyfile:
         config.certfile, config.keyfile = os.fspath(server.certfile), os.fspath(server.keyfile)
