@@ -20,6 +20,7 @@ __all__ = [
     "Downloads",
     "deliver",
     "error_reply",
+    "in_origin_form",
     "key_of",
     "refusal",
     "reply_to",
@@ -102,6 +103,7 @@ class Downloads:
         if scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "http":
+            scope = in_origin_form(scope)
             try:
                 reply = await self.reply(scope)
             except DownloadError as error:
@@ -159,6 +161,19 @@ def wants_attachment(query: bytes, *, default: bool) -> bool:
         return default
     names = {part.partition(b"=")[0] for part in query.split(b"&")}
     return bool(names & {b"download", b"attachment"}) or (default and b"inline" not in names)
+
+
+def in_origin_form(scope: Scope) -> Scope:
+    """Return the scope of a request for `http://host/path` as that of one for `/path`: RFC 9112 §3.2.2 asks for it."""
+    scheme, found, rest = scope["path"].partition("://")
+    if not found or "/" in scheme:
+        return scope
+    raw = scope.get("raw_path") or b""
+    return {
+        **scope,
+        "path": "/" + rest.partition("/")[2],
+        "raw_path": b"/" + raw.partition(b"://")[2].partition(b"/")[2],
+    }
 
 
 def key_of(scope: Scope) -> str:

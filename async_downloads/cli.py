@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
-from .config import PREFIX, ServerSettings, Settings
+from .config import PREFIX, ServerSettings, Settings, read_cache_control, read_seconds
 
 __all__ = ["cli", "main"]
 
@@ -22,7 +22,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _FOLDER: Final = click.Path(exists=True, file_okay=False, readable=True, path_type=Path)
 _FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
-_SECONDS: Final = click.FloatRange(min=0, min_open=True)
 
 
 def main() -> NoReturn:
@@ -60,6 +59,22 @@ def _option(name: str, *short: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(name, *short, envvar=variable, show_envvar=True, show_default=True, **attributes)
 
 
+def _reading(read: Callable[[str], object]) -> Callable[..., object]:
+    """Return a callback for an option whose text a function reads; its ValueError tells the user what is wrong."""
+
+    def callback(context: click.Context, parameter: click.Parameter, value: str) -> object:
+        try:
+            return read(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.", context, parameter) from None
+
+    return callback
+
+
+def _seconds(name: str, **attributes: Any) -> Callable[[F], F]:
+    return _option(name, metavar="SECONDS", callback=_reading(read_seconds), **attributes)
+
+
 def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     """Apply decorators as if they stood in this order above the function."""
 
@@ -77,7 +92,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         return
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise _Refused(f"{path}: {error}") from error
     context.default_map = {}
     known = {parameter.name: parameter for parameter in context.command.params if parameter.name != "config"}
@@ -86,6 +101,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         if parameter is None or parameter.name is None:
             raise _Refused(f"{path}: unknown setting {key!r}")
         one_of_many = parameter.multiple if isinstance(parameter, click.Option) else False
+        value = str(value) if isinstance(value, float) else value  # whole numbers are not read from nan, inf or 2.5
         context.default_map[parameter.name] = [value] if one_of_many and isinstance(value, str) else value
 
 
@@ -100,8 +116,13 @@ _SITE: Final = _all(
     _option("--hidden/--no-hidden", help="Serve names that begin with a dot."),
     _option("--follow-symlinks/--no-follow-symlinks", help="Follow links out of the directory."),
     _option("--attachment/--no-attachment", help="Offer every file for saving; ?inline shows it."),
-    _option("--cache-control", default="no-cache", help='Cache-Control of every file; "" for none.'),
-    _option("--stall-timeout", type=_SECONDS, default=60.0, help="Drop a client that takes nothing for that long."),
+    _option(
+        "--cache-control",
+        callback=_reading(read_cache_control),
+        default="no-cache",
+        help="Cache-Control of every file; 'none' for none.",
+    ),
+    _seconds("--stall-timeout", default="60", help="Drop a client that takes nothing for that long."),
     _option("--download-file", type=_FILE, help="The file at /download."),
     _option("--download-images", type=_FOLDER, help="The folder at /download/ and /download2/."),
     _option("--client-images", type=_FOLDER, help="The folder at /get-image/."),
@@ -115,7 +136,7 @@ _PROCESS: Final = _all(
     _option("--loop", type=click.Choice(["uvloop", "asyncio"]), help="Default: uvloop where it is installed."),
     _option("--certfile", type=_FILE, help="Certificate chain (PEM): serve HTTPS, with HTTP/2."),
     _option("--keyfile", type=_FILE, help="The certificate's private key (PEM)."),
-    _option("--drain-timeout", type=_SECONDS, default=30.0, help="How long downloads may go on after SIGTERM."),
+    _seconds("--drain-timeout", default="30", help="How long downloads may go on after SIGTERM."),
     _option(
         "--access-log", type=click.Choice(["none", "text", "json"]), default="none", help="A line for each request."
     ),
@@ -176,8 +197,7 @@ def _for_curl(url: str) -> str:
 
 def _picked(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
     names = {field.name for field in fields(kind)}
-    picked = {name: value for name, value in values.items() if name in names}
-    return kind(**{**picked, "cache_control": picked["cache_control"] or None})
+    return kind(**{name: value for name, value in values.items() if name in names})
 
 
 def _server_settings(context: click.Context, values: Mapping[str, Any]) -> ServerSettings:

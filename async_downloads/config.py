@@ -3,25 +3,42 @@
 The command line reads both from flags, `ASYNC_DOWNLOADS_*` variables and a TOML file, in this order.
 """
 
-import math
 import os
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from .responder import STALL_TIMEOUT
 
-__all__ = ["PREFIX", "ServerSettings", "Settings"]
+__all__ = ["PREFIX", "ServerSettings", "Settings", "read_cache_control", "read_seconds"]
 
 PREFIX = "ASYNC_DOWNLOADS_"
+_MOST_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
+_FIELD_VALUE: Final = re.compile(r"[ -~]+")
 
 
-def _seconds(value: str) -> float:
-    seconds = float(value)
-    if not 0 < seconds < math.inf:
-        raise ValueError
-    return seconds
+def read_seconds(value: str) -> float:
+    """Read how long something may take. ValueError says what would be right."""
+    with suppress(ValueError):
+        if 0 < (seconds := float(value)) <= _MOST_SECONDS:
+            return seconds
+    raise ValueError(f"{value!r} is no number of seconds above 0 and up to {_MOST_SECONDS:,}")
+
+
+def read_cache_control(value: str) -> str | None:
+    """Read a value for Cache-Control; `none` is for no such field, and so is nothing at all.
+
+    ValueError for one that would not be one line of printable ASCII.
+    """
+    value = value.strip(" ")
+    if value in {"", "none"}:
+        return None
+    if not _FIELD_VALUE.fullmatch(value):
+        raise ValueError(f"{value!r} is not printable ASCII in one line")
+    return value
 
 
 _YES_OR_NO: Final = {
@@ -37,8 +54,8 @@ _YES_OR_NO: Final = {
 _READERS: Final[dict[object, Callable[[str], object]]] = {
     Path | None: Path,
     bool: lambda value: _YES_OR_NO[value.lower()],
-    float: _seconds,
-    str | None: str,
+    float: read_seconds,
+    str | None: read_cache_control,
 }
 
 

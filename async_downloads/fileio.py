@@ -157,7 +157,7 @@ class Familiar:
         return opened
 
 
-async def in_thread(function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
+async def in_thread(function: Callable[[], T], *, discard: Callable[[T], object] = lambda _: None) -> T:
     """Run `function` in a thread; hand its result to `discard` when nobody waits for it any more."""
     pending = asyncio.ensure_future(aiofiles.os.wrap(function)())
     try:

@@ -9,8 +9,8 @@
     async def report(name):
         return await send_from_directory("reports", name, as_attachment=True)
 
-`init_app` lets Quart's connections send a download the fast way; without it Quart's own loop sends it, correctly too.
-An `after_request` that calls `await response.get_data()` pulls the whole body into memory.
+`init_app` sends a download the fast way; without it Quart's own loop sends it, correctly too. An `after_request` that
+calls `await response.get_data()` pulls the whole body into memory.
 """
 
 import errno
@@ -90,7 +90,7 @@ def _accept_former_names(function: Callable[P, Awaitable[T]]) -> Callable[P, Awa
 
 @_accept_former_names
 async def send_file(
-    path_or_file: "PathLike | bytes | BinaryIO | AsyncIterable[bytes] | Source | _Opened",
+    path_or_file: "PathLike | bytes | bytearray | memoryview | BinaryIO | AsyncIterable[bytes] | Source | _Opened",
     mimetype: str | None = None,
     as_attachment: bool = False,
     download_name: str | None = None,
@@ -108,15 +108,15 @@ async def send_file(
     type or to offer, ValueError for a file in text mode.
     """
     opened = await _open(path_or_file)
-    selected = opened.source.representation
+    told = opened.source.representation
     try:
-        selected = replace(selected, filename=selected.filename if download_name is None else download_name)
-        if mimetype is not None or not opened.typed:
-            selected = replace(selected, media_type=_content_type(mimetype, selected.filename))
-        if as_attachment and selected.filename is None:
+        name = told.filename if download_name is None else download_name
+        media = told.media_type if mimetype is None and opened.typed else _content_type(mimetype, name)
+        if as_attachment and name is None:
             raise TypeError("an attachment needs a name: give 'download_name', or a path")
-        selected = replace(selected, validators=_validators(selected.validators, etag, last_modified))
-        disposition: Disposition | None = "attachment" if as_attachment else "inline" if selected.filename else None
+        validators = _validators(told.validators, etag, last_modified)
+        selected = replace(told, filename=name, media_type=media, validators=validators)
+        disposition: Disposition | None = "attachment" if as_attachment else "inline" if name else None
         policy = Policy(disposition=disposition, conditional=conditional, fields=_caching(max_age, opened.path))
     except BaseException:
         await opened.source.aclose()
@@ -187,8 +187,7 @@ def _content_type(mimetype: str | None, name: str | None) -> str:
 def _validators(found: Validators, etag: bool | str, last_modified: datetime | float | None) -> Validators:
     tag = ETag(etag) if isinstance(etag, str) else found.etag if etag else None
     if isinstance(last_modified, datetime):
-        aware = last_modified if last_modified.tzinfo else last_modified.replace(tzinfo=UTC)
-        last_modified = aware.timestamp()
+        last_modified = last_modified.replace(tzinfo=last_modified.tzinfo or UTC).timestamp()
     return Validators(tag, found.last_modified if last_modified is None else int(last_modified))
 
 

@@ -18,6 +18,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_RECURRING: Final = 200  # characters: what is longer is the client's, and would fill the cache
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 
 
@@ -45,6 +46,7 @@ async def _send_chunks(start: MutableMapping[str, Any], body: Body, send: Send) 
         await send(start)
         async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        body.patience.renew()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -71,12 +73,14 @@ async def _until_left(receive: Receive) -> AsyncIterator[None]:
 
 def _encode(fields: Iterable[Field]) -> list[tuple[bytes, bytes]]:
     """Write fields as ASGI has them."""
-    return [_encoded(name, value) for name, value in fields]
+    return [(_recurring if len(value) < _RECURRING else _encoded)(name, value) for name, value in fields]
 
 
-@lru_cache(maxsize=4096)
 def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
     return name.lower().encode("latin-1"), value.encode("latin-1")
+
+
+_recurring: Final = lru_cache(maxsize=4096)(_encoded)
 
 
 class _Loans:

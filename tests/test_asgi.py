@@ -104,6 +104,20 @@ async def test_the_path_names_the_key(target: str, key: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "key"),
+    [
+        pytest.param("http://localhost/a/b", "a/b", id="§3.2.2 absolute-form"),
+        pytest.param("HTTPS://localhost:8000/a", "a", id="§3.2.2 another scheme and a port"),
+        pytest.param("/http://localhost/a", "http://localhost/a", id="§3.2.1 origin-form"),
+    ],
+)
+async def test_a_request_for_a_whole_url_is_one_for_its_path(target: str, key: str) -> None:
+    store = OneStore(NotFound("nothing"))
+    await ask(Downloads(store), target)
+    assert [asked for asked, _ in store.asked] == [key]
+
+
+@pytest.mark.parametrize(
     ("path", "key"),
     [("/files/a", "a"), ("/files/", ""), ("/files", ""), ("/a", "a"), ("/filesystem/a", "filesystem/a")],
 )

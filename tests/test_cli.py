@@ -138,7 +138,7 @@ async def test_every_file_is_offered_with_attachment(tree: Path) -> None:
     assert "attachment" not in shown.headers.get("content-disposition", "")
 
 
-@pytest.mark.parametrize(("given", "sent"), [("no-store", "no-store"), ("", None)], ids=["given", "none"])
+@pytest.mark.parametrize(("given", "sent"), [("no-store", "no-store"), ("", None), ("none", None)])
 async def test_cache_control_is_as_it_is_told(tree: Path, given: str, sent: str | None) -> None:
     async with serving(tree, "--cache-control", given) as command:
         assert command.get("/a.txt").headers.get("cache-control") == sent
@@ -159,6 +159,12 @@ async def test_the_routes_are_there_whose_folder_is_named(tree: Path) -> None:
     async with serving(tree, "--client-csv", tree, "--download-file", tree / "a.txt") as command:
         statuses = [command.get(f"/{path}").status_code for path in ("download", "get-csv/x/a.txt")]
     assert statuses == [200, 404]
+
+
+async def test_the_paths_of_routes_begin_where_it_was_started(tree: Path) -> None:
+    options = ("--download-file", "tree/a.txt", "--client-reports", "tree")
+    async with running("serve", "tree", *ANY_PORT, *options, cwd=tree.parent) as command:
+        assert [command.get(target).text for target in ("/download", "/get-report/a.txt")] == ["here\n"] * 2
 
 
 @pytest.mark.parametrize("flag", ["--help", "--version"])

@@ -116,6 +116,12 @@ def test_an_address_named_twice_is_refused(tree: Path) -> None:
         pytest.param("[serve]\nport = 0", "unknown setting 'serve'", id="table"),
         pytest.param("config = 'other.toml'", "unknown setting 'config'", id="itself"),
         pytest.param("workers = 'many'", "--workers", id="no-number"),
+        pytest.param("workers = inf", "--workers", id="no-whole-number"),
+        pytest.param("stall-timeout = nan", "--stall-timeout", id="no-number-of-seconds"),
+        pytest.param("drain-timeout = inf", "--drain-timeout", id="endless"),
+        pytest.param(f"drain-timeout = 1{'0' * 400}", "--drain-timeout", id="beyond-all-numbers"),
+        pytest.param(f"drain-timeout = 1{'0' * 5000}", "downloads.toml", id="too-long-to-read"),
+        pytest.param('cache-control = "a\\nb"', "--cache-control", id="two-lines"),
         pytest.param("bind = 5", "--bind", id="no-text"),
         pytest.param("hidden = 'perhaps'", "--hidden", id="neither-yes-nor-no"),
         pytest.param("directory = '/no/such/place'", "/no/such/place", id="no-such-directory"),
@@ -123,6 +129,17 @@ def test_an_address_named_twice_is_refused(tree: Path) -> None:
 )
 def test_a_file_that_is_wrong_is_refused(tree: Path, tmp_path: Path, text: str, reason: str) -> None:
     assert reason in refusal("serve", "-c", _configured(tmp_path, text), cwd=tree)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e7"])
+@pytest.mark.parametrize("name", ["STALL_TIMEOUT", "DRAIN_TIMEOUT"])
+def test_a_variable_that_is_wrong_is_refused(tree: Path, name: str, value: str) -> None:
+    assert "seconds" in refusal("serve", tree, env={f"ASYNC_DOWNLOADS_{name}": value})
+
+
+async def test_a_variable_can_take_cache_control_away(tree: Path) -> None:
+    async with serving(tree, env={"ASYNC_DOWNLOADS_CACHE_CONTROL": "none"}) as command:
+        assert "cache-control" not in command.get("/a.txt").headers
 
 
 def test_a_file_that_is_no_text_is_refused(tree: Path, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ nothing.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
+from heapq import nsmallest
 from typing import Final
 
 from ..errors import DownloadError, NotFound
@@ -29,6 +29,9 @@ _HIDDEN: Final = re.compile(r"(?:^|/)\.")
 _SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _MOST: Final = 10_000  # entries of a listing
 _SMALL: Final = 64 * 1024  # bytes of a file that is kept at hand
+
+# Directories first, then by name; no two have the same, so that the last is never compared.
+_Sortable = tuple[bool, str, str, "os.DirEntry[str]"]
 
 
 class DirectoryStore:
@@ -68,10 +71,10 @@ class DirectoryStore:
         return await self._familiar.open(key, partial(self._open, key, codings), discard=_close)
 
     async def list(self, key: str) -> Listing:
-        """Return what a client may open directly below the key, at most 10,000 entries of it."""
+        """Return what a client may open directly below the key, the first 10,000 entries of it."""
         if key:
             self._refuse(key)
-        return await in_thread(partial(self._list, key), discard=lambda _: None)
+        return await in_thread(partial(self._list, key))
 
     def _refuse(self, key: str) -> None:
         if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)):
@@ -128,24 +131,31 @@ class DirectoryStore:
                 if not self._may_lie(place):
                     raise NotFound(f"{key} leads out of {self.directory}, or to a hidden directory")
                 with os.scandir(fd) as found:  # which takes a descriptor of its own
-                    entries = list(islice(self._entries(found, place), _MOST + 1))
+                    first = nsmallest(_MOST + 1, self._sortable(found, place))
+                entries = tuple(_entries(first[:_MOST]))  # while the descriptor is open: they are asked through it
             finally:
                 os.close(fd)
-        entries.sort(key=lambda entry: (not entry.is_directory, entry.name.casefold(), entry.name))
-        return Listing(tuple(entries[:_MOST]), truncated=len(entries) > _MOST)
+        return Listing(entries, truncated=len(first) > _MOST)
 
-    def _entries(self, found: Iterator["os.DirEntry[str]"], place: str) -> Iterator[Entry]:
+    def _sortable(self, found: Iterator["os.DirEntry[str]"], place: str) -> Iterator[_Sortable]:
         for item in found:
-            if item.name.startswith(".") and not self._hidden:
+            if _UNSAFE.search(item.name) or (item.name.startswith(".") and not self._hidden):
                 continue
             if item.is_symlink() and not self._may_lie(os.path.realpath(os.path.join(place, item.name))):
                 continue
             with suppress(OSError):  # gone meanwhile, or a link to nowhere
-                if item.is_dir():
-                    yield Entry(item.name, is_directory=True)
-                elif item.is_file():
-                    status = item.stat()
-                    yield Entry(item.name, is_directory=False, size=status.st_size, modified=int(status.st_mtime))
+                if (is_directory := item.is_dir()) or item.is_file():
+                    yield not is_directory, item.name.casefold(), item.name, item
+
+
+def _entries(sorted_items: Iterable[_Sortable]) -> Iterator[Entry]:
+    for is_file, _, name, item in sorted_items:
+        if not is_file:
+            yield Entry(name, is_directory=True)
+            continue
+        with suppress(OSError):  # gone meanwhile
+            status = item.stat()
+            yield Entry(name, is_directory=False, size=status.st_size, modified=int(status.st_mtime))
 
 
 def _identity(path: str) -> tuple[int, int] | None:

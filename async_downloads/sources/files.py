@@ -31,6 +31,7 @@ __all__ = ["FileSource", "describe", "open_regular", "os_errors"]
 _ABSENT: Final = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EINVAL}
 _CLOSED: Final = {errno.EACCES, errno.EPERM}
 _SCARCE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_TAIL: Final = 4096  # bytes: a page that was read just now, and too much to be the same by chance
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 _HAS_DESCRIPTORS: Final = _DESCRIPTORS.is_dir()
 
@@ -38,16 +39,18 @@ _HAS_DESCRIPTORS: Final = _DESCRIPTORS.is_dir()
 class FileSource(Prompt, OnDisk):
     """A regular file as it was when it was opened; its representation begins at byte `start` of the file.
 
-    Renamed or deleted, it goes on to its end. A file that grows keeps its promised length. One that shrinks, or is
-    written to in place, is not what was promised, and `read` raises.
+    Renamed or deleted, it goes on to its end. A file that is appended to keeps its promised length. One that shrinks,
+    or is written to in place, is not what was promised, and `read` raises. A larger file counts as appended to when
+    the last bytes read still stand where they stood; before any were, nothing tells an append from other contents.
     """
 
-    __slots__ = ("_file", "_mtime_ns", "_start", "representation")
+    __slots__ = ("_file", "_mtime_ns", "_start", "_tail", "_tail_stop", "representation")
 
     def __init__(self, file: OpenFile, representation: Representation, *, mtime_ns: int, start: int = 0) -> None:
         self._file = file
         self._mtime_ns = mtime_ns
         self._start = start
+        self._tail, self._tail_stop = b"", 0
         self.representation = representation
 
     @property
@@ -64,31 +67,40 @@ class FileSource(Prompt, OnDisk):
             while offset < stop:
                 count = min(pace.chunk, stop - offset)
                 chunk = await self._file.read(offset, count)
+                self._check(chunk, count, offset)
                 offset += len(chunk)
-                self._check(len(chunk) < count, offset)
                 sent = time.monotonic()
                 yield chunk
                 pace.took(time.monotonic() - sent)
 
     def read_at_once(self, span: ByteRange) -> bytes | None:
         """Return the span when it is small and in the page cache."""
-        count = len(span)
+        count, offset = len(span), self._start + span.start
         if count > Pace.WHOLE:
             return None
-        with os_errors("reading"):
-            chunk = self._file.read_cached(self._start + span.start, count)
-        if chunk is not None:
-            self._check(len(chunk) < count, self._start + span.start + len(chunk))
+        with os_errors(f"reading from {offset}"):
+            chunk = self._file.read_cached(offset, count)
+            if chunk is not None:
+                self._check(chunk, count, offset)
         return chunk
 
-    def _check(self, short: bool, offset: int) -> None:
-        """Raise when the bytes before `offset` are not all of the version that was described."""
-        size = self._start + (self.representation.size or 0)
-        if short:
-            raise SourceTruncated(f"the file ended at byte {offset} of {size}")
+    def _check(self, chunk: bytes, count: int, offset: int) -> None:
+        """Raise when a chunk is not `count` bytes of the version that was described; else remember how it ends."""
+        size, stop = self._start + (self.representation.size or 0), offset + len(chunk)
+        if len(chunk) < count:
+            raise SourceTruncated(f"the file ended at byte {stop} of {size}")
         status = os.fstat(self._file.fd)
-        if status.st_mtime_ns != self._mtime_ns and status.st_size <= size:
-            raise SourceChanged(f"the file was written to before byte {offset} was read")
+        if status.st_mtime_ns != self._mtime_ns:
+            if status.st_size <= size or not self._stands():
+                raise SourceChanged(f"the file was written to before byte {stop} was read")
+            self._mtime_ns = status.st_mtime_ns
+        if chunk:
+            self._tail, self._tail_stop = chunk[-_TAIL:], stop
+
+    def _stands(self) -> bool:
+        """Whether the last bytes of the chunk before are still where they were read, and there are any."""
+        start = self._tail_stop - len(self._tail)
+        return self._tail != b"" and os.pread(self._file.fd, len(self._tail), start) == self._tail
 
     def close(self) -> None:
         """Close the file."""

@@ -1,11 +1,10 @@
 """The access log: what was really sent, not what was promised."""
 
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from ..sending import Receive, Scope, Send
 
@@ -31,34 +30,35 @@ FORMATS: Final[Mapping[str, Callable[[Record], str]]] = {"text": _as_text, "json
 class AccessLog:
     """An ASGI app around another that writes a line for each request when it has ended.
 
-    `bytes` are those of the body that the server took; `aborted` says that not all of it came.
+    `bytes` are those of the body that the server took; `aborted` says that not all of it came. `write` is called on
+    the event loop, and may not wait.
     """
 
-    def __init__(self, app: Any, form: str, *, to: TextIO = sys.stdout) -> None:
+    def __init__(self, app: Any, form: str, *, write: Callable[[str], object]) -> None:
         self._app = app
         self._format = FORMATS[form]
-        self._to = to
+        self._write = write
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and write down how it went."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        account = _Account(send)
+        account = _Account(send, has_body=scope["method"] != "HEAD")
         began = time.monotonic()
         try:
             await self._app(scope, receive, account.send)
         finally:
             record = {**_request(scope), **account.record(), "seconds": round(time.monotonic() - began, 6)}
-            self._to.write(self._format(record) + "\n")
-            self._to.flush()
+            self._write(self._format(record) + "\n")
 
 
 class _Account:
-    """Counts what passes through `send`."""
+    """Counts what passes through `send`. The body of an answer to HEAD is left out by the server."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, *, has_body: bool) -> None:
         self._send = send
+        self._has_body = has_body
         self._status: int | None = None
         self._bytes = 0
         self._complete = False
@@ -68,7 +68,7 @@ class _Account:
         if message["type"] == "http.response.start":
             self._status = message["status"]
         elif message["type"] == "http.response.body":
-            self._bytes += len(message.get("body", b""))
+            self._bytes += len(message.get("body", b"")) if self._has_body else 0
             self._complete = not message.get("more_body", False)
 
     def record(self) -> Record:

@@ -3,6 +3,7 @@
 The tree is not routed by Quart. Its paths are matched as they are, and a file costs no request context.
 """
 
+from pathlib import Path
 from typing import Any
 
 from quart import Quart
@@ -37,7 +38,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     app = Quart("async_downloads.web", static_folder=None)
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None  # as Flask has it: no-cache
     app.config["DOWNLOAD_STALL_TIMEOUT"] = settings.stall_timeout
-    app.config.update({name.upper(): getattr(settings, name) for name in _ROUTES})
+    app.config["HIDDEN"] = settings.hidden
+    app.config.update({name.upper(): _absolute(getattr(settings, name)) for name in _ROUTES})
     app.url_map.merge_slashes = False
     init_app(app)
     app.register_blueprint(downloads)
@@ -53,6 +55,11 @@ def create_app(settings: Settings | None = None) -> Quart:
         lanes: Any = _Lanes(Tree(tree), app.asgi_app, frozenset(routed))
         app.asgi_app = lanes  # type: ignore[method-assign] # how Quart says to wrap an app
     return app
+
+
+def _absolute(value: Any) -> Any:
+    """Take a path from where the process stands; Quart would take it from where the package lies."""
+    return value.absolute() if isinstance(value, Path) else value
 
 
 class _Lanes:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final
 
-from ..asgi import error_reply, told
+from ..asgi import error_reply, in_origin_form, refusal, told
 from ..responder import Reply
 from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_reply
 
@@ -43,8 +43,12 @@ class Gate:
         """Let a request in, or answer it at the door."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["path"] == _HEALTH or self.is_draining:
-            await send_reply(self._answer(scope), scope, None, send)
+            return
+        scope = in_origin_form(scope)
+        if self.is_draining:
+            await send_reply(error_reply(503, ("Retry-After", "5"), *_closing_fields(scope)), scope, None, send)
+        elif scope["path"] == _HEALTH:
+            await send_reply(refusal(scope) or _healthy(), scope, None, closing_if_ambiguous(scope, send))
         else:
             await self._admit(scope, receive, closing_if_ambiguous(scope, send))
 
@@ -58,11 +62,11 @@ class Gate:
             if not self._running:
                 self._empty.set()
 
-    def _answer(self, scope: Scope) -> Reply:
-        if self.is_draining:
-            return error_reply(503, ("Retry-After", "5"), *_closing_fields(scope))
-        return told(200, b"ok\n", (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "3")))
+
+def _healthy() -> Reply:
+    return told(200, b"ok\n", (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "3")))
 
 
 def _closing_fields(scope: Scope) -> tuple[tuple[str, str], ...]:
+    """Have the connection closed, however the request is framed."""
     return (("Connection", "close"),) if scope["http_version"].startswith("1") else ()  # no such field in HTTP/2

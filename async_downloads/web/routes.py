@@ -2,7 +2,7 @@
 
 A route answers when its key is in `app.config`: `DOWNLOAD_FILE`, `DOWNLOAD_IMAGES`, `CLIENT_IMAGES`, `CLIENT_CSV`,
 `CLIENT_PDF`, `CLIENT_REPORTS`, `PDF_EXAMPLES`; else it is a 404. What is offered for saving is shown with `?inline=1`,
-and what is shown is offered with `?download=1`.
+and what is shown is offered with `?download=1`. Names that begin with a dot are a 404, too, unless `HIDDEN` is set.
 """
 
 import glob
@@ -16,7 +16,7 @@ from quart import Blueprint, Response, current_app, request
 
 from ..asgi import wants_attachment
 from ..fileio import in_thread
-from ..quart import abort, make_response, safe_join, send_file, send_from_directory
+from ..quart import abort, make_response, send_file, send_from_directory
 from ..semantics.disposition import content_disposition
 from .pdf import make_pdf
 
@@ -70,14 +70,8 @@ async def get_csv(csv_id: str) -> Response:
 
 @downloads.get("/get-csv/<path:filename>")
 async def get_nested_csv(filename: str) -> Response:
-    """Offer a CSV file anywhere below the folder: `safe_join` and `send_file`."""
-    path = safe_join(os.path.join(current_app.root_path, _configured("CLIENT_CSV")), filename)
-    if path is None or "\0" in path:
-        abort(404)
-    try:
-        return await send_file(path, as_attachment=_offered(default=True))
-    except OSError:
-        abort(404)
+    """Offer a CSV file anywhere below the folder."""
+    return await _below("CLIENT_CSV", filename)
 
 
 @downloads.get("/get-pdf/<string:pdf_id>")
@@ -127,14 +121,17 @@ def _offered(*, default: bool) -> bool:
 
 
 async def _below(key: str, name: str, *, offered: bool = True) -> Response:
-    return await send_from_directory(_configured(key), name, as_attachment=_offered(default=offered))
+    folder = _configured(key)
+    if not current_app.config.get("HIDDEN") and any(segment.startswith(".") for segment in name.split("/")):
+        abort(404)
+    return await send_from_directory(folder, name, as_attachment=_offered(default=offered))
 
 
 async def _completed(key: str, stem: str) -> str:
     """Return the first file in the folder with that stem, whatever its ending."""
     folder = os.path.join(current_app.root_path, _configured(key))
     search: partial[list[str]] = partial(glob.glob, f"{glob.escape(stem)}.*", root_dir=folder)
-    found = await in_thread(search, discard=len)
+    found = await in_thread(search)
     if not found:
         abort(404)
     return min(found)
@@ -143,7 +140,7 @@ async def _completed(key: str, stem: str) -> str:
 async def _pdf(way: str) -> bytes:
     if not current_app.config.get("PDF_EXAMPLES"):
         abort(404)
-    return await in_thread(partial(make_pdf, "Made in memory", f"Sent by {way}."), discard=len)
+    return await in_thread(partial(make_pdf, "Made in memory", f"Sent by {way}."))
 
 
 def _disposition(name: str) -> str:

@@ -1,41 +1,32 @@
-"""The process that serves: sockets, workers, signals, and an end in good order.
+"""Where the site listens: addresses, sockets and TLS, for one process or for several."""
 
-SIGTERM or Ctrl-C begins the draining: running downloads go on for `drain_timeout` seconds at most, new requests are
-refused. Once more, and it ends at once. Hypercorn alone would wait for a client that has stalled, or cut off those that
-have not, depending on the version of Python.
-"""
-
-import asyncio
 import errno
 import os
 import signal
 import socket
 import ssl
 import stat
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from multiprocessing import connection, get_context
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
-from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from ..config import ServerSettings, Settings
 from ..semantics.dates import format_date
-from .access_log import AccessLog
-from .app import create_app
-from .gate import Gate
-from .loops import loop_factory
+from .http2 import bound_streams
+from .worker import SIGNALS, work
+from .workers import supervise
 
 __all__ = ["CannotServe", "listen", "run", "url_of"]
 
 _BACKLOG: Final = 4096
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-_ONE_SIGNAL: Final = 0.5  # seconds: a terminal signals the whole group, and the parent passes it on once more
+# Bytes the kernel takes beyond what is on its way. Else it takes megabytes and wakes the writer when a third of them
+# have gone, which for a slow client is after longer than the stall limit. It costs no throughput.
+_UNSENT: Final = 256 * 1024
 
 
 class CannotServe(Exception):
@@ -55,11 +46,11 @@ def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence
             leftovers.callback(sockets[-1].close)
             if bind.startswith("unix:"):
                 leftovers.callback(Path(bind.removeprefix("unix:")).unlink, missing_ok=True)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # what comes early waits until somebody heeds it
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # what comes early waits until somebody heeds it
         announce([url_of(sock, secure=config.ssl_enabled) for sock in sockets])
         config.bind = [f"fd://{sock.detach()}" for sock in sockets]  # Hypercorn closes them
-        worker = partial(_work, settings, server, config)
-        return worker() if server.workers == 1 else _supervise(worker, server.workers)
+        worker = partial(work, settings, server, config)
+        return worker() if server.workers == 1 else supervise(worker, server.workers)
 
 
 def listen(bind: str, stall_timeout: float) -> socket.socket:
@@ -73,6 +64,7 @@ def listen(bind: str, stall_timeout: float) -> socket.socket:
             if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
                 # What is left in the kernel for a client that takes nothing: accepted connections inherit this.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
             sock.listen(_BACKLOG)
         except (OSError, ValueError, OverflowError) as error:
             raise CannotServe(f"cannot listen on {bind}: {getattr(error, 'strerror', None) or error}") from error
@@ -130,6 +122,7 @@ class _Config(Config):
 
 
 def _config(server: ServerSettings) -> Config:
+    bound_streams()
     config = _Config()
     config.backlog = _BACKLOG
     config.graceful_timeout = server.drain_timeout
@@ -145,87 +138,3 @@ def _config(server: ServerSettings) -> Config:
     elif server.certfile or server.keyfile:
         raise CannotServe("TLS needs both a certificate and its key")
     return config
-
-
-def _supervise(worker: Callable[[], int], count: int) -> int:
-    """Run that many processes; when one of them fails, end all."""
-    context = get_context("fork")
-    processes = [context.Process(target=_exit_with, args=(worker,)) for _ in range(count)]
-    for process in processes:
-        process.start()
-
-    def pass_on(*_: object) -> None:
-        for process in processes:
-            process.terminate()
-
-    for number in _SIGNALS:
-        signal.signal(number, pass_on)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    running = {process.sentinel: process for process in processes}
-    exit_code = 0
-    while running:
-        for sentinel in connection.wait(list(running)):
-            process = running.pop(cast("int", sentinel))
-            process.join()  # its end of the pipe is closed a moment before it has an exit code
-            if process.exitcode:
-                exit_code = 1
-                pass_on()
-    return exit_code
-
-
-def _exit_with(worker: Callable[[], int]) -> None:
-    sys.exit(worker())
-
-
-def _work(settings: Settings, server: ServerSettings, config: Config) -> int:
-    with asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
-        runner.run(_serve(settings, server, config))
-    return 0
-
-
-async def _serve(settings: Settings, server: ServerSettings, config: Config) -> None:
-    app: Any = create_app(settings)
-    gate = Gate(app if server.access_log == "none" else AccessLog(app, server.access_log))
-    serving = asyncio.create_task(serve(cast("Any", gate), config, shutdown_trigger=gate.drained))
-    ended = asyncio.Event()
-    serving.add_done_callback(lambda _: ended.set())
-    _on_signals(gate, ended, server.drain_timeout)
-    await ended.wait()
-    if serving.done():
-        serving.result()
-    await _drop_connections()
-
-
-def _on_signals(gate: Gate, ended: asyncio.Event, drain_timeout: float) -> None:
-    loop, began = asyncio.get_running_loop(), 0.0
-
-    def on_signal() -> None:
-        nonlocal began
-        if not gate.is_draining:
-            began = loop.time()
-            gate.drain()
-            loop.call_later(drain_timeout, ended.set)
-        elif loop.time() - began > _ONE_SIGNAL:
-            ended.set()
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, on_signal)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-
-
-async def _drop_connections() -> None:
-    """Cancel what is left until nothing is: a connection that is being closed waits again, for its client."""
-    asyncio.get_running_loop().set_exception_handler(_complain_unless_cancelled)
-    for _ in range(20):
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        if not left:
-            return
-        for task in left:
-            task.cancel()
-        await asyncio.wait(left, timeout=0.1)
-
-
-def _complain_unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Take it quietly that a connection was cancelled, which asyncio tells as an error before Python 3.12."""
-    if not isinstance(context.get("exception"), asyncio.CancelledError):
-        loop.default_exception_handler(context)

@@ -1,17 +1,19 @@
 """A store as a site: its files as `Downloads` sends them, its directories as pages."""
 
+from functools import partial
 from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
 from ..asgi import Downloads, deliver, key_of, refusal, reply_to, request_head, told
 from ..errors import DownloadError, IsDirectory, NotFound
+from ..fileio import in_thread
 from ..responder import Reply, respond
 from ..semantics.etags import ETag
 from ..semantics.plan import Policy
 from ..semantics.representation import Representation, Validators
 from ..sending import Receive, Scope, Send
-from ..sources.base import Browsable
+from ..sources.base import Browsable, Listing
 from ..sources.memory import MemorySource
 from .browse import CONTENT_SECURITY_POLICY, as_html, as_json
 
@@ -60,15 +62,22 @@ class Tree:
         store = self._downloads.store
         if not isinstance(store, Browsable):
             raise NotFound(f"{key!r}: this store cannot be listed")
-        listing = await store.list(key[:-1])
-        write, media_type = (
-            (as_json, "application/json") if _wants_json(scope) else (as_html, "text/html; charset=utf-8")
-        )
-        page = write(key, listing)
-        representation = Representation(
-            len(page), media_type, validators=Validators(ETag(sha256(page).hexdigest()[:32]))
-        )
-        return await respond(request_head(scope), MemorySource(page, representation), _PAGE)
+        draw = _json if _wants_json(scope) else _html
+        page = await in_thread(partial(draw, key, await store.list(key[:-1])))
+        return await respond(request_head(scope), page, _PAGE)
+
+
+def _json(key: str, listing: Listing) -> MemorySource:
+    return _source(as_json(key, listing), "application/json")
+
+
+def _html(key: str, listing: Listing) -> MemorySource:
+    return _source(as_html(key, listing), "text/html; charset=utf-8")
+
+
+def _source(page: bytes, media_type: str) -> MemorySource:
+    validators = Validators(ETag(sha256(page).hexdigest()[:32]))
+    return MemorySource(page, Representation(len(page), media_type, validators=validators))
 
 
 def _wants_json(scope: Scope) -> bool:
@@ -83,4 +92,5 @@ def _with_a_slash(key: str, scope: Scope) -> Reply:
     """Send the client to the directory's own address, below which its relative links are right."""
     query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
     name = quote(key.rpartition("/")[2], safe="", errors="surrogateescape")
-    return told(308, b"", (("Location", f"./{name}/{query}"), ("Content-Length", "0")))
+    fields = (("Location", f"./{name}/{query}"), ("Cache-Control", "no-cache"), ("Content-Length", "0"))
+    return told(308, b"", fields)

@@ -8,10 +8,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
+import aiofiles
 import pytest
 from harness.asgi import Exchange
 from harness.process import descriptors
 from harness.sources import SlicedSource
+from harness.waiting import eventually
 
 from async_downloads import send_file, send_source
 from async_downloads.errors import SourceTruncated
@@ -162,7 +164,28 @@ async def test_another_file_object_is_streamed_and_closed(tmp_path: Path, kind: 
     file = kind(CONTENT, tmp_path)
     made = await answer(file, mimetype="a/b", with_init=with_init)
     assert (made.status, made.body, made.fields.get("content-length")) == (200, CONTENT, None)
-    assert file.closed
+    await eventually(lambda: file.closed)  # in a thread, for which a client that has everything does not wait
+
+
+@pytest.mark.parametrize("kind", STREAMED, ids=lambda kind: kind.__name__)
+async def test_another_file_object_is_closed_when_nobody_wants_its_bytes(
+    tmp_path: Path, kind: Any, with_init: bool
+) -> None:
+    file = kind(CONTENT, tmp_path)
+    made = await answer(file, mimetype="a/b", method="HEAD", with_init=with_init)
+    assert (made.status, made.body) == (200, b"")
+    await eventually(lambda: file.closed)
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", CONTENT * 500), ("HEAD", b"")])
+async def test_an_asynchronous_file_is_streamed_and_closed(
+    tmp_path: Path, method: str, body: bytes, with_init: bool
+) -> None:
+    opened(CONTENT * 500, tmp_path).close()
+    file = await aiofiles.open(tmp_path / "given.bin", "rb")
+    made = await answer(file, mimetype="a/b", method=method, with_init=with_init)
+    assert (made.status, made.body) == (200, body)
+    await eventually(lambda: file.closed)
 
 
 async def test_a_file_is_closed_when_nobody_wants_its_bytes(tmp_path: Path, with_init: bool) -> None:

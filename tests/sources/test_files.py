@@ -20,7 +20,11 @@ from .contract import read, read_while
 
 
 def open_source(path: Path, *, start: int = 0) -> FileSource:
-    """Open a file as DirectoryStore does; or only what is in it from `start` on."""
+    """Open a file as DirectoryStore does; or only what is in it from `start` on.
+
+    It was last written to long ago, so that every change is in another tick of the file system's clock.
+    """
+    os.utime(path, (1, 1))
     file, status = open_regular(str(path))
     told = describe(status, path.name)
     if start:
@@ -30,6 +34,10 @@ def open_source(path: Path, *, start: int = 0) -> FileSource:
 
 def overwrite(path: Path) -> None:
     path.write_bytes(b"new " * (path.stat().st_size // 4))
+
+
+def overwrite_with_more(path: Path) -> None:
+    path.write_bytes(b"new " * (path.stat().st_size // 4) + b"more")
 
 
 def overwrite_one_byte(path: Path) -> None:
@@ -68,7 +76,7 @@ def forbid(path: Path) -> None:
     path.chmod(0)
 
 
-@pytest.mark.parametrize("change", [overwrite, overwrite_one_byte, cut, empty])
+@pytest.mark.parametrize("change", [overwrite, overwrite_with_more, overwrite_one_byte, cut, empty])
 async def test_a_file_written_to_in_place_gives_no_byte_of_the_new(
     large: Path, content: bytes, change: Callable[[Path], None]
 ) -> None:
@@ -79,7 +87,7 @@ async def test_a_file_written_to_in_place_gives_no_byte_of_the_new(
     assert not whole
 
 
-@pytest.mark.parametrize("change", [overwrite, cut, empty])
+@pytest.mark.parametrize("change", [overwrite, overwrite_with_more, append, cut, empty])
 async def test_a_file_written_to_before_it_is_read_gives_nothing_at_once(
     large: Path, change: Callable[[Path], None]
 ) -> None:
@@ -90,8 +98,29 @@ async def test_a_file_written_to_before_it_is_read_gives_nothing_at_once(
     await source.aclose()
 
 
-@pytest.mark.parametrize("change", [append, put_another, delete, rename, forbid])
-async def test_a_file_that_only_grows_or_loses_its_name_is_read_to_the_end(
+async def test_a_file_that_is_appended_to_is_read_to_the_end_that_was_promised(large: Path, content: bytes) -> None:
+    source = open_source(large)
+    assert await read_while(source, partial(asyncio.to_thread, append, large)) == (content, True)
+    append(large)
+    assert source.read_at_once(ByteRange(7, 11)) == content[7:11]
+    await source.aclose()
+
+
+async def test_a_file_that_was_appended_to_may_still_be_overwritten(large: Path, content: bytes) -> None:
+    source = open_source(large)
+    assert await read(source, 0, 100) == content[:100]
+    append(large)
+    assert await read(source, 100, 200) == content[100:200]
+    os.utime(large, (2, 2))
+    assert await read(source, 200, 300) == content[200:300]
+    overwrite_with_more(large)
+    with pytest.raises(SourceChanged):
+        await read(source, 300, 400)
+    await source.aclose()
+
+
+@pytest.mark.parametrize("change", [put_another, delete, rename, forbid])
+async def test_a_file_that_only_loses_its_name_is_read_to_the_end(
     large: Path, content: bytes, change: Callable[[Path], None]
 ) -> None:
     source = open_source(large)

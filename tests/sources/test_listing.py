@@ -27,12 +27,25 @@ async def test_odd_names_are_names(root: Path, name: str) -> None:
     assert name in [entry.name for entry in (await store.list("")).entries]
 
 
+async def test_a_name_that_is_no_key_is_not_listed(root: Path) -> None:
+    (root / "back\\slash").write_bytes(b"odd")
+    assert [entry.name for entry in (await DirectoryStore(root).list("")).entries] == ["docs", "a.txt"]
+
+
 async def test_a_listing_says_when_there_is_more_than_it_tells(root: Path) -> None:
     for number in range(10_001):
         os.link(root / "a.txt", root / "docs" / f"{number:05}")
     listing = await DirectoryStore(root).list("docs")
     assert len(listing.entries) == 10_000
     assert listing.truncated
+
+
+async def test_what_a_listing_leaves_out_is_the_end_of_it(root: Path) -> None:
+    for number in range(10_100):
+        os.link(root / "a.txt", root / "docs" / f"{number:05}")
+    (root / "docs" / "directory").mkdir()
+    listing = await DirectoryStore(root).list("docs")
+    assert [entry.name for entry in listing.entries] == ["directory", *(f"{number:05}" for number in range(9_999))]
 
 
 async def test_a_listing_tells_when_a_file_was_modified(root: Path) -> None:

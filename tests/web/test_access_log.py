@@ -30,7 +30,7 @@ class _Log:
 
     def __init__(self, app: Any, form: str) -> None:
         self.written = io.StringIO()
-        self.app = AccessLog(app, form, to=self.written)
+        self.app = AccessLog(app, form, write=self.written.write)
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -128,6 +128,17 @@ async def test_what_has_no_body_is_complete(log: _Log) -> None:
     await ask(log.app, "/large.bin", method="HEAD")
     record = await _record(log)
     assert (record["method"], record["bytes"], record["aborted"]) == ("HEAD", 0, False)
+
+
+async def test_an_answer_to_head_has_no_bytes_whatever_the_app_sends() -> None:
+    async def verbose(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"12345", "more_body": False})
+
+    log = _Log(verbose, "json")
+    await ask(log.app, "/", method="HEAD")
+    record = await _record(log)
+    assert (record["bytes"], record["aborted"]) == (0, False)
 
 
 async def test_nothing_but_http_is_logged(log: _Log) -> None:

@@ -120,3 +120,15 @@ def test_without_settings_the_environment_names_them(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ASYNC_DOWNLOADS_STALL_TIMEOUT", "7")
     app = create_app()
     assert (app.config["CLIENT_CSV"], app.config["DOWNLOAD_STALL_TIMEOUT"]) == (tree / "csv", 7.0)
+
+
+async def test_relative_paths_begin_where_the_process_stands(
+    site_of: SiteOf, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tree)
+    settings = Settings(
+        directory=Path(), download_file=Path("secret.txt"), client_csv=Path("csv"), client_images=Path("images")
+    )
+    site = await site_of(settings)
+    targets = ("/secret.txt", "/download", "/get-csv/sales", "/get-csv/2026/october.csv", "/get-image/1")
+    assert [(await site.get(target)).status_code for target in targets] == [200] * len(targets)

@@ -40,6 +40,10 @@ async def test_while_it_is_open_it_is_healthy_and_lets_in() -> None:
     assert ((await ask(gate, "/x")).status, gate.is_draining) == (200, False)
 
 
+async def test_a_request_for_a_whole_url_is_let_in_as_one_for_its_path() -> None:
+    assert (await ask(Gate(_Room()), "http://localhost:8000/-/healthy")).body == b"ok\n"
+
+
 @pytest.mark.parametrize("target", ["/-/healthy", "/x"])
 @pytest.mark.parametrize(("version", "connection"), [("1.1", "close"), ("1.0", "close"), ("2", None)])
 async def test_while_it_drains_it_refuses(target: str, version: str, connection: str | None) -> None:
@@ -91,6 +95,27 @@ async def test_the_lifespan_passes() -> None:
     async with asyncio.timeout(1):
         await Gate(Downloads(DirectoryStore(".")))({"type": "lifespan"}, receive, send)
     assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", 200), ("OPTIONS", 204), ("POST", 405), ("DELETE", 405), ("PROPFIND", 405)]
+)
+async def test_health_is_asked_as_a_file_is(method: str, status: int) -> None:
+    answer = await ask(Gate(_Room()), "/-/healthy", method=method)
+    assert answer.status == status
+    assert answer.fields.get("allow") == (None if status == 200 else "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize("drains", [False, True])
+@pytest.mark.parametrize("target", ["/-/healthy", "/x"])
+async def test_two_lengths_close_the_connection_once(target: str, drains: bool) -> None:
+    room = _Room()
+    room.let_go.set()
+    gate = Gate(room)
+    if drains:
+        gate.drain()
+    answer = await ask(gate, target, fields=[("Content-Length", "5"), ("Transfer-Encoding", "chunked")])
+    assert (answer.status, answer.fields.get_list("connection")) == (503 if drains else 200, ["close"])
 
 
 @pytest.mark.parametrize("target", ["/file.txt", "/", "/none", "/get-csv/file", "/get-csv/none", "/pdf/response"])

@@ -2,9 +2,12 @@
 
 import os
 import re
+import threading
 from base64 import b64encode
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote, urljoin
 
 import httpx
@@ -14,6 +17,7 @@ from harness.sources import OneStore, SlicedSource
 
 from async_downloads.asgi import Downloads
 from async_downloads.config import Settings
+from async_downloads.sources.base import Entry, Listing
 from async_downloads.web.tree import Tree
 
 from .conftest import SiteOf
@@ -132,6 +136,7 @@ async def test_a_directory_without_its_slash_is_where_it_is_said_to_be(
     answer = await site.get(asked + query)
     assert (answer.status_code, answer.content) == (308, b"")
     assert answer.headers["location"].startswith("./")
+    assert answer.headers["cache-control"] == "no-cache"
     there = urljoin(f"{site.server.url}{asked}", answer.headers["location"])
     assert there.partition("?")[1:] == ("?" if query else "", query.removeprefix("?"))
     assert (await site.get(there)).status_code == 200
@@ -164,3 +169,27 @@ async def test_a_store_that_cannot_be_listed_has_no_listing() -> None:
     tree = Tree(Downloads(OneStore(SlicedSource(b"data"))))
     assert (await ask(tree, "/")).status == 404
     assert (await ask(tree, "/file")).body == b"data"
+
+
+class _Watched(tuple[Entry, ...]):
+    """Entries that note in which threads they are looked at."""
+
+    __slots__ = ()
+    threads: ClassVar[set[int]] = set()
+
+    def __iter__(self) -> Iterator[Entry]:
+        self.threads.add(threading.get_ident())
+        return super().__iter__()
+
+
+class _WatchedStore(OneStore):
+    async def list(self, key: str) -> Listing:
+        return Listing(_Watched([Entry("a", is_directory=False, size=1, modified=1)]), truncated=False)
+
+
+@pytest.mark.parametrize("target", ["/", "/?json"])
+async def test_a_listing_is_drawn_in_a_thread(target: str) -> None:
+    answer = await ask(Tree(Downloads(_WatchedStore(SlicedSource(b"data")))), target)
+    assert (answer.status, len(_Watched.threads)) == (200, 1)
+    assert threading.get_ident() not in _Watched.threads
+    _Watched.threads.clear()

@@ -1,8 +1,16 @@
 """The download routes: each row of the table, and what each of them refuses."""
 
+from pathlib import Path
+from typing import cast
+
+import httpx
 import pytest
+from conftest import Serve
+from harness.asgi import App
+from quart import Quart
 
 from async_downloads.config import Settings
+from async_downloads.web.routes import downloads
 
 from .conftest import IMAGE_ID, SiteOf
 from .site import Site
@@ -153,6 +161,54 @@ async def test_what_is_not_there_is_404(site: Site, target: str) -> None:
 async def test_nothing_outside_of_a_folder_is_there(site: Site, path: str) -> None:
     statuses = {prefix: (await site.raw(prefix + path))[0] for prefix in _PREFIXES}
     assert statuses == dict.fromkeys(_PREFIXES, 404)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/download/.hidden.png",
+        "/download2/.hidden.png",
+        "/download2/sub/.git/x",
+        "/get-image/.hidden.png",
+        "/get-csv/.h",
+        "/get-csv/.h/x.csv",
+        "/get-pdf/.h",
+        "/get-report/.h.txt",
+        "/get-report/2026/.h/x.txt",
+    ],
+)
+async def test_what_is_hidden_is_there_only_when_told(site_of: SiteOf, everything: Settings, target: str) -> None:
+    assert everything.directory
+    for name in ("images/sub/.git/x", "csv/.h.csv", "csv/.h/x.csv", "pdf/.h.pdf", "reports/.h.txt"):
+        path = everything.directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (everything.directory / "reports/2026/.h").mkdir()
+    (everything.directory / "reports/2026/.h/x.txt").touch()
+    assert (await (await site_of(everything)).get(target)).status_code == 404
+    assert (await (await site_of(everything, hidden=True)).get(target)).status_code == 200
+
+
+async def test_an_app_of_ones_own_hides_unless_it_says_otherwise(serve: Serve, everything: Settings) -> None:
+    app = Quart(__name__)
+    app.register_blueprint(downloads)
+    app.config["DOWNLOAD_IMAGES"] = everything.download_images
+    server = await serve(cast("App", app))
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        assert (await client.get("/download/.hidden.png")).status_code == 404
+        app.config["HIDDEN"] = True
+        assert (await client.get("/download/.hidden.png")).status_code == 200
+
+
+@pytest.mark.parametrize("prefix", ["/download2/", "/get-csv/", "/get-report/"])
+async def test_no_link_leads_out_of_a_folder(
+    site_of: SiteOf, everything: Settings, tmp_path: Path, prefix: str
+) -> None:
+    (tmp_path / "x.csv").write_text("outside")
+    for folder in (everything.client_images, everything.client_csv, everything.client_reports):
+        assert folder
+        (folder / "out").symlink_to(tmp_path)
+    assert (await (await site_of(everything)).get(f"{prefix}out/x.csv")).status_code == 404
 
 
 async def test_of_several_images_with_one_number_the_first_is_shown(site_of: SiteOf, everything: Settings) -> None:

@@ -1,5 +1,6 @@
 """Settings from the environment."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,11 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -
     assert Settings.from_environment() == Settings()
 
 
+def test_no_cache_control_is_called_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}CACHE_CONTROL", "none")
+    assert Settings.from_environment().cache_control is None
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -49,9 +55,12 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -
         ("STALL_TIMEOUT", "-1"),
         ("STALL_TIMEOUT", "nan"),
         ("STALL_TIMEOUT", "inf"),
+        ("STALL_TIMEOUT", "1000001"),
+        ("CACHE_CONTROL", "no-cache\t"),
+        ("CACHE_CONTROL", "日本"),
     ],
 )
 def test_a_value_that_is_none_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(PREFIX + name, value)
-    with pytest.raises(ValueError, match=rf"{PREFIX}{name}='{value}' cannot be read"):
+    with pytest.raises(ValueError, match=re.escape(f"{PREFIX}{name}={value!r} cannot be read")):
         Settings.from_environment()

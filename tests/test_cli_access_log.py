@@ -1,0 +1,69 @@
+"""`--access-log` in a process: who reads it slowly, or not at all, holds up nobody."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+from harness.waiting import eventually
+from tools.command import COMMAND, serving
+
+_REQUESTS = 1_000  # whose lines are more than the pipe takes
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A directory with a file."""
+    (tmp_path / "a.txt").write_text("here\n")
+    return tmp_path
+
+
+async def _ask_often(socket: Path) -> int:
+    """Return how many requests were answered."""
+    transport = httpx.AsyncHTTPTransport(uds=str(socket))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=5) as client:
+        return sum([(await client.get("/a.txt")).status_code == 200 for _ in range(_REQUESTS)])
+
+
+@pytest.mark.parametrize("reader", ["idle", "gone"])
+async def test_a_log_that_nobody_reads_holds_up_neither_answers_nor_the_end(tree: Path, reader: str) -> None:
+    read, write = os.pipe()
+    socket = tree / "socket"
+    command = [*COMMAND, "serve", str(tree), "-b", f"unix:{socket}", "--access-log", "json"]
+    with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, start_new_session=True) as process:
+        os.close(write)
+        try:
+            assert os.read(read, 1000).endswith(b"(Ctrl-C ends)\n")
+            if reader == "gone":
+                os.close(read)
+            assert await _ask_often(socket) == _REQUESTS
+            process.terminate()
+            await eventually(lambda: process.poll() is not None, within=5)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            if reader == "idle":
+                os.close(read)
+        assert process.stderr
+        said = process.stderr.read()
+    assert process.returncode == 0
+    assert said.count(b"\n") == 1
+    assert (b"were dropped" if reader == "idle" else b"Broken pipe") in said
+
+
+async def test_health_and_refusals_are_logged_too_up_to_the_last_line(tree: Path) -> None:
+    (tree / "large.bin").write_bytes(bytes(24 * 1024 * 1024))
+    async with serving(tree, "--access-log", "json") as command:
+        async with command.server.downloading("/large.bin"):
+            assert command.get("/-/healthy").status_code == 200
+            command.send(signal.SIGTERM)
+            await eventually(lambda: command.get("/-/healthy").status_code == 503, within=5)
+            assert command.get("/a.txt").status_code == 503
+        assert await command.ended() == 0
+        records = [json.loads(line) for line in command.log]
+    told = [(record["target"], record["status"], record["aborted"]) for record in records]
+    assert told[0] == ("/-/healthy", 200, False)
+    assert told[-2:] == [("/a.txt", 503, False), ("/large.bin", 200, True)]

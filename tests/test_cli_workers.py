@@ -1,0 +1,78 @@
+"""Several workers: what comes of them when one dies, and when the one that looks after them does."""
+
+import os
+import re
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from harness.waiting import eventually
+from tools.command import Command, serving
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A directory with a file."""
+    (tmp_path / "a.txt").write_text("here\n")
+    return tmp_path
+
+
+async def _grown_up(command: Command, count: int) -> list[int]:
+    """Return the workers when they have lived for long enough to be replaced."""
+    await eventually(lambda: len(command.children) == count)
+    began = time.monotonic()
+    await eventually(lambda: time.monotonic() - began > 1.1, within=3)
+    return command.children
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_worker_that_dies_is_named_and_replaced(tree: Path, number: signal.Signals) -> None:
+    async with serving(tree, "--workers", "2") as command:
+        victim, other = await _grown_up(command, 2)
+        os.kill(victim, number)
+        await eventually(lambda: len(set(command.children) - {victim}) == 2, within=5)
+        assert other in command.children
+        how = r"was ended by signal 9 \(Killed\)" if number == signal.SIGKILL else "ended with exit code 0"
+        assert re.fullmatch(rf"async-downloads: worker {victim} {how}: another takes its place\n", command.stderr)
+        os.kill(other, signal.SIGKILL)
+        await eventually(lambda: not {victim, other} & set(command.children), within=5)
+        assert command.get("/a.txt").text == "here\n"
+        command.process.terminate()
+        assert await command.ended() == 0
+
+
+async def test_when_workers_die_as_soon_as_they_live_all_end(tree: Path) -> None:
+    async with serving(tree, "--workers", "2") as command:
+
+        def all_dead() -> bool:
+            with suppress(ProcessLookupError, FileNotFoundError):
+                for child in command.children[:1]:
+                    os.kill(child, signal.SIGKILL)
+            return command.process.poll() is not None
+
+        await eventually(all_dead, within=5)
+        assert await command.ended() == 1
+        assert "as soon as it was started: all end\n" in command.stderr
+
+
+async def test_workers_whose_parent_died_end_by_themselves(tree: Path) -> None:
+    async with serving(tree, "--workers", "3") as command:
+        victim, *_ = await _grown_up(command, 3)
+        os.kill(victim, signal.SIGKILL)  # the one in its place was born of a parent that had the pipe for long
+        await eventually(lambda: victim not in command.children and len(command.children) == 3, within=5)
+        command.send(signal.SIGKILL)
+        await eventually(lambda: command.process.poll() is not None)
+        await eventually(lambda: not _group(command.process.pid), within=5)
+
+
+def _group(leader: int) -> list[int]:
+    """Return who of a process group still lives; one that nobody has waited for does not."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, _, group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(group) == leader and state != "Z":
+                found.append(int(path.parent.name))
+    return found
