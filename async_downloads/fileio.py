@@ -37,7 +37,7 @@ class OpenFile:
     __slots__ = ("_closing", "_probes", "_running", "fd")
 
     def __init__(self, path: str) -> None:
-        self.fd = os.open(path, _FLAGS)
+        self.fd: int = os.open(path, _FLAGS)
         self._probes = _NOWAIT is not None
         self._running = 0
         self._closing = False
@@ -115,7 +115,7 @@ class Pace:
     _WAIT: Final = 0.1  # seconds; the loop's other work passes for no wait
 
     def __init__(self) -> None:
-        self.chunk = self.WHOLE
+        self.chunk: int = self.WHOLE
         self._calm = 0
 
     def took(self, seconds: float) -> None:

@@ -75,8 +75,8 @@ class Body:
     def __init__(self, pieces: tuple[Piece, ...], source: Source, *, stall_timeout: float) -> None:
         self._pieces = pieces
         self._source = source
-        self.patience = Patience(stall_timeout)
-        self.whole = _at_once(pieces, source)
+        self.patience: Patience = Patience(stall_timeout)
+        self.whole: bytes | None = _at_once(pieces, source)
 
     def __len__(self) -> int:
         return sum(map(len, self._pieces))

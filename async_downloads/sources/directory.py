@@ -50,7 +50,7 @@ class DirectoryStore:
         follow_symlinks: bool = False,
         precompressed: bool = True,
     ) -> None:
-        self.directory = os.path.abspath(directory)
+        self.directory: str = os.path.abspath(directory)
         self._hidden = hidden
         self._confined = not follow_symlinks
         self._precompressed = precompressed

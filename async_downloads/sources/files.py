@@ -51,7 +51,7 @@ class FileSource(Prompt, OnDisk):
         self._mtime_ns = mtime_ns
         self._start = start
         self._tail, self._tail_stop = b"", 0
-        self.representation = representation
+        self.representation: Representation = representation
 
     @property
     def path(self) -> str | None:

@@ -94,7 +94,7 @@ class StreamSource:
     def __init__(self, chunks: AsyncIterable[bytes], *, close: Callable[[], Awaitable[object]] | None = None) -> None:
         self._chunks = chunks
         self._close = close
-        self.representation = Representation(size=None, ranges=False)
+        self.representation: Representation = Representation(size=None, ranges=False)
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:  # noqa: ARG002
         """Yield all of the stream; there is no other span."""

@@ -24,7 +24,7 @@ __all__ = ["downloads"]
 
 _PDF: Final = "application/pdf"
 
-downloads = Blueprint("downloads", __name__)
+downloads: Blueprint = Blueprint("downloads", __name__)
 
 
 @downloads.get("/download")
