@@ -24,7 +24,7 @@ T = TypeVar("T")
 # A FIFO must not block the open, a terminal must not become ours, a child process must not inherit.
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)  # Linux alone has it
-_STRIDE: Final = 128 * 1024  # what the kernel reads ahead at a time: a page at each end stands for the rest
+_STRIDE: Final = 256 * 1024  # bytes that one page, the last of them, stands for
 _COPIED: Final = 64 * 1024  # up to here a second copy costs less than a second call
 _PROBE: Final = bytearray(1)  # its content is of no interest, so all files may share it
 
@@ -100,8 +100,7 @@ class Pace:
     """How many bytes to read at once, from how long the client took over the last ones.
 
     The kernel swallows the first few MiB whatever the client does, and a chunk that got stuck stays in memory.
-    So chunks are modest until that much went without a wait, then double, and are small after a wait. Files of up to
-    1 MiB are most of what there is: they go in a few chunks.
+    So chunks are modest until that much went without a wait, then double, and are small after a wait.
     """
 
     __slots__ = ("_calm", "chunk")
@@ -110,24 +109,21 @@ class Pace:
     _SMALL: Final = 16 * 1024
     _MODEST: Final = 64 * 1024
     _LARGE: Final = 512 * 1024
-    _BEGUN: Final = 1024 * 1024
     _CALM: Final = 4 * 1024 * 1024
     _WAIT: Final = 0.1  # seconds; the loop's other work passes for no wait
 
     def __init__(self) -> None:
-        self.chunk: int = self.WHOLE
+        self.chunk: int = self._MODEST
         self._calm = 0
 
     def took(self, seconds: float) -> None:
         """Note that the client took that long over the last chunk."""
         if seconds > self._WAIT:
-            self.chunk, self._calm = self._SMALL, self._BEGUN
+            self.chunk, self._calm = self._SMALL, 0
             return
         self._calm += self.chunk
         if self._calm >= self._CALM:
             self.chunk = min(2 * self.chunk, self._LARGE)
-        elif self._calm == self._BEGUN:
-            self.chunk = self._MODEST
 
 
 class Familiar:

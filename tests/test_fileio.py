@@ -234,10 +234,9 @@ def _chunks_until(taken: int, seconds: float, pace: Pace) -> list[int]:
     return chunks
 
 
-def test_chunks_shrink_after_a_mebibyte_and_double_after_four() -> None:
+def test_chunks_double_after_four_mebibytes_without_a_wait() -> None:
     pace = Pace()
-    assert set(_chunks_until(MIB, 0.01, pace)) == {128 * 1024}
-    assert set(_chunks_until(3 * MIB, 0.01, pace)) == {64 * 1024}
+    assert set(_chunks_until(4 * MIB, 0.01, pace)) == {64 * 1024}
     assert _chunks_until(2 * MIB, 0.01, pace)[:4] == [128 * 1024, 256 * 1024, 512 * 1024, 512 * 1024]
 
 
@@ -245,5 +244,5 @@ def test_chunks_are_small_after_a_wait_until_the_client_has_been_calm_for_a_whil
     pace = Pace()
     _chunks_until(8 * MIB, 0.01, pace)
     pace.took(0.2)
-    assert set(_chunks_until(3 * MIB, 0.01, pace)) == {16 * 1024}
+    assert set(_chunks_until(4 * MIB, 0.01, pace)) == {16 * 1024}
     assert pace.chunk == 32 * 1024

@@ -26,7 +26,7 @@ __all__ = ["CannotServe", "listen", "run", "url_of"]
 _BACKLOG: Final = 4096
 # Bytes the kernel takes beyond what is on its way. Else it takes megabytes and wakes the writer when a third of them
 # have gone, which for a slow client is after longer than the stall limit. It costs no throughput.
-_UNSENT: Final = 256 * 1024
+_UNSENT: Final = 512 * 1024
 
 
 class CannotServe(Exception):
