@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from harness.process import descriptors
 from harness.served import Connection
 from harness.waiting import eventually
 from tools.command import Command, serving
@@ -116,3 +117,11 @@ async def test_two_signals_at_once_are_one(tree: Path) -> None:
         command.send(signal.SIGTERM)
         assert len(await download.reader.readexactly(_LARGE)) == _LARGE
         assert await command.ended() == 0
+
+
+async def test_a_client_that_stalls_is_one_line_in_the_log_and_its_connection_goes(tree: Path) -> None:
+    async with serving(tree, "--stall-timeout", "1", "--loop", "asyncio") as command:
+        async with command.server.downloading("/large.bin"):
+            before = len(descriptors(pid=command.process.pid))
+            await eventually(lambda: len(descriptors(pid=command.process.pid)) == before - 2, within=15)
+        assert command.stderr == "GET '/large.bin': closed short: the client took nothing for 1 s\n"

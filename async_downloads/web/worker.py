@@ -86,6 +86,7 @@ class _Ending:
 
 
 async def _serve(app: Any, ending: _Ending, config: Config, lifeline: int | None) -> None:
+    asyncio.get_running_loop().set_exception_handler(_complain_unless_lost)
     serving = asyncio.create_task(serve(app, config, shutdown_trigger=cast("Any", ending.drained)))
     serving.add_done_callback(lambda _: ending.ended.set())
     _listen_for_the_end(ending, lifeline)
@@ -118,7 +119,6 @@ def _when_readable(fd: int, callback: Callable[[], None]) -> None:
 
 async def _drop_connections() -> None:
     """Cancel what is left until nothing is: a connection that is being closed waits again, for its client."""
-    asyncio.get_running_loop().set_exception_handler(_complain_unless_cancelled)
     for _ in range(20):
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if not left:
@@ -128,7 +128,11 @@ async def _drop_connections() -> None:
         await asyncio.wait(left, timeout=0.1)
 
 
-def _complain_unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Take it quietly that a connection was cancelled, which asyncio tells as an error before Python 3.12."""
-    if not isinstance(context.get("exception"), asyncio.CancelledError):
+def _complain_unless_lost(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Take it quietly that a connection is gone.
+
+    Either the kernel has given its client up (`TCP_USER_TIMEOUT`), which Hypercorn does not expect while it closes, or
+    we have cancelled it, which asyncio tells as an error before Python 3.12.
+    """
+    if not isinstance(context.get("exception"), (OSError, asyncio.CancelledError)):
         loop.default_exception_handler(context)
