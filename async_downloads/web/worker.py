@@ -6,6 +6,7 @@ would wait for a client that has stalled, or cut off those that have not, depend
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ def work(settings: Settings, server: ServerSettings, config: Config, lifeline: i
     To be called with `SIGNALS` blocked, so that one that comes early waits until it is heeded.
     """
     app: Any = create_app(settings)
+    gc.freeze()  # what is loaded by now stays: the collector need not look through it again
     gate = Gate(app)
     with _logged(gate, server.access_log) as logged, asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
         runner.run(_serve(logged, _Ending(gate, server.drain_timeout), config, lifeline))
