@@ -1,17 +1,19 @@
-"""The commands: list, run, compare, report."""
+"""The commands: list, run, check, compare, report."""
 
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from benchmarks.process import exit_on_termination
-from benchmarks.readme import README, embedded
+from benchmarks.charts import CHARTS, DRAWN
+from benchmarks.check import check
+from benchmarks.process import exit_on_termination, raise_descriptor_limit
+from benchmarks.readme import DOCUMENTS, drawn, embedded
 from benchmarks.report import compare, report
 from benchmarks.results import RESULTS, Run, latest, load, save
 from benchmarks.run import execute, prepare
@@ -64,6 +66,7 @@ def run(
 ) -> None:
     """Measure, write a result, and say where it is."""
     exit_on_termination()
+    raise_descriptor_limit()
     settings = _settings(amounts, quick=quick)
     chosen = [SCENARIOS[name] for name in scenarios or SCENARIOS]
     contestants = [SERVERS[name] for name in servers or SERVERS]
@@ -74,6 +77,17 @@ def run(
     finally:
         save(result, path)
         click.echo(f"{path} ({result.seconds:.0f} s)", err=True)
+
+
+@main.command(name="check")
+@click.argument("result", type=RESULT)
+def check_one(result: Path) -> None:
+    """Fail when a result is not complete, and say what it lacks; how good its figures are is not asked."""
+    found = check(result)
+    for hole in found:
+        click.echo(f"{result}: {hole}", err=True)
+    if found:
+        raise SystemExit(1)
 
 
 @main.command(name="compare")
@@ -87,8 +101,9 @@ def compare_two(before: Path, after: Path) -> None:
 @main.command(name="report")
 @click.argument("results", nargs=-1, type=RESULT)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Instead of printing.")
-def report_all(results: tuple[Path, ...], output: Path | None) -> None:
-    """Write the tables of the results, or of the newest one, as Markdown."""
+@click.option("--charts", type=click.Path(file_okay=False, path_type=Path), help="Draw into this folder, too.")
+def report_all(results: tuple[Path, ...], output: Path | None, charts: Path | None) -> None:
+    """Write the tables of the results, or of the newest one, as Markdown; charts are of all of them together."""
     newest = latest(RESULTS.glob("*.json"))
     paths = results or ((newest,) if newest else ())
     if not paths:
@@ -98,12 +113,25 @@ def report_all(results: tuple[Path, ...], output: Path | None) -> None:
         output.write_text(text)
     else:
         click.echo(text, nl=False)
+    if charts:
+        _draw(dict.fromkeys(DRAWN, paths), charts)
 
 
 @main.command(name="readme")
 def update_readme() -> None:
-    """Write README's table from the result that its mark names."""
-    README.write_text(embedded(README.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write the tables and charts of README and of the benchmarks' own from the results that their marks name."""
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        _draw(dict(drawn(text)), CHARTS)
+        document.write_text(embedded(text, document.parent), encoding="utf-8")
+
+
+def _draw(charts: Mapping[str, Sequence[Path]], folder: Path) -> None:
+    from benchmarks.drawing import draw  # matplotlib takes a second to import, and measuring does without it
+
+    for name, results in charts.items():
+        for path in draw(name, results, folder):
+            click.echo(path, err=True)
 
 
 def _settings(amounts: Mapping[str, object], *, quick: bool) -> Settings:

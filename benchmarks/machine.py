@@ -2,14 +2,16 @@
 
 import os
 import platform
+import resource
 import shutil
 import subprocess
 from importlib.metadata import distributions
 from pathlib import Path
 
 from benchmarks.process import ROOT, Cores
+from benchmarks.results import RESULTS
 
-__all__ = ["describe"]
+__all__ = ["describe", "revision"]
 
 
 def describe(cores: Cores) -> dict[str, object]:
@@ -17,14 +19,16 @@ def describe(cores: Cores) -> dict[str, object]:
     return {
         "system": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
-        "cpu": _field(Path("/proc/cpuinfo"), "model name") or platform.processor(),
+        "cpu": _field(Path("/proc/cpuinfo"), "model name") or platform.processor() or "unnamed",
         "cores": os.cpu_count(),
         "memory": _field(Path("/proc/meminfo"), "MemTotal"),
         "load_before": os.getloadavg()[0],
+        "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         "pinned": {"server": cores.server, "client": cores.client, "probe": cores.probe},
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "revision": _revision(),
-        "wrk": _wrk(),
+        "revision": revision(),
+        "wrk": _program("wrk", "-v"),
+        "h2load": _program("h2load", "--version"),
         "packages": {each.name: each.version for each in sorted(distributions(), key=_name)},
     }
 
@@ -39,15 +43,18 @@ def _field(path: Path, name: str) -> str:
     return next((value.strip() for key, _, value in lines if key.strip() == name), "")
 
 
-def _revision() -> str:
-    """Return the commit, marked when the tree differs from it."""
-    return _output("git", "-C", str(ROOT), "describe", "--always", "--dirty") or "unknown"
+def revision(root: Path = ROOT) -> str:
+    """Return the commit, marked as dirty when the tree has anything else; a new result alone is not that."""
+    commit = _output("git", "-C", str(root), "rev-parse", "--short", "HEAD")
+    changes = _output("git", "-C", str(root), "status", "--porcelain", "--", ".", f":!{RESULTS.relative_to(ROOT)}")
+    return f"{commit}-dirty" if commit and changes else commit or "unknown"
 
 
-def _wrk() -> str | None:
-    if shutil.which("wrk") is None:
+def _program(name: str, option: str) -> str | None:
+    """Return what a load driver says its version is; None when it is not installed."""
+    if shutil.which(name) is None:
         return None
-    return _output("wrk", "-v").partition("Copyright")[0].strip()
+    return _output(name, option).partition("Copyright")[0].strip()
 
 
 def _output(*command: str) -> str:

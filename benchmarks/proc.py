@@ -4,6 +4,7 @@ A server is started as the leader of its own session, so its tree is every proce
 parent has gone.
 """
 
+import math
 import os
 import resource
 import time
@@ -11,9 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Meter", "Spent", "cpu_seconds", "descriptors", "pss_bytes", "session_members"]
+__all__ = [
+    "Meter",
+    "Spent",
+    "cpu_seconds",
+    "descriptors",
+    "exhausted_descriptors",
+    "pss_bytes",
+    "session_members",
+    "tcp_shortages",
+]
 
 PROC = Path("/proc")
+NEARLY = 0.998
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -39,6 +50,18 @@ def pss_bytes(session: int) -> int:
 def descriptors(session: int) -> int:
     """Return how many descriptors the tree holds open."""
     return sum(_count(folder / "fd") for folder in session_members(session))
+
+
+def exhausted_descriptors(session: int) -> float | None:
+    """Return the limit of a process that holds as many descriptors as it may, give or take a few; None without one."""
+    used = ((_count(folder / "fd"), _descriptor_limit(folder)) for folder in session_members(session))
+    return next((limit for count, limit in used if count > NEARLY * limit), None)
+
+
+def tcp_shortages() -> int:
+    """Return how often the kernel has run short of memory for TCP (``tcp_mem``); it shrinks windows then."""
+    names, values = (line.split() for line in (PROC / "net/netstat").read_text().splitlines()[:2])
+    return int(dict(zip(names, values, strict=True)).get("TCPMemoryPressures", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +146,12 @@ def _count(folder: Path) -> int:
         return sum(1 for _ in folder.iterdir())
     except OSError:
         return 0
+
+
+def _descriptor_limit(folder: Path) -> float:
+    try:
+        lines = (folder / "limits").read_text().splitlines()
+    except OSError:
+        return math.inf
+    limit = next((line.split()[3] for line in lines if line.startswith("Max open files")), "unlimited")
+    return math.inf if limit == "unlimited" else int(limit)

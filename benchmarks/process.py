@@ -1,6 +1,7 @@
 """Start a server on its own core and port, wait until it answers, and stop all of it."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -12,13 +13,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.servers.base import DIRECTORY, HOST, Server, Site
+from benchmarks.certificate import certify
+from benchmarks.servers.base import DIRECTORY, HOST, SCRATCH, Server, Site
 from benchmarks.settings import BenchmarkError
 
-__all__ = ["ROOT", "Cores", "Running", "pinned", "running"]
+__all__ = ["ROOT", "Cores", "Running", "exit_on_termination", "pinned", "raise_descriptor_limit", "running"]
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT = 10.0
+DESCRIPTORS = 65536  # for 10,000 clients twice as many, as each has its file, and as much again to be out of the way
 STOP_LIMIT = 0.5  # what is left of the group then is killed: it has nothing to lose
 
 
@@ -43,6 +46,12 @@ class Running:
 
     session: int
     port: int
+    certificate: Path  # there is one when the server was to be secure
+
+    @property
+    def address(self) -> str:
+        """Return host and port in one word."""
+        return f"{HOST}:{self.port}"
 
 
 @contextmanager
@@ -57,14 +66,17 @@ def pinned(core: int) -> Iterator[None]:
 
 
 @contextmanager
-def running(server: Server, directory: Path, core: int) -> Iterator[Running]:
+def running(server: Server, directory: Path, core: int, *, secure: bool = False) -> Iterator[Running]:
     """Start the server over the directory; whatever happens, its whole process group is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="server-") as scratch:
-        site = Site(directory, _free_port(), Path(scratch))
+    with tempfile.TemporaryDirectory(prefix="server-", dir=directory.parent) as scratch:
+        site = Site(directory, _free_port(), Path(scratch), secure)
+        if secure:
+            certify(site)
+        server.prepare(site)
         process = _start(server, site, core)
         try:
             _wait_until_accepting(process, site)
-            yield Running(process.pid, site.port)
+            yield Running(process.pid, site.port, site.certificate)
         finally:
             _stop(process)
 
@@ -76,14 +88,14 @@ def _free_port() -> int:
 
 
 def _start(server: Server, site: Site, core: int) -> "subprocess.Popen[bytes]":
-    environment = {**os.environ, DIRECTORY: str(site.directory), "PYTHONPATH": str(ROOT)}
+    places = {DIRECTORY: str(site.directory), SCRATCH: str(site.scratch), "PYTHONPATH": str(ROOT)}
     with pinned(core), _log(site).open("wb") as log:
         return subprocess.Popen(
             server.command(site),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment,
+            env={**os.environ, **places},
             cwd=ROOT,
             start_new_session=True,
         )
@@ -114,6 +126,15 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 def _signal_group(group: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(group, number)
+
+
+def raise_descriptor_limit() -> None:
+    """Allow this process and the servers as many descriptors as the largest crowd takes, or as many as it may."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (DESCRIPTORS, most) if now < DESCRIPTORS else ():
+        with suppress(ValueError):  # a limit is raised by root alone
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, most)))
+            return
 
 
 def exit_on_termination() -> None:

@@ -1,37 +1,82 @@
-"""The table of README, made from a result and put between its marks."""
+"""The tables and charts of README and of the benchmarks' own, made from results and put between their marks.
 
+<!-- table: large.json slow.json -->      or overview, or crowds; of each case, the first result that has it
+what was made of them
+<!-- end -->
+"""
+
+import os
 import re
+from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
 
-from benchmarks.report import NOTHING, figure, row, rule
+from benchmarks.cells import REQUESTS, THROUGHPUT, Column, cell, crowd, crowds, servers
+from benchmarks.charts import CHARTS, alternative, chart
+from benchmarks.report import NOTHING, row, rule
 from benchmarks.results import RESULTS, Run, load
 
-__all__ = ["README", "embedded", "summary"]
+__all__ = ["DOCUMENTS", "README", "drawn", "embedded", "picture", "summary"]
 
 README = Path(__file__).parents[1] / "README.md"
-# What is shown of a run: scenario, case, metric, and what the column is called.
-COLUMNS = (
-    ("large", "clients=1", "mb_per_s", "1 GiB file: MB/s"),
-    ("large", "clients=1", "cpu_ms_per_gb", "CPU ms/GB"),
-    ("small", "1k", "requests_per_s", "1 KiB files: requests/s"),
-    ("slow", "clients=1000", "started", "1,000 slow clients: started"),
-    ("slow", "clients=1000", "kb_per_connection", "KB for each"),
-    ("slow", "clients=1000", "probe_p99_ms", "probe p99 ms"),
+DOCUMENTS = (README, Path(__file__).with_name("README.md"))
+_MARKED = re.compile(
+    r"(?P<begin><!-- (?P<what>table|overview|crowds): (?P<names>[\w.-]+\.json( [\w.-]+\.json)*) -->\n)"
+    r".*?(?P<end><!-- end -->)",
+    re.DOTALL,
 )
-_MARKED = re.compile(r"(<!-- (?P<name>[\w.-]+\.json) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
-def summary(run: Run) -> str:
+def embedded(text: str, folder: Path) -> str:
+    """Return a document of that folder with what its marks ask for."""
+    return _MARKED.sub(lambda mark: f"{mark['begin']}\n{_made(mark, folder)}\n{mark['end']}", text)
+
+
+def drawn(text: str) -> Iterator[tuple[str, list[Path]]]:
+    """Yield the charts that a document shows, each with its results."""
+    return ((mark["what"], _results(mark)) for mark in _MARKED.finditer(text) if mark["what"] != "table")
+
+
+def summary(runs: Sequence[Run]) -> str:
     """Return one line a server, medians only."""
-    lines = [row("server", *(title for *_, title in COLUMNS)), rule(1, len(COLUMNS) + 1)]
-    for server, about in run.servers.items():
-        spreads = [run.spread(scenario, case, server, metric) for scenario, case, metric, _ in COLUMNS]
-        cells = (figure(found.median) if found else NOTHING for found in spreads)
-        if any(spreads):
-            lines.append(row(about["title"], *cells))
+    columns = list(_columns(runs))
+    titles = [f"{column.title}: {column.unit}" if column.title else column.unit for column in columns]
+    lines = [row("server", *titles), rule(1, len(columns) + 1)]
+    for server, title in servers(runs).items():
+        words = [cell(runs, column, server).words for column in columns]
+        if set(words) != {NOTHING}:
+            lines.append(row(title, *words))
     return "\n".join(lines) + "\n"
 
 
-def embedded(text: str) -> str:
-    """Return README's text with the table of the result that its mark names."""
-    return _MARKED.sub(lambda mark: f"{mark[1]}\n{summary(load(RESULTS / mark['name']))}\n{mark[3]}", text)
+def picture(name: str, results: Sequence[Path], folder: Path) -> str:
+    """Return the markup that shows a chart on a light page and on a dark one."""
+    place = Path(os.path.relpath(CHARTS, folder)).as_posix()
+    return (
+        "<picture>\n"
+        f'  <source media="(prefers-color-scheme: dark)" srcset="{place}/{name}-dark.svg">\n'
+        f'  <img src="{place}/{name}-light.svg" alt="{escape(alternative(chart(name, results)))}">\n'
+        "</picture>\n"
+    )
+
+
+def _made(mark: re.Match[str], folder: Path) -> str:
+    results = _results(mark)
+    if mark["what"] == "table":
+        return summary([load(path) for path in results])
+    return picture(mark["what"], results, folder)
+
+
+def _results(mark: re.Match[str]) -> list[Path]:
+    return [RESULTS / name for name in mark["names"].split()]
+
+
+def _columns(runs: Sequence[Run]) -> Iterator[Column]:
+    """Yield what is told of the runs; a title once, where its columns begin."""
+    yield THROUGHPUT
+    yield Column("large", "clients=1", "cpu_ms_per_gb", "", "CPU ms/GB")
+    yield REQUESTS
+    for count in crowds(runs)[-1:]:
+        yield crowd(count, "started", "started")
+        for metric, unit in (("kb_per_connection", "KB for each"), ("probe_p99_ms", "probe p99 ms")):
+            yield Column("slow", f"clients={count}", metric, "", unit)

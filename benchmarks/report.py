@@ -1,11 +1,11 @@
 """Markdown from results alone: no figure in a table was typed by anyone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks.results import Run, Sample
 from benchmarks.stats import Spread
 
-__all__ = ["NOTHING", "compare", "figure", "report", "row", "rule"]
+__all__ = ["NOTHING", "compare", "figure", "note", "report", "row", "rule"]
 
 COLUMNS = {
     "mb_per_s": "MB/s",
@@ -16,6 +16,9 @@ COLUMNS = {
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",
     "cpu_ms_per_1000": "server CPU ms/1,000",
+    "first_byte_ms": "first byte p50 ms",
+    "ranges_per_s": "ranges/s",
+    "ranges_cpu_ms_per_1000": "server CPU ms/1,000 ranges",
     "started": "started",
     "probe_p50_ms": "probe p50 ms",
     "probe_p99_ms": "probe p99 ms",
@@ -32,8 +35,8 @@ def report(run: Run) -> str:
     lines = [*_preface(run)]
     for scenario, about in run.scenarios.items():
         lines += ["", f"## {about['title']}"]
-        for case in run.cases(scenario):
-            lines += ["", f"### {case}{_drivers(run, scenario, case)}", "", *_table(run, scenario, case)]
+        for case in run.cases(scenario) or [""]:
+            lines += ["", f"### {case or 'no case'}{_drivers(run, scenario, case)}", "", *_table(run, scenario, case)]
     return "\n".join([*lines, *_missing(run)]) + "\n"
 
 
@@ -41,9 +44,9 @@ def compare(before: Run, after: Run) -> str:
     """Return the medians of both runs side by side, with their ratio, for every case both have."""
     lines = [f"Before: {before.date}, {before.machine['revision']}. After: {after.date}, {after.machine['revision']}."]
     lines += ["", row("scenario", "case", "server", "metric", "before", "after", "ratio"), rule(3, 7)]
-    for scenario, about in before.scenarios.items():
+    for scenario in before.scenarios:
         for case in before.cases(scenario):
-            lines += _differences(before, after, scenario, case, about["columns"])
+            lines += _differences(before, after, scenario, case, before.columns(scenario, case))
     return "\n".join(lines) + "\n"
 
 
@@ -61,7 +64,7 @@ def _preface(run: Run) -> Iterator[str]:
 
 
 def _table(run: Run, scenario: str, case: str) -> Iterator[str]:
-    columns = run.scenarios[scenario]["columns"]
+    columns = run.columns(scenario, case)
     yield row("server", *(COLUMNS[column] for column in columns), "ratio", "note")
     yield rule(1, len(columns) + 3)
     for server, about in run.servers.items():
@@ -69,7 +72,7 @@ def _table(run: Run, scenario: str, case: str) -> Iterator[str]:
         if samples:
             cells = (_spread(run.spread(scenario, case, server, column)) for column in columns)
             ratio = _ratio(run, scenario, case, server, columns[0])
-            yield row(about["title"], *cells, ratio, _note(samples))
+            yield row(about["title"], *cells, ratio, note(samples))
 
 
 def _ratio(run: Run, scenario: str, case: str, server: str, metric: str) -> str:
@@ -78,7 +81,7 @@ def _ratio(run: Run, scenario: str, case: str, server: str, metric: str) -> str:
     return f"{own.median / baseline.median:.2f}" if own and baseline and baseline.median else NOTHING
 
 
-def _note(samples: list[Sample]) -> str:
+def note(samples: Sequence[Sample]) -> str:
     """Say what a reader of the row must know: failures, refusals, and a driver that was too slow."""
     words = [each.error for each in samples] + [each.note for each in samples]
     saturated = sum(each.client_saturated for each in samples)

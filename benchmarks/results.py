@@ -51,6 +51,12 @@ class Run:
         found = (each.case for each in self.samples if each.scenario == scenario and each.case)
         return list(dict.fromkeys(found))
 
+    def columns(self, scenario: str, case: str) -> list[str]:
+        """Return the metrics that are shown of a case, which may be fewer than its scenario has."""
+        about = self.scenarios.get(scenario, {})
+        columns: list[str] = about.get("cases", {}).get(case) or about.get("columns", [])
+        return columns
+
     def of(self, scenario: str, case: str, server: str) -> list[Sample]:
         """Return a server's samples of a case; a failed one stands for every case of its scenario."""
         mine = (each for each in self.samples if (each.scenario, each.server) == (scenario, server))
@@ -75,5 +81,5 @@ def load(path: Path) -> Run:
 
 
 def latest(paths: Iterable[Path]) -> Path | None:
-    """Return the newest result; their names sort by date."""
-    return max(paths, default=None)
+    """Return the newest result, by the date within."""
+    return max(paths, key=lambda path: load(path).date, default=None)

@@ -30,7 +30,7 @@ def prepare(settings: Settings, scenarios: Sequence[Scenario], servers: Sequence
         settings=asdict(settings),
         machine=describe(Cores.available()),
         servers={server.name: _describe(server) for server in servers},
-        scenarios={each.name: {"title": each.title, "columns": list(each.columns)} for each in scenarios},
+        scenarios={each.name: _columns(each) for each in scenarios},
         baseline=BASELINE,
     )
 
@@ -45,8 +45,8 @@ def execute(
     cores = Cores.available()
     try:
         with built(settings, parent, cold=cold) as tree, pinned(cores.client):
-            for scenario, number, server in _order(scenarios, settings.rounds, present):
-                for sample in _samples(scenario, number, server, tree, settings, cores):
+            for scenario, number, server, part in _order(scenarios, settings, present):
+                for sample in _samples(scenario, number, server, tree, part, cores):
                     run.samples.append(sample)
                     _tell(sample)
         run.complete = True
@@ -55,22 +55,26 @@ def execute(
 
 
 def _order(
-    scenarios: Sequence[Scenario], rounds: int, servers: Sequence[Server]
-) -> Iterator[tuple[Scenario, int, Server]]:
-    """Yield a scenario's rounds one after the other, with every server in each."""
+    scenarios: Sequence[Scenario], settings: Settings, servers: Sequence[Server]
+) -> Iterator[tuple[Scenario, int, Server, Settings]]:
+    """Yield a scenario's rounds one after the other, with every server in each part of one."""
     for scenario in scenarios:
         fitting = [server for server in servers if scenario.name in server.scenarios]
-        for number in range(rounds):
-            yield from ((scenario, number, server) for server in fitting)
+        for number in range(settings.rounds):
+            for part in scenario.parts(settings):
+                yield from ((scenario, number, server, part) for server in fitting)
 
 
 def _samples(
     scenario: Scenario, number: int, server: Server, tree: Tree, settings: Settings, cores: Cores
 ) -> Iterator[Sample]:
     """Yield a fresh server's measurements; a failure is a sample too, so that no table hides it."""
+    if scenario.secure and (reason := server.lacks.get("tls")):
+        yield Sample(scenario=scenario.name, server=server.name, round=number, case="", note=reason)
+        return
     try:
-        with running(server, tree.directory, cores.server) as process:
-            for found in scenario.measure(Bench(process, tree, settings, cores)):
+        with running(server, tree.directory, cores.server, secure=scenario.secure) as process:
+            for found in scenario.measure(Bench(process, tree, settings, cores, server.lacks)):
                 yield _sample(scenario, number, server, found)
     except FAILURES as error:
         message = f"{type(error).__name__}: {error}"
@@ -103,12 +107,18 @@ def _describe(server: Server) -> dict[str, Any]:
         "missing": missing,
         "versions": "" if missing else server.versions(),
         "command": _command(server),
+        "secure_command": _command(server, secure=True) if "tls" in server.scenarios - server.lacks.keys() else None,
         "scenarios": sorted(server.scenarios),
     }
 
 
-def _command(server: Server) -> str:
+def _columns(scenario: Scenario) -> dict[str, Any]:
+    cases = {case: list(columns) for case, columns in scenario.cases.items()}
+    return {"title": scenario.title, "columns": list(scenario.columns), "cases": cases}
+
+
+def _command(server: Server, *, secure: bool = False) -> str:
     """Return the command line with words for what differs from start to start."""
     with tempfile.TemporaryDirectory() as scratch:
-        line = " ".join(server.command(Site(Path("DIRECTORY"), 65535, Path(scratch))))
+        line = " ".join(server.command(Site(Path("DIRECTORY"), 65535, Path(scratch), secure)))
     return line.replace(PYTHON, "python").replace("65535", "PORT").replace(scratch, "SCRATCH")

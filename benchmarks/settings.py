@@ -39,12 +39,13 @@ class Settings:
 
 FULL = Settings(
     quick=False,
-    rounds=5,
+    rounds=3,
     large_size=1024 * MIB,
+    clients=(1, 8, 64),
     warmup=0.5,
     window=3.0,
     limit=15.0,
-    slow_clients=(1000,),
+    slow_clients=(100, 1000, 5000, 10_000),
     start_limit=30.0,
     settle=30.0,
     slow_window=10.0,

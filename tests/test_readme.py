@@ -14,8 +14,6 @@ from quart import Quart
 from tools.command import ANY_PORT, running
 from tools.programs import need
 
-from benchmarks.readme import embedded
-
 README = Path(__file__).parents[1] / "README.md"
 SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
@@ -108,9 +106,3 @@ def test_every_flag_of_serve_is_explained() -> None:
 
     flags = {name for parameter in serve.params for name in parameter.opts if name.startswith("--")}
     assert flags <= shown
-
-
-def test_the_table_is_the_one_that_the_result_gives() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert "| async-downloads serve, asyncio |" in text
-    assert embedded(text) == text

@@ -1,7 +1,7 @@
 """What a scenario is given, and what it gives back."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.load.messages import Answer, fetch, request
@@ -26,6 +26,7 @@ class Bench:
     tree: Tree
     settings: Settings
     cores: Cores
+    lacks: Mapping[str, str] = field(default_factory=dict)  # a protocol the server does not speak, and why
 
     @property
     def port(self) -> int:
@@ -53,14 +54,25 @@ class Measurement:
         return (self.metrics.get("client_percent") or 0) > SATURATED
 
 
+def _whole(settings: Settings) -> tuple[Settings]:
+    """Take all in one part."""
+    return (settings,)
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A way to use a server; ``columns`` are the metrics of its table, and the ratio is of the first."""
+    """A way to use a server; ``columns`` are the metrics of its tables, and the ratio is of the first.
+
+    ``cases`` has the columns of each case that is without some of them.
+    """
 
     name: str
     title: str
     columns: tuple[str, ...]
     measure: Callable[[Bench], Iterator[Measurement]]
+    cases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    secure: bool = False  # by TLS
+    parts: Callable[[Settings], Iterable[Settings]] = _whole  # each with a fresh server
 
 
 def check_file(bench: Bench, name: str) -> None:

@@ -8,7 +8,7 @@ from benchmarks.proc import Meter
 from benchmarks.scenarios.base import Bench, Measurement, Scenario, check_large, spent_metrics
 from benchmarks.tree import LARGE
 
-__all__ = ["SCENARIO"]
+__all__ = ["SCENARIO", "fetch_large"]
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
@@ -16,10 +16,10 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     check_large(bench)
     download(bench.port, [LARGE], deadline=time.monotonic() + bench.settings.window)
     for clients in bench.settings.clients:
-        yield _fetch(bench, clients)
+        yield fetch_large(bench, clients)
 
 
-def _fetch(bench: Bench, clients: int) -> Measurement:
+def fetch_large(bench: Bench, clients: int) -> Measurement:
     """Fetch again and again until the window is over, then let the last round end."""
     meter = Meter(bench.running.session)
     begin = time.monotonic()

@@ -12,7 +12,7 @@ from benchmarks.scenarios.small import COLUMNS, summary
 from benchmarks.settings import KIB
 from benchmarks.tree import LARGE
 
-__all__ = ["SCENARIO"]
+__all__ = ["SCENARIO", "ask_random_ranges"]
 
 SPAN = 64 * KIB
 PART = 8 * KIB
@@ -31,7 +31,12 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     else:
         yield Measurement("304", note="sends no ETag")
     yield _ask(bench, "8 ranges at once", _several_ranges(bench.tree.large_size), 206)
-    yield _ask(bench, "random 64 KiB", _random_ranges(bench.tree.large_size), 206)
+    yield ask_random_ranges(bench)
+
+
+def ask_random_ranges(bench: Bench) -> Measurement:
+    """Ask for 64 KiB here and there."""
+    return _ask(bench, "random 64 KiB", _random_ranges(bench.tree.large_size), 206)
 
 
 def _random_ranges(size: int) -> list[bytes]:

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from benchmarks.load.crowd import Crowd
 from benchmarks.load.messages import request
-from benchmarks.proc import Meter, pss_bytes
+from benchmarks.proc import Meter, exhausted_descriptors, pss_bytes, tcp_shortages
 from benchmarks.scenarios.base import (
     Bench,
     Measurement,
@@ -15,7 +16,7 @@ from benchmarks.scenarios.base import (
     probe_metrics,
     spent_metrics,
 )
-from benchmarks.settings import KIB
+from benchmarks.settings import KIB, Settings
 from benchmarks.tree import LARGE, PROBE
 
 __all__ = ["SCENARIO"]
@@ -25,8 +26,14 @@ STRETCH = 1.0
 FEWEST = 50  # connections among which a server's own ups and downs, about a megabyte, may be divided
 
 
+def parts(settings: Settings) -> Iterator[Settings]:
+    """Give each size of crowd a server that has not seen another: what those took, it may keep."""
+    for count in settings.slow_clients:
+        yield replace(settings, slow_clients=(count,))
+
+
 def measure(bench: Bench) -> Iterator[Measurement]:
-    """Let each size of crowd read the large file at its pace."""
+    """Let the crowd read the large file at its pace."""
     check_file(bench, PROBE)
     check_large(bench)
     for count in bench.settings.slow_clients:
@@ -35,7 +42,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
 
 def _read_slowly(bench: Bench, count: int) -> Measurement:
     settings, session = bench.settings, bench.running.session
-    idle = pss_bytes(session)
+    idle, shortages = pss_bytes(session), tcp_shortages()
     with Crowd(bench.port, request(LARGE), count=count, pace=settings.pace) as crowd:
         crowd.start(settings.start_limit)
         settling = _settle(bench, crowd)
@@ -45,13 +52,22 @@ def _read_slowly(bench: Bench, count: int) -> Measurement:
             spent, received = meter.stop(), crowd.received - before
             memory, started = pss_bytes(session) - idle, crowd.started
             latencies = probe.finish()
+            note = _shortages(session, shortages)
     metrics = {
         "started": started,
         "settle_s": settling,
         "kb_per_connection": memory / KIB / started if started >= FEWEST else None,
         "kb_per_s_each": received / KIB / spent.seconds / started if started else None,
     }
-    return Measurement(f"clients={count}", metrics | spent_metrics(spent) | probe_metrics(latencies))
+    return Measurement(f"clients={count}", metrics | spent_metrics(spent) | probe_metrics(latencies), note)
+
+
+def _shortages(session: int, before: int) -> str:
+    """Say what there was too little of for such a crowd."""
+    limit = exhausted_descriptors(session)
+    notes = [f"at its limit of {limit:,.0f} descriptors"] if limit else []
+    notes += ["the kernel ran short of memory for TCP"] if tcp_shortages() > before else []
+    return "; ".join(notes)
 
 
 def _settle(bench: Bench, crowd: Crowd) -> float:
@@ -66,4 +82,4 @@ def _settle(bench: Bench, crowd: Crowd) -> float:
 
 
 COLUMNS = ("started", "probe_p50_ms", "probe_p99_ms", "probe_timeouts", "kb_per_connection", "server_percent")
-SCENARIO = Scenario("slow", "Slow clients at 16 KB/s, and a probe meanwhile", COLUMNS, measure)
+SCENARIO = Scenario("slow", "Slow clients at 16 KB/s, and a probe meanwhile", COLUMNS, measure, parts=parts)

@@ -5,8 +5,9 @@ from benchmarks.servers.floors import FLOORS
 from benchmarks.servers.nginx import NGINX
 from benchmarks.servers.ours import OURS
 from benchmarks.servers.peers import PEERS
+from benchmarks.servers.sources import SOURCES
 
 __all__ = ["BASELINE", "SERVERS"]
 
 BASELINE = "flask-gthread-8"  # ratios are to this one in the same run
-SERVERS: dict[str, Server] = {server.name: server for server in (*PEERS, NGINX, *FLOORS, *OURS)}
+SERVERS: dict[str, Server] = {server.name: server for server in (*PEERS, NGINX, *FLOORS, *OURS, *SOURCES)}

@@ -1,6 +1,7 @@
 """aiohttp's way to serve a directory, on aiohttp's own server."""
 
 import os
+import ssl
 import sys
 
 from aiohttp import web
@@ -9,10 +10,19 @@ from benchmarks.servers.base import DIRECTORY, HOST
 
 
 def main() -> None:
-    """Serve until stopped, on the port that is the only argument."""
+    """Serve until stopped, on the port that is the first argument; with a certificate and its key, by TLS."""
     app = web.Application()
     app.router.add_static("/", os.environ[DIRECTORY])
-    web.run_app(app, host=HOST, port=int(sys.argv[1]), access_log=None, backlog=2048, print=None)
+    port, *files = sys.argv[1:]
+    web.run_app(app, host=HOST, port=int(port), ssl_context=_tls(files), access_log=None, backlog=2048, print=None)
+
+
+def _tls(files: list[str]) -> ssl.SSLContext | None:
+    if not files:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*files)
+    return context
 
 
 if __name__ == "__main__":

@@ -2,36 +2,73 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["DIRECTORY", "EVERY", "HOST", "PYTHON", "Server", "Site", "missing_module", "package_versions"]
+__all__ = [
+    "DIRECTORY",
+    "EVERY",
+    "HOST",
+    "PYTHON",
+    "SCRATCH",
+    "TLS",
+    "Server",
+    "Site",
+    "missing_module",
+    "nothing",
+    "package_versions",
+]
 
 HOST = "127.0.0.1"
 PYTHON = sys.executable
 DIRECTORY = "BENCHMARK_DIRECTORY"  # the environment variable that tells an application what to serve
+SCRATCH = "BENCHMARK_SCRATCH"  # and the one with the folder in which `prepare` has put things for it
 EVERY = frozenset({"large", "small", "ranges", "slow", "leaving", "cold"})
+TLS = EVERY | {"tls"}  # of several ways to run a server one is enough for this
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What one start of a server gets: the files, a free port, and a folder for its own use."""
+    """What one start of a server gets: the files, a free port, and a folder for its own use; TLS when ``secure``."""
 
     directory: Path
     port: int
     scratch: Path
+    secure: bool = False
 
     @property
     def address(self) -> str:
         """Return host and port in one word."""
         return f"{HOST}:{self.port}"
 
+    @property
+    def certificate(self) -> Path:
+        """Return where the certificate is when the site is secure."""
+        return self.scratch / "certificate.pem"
+
+    @property
+    def key(self) -> Path:
+        """Return where the certificate's key is when the site is secure."""
+        return self.scratch / "key.pem"
+
+    def tls(self, certificate: str, key: str) -> list[str]:
+        """Return these two options with their files, or nothing for a site without TLS."""
+        return [certificate, str(self.certificate), key, str(self.key)] if self.secure else []
+
+
+def nothing(site: Site) -> None:
+    """Prepare what needs no preparation."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One contestant; ``missing`` says why it cannot run here, or None."""
+    """One contestant; ``missing`` says why it cannot run here, or None.
+
+    ``prepare`` may write into the site's scratch folder before each start. ``lacks`` has a reason for each protocol
+    (``tls``, ``h2``) that the server does not speak.
+    """
 
     name: str
     title: str
@@ -39,6 +76,8 @@ class Server:
     versions: Callable[[], str]
     missing: Callable[[], str | None]
     scenarios: frozenset[str] = EVERY
+    prepare: Callable[[Site], None] = nothing
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
 
 def package_versions(*packages: str) -> str:

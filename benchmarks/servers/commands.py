@@ -16,7 +16,9 @@ def gunicorn(worker: str, application: str, *options: str) -> Command:
     fixed = ["-w", "1", "--backlog", BACKLOG, "--log-level", "error", "--no-control-socket"]
 
     def command(site: Site) -> list[str]:
-        return [PYTHON, "-m", "gunicorn", "-k", worker, *fixed, *options, "-b", site.address, application]
+        tls = site.tls("--certfile", "--keyfile")
+        http2 = ["--http-protocols", "h2,h1"] if tls and worker == "gthread" else []
+        return [PYTHON, "-m", "gunicorn", "-k", worker, *fixed, *options, *tls, *http2, "-b", site.address, application]
 
     return command
 
@@ -34,9 +36,11 @@ def waitress(application: str, *, threads: int) -> Command:
 def hypercorn(application: str) -> Command:
     """Run an ASGI application on Hypercorn with the worker on plain asyncio."""
     fixed = ["-w", "1", "-k", "asyncio", "--backlog", BACKLOG, "--log-level", "error"]
+    limits = ["-c", "python:benchmarks.servers.hypercorn_config"]
 
     def command(site: Site) -> list[str]:
-        return [PYTHON, "-m", "hypercorn", *fixed, "-b", site.address, application]
+        tls = site.tls("--certfile", "--keyfile")
+        return [PYTHON, "-m", "hypercorn", *limits, *fixed, *tls, "-b", site.address, application]
 
     return command
 
@@ -47,17 +51,32 @@ def uvicorn(application: str) -> Command:
     quiet = ["--no-access-log", "--log-level", "error"]
 
     def command(site: Site) -> list[str]:
-        return [PYTHON, "-m", "uvicorn", *fixed, *quiet, "--host", HOST, "--port", str(site.port), application]
+        tls = site.tls("--ssl-certfile", "--ssl-keyfile")
+        return [PYTHON, "-m", "uvicorn", *fixed, *quiet, *tls, "--host", HOST, "--port", str(site.port), application]
 
     return command
 
 
 def granian(application: str) -> Command:
     """Run an ASGI application on Granian."""
-    fixed = ["--interface", "asgi", "--http", "1", "--no-ws", "--workers", "1", "--log-level", "error"]
+    fixed = ["--interface", "asgi", "--no-ws", "--workers", "1", "--log-level", "error"]
     limits = ["--backlog", BACKLOG, "--backpressure", CROWD]
 
     def command(site: Site) -> list[str]:
-        return [PYTHON, "-m", "granian", *fixed, *limits, "--host", HOST, "--port", str(site.port), application]
+        tls = site.tls("--ssl-certificate", "--ssl-keyfile")
+        spoken = ["--http", "auto" if tls else "1", *tls]
+        return [
+            PYTHON,
+            "-m",
+            "granian",
+            *fixed,
+            *limits,
+            *spoken,
+            "--host",
+            HOST,
+            "--port",
+            str(site.port),
+            application,
+        ]
 
     return command

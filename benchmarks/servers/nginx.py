@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from benchmarks.servers.base import Server, Site
+from benchmarks.servers.base import TLS, Server, Site
 
 __all__ = ["NGINX"]
 
@@ -15,7 +15,6 @@ __all__ = ["NGINX"]
 CONFIGURATION = """
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile 20000;
 {user}
 pid {scratch}/nginx.pid;
 error_log stderr crit;
@@ -31,7 +30,8 @@ http {{
     uwsgi_temp_path {scratch}/uwsgi;
     scgi_temp_path {scratch}/scgi;
     server {{
-        listen {address} backlog=2048;
+        listen {address}{protocols} backlog=2048;
+        {tls}
         root {directory};
     }}
 }}
@@ -45,11 +45,18 @@ def _program() -> str | None:
 
 def _command(site: Site) -> list[str]:
     user = "user root;" if os.geteuid() == 0 else ""  # the files are in a folder only their owner may enter
+    places = {"scratch": site.scratch, "address": site.address, "directory": site.directory}
     configuration = site.scratch / "nginx.conf"
-    configuration.write_text(
-        CONFIGURATION.format(user=user, scratch=site.scratch, address=site.address, directory=site.directory)
-    )
+    configuration.write_text(CONFIGURATION.format(user=user, **places, **_security(site)))
     return [_program() or "nginx", "-e", "stderr", "-p", str(site.scratch), "-c", str(configuration)]
+
+
+def _security(site: Site) -> dict[str, str]:
+    """Return what TLS adds; ``http2`` as a parameter of ``listen`` is known to every version."""
+    if not site.secure:
+        return {"protocols": "", "tls": ""}
+    tls = f"ssl_certificate {site.certificate}; ssl_certificate_key {site.key}; ssl_protocols TLSv1.3;"
+    return {"protocols": " ssl http2", "tls": tls}
 
 
 def _missing() -> str | None:
@@ -62,4 +69,6 @@ def _versions() -> str:
     return f"nginx {found[1]}" if found else ""
 
 
-NGINX = Server(name="nginx", title="nginx, sendfile", command=_command, versions=_versions, missing=_missing)
+NGINX = Server(
+    name="nginx", title="nginx, sendfile", command=_command, versions=_versions, missing=_missing, scenarios=TLS
+)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks.servers.base import PYTHON, Server, Site, missing_module, package_versions
+from benchmarks.servers.base import PYTHON, TLS, Server, Site, missing_module, package_versions
 from benchmarks.servers.commands import granian, hypercorn, uvicorn
 
 __all__ = ["OURS"]
@@ -14,7 +14,7 @@ DOWNLOADS_MODULES = ("async_downloads.asgi", "async_downloads.sources.directory"
 def _serve(loop: str) -> Server:
     def command(site: Site) -> list[str]:
         serve = [PYTHON, "-m", "async_downloads", "serve", str(site.directory)]
-        return [*serve, "--bind", site.address, "--loop", loop]
+        return [*serve, "--bind", site.address, "--loop", loop, *site.tls("--certfile", "--keyfile")]
 
     loops = ("uvloop",) if loop == "uvloop" else ()
     return Server(
@@ -23,6 +23,7 @@ def _serve(loop: str) -> Server:
         command=command,
         versions=partial(package_versions, "async-downloads", "hypercorn", *loops),
         missing=partial(missing_module, "async_downloads.__main__", "async_downloads.cli", *loops),
+        scenarios=TLS,
     )
 
 
@@ -42,6 +43,8 @@ OURS = (
         command=uvicorn(DOWNLOADS),
         versions=partial(package_versions, "async-downloads", "uvicorn", "uvloop", "httptools"),
         missing=partial(missing_module, *DOWNLOADS_MODULES, "uvicorn"),
+        scenarios=TLS,
+        lacks={"h2": "uvicorn has no HTTP/2"},
     ),
     Server(
         name="ours-granian",
@@ -49,5 +52,6 @@ OURS = (
         command=granian(DOWNLOADS),
         versions=partial(package_versions, "async-downloads", "granian", "uvloop"),
         missing=partial(missing_module, *DOWNLOADS_MODULES, "granian"),
+        scenarios=TLS,
     ),
 )

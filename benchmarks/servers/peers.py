@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks.servers.base import PYTHON, Server, Site, missing_module, package_versions
+from benchmarks.servers.base import EVERY, PYTHON, TLS, Server, Site, missing_module, package_versions
 from benchmarks.servers.commands import CROWD, gunicorn, hypercorn, uvicorn, waitress
 
 __all__ = ["PEERS"]
@@ -18,11 +18,13 @@ def _gthread(threads: int) -> Server:
         command=gunicorn("gthread", FLASK, "--threads", str(threads), *CONNECTIONS),
         versions=partial(package_versions, "flask", "gunicorn"),
         missing=partial(missing_module, "flask", "gunicorn"),
+        scenarios=TLS if threads == 8 else EVERY,
     )
 
 
 def _aiohttp(site: Site) -> list[str]:
-    return [PYTHON, "-m", "benchmarks.servers.aiohttp_app", str(site.port)]
+    files = [str(site.certificate), str(site.key)] if site.secure else []
+    return [PYTHON, "-m", "benchmarks.servers.aiohttp_app", str(site.port), *files]
 
 
 PEERS = (
@@ -41,6 +43,8 @@ PEERS = (
         command=waitress(FLASK, threads=8),
         versions=partial(package_versions, "flask", "waitress"),
         missing=partial(missing_module, "flask", "waitress"),
+        scenarios=TLS,
+        lacks={"tls": "waitress has no TLS", "h2": "waitress has no HTTP/2"},
     ),
     Server(
         name="quart-stock",
@@ -48,6 +52,7 @@ PEERS = (
         command=hypercorn("benchmarks.servers.quart_app:app"),
         versions=partial(package_versions, "quart", "hypercorn"),
         missing=partial(missing_module, "quart", "hypercorn"),
+        scenarios=TLS,
     ),
     Server(
         name="starlette",
@@ -55,6 +60,8 @@ PEERS = (
         command=uvicorn("benchmarks.servers.starlette_app:app"),
         versions=partial(package_versions, "starlette", "uvicorn", "uvloop", "httptools"),
         missing=partial(missing_module, "starlette", "uvicorn"),
+        scenarios=TLS,
+        lacks={"h2": "uvicorn has no HTTP/2"},
     ),
     Server(
         name="aiohttp",
@@ -62,5 +69,7 @@ PEERS = (
         command=_aiohttp,
         versions=partial(package_versions, "aiohttp"),
         missing=partial(missing_module, "aiohttp"),
+        scenarios=TLS,
+        lacks={"h2": "aiohttp has no HTTP/2"},
     ),
 )

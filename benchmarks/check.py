@@ -1,0 +1,89 @@
+"""Whether a result is complete. How good its figures are is not asked: there is no threshold here."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.results import Run, Sample, load
+
+__all__ = ["check", "holes"]
+
+MACHINE = ("system", "architecture", "cpu", "cores", "memory", "pinned", "python", "revision", "packages")
+SERVER = ("title", "versions", "command", "scenarios")  # of one that is not missing
+SCENARIO = ("title", "columns")
+
+
+def check(path: Path) -> list[str]:
+    """Return what the file lacks, a line each; nothing when it is a complete result."""
+    try:
+        run = load(path)
+    except (KeyError, TypeError, ValueError) as error:
+        return [f"not a result: {type(error).__name__}: {error}"]
+    return list(holes(run))
+
+
+def holes(run: Run) -> Iterator[str]:
+    """Yield what the run lacks."""
+    if not run.complete:
+        yield "the run was interrupted"
+    yield from _undescribed(run)
+    yield from _unmeasured(run)
+    for sample in run.samples:
+        yield from _faults(run, sample)
+
+
+def _undescribed(run: Run) -> Iterator[str]:
+    """Yield what a reader would not know of the run's circumstances."""
+    for name in ("command", "date", "seconds", "settings", "machine", "servers", "scenarios", "samples"):
+        if not getattr(run, name):
+            yield f"no {name}"
+    yield from (f"no {name} of the machine" for name in MACHINE if not run.machine.get(name))
+    yield from (f"no value of the setting {name}" for name, value in run.settings.items() if value in (None, "", []))
+    if not run.settings.get("rounds"):
+        yield "no number of rounds in the settings"
+    for scenario, about in run.scenarios.items():
+        yield from (f"{scenario}: no {name}" for name in SCENARIO if not about.get(name))
+    for server, about in run.servers.items():
+        if about.get("missing") is None:
+            yield from (f"{server}: no {name}" for name in SERVER if not about.get(name))
+        elif not about["missing"]:
+            yield f"{server}: missing without a reason"
+
+
+def _unmeasured(run: Run) -> Iterator[str]:
+    """Yield what was to be measured and was not; a failed scenario is there, as a sample with an error."""
+    there = {(each.scenario, each.case, each.server, each.round) for each in run.samples}
+    for scenario in run.scenarios:
+        fitting = [name for name, about in run.servers.items() if _takes_part(about, scenario)]
+        if not fitting:
+            yield f"{scenario}: none of the servers takes part"
+        for server in fitting:
+            for number in range(run.settings.get("rounds", 0)):
+                for case in run.cases(scenario) or ["any case"]:
+                    if not {(scenario, name, server, number) for name in (case, "")} & there:
+                        yield f"{scenario}, {case}, {server}, round {number}: no sample"
+
+
+def _takes_part(about: dict[str, object], scenario: str) -> bool:
+    scenarios = about.get("scenarios")
+    return about.get("missing") is None and isinstance(scenarios, list) and scenario in scenarios
+
+
+def _faults(run: Run, sample: Sample) -> Iterator[str]:
+    """Yield what is wrong with a sample; None is a figure that nobody can give, as a percentile among timeouts."""
+    where = ", ".join(word for word in (sample.scenario, sample.case, sample.server, f"round {sample.round}") if word)
+    if sample.error:
+        yield f"{where}: {sample.error}"
+        return
+    for name, value in sample.metrics.items():
+        if value is not None and not _finite(value):
+            yield f"{where}: {name} is {value}"
+    if not sample.note:
+        columns = run.columns(sample.scenario, sample.case)
+        yield from (f"{where}: no {name}" for name in columns if name not in sample.metrics)
+        if all(sample.metrics.get(name) is None for name in columns):
+            yield f"{where}: no figure at all, and no note that says why"
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -1,0 +1,136 @@
+"""The load driver is not what is measured: it copies nothing it need not, and a row says when it was too slow."""
+
+import inspect
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import ModuleType
+
+import pytest
+from tools.programs import need
+
+from benchmarks.load import crowd, downloads, exchange
+from benchmarks.load.wrk import wrk
+from benchmarks.proc import Meter
+from benchmarks.report import report
+from benchmarks.results import Run, Sample
+from benchmarks.scenarios.base import Measurement
+
+BUSY = 0.2  # seconds of CPU time
+SPIN = f"import time\nwhile time.process_time() < {BUSY}: pass"
+
+
+class Hello(BaseHTTPRequestHandler):
+    """Answers everything with the same few bytes."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hello) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.mark.parametrize("driver", [pytest.param(each, id=each.__name__) for each in (crowd, downloads, exchange)])
+def test_a_driver_reads_into_a_buffer_it_has(driver: ModuleType) -> None:
+    source = inspect.getsource(driver)
+    assert ".recv_into(" in source
+    assert ".recv(" not in source
+
+
+@pytest.mark.parametrize(
+    ("percent", "saturated"),
+    [
+        pytest.param(90.0, False, id="90 per cent"),
+        pytest.param(90.1, True, id="more than 90"),
+        pytest.param(None, False, id="unknown"),
+    ],
+)
+def test_a_driver_is_saturated_above_90_per_cent_of_its_core(percent: float | None, saturated: bool) -> None:
+    assert Measurement("1k", {"client_percent": percent}).client_saturated is saturated
+
+
+def test_a_row_says_that_the_client_was_saturated() -> None:
+    rows = _report(saturated=[True, False, True]).splitlines()
+    assert any("client saturated in 2 of 3" in row for row in rows if row.startswith("| Here |"))
+
+
+def test_a_row_of_a_driver_that_was_fast_enough_says_nothing() -> None:
+    assert "saturated in" not in _report(saturated=[False, False])
+
+
+def test_what_our_driver_spends_is_the_clients() -> None:
+    meter = Meter(os.getsid(0))
+    until = time.process_time() + BUSY
+    while time.process_time() < until:
+        pass
+    assert meter.stop().client >= BUSY
+
+
+def test_what_a_program_spends_as_driver_is_the_clients() -> None:
+    meter = Meter(os.getsid(0))
+    subprocess.run([sys.executable, "-c", SPIN], check=True)
+    spent = meter.stop()
+    assert spent.client >= BUSY
+    assert spent.client_percent == 100 * spent.client / spent.seconds
+
+
+def test_what_wrk_spends_is_the_clients(port: int) -> None:
+    need("wrk")
+    before, meter = _seconds_of_programs(), Meter(os.getsid(0))
+    found = wrk(port, "hello", connections=2, seconds=1)
+    spent = meter.stop()
+    assert found["requests"] > 0
+    assert found["errors"] == 0
+    assert 0 < _seconds_of_programs() - before <= spent.client
+
+
+def _seconds_of_programs() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _report(saturated: list[bool]) -> str:
+    """Return the report of one server that had a driver like that in each round."""
+    samples = [
+        Sample(scenario="small", case="1k", server="here", round=number, metrics={"p99_ms": 1.0}, client_saturated=each)
+        for number, each in enumerate(saturated)
+    ]
+    return report(
+        Run(
+            command="python -m benchmarks run",
+            settings={"rounds": len(saturated), "quick": False},
+            machine={
+                "cpu": "one",
+                "cores": 4,
+                "memory": "1 kB",
+                "system": "Linux",
+                "python": "CPython",
+                "revision": "unknown",
+                "pinned": {"server": 0, "client": 1, "probe": 2},
+            },
+            servers={"here": {"title": "Here", "missing": None, "versions": "1", "command": "here"}},
+            scenarios={"small": {"title": "Small", "columns": ["p99_ms"]}},
+            baseline="here",
+            complete=True,
+            samples=samples,
+        )
+    )
