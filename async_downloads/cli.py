@@ -176,6 +176,9 @@ def demo(context: click.Context, /, **values: Any) -> int:
     """Serve sample data on every route, out of a temporary folder."""
     if not find_spec("fpdf"):
         raise _Refused("the demo needs fpdf2: pip install 'async-downloads[demo]'")
+    from .web.server import hold_signals
+
+    hold_signals()
     from .web.samples import make_samples, samples
 
     def announce(urls: Sequence[str]) -> None:

@@ -13,11 +13,13 @@ import asyncio
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar
 
 import aiofiles.os
 
-__all__ = ["Familiar", "OpenFile", "Pace", "in_thread"]
+from .descriptors import Descriptor
+
+__all__ = ["Familiar", "OpenFile", "Pace", "Stretch", "in_thread"]
 
 T = TypeVar("T")
 
@@ -34,38 +36,62 @@ _pread = aiofiles.os.wrap(os.pread)
 class OpenFile:
     """A descriptor open for reading. OSError from `__init__` when it cannot be had."""
 
-    __slots__ = ("_closing", "_probes", "_running", "fd")
+    __slots__ = ("_closing", "_descriptor", "_probes", "_running", "fd")
 
     def __init__(self, path: str) -> None:
-        self.fd: int = os.open(path, _FLAGS)
-        self._probes = _NOWAIT is not None
-        self._running = 0
-        self._closing = False
+        self._begin(os.open(path, _FLAGS))
 
     @classmethod
     def duplicate(cls, fd: int) -> Self:
         """Return a file of one's own for a descriptor that belongs to somebody else."""
         file = cls.__new__(cls)
-        file.fd, file._probes, file._running, file._closing = os.dup(fd), _NOWAIT is not None, 0, False
+        file._begin(os.dup(fd))
         return file
+
+    def _begin(self, fd: int) -> None:
+        self.fd: int = fd
+        self._descriptor = Descriptor(fd)
+        self._probes = _NOWAIT is not None
+        self._running = 0
+        self._closing = False
+
+    @property
+    def status(self) -> os.stat_result:
+        """What was known of the file when it was opened."""
+        return self._descriptor.status
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self.fd
+
+    def share(self) -> None:
+        """Use one descriptor for all who have this version of the file open."""
+        self._descriptor = self._descriptor.shared()
+        self.fd = self._descriptor.fd
 
     def read_cached(self, offset: int, count: int) -> bytes | None:
         """Read as `read` does, if that takes no waiting for the disk; else return None."""
+        if count <= _COPIED:
+            buffer = bytearray(count)
+            return bytes(buffer) if self._probe(buffer, offset) == count else None
+        return os.pread(self.fd, count, offset) if self.is_cached(offset, count) else None
+
+    def is_cached(self, offset: int, count: int) -> bool:
+        """Whether reading those bytes would take no waiting for the disk, as far as a few of them tell."""
+        last = offset + count - 1
+        return all(self._probe(_PROBE, each) for each in (*range(offset + _STRIDE - 1, last, _STRIDE), last))
+
+    def _probe(self, buffer: bytearray, offset: int) -> int:
+        """Fill a buffer with what the kernel has at hand; return how much that is."""
         if not self._probes or _NOWAIT is None:
-            return None
+            return 0
         try:
-            if count <= _COPIED:
-                buffer = bytearray(count)
-                return bytes(buffer) if os.preadv(self.fd, (buffer,), offset, _NOWAIT) == count else None
-            for last in (*range(offset + _STRIDE - 1, offset + count - 1, _STRIDE), offset + count - 1):
-                if not os.preadv(self.fd, (_PROBE,), last, _NOWAIT):
-                    return None
+            return os.preadv(self.fd, (buffer,), offset, _NOWAIT)
         except BlockingIOError:
-            return None
+            return 0
         except OSError:  # the file system has no such question: do not ask this file again
             self._probes = False
-            return None
-        return os.pread(self.fd, count, offset)
+            return 0
 
     async def read(self, offset: int, count: int) -> bytes:
         """Read `count` bytes from `offset`, or fewer when the file ends before."""
@@ -88,12 +114,20 @@ class OpenFile:
         """Close, now or when the last thread is done with it. Closing again does nothing."""
         self._closing = True
         if not self._running and self.fd >= 0:
-            os.close(self.fd)
+            self._descriptor.release()
             self.fd = -1
 
     def __del__(self) -> None:
         if getattr(self, "fd", -1) >= 0:  # a body that nobody sent
             self.close()
+
+
+class Stretch(NamedTuple):
+    """Bytes `offset` to `offset + size` of an open file, for somebody else to send."""
+
+    file: OpenFile
+    offset: int
+    size: int
 
 
 class Pace:
@@ -103,27 +137,26 @@ class Pace:
     So chunks are modest until that much went without a wait, then double, and are small after a wait.
     """
 
-    __slots__ = ("_calm", "chunk")
+    __slots__ = ("_calm", "_large", "_small", "chunk")
 
     WHOLE: Final = 128 * 1024  # up to here in one piece: the socket's buffer takes it
-    _SMALL: Final = 16 * 1024
-    _MODEST: Final = 64 * 1024
-    _LARGE: Final = 512 * 1024
     _CALM: Final = 4 * 1024 * 1024
     _WAIT: Final = 0.1  # seconds; the loop's other work passes for no wait
 
-    def __init__(self) -> None:
-        self.chunk: int = self._MODEST
+    def __init__(self, *, small: int = 16 * 1024, modest: int = 64 * 1024, large: int = 512 * 1024) -> None:
+        self.chunk: int = modest
+        self._small = small
+        self._large = large
         self._calm = 0
 
     def took(self, seconds: float) -> None:
         """Note that the client took that long over the last chunk."""
         if seconds > self._WAIT:
-            self.chunk, self._calm = self._SMALL, 0
+            self.chunk, self._calm = self._small, 0
             return
         self._calm += self.chunk
         if self._calm >= self._CALM:
-            self.chunk = min(2 * self.chunk, self._LARGE)
+            self.chunk = min(2 * self.chunk, self._large)
 
 
 class Familiar:

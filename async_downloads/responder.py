@@ -7,55 +7,89 @@ policy ──┘                                                        │
 """
 
 import asyncio
+import math
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, cast
 
 from .errors import SendStalled
-from .fileio import Pace
+from .fileio import Pace, Stretch
 from .semantics.multipart import Piece
 from .semantics.plan import Policy, plan
 from .semantics.ranges import ByteRange
 from .semantics.representation import Field, Representation, RequestHead
 from .sources.base import OnDisk, Prompt, Source
 
-__all__ = ["STALL_TIMEOUT", "Body", "Patience", "Reply", "respond"]
+__all__ = ["STALL_TIMEOUT", "Body", "Interruption", "Patience", "Reply", "respond"]
 
 STALL_TIMEOUT: Final = 60.0
 _SECRET: Final = os.urandom(16)
 
 
-class Patience:
-    """End the block with `SendStalled` when nobody renews it for that many seconds."""
+class Interruption:
+    """A block that can be ended from outside: `interrupt` cancels its task, and says at the end that it was this.
 
-    __slots__ = ("_seconds", "_timeout")
+    As in `asyncio.timeout`, whoever else cancels the task meanwhile is not forgotten.
+    """
+
+    __slots__ = ("_cancelling", "_interrupted", "_loop", "_task")
+
+    def __enter__(self) -> Self:
+        self._loop, self._task = asyncio.get_running_loop(), cast("asyncio.Task[object]", asyncio.current_task())
+        self._cancelling, self._interrupted = self._task.cancelling(), False
+        return self
+
+    def interrupt(self) -> None:
+        """End the block; to be called once."""
+        self._interrupted = self._task.cancel()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Whether it was `interrupt`, and nothing else, that ended the block."""
+        if not self._interrupted:
+            return False
+        return self._task.uncancel() <= self._cancelling and isinstance(error, asyncio.CancelledError)
+
+
+class Patience(Interruption):
+    """End the block with `SendStalled` when nobody renews it for that many seconds.
+
+    Renewing is an assignment: the timer looks only when it fires whether it is time.
+    """
+
+    __slots__ = ("_deadline", "_seconds", "_timer")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
     def renew(self) -> None:
         """Begin the seconds anew."""
-        self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        self._deadline = self._loop.time() + self._seconds
 
     def rest(self) -> None:
         """Count no seconds until `renew`: it is not the client who is waited for."""
-        self._timeout.reschedule(None)
+        self._deadline = math.inf
 
-    async def __aenter__(self) -> Self:
-        self._timeout = asyncio.timeout(self._seconds)
-        await self._timeout.__aenter__()
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.renew()
+        self._timer = self._loop.call_at(self._deadline, self._look)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError:
+    def _look(self) -> None:
+        now = self._loop.time()
+        if now < self._deadline:
+            self._timer = self._loop.call_at(min(self._deadline, now + self._seconds), self._look)
+        else:
+            self.interrupt()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> Literal[False]:
+        self._timer.cancel()
+        if super().__exit__(kind, error, trace):
             raise SendStalled(f"the client took nothing for {self._seconds:g} s") from None
+        return False
 
 
 class Body:
@@ -75,6 +109,7 @@ class Body:
     def __init__(self, pieces: tuple[Piece, ...], source: Source, *, stall_timeout: float) -> None:
         self._pieces = pieces
         self._source = source
+        self._read: Callable[[ByteRange], AsyncGenerator[Any, None]] = source.read
         self.patience: Patience = Patience(stall_timeout)
         self.whole: bytes | None = _at_once(pieces, source)
 
@@ -92,9 +127,15 @@ class Body:
             return self._source.path
         return None
 
+    def lent(self) -> AbstractAsyncContextManager[AsyncIterator[bytes | Stretch]]:
+        """Return what gives the chunks as the body does, but stretches of a file in the place of most."""
+        if isinstance(self._source, OnDisk):
+            self._read = self._source.lend
+        return self
+
     async def __aenter__(self) -> AsyncIterator[bytes]:
         self._stack = AsyncExitStack()
-        await self._stack.enter_async_context(self.patience)
+        self._stack.enter_context(self.patience)
         self._stack.push_async_callback(self._source.aclose)
         return await self._stack.enter_async_context(aclosing(self._chunks()))
 
@@ -109,7 +150,7 @@ class Body:
                 self.patience.renew()
                 yield piece
                 continue
-            async with aclosing(self._source.read(piece)) as chunks:
+            async with aclosing(self._read(piece)) as chunks:
                 self.patience.rest()
                 async for chunk in chunks:
                     self.patience.renew()

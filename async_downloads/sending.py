@@ -4,19 +4,20 @@ An app that only sends is never told that the client has left: it has to watch `
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from .responder import Body, Reply
+from .fileio import Stretch
+from .responder import Body, Interruption, Reply
 from .semantics.representation import Field
 
 __all__ = ["Receive", "Scope", "Send", "closing_if_ambiguous", "send_reply"]
 
+Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 _RECURRING: Final = 200  # characters: what is longer is the client's, and would fill the cache
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
@@ -31,44 +32,81 @@ async def send_reply(reply: Reply, scope: Scope, receive: Receive | None, send: 
     start = {"type": "http.response.start", "status": reply.status, "headers": _encode(reply.fields)}
     body = reply.body
     if body.whole is not None:
-        async with body.patience:  # a client that asks and asks and never reads stalls this too
+        with body.patience:  # a client that asks and asks and never reads stalls this too
             await send(start)
             await send({"type": "http.response.body", "body": body.whole, "more_body": False})
     elif "http.response.pathsend" in (scope.get("extensions") or {}) and _loans.can_lend(body):
         await _loans.lend(start, body, send)
     else:
-        async with _until_left(receive) if receive else nullcontext():
-            await _send_chunks(start, body, send)
+        lends = "http.response.zerocopysend" in (scope.get("extensions") or {})
+        with _UntilLeft(receive) as presence:
+            await _send_chunks(start, body, presence, send, lends=lends)
 
 
-async def _send_chunks(start: MutableMapping[str, Any], body: Body, send: Send) -> None:
-    async with body as chunks:
+async def _send_chunks(start: Message, body: Body, presence: "_UntilLeft", send: Send, *, lends: bool) -> None:
+    async with body.lent() if lends else body as chunks:
         await send(start)
         async for chunk in chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send(_lent(chunk) if isinstance(chunk, Stretch) else _read(chunk))
+            presence.check()
         body.patience.renew()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-@asynccontextmanager
-async def _until_left(receive: Receive) -> AsyncIterator[None]:
-    """End the block early, and quietly, when the client leaves."""
+def _read(chunk: bytes) -> Message:
+    return {"type": "http.response.body", "body": chunk, "more_body": True}
 
-    async def watch() -> None:
+
+def _lent(stretch: Stretch) -> Message:
+    return {
+        "type": "http.response.zerocopysend",
+        "file": stretch.file,
+        "offset": stretch.offset,
+        "count": stretch.size,
+        "more_body": True,
+    }
+
+
+class _UntilLeft(Interruption):
+    """End the block early, and quietly, when the client leaves.
+
+    Watching takes a task. Most downloads are over before they are worth one: it begins with the second chunk, or soon.
+    """
+
+    __slots__ = ("_receive", "_sent", "_timer", "_watcher")
+
+    _SOON: Final = 0.1  # seconds
+
+    def __init__(self, receive: Receive | None) -> None:
+        self._receive = receive
+        self._watcher: asyncio.Task[None] | None = None
+        self._sent = 0
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._timer = self._loop.call_later(self._SOON, self._begin)
+        return self
+
+    def check(self) -> None:
+        """Note that a chunk was sent."""
+        self._sent += 1
+        if self._sent == 2:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._receive and not self._watcher:
+            self._watcher = self._loop.create_task(self._watch(self._receive))
+
+    async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        presence.reschedule(0)
+        self.interrupt()
 
-    try:
-        async with asyncio.timeout(None) as presence:
-            watcher = asyncio.create_task(watch())
-            try:
-                yield
-            finally:
-                watcher.cancel()
-    except TimeoutError:
-        if not presence.expired():
-            raise
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        return super().__exit__(kind, error, trace)
 
 
 def _encode(fields: Iterable[Field]) -> list[tuple[bytes, bytes]]:
@@ -100,7 +138,7 @@ class _Loans:
     def can_lend(self, body: Body) -> bool:
         return self._lent < self._MOST and body.path is not None
 
-    async def lend(self, start: MutableMapping[str, Any], body: Body, send: Send) -> None:
+    async def lend(self, start: Message, body: Body, send: Send) -> None:
         self._lent += 1
         try:
             await send(start)
@@ -124,7 +162,7 @@ def closing_if_ambiguous(scope: Scope, send: Send) -> Send:
     if not {name for name, _ in scope["headers"]} >= _FRAMINGS:
         return send
 
-    async def closing(message: MutableMapping[str, Any]) -> None:
+    async def closing(message: Message) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
         await send(message)

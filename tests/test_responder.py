@@ -163,9 +163,8 @@ async def _pass(seconds: float) -> None:
 
 
 async def test_a_timeout_of_the_block_itself_is_no_stall() -> None:
-    with pytest.raises(TimeoutError):
-        async with Patience(60):
-            raise TimeoutError
+    with pytest.raises(TimeoutError), Patience(60):
+        raise TimeoutError
 
 
 def test_a_stall_is_no_timeout_error_which_quart_would_swallow() -> None:

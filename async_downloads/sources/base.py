@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from ..fileio import Stretch
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
 
@@ -69,6 +70,12 @@ class OnDisk(Protocol):
     @property
     def path(self) -> str | None:
         """A path that names the very file that was opened, for as long as the source is open; None without one."""
+
+    def lend(self, span: ByteRange) -> AsyncGenerator[bytes | Stretch, None]:
+        """Yield the bytes of the span, or stretches of the open file, each to be sent before the next is asked for.
+
+        What a stretch holds is checked when it has been sent: those of another version are never all that was promised.
+        """
 
     def close(self) -> None:
         """Close the source, as `aclose` does."""

@@ -106,6 +106,7 @@ class DirectoryStore:
         if not self._may_lie(_whereabouts(file.fd, path)):
             file.close()
             raise NotFound(f"{key} leads out of {self.directory}, or to a hidden file")
+        file.share()
         told = describe(status, named.rpartition("/")[2], coding=coding, negotiated=self._precompressed)
         source = FileSource(file, told, mtime_ns=status.st_mtime_ns)
         if 0 < status.st_size <= _SMALL and (data := source.read_at_once(ByteRange(0, status.st_size))):

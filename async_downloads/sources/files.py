@@ -19,7 +19,7 @@ from ..errors import (
     SourceError,
     SourceTruncated,
 )
-from ..fileio import OpenFile, Pace
+from ..fileio import OpenFile, Pace, Stretch
 from ..semantics.etags import ETag
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation, Validators
@@ -72,6 +72,38 @@ class FileSource(Prompt, OnDisk):
                 sent = time.monotonic()
                 yield chunk
                 pace.took(time.monotonic() - sent)
+
+    async def lend(self, span: ByteRange) -> AsyncGenerator[bytes | Stretch, None]:
+        """Yield stretches of the file where the kernel has it cached, and bytes elsewhere and at the end.
+
+        The last bytes are read, and checked, when all stretches have been sent.
+        """
+        pace, offset, stop = (
+            Pace(small=64 * 1024, modest=512 * 1024, large=1024 * 1024),
+            self._start + span.start,
+            self._start + span.stop,
+        )
+        last = stop - min(len(span), _TAIL)
+        with os_errors(f"reading from {offset}"):
+            while offset < last:
+                count = min(pace.chunk, last - offset)
+                begin = time.monotonic()
+                yield await self._stretch(offset, count)
+                pace.took(time.monotonic() - begin)
+                offset += count
+        async for chunk in self.read(ByteRange(last - self._start, span.stop)):
+            yield chunk
+
+    async def _stretch(self, offset: int, count: int) -> bytes | Stretch:
+        """Name the bytes if their last page is cached, else read them."""
+        known = min(count, _TAIL)
+        tail = self._file.read_cached(offset + count - known, known)
+        if tail is not None:
+            self._check(tail, known, offset + count - known)
+            return Stretch(self._file, offset, count)
+        chunk = await self._file.read(offset, count)
+        self._check(chunk, count, offset)
+        return chunk
 
     def read_at_once(self, span: ByteRange) -> bytes | None:
         """Return the span when it is small and in the page cache."""
@@ -142,7 +174,7 @@ def _error_for(error: OSError) -> type[DownloadError]:
 def open_regular(path: str) -> tuple[OpenFile, os.stat_result]:
     """Open a regular file without ever waiting for a FIFO's writer; OSError for anything else."""
     file = OpenFile(path)
-    status = os.fstat(file.fd)
+    status = file.status
     if stat.S_ISREG(status.st_mode):
         return file, status
     file.close()

@@ -12,6 +12,8 @@ __all__ = ["FORMATS", "AccessLog"]
 
 Record = Mapping[str, Any]
 
+_BODIES: Final = {"http.response.body", "http.response.zerocopysend"}
+
 
 def _as_text(record: Record) -> str:
     # Quoted as JSON does it: whatever a client sends, it can end neither the quotes nor the line.
@@ -67,8 +69,8 @@ class _Account:
         await self._send(message)
         if message["type"] == "http.response.start":
             self._status = message["status"]
-        elif message["type"] == "http.response.body":
-            self._bytes += len(message.get("body", b"")) if self._has_body else 0
+        elif message["type"] in _BODIES:
+            self._bytes += (message.get("count") or len(message.get("body", b""))) if self._has_body else 0
             self._complete = not message.get("more_body", False)
 
     def record(self) -> Record:

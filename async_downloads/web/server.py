@@ -2,13 +2,14 @@
 
 import errno
 import os
+import resource
 import signal
 import socket
 import ssl
 import stat
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,16 +18,18 @@ from hypercorn.config import Config
 
 from ..config import ServerSettings, Settings
 from ..semantics.dates import format_date
+from . import http1
 from .http2 import bound_streams
 from .worker import SIGNALS, work
 from .workers import supervise
 
-__all__ = ["CannotServe", "listen", "run", "url_of"]
+__all__ = ["CannotServe", "hold_signals", "listen", "run", "url_of"]
 
 _BACKLOG: Final = 4096
 # Bytes the kernel takes beyond what is on its way. Else it takes megabytes and wakes the writer when a third of them
-# have gone, which for a slow client is after longer than the stall limit. It costs no throughput.
-_UNSENT: Final = 512 * 1024
+# have gone, which for a slow client is after longer than the stall limit; and ten thousand clients would use up the
+# memory it has for TCP. Where files go out past TLS, `zero_copy` allows a fast client more.
+_UNSENT: Final = {True: 512 * 1024, False: 96 * 1024}
 
 
 class CannotServe(Exception):
@@ -39,21 +42,37 @@ def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence
     `CannotServe` when an address is taken, or a file cannot be read.
     """
     config = _config(server)
+    _allow_many_descriptors()
     sockets: list[socket.socket] = []
     with ExitStack() as leftovers:
         for bind in server.bind:
-            sockets.append(listen(bind, settings.stall_timeout))
+            sockets.append(listen(bind, settings.stall_timeout, secure=config.ssl_enabled))
             leftovers.callback(sockets[-1].close)
             if bind.startswith("unix:"):
                 leftovers.callback(Path(bind.removeprefix("unix:")).unlink, missing_ok=True)
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # what comes early waits until somebody heeds it
+        hold_signals()
         announce([url_of(sock, secure=config.ssl_enabled) for sock in sockets])
         config.bind = [f"fd://{sock.detach()}" for sock in sockets]  # Hypercorn closes them
         worker = partial(work, settings, server, config)
         return worker() if server.workers == 1 else supervise(worker, server.workers)
 
 
-def listen(bind: str, stall_timeout: float) -> socket.socket:
+def hold_signals() -> None:
+    """Have signals that come early wait until somebody heeds them.
+
+    Threads that libraries begin afterwards hold them, too; one begun before would get the signal, and the process end.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _allow_many_descriptors() -> None:
+    """Ask for as many connections and files as this process may have: systems begin with few."""
+    with suppress(OSError, ValueError):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def listen(bind: str, stall_timeout: float, *, secure: bool = False) -> socket.socket:
     """Open the listening socket for `host:port`, `unix:path` or `fd://n`."""
     with ExitStack() as if_not_bound:
         try:
@@ -64,7 +83,7 @@ def listen(bind: str, stall_timeout: float) -> socket.socket:
             if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
                 # What is left in the kernel for a client that takes nothing: accepted connections inherit this.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT[secure])
             sock.listen(_BACKLOG)
         except (OSError, ValueError, OverflowError) as error:
             raise CannotServe(f"cannot listen on {bind}: {getattr(error, 'strerror', None) or error}") from error
@@ -122,6 +141,7 @@ class _Config(Config):
 
 
 def _config(server: ServerSettings) -> Config:
+    http1.install()
     bound_streams()
     config = _Config()
     config.backlog = _BACKLOG
