@@ -69,6 +69,8 @@ MaxAge = int | Callable[[str | None], int | None] | None
 
 _FORMER_NAMES: Final = {"attachment_filename": "download_name", "add_etags": "etag", "cache_timeout": "max_age"}
 
+_SECRET: Final = os.urandom(16)
+
 _log = logging.getLogger("async_downloads")
 _familiar = Familiar()
 ResponseBody.register(Body)
@@ -79,7 +81,7 @@ def _accept_former_names(function: Callable[P, Awaitable[T]]) -> Callable[P, Awa
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        for former in _FORMER_NAMES.keys() & kwargs.keys():
+        for former in _FORMER_NAMES.keys() & kwargs.keys() if kwargs else ():
             name = _FORMER_NAMES[former]
             warnings.warn(f"'{former}' is now called '{name}'", DeprecationWarning, stacklevel=2)
             kwargs[name] = kwargs.pop(former)
@@ -115,9 +117,11 @@ async def send_file(
         if as_attachment and name is None:
             raise TypeError("an attachment needs a name: give 'download_name', or a path")
         validators = _validators(told.validators, etag, last_modified)
-        selected = replace(told, filename=name, media_type=media, validators=validators)
+        selected = told
+        if (name, media, validators) != (told.filename, told.media_type, told.validators):
+            selected = replace(told, filename=name, media_type=media, validators=validators)
         disposition: Disposition | None = "attachment" if as_attachment else "inline" if name else None
-        policy = Policy(disposition=disposition, conditional=conditional, fields=_caching(max_age, opened.path))
+        policy = _policy(disposition, conditional, _caching(max_age, opened.path))
     except BaseException:
         await opened.source.aclose()
         raise
@@ -133,12 +137,12 @@ async def send_from_directory(directory: PathLike, path: PathLike, **options: An
     joined = safe_join("", os.fspath(path))
     if joined is None:
         abort(404)
-    root, key = os.path.join(current_app.root_path, directory), joined.removeprefix("./")
+    store, key = _store(current_app.root_path, os.fspath(directory)), joined.removeprefix("./")
     try:
-        source = await _store(root).open(key)
+        source = await store.open(key)
     except DownloadError as error:
         _abort(error)
-    return await send_file(_Opened(source, os.path.join(root, key), typed=False), **options)
+    return await send_file(_Opened(source, f"{store.directory}/{key}", typed=False), **options)
 
 
 @_accept_former_names
@@ -178,6 +182,7 @@ def _open_path(path: str) -> FileSource:
     return FileSource(file, describe(status, os.path.basename(path)), mtime_ns=status.st_mtime_ns)
 
 
+@functools.lru_cache(maxsize=1024)
 def _content_type(mimetype: str | None, name: str | None) -> str:
     if mimetype is None and name is None:
         raise TypeError("nothing tells the media type: give 'mimetype' or 'download_name', or a path")
@@ -202,8 +207,13 @@ def _caching(max_age: MaxAge, path: str | None) -> tuple[Field, ...]:
 
 
 @functools.lru_cache(maxsize=64)
-def _store(directory: str) -> DirectoryStore:
-    return DirectoryStore(directory, hidden=True, precompressed=False)
+def _store(root_path: str, directory: str) -> DirectoryStore:
+    return DirectoryStore(os.path.join(root_path, directory), hidden=True, precompressed=False)
+
+
+@functools.lru_cache(maxsize=64)
+def _policy(disposition: Disposition | None, conditional: bool, fields: tuple[Field, ...]) -> Policy:
+    return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=_SECRET)
 
 
 def _abort(error: DownloadError) -> NoReturn:
