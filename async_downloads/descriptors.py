@@ -47,5 +47,6 @@ class Descriptor:
             os.close(self.fd)
 
 
-_lock: Final = threading.Lock()  # files are opened in threads, too
+# Files are opened in threads, too; and while it is held, a file that nobody closed may be collected, and released.
+_lock: Final = threading.RLock()
 _open: "Final[WeakValueDictionary[_Version, Descriptor]]" = WeakValueDictionary()

@@ -69,6 +69,13 @@ class OpenFile:
         self._descriptor = self._descriptor.shared()
         self.fd = self._descriptor.fd
 
+    def read_no_further(self) -> None:
+        """Have the kernel read from the disk what is asked for, and not megabytes more.
+
+        It would do that on the event loop, too, when a probe or a page fault comes near what it has read ahead.
+        """
+        os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_RANDOM)
+
     def read_cached(self, offset: int, count: int) -> bytes | None:
         """Read as `read` does, if that takes no waiting for the disk; else return None."""
         if count <= _COPIED:
@@ -96,8 +103,14 @@ class OpenFile:
     async def read(self, offset: int, count: int) -> bytes:
         """Read `count` bytes from `offset`, or fewer when the file ends before."""
         cached = self.read_cached(offset, count)
-        if cached is not None:
-            return cached
+        return await self.read_from_disk(offset, count) if cached is None else cached
+
+    async def read_from_disk(self, offset: int, count: int) -> bytes:
+        """Read as `read` does, in a thread.
+
+        For bytes that were asked for in vain: asking brings single pages into the cache, so the next answer may be yes
+        while the pages between are still on the disk.
+        """
         self._running += 1
         pending = asyncio.ensure_future(_pread(self.fd, count, offset))
         pending.add_done_callback(self._finished)

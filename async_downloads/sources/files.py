@@ -32,6 +32,7 @@ _ABSENT: Final = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, 
 _CLOSED: Final = {errno.EACCES, errno.EPERM}
 _SCARCE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _TAIL: Final = 4096  # bytes: a page that was read just now, and too much to be the same by chance
+_COLD: Final = 64 * 1024 * 1024  # bytes to read in threads, without asking, after one that was not cached
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 _HAS_DESCRIPTORS: Final = _DESCRIPTORS.is_dir()
 
@@ -78,30 +79,33 @@ class FileSource(Prompt, OnDisk):
 
         The last bytes are read, and checked, when all stretches have been sent.
         """
-        pace, offset, stop = (
-            Pace(small=64 * 1024, modest=512 * 1024, large=1024 * 1024),
-            self._start + span.start,
-            self._start + span.stop,
-        )
-        last = stop - min(len(span), _TAIL)
+        pace = Pace(small=64 * 1024, modest=512 * 1024, large=1024 * 1024)
+        cold = offset = self._start + span.start
+        last = self._start + span.stop - min(len(span), _TAIL)
+        self._file.read_no_further()
         with os_errors(f"reading from {offset}"):
             while offset < last:
                 count = min(pace.chunk, last - offset)
-                begin = time.monotonic()
-                yield await self._stretch(offset, count)
-                pace.took(time.monotonic() - begin)
+                if offset >= cold and not self._is_at_hand(offset, count):
+                    cold = offset + _COLD
+                part = Stretch(self._file, offset, count) if offset >= cold else await self._from_disk(offset, count)
                 offset += count
+                begin = time.monotonic()
+                yield part
+                pace.took(time.monotonic() - begin)
         async for chunk in self.read(ByteRange(last - self._start, span.stop)):
             yield chunk
 
-    async def _stretch(self, offset: int, count: int) -> bytes | Stretch:
-        """Name the bytes if their last page is cached, else read them."""
+    def _is_at_hand(self, offset: int, count: int) -> bool:
+        """Whether the kernel has the last of the bytes cached; if it has, they are of the right version so far."""
         known = min(count, _TAIL)
         tail = self._file.read_cached(offset + count - known, known)
         if tail is not None:
             self._check(tail, known, offset + count - known)
-            return Stretch(self._file, offset, count)
-        chunk = await self._file.read(offset, count)
+        return tail is not None
+
+    async def _from_disk(self, offset: int, count: int) -> bytes:
+        chunk = await self._file.read_from_disk(offset, count)
         self._check(chunk, count, offset)
         return chunk
 

@@ -5,12 +5,18 @@ clients that is most of the memory; a quarter of it serves fast ones as well, si
 """
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 __all__ = ["loop_factory"]
 
 _HIGH_WATER: Final = 16 * 1024
+_READERS: Final = 8
+_NICE: Final = 10
 
 
 def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -22,10 +28,20 @@ def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:
         base = uvloop.Loop
 
     class Loop(base):  # type: ignore[misc] # the base is not known before
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.set_default_executor(ThreadPoolExecutor(_READERS, "reader", _step_back))
+
         async def create_server(self, protocol_factory: Callable[[], Any], *args: Any, **options: Any) -> Any:
             return await super().create_server(lambda: _frugal(protocol_factory()), *args, **options)
 
     return Loop
+
+
+def _step_back() -> None:
+    """Let the event loop go first: a thread that reads from a disk has time."""
+    if sys.platform == "linux":  # where every thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _frugal(protocol: Any) -> Any:

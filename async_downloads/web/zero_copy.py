@@ -39,6 +39,7 @@ class _Segment:
         start = number * self.SIZE
         size = min(self.SIZE, os.fstat(fd).st_size - start)
         self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ, offset=start, **_WITHOUT_DESCRIPTOR)
+        self._map.madvise(mmap.MADV_RANDOM)  # reading ahead is for those who wait for the disk, not for the event loop
         self.view = memoryview(self._map)
         self.used = 0.0  # when that was, in the loop's time
 
@@ -71,7 +72,7 @@ class _Segments:
             return os.write(target, segment.view[begin : begin + count])
         except BlockingIOError:
             return 0
-        except ValueError:  # there is nothing to map
+        except (OverflowError, ValueError):  # there is nothing to map
             return None
         except OSError as error:
             if error.errno != errno.EFAULT:
@@ -133,9 +134,18 @@ class _Room:
 class _Shared:
     """What all connections of a loop have in common."""
 
+    _ROUND: Final = 8 * 1024 * 1024
+    _LEAST: Final = 128 * 1024
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.segments = _Segments(loop)
         self.room = _Room(loop)
+        self.sending = 0
+
+    @property
+    def share(self) -> int:
+        """How many bytes one connection may send in its turn, so that no turn of all takes long."""
+        return max(self._LEAST, self._ROUND // self.sending)
 
 
 _shared: "Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared]]" = WeakKeyDictionary()
@@ -173,8 +183,6 @@ class _Tide:
 class Lane:
     """The way from a file to a socket, beside a stream writer that has the socket."""
 
-    _COLD: Final = 256 * 1024  # bytes to read at once from the disk
-
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self._loop = asyncio.get_running_loop()
@@ -185,17 +193,26 @@ class Lane:
 
     async def send(self, file: OpenFile, offset: int, count: int) -> None:
         """Send that many bytes of a file; return when the socket has taken them."""
-        stop = offset + count
         await self._emptied()
         began = self._loop.time()
-        while offset < stop:
-            taken = self._push(file, offset, stop - offset)
-            if taken is None:
-                taken = await self._carry(file, offset, min(stop - offset, self._COLD))
-            elif offset + taken < stop:
-                await self._shared.room.wait(self._fd)
-            offset += taken
+        self._shared.sending += 1
+        try:
+            await self._send(file, offset, offset + count)
+        finally:
+            self._shared.sending -= 1
         self._tide.took(count, self._loop.time() - began)
+
+    async def _send(self, file: OpenFile, offset: int, stop: int) -> None:
+        while offset < stop:
+            size = min(stop - offset, self._shared.share)
+            taken = self._push(file, offset, size)
+            if taken is None:
+                taken = await self._carry(file, offset, stop - offset)
+            elif taken < size:
+                await self._shared.room.wait(self._fd)
+            elif offset + taken < stop:
+                await asyncio.sleep(0)
+            offset += taken
 
     def _push(self, file: OpenFile, offset: int, count: int) -> int | None:
         """Write what the socket takes at once; None where that would be waiting for the disk."""
@@ -204,8 +221,8 @@ class Lane:
         return self._shared.segments.write(file, offset, count, self._fd) if file.is_cached(offset, count) else None
 
     async def _carry(self, file: OpenFile, offset: int, count: int) -> int:
-        """Read a part and write that."""
-        chunk = await file.read(offset, count)
+        """Read what there is and write that."""
+        chunk = await file.read_from_disk(offset, count)
         if not chunk:
             raise SourceTruncated(f"the file ended at byte {offset}")
         self._writer.write(chunk)
