@@ -13,11 +13,18 @@ _Version = tuple[int, int, int, int, int]
 class Descriptor:
     """An open file descriptor, and how many use it; the last one to release it closes it."""
 
-    __slots__ = ("__weakref__", "_users", "fd", "status")
+    __slots__ = ("__weakref__", "_users", "fd", "status", "version")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self.status = os.fstat(fd)
+        self.status = status = os.fstat(fd)
+        self.version: _Version = (
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        )
         self._users = 1
 
     def shared(self) -> "Descriptor":
@@ -25,16 +32,14 @@ class Descriptor:
 
         A version is told by its size and its times. Positions are not shared, since everybody reads from offsets.
         """
-        status = self.status
-        version = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         with _lock:
-            found = _open.setdefault(version, self)
+            found = _open.setdefault(self.version, self)
             if found is self:
                 return self
             if not found._users:  # it is being closed
-                _open[version] = self
+                _open[self.version] = self
                 return self
-            found._users += 1
+            found._users += 1  # right after the test: nothing can be collected in between
         self.release()
         return found
 

@@ -60,21 +60,23 @@ class OpenFile:
         """What was known of the file when it was opened."""
         return self._descriptor.status
 
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        return self.fd
+    @property
+    def version(self) -> tuple[int, ...]:
+        """What tells this version of the file from others: its place on the disk, size and times."""
+        return self._descriptor.version
 
     def share(self) -> None:
         """Use one descriptor for all who have this version of the file open."""
         self._descriptor = self._descriptor.shared()
         self.fd = self._descriptor.fd
 
-    def read_no_further(self) -> None:
-        """Have the kernel read from the disk what is asked for, and not megabytes more.
+    def read_ahead(self, *, wanted: bool) -> None:
+        """Tell the kernel whether to read megabytes more from the disk than is asked for.
 
-        It would do that on the event loop, too, when a probe or a page fault comes near what it has read ahead.
+        It does that on the event loop, too, when a probe or a page fault comes near what it has read ahead.
         """
-        os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_RANDOM)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_NORMAL if wanted else os.POSIX_FADV_RANDOM)
 
     def read_cached(self, offset: int, count: int) -> bytes | None:
         """Read as `read` does, if that takes no waiting for the disk; else return None."""

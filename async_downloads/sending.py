@@ -4,7 +4,8 @@ An app that only sends is never told that the client has left: it has to watch `
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Self
 
@@ -12,13 +13,17 @@ from .fileio import Stretch
 from .responder import Body, Interruption, Reply
 from .semantics.representation import Field
 
-__all__ = ["Receive", "Scope", "Send", "closing_if_ambiguous", "send_reply"]
+__all__ = ["STRETCH", "Receive", "Scope", "Send", "closing_if_ambiguous", "send_reply"]
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+# An extension of ASGI between `serve` and us, and the type of its message: a `Stretch` that the server sends from the
+# file itself. `send` returns when the socket has taken it, and raises ConnectionError when the client has left.
+# `acknowledged`, a function, tells how many bytes the client has taken so far.
+STRETCH: Final = "async_downloads.stretch"
 _RECURRING: Final = 200  # characters: what is longer is the client's, and would fill the cache
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 
@@ -38,33 +43,27 @@ async def send_reply(reply: Reply, scope: Scope, receive: Receive | None, send: 
     elif "http.response.pathsend" in (scope.get("extensions") or {}) and _loans.can_lend(body):
         await _loans.lend(start, body, send)
     else:
-        lends = "http.response.zerocopysend" in (scope.get("extensions") or {})
-        with _UntilLeft(receive) as presence:
-            await _send_chunks(start, body, presence, send, lends=lends)
+        lane = (scope.get("extensions") or {}).get(STRETCH)
+        with _UntilLeft(receive) as presence, suppress(ConnectionError):
+            await _send_chunks(start, body, presence, send, lane)
 
 
-async def _send_chunks(start: Message, body: Body, presence: "_UntilLeft", send: Send, *, lends: bool) -> None:
-    async with body.lent() if lends else body as chunks:
+async def _send_chunks(
+    start: Message, body: Body, presence: "_UntilLeft", send: Send, lane: Mapping[str, Any] | None
+) -> None:
+    async with body.lent(lane["acknowledged"]) if lane else body as chunks:
         await send(start)
         async for chunk in chunks:
-            await send(_lent(chunk) if isinstance(chunk, Stretch) else _read(chunk))
+            await send(_message(chunk))
             presence.check()
         body.patience.renew()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _read(chunk: bytes) -> Message:
+def _message(chunk: bytes | Stretch) -> Message:
+    if isinstance(chunk, Stretch):
+        return {"type": STRETCH, "stretch": chunk, "more_body": True}
     return {"type": "http.response.body", "body": chunk, "more_body": True}
-
-
-def _lent(stretch: Stretch) -> Message:
-    return {
-        "type": "http.response.zerocopysend",
-        "file": stretch.file,
-        "offset": stretch.offset,
-        "count": stretch.size,
-        "more_body": True,
-    }
 
 
 class _UntilLeft(Interruption):

@@ -65,6 +65,8 @@ class FileSource(Prompt, OnDisk):
         if len(span) <= Pace.WHOLE:
             pace.chunk = len(span)
         with os_errors(f"reading from {offset}"):
+            if len(span) > Pace.WHOLE:
+                self._file.read_ahead(wanted=True)  # another download of the file may have asked for the opposite
             while offset < stop:
                 count = min(pace.chunk, stop - offset)
                 chunk = await self._file.read(offset, count)
@@ -79,16 +81,17 @@ class FileSource(Prompt, OnDisk):
 
         The last bytes are read, and checked, when all stretches have been sent.
         """
-        pace = Pace(small=64 * 1024, modest=512 * 1024, large=1024 * 1024)
         cold = offset = self._start + span.start
         last = self._start + span.stop - min(len(span), _TAIL)
-        self._file.read_no_further()
+        reading, lending = Pace(), Pace(small=64 * 1024, modest=512 * 1024, large=1024 * 1024)
         with os_errors(f"reading from {offset}"):
+            self._file.read_ahead(wanted=False)
             while offset < last:
-                count = min(pace.chunk, last - offset)
-                if offset >= cold and not self._is_at_hand(offset, count):
+                if offset >= cold and not self._is_at_hand(offset, min(lending.chunk, last - offset)):
                     cold = offset + _COLD
-                part = Stretch(self._file, offset, count) if offset >= cold else await self._from_disk(offset, count)
+                pace = lending if offset >= cold else reading
+                count = min(pace.chunk, last - offset)
+                part = Stretch(self._file, offset, count) if pace is lending else await self._from_disk(offset, count)
                 offset += count
                 begin = time.monotonic()
                 yield part

@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ..sending import Receive, Scope, Send
+from ..sending import STRETCH, Receive, Scope, Send
 
 __all__ = ["FORMATS", "AccessLog"]
 
 Record = Mapping[str, Any]
-
-_BODIES: Final = {"http.response.body", "http.response.zerocopysend"}
 
 
 def _as_text(record: Record) -> str:
@@ -69,8 +67,9 @@ class _Account:
         await self._send(message)
         if message["type"] == "http.response.start":
             self._status = message["status"]
-        elif message["type"] in _BODIES:
-            self._bytes += (message.get("count") or len(message.get("body", b""))) if self._has_body else 0
+        elif message["type"] in {"http.response.body", STRETCH}:
+            size = message["stretch"].size if "stretch" in message else len(message.get("body", b""))
+            self._bytes += size if self._has_body else 0
             self._complete = not message.get("more_body", False)
 
     def record(self) -> Record:

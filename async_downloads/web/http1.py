@@ -2,7 +2,8 @@
 
 - The head of an answer goes out together with the first bytes of its body: one system call and one packet less.
 - Between two requests of a busy connection no task is made to end it, only a timer that seldom fires.
-- `http.response.zerocopysend`, an extension of ASGI: a part of a file goes from the page cache to the socket.
+- A part of a file (`sending.STRETCH`) goes from the page cache to the socket.
+- When a client has left, nobody waits for ever to read its next request.
 
 There are no settings for these, so the classes that do it take the place of Hypercorn's own.
 """
@@ -17,7 +18,7 @@ import hypercorn.asyncio.run
 import hypercorn.protocol
 import hypercorn.protocol.h11
 from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.asyncio.worker_context import AsyncioSingleTask
+from hypercorn.asyncio.worker_context import AsyncioSingleTask, EventWrapper
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Request, StreamClosed
@@ -25,32 +26,30 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.utils import suppress_body
 
-from ..fileio import OpenFile
-from .zero_copy import Lane
+from ..fileio import Stretch
+from ..sending import STRETCH
+from .zero_copy import AVAILABLE, Lane
 
 __all__ = ["install"]
 
-_ZERO_COPY: Final = "http.response.zerocopysend"
 _JOINED: Final = 64 * 1024  # bytes of a body that cost less to copy than to send by themselves
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart(Event):
-    """Bytes `offset` to `offset + count` of a file; as long as those, for h11's bookkeeping."""
+    """A part of a file; as long as that, for h11's bookkeeping."""
 
-    file: OpenFile
-    offset: int
-    count: int
+    stretch: Stretch
 
     def __len__(self) -> int:
-        return self.count
+        return self.stretch.size
 
 
 @dataclass(frozen=True, slots=True)
 class FileBody(StreamEvent):
     """A part of a file as a part of a body."""
 
-    part: FilePart
+    stretch: Stretch
 
 
 class LateTask(AsyncioSingleTask):
@@ -64,21 +63,28 @@ class LateTask(AsyncioSingleTask):
 
     async def restart(self, task_group: Any, action: Callable[[], Awaitable[None]]) -> None:
         """Have `action` run, after a while and from its start."""
-        await self.stop()
+        ending = self._drop()
         self._timer = asyncio.get_running_loop().call_later(self._LATE, self._begin, task_group, action)
-
-    def _begin(self, task_group: Any, action: Callable[[], Awaitable[None]]) -> None:
-        self._task = task_group._task_group.create_task(action())
+        await _ended(ending)
 
     async def stop(self) -> None:
         """Have nothing run."""
+        await _ended(self._drop())
+
+    def _begin(self, task_group: Any, action: Callable[[], Awaitable[None]]) -> None:
+        self._task = task_group._task_group.create_task(action())  # as Hypercorn's own does it
+
+    def _drop(self) -> asyncio.Task[None] | None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if self._task is not None:
-            task, self._task = self._task, None
-            task.cancel()
-            await asyncio.wait([task])
+        task, self._timer, self._task = self._task, None, None
+        return task
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 class Connection(TCPServer):
@@ -87,22 +93,33 @@ class Connection(TCPServer):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.idle_task = LateTask()
-        self._lane = Lane(self.writer)
+        self.lane = Lane(self.writer) if AVAILABLE and not self.writer.get_extra_info("ssl_object") else None
 
     async def protocol_send(self, event: Event) -> None:
         """Send what the protocol has for the client."""
-        if not isinstance(event, FilePart):
+        if isinstance(event, FilePart) and self.lane:
+            await self._send_part(event.stretch, self.lane)
+        else:
             await super().protocol_send(event)
-            return
+
+    async def _send_part(self, stretch: Stretch, lane: Lane) -> None:
         async with self.send_lock:
             try:
-                await self._lane.send(event.file, event.offset, event.count)
-            except (ConnectionError, RuntimeError):
+                await lane.send(stretch)
+            except ConnectionError:
+                self.writer.transport.abort()  # the lane took the socket's error, so the transport has not seen it
                 await self.protocol.handle(Closed())
+                raise
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()  # the client has gone: nobody need wait for it to become idle
 
     async def _close(self) -> None:
-        await self.idle_task.stop()
-        await super()._close()
+        try:
+            await self.idle_task.stop()  # while its group may still take it
+        finally:
+            await super()._close()
 
 
 class Stream(HTTPStream):
@@ -111,22 +128,51 @@ class Stream(HTTPStream):
     async def handle(self, event: StreamEvent) -> None:
         """Take what comes from the client."""
         await super().handle(event)
-        if isinstance(event, Request) and self.scheme == "http":
-            self.scope["extensions"][_ZERO_COPY] = {}  # the app runs later, as a task
+        lane: Lane | None = _owner(self.send).lane
+        if isinstance(event, Request) and lane:
+            self.scope["extensions"][STRETCH] = {"acknowledged": lane.acknowledged}  # the app runs later, as a task
 
     async def app_send(self, message: Any) -> None:
         """Take what comes from the app."""
-        if message is not None and message["type"] == _ZERO_COPY and self.state == ASGIHTTPState.RESPONSE:
-            await self._send_part(message)
+        if message is not None and message["type"] == STRETCH and self.state == ASGIHTTPState.RESPONSE:
+            if not suppress_body(self.scope["method"], int(self.response["status"])):
+                await self.send(FileBody(self.stream_id, message["stretch"]))
         else:
             await super().app_send(message)
 
-    async def _send_part(self, message: Any) -> None:
-        if not suppress_body(self.scope["method"], int(self.response["status"])):
-            part = FilePart(message["file"], message["offset"], message["count"])
-            await self.send(FileBody(self.stream_id, part))
-        if not message.get("more_body", False):
-            await self._send_closed()
+
+class Ended:
+    """In the place of h11's connection when the client has left: whoever reads from it sees that nothing comes.
+
+    Hypercorn waits for the end of the answer before it reads the next request, and would wait for ever.
+    """
+
+    our_state = their_state = h11.ERROR
+    they_are_waiting_for_100_continue = False
+    trailing_data = (b"", True)
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what came too late."""
+
+    def next_event(self) -> Any:
+        """Say that there is nothing."""
+        return h11.NEED_DATA
+
+    def send(self, _: Any) -> bytes:
+        """Refuse to send."""
+        raise h11.LocalProtocolError("the client has left")
+
+
+class Gate(EventWrapper):
+    """What the reading waits at while an answer is being sent."""
+
+    waiting = False
+
+    async def wait(self) -> None:
+        """Wait until it is set."""
+        self.waiting = True
+        await super().wait()
+        self.waiting = False
 
 
 class Protocol(H11Protocol):
@@ -134,12 +180,21 @@ class Protocol(H11Protocol):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
+        self.can_read: Gate = Gate()
+        self.lane: Lane | None = _owner(self.send).lane
         self._held = b""
+
+    async def handle(self, event: Event) -> None:
+        """Take what comes from the client."""
+        await super().handle(event)
+        if isinstance(event, Closed) and self.can_read.waiting:
+            self.connection = cast("Any", Ended())
+            await self.can_read.set()
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Send a part of an answer."""
         if isinstance(event, FileBody):
-            await self._send_h11_event(h11.Data(data=cast("bytes", event.part)))
+            await self._send_h11_event(h11.Data(data=cast("bytes", FilePart(event.stretch))))
             return
         if isinstance(event, StreamClosed):
             await self._pass_on([])  # an app that failed before the body has still answered
@@ -172,6 +227,11 @@ class Protocol(H11Protocol):
             await self.send(part if isinstance(part, FilePart) else RawData(part))
         if ready:
             await self.send(RawData(ready))
+
+
+def _owner(method: Any) -> Any:
+    """Return the object that a bound method belongs to: a stream knows no more of its protocol than how to send."""
+    return method.__self__
 
 
 def install() -> None:

@@ -3,143 +3,38 @@
 Parts of the file are mapped into memory and that memory is written to the socket. What the socket does not take stays
 in the page cache, so a slow client costs no memory of ours; `sendfile` would hand the network single pages, which
 costs more than copying them.
-
-The mapping is for the kernel's eyes only. Pages of a file that has shrunk are an error code for `write`; were Python to
-look at them, they would be a SIGBUS.
 """
 
 import asyncio
 import errno
-import mmap
 import os
 import select
 import socket
-import sys
-from collections import OrderedDict
+import struct
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from ..errors import SourceTruncated
-from ..fileio import OpenFile
+from ..fileio import OpenFile, Stretch
+from ..sources.files import os_errors
+from .room import Room
+from .segments import Segments
 
-__all__ = ["Lane"]
+__all__ = ["AVAILABLE", "Lane"]
 
-_WITHOUT_DESCRIPTOR: Final[dict[str, Any]] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
-_Key = tuple[int, int, int]  # device, inode, number of the segment
-
-
-class _Segment:
-    """A mapped part of a file."""
-
-    __slots__ = ("_map", "used", "view")
-
-    SIZE: Final = 64 * 1024 * 1024  # taking one away keeps the loop waiting for a millisecond
-
-    def __init__(self, fd: int, number: int) -> None:
-        start = number * self.SIZE
-        size = min(self.SIZE, os.fstat(fd).st_size - start)
-        self._map = mmap.mmap(fd, size, prot=mmap.PROT_READ, offset=start, **_WITHOUT_DESCRIPTOR)
-        self._map.madvise(mmap.MADV_RANDOM)  # reading ahead is for those who wait for the disk, not for the event loop
-        self.view = memoryview(self._map)
-        self.used = 0.0  # when that was, in the loop's time
-
-    def close(self) -> None:
-        self.view.release()
-        self._map.close()
-
-
-class _Segments:
-    """The parts of files that are mapped: those used lately, since mapping is as dear as reading, and only so many.
-
-    An idle one is taken away soon: until then a deleted file keeps its place on the disk.
-    """
-
-    _MOST: Final = 64
-    _IDLE: Final = 0.4  # seconds
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._segments: OrderedDict[_Key, _Segment] = OrderedDict()
-
-    def write(self, file: OpenFile, offset: int, count: int, target: int) -> int | None:
-        """Write to a descriptor what it takes of `count` bytes, at most to the end of a segment.
-
-        None if the file does not reach that far any more.
-        """
-        number, begin = divmod(offset, _Segment.SIZE)
-        try:
-            segment = self._segment((file.status.st_dev, file.status.st_ino, number), begin, file.fd)
-            return os.write(target, segment.view[begin : begin + count])
-        except BlockingIOError:
-            return 0
-        except (OverflowError, ValueError):  # there is nothing to map
-            return None
-        except OSError as error:
-            if error.errno != errno.EFAULT:
-                raise
-            return None
-
-    def _segment(self, key: _Key, begin: int, fd: int) -> _Segment:
-        found = self._segments.pop(key, None)
-        if found is None or begin >= len(found.view):  # the file has grown since
-            if not self._segments:
-                self._loop.call_later(self._IDLE, self._sweep)
-            found = _Segment(fd, key[-1])
-        found.used = self._loop.time()
-        self._segments[key] = found  # the last one
-        if len(self._segments) > self._MOST:
-            self._segments.popitem(last=False)[1].close()
-        return found
-
-    def _sweep(self) -> None:
-        """Take away the idle, and look again while there are others."""
-        oldest = self._loop.time() - self._IDLE
-        while self._segments and next(iter(self._segments.values())).used <= oldest:
-            self._segments.popitem(last=False)[1].close()
-        if self._segments:
-            self._loop.call_later(self._IDLE, self._sweep)
-
-
-class _Room:
-    """Tells when a socket that belongs to a transport has room; asyncio itself tells only the transport.
-
-    The kernel says so when half of what it may hold back (`TCP_NOTSENT_LOWAT`) has gone, where a write that is tried
-    too soon would be taken in crumbs.
-    """
-
-    _ONCE: Final = select.EPOLLOUT | select.EPOLLONESHOT
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._epoll = select.epoll()
-        self._waiting: dict[int, asyncio.Future[None]] = {}
-        loop.add_reader(self._epoll.fileno(), self._look)
-
-    async def wait(self, fd: int) -> None:
-        """Return when the socket has room, or an error to tell."""
-        self._waiting[fd] = future = self._loop.create_future()
-        try:
-            self._epoll.modify(fd, self._ONCE)
-        except FileNotFoundError:
-            self._epoll.register(fd, self._ONCE)
-        await future
-
-    def _look(self) -> None:
-        for fd, _ in self._epoll.poll(0):
-            future = self._waiting.pop(fd, None)
-            if future is not None and not future.done():
-                future.set_result(None)
+AVAILABLE: Final = hasattr(select, "epoll")  # Linux
+_ACKNOWLEDGED: Final = struct.Struct("120xQ")  # where TCP_INFO has it
 
 
 class _Shared:
-    """What all connections of a loop have in common."""
+    """What all connections of a loop have in common. It does not hold the loop, which would then never be freed."""
 
     _ROUND: Final = 8 * 1024 * 1024
     _LEAST: Final = 128 * 1024
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.segments = _Segments(loop)
-        self.room = _Room(loop)
+        self.segments = Segments()
+        self.room = Room(loop)
         self.sending = 0
 
     @property
@@ -171,71 +66,124 @@ class _Tide:
         self._calm = 0
         self._high = False
 
-    def took(self, count: int, seconds: float) -> None:
-        """Note that the client took so many bytes after a wait of so many seconds."""
-        self._calm = 0 if seconds > self._WAIT else self._calm + count
-        if self._is_tcp and self._high != (self._calm >= self._CALM):
-            self._high = not self._high
-            size = self._HIGH if self._high else self._LOW
-            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, size)
+    def waited(self, seconds: float) -> None:
+        """Note that the client needed so long to take something."""
+        if seconds > self._WAIT:
+            self._calm = 0
+            self._turn(high=False)
+
+    def took(self, count: int) -> None:
+        """Note that the client took so many bytes."""
+        self._calm += count
+        self._turn(high=self._calm >= self._CALM)
+
+    def _turn(self, *, high: bool) -> None:
+        if high != self._high and self._is_tcp:
+            self._high = high
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self._HIGH if high else self._LOW)
 
 
 class Lane:
     """The way from a file to a socket, beside a stream writer that has the socket."""
 
+    _READ: Final = 256 * 1024  # bytes that are in memory at once, where the kernel has not cached them
+
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        self._loop = asyncio.get_running_loop()
-        connection = writer.get_extra_info("socket")
-        self._fd: int = connection.fileno()
-        self._tide = _Tide(connection)
-        self._shared = _shared_by(self._loop)
+        self._transport: Any = writer.transport
+        self._connection = writer.get_extra_info("socket")
+        self._fd: int = self._connection.fileno()
+        self._tide = _Tide(self._connection)
+        self._shared = _shared_by(asyncio.get_running_loop())
+        protocol: Any = self._transport.get_protocol()
+        self._lost = protocol.connection_lost
+        protocol.connection_lost = self._lose
 
-    async def send(self, file: OpenFile, offset: int, count: int) -> None:
-        """Send that many bytes of a file; return when the socket has taken them."""
-        await self._emptied()
-        began = self._loop.time()
+    def acknowledged(self) -> int:
+        """Return how many bytes the client's system has taken since the connection was made."""
+        if self._connection.family == socket.AF_UNIX or self._transport.is_closing():
+            return 0
+        info = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
+        return int(_ACKNOWLEDGED.unpack(info)[0])
+
+    async def send(self, stretch: Stretch) -> None:
+        """Send a stretch; return when the socket has taken it.
+
+        ConnectionError when the client has left, `SourceTruncated` when the file has become too short.
+        """
+        await self._empty()
         self._shared.sending += 1
         try:
-            await self._send(file, offset, offset + count)
+            await self._send(*stretch)
         finally:
             self._shared.sending -= 1
-        self._tide.took(count, self._loop.time() - began)
 
-    async def _send(self, file: OpenFile, offset: int, stop: int) -> None:
+    async def _send(self, file: OpenFile, offset: int, size: int) -> None:
+        stop = offset + size
         while offset < stop:
-            size = min(stop - offset, self._shared.share)
-            taken = self._push(file, offset, size)
+            wanted = min(stop - offset, self._shared.share)
+            taken = self._push(file, offset, wanted)
             if taken is None:
                 taken = await self._carry(file, offset, stop - offset)
-            elif taken < size:
-                await self._shared.room.wait(self._fd)
-            elif offset + taken < stop:
-                await asyncio.sleep(0)
             offset += taken
+            self._tide.took(taken)
+            if taken < wanted:
+                await self._wait()
+            elif offset < stop:
+                await asyncio.sleep(0)
 
     def _push(self, file: OpenFile, offset: int, count: int) -> int | None:
         """Write what the socket takes at once; None where that would be waiting for the disk."""
-        if self._writer.transport.is_closing():  # the number of its descriptor may be another connection's by now
+        self._check()
+        view = self._shared.segments.find(file, offset) if file.is_cached(offset, count) else None
+        if view is None:
+            return None
+        try:
+            return os.write(self._fd, view[:count])
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            if error.errno == errno.EFAULT:
+                return None
+            raise ConnectionResetError from error
+
+    async def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self._shared.room.wait(self._fd)
+        self._check()
+        self._tide.waited(loop.time() - began)
+
+    def _check(self) -> None:
+        """Raise when the connection is being closed: its descriptor's number may be another connection's by now."""
+        if self._transport.is_closing():
             raise ConnectionResetError
-        return self._shared.segments.write(file, offset, count, self._fd) if file.is_cached(offset, count) else None
 
     async def _carry(self, file: OpenFile, offset: int, count: int) -> int:
-        """Read what there is and write that."""
-        chunk = await file.read_from_disk(offset, count)
-        if not chunk:
-            raise SourceTruncated(f"the file ended at byte {offset}")
-        self._writer.write(chunk)
-        await self._emptied()
-        return len(chunk)
+        """Read all of it, and write that."""
+        for begin in range(offset, offset + count, self._READ):
+            wanted = min(self._READ, offset + count - begin)
+            with os_errors(f"reading from {begin}"):
+                chunk = await file.read_from_disk(begin, wanted)
+            self._check()
+            self._writer.write(chunk)
+            await self._empty()
+            if len(chunk) < wanted:
+                raise SourceTruncated(f"the file ended at byte {begin + len(chunk)}")
+        self._check()
+        return count
 
-    async def _emptied(self) -> None:
+    async def _empty(self) -> None:
         """Wait until the writer holds nothing: what is written beside it would come first."""
-        transport = self._writer.transport
-        if transport.get_write_buffer_size():
-            low, high = transport.get_write_buffer_limits()
-            transport.set_write_buffer_limits(high=0)
+        if self._transport.get_write_buffer_size():
+            low, high = self._transport.get_write_buffer_limits()
+            self._transport.set_write_buffer_limits(high=0)
             try:
                 await self._writer.drain()
             finally:
-                transport.set_write_buffer_limits(high, low)
+                if not self._transport.is_closing():
+                    self._transport.set_write_buffer_limits(high, low)
+
+    def _lose(self, error: Exception | None) -> None:
+        self._shared.room.wake(self._fd)
+        self._lost(error)

@@ -83,13 +83,16 @@ class Server:
 
 
 @asynccontextmanager
-async def hypercorn(app: App, *, certificate: tuple[Path, Path] | None = None) -> AsyncIterator[Server]:
-    """Serve an app with Hypercorn until the end of the block."""
+async def hypercorn(
+    app: App, *, certificate: tuple[Path, Path] | None = None, keep_alive: float = 5.0
+) -> AsyncIterator[Server]:
+    """Serve an app with Hypercorn until the end of the block; idle connections are kept for so many seconds."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)  # what it accepts has the same
     port = listener.getsockname()[1]
     stop = asyncio.Event()
     config = _config(listener.detach(), certificate)
+    config.keep_alive_timeout = keep_alive
     serving = asyncio.create_task(serve(cast("Framework", app), config, shutdown_trigger=stop.wait))
     try:
         yield Server(port, tls=certificate is not None)

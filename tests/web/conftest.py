@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypercorn.asyncio.run
+import hypercorn.protocol.h11
 import pytest
 from conftest import Serve
 
 from async_downloads.config import Settings
+from async_downloads.web.http1 import install
 
 from .site import Site, app_of
 
@@ -30,6 +33,18 @@ _FILES = {
     "reports/2026/q3/summary.txt": "all is well",
     "secret.txt": "secret",
 }
+
+
+@pytest.fixture
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Hypercorn use our classes, as the command does."""
+    for module, name in (
+        (hypercorn.asyncio.run, "TCPServer"),
+        (hypercorn.protocol, "H11Protocol"),
+        (hypercorn.protocol.h11, "HTTPStream"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name))
+    install()
 
 
 @pytest.fixture

@@ -1,0 +1,136 @@
+"""FileSource.lend: bytes and stretches, put together, are the span; what changed is never all that was promised."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+
+import pytest
+from harness.cache import evict
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from async_downloads.errors import SourceChanged, SourceError, SourceTruncated
+from async_downloads.fileio import Stretch
+from async_downloads.semantics.ranges import ByteRange
+from async_downloads.sources.base import OnDisk
+from async_downloads.sources.files import FileSource
+
+from .test_files import append, cut, delete, empty, open_source, overwrite, overwrite_one_byte, overwrite_with_more
+from .test_files import put_another as put_another_at
+
+SIZE = 4 * 1024 * 1024
+TAIL = 4096
+LARGEST = 1024 * 1024
+
+offsets = st.integers(0, SIZE) | st.integers(0, 3 * TAIL) | st.integers(SIZE - 3 * TAIL, SIZE)
+spans = st.tuples(offsets, offsets).map(sorted).filter(lambda ends: ends[0] < ends[1])
+
+
+async def nothing() -> None:
+    """Change nothing."""
+
+
+async def lent(
+    source: FileSource, span: ByteRange, change: Callable[[], Awaitable[None]] = nothing
+) -> list[bytes | Stretch]:
+    """Take what is lent; the change happens when the first has been sent."""
+    taken: list[bytes | Stretch] = []
+    async with aclosing(source.lend(span)) as chunks:
+        async for chunk in chunks:
+            taken.append(chunk)
+            if len(taken) == 1:
+                await change()
+    return taken
+
+
+def joined(taken: list[bytes | Stretch]) -> bytes:
+    """Return the bytes, those of stretches from their file."""
+    return b"".join(
+        os.pread(each.file.fd, each.size, each.offset) if isinstance(each, Stretch) else each for each in taken
+    )
+
+
+@given(span=spans, start=st.sampled_from([0, 1, TAIL, 1_000_003]), present=st.none() | st.lists(offsets, max_size=3))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
+async def test_bytes_and_stretches_put_together_are_the_span(
+    large: Path, content: bytes, span: list[int], start: int, present: list[int] | None
+) -> None:
+    first, stop = (min(end, SIZE - start) for end in span)
+    if first == stop:
+        return
+    source = open_source(large, start=start)
+    if present is not None:
+        evict(large, but=[(offset, 700_000) for offset in present])
+    taken = await lent(source, ByteRange(first, stop))
+    assert joined(taken) == content[start + first : start + stop]
+    assert all(len(each) if isinstance(each, bytes) else each.size for each in taken), "nothing is empty"
+    await source.aclose()
+
+
+@pytest.mark.parametrize("count", [1, TAIL, TAIL + 1, 200_000, SIZE])
+async def test_what_is_cached_is_lent_but_for_the_last_bytes(large: Path, content: bytes, count: int) -> None:
+    source = open_source(large)
+    *stretches, last = await lent(source, ByteRange(0, count))
+    assert last == content[max(count - TAIL, 0) : count]
+    assert sum(each.size for each in stretches if isinstance(each, Stretch)) == max(count - TAIL, 0)
+    assert all(each.size <= LARGEST for each in stretches if isinstance(each, Stretch))
+    await source.aclose()
+
+
+async def test_what_is_not_cached_is_read(large: Path, content: bytes) -> None:
+    source = open_source(large)
+    evict(large)
+    first, *rest = await lent(source, ByteRange(0, SIZE))
+    assert isinstance(first, bytes)
+    assert joined([first, *rest]) == content
+    await source.aclose()
+
+
+@pytest.mark.parametrize("change", [overwrite, overwrite_with_more, overwrite_one_byte, cut, empty])
+async def test_what_was_written_to_in_place_is_not_lent_to_the_end(large: Path, change: Callable[[Path], None]) -> None:
+    source = open_source(large)
+    with pytest.raises((SourceChanged, SourceTruncated)):
+        await lent(source, ByteRange(0, SIZE), partial(asyncio.to_thread, change, large))
+    await source.aclose()
+
+
+@pytest.mark.parametrize("change", [overwrite, overwrite_with_more, cut, empty])
+async def test_a_change_while_the_only_stretch_is_sent_is_noticed_after_it(
+    large: Path, change: Callable[[Path], None]
+) -> None:
+    source = open_source(large)
+    lending = source.lend(ByteRange(0, 300_000))
+    assert isinstance(await anext(lending), Stretch)
+    change(large)
+    with pytest.raises((SourceChanged, SourceTruncated)):
+        await anext(lending)
+    await source.aclose()
+
+
+@pytest.mark.parametrize("change", [append, delete, put_another_at])
+async def test_what_grows_or_loses_its_name_is_lent_to_its_end(
+    large: Path, content: bytes, change: Callable[[Path], None]
+) -> None:
+    source = open_source(large)
+    taken = await lent(source, ByteRange(0, SIZE), partial(asyncio.to_thread, change, large))
+    assert joined(taken) == content
+    await source.aclose()
+
+
+async def test_an_error_of_the_disk_is_an_error_of_the_source(large: Path) -> None:
+    source = open_source(large)
+    fd, source._file.fd = source._file.fd, 10**6  # the nearest to a disk that fails: EBADF instead of EIO
+    with pytest.raises(SourceError):
+        await lent(source, ByteRange(0, SIZE))
+    source._file.fd = fd
+    await source.aclose()
+
+
+async def test_a_source_of_a_file_can_be_sent_by_a_server(large: Path) -> None:
+    source = open_source(large)
+    assert isinstance(source, OnDisk)
+    source.close()
+    source.close()

@@ -1,0 +1,111 @@
+"""send_reply() where the server sends parts of files by itself, driven by hand."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+
+import pytest
+from harness.asgi import Exchange, Message, ask, scope
+from harness.process import descriptors, other_tasks
+from harness.sources import OneStore, SlicedSource
+from harness.waiting import eventually
+
+from async_downloads.asgi import Downloads
+from async_downloads.responder import respond
+from async_downloads.semantics.plan import Policy
+from async_downloads.semantics.representation import RequestHead
+from async_downloads.sending import STRETCH, send_reply
+from async_downloads.sources.directory import DirectoryStore
+
+DATA = bytes(range(256)) * 8
+EXTENSIONS: Final[dict[str, object]] = {STRETCH: {"acknowledged": int}}
+
+
+async def test_parts_of_a_file_are_named_where_the_server_sends_them(large: Path, content: bytes) -> None:
+    large.read_bytes()
+    exchange, sent = Exchange(scope("/large.bin", fields=[("Range", "bytes=7-")], extensions=EXTENSIONS)), []
+
+    async def send(message: Message) -> None:
+        await exchange.send(message)
+        if message["type"] == STRETCH:
+            file, offset, size = message["stretch"]
+            sent.append(os.pread(file.fd, size, offset))
+        elif message["type"] == "http.response.body":
+            sent.append(message["body"])
+
+    await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, send)
+    assert b"".join(sent) == content[7:]
+    assert [message["type"] for message in exchange.sent].count("http.response.body") == 2, "the end of it, and no more"
+    assert exchange.complete
+    assert not descriptors(large)
+
+
+async def test_what_is_no_file_goes_as_bytes_even_where_the_server_sends_files() -> None:
+    answer = await ask(Downloads(OneStore(SlicedSource(DATA))), "/a", extensions=EXTENSIONS)
+    assert answer.body == DATA
+
+
+async def test_a_small_file_goes_as_bytes_even_where_the_server_sends_files(tmp_path: Path) -> None:
+    (tmp_path / "small.bin").write_bytes(DATA)
+    answer = await ask(Downloads(DirectoryStore(tmp_path)), "/small.bin", extensions=EXTENSIONS)
+    assert answer.chunks == [DATA]
+
+
+@pytest.mark.parametrize("messages", [2, 3])
+async def test_a_client_that_left_ends_a_sending_of_parts(large: Path, messages: int) -> None:
+    exchange = Exchange(scope("/large.bin", extensions=EXTENSIONS))
+    exchange.at[messages] = exchange.left.set
+    await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, exchange.send)
+    assert len(exchange.sent) <= messages + 4
+    assert not exchange.complete
+    assert not descriptors(large)
+    await eventually(lambda: not other_tasks())
+
+
+async def test_a_client_that_leaves_during_the_first_part_ends_it_soon(large: Path) -> None:
+    exchange, never = Exchange(scope("/large.bin", extensions=EXTENSIONS)), asyncio.Event()
+
+    async def send(message: Message) -> None:
+        await exchange.send(message)
+        if len(exchange.sent) == 2:
+            exchange.left.set()
+            await never.wait()
+
+    await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, send)
+    assert len(exchange.sent) == 2
+    assert not descriptors(large)
+    await eventually(lambda: not other_tasks())
+
+
+async def test_a_short_download_is_watched_by_no_task(tmp_path: Path) -> None:
+    asked = 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        raise AssertionError
+
+    source = SlicedSource(DATA, chunk=len(DATA))
+    reply = await respond(RequestHead("GET", 0), source, Policy())
+    exchange = Exchange(scope("/a"))
+    await send_reply(reply, exchange.scope, receive, exchange.send)
+    assert (exchange.body, asked) == (DATA, 0)
+
+
+async def test_who_cancels_when_the_client_leaves_is_obeyed(large: Path) -> None:
+    exchange, never = Exchange(scope("/large.bin", extensions=EXTENSIONS)), asyncio.Event()
+
+    async def receive() -> Message:
+        serving.cancel()  # at the same time
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        await exchange.send(message)
+        if len(exchange.sent) == 2:
+            await never.wait()
+
+    serving = asyncio.ensure_future(Downloads(DirectoryStore(large.parent))(exchange.scope, receive, send))
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert not descriptors(large)

@@ -1,0 +1,209 @@
+"""What goes wrong while a file goes from the page cache to the socket: clients that leave, and files that change."""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.process import descriptors, other_tasks
+from harness.served import Connection, Server
+from harness.waiting import eventually
+
+from async_downloads.asgi import Downloads
+from async_downloads.sources.directory import DirectoryStore
+from async_downloads.web.access_log import AccessLog
+from async_downloads.web.segments import Segments
+
+from .sending import ZERO_COPY, Recorded, mapped
+
+MIB = 1024 * 1024
+
+pytestmark = pytest.mark.usefixtures("_fast", "_soon_idle")
+
+impatient = pytest.mark.parametrize("stall_timeout", [0.3])
+
+
+@pytest.fixture
+def _soon_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Segments, "_IDLE", 0.05)
+
+
+@pytest.fixture
+def stall_timeout() -> float:
+    """How long a client may take nothing, where a test says nothing else."""
+    return 60.0
+
+
+@pytest.fixture
+def log() -> list[str]:
+    """The lines of the access log."""
+    return []
+
+
+@pytest.fixture
+def app(large: Path, stall_timeout: float) -> Recorded:
+    """The directory of the large file, which was written to long ago: a change is in another tick of the clock."""
+    large.read_bytes()
+    os.utime(large, (1, 1))
+    return Recorded(Downloads(DirectoryStore(large.parent), stall_timeout=stall_timeout))
+
+
+@pytest.fixture
+async def server(serve: Serve, app: Recorded, log: list[str]) -> AsyncIterator[Server]:
+    """A server of the app, with a log, that has already answered, so that all its own tasks are there."""
+    server = await serve(AccessLog(app, "text", write=log.append))
+    async with server.downloading("/nothing"):
+        await eventually(lambda: log)
+        log.clear()
+        yield server
+
+
+async def rest(connection: Connection) -> bytes:
+    """Read until the server closes the connection."""
+    async with asyncio.timeout(5):
+        return await connection.reader.read()
+
+
+def reset(connection: Connection) -> None:
+    sock = connection.writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.writer.transport.abort()
+
+
+def finish(connection: Connection) -> None:
+    connection.writer.close()
+
+
+def half_close(connection: Connection) -> None:
+    connection.writer.write_eof()
+
+
+@pytest.mark.parametrize("leave", [reset, finish, half_close])
+@pytest.mark.parametrize("taken", [0, 1_000_001])
+async def test_of_a_client_that_leaves_in_the_middle_nothing_is_left(
+    server: Server, large: Path, log: list[str], leave: Callable[[Connection], None], taken: int
+) -> None:
+    tasks, fds = other_tasks(), len(descriptors())
+    async with server.downloading("/large.bin") as connection:
+        await connection.reader.readexactly(taken)
+        assert mapped(large)
+        leave(connection)
+        await eventually(lambda: log and not descriptors(large))
+    await eventually(lambda: other_tasks() <= tasks and len(descriptors()) <= fds)
+    await eventually(lambda: not mapped(large), within=3)
+    assert log[0].endswith("aborted\n")
+    assert taken - MIB < int(log[0].partition(" bytes")[0].split()[-1]) < 4 * MIB
+
+
+@impatient
+async def test_of_a_client_that_stops_reading_nothing_is_left(
+    server: Server, app: Recorded, large: Path, log: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with server.downloading("/large.bin") as connection:
+        await eventually(lambda: log and not descriptors(large), within=5)
+        assert caplog.messages == ["GET '/large.bin': closed short: the client took nothing for 0.3 s"]
+        assert app.bytes_by(ZERO_COPY) < 4 * MIB
+        assert len(await rest(connection)) < 4 * MIB
+    await eventually(lambda: not mapped(large), within=3)
+
+
+async def test_a_client_that_reads_in_small_pieces_gets_everything(
+    server: Server, app: Recorded, content: bytes, log: list[str]
+) -> None:
+    received = bytearray()
+    async with server.downloading("/large.bin") as connection:
+        while len(received) < len(content):
+            received += await connection.reader.readexactly(16 * 1024)
+        await eventually(lambda: log)
+    assert received == content
+    assert f" 200 {len(content)} bytes whole " in log[0]
+    assert log[0].endswith("complete\n")
+    assert app.bytes_by(ZERO_COPY) == len(content) - 4096
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, 100_000)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"new " * MIB)
+
+
+def overwrite_with_more(path: Path) -> None:
+    path.write_bytes(b"new " * (MIB + 1))
+
+
+@pytest.mark.parametrize("change", [cut, empty, overwrite, overwrite_with_more])
+@pytest.mark.parametrize("taken", [0, 100_000, 1_500_000, 3_700_000])
+async def test_a_file_written_to_in_place_is_never_all_that_was_promised(
+    server: Server,
+    large: Path,
+    content: bytes,
+    log: list[str],
+    caplog: pytest.LogCaptureFixture,
+    change: Callable[[Path], None],
+    taken: int,
+) -> None:
+    async with server.downloading("/large.bin") as connection:
+        assert await connection.reader.readexactly(taken) == content[:taken]
+        change(large)
+        received = await rest(connection)
+    assert taken + len(received) < len(content)
+    assert len(caplog.messages) == 1, "one line in the log"
+    assert "GET '/large.bin': closed short: the file " in caplog.text
+    assert log[0].endswith("aborted\n")
+    await eventually(lambda: not descriptors(large))  # what is mapped has one of its own before Python 3.13
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more" * MIB)
+
+
+def put_another(path: Path) -> None:
+    path.with_suffix(".new").write_bytes(b"new " * MIB)
+    path.with_suffix(".new").replace(path)
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("change", [append, put_another, delete])
+@pytest.mark.parametrize("taken", [0, 1_500_000])
+async def test_a_file_that_grows_or_loses_its_name_arrives_as_it_was(
+    server: Server, large: Path, content: bytes, change: Callable[[Path], None], taken: int
+) -> None:
+    async with server.downloading("/large.bin") as connection:
+        received = await connection.reader.readexactly(taken)
+        change(large)
+        assert received + await connection.reader.readexactly(len(content) - taken) == content
+
+
+async def test_what_was_appended_is_sent_to_the_next(server: Server, large: Path, content: bytes) -> None:
+    async with server.connected() as connection:
+        for size in (4 * MIB, 8 * MIB, 12 * MIB):
+            await connection.ask("/large.bin")
+            _, _, body = await connection.answer()
+            assert (len(body), body[-1000:]) == (size, content[-1000:] if size == 4 * MIB else b"more" * 250)
+            append(large)
+
+
+async def test_an_answer_is_of_one_version_while_the_file_is_replaced_again_and_again(
+    server: Server, large: Path
+) -> None:
+    async with server.connected() as connection:
+        for number in range(40):
+            large.with_name("next").write_bytes(bytes([number]) * (MIB + number))
+            large.with_name("next").replace(large)
+            await connection.ask("/large.bin")
+            assert (await connection.answer())[2] == bytes([number]) * (MIB + number)
