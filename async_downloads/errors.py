@@ -4,6 +4,7 @@
     ├── NotFound              404  no representation for this key
     │   └── IsDirectory       404  the key names a collection, not a representation
     ├── Forbidden             403  it exists, but this process may not read it
+    ├── AlreadyThere          409  the key is taken
     ├── SourceError           502  the bytes cannot be had
     │   ├── SourceBusy        503  not now: out of descriptors or connections
     │   ├── SourceChanged     502  the version that was promised is gone
@@ -16,6 +17,7 @@
 from typing import ClassVar
 
 __all__ = [
+    "AlreadyThere",
     "DownloadError",
     "Forbidden",
     "IsDirectory",
@@ -51,6 +53,12 @@ class Forbidden(DownloadError):
     """The representation exists, but this process may not read it."""
 
     status = 403
+
+
+class AlreadyThere(DownloadError):
+    """Something else has this key, and is not to be replaced."""
+
+    status = 409
 
 
 class SourceError(DownloadError):

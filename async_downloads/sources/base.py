@@ -12,7 +12,7 @@ A source
 What not every source can do is a protocol of its own, found by `isinstance`.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -20,7 +20,7 @@ from ..fileio import Stretch
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
 
-__all__ = ["Browsable", "Entry", "Listing", "OnDisk", "Prompt", "Source", "Store"]
+__all__ = ["Browsable", "Entry", "Listing", "OnDisk", "Prompt", "Source", "Store", "Writable"]
 
 
 @runtime_checkable
@@ -79,6 +79,17 @@ class OnDisk(Protocol):
 
     def close(self) -> None:
         """Close the source, as `aclose` does."""
+
+
+@runtime_checkable
+class Writable(Protocol):
+    """A store that takes new representations."""
+
+    async def put(self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None) -> object:
+        """Keep the bytes under the key, all or none of them. `AlreadyThere` when the key is taken."""
+
+    async def remove(self, key: str) -> None:
+        """Take away what is at the key. `NotFound` when nothing is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,28 @@
+"""Which database a URL means."""
+
+from importlib.util import find_spec
+from urllib.parse import unquote
+
+from .catalogue import Catalogue
+
+__all__ = ["open_catalogue"]
+
+_SQLITE = "sqlite:///"
+
+
+def open_catalogue(url: str) -> Catalogue:
+    """Return the catalogue at `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://…`.
+
+    Nothing is connected to yet. ValueError, with a line that says what to do, for a URL that is none of them.
+    """
+    if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
+        from .sqlite import SqliteStore
+
+        return SqliteStore(unquote(url.removeprefix(_SQLITE)))
+    if url.startswith(("postgresql://", "postgres://")):
+        if not find_spec("asyncpg"):
+            raise ValueError("PostgreSQL needs asyncpg: pip install 'async-downloads[postgres]'")
+        from .postgres import PostgresStore
+
+        return PostgresStore(url)
+    raise ValueError(f"{url.partition(':')[0]!r} is no database of ours: expected sqlite:///path.db or postgresql://…")
