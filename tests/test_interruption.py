@@ -222,3 +222,32 @@ async def test_a_block_that_has_ended_is_not_interrupted_later() -> None:
         pass
     await _pass(2 * SECONDS)
     await _goes_on()
+
+
+async def test_what_the_client_has_taken_is_as_good_as_a_renewal() -> None:
+    taken = 0
+    patience = Patience(SECONDS)
+    patience.watch(lambda: taken)
+    with patience:
+        for _ in range(16):
+            await _pass(SECONDS / 4)
+            taken += 1
+    await _goes_on()
+
+
+async def test_a_client_that_has_taken_nothing_more_is_at_the_end_of_patience() -> None:
+    patience = Patience(SECONDS)
+    patience.watch(lambda: 1_000_000)
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(SendStalled), patience:
+        await forever()
+    assert asyncio.get_running_loop().time() - began < 20 * SECONDS
+
+
+async def test_what_was_taken_while_it_rests_ends_no_rest() -> None:
+    patience = Patience(SECONDS)
+    patience.watch(iter(range(1000)).__next__)
+    with patience:
+        patience.rest()
+        await _pass(4 * SECONDS)
+    await _goes_on()

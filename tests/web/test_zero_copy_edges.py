@@ -132,3 +132,31 @@ async def test_an_app_that_never_looks_is_told_when_the_connection_is_closed(ser
         await connection.head()
         connection.writer.write(b"no chunk\r\n")
         await eventually(lambda: not descriptors(large), within=3)
+
+
+async def test_a_unix_socket_tells_of_no_bytes_taken(large: Path) -> None:
+    mine, other = socket.socketpair()
+    with other:
+        _, writer = await asyncio.open_connection(sock=mine)
+        assert Lane(writer).acknowledged() == 0
+        writer.transport.abort()
+        await asyncio.sleep(0)
+
+
+async def test_what_the_client_has_taken_is_counted_until_the_connection_is_closed() -> None:
+    async with _accepted() as writer:
+        lane = Lane(writer)
+        writer.write(b"x" * 1000)
+        await eventually(lambda: lane.acknowledged() >= 1000)
+        writer.transport.abort()
+        assert lane.acknowledged() == 0
+
+
+async def test_a_file_that_has_grown_is_mapped_to_its_new_end(large: Path) -> None:
+    segments, file = Segments(), OpenFile(str(large))
+    large.write_bytes(b"x" * 5000)
+    assert segments.find(file, 0) is not None
+    large.write_bytes(b"x" * 9000)
+    assert segments.find(file, 5001) is not None
+    file.close()
+    await eventually(lambda: not mapped(large), within=3)

@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,34 @@ async def test_of_a_client_that_stops_reading_nothing_is_left(
         assert app.bytes_by(ZERO_COPY) < 4 * MIB
         assert len(await rest(connection)) < 4 * MIB
     await eventually(lambda: not mapped(large), within=3)
+
+
+@pytest.mark.parametrize("leave", [reset, finish])
+async def test_of_clients_that_leave_with_more_requests_waiting_nothing_is_left(
+    server: Server, large: Path, leave: Callable[[Connection], None]
+) -> None:
+    tasks, fds = other_tasks(), len(descriptors())
+    async with AsyncExitStack() as clients:
+        for _ in range(20):
+            connection = await clients.enter_async_context(server.downloading("/large.bin"))
+            await connection.ask("/large.bin")
+            for _ in range(10):
+                await asyncio.sleep(0)  # the server reads it
+            leave(connection)
+        await eventually(lambda: not descriptors(large), within=5)
+    await eventually(lambda: other_tasks() <= tasks and len(descriptors()) <= fds, within=5)
+
+
+@impatient
+async def test_a_client_that_is_slow_but_takes_something_gets_everything(server: Server, content: bytes) -> None:
+    received = bytearray()
+    async with server.downloading("/large.bin") as connection:
+        while len(received) < len(content):
+            pause = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.02, pause.set)
+            await pause.wait()
+            received += await connection.reader.read(64 * 1024)
+    assert received == content
 
 
 async def test_a_client_that_reads_in_small_pieces_gets_everything(
