@@ -14,6 +14,10 @@ from typing import Any, Final, NoReturn, TypeVar
 import click
 from click.core import ParameterSource
 
+from .commands.database import Refused as _Refused
+from .commands.db import db
+from .commands.files import ls, rm
+from .commands.put import put
 from .config import PREFIX, ServerSettings, Settings, read_cache_control, read_seconds
 
 __all__ = ["cli", "main"]
@@ -41,16 +45,14 @@ def _hint(error: click.ClickException) -> str:
     return f" (see '{context.command_path} --help')" if context else ""
 
 
-class _Refused(click.ClickException):
-    """What was asked for cannot be done."""
-
-    exit_code = 2
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
 @click.version_option(package_name="async-downloads")
 def cli() -> None:
     """Serve files to thousands of clients at once, with ranges and conditional requests by RFC 9110."""
+
+
+for _command in (put, ls, rm, db):
+    cli.add_command(_command)
 
 
 def _option(name: str, *short: str, **attributes: Any) -> Callable[[F], F]:

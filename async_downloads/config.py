@@ -7,15 +7,17 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 from .responder import STALL_TIMEOUT
+from .sources.catalogue import Identifier
 
-__all__ = ["PREFIX", "ServerSettings", "Settings", "read_cache_control", "read_seconds"]
+__all__ = ["DATABASE_VARIABLES", "PREFIX", "ServerSettings", "Settings", "read_cache_control", "read_seconds"]
 
-PREFIX = "ASYNC_DOWNLOADS_"
+PREFIX: Final = "ASYNC_DOWNLOADS_"
+DATABASE_VARIABLES: Final = (f"{PREFIX}DATABASE", "DATABASE_URL")  # the second is what many platforms set
 _MOST_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
 _FIELD_VALUE: Final = re.compile(r"[ -~]+")
 
@@ -55,7 +57,8 @@ _READERS: Final[dict[object, Callable[[str], object]]] = {
     Path | None: Path,
     bool: lambda value: _YES_OR_NO[value.lower()],
     float: read_seconds,
-    str | None: read_cache_control,
+    str | None: str,
+    Identifier: lambda value: {choice: choice for choice in get_args(Identifier)}[value],
 }
 
 
@@ -64,7 +67,9 @@ class Settings:
     """What is served, and how.
 
     `directory` is the tree at `/`. `download_file` is one file, the rest are the folders of the download routes; each
-    route is there when its setting is. `stall_timeout` is in seconds.
+    route is there when its setting is. `stall_timeout` is in seconds. `database` is the URL of the database whose files
+    are at `/files/download/<id>`, `file_ids` says by which of their identifiers, and with `list_files` they are listed
+    at `/files`.
     """
 
     directory: Path | None = None
@@ -80,6 +85,9 @@ class Settings:
     client_pdf: Path | None = None
     client_reports: Path | None = None
     pdf_examples: bool = False
+    database: str | None = field(default=None, repr=False)  # it may hold a password
+    file_ids: Identifier = "token"
+    list_files: bool = False
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -88,14 +96,24 @@ class Settings:
         ValueError, with the variable's name, for a value that is none.
         """
         found: dict[str, Any] = {}
-        for field in fields(cls):
-            name = PREFIX + field.name.upper()
-            if value := os.environ.get(name):
-                try:
-                    found[field.name] = _READERS[field.type](value)
-                except (KeyError, ValueError):
-                    raise ValueError(f"{name}={value!r} cannot be read") from None
+        for setting in fields(cls):
+            for name in _variables(setting.name):
+                if value := os.environ.get(name):
+                    found[setting.name] = _read(setting, name, value)
+                    break
         return cls(**found)
+
+
+def _variables(setting: str) -> tuple[str, ...]:
+    return DATABASE_VARIABLES if setting == "database" else (PREFIX + setting.upper(),)
+
+
+def _read(setting: Field[Any], name: str, value: str) -> object:
+    read = read_cache_control if setting.name == "cache_control" else _READERS[setting.type]
+    try:
+        return read(value)
+    except (KeyError, ValueError):
+        raise ValueError(f"{name}={value!r} cannot be read") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,10 @@ import functools
 import logging
 import os
 import time
-import warnings
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, cast
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
 from quart import Quart, Response, abort, current_app, make_response, request
@@ -35,6 +34,7 @@ from werkzeug.security import safe_join
 from werkzeug.utils import get_content_type
 
 from .asgi import reply_to, request_head, request_line
+from .deprecation import accepting_former_names
 from .errors import DownloadError, NotFound, SourceBusy
 from .fileio import Familiar
 from .responder import STALL_TIMEOUT, Body, Reply, respond
@@ -61,13 +61,9 @@ __all__ = [
     "send_source",
 ]
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 PathLike = str | os.PathLike[str]
 MaxAge = int | Callable[[str | None], int | None] | None
 
-_FORMER_NAMES: Final = {"attachment_filename": "download_name", "add_etags": "etag", "cache_timeout": "max_age"}
 
 _SECRET: Final = os.urandom(16)
 
@@ -76,21 +72,7 @@ _familiar = Familiar()
 ResponseBody.register(Body)
 
 
-def _accept_former_names(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Take the parameters of Flask 1 and of Quart's own functions, too, under a `DeprecationWarning`."""
-
-    @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        for former in _FORMER_NAMES.keys() & kwargs.keys() if kwargs else ():
-            name = _FORMER_NAMES[former]
-            warnings.warn(f"'{former}' is now called '{name}'", DeprecationWarning, stacklevel=2)
-            kwargs[name] = kwargs.pop(former)
-        return function(*args, **kwargs)
-
-    return wrapper
-
-
-@_accept_former_names
+@accepting_former_names
 async def send_file(
     path_or_file: "PathLike | bytes | bytearray | memoryview | BinaryIO | AsyncIterable[bytes] | Source | _Opened",
     mimetype: str | None = None,
@@ -128,7 +110,7 @@ async def send_file(
     return await _answer(opened.source, selected, policy)
 
 
-@_accept_former_names
+@accepting_former_names
 async def send_from_directory(directory: PathLike, path: PathLike, **options: Any) -> Response:
     """Answer with a file below a directory, or 404; `options` are those of `send_file`.
 
@@ -145,7 +127,7 @@ async def send_from_directory(directory: PathLike, path: PathLike, **options: An
     return await send_file(_Opened(source, f"{store.directory}/{key}", typed=False), **options)
 
 
-@_accept_former_names
+@accepting_former_names
 async def send_source(source: Source, **options: Any) -> Response:
     """Answer with a source of your own, which this closes; `options` are those of `send_file`."""
     return await send_file(source, **options)

@@ -1,12 +1,12 @@
 """A module imports only its own layer and lower ones.
 
-    L6  cli
+    L6  cli, commands
     L5  web, config                        client: semantics, fileio and errors only
     L4  asgi, quart
     L3  responder
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
-    L0  errors, descriptors, fileio
+    L0  errors, fileio, descriptors, deprecation
 
 The public names of the package itself load what they need when they are first used: any layer below `cli` that
 imported them would import upwards.
@@ -27,14 +27,14 @@ ROOT = Path(async_downloads.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    {"descriptors", "errors", "fileio"},
+    {"deprecation", "descriptors", "errors", "fileio"},
     {"semantics"},
     {"sources"},
     {"responder"},
     {"sending"},
     {"asgi", "quart"},
     {"web", "config", "client"},
-    {"cli", "__init__"},
+    {"cli", "commands", "__init__"},
     {"__main__"},
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}

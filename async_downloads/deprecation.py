@@ -1,0 +1,27 @@
+"""Parameters that used to have other names."""
+
+import functools
+import warnings
+from collections.abc import Awaitable, Callable
+from typing import Final, ParamSpec, TypeVar
+
+__all__ = ["accepting_former_names"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_FORMER_NAMES: Final = {"attachment_filename": "download_name", "add_etags": "etag", "cache_timeout": "max_age"}
+
+
+def accepting_former_names(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Take the parameters of Flask 1 and of Quart's own functions, too, under a `DeprecationWarning`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        for former in _FORMER_NAMES.keys() & kwargs.keys() if kwargs else ():
+            name = _FORMER_NAMES[former]
+            warnings.warn(f"'{former}' is now called '{name}'", DeprecationWarning, stacklevel=2)
+            kwargs[name] = kwargs.pop(former)
+        return function(*args, **kwargs)
+
+    return wrapper
