@@ -116,10 +116,10 @@ async def send_from_directory(directory: PathLike, path: PathLike, **options: An
 
     The path may come from a client: nothing outside the directory is sent, not through symbolic links either.
     """
-    joined = safe_join("", os.fspath(path))
-    if joined is None:
+    key = _key(os.fspath(path))
+    if key is None:
         abort(404)
-    store, key = _store(current_app.root_path, os.fspath(directory)), joined.removeprefix("./")
+    store = _store(current_app.root_path, os.fspath(directory))
     try:
         source = await store.open(key)
     except DownloadError as error:
@@ -188,6 +188,12 @@ def _caching(max_age: MaxAge, path: str | None) -> tuple[Field, ...]:
     return (("Cache-Control", control), ("Expires", format_date(int(time.time()) + seconds)))
 
 
+@functools.lru_cache(maxsize=1024)
+def _key(path: str) -> str | None:
+    joined = safe_join("", path)
+    return joined and joined.removeprefix("./")
+
+
 @functools.lru_cache(maxsize=64)
 def _store(root_path: str, directory: str) -> DirectoryStore:
     return DirectoryStore(os.path.join(root_path, directory), hidden=True, precompressed=False)
@@ -208,13 +214,13 @@ def _abort(error: DownloadError) -> NoReturn:
 
 
 async def _answer(source: Source, selected: Representation, policy: Policy) -> Response:
-    head = request_head(cast("Scope", request.scope))
-    patience = current_app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
+    app, head = current_app._get_current_object(), request_head(cast("Scope", request.scope))
+    patience = app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
     try:
         reply = await respond(head, source, policy, selected=selected, stall_timeout=patience)
     except DownloadError as error:
         _abort(error)
-    response = current_app.response_class(cast("ResponseBody", reply.body), reply.status, Headers(list(reply.fields)))
+    response = app.response_class(cast("ResponseBody", reply.body), reply.status, Headers(list(reply.fields)))
     if reply.fields[0][0] != "Content-Type":
         del response.headers["Content-Type"]  # a 304, 412 or 416 has none; Quart gave it its default
     response.timeout = None  # Quart's limit is for the whole answer: patience with each chunk takes its place
