@@ -18,7 +18,7 @@ from .commands.database import Refused as _Refused
 from .commands.db import db
 from .commands.files import ls, rm
 from .commands.put import put
-from .config import PREFIX, ServerSettings, Settings, read_cache_control, read_seconds
+from .config import DATABASE_VARIABLES, PREFIX, ServerSettings, Settings, read_cache_control, read_seconds
 
 __all__ = ["cli", "main"]
 
@@ -58,7 +58,8 @@ for _command in (put, ls, rm, db):
 def _option(name: str, *short: str, **attributes: Any) -> Callable[[F], F]:
     """Declare an option that the environment can set, too."""
     variable = PREFIX + name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(name, *short, envvar=variable, show_envvar=True, show_default=True, **attributes)
+    shown: dict[str, Any] = {"envvar": variable, "show_envvar": True, "show_default": True}
+    return click.option(name, *short, **{**shown, **attributes})
 
 
 def _reading(read: Callable[[str], object]) -> Callable[..., object]:
@@ -131,6 +132,16 @@ _SITE: Final = _all(
     _option("--client-csv", type=_FOLDER, help="The folder at /get-csv/."),
     _option("--client-pdf", type=_FOLDER, help="The folder at /get-pdf/."),
     _option("--client-reports", type=_FOLDER, help="The folder at /get-report/."),
+    _option(
+        "--database",
+        metavar="URL",
+        envvar=DATABASE_VARIABLES,
+        help="The database whose files are at /files/download/: sqlite:///path.db or postgresql://…",
+    ),
+    _option(
+        "--file-ids", type=click.Choice(["token", "integer"]), default="token", help="What stands for a file there."
+    ),
+    _option("--list-files/--no-list-files", help="List the files of the database at /files, as JSON."),
 )
 
 _PROCESS: Final = _all(

@@ -1,7 +1,7 @@
 """What all tests share: settings for laws, and servers that are always stopped."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -9,6 +9,7 @@ from typing import Protocol
 
 import pytest
 from harness.asgi import App
+from harness.postgres import postgres_server, schema_of_its_own
 from harness.served import Server, hypercorn
 from hypothesis import settings
 
@@ -37,6 +38,20 @@ def large(tmp_path: Path, content: bytes) -> Path:
     path = tmp_path / "large.bin"
     path.write_bytes(content)
     return path
+
+
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[str]:
+    """Have a PostgreSQL from the first test that needs it to the last of all."""
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture
+async def postgres_url(_postgres: str) -> AsyncIterator[str]:
+    """Return the URL of a real PostgreSQL in which nothing is but what the test stores."""
+    async with schema_of_its_own(_postgres) as url:
+        yield url
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ _MAGIC: dict[str, Callable[[bytes], bool]] = {
     ".pdf": lambda data: data.startswith(b"%PDF-") and b"%%EOF" in data[-16:],
     ".csv": lambda data: data.count(b"\r\n") > 10 and data.split(b"\r\n")[0].count(b",") == 2,
     ".wav": lambda data: data[:4] == b"RIFF" and data[8:12] == b"WAVE" and len(data) > 1_000_000,
+    ".webm": lambda data: data[:4] == b"\x1a\x45\xdf\xa3" and b"webm" in data[:64] and len(data) > 10_000,
     ".txt": lambda data: data == b"All downloads arrived.\n",
     ".bin": lambda data: len(data) == 10,
 }
@@ -41,9 +42,11 @@ def _fetch(line: str, folder: Path) -> bytes:
 
 def _check_all(command: Command, folder: Path) -> None:
     printed = [_fetch(line, folder) for line in _lines(command)]
-    assert [json.loads(text)["path"] for text in printed if text] == ["/"]
+    tree, stored = [json.loads(text) for text in printed if text]
+    assert tree["path"] == "/"
+    assert [file["name"] for file in stored["files"]] == ["counter.webm", "images/sunrise.png", "invoice.pdf"]
     saved = list(folder.iterdir())
-    assert len(saved) == len(printed) - 1
+    assert len(saved) == len(printed) - 2
     assert [path.name for path in saved if not _MAGIC[path.suffix](path.read_bytes())] == []
 
 
@@ -70,8 +73,18 @@ async def test_each_route_has_a_line_and_the_line_has_the_whole_url(demo: Comman
         "/pdf/send-file",
         "/pdf/response",
         "/pdf/make-response",
+        "/files/download/1",
+        "/files/download/2",
+        "/files/download/3",
+        "/files",
     ):
         assert f" {demo.url}{target}  #" in text
+
+
+async def test_its_database_is_not_served_as_a_file(demo: Command) -> None:
+    listed = [entry["name"] for entry in demo.get("/?json").json()["entries"]]
+    assert listed == ["csv", "images", "media", "pdf", "reports", "large.bin"]
+    assert demo.get("/.files.db").status_code == 404
 
 
 async def test_its_large_file_is_64_mib(demo: Command) -> None:

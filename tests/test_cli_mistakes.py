@@ -39,6 +39,8 @@ def _unreadable(path: Path) -> Path:
         pytest.param(("serve", "--cache-control", "a\nX-Evil: b"), "--cache-control", id="two-fields"),
         pytest.param(("serve", "--cache-control", "a\x7f"), "--cache-control", id="control-character"),
         pytest.param(("serve", "--loop", "curio"), "--loop", id="unknown-loop"),
+        pytest.param(("serve", "--file-ids", "name"), "--file-ids", id="unknown-kind-of-id"),
+        pytest.param(("serve", "--database", "mysql://db/x"), "expected sqlite:///path.db", id="unknown-database"),
         pytest.param(("serve", "--access-log", "xml"), "--access-log", id="unknown-form"),
         pytest.param(("serve", "--config", "no-such.toml"), "no-such.toml", id="no-such-config"),
         pytest.param(("serve", "--client-csv", "no-such-folder"), "no-such-folder", id="no-such-folder-of-a-route"),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from tools.command import ANY_PORT, Command, refusal, running, serving
+from tools.databases import fill
+from tools.databases import sqlite as sqlite  # noqa: PLC0414
 
 _FROM_FILE = "from-the-file"
 _FROM_ENVIRONMENT = "from-the-environment"
@@ -81,6 +83,45 @@ async def test_flags_come_before_the_environment_and_that_before_the_file(
     config = _configured(tmp_path, f"cache-control = {_FROM_FILE!r}")
     async with serving(tree, *flags, env={"ASYNC_DOWNLOADS_CONFIG": str(config), **env}) as command:
         assert _cache_control(command) == winner
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "line"),
+    [
+        pytest.param(("--database", "{url}"), {"ASYNC_DOWNLOADS_DATABASE": "x:", "DATABASE_URL": "y:"}, "", id="flag"),
+        pytest.param((), {"ASYNC_DOWNLOADS_DATABASE": "{url}", "DATABASE_URL": "x:"}, "", id="our-variable"),
+        pytest.param((), {"ASYNC_DOWNLOADS_DATABASE": "", "DATABASE_URL": "{url}"}, "database = 'x:'", id="theirs"),
+        pytest.param((), {}, "database = '{url}'", id="file"),
+    ],
+)
+async def test_the_database_is_the_one_that_was_named_nearest(
+    tree: Path, tmp_path: Path, sqlite: str, flags: tuple[str, ...], env: Mapping[str, str], line: str
+) -> None:
+    file = (await fill(sqlite, a=b"stored"))["a"]
+    config = _configured(tmp_path, line.format(url=sqlite))
+    options = [flag.format(url=sqlite) for flag in flags]
+    named = {name: value.format(url=sqlite) for name, value in env.items()}
+    async with serving(tree, "-c", config, *options, env=named) as command:
+        assert command.get(f"/files/download/{file.token}").text == "stored"
+        assert command.get("/files").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "lines"),
+    [
+        pytest.param(("--file-ids", "integer", "--list-files"), {}, (), id="flags"),
+        pytest.param((), {"ASYNC_DOWNLOADS_FILE_IDS": "integer", "ASYNC_DOWNLOADS_LIST_FILES": "1"}, (), id="env"),
+        pytest.param((), {}, ("file-ids = 'integer'", "list-files = true"), id="file"),
+    ],
+)
+async def test_what_a_database_shows_can_be_set_anywhere(
+    tree: Path, tmp_path: Path, sqlite: str, flags: tuple[str, ...], env: Mapping[str, str], lines: tuple[str, ...]
+) -> None:
+    file = (await fill(sqlite, a=b"stored"))["a"]
+    config = _configured(tmp_path, *lines)
+    async with serving(tree, "-c", config, "--database", sqlite, *flags, env=env) as command:
+        assert [told["id"] for told in command.get("/files").json()["files"]] == [str(file.id)]
+        assert command.get(f"/files/download/{file.id}").text == "stored"
 
 
 async def test_a_flag_takes_back_what_the_file_says(tree: Path, tmp_path: Path) -> None:

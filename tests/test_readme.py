@@ -12,6 +12,8 @@ import httpx
 import pytest
 from quart import Quart
 from tools.command import ANY_PORT, running
+from tools.databases import postgres as postgres  # noqa: PLC0414
+from tools.databases import ran
 from tools.programs import need
 
 README = Path(__file__).parents[1] / "README.md"
@@ -19,13 +21,13 @@ SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(encoding="utf-8
 
 
 def _commands(first: str) -> list[list[str]]:
-    """Return the commands of the console snippet that begins with that word, as words."""
+    """Return the commands of the console snippet that begins with those words, as words."""
     consoles = [
         [shlex.split(line[2:]) for line in text.splitlines() if line.startswith("$ ")]
         for language, text in SNIPPETS
         if language == "console"
     ]
-    [found] = [commands for commands in consoles if commands[0][0] == first]
+    [found] = [commands for commands in consoles if shlex.join(commands[0]).startswith(first)]
     return found
 
 
@@ -54,7 +56,7 @@ def files(tmp_path: Path) -> Path:
 
 async def test_a_folder_is_served_as_shown(files: Path, tmp_path: Path) -> None:
     need("curl")
-    serve, *downloads = _commands("async-downloads")
+    serve, *downloads = _commands("async-downloads serve")
     assert len(downloads) == 3
     async with running(*serve[1:], *ANY_PORT, cwd=tmp_path) as command:
         for words in downloads:
@@ -66,10 +68,40 @@ async def test_a_folder_is_served_as_shown(files: Path, tmp_path: Path) -> None:
 
 
 async def test_the_announcement_is_the_one_shown(files: Path, tmp_path: Path) -> None:
-    serve, *_ = _commands("async-downloads")
+    serve, *_ = _commands("async-downloads serve")
     async with running(*serve[1:], *ANY_PORT, cwd=tmp_path) as command:
         shown = command.stdout.splitlines()[0].replace(command.url, "http://127.0.0.1:8000")
     assert shown in README.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture(params=["sqlite:///files.db", "postgresql://localhost/files"])
+def database(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A database as it is called there, and how it has to be called here; an SQLite file is just made."""
+    shown: str = request.param
+    return shown, shown if shown.startswith("sqlite") else request.getfixturevalue("postgres")
+
+
+async def test_files_of_a_database_are_served_as_shown(database: tuple[str, str], files: Path, tmp_path: Path) -> None:
+    need("curl")
+    shown, url = database
+    init, put, serve, curl = _commands(f"async-downloads db init --database {shown}")
+    init, put, serve = [[url if word == shown else word for word in words[1:]] for words in (init, put, serve)]
+    (tmp_path / "report.pdf").write_bytes(b"%PDF, as far as this goes")
+    assert ran(*init, url=url, cwd=tmp_path) == ""
+    public, path = ran(*put, url=url, cwd=tmp_path).split()
+    target = _printed_by("put report.pdf").split()[1]
+    (tmp_path / "fetched").mkdir()
+    async with running(*serve, *ANY_PORT, cwd=tmp_path) as command:
+        here = [word.replace(f"http://127.0.0.1:8000{target}", command.url + path) for word in curl]
+        subprocess.run([*here, "--silent", "--fail"], cwd=tmp_path / "fetched", check=True, capture_output=True)
+    assert path == f"/files/download/{public}"
+    assert (tmp_path / "fetched" / "report.pdf").read_bytes() == b"%PDF, as far as this goes"
+
+
+def _printed_by(command: str) -> str:
+    """Return the line that is shown below a command; it is the same wherever the command is shown."""
+    [found] = {line for _, text in SNIPPETS for line in re.findall(rf"{command}.*\n(.*)\n", text)}
+    return str(found)
 
 
 async def test_the_ported_views_answer(tmp_path: Path) -> None:

@@ -1,25 +1,30 @@
 """How a command gets at a database, and what it says when that fails: one line, without the password."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextlib import aclosing, contextmanager
+import re
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import click
 
-from ..config import PREFIX
+from ..config import DATABASE_VARIABLES, PREFIX
 from ..errors import DownloadError
 from ..sources.catalogue import Catalogue
 from ..sources.databases import open_catalogue
 
-__all__ = ["DATABASE", "IDS", "Database", "Refused", "complain", "each"]
+__all__ = ["DATABASE", "IDS", "Database", "Refused", "complain", "each", "told"]
 
 T = TypeVar("T")
 
 _INTERRUPTED: Final = 130  # as a shell reports SIGINT
-_MISSING: Final = f"no database is given: say --database sqlite:///files.db (or postgresql://…) or set {PREFIX}DATABASE"
+_PASSWORD: Final = re.compile(r"(?<=:)(?!//)\S+(?=@)|(?<=password=)[^&\s]+")  # in a URL
+_MISSING: Final = (
+    f"no database is given: say --database sqlite:///files.db (or postgresql://…) or set {DATABASE_VARIABLES[0]}"
+)
 
 
 class Refused(click.ClickException):
@@ -36,6 +41,8 @@ class Database:
 
     def run(self, work: Callable[[Catalogue], Coroutine[Any, Any, int]]) -> int:
         """Work with its catalogue, and return the exit code. `ClickException` for what goes wrong with it."""
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a name may have a letter that a terminal lacks
         try:
             return asyncio.run(self._run(work))
         except KeyboardInterrupt:
@@ -46,35 +53,21 @@ class Database:
         try:
             opened = open_catalogue(self.url)
         except ValueError as error:
-            raise Refused(self.told(error)) from None
-        with self._telling():
+            raise Refused(told(error)) from None
+        try:
             async with aclosing(opened) as catalogue:
                 return await work(catalogue)
-
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
         except DownloadError as error:
-            raise click.ClickException(self.told(error)) from error
-
-    def told(self, error: Exception) -> str:
-        """Return an error's message in one line, without the URL's password."""
-        text = "; ".join(filter(None, map(str.strip, str(error).splitlines())))
-        for secret in _secrets(self.url):
-            text = text.replace(secret, "***")
-        return text
+            raise click.ClickException(told(error)) from error
 
 
-def _secrets(url: str) -> Iterator[str]:
-    """Yield what must not be shown, as it stands in the URL and as it is meant; the longer one first."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        yield url
-        return
-    password = parts.password or "".join(parse_qs(parts.query).get("password", ()))
-    yield from sorted(filter(None, {password, unquote(password)}), key=len, reverse=True)
+def told(error: Exception) -> str:
+    """Return what an error says, in one line and without passwords.
+
+    >>> told(ValueError("no server at\\npostgresql://me:secret@localhost/files"))
+    'no server at; postgresql://me:***@localhost/files'
+    """
+    return _PASSWORD.sub("***", "; ".join(filter(None, map(str.strip, str(error).splitlines()))))
 
 
 def complain(message: str) -> None:
@@ -103,7 +96,7 @@ def _named(context: click.Context, _: click.Parameter, url: str | None) -> Datab
 DATABASE: Final = click.option(
     "--database",
     metavar="URL",
-    envvar=[f"{PREFIX}DATABASE", "DATABASE_URL"],
+    envvar=DATABASE_VARIABLES,
     show_envvar=True,
     callback=_named,
     help="sqlite:///relative.db, sqlite:////absolute.db or postgresql://…",

@@ -1,5 +1,6 @@
 """`async-downloads db`: a database's schema, its rubbish and its health."""
 
+import sys
 from contextlib import aclosing
 from functools import partial
 from typing import Final
@@ -66,8 +67,9 @@ async def _check(catalogue: Catalogue) -> int:
     with progress("checking", sum(file.size for file in files)) as tell:
         async with aclosing(catalogue.check()) as results:
             async for result in results:
+                tell(result.file.size if isinstance(result, Damage) else result.size)
                 if isinstance(result, Damage):
                     damaged += 1
-                    click.echo(f"{result.file.name}: {result.message}")
-                tell(result.file.size if isinstance(result, Damage) else result.size)
+                    sys.stdout.write(f"{result.file.name}: {result.message}\n")  # click would write across the bar
+                    sys.stdout.flush()
     return 1 if damaged else 0

@@ -46,9 +46,9 @@ def _objects(files: Sequence[Stored], ids: Identifier) -> Iterator[str]:
 
 def _table(files: Sequence[Stored], ids: Identifier) -> Iterator[str]:
     rows = [(file.public(ids), str(file.size), file.media_type, _time(file.created), file.name) for file in files]
-    first, second, third, *_ = [max(map(len, column)) for column in zip(*rows, strict=True)] or [0, 0, 0]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for public, size, media_type, created, name in rows:
-        yield f"{public:<{first}}  {size:>{second}}  {media_type:<{third}}  {created}  {name}"
+        yield f"{public:<{widths[0]}}  {size:>{widths[1]}}  {media_type:<{widths[2]}}  {created}  {name}"
 
 
 def _time(seconds: int) -> str:
@@ -74,14 +74,14 @@ async def _remove(catalogue: Catalogue, *, public: Sequence[str], names: Sequenc
     """Remove what is there, say what is not, and return the exit code."""
     known = {file.public(ids): file.name for file in await catalogue.files()} if public else {}
 
-    async def remove(name: str | None, missing: str) -> None:
+    async def remove(one: tuple[str | None, str]) -> None:
+        name, what = one
         try:
             if name is None:
                 raise NotFound
             await catalogue.remove(name)
         except NotFound:
-            raise click.ClickException(missing) from None
+            raise click.ClickException(f"there is no file {what}") from None
 
-    wanted = [(known.get(each_id), f"there is no file with the id {each_id!r}") for each_id in public]
-    wanted += [(name, f"there is no file {name!r}") for name in names]
-    return await each(wanted, lambda one: remove(*one))
+    by_id = [(known.get(each_id), f"with the id {each_id!r}") for each_id in public]
+    return await each([*by_id, *((name, repr(name)) for name in names)], remove)

@@ -11,15 +11,15 @@ import click
 
 from ..errors import AlreadyThere, DownloadError
 from ..sources.catalogue import Catalogue, Identifier, Stored, is_name
-from .database import DATABASE, IDS, Database, Refused, each
+from .database import DATABASE, IDS, Database, Refused, each, told
 from .progress import progress
-from .reading import STDIN, opened
+from .reading import STDIN, Input, opened
 
 __all__ = ["put"]
 
-_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER: Final = rf'[ \t]*;[ \t]*{_TOKEN}=(?:{_TOKEN}|"[\t !#-\[\]-~]*")'
-_MEDIA_TYPE: Final = re.compile(rf"{_TOKEN}/{_TOKEN}(?:{_PARAMETER})*")  # RFC 9110, section 8.3.1
+_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER: Final = rf'[ \t]*;[ \t]*{_WORD}=(?:{_WORD}|"[\t !#-\[\]-~]*")'
+_MEDIA_TYPE: Final = re.compile(rf"{_WORD}/{_WORD}(?:{_PARAMETER})*")  # RFC 9110, section 8.3.1
 
 
 def _read_media_type(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -30,9 +30,8 @@ def _read_media_type(context: click.Context, parameter: click.Parameter, value: 
 
 @dataclass(frozen=True, slots=True)
 class _Upload:
-    """What all the files of one command have in common; `name` is for the only one."""
+    """What all the files of one command have in common; `name` is for the only one, if it is not to have its own."""
 
-    database: Database
     name: str | None
     media_type: str | None
     replace: bool
@@ -43,28 +42,28 @@ class _Upload:
         return await each(paths, partial(self._put, catalogue))
 
     async def _put(self, catalogue: Catalogue, path: Path) -> None:
-        name = path.name if self.name is None else self.name
-        if not is_name(name):
-            raise Refused(f"{name!r} cannot be the name of a file in a database: say another with --name")
-        public = (await self._stored(catalogue, path, name)).public(self.ids)
+        async with opened(path) as source:
+            name = path.name if self.name is None else self.name
+            if not is_name(name):
+                raise Refused(f"{name!r} cannot be the name of a file in a database: say another with --name")
+            public = (await self._stored(catalogue, source, name)).public(self.ids)
         click.echo(f"{public}\t/files/download/{public}")
 
-    async def _stored(self, catalogue: Catalogue, path: Path, name: str) -> Stored:
-        async with opened(path) as source:
+    async def _stored(self, catalogue: Catalogue, source: Input, name: str) -> Stored:
+        try:
             with progress(name, source.size) as tell:
-                try:
-                    async with aclosing(source.chunks(tell)) as data:
-                        return await catalogue.put(name, data, media_type=self.media_type, replace=self.replace)
-                except AlreadyThere:
-                    raise click.ClickException(f"there is a file {name!r} already: --replace replaces it") from None
-                except DownloadError as error:
-                    if not source.begun:  # it is not about this file, so the others would fare no better
-                        raise
-                    raise click.ClickException(f"cannot store {name!r}: {self.database.told(error)}") from error
+                async with aclosing(source.chunks(tell)) as data:
+                    return await catalogue.put(name, data, media_type=self.media_type, replace=self.replace)
+        except AlreadyThere:
+            raise click.ClickException(f"there is a file {name!r} already: --replace replaces it") from None
+        except DownloadError as error:
+            if not source.begun:  # it is not about this file, so the others would fare no better
+                raise
+            raise click.ClickException(f"cannot store {name!r}: {told(error)}") from error
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(readable=False, path_type=Path))
 @click.option("--name", help="Store the file under this name, with / for folders; default: its own, without folders.")
 @click.option("--type", "media_type", metavar="MEDIA/TYPE", callback=_read_media_type, help="Default: by the name.")
 @click.option("--replace", is_flag=True, help="Replace a file of that name; downloads of it go on.")
@@ -89,4 +88,4 @@ def put(
         raise click.UsageError("--name is for one file", context)
     if name is None and STDIN in files:
         raise click.UsageError("standard input has no name: say one with --name", context)
-    return database.run(partial(_Upload(database, name, media_type, replace, ids).put_all, files))
+    return database.run(partial(_Upload(name, media_type, replace, ids).put_all, files))

@@ -1,11 +1,12 @@
 """Which database a URL means."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import unquote
 
 from .catalogue import Catalogue
 
-__all__ = ["open_catalogue"]
+__all__ = ["open_catalogue", "path_of"]
 
 _SQLITE = "sqlite:///"
 
@@ -15,10 +16,10 @@ def open_catalogue(url: str) -> Catalogue:
 
     Nothing is connected to yet. ValueError, with a line that says what to do, for a URL that is none of them.
     """
-    if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
+    if path := path_of(url):
         from .sqlite import SqliteStore
 
-        return SqliteStore(unquote(url.removeprefix(_SQLITE)))
+        return SqliteStore(str(path))
     if url.startswith(("postgresql://", "postgres://")):
         if not find_spec("asyncpg"):
             raise ValueError("PostgreSQL needs asyncpg: pip install 'async-downloads[postgres]'")
@@ -26,3 +27,8 @@ def open_catalogue(url: str) -> Catalogue:
 
         return PostgresStore(url)
     raise ValueError(f"{url.partition(':')[0]!r} is no database of ours: expected sqlite:///path.db or postgresql://…")
+
+
+def path_of(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for any other URL."""
+    return Path(unquote(url.removeprefix(_SQLITE))) if url.startswith(_SQLITE) and len(url) > len(_SQLITE) else None

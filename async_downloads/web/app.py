@@ -1,8 +1,9 @@
-"""The site as one app: the download routes by Quart, the tree of files beside it.
+"""The site as one app: the download routes by Quart, the tree of files and those of a database beside it.
 
-The tree is not routed by Quart. Its paths are matched as they are, and a file costs no request context.
+These are not routed by Quart. Their paths are matched as they are, and a file costs no request context.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..quart import init_app
 from ..sending import Receive, Scope, Send
 from ..sources.directory import DirectoryStore
 from .routes import downloads
+from .stored import PREFIX, StoredFiles, catalogue_of
 from .tree import Tree
 
 __all__ = ["create_app"]
@@ -32,9 +34,24 @@ _ROUTES = {
 def create_app(settings: Settings | None = None) -> Quart:
     """Make the Quart app that serves what the settings name; without settings, what the environment names.
 
-    A path whose first segment belongs to a configured route is Quart's, every other one is the tree's.
+    A path whose first segment belongs to a configured route is Quart's or the database's, every other one is the
+    tree's. The database is connected to by the first request for it, and left when the app stops serving. ValueError
+    for settings that cannot be.
     """
     settings = settings or Settings.from_environment()
+    app = _routes(settings)
+    lanes: dict[str, Any] = dict.fromkeys(_routed(settings), app.asgi_app)
+    if catalogue := catalogue_of(settings):
+        app.after_serving(catalogue.aclose)
+        lanes[PREFIX] = StoredFiles(catalogue, settings)
+    if settings.directory or catalogue:
+        others = _tree(settings, settings.directory) if settings.directory else app.asgi_app
+        wrapped: Any = _Lanes(lanes, others, app.asgi_app)
+        app.asgi_app = wrapped  # type: ignore[method-assign] # how Quart says to wrap an app
+    return app
+
+
+def _routes(settings: Settings) -> Quart:
     app = Quart("async_downloads.web", static_folder=None)
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None  # as Flask has it: no-cache
     app.config["DOWNLOAD_STALL_TIMEOUT"] = settings.stall_timeout
@@ -43,18 +60,25 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.url_map.merge_slashes = False
     init_app(app)
     app.register_blueprint(downloads)
-    if settings.directory:
-        store = DirectoryStore(settings.directory, hidden=settings.hidden, follow_symlinks=settings.follow_symlinks)
-        tree = Downloads(
-            store,
-            attachment=settings.attachment,
-            cache_control=settings.cache_control,
-            stall_timeout=settings.stall_timeout,
-        )
-        routed = {segment for name, segments in _ROUTES.items() if getattr(settings, name) for segment in segments}
-        lanes: Any = _Lanes(Tree(tree), app.asgi_app, frozenset(routed))
-        app.asgi_app = lanes  # type: ignore[method-assign] # how Quart says to wrap an app
     return app
+
+
+def _routed(settings: Settings) -> Iterator[str]:
+    """Yield the first segments of the paths that are Quart's."""
+    for name, segments in _ROUTES.items():
+        if getattr(settings, name):
+            yield from segments
+
+
+def _tree(settings: Settings, directory: Path) -> Tree:
+    store = DirectoryStore(directory, hidden=settings.hidden, follow_symlinks=settings.follow_symlinks)
+    tree = Downloads(
+        store,
+        attachment=settings.attachment,
+        cache_control=settings.cache_control,
+        stall_timeout=settings.stall_timeout,
+    )
+    return Tree(tree)
 
 
 def _absolute(value: Any) -> Any:
@@ -65,11 +89,13 @@ def _absolute(value: Any) -> Any:
 class _Lanes:
     """Tells by the first segment of the path who answers."""
 
-    def __init__(self, tree: Tree, routes: Any, routed: frozenset[str]) -> None:
-        self._tree = tree
-        self._routes = routes
-        self._routed = routed
+    def __init__(self, lanes: Mapping[str, Any], others: Any, quart: Any) -> None:
+        self._lanes = lanes
+        self._others = others
+        self._quart = quart
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_tree = scope["type"] == "http" and key_of(scope).partition("/")[0] not in self._routed
-        await (self._tree if is_tree else self._routes)(scope, receive, send)
+        lane = self._quart
+        if scope["type"] == "http":
+            lane = self._lanes.get(key_of(scope).partition("/")[0], self._others)
+        await lane(scope, receive, send)

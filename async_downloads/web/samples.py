@@ -1,5 +1,6 @@
 """Sample data for every route: made in a folder, small but real."""
 
+import asyncio
 import math
 import os
 import struct
@@ -7,11 +8,15 @@ import uuid
 import wave
 import zlib
 from array import array
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from ..config import Settings
+from ..sources.databases import open_catalogue
 from .pdf import make_pdf
 
 __all__ = ["Sample", "make_samples", "samples"]
@@ -48,16 +53,21 @@ def samples() -> tuple[Sample, ...]:
         ("/pdf/send-file", "a PDF made in memory: send_file(BytesIO)", "send-file.pdf"),
         ("/pdf/response", "a PDF made in memory: Response(bytes)", "response.pdf"),
         ("/pdf/make-response", "a PDF made in memory: make_response(bytes)", "make-response.pdf"),
+        ("/files/download/1", "an image out of a database", "stored.png"),
+        ("/files/download/2", "a PDF out of a database", "stored.pdf"),
+        ("/files/download/3", "a video out of a database; with ?inline=1 a browser plays it", "stored.webm"),
     )
     return (
         Sample("/", "the whole tree: a page in a browser, JSON for programs", "-H 'Accept: application/json'"),
         Sample("/large.bin", "the last ten bytes of 64 MiB", "-r -10 -o tail.bin"),
         *(Sample(path, what, f"-o {name}") for path, what, name in saved),
+        Sample("/files/download/3", "ten bytes of that video, and what is said about them", "-v -r 10-19 -o part.bin"),
+        Sample("/files", "what the database holds, as JSON", "-H 'Accept: application/json'"),
     )
 
 
 def make_samples(folder: Path) -> Settings:
-    """Write the sample data below the folder; return settings that serve all of it."""
+    """Write the sample data below the folder; return settings that serve all of it. Not for use in an event loop."""
     images, csv, pdf, reports, media = (folder / name for name in ("images", "csv", "pdf", "reports", "media"))
     for number, name in enumerate(("001.png", "007.png", f"{_ID}.png", "sunrise.png", "nested/sunset.png")):
         _write(images / name, _png(hue=number))
@@ -69,6 +79,8 @@ def make_samples(folder: Path) -> Settings:
     media.mkdir(parents=True)
     _make_tone(media / "tone.wav", seconds=60)
     _write(folder / "large.bin", os.urandom(_LARGE))
+    database = f"sqlite:///{folder}/.files.db"  # with a dot: else everybody could download the database itself
+    asyncio.run(_store(database, _stored()))
     return Settings(
         directory=folder,
         download_file=csv / "sales.csv",
@@ -78,7 +90,31 @@ def make_samples(folder: Path) -> Settings:
         client_pdf=pdf,
         client_reports=reports,
         pdf_examples=True,
+        database=database,
+        file_ids="integer",
+        list_files=True,
     )
+
+
+def _stored() -> dict[str, bytes]:
+    """Return what goes into the database, in the order of its numbers."""
+    return {
+        "images/sunrise.png": _png(hue=3),
+        "invoice.pdf": make_pdf("A sample document", "This one is kept in a database."),
+        "counter.webm": files(__package__).joinpath("static", "sample.webm").read_bytes(),
+    }
+
+
+async def _store(database: str, contents: Mapping[str, bytes]) -> None:
+    """Make a database and put files into it."""
+    async with aclosing(open_catalogue(database)) as catalogue:
+        await catalogue.init()
+        for name, data in contents.items():
+            await catalogue.put(name, _in_one(data))
+
+
+async def _in_one(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def _write(path: Path, data: bytes) -> None:

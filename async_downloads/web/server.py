@@ -1,5 +1,6 @@
 """Where the site listens: addresses, sockets and TLS, for one process or for several."""
 
+import asyncio
 import errno
 import os
 import resource
@@ -7,6 +8,7 @@ import signal
 import socket
 import ssl
 import stat
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -17,15 +19,19 @@ from typing import Final
 from hypercorn.config import Config
 
 from ..config import ServerSettings, Settings
+from ..errors import DownloadError, SourceBusy
 from ..semantics.dates import format_date
+from ..sources.databases import path_of
 from . import http1
 from .http2 import bound_streams
+from .stored import probe
 from .worker import SIGNALS, work
 from .workers import supervise
 
 __all__ = ["CannotServe", "hold_signals", "listen", "run", "url_of"]
 
 _BACKLOG: Final = 4096
+_PROBING: Final = 5.0  # seconds
 # Bytes the kernel takes beyond what is on its way. Else it takes megabytes and wakes the writer when a third of them
 # have gone, which for a slow client is after longer than the stall limit; and ten thousand clients would use up the
 # memory it has for TCP. Where files go out past TLS, `zero_copy` allows a fast client more.
@@ -39,9 +45,10 @@ class CannotServe(Exception):
 def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence[str]], None]) -> int:
     """Serve until told to stop, and return the exit code; `announce` is given the URLs, which answer from then on.
 
-    `CannotServe` when an address is taken, or a file cannot be read.
+    `CannotServe` when an address is taken, a file cannot be read, or there is no such database.
     """
     config = _config(server)
+    _probe(settings)
     _allow_many_descriptors()
     sockets: list[socket.socket] = []
     with ExitStack() as leftovers:
@@ -55,6 +62,24 @@ def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence
         config.bind = [f"fd://{sock.detach()}" for sock in sockets]  # Hypercorn closes them
         worker = partial(work, settings, server, config)
         return worker() if server.workers == 1 else supervise(worker, server.workers)
+
+
+def _probe(settings: Settings) -> None:
+    """See that the database is there, which takes at most some seconds, in a loop of its own.
+
+    An SQLite database that cannot be read now never will be: a name is wrong, or `db init` was forgotten. But a server
+    of databases is started, moved and restarted when it pleases: the rest of the site must not wait for it, nor a
+    worker that is replaced meanwhile; requests for its files are refused until it is there.
+    """
+    try:
+        asyncio.run(asyncio.wait_for(probe(settings), _PROBING))
+    except ValueError as error:
+        raise CannotServe(str(error)) from error
+    except (DownloadError, TimeoutError) as error:
+        reason = str(error) or f"the database does not answer within {_PROBING:g} s"
+        if path_of(settings.database or "") and not isinstance(error, SourceBusy):
+            raise CannotServe(reason) from error
+        print(f"async-downloads: {reason}; serving without its files until it does", file=sys.stderr)  # noqa: T201
 
 
 def hold_signals() -> None:

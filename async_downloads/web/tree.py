@@ -17,7 +17,7 @@ from ..sources.base import Browsable, Listing
 from ..sources.memory import MemorySource
 from .browse import CONTENT_SECURITY_POLICY, as_html, as_json
 
-__all__ = ["Tree"]
+__all__ = ["Tree", "page"]
 
 _PAGE: Final = Policy(
     fields=(
@@ -63,21 +63,22 @@ class Tree:
         if not isinstance(store, Browsable):
             raise NotFound(f"{key!r}: this store cannot be listed")
         draw = _json if _wants_json(scope) else _html
-        page = await in_thread(partial(draw, key, await store.list(key[:-1])))
-        return await respond(request_head(scope), page, _PAGE)
+        drawn = await in_thread(partial(draw, key, await store.list(key[:-1])))
+        return await respond(request_head(scope), drawn, _PAGE)
 
 
 def _json(key: str, listing: Listing) -> MemorySource:
-    return _source(as_json(key, listing), "application/json")
+    return page(as_json(key, listing), "application/json")
 
 
 def _html(key: str, listing: Listing) -> MemorySource:
-    return _source(as_html(key, listing), "text/html; charset=utf-8")
+    return page(as_html(key, listing), "text/html; charset=utf-8")
 
 
-def _source(page: bytes, media_type: str) -> MemorySource:
-    validators = Validators(ETag(sha256(page).hexdigest()[:32]))
-    return MemorySource(page, Representation(len(page), media_type, validators=validators))
+def page(drawn: bytes, media_type: str) -> MemorySource:
+    """Make a source of a page; its tag is made of its bytes."""
+    validators = Validators(ETag(sha256(drawn).hexdigest()[:32]))
+    return MemorySource(drawn, Representation(len(drawn), media_type, validators=validators))
 
 
 def _wants_json(scope: Scope) -> bool:

@@ -10,8 +10,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO, cast
 
 from hypercorn.asyncio import serve
@@ -31,6 +31,7 @@ _ONE_SIGNAL: Final = 0.5  # seconds: a terminal signals the whole group, and the
 # As Python has it, ten thousand connections that come at once are looked through again and again, half a second each
 # time, while everybody waits.
 _COLLECTED: Final = (2000, 20, 50)
+_LEAVING: Final = 2.0  # seconds that the database may take to let us go
 _FLUSH: Final = 1.0  # seconds that the access log may take to be read at the end
 
 
@@ -39,12 +40,13 @@ def work(settings: Settings, server: ServerSettings, config: Config, lifeline: i
 
     To be called with `SIGNALS` blocked, so that one that comes early waits until it is heeded.
     """
-    app: Any = create_app(settings)
+    site = create_app(settings)
+    app: Any = site
     gc.freeze()  # what is loaded by now stays: the collector need not look through it again
     gc.set_threshold(*_COLLECTED)
     gate = Gate(app)
     with _logged(gate, server.access_log) as logged, asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
-        runner.run(_serve(logged, _Ending(gate, server.drain_timeout), config, lifeline))
+        runner.run(_serve(logged, _Ending(gate, server.drain_timeout), config, lifeline, leave=site.shutdown))
     return 0
 
 
@@ -91,7 +93,9 @@ class _Ending:
         self.begin()
 
 
-async def _serve(app: Any, ending: _Ending, config: Config, lifeline: int | None) -> None:
+async def _serve(
+    app: Any, ending: _Ending, config: Config, lifeline: int | None, *, leave: Callable[[], Awaitable[None]]
+) -> None:
     asyncio.get_running_loop().set_exception_handler(_complain_unless_lost)
     serving = asyncio.create_task(serve(app, config, shutdown_trigger=cast("Any", ending.drained)))
     serving.add_done_callback(lambda _: ending.ended.set())
@@ -100,6 +104,9 @@ async def _serve(app: Any, ending: _Ending, config: Config, lifeline: int | None
     if serving.done():
         serving.result()
     await _drop_connections()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LEAVING):
+            await leave()  # once more, if the lifespan has: when the time is up, nobody else does
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # it is ending, and nobody heeds another one
 
 

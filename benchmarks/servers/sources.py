@@ -9,26 +9,55 @@ from functools import partial
 
 from benchmarks.servers.base import Server, Site, missing_module, nothing, package_versions
 from benchmarks.servers.commands import hypercorn
+from benchmarks.servers.databases import no_postgres, prepare_postgres, prepare_sqlite
 
 __all__ = ["SOURCES"]
 
 
+def no_hypercorn() -> str | None:
+    """Return why Hypercorn cannot run here."""
+    return missing_module("hypercorn")
+
+
 def _source(
-    name: str, title: str, module: str, *needed: str, prepare: Callable[[Site], None] = nothing, packages: str = ""
+    name: str,
+    title: str,
+    module: str,
+    *,
+    prepare: Callable[[Site], None] = nothing,
+    missing: Callable[[], str | None] = no_hypercorn,
+    packages: tuple[str, ...] = (),
 ) -> Server:
-    """Return the server over a store that needs these modules, and whose versions are those of the packages."""
+    """Return the server over a store; its versions are those of the packages, too."""
     return Server(
         name=f"source-{name}",
-        title=f"Downloads of {title}, Hypercorn",
+        title=title,
         command=hypercorn(f"benchmarks.servers.{module}:app"),
-        versions=partial(package_versions, "async-downloads", "hypercorn", *packages.split()),
-        missing=partial(missing_module, "async_downloads.asgi", *needed, "hypercorn"),
+        versions=partial(package_versions, "async-downloads", "hypercorn", *packages),
+        missing=missing,
         scenarios=frozenset({"sources"}),
         prepare=prepare,
     )
 
 
 SOURCES = (
-    _source("memory", "bytes in memory", "source_memory_app", "async_downloads.sources.memory"),
-    _source("file", "a file", "downloads_app", "async_downloads.sources.directory"),
+    _source("memory", "Downloads of bytes in memory, Hypercorn", "source_memory_app"),
+    _source("file", "Downloads of a file, Hypercorn", "downloads_app"),
+    _source("sqlite", "Downloads of a file in SQLite, Hypercorn", "source_database_app", prepare=prepare_sqlite),
+    _source(
+        "postgres",
+        "Downloads of a file in PostgreSQL, Hypercorn",
+        "source_database_app",
+        prepare=prepare_postgres,
+        missing=no_postgres,
+        packages=("asyncpg",),
+    ),
+    _source(
+        "asyncpg",
+        "a plain asyncpg loop, Hypercorn (floor)",
+        "asyncpg_app",
+        prepare=prepare_postgres,
+        missing=no_postgres,
+        packages=("asyncpg",),
+    ),
 )

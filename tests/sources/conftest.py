@@ -1,8 +1,13 @@
-"""What the tests of files share."""
+"""What the tests of files, and those of SQLite, share."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import pytest
+
+from async_downloads.sources.sqlite import SqliteStore
 
 
 @pytest.fixture
@@ -15,3 +20,48 @@ def root(tmp_path: Path) -> Path:
     (root / ".hidden").write_bytes(b"hidden")
     (tmp_path / "secret").write_bytes(b"secret")
     return root
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a database may be; nothing is there yet."""
+    return tmp_path / "files.db"
+
+
+@pytest.fixture
+async def fresh(path: Path) -> AsyncIterator[Callable[[], SqliteStore]]:
+    """Open stores of the same file; they are closed in the end."""
+    async with AsyncExitStack() as stores:
+
+        def another() -> SqliteStore:
+            store = SqliteStore(str(path))
+            stores.push_async_callback(store.aclose)
+            return store
+
+        yield another
+
+
+@pytest.fixture
+def bare(fresh: Callable[[], SqliteStore]) -> SqliteStore:
+    """Return a store without a database."""
+    return fresh()
+
+
+@pytest.fixture(scope="session")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What is in an empty store's file: to write that takes no waiting for the disk."""
+    path = tmp_path_factory.mktemp("sqlite") / "files.db"
+
+    async def init() -> None:
+        async with aclosing(SqliteStore(str(path))) as store:
+            await store.init()
+
+    asyncio.run(init())
+    return path.read_bytes()
+
+
+@pytest.fixture
+def catalogue(fresh: Callable[[], SqliteStore], path: Path, initialised: bytes) -> SqliteStore:
+    """Return an empty store."""
+    path.write_bytes(initialised)
+    return fresh()

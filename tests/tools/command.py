@@ -17,11 +17,12 @@ import httpx
 from harness.served import Server
 from harness.waiting import eventually
 
-__all__ = ["ANY_PORT", "COMMAND", "Command", "refusal", "running", "serving"]
+__all__ = ["ANY_PORT", "COMMAND", "Command", "environment", "finished", "refusal", "running", "serving"]
 
 COMMAND: Final = (str(Path(sysconfig.get_path("scripts"), "async-downloads")),)
 ANY_PORT: Final = ("--bind", "127.0.0.1:0")
 _NO_OVERRIDE: Final = "--bounding-set=-dac_override,-dac_read_search"
+_OURS: Final = re.compile(r"ASYNC_DOWNLOADS_|DATABASE_URL$")
 _ANNOUNCEMENT: Final = re.compile(r"^Serving .* on (.*) \(Ctrl-C ends\)$", re.MULTILINE)
 
 
@@ -105,7 +106,7 @@ async def running(
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                env=_environment(env),
+                env=environment(env),
                 cwd=cwd,
                 pass_fds=pass_fds,
                 start_new_session=True,
@@ -128,26 +129,40 @@ async def serving(directory: Path, *options: object, env: Mapping[str, str] | No
         yield command
 
 
-def refusal(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
-    """Return the one line with which the command refuses to run; file modes concern it, even when root runs it."""
-    heeding_modes = ("setpriv", _NO_OVERRIDE) if os.geteuid() == 0 else ()
+def finished(
+    *arguments: object,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: int = subprocess.DEVNULL,
+    heeding_modes: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end; it shows nothing of its insides. File modes concern it if told so, even as root."""
+    unprivileged = ("setpriv", _NO_OVERRIDE) if heeding_modes and os.geteuid() == 0 else ()
     ended = subprocess.run(
-        [*heeding_modes, *COMMAND, *map(str, arguments)],
+        [*unprivileged, *COMMAND, *map(str, arguments)],
         capture_output=True,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         text=True,
-        env=_environment(env),
+        env=environment(env),
         cwd=cwd,
         start_new_session=True,
         timeout=15,
         check=False,
     )
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return ended
+
+
+def refusal(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+    """Return the one line with which the command refuses to run; file modes concern it."""
+    ended = finished(*arguments, env=env, cwd=cwd, heeding_modes=True)
     assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
     line, end, more = ended.stderr.partition("\n")
     assert (end, more) == ("\n", "")
     return line
 
 
-def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASYNC_DOWNLOADS_")}
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's variables without those that set something of ours, and `more`."""
+    inherited = {name: value for name, value in os.environ.items() if not _OURS.match(name)}
     return {**inherited, "PYTHONWARNINGS": "error", **(more or {})}

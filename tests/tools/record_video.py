@@ -71,12 +71,15 @@ def _recorded() -> list[bytes]:
     options = ChromeOptions()
     for flag in ("--headless=new", "--no-sandbox", "--disable-gpu"):
         options.add_argument(flag)
-    with TemporaryDirectory() as empty, Chrome(options=options, service=Service("/usr/bin/chromedriver")) as browser:
-        with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=empty)) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            browser.get(f"http://127.0.0.1:{server.server_port}/")
-            frames = browser.execute_async_script(_RECORD, _WIDTH, _HEIGHT, _SECONDS * _RATE, _RATE)
-            server.shutdown()
+    with (
+        TemporaryDirectory() as empty,
+        ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=empty)) as server,
+        Chrome(options=options, service=Service("/usr/bin/chromedriver")) as browser,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser.get(f"http://127.0.0.1:{server.server_port}/")
+        frames = browser.execute_async_script(_RECORD, _WIDTH, _HEIGHT, _SECONDS * _RATE, _RATE)
+        server.shutdown()
     if isinstance(frames, str):
         raise SystemExit(frames)
     return [base64.b64decode(frame) for frame in frames]

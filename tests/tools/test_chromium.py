@@ -1,10 +1,11 @@
-"""Chromium against `serve`: a video that seeks, a download that is offered, and a listing without a complaint."""
+"""Chromium against `serve`: videos that seek, a download that is offered, and a listing without a complaint."""
 
 import asyncio
 import json
 import os
 import wave
 from collections.abc import AsyncIterator, Iterator
+from importlib.resources import files
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,10 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from .command import Command, serving
+from .databases import database as database  # noqa: PLC0414
+from .databases import fill
+from .databases import postgres as postgres  # noqa: PLC0414
+from .databases import sqlite as sqlite  # noqa: PLC0414
 from .programs import need
 
 pytestmark = pytest.mark.timeout(60)
@@ -46,6 +51,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.setframerate(_RATE)
         file.writeframes(bytes(4 * _RATE * _SECONDS))
     (tree / "video.html").write_text('<!DOCTYPE html><title>video</title><video src="long.wav" preload="metadata">')
+    for number in (1, 2):
+        (tree / f".stored-{number}.html").write_text(
+            f'<video src="/files/download/{number}?inline" preload="metadata">'
+        )
     (tree / "naïve report.bin").write_bytes(Random(4).randbytes(100_000))
     (tree / "a:<b>&'c'.txt").write_text("found")
     return tree
@@ -85,10 +94,10 @@ def browser(tmp_path: Path, downloads: Path) -> Iterator[Chrome]:
         browser.quit()
 
 
-def _farthest(command: Command) -> int:
+def _farthest(command: Command, target: str = "/long.wav") -> int:
     """Return where the last part began that the browser has asked for; its request may not have ended yet."""
     records = [json.loads(line) for line in command.log]
-    starts = [record["range"] for record in records if record["status"] == 206 and record["target"] == "/long.wav"]
+    starts = [record["range"] for record in records if record["status"] == 206 and record["target"] == target]
     return max((int(value.removeprefix("bytes=").partition("-")[0]) for value in starts), default=0)
 
 
@@ -98,6 +107,20 @@ async def test_a_video_seeks_to_its_end(command: Command, browser: Chrome, tree:
     assert found == {"time": pytest.approx(_SECONDS - 1, abs=0.1), "duration": pytest.approx(_SECONDS, abs=0.1)}
     browser.get("about:blank")
     await eventually(lambda: _farthest(command) > 0.9 * (tree / "long.wav").stat().st_size, within=10)
+
+
+async def test_a_video_in_a_database_seeks_to_its_end(database: str, browser: Chrome, tree: Path) -> None:
+    long, sample = (tree / "long.wav").read_bytes(), files("async_downloads.web").joinpath("static", "sample.webm")
+    await fill(database, **{"long.wav": long})
+    await fill(database, **{"sample.webm": sample.read_bytes()})
+    options = ("--database", database, "--file-ids", "integer", "--hidden", "--access-log", "json")
+    async with serving(tree, *options) as command:
+        for number, seconds in ((1, _SECONDS), (2, 12)):
+            browser.get(f"{command.url}/.stored-{number}.html")
+            found = await asyncio.to_thread(browser.execute_async_script, _SEEK)
+            assert found == {"time": pytest.approx(seconds - 1, abs=0.1), "duration": pytest.approx(seconds, abs=0.1)}
+        browser.get("about:blank")
+        await eventually(lambda: _farthest(command, "/files/download/1?inline") > 0.9 * len(long), within=10)
 
 
 async def test_what_is_offered_is_saved_under_its_name(

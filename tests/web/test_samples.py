@@ -1,5 +1,6 @@
 """The sample data: each example of it answers."""
 
+import asyncio
 import wave
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from .site import Site
 @pytest.fixture
 async def site(site_of: SiteOf, tmp_path: Path) -> Site:
     """The site of the samples."""
-    return await site_of(make_samples(tmp_path))
+    return await site_of(await asyncio.to_thread(make_samples, tmp_path))
 
 
 async def test_each_sample_answers(site: Site) -> None:

