@@ -124,8 +124,10 @@ class ById:
 
 
 def new_token() -> str:
-    """Return an identifier of 128 bits that nobody can guess."""
-    return secrets.token_urlsafe(16)
+    """Return an identifier of 128 bits that nobody can guess, and no command takes for an option."""
+    while (token := secrets.token_urlsafe(16)).startswith("-"):
+        pass
+    return token
 
 
 def describe(file: Stored) -> Representation:
