@@ -51,7 +51,7 @@ async def oid(sql: asyncpg.Connection) -> AsyncIterator[int]:
 
 async def until(sql: asyncpg.Connection, condition: str) -> None:
     """Return when the condition holds in the database."""
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(15):
         while not await sql.fetchval(f"select {condition}"):
             pass
 
