@@ -87,8 +87,8 @@ class Catalogue(Protocol):
     async def list(self, key: str) -> Listing:
         """Return what stands directly below the key."""
 
-    async def files(self) -> Sequence[Stored]:
-        """Return every file, by name."""
+    async def files(self, most: int | None = None) -> Sequence[Stored]:
+        """Return every file, or that many, by name."""
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False

@@ -157,9 +157,9 @@ class PostgresStore:
             raise NotFound(f"{key!r} is the beginning of no name")
         return listing(key, await self._connections.run(partial(schema.below, key=key)) if key else await self.files())
 
-    async def files(self) -> Sequence[Stored]:
-        """Return every file, by name."""
-        return [schema.stored(row) for row in await self._connections.rows(schema.FILES["all"])]
+    async def files(self, most: int | None = None) -> Sequence[Stored]:
+        """Return every file, or that many, by name."""
+        return [schema.stored(row) for row in await self._connections.rows(schema.FILES["all"], most)]
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False

@@ -55,7 +55,7 @@ FILES: Final = {
     "name": f"{_FILES} where sha256(f.name::bytea) = sha256($1::text::bytea)",
     "token": f"{_FILES} where f.token = $1",
     "integer": f"{_FILES} where f.id = $1",
-    "all": f"{_FILES} order by f.name",
+    "all": f"{_FILES} order by f.name limit $1",
     # Below "a" is what begins with "a/", and 0 comes after the slash.
     "below": f"""{_FILES} where left(f.name, 512) between left($1, 512) and left($2, 512)
         and f.name > $1 and f.name < $2 order by left(f.name, 512), f.name limit $3""",

@@ -114,9 +114,9 @@ class SqliteStore:
             raise NotFound(f"{key!r} is the beginning of no name")
         return await self._readers.run(_list, key)
 
-    async def files(self) -> Sequence[Stored]:
-        """Return every file, by name."""
-        return await self._readers.run(schema.all_files)
+    async def files(self, most: int | None = None) -> Sequence[Stored]:
+        """Return every file, or that many, by name."""
+        return await self._readers.run(schema.all_files, -1 if most is None else most)
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False

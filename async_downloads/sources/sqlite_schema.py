@@ -67,9 +67,9 @@ def find(connection: sqlite3.Connection, column: str, value: str | int) -> Store
     return Stored(*row) if row else None
 
 
-def all_files(connection: sqlite3.Connection) -> list[Stored]:
-    """Return every file, by name."""
-    return [Stored(*row) for row in connection.execute(f"{_FILES} order by name")]
+def all_files(connection: sqlite3.Connection, most: int = -1) -> list[Stored]:
+    """Return that many files, by name; -1 is for every one."""
+    return [Stored(*row) for row in connection.execute(f"{_FILES} order by name limit ?", (most,))]
 
 
 def files_below(connection: sqlite3.Connection, key: str, most: int = -1) -> list[Stored]:

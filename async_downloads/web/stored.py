@@ -73,7 +73,7 @@ class StoredFiles:
         raise NotFound(f"nothing is at {key!r}")
 
     async def _listing(self, scope: Scope, base: str) -> Reply:
-        draw = partial(as_json, await self._catalogue.files(), self._identifier, base)
+        draw = partial(as_json, await self._catalogue.files(_MOST + 1), self._identifier, base)
         return await respond(request_head(scope), page(await in_thread(draw), "application/json"), _PAGE)
 
 

@@ -125,6 +125,7 @@ class NamingContract:
     async def test_files_are_told_by_name(self, catalogue: Catalogue) -> None:
         put = {name: await catalogue.put(name, blocks(name.encode())) for name in ("b", "a/c", "é", "a", "Z")}
         assert await catalogue.files() == [put[name] for name in sorted(put)]
+        assert await catalogue.files(2) == [put["Z"], put["a"]]
 
     @pytest.mark.parametrize("identifier", get_args(Identifier))
     async def test_a_file_is_found_by_its_identifier(self, catalogue: Catalogue, identifier: Identifier) -> None:
@@ -134,7 +135,9 @@ class NamingContract:
         assert await read_whole(ById(catalogue, identifier), public) == SMALL
 
     async def test_a_token_is_long_enough_not_to_be_guessed(self, catalogue: Catalogue) -> None:
-        assert len((await catalogue.put("a.txt", blocks(SMALL))).token) >= 22
+        token = (await catalogue.put("a.txt", blocks(SMALL))).token
+        assert len(token) >= 22
+        assert not token.startswith("-"), "a command would take it for an option"
 
     @pytest.mark.parametrize("public", ABSENT_IDS)
     async def test_what_is_no_identifier_is_not_found(self, catalogue: Catalogue, public: str) -> None:
