@@ -95,7 +95,7 @@ async def test_files_of_a_database_are_served_as_shown(database: tuple[str, str]
         here = [word.replace(f"http://127.0.0.1:8000{target}", command.url + path) for word in curl]
         subprocess.run([*here, "--silent", "--fail"], cwd=tmp_path / "fetched", check=True, capture_output=True)
     assert path == f"/files/download/{public}"
-    assert (tmp_path / "fetched" / "report.pdf").read_bytes() == b"%PDF, as far as this goes"
+    assert (tmp_path / "fetched" / "copy.pdf").read_bytes() == b"%PDF, as far as this goes"
 
 
 def _printed_by(command: str) -> str:

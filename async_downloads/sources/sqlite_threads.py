@@ -82,7 +82,7 @@ def connect(path: Path, mode: Mode, *, patience: float) -> sqlite3.Connection:
     )
     try:
         if mode != "ro":
-            connection.executescript(f"pragma synchronous=normal; pragma journal_size_limit={_WAL}")
+            connection.executescript(f"pragma synchronous=full; pragma journal_size_limit={_WAL}")
     except sqlite3.Error:
         connection.close()
         raise

@@ -58,7 +58,7 @@ def samples() -> tuple[Sample, ...]:
         ("/files/download/3", "a video out of a database; with ?inline=1 a browser plays it", "stored.webm"),
     )
     return (
-        Sample("/", "the whole tree: a page in a browser, JSON for programs", "-H 'Accept: application/json'"),
+        Sample("/", "the top folder: a page in a browser, JSON for programs", "-H 'Accept: application/json'"),
         Sample("/large.bin", "the last ten bytes of 64 MiB", "-r -10 -o tail.bin"),
         *(Sample(path, what, f"-o {name}") for path, what, name in saved),
         Sample("/files/download/3", "ten bytes of that video, and what is said about them", "-v -r 10-19 -o part.bin"),

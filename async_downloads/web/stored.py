@@ -103,6 +103,8 @@ def catalogue_of(settings: Settings) -> Catalogue | None:
     if settings.database is None:
         return None
     path = path_of(settings.database)
+    if path and settings.directory and settings.follow_symlinks:
+        raise ValueError(f"{path} cannot be kept from links that are followed: leave out --follow-symlinks")
     for folder in (getattr(settings, name) for name in _FOLDERS):
         if path and folder and _shows(folder, path, hidden=settings.hidden):
             raise ValueError(f"{path} lies in {folder}, which is served: move it, or put a dot before its name")

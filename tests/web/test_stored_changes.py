@@ -176,6 +176,11 @@ def test_a_database_in_a_folder_that_is_served_is_refused(tmp_path: Path, place:
         catalogue_of(Settings(database=f"sqlite:///{tmp_path}/{place}", **changed))  # type: ignore[arg-type] # a path
 
 
+def test_a_database_is_refused_where_links_may_lead_to_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="leave out --follow-symlinks"):
+        catalogue_of(Settings(database=f"sqlite:///{tmp_path}/x", directory=tmp_path / "tree", follow_symlinks=True))
+
+
 def test_a_database_that_is_the_file_served_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="which is served"):
         catalogue_of(Settings(database=f"sqlite:///{tmp_path}/x", download_file=tmp_path / "x"))
