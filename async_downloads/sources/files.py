@@ -83,7 +83,8 @@ class FileSource(Prompt, OnDisk):
         """
         cold = offset = self._start + span.start
         last = self._start + span.stop - min(len(span), _TAIL)
-        reading, lending = Pace(), Pace(small=64 * 1024, modest=512 * 1024, large=1024 * 1024)
+        reading = Pace(small=128 * 1024, modest=256 * 1024)  # a thread for less would cost more than the reading
+        lending = Pace(small=64 * 1024, modest=512 * 1024, large=1024 * 1024)
         with os_errors(f"reading from {offset}"):
             self._file.read_ahead(wanted=False)
             while offset < last:
