@@ -123,5 +123,5 @@ async def test_a_client_that_stalls_is_one_line_in_the_log_and_its_connection_go
     async with serving(tree, "--stall-timeout", "1", "--loop", "asyncio") as command:
         async with command.server.downloading("/large.bin"):
             before = len(descriptors(pid=command.process.pid))
-            await eventually(lambda: len(descriptors(pid=command.process.pid)) == before - 2, within=15)
+            await eventually(lambda: len(descriptors(pid=command.process.pid)) <= before - 2, within=15)
         assert command.stderr == "GET '/large.bin': closed short: the client took nothing for 1 s\n"

@@ -81,9 +81,10 @@ def files_below(connection: sqlite3.Connection, key: str, most: int = -1) -> lis
 
 
 def read(connection: sqlite3.Connection, file: Stored, start: int, stop: int) -> list[bytes]:
-    """Return bytes of a version, in one piece for each chunk."""
+    """Return bytes of a version, two chunks in one piece: sending that costs less than two, and pays for the copy."""
     edges = [start, *range((start // CHUNK + 1) * CHUNK, stop, CHUNK), stop]
-    return [_piece(connection, file, first, last) for first, last in pairwise(edges)]
+    pieces = [_piece(connection, file, first, last) for first, last in pairwise(edges)]
+    return [b"".join(pieces[at : at + 2]) for at in range(0, len(pieces), 2)]
 
 
 def _piece(connection: sqlite3.Connection, file: Stored, start: int, stop: int) -> bytes:

@@ -21,7 +21,7 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import AsyncioSingleTask, EventWrapper
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Request, StreamClosed
+from hypercorn.protocol.events import Request, Response, StreamClosed
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.utils import suppress_body
@@ -137,8 +137,19 @@ class Stream(HTTPStream):
         if message is not None and message["type"] == STRETCH and self.state == ASGIHTTPState.RESPONSE:
             if not suppress_body(self.scope["method"], int(self.response["status"])):
                 await self.send(FileBody(self.stream_id, message["stretch"]))
+        elif message is not None and message["type"] == "http.response.start" and self.state == ASGIHTTPState.REQUEST:
+            await self._start(message)
         else:
             await super().app_send(message)
+
+    async def _start(self, message: Any) -> None:
+        """Pass a head on as it is: h11 validates its fields, so Hypercorn need not."""
+        self.response = message
+        status = int(message["status"])
+        await self.send(
+            Response(stream_id=self.stream_id, headers=list(message.get("headers", ())), status_code=status)
+        )
+        self.state = ASGIHTTPState.RESPONSE
 
 
 class Ended:
@@ -190,6 +201,10 @@ class Protocol(H11Protocol):
         if isinstance(event, Closed) and self.can_read.waiting:
             self.connection = cast("Any", Ended())
             await self.can_read.set()
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        if event.method == b"PRI" or any(name == b"upgrade" for name, _ in event.headers):
+            await super()._check_protocol(event)
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Send a part of an answer."""
