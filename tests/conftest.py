@@ -1,6 +1,7 @@
 """What all tests share: settings for laws, and servers that are always stopped."""
 
 import logging
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,6 +18,9 @@ from hypothesis import settings
 # fails does so because of the change under test.
 settings.register_profile("laws", deadline=None, derandomize=True)
 settings.load_profile("laws")
+
+# A job in the background ignores Ctrl-C. What is started by the tests must not take that over from them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Serve(Protocol):
