@@ -16,8 +16,9 @@ class Descriptor:
     __slots__ = ("__weakref__", "_users", "fd", "status", "version")
 
     def __init__(self, fd: int) -> None:
-        self.fd = fd
-        self.status = status = os.fstat(fd)
+        self.fd: int = fd
+        self.status: os.stat_result = os.fstat(fd)
+        status = self.status
         self.version: _Version = (
             status.st_dev,
             status.st_ino,

@@ -33,11 +33,11 @@ class Input:
 
     def __init__(self, path: Path, fd: int) -> None:
         status = os.fstat(fd)
-        self.begun = False
+        self.begun: bool = False
         self._path = path
         self._fd = fd
         self._regular = stat.S_ISREG(status.st_mode)
-        self.size = max(status.st_size - os.lseek(fd, 0, os.SEEK_CUR), 0) or None if self._regular else None
+        self.size: int | None = max(status.st_size - os.lseek(fd, 0, os.SEEK_CUR), 0) or None if self._regular else None
 
     async def chunks(self, tell: Callable[[int], object]) -> AsyncGenerator[bytes, None]:
         """Yield all the bytes; `tell` is given the count of those that were taken. `ClickException` if that fails."""

@@ -92,8 +92,10 @@ class Connection(TCPServer):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.idle_task = LateTask()
-        self.lane = Lane(self.writer) if AVAILABLE and not self.writer.get_extra_info("ssl_object") else None
+        self.idle_task: LateTask = LateTask()
+        self.lane: Lane | None = (
+            Lane(self.writer) if AVAILABLE and not self.writer.get_extra_info("ssl_object") else None
+        )
 
     async def protocol_send(self, event: Event) -> None:
         """Send what the protocol has for the client."""
@@ -158,9 +160,10 @@ class Ended:
     Hypercorn waits for the end of the answer before it reads the next request, and would wait for ever.
     """
 
-    our_state = their_state = h11.ERROR
-    they_are_waiting_for_100_continue = False
-    trailing_data = (b"", True)
+    our_state: Any = h11.ERROR
+    their_state: Any = h11.ERROR
+    they_are_waiting_for_100_continue: bool = False
+    trailing_data: tuple[bytes, bool] = (b"", True)
 
     def receive_data(self, data: bytes) -> None:
         """Take what came too late."""
@@ -177,7 +180,7 @@ class Ended:
 class Gate(EventWrapper):
     """What the reading waits at while an answer is being sent."""
 
-    waiting = False
+    waiting: bool = False
 
     async def wait(self) -> None:
         """Wait until it is set."""
@@ -199,7 +202,7 @@ class Protocol(H11Protocol):
         """Take what comes from the client."""
         await super().handle(event)
         if isinstance(event, Closed) and self.can_read.waiting:
-            self.connection = cast("Any", Ended())
+            setattr(self, "connection", Ended())  # noqa: B010 - it is of no kind that Hypercorn knows
             await self.can_read.set()
 
     async def _check_protocol(self, event: h11.Request) -> None:
