@@ -214,13 +214,13 @@ def _abort(error: DownloadError) -> NoReturn:
 
 
 async def _answer(source: Source, selected: Representation, policy: Policy) -> Response:
-    app, head = current_app._get_current_object(), request_head(cast("Scope", request.scope))
-    patience = app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
+    head = request_head(cast("Scope", request.scope))
+    patience = current_app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
     try:
         reply = await respond(head, source, policy, selected=selected, stall_timeout=patience)
     except DownloadError as error:
         _abort(error)
-    response = app.response_class(cast("ResponseBody", reply.body), reply.status, Headers(list(reply.fields)))
+    response = current_app.response_class(cast("ResponseBody", reply.body), reply.status, Headers(list(reply.fields)))
     if reply.fields[0][0] != "Content-Type":
         del response.headers["Content-Type"]  # a 304, 412 or 416 has none; Quart gave it its default
     response.timeout = None  # Quart's limit is for the whole answer: patience with each chunk takes its place
