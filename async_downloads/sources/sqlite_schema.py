@@ -10,6 +10,7 @@ that was freed is never taken for another. Each function that writes is one tran
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Final
@@ -53,11 +54,23 @@ _FILES: Final = """select file.id, token, version.id, name, media_type, size, sh
 def create(connection: sqlite3.Connection) -> None:
     """Make the tables that are not there yet. The size of a page is that of a new file alone."""
     connection.execute(f"pragma page_size={_PAGE}")
-    connection.execute("pragma journal_mode=wal")
+    _log_ahead(connection)
     with connection:
         connection.execute("begin immediate")
         for statement in _SCHEMA:
             connection.execute(statement)
+
+
+def _log_ahead(connection: sqlite3.Connection, *, attempts: int = 50) -> None:
+    """Turn the log on. Where two do that at once, SQLite tells one of them at once that it is locked."""
+    for left in reversed(range(attempts)):
+        try:
+            connection.execute("pragma journal_mode=wal")
+            return
+        except sqlite3.OperationalError:
+            if not left:
+                raise
+            time.sleep(0.1)
 
 
 def find(connection: sqlite3.Connection, column: str, value: str | int) -> Stored | None:
