@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -18,6 +19,7 @@ from .sources.memory import MemorySource
 
 __all__ = [
     "Downloads",
+    "answer",
     "deliver",
     "error_reply",
     "in_origin_form",
@@ -104,11 +106,7 @@ class Downloads:
             await _live(receive, send)
         elif scope["type"] == "http":
             scope = in_origin_form(scope)
-            try:
-                reply = await self.reply(scope)
-            except DownloadError as error:
-                reply = reply_to(error, scope)
-            await deliver(reply, scope, receive, closing_if_ambiguous(scope, send))
+            await answer(self.reply, scope, receive, closing_if_ambiguous(scope, send))
 
     async def reply(self, scope: Scope) -> Reply:
         """Answer one request with a reply that is still to be sent. `DownloadError` when the store has no source."""
@@ -131,6 +129,15 @@ def refusal(scope: Scope) -> Reply | None:
     if scope["method"] not in {"GET", "HEAD"}:
         return error_reply(405, ("Allow", _METHODS))
     return None
+
+
+async def answer(make: Callable[[Scope], Awaitable[Reply]], scope: Scope, receive: Receive, send: Send) -> None:
+    """Send the reply that is made for a request, or the one that tells why there is none."""
+    try:
+        reply = await make(scope)
+    except DownloadError as error:
+        reply = reply_to(error, scope)
+    await deliver(reply, scope, receive, send)
 
 
 async def deliver(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,14 +5,17 @@ What it holds is a version, and versions never change: replacing a file adds one
 downloads go on reading until `gc` takes it away.
 """
 
+import hashlib
 import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from ..errors import IsDirectory, NotFound
 from ..semantics.etags import ETag
+from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation, Validators
 from .base import Entry, Listing, Source
 
@@ -24,6 +27,7 @@ __all__ = [
     "Identifier",
     "Stored",
     "absent",
+    "compared",
     "describe",
     "is_name",
     "listing",
@@ -139,6 +143,16 @@ def describe(file: Stored) -> Representation:
         filename=file.name.rpartition("/")[2],
         digest=file.sha256,
     )
+
+
+async def compared(file: Stored, source: Source) -> Stored | Damage:
+    """Read a file from its source, and return it if its bytes have the digest they were stored with."""
+    digest = hashlib.sha256()
+    if file.size:
+        async with aclosing(source.read(ByteRange(0, file.size))) as chunks:
+            async for chunk in chunks:
+                digest.update(chunk)
+    return file if digest.digest() == file.sha256 else Damage(file, "its bytes are not those that were stored")
 
 
 def is_name(key: str) -> bool:

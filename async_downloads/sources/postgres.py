@@ -6,7 +6,6 @@ serve hundreds of slow clients.
 """
 
 import asyncio
-import hashlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing, suppress
@@ -21,7 +20,7 @@ from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation, Validators
 from . import postgres_schema as schema
 from .base import Listing
-from .catalogue import CHUNK, Damage, Identifier, Stored, describe, is_name, listing
+from .catalogue import CHUNK, Damage, Identifier, Stored, compared, describe, is_name, listing
 from .media_types import media_type as type_of
 from .postgres_pool import Connections, forget
 
@@ -200,20 +199,12 @@ class PostgresStore:
         """Read every file and compare its digest; what was taken away meanwhile is left out."""
         for file in await self.files():
             try:
-                digest = await self._digest(file)
+                found = await compared(file, self._source(file))
             except (SourceChanged, SourceTruncated) as error:
                 if await self._find("integer", file.id) == file:
                     yield Damage(file, str(error))
             else:
-                yield file if digest == file.sha256 else Damage(file, "its bytes are not those that were stored")
-
-    async def _digest(self, file: Stored) -> bytes:
-        digest = hashlib.sha256()
-        if file.size:
-            async with aclosing(self._source(file).read(ByteRange(0, file.size))) as chunks:
-                async for chunk in chunks:
-                    digest.update(chunk)
-        return digest.digest()
+                yield found
 
     async def aclose(self) -> None:
         """Close the connections; short work that was begun is waited for."""

@@ -5,11 +5,9 @@ the log can be folded into the database at any time, and nobody's download makes
 """
 
 import asyncio
-import hashlib
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +20,7 @@ from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
 from . import sqlite_schema as schema
 from .base import Listing
-from .catalogue import CHUNK, Damage, Identifier, Stored, describe, is_name, listing
+from .catalogue import CHUNK, Damage, Identifier, Stored, compared, describe, is_name, listing
 from .media_types import media_type as type_of
 from .sqlite_threads import Threads
 
@@ -149,22 +147,14 @@ class SqliteStore:
         """Read every file and compare its digest; what was taken away meanwhile is left out."""
         for file in await self.files():
             try:
-                digest = await self._digest(file)
+                found = await compared(file, self._source(file))
             except SourceBusy:
                 raise
             except SourceError as error:
                 if not isinstance(error, SourceChanged) or await self._readers.run(_is_current, file):
                     yield Damage(file, str(error))
             else:
-                yield file if digest == file.sha256 else Damage(file, "its bytes are not those that were stored")
-
-    async def _digest(self, file: Stored) -> bytes:
-        digest = hashlib.sha256()
-        if file.size:
-            async with aclosing(self._source(file).read(ByteRange(0, file.size))) as chunks:
-                async for chunk in chunks:
-                    digest.update(chunk)
-        return digest.digest()
+                yield found
 
     async def aclose(self) -> None:
         """End the threads and close their connections; what is being read or written is waited for."""

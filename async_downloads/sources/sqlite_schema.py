@@ -67,10 +67,10 @@ def _log_ahead(connection: sqlite3.Connection, *, attempts: int = 50) -> None:
         try:
             connection.execute("pragma journal_mode=wal")
             return
-        except sqlite3.OperationalError:
-            if not left:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not left:
                 raise
-            time.sleep(0.1)
+            time.sleep(0.1)  # its own waiting for locks does not cover this
 
 
 def find(connection: sqlite3.Connection, column: str, value: str | int) -> Stored | None:

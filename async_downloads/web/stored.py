@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ..asgi import Downloads, deliver, key_of, refusal, reply_to, request_head
+from ..asgi import Downloads, answer, key_of, refusal, request_head
 from ..config import Settings
-from ..errors import DownloadError, NotFound
+from ..errors import NotFound
 from ..fileio import in_thread
 from ..responder import Reply, respond
 from ..semantics.plan import Policy
@@ -56,11 +56,7 @@ class StoredFiles:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        try:
-            reply = await self._reply(scope)
-        except DownloadError as error:
-            reply = reply_to(error, scope)
-        await deliver(reply, scope, receive, send)
+        await answer(self._reply, scope, receive, send)
 
     async def _reply(self, scope: Scope) -> Reply:
         if refused := refusal(scope):

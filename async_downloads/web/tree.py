@@ -5,8 +5,8 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from ..asgi import Downloads, deliver, key_of, refusal, reply_to, request_head, told
-from ..errors import DownloadError, IsDirectory, NotFound
+from ..asgi import Downloads, answer, key_of, refusal, request_head, told
+from ..errors import IsDirectory, NotFound
 from ..fileio import in_thread
 from ..responder import Reply, respond
 from ..semantics.etags import ETag
@@ -37,11 +37,7 @@ class Tree:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        try:
-            reply = await self._reply(scope)
-        except DownloadError as error:
-            reply = reply_to(error, scope)
-        await deliver(reply, scope, receive, send)
+        await answer(self._reply, scope, receive, send)
 
     async def _reply(self, scope: Scope) -> Reply:
         if refused := refusal(scope):
