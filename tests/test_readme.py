@@ -129,7 +129,7 @@ async def test_the_mounted_app_answers(files: Path, tmp_path: Path, monkeypatch:
 def test_the_two_set_up_commands_are_there() -> None:
     text = README.read_text(encoding="utf-8")
     assert "$ pip install '.[demo]' && async-downloads demo\n" in text
-    assert "$ pip install -e '.[test]' && pytest\n" in text
+    assert "$ pip install -e '.[test]' && pytest -n auto\n" in text
 
 
 def test_every_flag_of_serve_is_explained() -> None:
