@@ -17,6 +17,8 @@ from click.core import ParameterSource
 from .commands.database import Refused as _Refused
 from .commands.db import db
 from .commands.files import ls, rm
+from .commands.get import get
+from .commands.options import reading as _reading
 from .commands.put import put
 from .config import DATABASE_VARIABLES, PREFIX, ServerSettings, Settings, read_cache_control, read_seconds
 
@@ -48,10 +50,10 @@ def _hint(error: click.ClickException) -> str:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
 @click.version_option(package_name="async-downloads")
 def cli() -> None:
-    """Serve files to thousands of clients at once, with ranges and conditional requests by RFC 9110."""
+    """Serve files to thousands of clients at once, and download them: ranges and conditional requests by RFC 9110."""
 
 
-for _command in (put, ls, rm, db):
+for _command in (get, put, ls, rm, db):
     cli.add_command(_command)
 
 
@@ -60,18 +62,6 @@ def _option(name: str, *short: str, **attributes: Any) -> Callable[[F], F]:
     variable = PREFIX + name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
     shown: dict[str, Any] = {"envvar": variable, "show_envvar": True, "show_default": True}
     return click.option(name, *short, **{**shown, **attributes})
-
-
-def _reading(read: Callable[[str], object]) -> Callable[..., object]:
-    """Return a callback for an option whose text a function reads; its ValueError tells the user what is wrong."""
-
-    def callback(context: click.Context, parameter: click.Parameter, value: str) -> object:
-        try:
-            return read(value)
-        except ValueError as error:
-            raise click.BadParameter(f"{error}.", context, parameter) from None
-
-    return callback
 
 
 def _seconds(name: str, **attributes: Any) -> Callable[[F], F]:

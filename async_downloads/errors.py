@@ -9,24 +9,52 @@
     │   ├── SourceBusy        503  not now: out of descriptors or connections
     │   ├── SourceChanged     502  the version that was promised is gone
     │   └── SourceTruncated   502  fewer bytes than were promised
-    └── SendStalled                the client took nothing for too long
+    ├── SendStalled                the client took nothing for too long
+    └── FetchError              1  a download could not be had from a server
+        ├── NetworkError        4  no connection, a broken one, no such host
+        │   ├── Stalled         4  it went on too slowly for too long
+        │   └── DeadlineOver    4  it took longer than it was allowed to
+        ├── TlsError            5  the certificate or the handshake
+        ├── BadStatus           8  the server answered with an error; 6 when it asks who we are
+        ├── BadAnswer           7  the server broke HTTP or a promise of its own
+        ├── RemoteChanged       7  the representation changes faster than it can be fetched
+        ├── RefusedRedirect     7  from https to http, or round and round
+        ├── DigestMismatch      9  the bytes are not those that were promised
+        ├── TargetBusy          3  another process downloads to this file
+        ├── DiskError           3  the file cannot be written
+        └── RetriesExhausted       each try failed; the number of the last one
 
-304, 412 and 416 are plans, not errors. A message is for the operator's log; a client is told the status alone.
+The server's errors have the status they are answered with, the client's the exit code they end a command with. 304,
+412 and 416 are plans, not errors. A message is for the operator's log, one line; a client is told the status alone.
 """
 
+from http import HTTPStatus
 from typing import ClassVar
 
 __all__ = [
     "AlreadyThere",
+    "BadAnswer",
+    "BadStatus",
+    "DeadlineOver",
+    "DigestMismatch",
+    "DiskError",
     "DownloadError",
+    "FetchError",
     "Forbidden",
     "IsDirectory",
+    "NetworkError",
     "NotFound",
+    "RefusedRedirect",
+    "RemoteChanged",
+    "RetriesExhausted",
     "SendStalled",
     "SourceBusy",
     "SourceChanged",
     "SourceError",
     "SourceTruncated",
+    "Stalled",
+    "TargetBusy",
+    "TlsError",
 ]
 
 
@@ -90,3 +118,110 @@ class SendStalled(DownloadError):
 
     Not a `TimeoutError`: Quart swallows that one while it sends and leaves the client waiting for ever.
     """
+
+
+class FetchError(DownloadError):
+    """A download could not be had from a server.
+
+    `exit_code` is what a command ends with. The message is one line, without what is secret in a URL.
+    """
+
+    exit_code: int = 1
+
+
+class NetworkError(FetchError):
+    """The server cannot be reached, or the connection to it broke."""
+
+    exit_code = 4
+
+
+class Stalled(NetworkError):
+    """Fewer bytes came than the floor of speed asks for, over the whole stall limit.
+
+    Not a `TimeoutError`, for the reason that `SendStalled` has.
+    """
+
+
+class DeadlineOver(NetworkError):
+    """The download took longer than it was allowed to."""
+
+
+class TlsError(FetchError):
+    """The certificate is not to be trusted, or the handshake failed. It is not tried again."""
+
+    exit_code = 5
+
+
+class BadStatus(FetchError):
+    """The server answered with an error; `code` is its status."""
+
+    exit_code = 8
+
+    def __init__(self, code: int, message: str | None = None) -> None:
+        super().__init__(message or f"the server answers {_phrase(code)}")
+        self.code = code
+        if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
+            self.exit_code = 6
+
+
+def _phrase(code: int) -> str:
+    """Return a status as people know it.
+
+    >>> _phrase(404), _phrase(599)
+    ('404 Not Found', '599')
+    """
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
+
+
+class BadAnswer(FetchError):
+    """The server broke HTTP or a promise of its own: another part than was asked for, another length, a coding."""
+
+    exit_code = 7
+
+
+class RemoteChanged(FetchError):
+    """The representation was replaced on the server, too often or where a download cannot begin again."""
+
+    exit_code = 7
+
+
+class RefusedRedirect(FetchError):
+    """A redirect is not to be followed: from https to http without leave, or one too many."""
+
+    exit_code = 7
+
+
+class DigestMismatch(FetchError):
+    """All the bytes came, and they are not those that were promised. Both digests are like `sha256:HEX`."""
+
+    exit_code = 9
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(f"the digest is {actual}, and should be {expected}")
+        self.expected = expected
+        self.actual = actual
+
+
+class TargetBusy(FetchError):
+    """Another process downloads to this file."""
+
+    exit_code = 3
+
+
+class DiskError(FetchError):
+    """The file cannot be written: no room, no permission, no such folder, or it is a folder itself."""
+
+    exit_code = 3
+
+
+class RetriesExhausted(FetchError):
+    """Each of `tries` failed in a way that might have passed; `last` says how the last one did."""
+
+    def __init__(self, last: FetchError, *, tries: int) -> None:
+        super().__init__(f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {last}")
+        self.last = last
+        self.tries = tries
+        self.exit_code = last.exit_code

@@ -11,7 +11,7 @@ another file and the thread would read that one: so a close waits for the last t
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Self, TypeVar
 
@@ -19,7 +19,7 @@ import aiofiles.os
 
 from .descriptors import Descriptor
 
-__all__ = ["Familiar", "OpenFile", "Pace", "Stretch", "in_thread"]
+__all__ = ["Familiar", "OpenFile", "Pace", "Stretch", "in_thread", "to_the_end", "write_all"]
 
 T = TypeVar("T")
 
@@ -29,6 +29,8 @@ _NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)  # Linux alone has it
 _STRIDE: Final = 256 * 1024  # bytes that one page, the last of them, stands for
 _COPIED: Final = 64 * 1024  # up to here a second copy costs less than a second call
 _PROBE: Final = bytearray(1)  # its content is of no interest, so all files may share it
+
+_VECTOR: Final = 1024  # buffers that POSIX lets one call write, at the least that systems have
 
 _pread = aiofiles.os.wrap(os.pread)
 
@@ -199,6 +201,32 @@ class Familiar:
             self._paths.clear()
         self._paths.add(path)
         return opened
+
+
+def write_all(fd: int, buffers: Sequence[bytes], offset: int) -> None:
+    """Write the buffers one after the other, from `offset` on; a call may write less than it is given."""
+    for first in range(0, len(buffers), _VECTOR):
+        group = buffers[first : first + _VECTOR]
+        size, written = sum(map(len, group)), os.pwritev(fd, group, offset)
+        while written < size:
+            written += os.pwrite(fd, b"".join(group)[written:], offset + written)
+        offset += size
+
+
+async def to_the_end(work: Awaitable[T]) -> T:
+    """Await `work` to its end even when cancelled, and be cancelled then: a thread may have a descriptor in use."""
+    pending = asyncio.ensure_future(work)
+    cancelled = False
+    while not pending.done():
+        try:
+            await asyncio.wait([pending])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        if not pending.cancelled():
+            pending.exception()  # nobody else is there to take it
+        raise asyncio.CancelledError
+    return pending.result()
 
 
 async def in_thread(function: Callable[[], T], *, discard: Callable[[T], object] = lambda _: None) -> T:

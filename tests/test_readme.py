@@ -1,6 +1,7 @@
 """README is true: each of its snippets is run."""
 
 import importlib.util
+import os
 import re
 import shlex
 import subprocess
@@ -10,11 +11,15 @@ from types import ModuleType
 
 import httpx
 import pytest
+from harness.served import hypercorn
+from harness.threaded import threaded
 from quart import Quart
-from tools.command import ANY_PORT, running
+from tools.command import ANY_PORT, COMMAND, environment, running
 from tools.databases import postgres as postgres  # noqa: PLC0414
 from tools.databases import ran
 from tools.programs import need
+
+from async_downloads import DirectoryStore, Downloads
 
 README = Path(__file__).parents[1] / "README.md"
 SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -65,6 +70,41 @@ async def test_a_folder_is_served_as_shown(files: Path, tmp_path: Path) -> None:
     assert (tmp_path / "report.pdf").read_bytes() == (files / "report.pdf").read_bytes()
     assert (tmp_path / "large.bin").read_bytes() == (files / "large.bin").read_bytes()
     assert done.stdout == (files / "notes.txt").read_bytes()[-10:]
+
+
+async def test_files_are_downloaded_as_shown(files: Path, tmp_path: Path) -> None:
+    [text] = [text for language, text in SNIPPETS if language == "console" and text.startswith("$ async-downloads get")]
+    shown = [line for line in text.splitlines() if not line.startswith("$ ")]
+    (tmp_path / "downloads").mkdir()
+    async with running("serve", files, *ANY_PORT) as command:
+        (tmp_path / "urls.txt").write_text(f"{command.url}/notes.txt\n{command.url}/report.pdf\n")
+        lines = re.findall(r"^\$ (.*)$", text.replace("http://127.0.0.1:8000", command.url), re.MULTILINE)
+        env = environment({"PATH": f"{Path(*COMMAND).parent}:{os.environ['PATH']}"})
+        shell = ["sh", "-ec", "\n".join(lines)]
+        ended = subprocess.run(shell, cwd=tmp_path, env=env, check=True, capture_output=True, text=True)
+    assert ended.stdout.strip() == "900"
+    assert [_without_amounts(line) for line in ended.stderr.splitlines()[:2]] == [
+        _without_amounts(line) for line in shown
+    ]
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if files not in path.parents}
+    saved = {"large.bin", "copy.pdf", "downloads/notes.txt", "downloads/report.pdf"}
+    assert names == saved | {"files", "downloads", "urls.txt"}
+    assert (tmp_path / "copy.pdf").read_bytes() == (files / "report.pdf").read_bytes()
+
+
+def _without_amounts(text: str) -> str:
+    return re.sub(r"[\d.]+ (bytes|s\b|[kMG]?B\b)", "…", text)
+
+
+def test_a_program_downloads_as_shown(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    [program] = [text for language, text in SNIPPETS if language == "python" and "async_downloads.client" in text]
+    with threaded(hypercorn(Downloads(DirectoryStore(files)))) as server:
+        exec(compile(program.replace("http://127.0.0.1:8000", server.url), "README.md", "exec"), {})
+    assert capsys.readouterr().out == "(900, [900])\n"
+    assert (tmp_path / "large.bin").read_bytes() == (files / "large.bin").read_bytes()
 
 
 async def test_the_announcement_is_the_one_shown(files: Path, tmp_path: Path) -> None:

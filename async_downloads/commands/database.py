@@ -16,11 +16,11 @@ from ..errors import DownloadError
 from ..sources.catalogue import Catalogue
 from ..sources.databases import open_catalogue
 
-__all__ = ["DATABASE", "IDS", "Database", "Refused", "complain", "each", "told"]
+__all__ = ["DATABASE", "IDS", "INTERRUPTED", "Database", "Refused", "complain", "each", "told"]
 
 T = TypeVar("T")
 
-_INTERRUPTED: Final = 130  # as a shell reports SIGINT
+INTERRUPTED: Final = 130  # as a shell reports SIGINT
 _PASSWORD: Final = re.compile(r"(?<=:)(?!//)\S+(?=@)|(?<=password=)[^&\s]+")  # in a URL
 _MISSING: Final = (
     f"no database is given: say --database sqlite:///files.db (or postgresql://…) or set {DATABASE_VARIABLES[0]}"
@@ -47,7 +47,7 @@ class Database:
             return asyncio.run(self._run(work))
         except KeyboardInterrupt:
             complain("interrupted")
-            return _INTERRUPTED
+            return INTERRUPTED
 
     async def _run(self, work: Callable[[Catalogue], Coroutine[Any, Any, int]]) -> int:
         try:

@@ -1,8 +1,24 @@
-"""Digest fields: RFC 9530."""
+"""Digest fields: RFC 9530, which are dictionaries of byte sequences (RFC 8941 §3.2, §3.3.5)."""
 
-from base64 import b64encode
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Final
 
-__all__ = ["repr_digest"]
+__all__ = ["WANTED", "parse_digest", "repr_digest"]
+
+WANTED: Final = "sha-512=3, sha-256=10"
+"""The value of Want-Repr-Digest for what `parse_digest` reads; processors have instructions for SHA-256."""
+
+_LETTERS: Final = {"sha-256": 43, "sha-512": 86}  # of base64, without the padding
+_BYTES = r":(?P<bytes>[A-Za-z0-9+/]*+)={0,2}:"
+_STRING = r'"(?:[ !#-\[\]-~]|\\["\\])*+"'
+_NUMBER = r"-?[0-9]++(?:\.[0-9]++)?"
+_WORD = r"[A-Za-z*][!#$%&'*+.^_`|~:/0-9A-Za-z-]*+"
+_KEY = r"[a-z*][a-z0-9_.*-]*+"
+_OTHER = rf"{_STRING}|{_NUMBER}|{_WORD}|\?[01]"
+_PARAMETERS = rf"(?:;[ ]*+{_KEY}(?:=(?::[A-Za-z0-9+/=]*+:|{_OTHER}))?+)*+"
+_MEMBER = re.compile(rf"(?P<key>{_KEY})(?:=(?:{_BYTES}|{_OTHER}))?+{_PARAMETERS}[ \t]*+(?P<end>,[ \t]*+(?=.)|\Z)")
 
 
 def repr_digest(sha256: bytes) -> str:
@@ -12,3 +28,25 @@ def repr_digest(sha256: bytes) -> str:
     'sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:'
     """
     return f"sha-256=:{b64encode(sha256).decode('ascii')}:"
+
+
+def parse_digest(value: str) -> Mapping[str, bytes]:
+    """Read a Repr-Digest or a Content-Digest: the `sha-256` and the `sha-512` in it, {} when it is malformed.
+
+    Other algorithms are left out, as they promise nothing (RFC 9530 §5), and so is what has not their length.
+
+    >>> digests = parse_digest("crc32c=:AAAAAA==:, sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:")
+    >>> {algorithm: digest.hex()[:8] for algorithm, digest in digests.items()}
+    {'sha-256': '44aff4ab'}
+    """
+    digests: dict[str, bytes] = {}
+    at, text = 0, value.strip(" ")
+    while found := _MEMBER.match(text, at):
+        key, letters = found["key"], found["bytes"] or ""
+        digests.pop(key, None)  # of a key that is there twice, the last counts
+        if len(letters) == _LETTERS.get(key):
+            digests[key] = b64decode(letters + "=" * (-len(letters) % 4))
+        if not found["end"]:
+            return digests
+        at = found.end()
+    return {}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.http import parse_options_header
 
-from async_downloads.semantics.disposition import Disposition, content_disposition
+from async_downloads.semantics.disposition import Disposition, content_disposition, parse_filename
 
 # What a field can carry of a name: neither controls nor lone surrogates (RFC 8187 §3.2 encodes characters as UTF-8).
 names = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
@@ -119,5 +119,64 @@ def test_an_accent_apart_from_its_letter_falls_off_too() -> None:
     assert old_name(content_disposition("inline", unicodedata.normalize("NFD", "naïve"))) == "naive"
 
 
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        pytest.param("Attachment; filename=example.html", "example.html", id="RFC 6266 §5 a token"),
+        pytest.param('INLINE; FILENAME= "an example.html"', "an example.html", id="RFC 6266 §5 any case, a space"),
+        pytest.param("attachment; filename*= UTF-8''%e2%82%ac%20rates", "€ rates", id="RFC 6266 §5 extended"),
+        pytest.param(
+            "attachment; filename=\"EURO rates\"; filename*=utf-8''%e2%82%ac%20rates",
+            "€ rates",
+            id="RFC 6266 §5 both, the fallback first",
+        ),
+        pytest.param("a; filename*=utf-8''b; filename=c", "b", id="RFC 6266 §4.3 the order means nothing"),
+        pytest.param("a; filename*=iso-8859-1'en'%A3%20rates", "£ rates", id="RFC 8187 §3.2.3 ISO-8859-1, English"),
+        pytest.param("a; filename*=UTF-8''%c2%a3%20and%20%e2%82%ac%20rates", "£ and € rates", id="RFC 8187 §3.2.3"),
+        pytest.param("a; filename=b; filename*=UTF-8''%ff", "b", id="RFC 8187 §3.2.1 no UTF-8"),
+        pytest.param("a; filename=b; filename*=UTF-16''%00c", "b", id="RFC 8187 §3.2.1 another charset"),
+        pytest.param("a; filename=b; filename*=c", "b", id="RFC 8187 §3.2 no ext-value"),
+        pytest.param("a; filename=b; filename*=UTF-8''%4", "b", id="RFC 8187 §3.2 half an escape"),
+        pytest.param("a; filename=b; filename*=\"UTF-8''%\"", "b", id="RFC 8187 §3.2 quoted, and none"),
+        pytest.param("a; filename*=UTF-8''", "", id="RFC 8187 §3.2 an empty name"),
+        pytest.param('a; filename="\\"b\\\\c\\d"', '"b\\cd', id="§5.6.4 a quoted-pair is what is quoted"),
+        pytest.param('a; filename="x; filename=y"', "x; filename=y", id="§5.6.4 a semicolon in quotes"),
+        pytest.param('a; filename="é日"', "é日", id="§5.5 obs-text"),
+        pytest.param("a; filename=%41", "%41", id="RFC 6266 appendix D a percent sign is one"),
+        pytest.param("a ;\t;size=1; filename=b;", "b", id="§5.6.6 empty parameters, and others"),
+        pytest.param("attachment", None, id="RFC 6266 §4.1 no parameter"),
+        pytest.param("", None, id="RFC 6266 §4.1 nothing"),
+        pytest.param("filename=a", None, id="RFC 6266 §4.1 no disposition"),
+        pytest.param('"a"; filename=b', None, id="RFC 6266 §4.1 a disposition in quotes"),
+        pytest.param("a; filename=b; filename=c", None, id="RFC 6266 §4.1 a parameter twice"),
+        pytest.param("a; filename=b c", None, id="§5.6.2 a space in a token"),
+        pytest.param("a; filename=b, a; filename=c", None, id="§5.3 two fields"),
+        pytest.param("a; filename=", None, id="§5.6.6 no value"),
+        pytest.param("a; filename", None, id="§5.6.6 no equals sign"),
+        pytest.param('a; filename="b', None, id="§5.6.4 no closing quote"),
+        pytest.param('a; filename="b\\"', None, id="§5.6.4 a closing quote that is quoted"),
+        pytest.param('a; filename="b\nc"', None, id="§5.6.4 a control"),
+        pytest.param("a filename=b", None, id="RFC 6266 §4.1 no semicolon"),
+    ],
+)
+def test_the_name_that_a_field_suggests_is(value: str, name: str | None) -> None:
+    assert parse_filename(value) == name
+
+
+@given(st.sampled_from(["inline", "attachment"]), names | st.just(""))
+def test_a_written_name_is_read_back(disposition: Disposition, name: str) -> None:
+    assert parse_filename(content_disposition(disposition, name)) == name
+
+
+@given(st.text(st.sampled_from("a;=\"\\ '%*e2-")) | st.text())
+def test_a_name_is_read_or_not_whatever_the_field(text: str) -> None:
+    assert parse_filename(f"a; filename={text}") is None or text
+
+
 def test_work_grows_no_faster_than_the_name(hostile: str) -> None:
     content_disposition("attachment", hostile)
+
+
+@pytest.mark.parametrize("before", ["", "a; filename=", 'a; filename="', "a; filename*=UTF-8''"])
+def test_work_grows_no_faster_than_the_field(before: str, hostile: str) -> None:
+    parse_filename(before + hostile)

@@ -1,0 +1,122 @@
+"""A resource as a stream, over one connection that is made again when it breaks."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from random import Random
+from typing import Self
+
+from ..errors import BadAnswer, RemoteChanged
+from ..semantics.representation import Validators
+from .backoff import Patience, Setback
+from .exchange import Exchange
+from .fetch import Limits
+from .flow import flow
+from .identity import UNKNOWN, Version
+from .judge import Asked, Changed, Part, Refused, Unfit, Whole, judge
+from .names import file_name
+
+__all__ = ["Body"]
+
+
+class Body(AsyncIterator[bytes]):
+    """The bytes of one version of a resource, in order, each of them once.
+
+    Iterating raises FetchError when they cannot be had: RemoteChanged when another version took the place of this one
+    while it was read, and whatever broke the connection when the server gave no strong validator to go on with.
+    """
+
+    def __init__(self, exchange: Exchange, limits: Limits, url: str) -> None:
+        self.name = file_name(None, url)
+        """What a file of this would be called: one harmless name."""
+        self._exchange = exchange
+        self._limits = limits
+        self._url = url
+        self._version: Version | None = None
+        self._at = 0
+        self._open = AsyncExitStack()
+        self._bytes: AsyncGenerator[bytes]
+        self._chunks = self._read()
+        self._patience = Patience(limits.retries)
+        self._random = Random()  # noqa: S311  # it keeps no secret
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes there are in all, if the server has told."""
+        return self._version.total if self._version else None
+
+    @property
+    def validators(self) -> Validators:
+        """What tells this version from others."""
+        return (self._version or UNKNOWN).validators
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        """Close the connection if there is more to come."""
+        await self._chunks.aclose()
+        await self._open.aclose()
+
+    async def begin(self) -> None:
+        """Have an answer that begins, or goes on, where the bytes that were read have ended."""
+        while True:
+            try:
+                return await self._ask()
+            except Setback as setback:
+                await self._endure(setback)
+
+    async def _read(self) -> AsyncGenerator[bytes]:
+        while True:
+            try:
+                async with aclosing(self._bytes) as chunks:
+                    async for chunk in chunks:
+                        await self._limits.rate.spend(len(chunk))
+                        self._at += len(chunk)
+                        self._patience.note(self._at)
+                        yield chunk
+                if self._at >= (self.size or 0):
+                    return
+            except Setback as setback:
+                await self._endure(setback)
+            await self.begin()
+
+    async def _endure(self, setback: Setback) -> None:
+        """Wait, or give up: at once when nothing could be put to what was read."""
+        if self._version and not self._version.if_range:
+            raise setback.error
+        await asyncio.sleep(self._patience.wait(setback, jitter=self._random.random()))
+
+    async def _ask(self) -> None:
+        await self._open.aclose()
+        if_range = self._version.if_range if self._version else None
+        asked = Asked(self._at, None, ranged=if_range is not None, if_range=if_range)
+        response = await self._open.enter_async_context(self._exchange.get(asked.fields))
+        answer = self._exchange.head(response)
+        match judge(asked, self._version, answer):
+            case Whole(version, length):
+                skip = self._at
+            case Part(version, span):
+                skip, length = 0, len(span)
+            case Unfit(reason):
+                raise Setback(BadAnswer(reason))
+            case Changed():
+                raise RemoteChanged("the file on the server was replaced while it was read")
+            case Refused() as refused:
+                raise refused.exception
+        if self._version is None:
+            self.name = file_name(answer.fields.get("content-disposition"), self._url)
+        self._version = version
+        self._bytes = _after(skip, flow(response, length=length, coding=version.coding, floor=self._limits.floor))
+
+
+async def _after(skip: int, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Leave the first bytes out."""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if rest := chunk[skip:]:
+                yield rest
+            skip = max(skip - len(chunk), 0)

@@ -1,0 +1,95 @@
+"""The digest that a file is to have, and the one it has."""
+
+import asyncio
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, Self
+
+from ..errors import DigestMismatch
+from ..fileio import OpenFile, in_thread, to_the_end
+
+__all__ = ["Checksum"]
+
+_MIB: Final = 1024 * 1024
+_STEP: Final = 16 * _MIB  # bytes that are read before it is looked at whether anybody still waits
+_TEXT: Final = re.compile(r"([A-Za-z0-9-]+):([0-9A-Fa-f]+)")
+_ALGORITHMS: Final = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5", "sha3_256", "sha3_512", "blake2b")
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """The digest of a whole file. Its text is like `sha256:HEX`.
+
+    >>> str(Checksum.parse("SHA-1:DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"))
+    'sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709'
+    """
+
+    algorithm: str
+    digest: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what a user says. ValueError for an unknown algorithm, or a digest of another length."""
+        found = _TEXT.fullmatch(text.strip())
+        if not found:
+            raise ValueError("a checksum is like sha256:HEX")
+        algorithm, digits = re.sub(r"^sha-", "sha", found[1].lower()).replace("-", "_"), found[2]
+        if algorithm not in _ALGORITHMS:
+            raise ValueError(f"no checksum is known as {found[1]}; known are {', '.join(_ALGORITHMS)}")
+        if len(digits) != 2 * hashlib.new(algorithm, usedforsecurity=False).digest_size:
+            raise ValueError(f"a checksum with {len(digits)} digits is none of {algorithm}")
+        return cls(algorithm, bytes.fromhex(digits))
+
+    @classmethod
+    def promised(cls, digests: Mapping[str, bytes]) -> Self | None:
+        """Choose the strongest of what Repr-Digest names (RFC 9530)."""
+        for name in ("sha-512", "sha-256"):
+            if name in digests:
+                return cls(name.replace("-", ""), digests[name])
+        return None
+
+    async def verify(self, fd: int) -> None:
+        """DigestMismatch when a file has another digest."""
+        actual = await self.actual(fd)
+        if actual != self:
+            raise DigestMismatch(str(self), str(actual))
+
+    async def matches(self, path: Path) -> bool:
+        """Whether there is a file, and it has this digest."""
+        try:
+            file = await in_thread(lambda: OpenFile(str(path)), discard=OpenFile.close)
+        except OSError:
+            return False
+        try:
+            return stat.S_ISREG(file.status.st_mode) and await self.actual(file.fd) == self
+        finally:
+            file.close()
+
+    async def actual(self, fd: int) -> "Checksum":
+        """Return the digest that a file has, read in a thread."""
+        hashed, offset = hashlib.new(self.algorithm, usedforsecurity=False), 0
+        while read := await to_the_end(asyncio.to_thread(_update, hashed, fd, offset)):
+            offset += read
+        return Checksum(self.algorithm, hashed.digest())
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.digest.hex()}"
+
+
+def _update(hashed: _Hash, fd: int, offset: int) -> int:
+    """Hash the next bytes of a file; return how many those were."""
+    read = 0
+    while read < _STEP and (data := os.pread(fd, _MIB, offset + read)):
+        hashed.update(data)
+        read += len(data)
+    return read

@@ -1,0 +1,203 @@
+"""The engine: connections that take pieces from the plan, ask for them, and put what comes into the file.
+
+plan.take ──▶ ask ──▶ judge ──▶ admit ──STORE──▶ flow ──▶ keeper
+    ▲                             ├────STRIKE──▶ ask again
+    └── wait ◀── Setback ◀────────┴───RESTART──▶ everybody stops, nothing is held, from the start
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+import httpx
+
+from ..semantics.digests import WANTED, parse_digest
+from .backoff import Patience, Setback
+from .checksum import Checksum
+from .exchange import Exchange
+from .flow import Floor, flow
+from .judge import Answer, Part, Refused, Whole, judge
+from .keeper import Keeper, Writer
+from .pieces import Piece
+from .place import Place
+from .plan import Outcome, Plan
+from .rate import Rate
+from .reporter import Reporter
+
+__all__ = ["Fetch", "Limits"]
+
+_CALM: Final = 10.0  # seconds without a refusal after which one more connection is tried
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard to try. `retries` counts tries that bring nothing new, one after the other."""
+
+    retries: int
+    floor: Floor
+    rate: Rate
+
+
+class _Restart(Exception):
+    """There is another version on the server."""
+
+
+class Fetch:
+    """Fetches what the plan lacks. `promised` is the digest that the server says the file has."""
+
+    def __init__(self, exchange: Exchange, plan: Plan, place: Place, *, limits: Limits, reporter: Reporter) -> None:
+        self._exchange = exchange
+        self._plan = plan
+        self._place = place
+        self._limits = limits
+        self._reporter = reporter
+        self._patience = Patience(limits.retries)
+        self._random = Random()  # noqa: S311  # it keeps no secret
+        self._clock = asyncio.get_running_loop().time
+        self._not_before = self._refused_at = self._clock()
+        self._allowed = plan.connections
+        self._workers = 0
+        self._crew: asyncio.TaskGroup
+        self.promised: Checksum | None = None
+
+    async def run(self) -> None:
+        """Return when all is held. Raises FetchError, and whatever the opening or the reporter's listener raises."""
+        while not self._plan.complete:
+            try:
+                await self._fetch_version()
+            except _Restart:
+                self._plan.restart()
+                await self._place.clear()
+                self._patience.renew()
+                self.promised, self._allowed = None, self._plan.connections
+                self._reporter.turn("retrying", "the file changed on the server: from the start")
+
+    async def _fetch_version(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as self._crew:
+                self._widen(1)
+        except BaseExceptionGroup as group:
+            raise _gravest(group) from None
+
+    def _widen(self, workers: int) -> None:
+        for _ in range(self._workers, workers):
+            self._workers += 1
+            self._crew.create_task(self._work())
+
+    async def _work(self) -> None:
+        """Take pieces until there are none for this connection."""
+        try:
+            while piece := await self._take():
+                came = self._reporter.came
+                try:
+                    await self._attempt(piece)
+                except Setback as setback:
+                    if self._yields(came):
+                        return
+                    self._endure(setback)
+        finally:
+            self._workers -= 1
+
+    async def _take(self) -> Piece | None:
+        """Take a piece as soon as anything may be asked."""
+        while (wait := self._not_before - self._clock()) > 0:  # noqa: ASYNC110  # it may be put off meanwhile
+            await asyncio.sleep(wait)
+        return self._plan.take()
+
+    def _yields(self, came: int) -> bool:
+        """Whether to leave the work to the others: what was refused to one connection need not be to fewer."""
+        if not self._plan.running or self._reporter.came > came:
+            return False
+        self._allowed, self._refused_at = max(self._workers - 1, 1), self._clock()
+        return True
+
+    def _endure(self, setback: Setback) -> None:
+        """Have everybody wait before the next request, or give up."""
+        wait = self._patience.wait(setback, jitter=self._random.random())
+        self._not_before = max(self._not_before, self._clock() + wait)
+        if not self._plan.running:
+            self._reporter.turn("retrying", f"{setback}: again in {wait:.0f} s" if wait >= 1 else str(setback))
+
+    async def _attempt(self, piece: Piece) -> None:
+        try:
+            await self._ask(piece)
+        finally:
+            self._plan.release(piece)
+
+    async def _ask(self, piece: Piece) -> None:
+        plan, asked = self._plan, self._plan.ask(piece)
+        first = {"Want-Repr-Digest": WANTED, **self._place.conditions} if plan.version is None else {}
+        async with self._exchange.get({**asked.fields, **first}) as response:
+            answer = self._exchange.head(response)
+            verdict = judge(asked, plan.version, answer)
+            if isinstance(verdict, Refused):
+                await self._refuse(answer, verdict)
+            elif (outcome := plan.admit(piece, verdict)) is Outcome.RESTART:
+                raise _Restart
+            elif outcome is Outcome.STORE and isinstance(verdict, Whole | Part):
+                await self._take_in(piece, verdict, answer, response)
+
+    async def _refuse(self, answer: Answer, verdict: Refused) -> None:
+        if answer.status == 304 and self._place.conditions:
+            await self._place.settle(answer, None)
+        raise verdict.exception
+
+    async def _take_in(self, piece: Piece, verdict: Whole | Part, answer: Answer, response: httpx.Response) -> None:
+        """Store the body of an answer that is as it should be."""
+        keeper = await self._place.settle(answer, verdict.version)
+        self.promised = _promise(answer, verdict) or self.promised
+        if self._plan.proven:
+            self._widen(self._allowed)
+        self._reporter.turn("downloading")
+        length = len(verdict.span) if isinstance(verdict, Part) else verdict.length
+        body = flow(response, length=length, coding=verdict.version.coding, floor=self._limits.floor)
+        async with aclosing(body) as chunks:
+            if await self._store(piece, chunks, keeper):
+                self._plan.ended(piece)
+
+    async def _store(self, piece: Piece, chunks: AsyncIterator[bytes], keeper: Keeper) -> bool:
+        """Put a body into the file, as far as the piece goes; return whether it was read to its end.
+
+        Else the connection cannot be used again: that is the price of giving half of a piece away.
+        """
+        writer = Writer(keeper, piece)
+        try:
+            async for chunk in chunks:
+                await self._limits.rate.spend(len(chunk))
+                room = len(chunk) if piece.stop is None else max(piece.stop - writer.end, 0)
+                await writer.put(chunk[:room])
+                self._took(len(chunk))
+                if room < len(chunk) or (self._plan.complete and not piece.ranged and piece.left):
+                    return False
+        finally:
+            await writer.aclose()
+            self._took(0)
+        return True
+
+    def _took(self, size: int) -> None:
+        """Look around after a chunk: there may be something to tell, or something to be tried."""
+        self._reporter.came += size
+        self._reporter.moved()
+        self._patience.note(self._plan.held.size)
+        if self._allowed < self._plan.connections and self._clock() - self._refused_at > _CALM:
+            self._allowed, self._refused_at = self._allowed + 1, self._clock()
+            self._widen(self._allowed)
+
+
+def _promise(answer: Answer, verdict: Whole | Part) -> Checksum | None:
+    """Return the digest that an answer says the whole file has. That of coded bytes is of no use."""
+    if verdict.version.coding:
+        return None
+    named = dict(parse_digest(answer.fields.get("repr-digest", "")))
+    if isinstance(verdict, Whole):  # the content is the whole (RFC 9530 §2)
+        named = {**parse_digest(answer.fields.get("content-digest", "")), **named}
+    return Checksum.promised(named)
+
+
+def _gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one that counts of what connections raised at the same time: a new version only if it is alone."""
+    leaves = [_gravest(each) if isinstance(each, BaseExceptionGroup) else each for each in group.exceptions]
+    return next((each for each in leaves if not isinstance(each, _Restart)), leaves[0])

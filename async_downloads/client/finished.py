@@ -1,0 +1,63 @@
+"""What is known of a file that is whole: where it came from, and which version it is."""
+
+import json
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from ..semantics.dates import format_date, parse_date
+from ..semantics.etags import ETag
+from ..semantics.representation import Validators
+from .identity import Version
+
+__all__ = ["recall", "remember"]
+
+_ATTRIBUTE: Final = "user.async_downloads"
+
+
+def remember(fd: int, url: str, version: Version) -> None:
+    """Note the version at a file, as an extended attribute; only Linux has those, and not for every file system."""
+    validators, status = version.validators, os.fstat(fd)
+    known = {
+        "url": url,
+        "etag": str(validators.etag) if validators.etag else None,
+        "lm": None if validators.last_modified is None else format_date(validators.last_modified),
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+    }
+    with suppress(OSError, AttributeError):
+        os.setxattr(fd, _ATTRIBUTE, json.dumps(known).encode("ascii"))
+
+
+def recall(path: Path, url: str) -> Version | None:
+    """Return which version of the URL, whose hash is given, a file is; None when there is none.
+
+    Without the attribute, a time of whole seconds is taken for the Last-Modified that downloads leave.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return _noted(path, url, status) or _guessed(status)
+
+
+def _noted(path: Path, url: str, status: os.stat_result) -> Version | None:
+    with suppress(OSError, AttributeError, ValueError):
+        known = json.loads(os.getxattr(path, _ATTRIBUTE))
+        match known:
+            case {"url": of, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "etag": etag, "lm": modified}:
+                validators = Validators(
+                    ETag.parse(etag) if isinstance(etag, str) else None,
+                    parse_date(modified, now=0) if isinstance(modified, str) else None,
+                )
+                return Version(status.st_size, validators) if of == url else None
+    return None
+
+
+def _guessed(status: os.stat_result) -> Version | None:
+    seconds, rest = divmod(status.st_mtime_ns, 10**9)
+    return None if rest else Version(status.st_size, Validators(None, seconds))

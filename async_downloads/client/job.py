@@ -1,0 +1,74 @@
+"""One download, from the first look at the disk to the file in its place."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import aiofiles.os
+
+from ..errors import DigestMismatch, DiskError
+from .checksum import Checksum
+from .events import Progress, Result
+from .exchange import Exchange
+from .fetch import Fetch, Limits
+from .identity import UNKNOWN
+from .place import Place, Unchanged
+from .reporter import Reporter, Tell
+
+__all__ = ["Job"]
+
+
+@dataclass(slots=True)
+class Job:
+    """What makes one download; `checksum` is what the caller knows of the file."""
+
+    exchange: Exchange
+    place: Place
+    limits: Limits
+    connections: int = 1
+    checksum: Checksum | None = None
+    tell: Tell | None = None
+
+    async def run(self) -> Result:
+        """Fetch, verify and finish. Whatever ends it before, what came is kept if another run can go on with it."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            result = await self._fetch()
+        except Unchanged as found:
+            result = await self._unchanged(found)
+        except DigestMismatch:
+            await self.place.leave(keep=False)  # with these bytes, no other run could succeed
+            raise
+        except BaseException:
+            with suppress(DiskError):  # the first error is the one to tell
+                await self.place.leave(keep=True)
+            raise
+        await self.place.leave(keep=False)
+        return replace(result, seconds=clock() - begun)
+
+    async def _fetch(self) -> Result:
+        plan = await self.place.prepare(self.connections)
+        reporter = Reporter(self.tell, plan, lambda: self.place.path.name)
+        reporter.turn("waiting")
+        fetch = Fetch(self.exchange, plan, self.place, limits=self.limits, reporter=reporter)
+        await fetch.run()
+        digest = await self._verify(self.checksum or fetch.promised, reporter)
+        path = await self.place.finish()
+        reporter.turn("finished")
+        version = plan.version or UNKNOWN
+        return Result(path, plan.held.size, reporter.came, plan.resumed_from, version.validators, digest)
+
+    async def _verify(self, checksum: Checksum | None, reporter: Reporter) -> str | None:
+        if checksum is None:
+            return None
+        reporter.turn("verifying")
+        await self.place.verify(checksum)
+        return str(checksum)
+
+    async def _unchanged(self, found: Unchanged) -> Result:
+        size = (await aiofiles.os.stat(found.path)).st_size
+        if self.tell:
+            self.tell(Progress("finished", found.path.name, size, size, size, (), 0.0, ""))
+        digest = str(self.checksum) if self.checksum else None
+        return Result(found.path, size, 0, size, found.version.validators, digest, unchanged=True)

@@ -1,0 +1,110 @@
+"""Puts bytes into the part and writes down that they are there, in this order.
+
+    network ──chunks──▶ Writer ──1 MiB or half a second──▶ part ──4 MiB or half a second──▶ journal
+                                                             └────── every five seconds ──▶ disk
+
+While one batch is written the next one is collected. Cancelled, a writer is so when the file has what it had begun.
+"""
+
+import asyncio
+from typing import Final
+
+from ..fileio import in_thread, to_the_end
+from .journal import Record
+from .pieces import Piece
+from .plan import Plan
+from .spans import NOTHING
+from .target import Target
+
+__all__ = ["Keeper", "Writer"]
+
+MIB: Final = 1024 * 1024
+_BATCH: Final = MIB  # bytes: with fewer, threads would be woken more than they work
+_UNSAVED: Final = 4 * MIB
+_SOON: Final = 0.5  # seconds that a byte may be unwritten, or written and not in the journal
+_FLUSHED: Final = 5.0  # seconds
+
+
+class Keeper:
+    """Writes for all connections of one download, and keeps its journal."""
+
+    def __init__(self, target: Target, plan: Plan, record: Record | None = None) -> None:
+        self._target = target
+        self._plan = plan
+        self._flushed = record.flushed if record else NOTHING
+        self._saving = asyncio.Lock()
+        self._clock = asyncio.get_running_loop().time
+        self._saved_at = self._flushed_at = self._clock()
+        self._unsaved = 0
+
+    async def write(self, piece: Piece, start: int, chunks: list[bytes], size: int) -> None:
+        """Put the next bytes of a piece into their place in the file."""
+        await self._target.write(chunks, start)
+        self._plan.wrote(piece, start, size)
+        self._unsaved += size
+        late = self._clock() - self._saved_at >= _SOON
+        if (late or self._unsaved >= _UNSAVED) and not self._saving.locked():
+            await self._save(flush=self._clock() - self._flushed_at >= _FLUSHED)
+
+    async def save(self) -> None:
+        """Write down all that is held, safe from a loss of power."""
+        await to_the_end(self._save(flush=True))
+
+    async def _save(self, *, flush: bool) -> None:
+        async with self._saving:
+            version, held = self._plan.version, self._plan.held
+            if version is None or version.if_range is None or not held.spans:
+                return
+            self._unsaved, self._saved_at = 0, self._clock()
+            if flush:
+                await in_thread(self._target.flush)
+                self._flushed, self._flushed_at = held, self._clock()
+            record = Record(version, held, self._flushed)
+            await in_thread(lambda: self._target.save(record))
+
+    async def clear(self) -> None:
+        """Begin again with nothing."""
+        self._flushed, self._unsaved = NOTHING, 0
+        await to_the_end(in_thread(self._target.clear))
+
+
+class Writer:
+    """Takes the chunks of one body, which belong into the piece one after the other."""
+
+    def __init__(self, keeper: Keeper, piece: Piece) -> None:
+        self._keeper = keeper
+        self._piece = piece
+        self._clock = asyncio.get_running_loop().time
+        self._chunks: list[bytes] = []
+        self._start = self.end = piece.done
+        self._since = 0.0
+        self._writing: asyncio.Task[None] | None = None
+
+    async def put(self, chunk: bytes) -> None:
+        """Take the next chunk. Waits while one batch is being written and another one is ready."""
+        if not self._chunks:
+            self._since = self._clock()
+        self._chunks.append(chunk)
+        self.end += len(chunk)
+        if self.end - self._start >= _BATCH or self._clock() - self._since >= _SOON:
+            await self._landed()
+            self._begin()
+
+    async def aclose(self) -> None:
+        """Return when all that was put is in the file. DiskError when it cannot be."""
+        try:
+            await self._landed()
+        finally:
+            self._begin()
+            await self._landed()
+
+    def _begin(self) -> None:
+        if self.end > self._start:
+            batch = self._keeper.write(self._piece, self._start, self._chunks, self.end - self._start)
+            self._writing = asyncio.create_task(batch)
+            self._chunks, self._start = [], self.end
+
+    async def _landed(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing:
+            await to_the_end(writing)

@@ -1,0 +1,66 @@
+"""Names for files, out of what servers suggest: each is one harmless name in one folder, on every file system."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from ..semantics.disposition import parse_filename
+
+__all__ = ["file_name", "unused"]
+
+_ANYTHING: Final = "download"  # when nobody suggests a name
+_LONGEST: Final = 240  # bytes: file systems take 255, and the names of the part and of its journal are longer
+_EXTENSION: Final = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,16}\Z")  # what is kept of a name that is too long
+_SEPARATORS: Final = re.compile(r"[/\\]")
+_FORBIDDEN: Final = frozenset('<>:"|?*')  # on Windows, whose users share folders with others
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, marks that turn text around, lone surrogates
+_DEVICES: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
+
+
+def file_name(disposition: str | None, url: str) -> str:
+    """Name what a server sends: as its Content-Disposition says, else as the last part of the URL's path.
+
+    Only a name is taken, never a folder. It does not begin with a dot or a dash, is not that of a device, has no
+    character that is not seen, and has no more than 240 bytes.
+
+    >>> file_name('attachment; filename="../../.ssh/config"', "https://example.com/a")
+    'config'
+    >>> file_name(None, "https://example.com/a%20b.txt?key=secret"), file_name(None, "https://example.com/")
+    ('a b.txt', 'download')
+    """
+    suggested = parse_filename(disposition) if disposition else None
+    return _safe(suggested or "") or _safe(unquote(urlsplit(url).path)) or _ANYTHING
+
+
+def _safe(suggested: str) -> str:
+    """Make a harmless name of any text; "" when nothing is left of it."""
+    name = _SEPARATORS.split(unicodedata.normalize("NFC", suggested))[-1]
+    name = "".join(map(_harmless, name)).lstrip(" ").rstrip(". ")
+    if name.startswith((".", "-")) or _DEVICES.match(name):
+        name = f"_{name}"
+    return _fitting(name, "")
+
+
+def _harmless(char: str) -> str:
+    if char in _FORBIDDEN or unicodedata.category(char) in _UNSEEN:
+        return "_"
+    return " " if char.isspace() else char
+
+
+def _fitting(name: str, mark: str) -> str:
+    """Put a mark before the extension, and shorten what comes before it as far as is needed."""
+    found = _EXTENSION.search(name, 1)
+    stem, extension = (name[: found.start()], found[0]) if found else (name, "")
+    room = _LONGEST - len(mark.encode()) - len(extension)
+    short = stem.encode()[:room].decode(errors="ignore")
+    return f"{short}{mark}{extension}".rstrip(". ")
+
+
+def unused(path: Path, taken: Callable[[Path], bool]) -> Path:
+    """Return the path, or the first of `name (1).ext`, `name (2).ext`, … that is not `taken`."""
+    numbered = (path.with_name(_fitting(path.name, f" ({number})")) for number in count(1))
+    return path if not taken(path) else next(each for each in numbered if not taken(each))

@@ -1,0 +1,48 @@
+"""How a file is cut up between connections."""
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["FIRST", "Piece", "largest", "piece_size", "split"]
+
+MIB: Final = 1024 * 1024
+FIRST: Final = MIB  # what the first request asks for: enough to be of use, and no great loss if it is asked for again
+_LARGEST: Final = 32 * MIB
+_SPLIT: Final = 4 * MIB  # below that, another connection would come too late
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """What one connection has to bring: from `start` to before `stop`, of which it comes to `done` next.
+
+    `stop` None is the end, wherever that is. A piece that is not `ranged` is asked for as a whole file is.
+    """
+
+    start: int
+    stop: int | None
+    done: int
+    ranged: bool = True
+
+    @property
+    def left(self) -> int:
+        """How many bytes are still to come; 0 when nobody knows."""
+        return 0 if self.stop is None else self.stop - self.done
+
+
+def piece_size(total: int, connections: int) -> int:
+    """Return how many bytes to ask for at once: each connection is to come back a few times, though not too often."""
+    return min(max(total // (4 * connections), MIB), _LARGEST)
+
+
+def largest(running: list[Piece]) -> Piece | None:
+    """Return the piece with most left, if that is worth a second connection."""
+    piece = max((each for each in running if each.ranged), key=lambda each: each.left, default=None)
+    return piece if piece and piece.left > _SPLIT else None
+
+
+def split(piece: Piece) -> Piece:
+    """Take the second half of what is left of a piece away from it."""
+    middle = piece.done + piece.left // 2
+    half = Piece(middle, piece.stop, middle)
+    piece.stop = middle
+    return half

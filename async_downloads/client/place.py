@@ -1,0 +1,175 @@
+"""Where a download goes: to the path that was given, or to a name that its first answer tells."""
+
+import errno
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from ..fileio import in_thread, to_the_end
+from .checksum import Checksum
+from .finished import recall
+from .identity import UNKNOWN, Version, url_hash
+from .journal import Record, unfinished
+from .judge import Answer
+from .keeper import Keeper
+from .names import file_name, unused
+from .plan import Plan
+from .target import Target, disk_errors, part_of
+
+__all__ = ["Place", "Unchanged"]
+
+
+class Unchanged(Exception):
+    """The whole file is there already, and is what the server has."""
+
+    def __init__(self, path: Path, version: Version) -> None:
+        super().__init__(str(path))
+        self.path = path
+        self.version = version
+
+
+class Place:
+    """The place of one download of `url`.
+
+    `path` is None when the first answer is to name the file, in `directory`; with `overwrite` alone it may then take
+    the place of another one. With `resume` what is there from before counts: a part, or a whole file that is the same
+    version, or that has the `checksum`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        path: Path | None,
+        directory: Path,
+        *,
+        overwrite: bool = False,
+        resume: bool = True,
+        checksum: Checksum | None = None,
+    ) -> None:
+        self.path = path or directory / file_name(None, url)
+        self._opened: Target | None = None
+        self._url = url
+        self._hash = url_hash(url)
+        self._named = path is not None
+        self._replace = overwrite or path is not None
+        self._resume = resume
+        self._checksum = checksum
+        self._whole: Version | None = None
+        self._keeper: Keeper | None = None
+        self._settled = False
+        self._plan = Plan()
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        """Fields for the first request, so that it brings nothing when the whole file is there already."""
+        etag = self._whole.validators.etag if self._whole else None
+        return {"If-None-Match": str(etag)} if etag else {}
+
+    async def prepare(self, connections: int) -> Plan:
+        """Open the place as far as it is known, and return the plan for what is not there yet.
+
+        Unchanged when no request is needed, TargetBusy or DiskError when the file cannot be had.
+        """
+        if not self._named:
+            await in_thread(self._find)
+        await self._look()
+        self._plan = Plan(connections)
+        if self._named:
+            record = await self._open(resume=self._resume)
+            if record:
+                self._whole, self._plan = None, Plan(connections, record.version, record.held)
+            self._keeper = Keeper(self._target(), self._plan, record)
+        return self._plan
+
+    def _find(self) -> None:
+        """Go on where an earlier download of the URL was, whatever it was called."""
+        directory = self.path.parent
+        with disk_errors(directory):
+            if not directory.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "no such folder")
+            if begun := unfinished(directory, self._hash):
+                self.path, self._named = begun, True
+
+    async def _look(self) -> None:
+        """Note which version the whole file is, if there is one."""
+        if not self._resume:
+            return
+        if not self._checksum:
+            self._whole = await in_thread(lambda: recall(self.path, self._hash))
+        elif await self._checksum.matches(self.path):
+            raise Unchanged(self.path, UNKNOWN)
+
+    async def _open(self, *, resume: bool) -> Record | None:
+        target = self._opened = await in_thread(lambda: Target(self.path, self._hash), discard=Target.close)
+        return await to_the_end(in_thread(target.resume if resume else target.clear))
+
+    async def settle(self, answer: Answer, version: Version | None) -> Keeper:
+        """Return where to keep what comes; the first answer may decide on that.
+
+        Unchanged when it says that the whole file is there; `version` None says so of the one that was asked about.
+        """
+        if self._settled and self._keeper:
+            return self._keeper
+        if version is None:
+            raise Unchanged(self.path, self._whole or UNKNOWN)
+        if not self._named:
+            self.path = self.path.with_name(file_name(answer.fields.get("content-disposition"), self._url))
+            await self._look()
+        if self._whole and self._whole.alike(version):
+            raise Unchanged(self.path, version)
+        self._whole = None
+        keeper = self._keeper or await self._begin()
+        await in_thread(partial(self._target().reserve, (version.total or 0) - self._plan.held.size))
+        self._settled = True
+        return keeper
+
+    async def _begin(self) -> Keeper:
+        if not self._replace:
+            self.path = await in_thread(lambda: unused(self.path, _taken))
+        self._named = True
+        await self._open(resume=False)
+        self._keeper = Keeper(self._target(), self._plan)
+        return self._keeper
+
+    async def verify(self, checksum: Checksum) -> None:
+        """DigestMismatch when what is there has another digest."""
+        await checksum.verify(self._target().fd)
+
+    async def clear(self) -> None:
+        """Forget what is kept."""
+        self._settled = False
+        if self._keeper:
+            await self._keeper.clear()
+
+    async def finish(self) -> Path:
+        """Give the whole file its name, and return it."""
+        return await to_the_end(in_thread(self._finish))
+
+    def _finish(self) -> Path:
+        target = self._target()
+        target.complete(self._plan.version or UNKNOWN)
+        while not target.place(self.path, replace=self._replace):
+            self.path = unused(self.path, _taken)
+        return self.path
+
+    async def leave(self, *, keep: bool) -> None:
+        """Let somebody else have the place. With `keep` another run may go on with what there is, if that can be."""
+        if not self._opened:
+            return
+        try:
+            if self._keeper and keep and self._plan.resumable and self._plan.held.size:
+                await self._keeper.save()
+            elif self._keeper:
+                await to_the_end(in_thread(self._opened.discard))
+        finally:
+            self._opened.close()
+
+    def _target(self) -> Target:
+        if self._opened is None:
+            raise RuntimeError("nothing has been opened yet")
+        return self._opened
+
+
+def _taken(path: Path) -> bool:
+    return os.path.lexists(path) or os.path.lexists(part_of(path))

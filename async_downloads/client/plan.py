@@ -1,0 +1,156 @@
+"""The plan of one download: what is known, what is held, and what to ask for next. It neither waits nor sends.
+
+    take      a piece to fetch, or None when there is nothing to do for one more connection
+    ask       what to send for it
+    admit     what to make of the verdict: whether the body belongs into the piece
+    wrote     bytes are in the file now
+    release   the piece is fetched, or what is left of it goes back
+    restart   there is another version, and nothing is held of it
+
+One connection begins. When its answer proves that ranges work, there may be more. Without a strong validator, or on a
+server that does not do ranges, there is one stream from the first byte to the last.
+"""
+
+from enum import Enum
+from typing import Final
+
+from ..errors import RemoteChanged
+from .identity import UNKNOWN, Version
+from .judge import Asked, Changed, Part, Unfit, Whole
+from .pieces import FIRST, Piece, largest, piece_size, split
+from .spans import NOTHING, Spans
+
+__all__ = ["Outcome", "Plan"]
+
+_STRIKES: Final = 3  # answers in a row that are none to the range that was asked for
+_VERSIONS: Final = 5  # replacements on the server that are put up with
+
+
+class Outcome(Enum):
+    """What an answer leads to."""
+
+    STORE = "the body goes into the file, from the piece's place on"
+    STRIKE = "the answer is of no use: ask again"
+    RESTART = "what is held is of a version that is gone"
+
+
+class Plan:
+    """The state of one download by so many `connections`, with what is held of it.
+
+    `resumed_from` counts the bytes that were held at the start and are of use; `proven` is that the server does ranges.
+    """
+
+    def __init__(self, connections: int = 1, version: Version | None = None, held: Spans = NOTHING) -> None:
+        self.connections = connections
+        self.version = version
+        self.held = held
+        self.resumed_from = held.size
+        self.proven = False
+        self.running: list[Piece] = []
+        self._strikes = 0
+        self._replaced = 0
+
+    @property
+    def total(self) -> int | None:
+        """The size of the file, when that is known."""
+        return self.version.total if self.version else None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether what is held may be kept for another connection."""
+        return self.version is not None and self.version.if_range is not None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of the file is held."""
+        return self.total is not None and not any(self.held.missing(self.total))
+
+    def take(self) -> Piece | None:
+        """Give out what one more connection is to fetch."""
+        piece = self._next()
+        if piece:
+            self.running.append(piece)
+        return piece
+
+    def _next(self) -> Piece | None:
+        if self.complete or (self.running and not self.proven):
+            return None
+        if self._strikes >= _STRIKES or (not self.resumable and self.connections == 1):
+            return None if self.running else Piece(0, self.total, 0, ranged=False)
+        if self.total is None:
+            first = None if self.version else FIRST
+            return Piece(self.held.end, first, self.held.end)
+        return self._gap(self.total)
+
+    def _gap(self, total: int) -> Piece | None:
+        """Give out what nobody fetches yet, or half of what somebody does."""
+        taken = self.held
+        for piece in self.running:
+            taken = taken.add(piece.done, piece.stop or total)
+        gap = next(taken.missing(total), None)
+        if gap is None:
+            busy = largest(self.running)
+            return split(busy) if busy else None
+        size = total if self.connections == 1 else piece_size(total, self.connections)
+        return Piece(gap[0], min(gap[1], gap[0] + size), gap[0])
+
+    def ask(self, piece: Piece) -> Asked:
+        """Say what to send for a piece."""
+        if_range = self.version.if_range if self.version else None
+        return Asked(piece.done, piece.stop, piece.ranged, if_range if piece.ranged else None)
+
+    def admit(self, piece: Piece, verdict: Whole | Part | Changed | Unfit) -> Outcome:
+        """Take note of an answer, and say what it leads to."""
+        match verdict:
+            case Changed():
+                return Outcome.RESTART
+            case Part(version, span):
+                self.version, self.proven, self._strikes = version, True, 0
+                piece.stop = span.stop if piece.stop is None else min(piece.stop, span.stop)
+                return Outcome.STORE
+            case Whole(version) if not piece.ranged or not self.proven:
+                self.version = version
+                self._sweep(piece)
+                return Outcome.STORE
+            case _:
+                # Of nothing held, the whole is as good as a part. 206 without what it takes will be the same again.
+                self._strikes = _STRIKES if self.version is None else self._strikes + 1
+                return Outcome.STRIKE
+
+    def _sweep(self, piece: Piece) -> None:
+        """Fetch all of the version in one stream, over what is held: those are the same bytes."""
+        piece.start, piece.done, piece.stop, piece.ranged = 0, 0, self.total, False
+        self.resumed_from = 0
+
+    def restart(self) -> None:
+        """Begin with another version, when nobody fetches the one before any more.
+
+        RemoteChanged when the versions change faster than they can be fetched.
+        """
+        self._replaced += 1
+        if self._replaced > _VERSIONS:
+            raise RemoteChanged(f"the file on the server was replaced {self._replaced} times while it was fetched")
+        self._forget()
+        self._strikes = 0
+
+    def _forget(self) -> None:
+        self.version, self.held, self.resumed_from, self.proven = None, NOTHING, 0, False
+
+    def wrote(self, piece: Piece, start: int, size: int) -> None:
+        """Note that so many bytes of the piece are in the file, from `start` on."""
+        self.held = self.held.add(start, start + size)
+        piece.done = start + size
+
+    def ended(self, piece: Piece) -> None:
+        """Note that the body of a piece ended well: of what nobody knew the size of, that is the size."""
+        if piece.stop is None:
+            piece.stop = piece.done
+            self.version = (self.version or UNKNOWN).sized(piece.done)
+
+    def release(self, piece: Piece) -> None:
+        """Take a piece back, whether it is fetched or not."""
+        self.running.remove(piece)
+        if not piece.ranged and self._strikes:
+            self._strikes = _STRIKES - 1  # one stream has not brought all: give ranges one more chance
+        if not self.resumable and not self.complete:
+            self._forget()

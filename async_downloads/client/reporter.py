@@ -1,0 +1,63 @@
+"""Tells how far a download is: each change of state at once, all else ten times a second at most."""
+
+import asyncio
+from collections.abc import Callable
+from math import exp
+from typing import Final
+
+from .events import Progress, Segment, State
+from .plan import Plan
+
+__all__ = ["Reporter", "Tell"]
+
+Tell = Callable[[Progress], object]
+
+_OFTEN: Final = 0.1  # seconds
+_MEMORY: Final = 2.0  # seconds, after which a speed has lost most of its weight
+
+
+class Reporter:
+    """Tells one listener about one plan; None listens to nothing. What the listener raises goes through."""
+
+    def __init__(self, tell: Tell | None, plan: Plan, name: Callable[[], str]) -> None:
+        self._tell = tell
+        self._plan = plan
+        self._name = name
+        self.came = 0
+        self._clock = asyncio.get_running_loop().time
+        self._told_at = self._measured_at = self._clock()
+        self._measured = 0
+        self._speed = 0.0
+        self._state: State = "waiting"
+        self._note = ""
+
+    def turn(self, state: State, note: str = "") -> None:
+        """Tell that the state is another, or the note."""
+        if (state, note) != (self._state, self._note) or state in {"waiting", "finished"}:
+            self._state, self._note = state, note
+            self._report()
+
+    def moved(self) -> None:
+        """Tell that there is more, if that was not told just now."""
+        if self._clock() - self._told_at >= _OFTEN:
+            self._report()
+
+    def _report(self) -> None:
+        self._told_at = self._clock()
+        if self._tell:
+            self._tell(self._progress())
+
+    def _progress(self) -> Progress:
+        plan = self._plan
+        segments = tuple(Segment(each.start, each.done, each.stop) for each in plan.running)
+        held, speed = plan.held.size, self._measure()
+        return Progress(self._state, self._name(), plan.total, held, plan.resumed_from, segments, speed, self._note)
+
+    def _measure(self) -> float:
+        """Return the speed, in which the last seconds count most."""
+        passed, came = self._told_at - self._measured_at, self.came - self._measured
+        if passed >= _OFTEN:
+            weight = 1 - exp(-passed / _MEMORY) if self._speed else 1
+            self._speed += weight * (came / passed - self._speed)
+            self._measured_at, self._measured = self._told_at, self.came
+        return self._speed

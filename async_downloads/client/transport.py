@@ -1,0 +1,153 @@
+"""httpx over the fast backend, and the client that downloads with it.
+
+httpx has no argument for a network backend, so the transport that puts its requests to httpcore is here again, with
+the public interface of both alone.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+from urllib.request import getproxies
+
+import httpcore
+import httpx
+
+from .backend import AsyncioBackend
+
+__all__ = ["TIMEOUT", "FastTransport", "new_client"]
+
+# Seconds. A connection that is not there after ten will not come, and a server may think for a while. None for the
+# pool: to wait for one's turn is no failure.
+TIMEOUT: Final = httpx.Timeout(30, connect=10, pool=None)
+
+_KEPT: Final = 5.0  # seconds that an idle connection is kept, as Apache and httpx do
+_NAMES: Final = (
+    "TimeoutException", "ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout",
+    "NetworkError", "ConnectError", "ReadError", "WriteError",
+    "ProtocolError", "LocalProtocolError", "RemoteProtocolError",
+    "ProxyError", "UnsupportedProtocol",
+)  # fmt: skip
+_RAISED: Final[dict[type[Exception], type[httpx.TransportError]]] = {
+    getattr(httpcore, name): getattr(httpx, name) for name in _NAMES
+}
+
+
+def new_client(
+    *,
+    connections: int = 100,
+    http2: bool = False,
+    headers: Sequence[tuple[str, str]] = (),
+    verify: ssl.SSLContext | bool = True,
+    fast: bool = True,
+) -> httpx.AsyncClient:
+    """Return a client for downloads: nothing coded, no redirect followed, proxies of the environment respected.
+
+    A proxy is reached by httpx's own transport, and so is everything when `fast` is false. HTTP/2 is slower than
+    HTTP/1.1 here, and needs the package `h2`.
+    """
+    proxied = getproxies().keys() & {"http", "https", "all"}
+    transport = FastTransport(connections=connections, verify=verify, http2=http2) if fast else None
+    # Given as the transport, ours would have httpx forget the proxies. Mounted for all, it gives way to a proxy for
+    # one scheme, and would take the place of one for all of them.
+    mounts = {"all://": transport} if transport and proxied and "all" not in proxied else None
+    return httpx.AsyncClient(
+        transport=None if proxied else transport,
+        mounts=mounts,
+        verify=verify,
+        http2=http2,
+        limits=_limits(connections),
+        timeout=TIMEOUT,
+        headers=[("Accept-Encoding", "identity"), ("User-Agent", "async-downloads"), *headers],
+    )
+
+
+def _limits(connections: int) -> httpx.Limits:
+    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEPT)
+
+
+class FastTransport(httpx.AsyncBaseTransport):
+    """Direct connections, on asyncio: pieces of a body come as the network brought them, to 256 KiB each.
+
+    No more than `connections` are open at a time, for each of http and https. A connection is used again when its
+    body was read to the end of the iterator. `retries` are of connecting alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        connections: int = 100,
+        verify: ssl.SSLContext | bool = True,
+        http2: bool = False,
+        retries: int = 0,
+    ) -> None:
+        self._connections = connections
+        self._verify = verify
+        self._http2 = http2
+        self._retries = retries
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request and return the answer, of which the body is still to be read."""
+        with _raised_by_httpx():
+            response = await self._pool(request.url.scheme).handle_async_request(
+                httpcore.Request(
+                    request.method,
+                    _address(request.url),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        return httpx.Response(
+            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        while self._pools:
+            await self._pools.popitem()[1].aclose()
+
+    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
+        """Return the connections of a scheme: who never uses TLS need not wait for the certificates to be read."""
+        if scheme not in self._pools:
+            context = None if scheme == "http" else httpx.create_ssl_context(verify=self._verify)
+            self._pools[scheme] = httpcore.AsyncConnectionPool(
+                ssl_context=context,
+                max_connections=self._connections,
+                keepalive_expiry=_KEPT,
+                http2=self._http2,
+                retries=self._retries,
+                network_backend=AsyncioBackend(),
+            )
+        return self._pools[scheme]
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer of httpcore."""
+
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _raised_by_httpx():
+            async for piece in self._response.aiter_stream():
+                yield piece
+
+    async def aclose(self) -> None:
+        with _raised_by_httpx():
+            await self._response.aclose()
+
+
+def _address(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+
+
+@contextmanager
+def _raised_by_httpx() -> Iterator[None]:
+    """Raise the exception of httpx that has the name of httpcore's."""
+    try:
+        yield
+    except tuple(_RAISED) as error:
+        kind = next(_RAISED[base] for base in type(error).__mro__ if base in _RAISED)
+        raise kind(str(error)) from error

@@ -1,0 +1,148 @@
+"""How `get` downloads: several files at a time, to the end or until a signal comes."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+from ..client import Downloader, Result
+from ..errors import FetchError
+from .get import STDOUT, Order
+from .showing import Display, Json, Lines, Wanted, is_url
+from .streaming import ReaderLeft, stream
+
+__all__ = ["run"]
+
+_STDERR: Final = 2
+_OTHER, _USAGE = 1, 2  # exit codes; the errors of a download have their own
+_READER_LEFT: Final = 128 + signal.SIGPIPE  # as a shell reports a program that a closed pipe ended
+
+
+def run(order: Order) -> int:
+    """Download what is ordered; return the exit code, that of the first URL that failed if any did."""
+    with _display(order) as shown:
+        return asyncio.run(_run(order, shown))
+
+
+def _display(order: Order) -> Display:
+    if order.as_json:
+        return Json(quiet=order.quiet)
+    if order.quiet:
+        return Display()
+    if not os.isatty(_STDERR):
+        return Lines()
+    from .bars import Bars
+
+    return Bars()
+
+
+async def _run(order: Order, shown: Display) -> int:
+    received: list[signal.Signals] = []
+    with _signals(received.append):
+        try:
+            async with _downloader(order) as downloader:
+                codes = await _Downloads(order, shown, downloader).all()
+        except asyncio.CancelledError:
+            if not received:
+                raise
+            shown.interrupted(_advice(order), 128 + received[0])
+            return 128 + received[0]
+    return next(filter(None, codes), 0)
+
+
+@contextmanager
+def _signals(receive: Callable[[signal.Signals], object]) -> Iterator[None]:
+    """Cancel this task at the first signal that asks the command to end; a second one ends the process at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    heeded = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+
+    def end(number: signal.Signals) -> None:
+        forget()
+        receive(number)
+        if task:
+            task.cancel()
+
+    def forget() -> None:
+        for each in heeded:
+            loop.remove_signal_handler(each)
+
+    for each in heeded:
+        loop.add_signal_handler(each, end, each)
+    try:
+        yield
+    finally:
+        forget()
+
+
+def _advice(order: Order) -> str:
+    if order.output == STDOUT:
+        return ""
+    return "; the same command goes on from here"
+
+
+def _downloader(order: Order) -> Downloader:
+    return Downloader(
+        connections=order.connections,
+        retries=order.retries,
+        timeout=order.timeout,
+        stall_timeout=order.stall_timeout,
+        limit_rate=order.limit_rate,
+        headers=order.header,
+        insecure_redirects=order.insecure_redirects,
+    )
+
+
+class _Downloads:
+    """The downloads of one command."""
+
+    def __init__(self, order: Order, shown: Display, downloader: Downloader) -> None:
+        self._order = order
+        self._display = shown
+        self._downloader = downloader
+        self._turns = asyncio.Semaphore(order.jobs)
+
+    async def all(self) -> list[int]:
+        """Get all that is wanted, and return the exit code for each."""
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(self._one(Wanted(*each))) for each in enumerate(self._order.urls)]
+        return [task.result() for task in running]
+
+    async def _one(self, wanted: Wanted) -> int:
+        async with self._turns:
+            try:
+                result = await self._result(wanted)
+            except ReaderLeft:
+                return _READER_LEFT
+            except FetchError as error:
+                return self._failed(wanted, error, error.exit_code)
+            except ValueError as error:  # a URL that is none
+                return self._failed(wanted, error, _USAGE)
+            except Exception as error:  # noqa: BLE001 - a mistake of ours, which is no reason to lose the other files
+                return self._failed(wanted, error, _OTHER)
+        self._display.finished(wanted, result)
+        return 0
+
+    def _failed(self, wanted: Wanted, error: Exception, code: int) -> int:
+        self._display.failed(wanted, error, code)
+        return code
+
+    async def _result(self, wanted: Wanted) -> Result:
+        if not is_url(wanted.url):
+            raise ValueError("no URL: that begins with http:// or https:// and a host")
+        tell = partial(self._display.progress, wanted)
+        if self._order.output == STDOUT:
+            return await stream(
+                self._downloader, wanted.url, checksum=self._order.checksum, within=self._order.timeout, tell=tell
+            )
+        return await self._downloader.fetch(
+            wanted.url,
+            self._order.output,
+            directory=self._order.directory,
+            checksum=self._order.checksum,
+            overwrite=self._order.overwrite,
+            resume=self._order.resume,
+            on_progress=tell,
+        )

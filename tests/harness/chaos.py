@@ -1,0 +1,231 @@
+"""A server on a real socket that does to a download what the Internet does, by the roll of seeded dice.
+
+    python -m harness.chaos '{"seed": 1, "cut": [0, 100000000], "unavailable": 0.1}'
+
+prints its URL and serves until its standard input ends. Between the faults its answers are right (`origin`).
+`/-/log` tells what was asked and sent; the dice do not know of that request.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from .origin import Answer, Request, answer, text
+from .versions import GIB, Version
+
+__all__ = ["Chaos", "Exchange", "Faults", "Spoil", "chaos_process"]
+
+_LOG: Final = "/-/log"
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing forgets what was not sent, and says so
+# What is in a buffer when somebody dies was sent in vain: the less of it, the more exact the sums.
+_BUFFER: Final = 64 * 1024
+
+Spoil = Callable[[Request, Answer], Answer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """What goes wrong, and how often; nothing by itself. Amounts are bytes, shares are of 1."""
+
+    size: int = GIB
+    seed: int = 0
+    cut: tuple[int, int] | None = None  # a connection ends when it has sent so much, at least and at most
+    changes: tuple[int, ...] = ()  # all sent together: then another version is there, with another ETag
+    unavailable: float = 0  # requests answered 503, every other with Retry-After: 0
+    ignored: float = 0  # ranges answered with the whole
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What was asked over which connection, and what was answered; `sent` counts the body."""
+
+    connection: int
+    method: str
+    target: str
+    range: str | None
+    if_range: str | None
+    status: int
+    sent: int = 0
+
+    @classmethod
+    def of(cls, connection: int, request: Request, status: int) -> "Exchange":
+        """Note a request and the status of its answer."""
+        ranges = request.fields.get("range"), request.fields.get("if-range")
+        return cls(connection, request.method, request.target, *ranges, status)
+
+
+class _Cut(Exception):
+    """This connection has sent all that it may."""
+
+
+@dataclass(slots=True)
+class _Connection:
+    """One client's connection, its dice and how much it may still send."""
+
+    number: int
+    sock: socket.socket
+    dice: Random
+    left: float
+    unread: bytes = b""
+
+    async def request(self) -> Request | None:
+        """Read the head of a request; None when the client has left."""
+        loop = asyncio.get_running_loop()
+        while b"\r\n\r\n" not in self.unread:
+            received = await loop.sock_recv(self.sock, 65536)
+            if not received:
+                return None
+            self.unread += received
+        head, _, self.unread = self.unread.partition(b"\r\n\r\n")
+        return Request.parse(head)
+
+    async def send(self, data: memoryview, took: Callable[[int], object] = bool) -> None:
+        """Send; tell how much the kernel took, each time that it took something."""
+        while data:
+            if not self.left:
+                raise _Cut
+            try:
+                sent = self.sock.send(data[: int(min(self.left, _BUFFER))])
+            except BlockingIOError:
+                await _writable(self.sock)
+                continue
+            self.left -= sent
+            data = data[sent:]
+            took(sent)
+            await asyncio.sleep(0)  # the others want to be served, too
+
+
+async def _writable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_writer(sock, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_writer(sock)
+
+
+@dataclass(slots=True)
+class Chaos:
+    """The server. What is in `at` under a number is called when so many bytes of bodies have been sent.
+
+    `spoil` gets each answer before it is sent.
+    """
+
+    faults: Faults
+    spoil: Spoil = lambda _, answer: answer
+    log: list[Exchange] = field(default_factory=list)
+    at: dict[int, Callable[[], object]] = field(default_factory=dict)
+    sent: int = 0
+
+    @property
+    def version(self) -> Version:
+        """The version that is served now."""
+        number = sum(self.sent >= change for change in self.faults.changes)
+        return Version(number, self.faults.size, seed=self.faults.seed)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        """Serve until the end of the block; return the URL."""
+        with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+            listener.setblocking(False)
+            accepting = asyncio.create_task(self._accept(listener))
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}/chaos.bin"
+            finally:
+                accepting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await accepting
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            number = 0
+            while True:
+                sock, _ = await loop.sock_accept(listener)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                group.create_task(self._serve(self._connection(number, sock)))
+                number += 1
+
+    def _connection(self, number: int, sock: socket.socket) -> _Connection:
+        dice = Random(f"{self.faults.seed}.{number}")
+        left = dice.randint(*self.faults.cut) if self.faults.cut else float("inf")
+        return _Connection(number, sock, dice, left)
+
+    async def _serve(self, connection: _Connection) -> None:
+        with connection.sock, suppress(ConnectionError):
+            try:
+                while (request := await connection.request()) and await self._reply(connection, request):
+                    pass
+            except _Cut:
+                if connection.dice.random() < 0.5:
+                    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+    async def _reply(self, connection: _Connection, request: Request) -> bool:
+        """Answer; return whether the connection can be used again."""
+        if request.target == _LOG:
+            log = text(200, json.dumps([asdict(each) for each in self.log]))
+            await asyncio.get_running_loop().sock_sendall(connection.sock, log.head() + b"".join(log.body))
+            return True
+        chosen = self.spoil(request, self._choose(connection.dice, request))
+        exchange = Exchange.of(connection.number, request, chosen.status)
+        self.log.append(exchange)
+        await connection.send(memoryview(chosen.head()))
+        for piece in chosen.body if request.method != "HEAD" else ():
+            await connection.send(memoryview(piece), partial(self._count, exchange))
+        return chosen.fields.get("Connection") != "close"
+
+    def _choose(self, dice: Random, request: Request) -> Answer:
+        """Answer as is right, or not."""
+        roll, now = dice.random(), dice.random() < 0.5
+        if roll < self.faults.unavailable:
+            return text(503, "not now\n", **({"Retry_After": "0"} if now else {}))
+        if roll < self.faults.unavailable + self.faults.ignored:
+            fields = {name: value for name, value in request.fields.items() if name != "range"}
+            request = replace(request, fields=fields)
+        return answer(request, self.version)
+
+    def _count(self, exchange: Exchange, sent: int) -> None:
+        exchange.sent += sent
+        self.sent += sent
+        for due in [number for number in self.at if number <= self.sent]:
+            self.at.pop(due)()
+
+
+@contextmanager
+def chaos_process(faults: Faults) -> Iterator[str]:
+    """Serve in a process of its own until the end of the block; return the URL."""
+    command = [sys.executable, "-m", __name__, json.dumps(asdict(faults))]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
+
+
+async def _main(faults: Faults) -> None:
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, ended.set)
+    async with Chaos(faults).listening() as url:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+        await ended.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(Faults(**json.loads(sys.argv[1]))))

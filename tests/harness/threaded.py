@@ -1,0 +1,39 @@
+"""A server in a thread of its own, for a test that waits for something else."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import TypeVar
+
+__all__ = ["threaded"]
+
+T = TypeVar("T")
+
+
+@contextmanager
+def threaded(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Be in an asynchronous context until the end of the block, in another thread's event loop."""
+    entered: Future[T] = Future()
+    left = asyncio.Event()
+
+    async def live() -> None:
+        try:
+            async with server as value:
+                entered.set_result(value)
+                await left.wait()
+        except BaseException as error:
+            if entered.done():
+                raise
+            entered.set_exception(error)
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(live(),))
+    thread.start()
+    try:
+        yield entered.result(timeout=10)
+    finally:
+        loop.call_soon_threadsafe(left.set)
+        thread.join(timeout=10)
+        loop.close()

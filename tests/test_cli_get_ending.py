@@ -1,0 +1,85 @@
+"""`async-downloads get`: what is said and left when it is interrupted, and what is loaded to run it."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from harness.waiting import eventually
+from tools.command import COMMAND, environment
+from tools.getting import SIZE, VERSION, Get, Origin
+from tools.getting import folder as folder  # noqa: PLC0414
+from tools.getting import get as get  # noqa: PLC0414
+from tools.getting import origin as origin  # noqa: PLC0414
+
+_ADVICE = "async-downloads: interrupted; the same command goes on from here\n"
+
+
+@contextmanager
+def _begun(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Get something slowly, until a part of it is saved."""
+    command = [*COMMAND, "get", *arguments, "--limit-rate", "2M"]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        try:
+            asyncio.run(eventually(Path("a.part.json").exists, within=5))
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [pytest.param(signal.SIGINT, 130, id="SIGINT"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")]
+)
+def test_interrupted_it_says_how_to_go_on_and_then_does(
+    get: Get, origin: Origin, folder: Path, number: signal.Signals, code: int
+) -> None:
+    with _begun(origin.url("a")) as process:
+        process.send_signal(number)
+        assert process.wait(timeout=5) == code
+        assert process.stderr
+        assert process.stderr.read() == _ADVICE
+    assert {path.name for path in folder.iterdir()} == {"a.part", "a.part.json"}
+    got = get(origin.url("a"), "--json")
+    finished = json.loads(got.lines[-1])
+    assert 0 < finished["resumed_from"] == SIZE - finished["transferred"]
+    assert VERSION.difference(folder / "a") is None
+    assert {path.name for path in folder.iterdir()} == {"a"}
+
+
+def test_told_to_it_begins_again(get: Get, origin: Origin, folder: Path) -> None:
+    with _begun(origin.url("a"), "--json") as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        told = json.loads(process.stderr.readlines()[-1])
+    assert (told["event"], told["exit_code"]) == ("interrupted", 130)
+    assert get(origin.url("a"), "--no-resume").code == 0
+    assert VERSION.difference(folder / "a") is None
+
+
+def test_another_one_for_the_same_file_is_told_so(get: Get, origin: Origin, folder: Path) -> None:
+    with _begun(origin.url("a"), "-o", "a"):
+        got = get(origin.url("a"), "-o", "a")
+    assert got.code == 3
+    assert "running" in got.line
+
+
+def test_neither_quart_nor_what_serves_is_loaded(origin: Origin, folder: Path) -> None:
+    program = """
+import sys
+from async_downloads.cli import main
+try:
+    main()
+except SystemExit as ended:
+    print(ended.code, *sys.modules)
+"""
+    command = [sys.executable, "-c", program, "get", origin.url("a")]
+    ended = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
+    code, *loaded = ended.stdout.split()
+    assert (code, VERSION.difference(folder / "a")) == ("0", None)
+    assert not {"quart", "hypercorn", "werkzeug", "jinja2", "asyncpg"} & set(loaded)
+    assert {"httpx", "async_downloads.client"} <= set(loaded)

@@ -1,0 +1,94 @@
+"""`async-downloads get`: why it failed, in one line, and the exit code for that."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness.scripted import Connection, hangs, head, scripted
+from harness.threaded import threaded
+from test_servers import certificate as certificate  # noqa: PLC0414
+from tools.getting import SHA256, VERSION, Get, Origin, files
+from tools.getting import folder as folder  # noqa: PLC0414
+from tools.getting import get as get  # noqa: PLC0414
+from tools.getting import origin as origin  # noqa: PLC0414
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """A URL where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/a"
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "code", "told"),
+    [
+        pytest.param(
+            "a", ["--checksum", SHA256.replace("sha256:", "md5:")], 2, "checksum", id="2 a checksum that is none"
+        ),
+        pytest.param("a", ["-o", "."], 3, "directory", id="3 the target is a folder"),
+        pytest.param("a", ["-o", "missing/a"], 3, "No such file", id="3 there is no such folder"),
+        pytest.param("a", ["-d", "missing"], 3, "missing: no such folder", id="3 no such folder of the user's"),
+        pytest.param("401", [], 6, "401 Unauthorized", id="6 the server asks who we are"),
+        pytest.param("407", [], 6, "407 Proxy Authentication Required", id="6 the proxy asks who we are"),
+        pytest.param("round-and-round", [], 7, "redirect", id="7 too many redirects"),
+        pytest.param("404", [], 8, "404 Not Found", id="8 it is not there"),
+        pytest.param("503", ["--retries", "1"], 8, "gave up after 2 tries: ", id="8 the server is busy for too long"),
+        pytest.param("a", ["--checksum", f"sha256:{'0' * 64}"], 9, SHA256, id="9 another digest"),
+    ],
+)
+def test_it_ends_with(
+    get: Get, origin: Origin, folder: Path, path: str, options: list[str], code: int, told: str
+) -> None:
+    got = get(origin.url(path), *options)
+    *_, line = got.lines
+    assert (got.code, got.stdout) == (code, b"")
+    assert line.startswith(f"async-downloads: {origin.url(path)}: ")
+    assert told in line
+    assert files(folder) == set()
+
+
+def test_it_ends_with_4_where_nobody_listens(get: Get, nobody: str, folder: Path) -> None:
+    got = get(nobody, "--retries", "0")
+    assert (got.code, files(folder)) == (4, set())
+    assert got.line.startswith(f"async-downloads: {nobody}: ")
+
+
+@pytest.mark.parametrize("option", ["--timeout", "--stall-timeout"])
+def test_it_ends_with_4_when_nothing_comes(get: Get, folder: Path, option: str) -> None:
+    with threaded(scripted(hangs)) as server:
+        got = get(server.url, option, "0.05", "--retries", "0")
+    assert (got.code, files(folder)) == (4, set())
+    assert got.line.startswith(f"async-downloads: {server.url}: ")
+
+
+def test_it_ends_with_5_when_the_certificate_is_not_to_be_trusted(
+    get: Get, folder: Path, certificate: tuple[Path, Path]
+) -> None:
+    with threaded(scripted(hangs, certificate=certificate)) as server:
+        got = get(server.url)
+    assert (got.code, files(folder)) == (5, set())
+    assert "certificate" in got.line
+
+
+def test_from_https_to_http_it_goes_only_when_told_so(
+    get: Get, origin: Origin, folder: Path, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def redirects(connection: Connection) -> None:
+        while await connection.request():
+            await connection.send(head(f"Location: {origin.url('a')}", "Content-Length: 0", status="302 Found"))
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with threaded(scripted(redirects, certificate=certificate)) as server:
+        assert (get(server.url).code, origin.requests) == (7, [])
+        assert get(server.url, "--insecure-redirects", "-o", "a").code == 0
+    assert VERSION.difference(folder / "a") is None
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/a", "http://", "http://me:hidden#@127.0.0.1/a"])
+def test_it_ends_with_2_when_a_url_is_none(get: Get, folder: Path, url: str) -> None:
+    got = get(url)
+    assert got.code == 2
+    assert "hidden" not in got.line

@@ -1,0 +1,47 @@
+"""`async-downloads get`: commands that are refused in one line, before anything is asked of anybody."""
+
+from pathlib import Path
+
+import pytest
+from tools.getting import Get
+from tools.getting import folder as folder  # noqa: PLC0414
+from tools.getting import get as get  # noqa: PLC0414
+
+URL = "http://127.0.0.1:9/a"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param([], "no URL is given", id="no URL"),
+        pytest.param([URL, f"{URL}b", "-o", "a"], "-o is for one URL", id="two URLs, one name"),
+        pytest.param([URL, f"{URL}b", "-o", "-"], "-o is for one URL", id="two URLs, one standard output"),
+        pytest.param([URL, f"{URL}b", "--checksum", "sha256:00"], "--checksum is for one URL", id="one checksum"),
+        pytest.param([URL, "-o", "a", "-d", "b"], "-o and -d name the place twice", id="two places"),
+        pytest.param([URL, "-x", "0"], "0 is not in the range 1<=x<=64", id="no connection"),
+        pytest.param([URL, "--jobs", "65"], "65 is not in the range 1<=x<=64", id="too many jobs"),
+        pytest.param([URL, "--retries", "-1"], "-1 is not in the range x>=0", id="a negative count"),
+        pytest.param([URL, "--timeout", "0"], "'0' is no number of seconds", id="no time"),
+        pytest.param([URL, "--stall-timeout", "soon"], "'soon' is no number of seconds", id="a word for a time"),
+        pytest.param([URL, "--limit-rate", "0"], "'0' is no number of bytes per second", id="no speed"),
+        pytest.param([URL, "--limit-rate", "2T"], "'2T' is no number of bytes per second", id="an unknown unit"),
+        pytest.param([URL, "--limit-rate", "0.1"], "'0.1' is no number of bytes per second", id="less than a byte"),
+        pytest.param([URL, "-H", "hidden"], "expected 'Name: value'", id="a field without a colon"),
+        pytest.param([URL, "-H", "X: hidden\r\nY: 1"], "in printable ASCII", id="two fields in one"),
+        pytest.param([URL, "-H", "X: hidden\xe4"], "in printable ASCII", id="a field beyond ASCII"),
+        pytest.param([URL, "-H", "range: bytes=0-9"], "the download itself says range", id="a field that is ours"),
+        pytest.param(["--input-file", "missing"], "cannot read 'missing': No such file", id="a missing list"),
+        pytest.param(["--input-file", "."], "cannot read '.': Is a directory", id="a folder for a list"),
+        pytest.param(["--input-file", "binary"], "cannot read 'binary': it is no text in UTF-8", id="a list of bytes"),
+        pytest.param(["--input-file", "empty"], "the input has no URL", id="an empty list"),
+        pytest.param([URL, "--resume"], "No such option", id="an unknown option"),
+    ],
+)
+def test_it_is_refused(get: Get, folder: Path, arguments: list[str], told: str) -> None:
+    (folder / "binary").write_bytes(b"\xff\xfe")
+    (folder / "empty").write_text("# nothing\n\n")
+    got = get(*arguments)
+    assert (got.code, got.stdout) == (2, b"")
+    assert told in got.line
+    assert "hidden" not in got.line
+    assert {path.name for path in folder.iterdir()} == {"binary", "empty"}

@@ -1,0 +1,90 @@
+"""`async-downloads get -o -`: to a program that reads standard output, or does not."""
+
+import hashlib
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness.scripted import hangs, scripted
+from harness.threaded import threaded
+from tools.command import COMMAND, environment
+from tools.getting import SIZE, VERSION, Get, Origin
+from tools.getting import folder as folder  # noqa: PLC0414
+from tools.getting import get as get  # noqa: PLC0414
+from tools.getting import origin as origin  # noqa: PLC0414
+
+SHA512 = f"sha512:{hashlib.sha512(VERSION.read(0, SIZE)).hexdigest()}"
+
+
+@pytest.fixture
+def streaming(origin: Origin, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command as it writes to a pipe that takes no more than a part of it."""
+    pipe = subprocess.PIPE
+    command = [*COMMAND, "get", origin.url("a"), "-o", "-"]
+    with subprocess.Popen(command, env=environment(), stdout=pipe, stderr=pipe, start_new_session=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.read(5) == VERSION.read(0, 5)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_all_of_it_is_written_and_nothing_saved(get: Get, origin: Origin, folder: Path) -> None:
+    got = get(origin.url("a"), "-o", "-", "--checksum", SHA512)
+    assert (got.code, got.stdout) == (0, VERSION.read(0, SIZE))
+    assert got.line.startswith("-: 3.1 MB in ")
+    assert got.line.endswith(", sha512 verified")
+    assert list(folder.iterdir()) == []
+
+
+def test_another_digest_is_told_at_the_end(get: Get, origin: Origin) -> None:
+    got = get(origin.url("a"), "-o", "-", "--checksum", f"sha512:{'0' * 128}")
+    assert (got.code, got.stdout) == (9, VERSION.read(0, SIZE))
+    assert SHA512 in got.line
+
+
+def test_nothing_is_written_of_an_error(get: Get, origin: Origin) -> None:
+    got = get(origin.url("404"), "-o", "-")
+    assert (got.code, got.stdout) == (8, b"")
+    assert got.line == f"async-downloads: {origin.url('404')}: the server answers 404 Not Found"
+
+
+def test_it_ends_with_4_when_it_takes_too_long(get: Get) -> None:
+    with threaded(scripted(hangs)) as server:
+        got = get(server.url, "-o", "-", "--timeout", "0.05")
+    assert (got.code, got.stdout) == (4, b"")
+    assert got.line == f"async-downloads: {server.url}: the download was not over after 0.05 s"
+
+
+def test_a_reader_that_leaves_ends_it_without_a_word(streaming: subprocess.Popen[bytes]) -> None:
+    assert streaming.stdout
+    assert streaming.stderr
+    streaming.stdout.close()
+    assert streaming.wait(timeout=5) == 128 + signal.SIGPIPE
+    assert streaming.stderr.read() == b""
+
+
+def test_a_reader_that_takes_nothing_keeps_nobody_from_ending_it(streaming: subprocess.Popen[bytes]) -> None:
+    assert streaming.stderr
+    streaming.send_signal(signal.SIGINT)
+    assert streaming.wait(timeout=5) == 130
+    assert streaming.stderr.read() == b"async-downloads: interrupted\n"
+
+
+def test_a_full_disk_behind_it_ends_it_with_3(origin: Origin) -> None:
+    with open("/dev/full", "wb") as full:
+        command = [*COMMAND, "get", origin.url("a"), "-o", "-"]
+        ended = subprocess.run(command, env=environment(), stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 3
+    told = f"async-downloads: {origin.url('a')}: cannot write to standard output: No space left on device\n"
+    assert ended.stderr.decode() == told
+
+
+def test_a_closed_one_is_refused(origin: Origin) -> None:
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "get", origin.url("a"), "-o", "-"]
+    ended = subprocess.run(command, env=environment(), stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (2, b"async-downloads: standard output is closed\n")
+    assert origin.requests == []

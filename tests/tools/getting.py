@@ -1,0 +1,113 @@
+"""`async-downloads get` in the test's own process, and a server for it in another thread."""
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from harness.chaos import Chaos, Faults
+from harness.origin import Answer, Request, text
+from harness.threaded import threaded
+from harness.versions import MIB, Version
+
+from async_downloads.cli import main
+
+__all__ = ["SHA256", "SIZE", "VERSION", "Get", "Got", "Origin", "files", "folder", "get", "origin"]
+
+SIZE = 3 * MIB + 7
+VERSION = Version(0, SIZE)
+"""What is at each path of the origin that stands for nothing else."""
+SHA256 = f"sha256:{hashlib.sha256(VERSION.read(0, SIZE)).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """How the command ended, and what it wrote."""
+
+    code: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it told, and nothing of its insides."""
+        assert "Traceback" not in self.stderr, self.stderr
+        return self.stderr.splitlines()
+
+    @property
+    def line(self) -> str:
+        """The one line that it told."""
+        [line] = self.lines
+        return line
+
+
+class Get(Protocol):
+    """How a test runs the command."""
+
+    def __call__(self, *arguments: object) -> Got:
+        """Run it to its end."""
+
+
+@pytest.fixture
+def get(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Get:
+    """Run the command here, which takes less time than to start a process."""
+
+    def run(*arguments: object) -> Got:
+        monkeypatch.setattr(sys, "argv", ["async-downloads", "get", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        stdout, stderr = capfdbinary.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Got(ended.value.code, stdout, stderr.decode())
+
+    return run
+
+
+@dataclass(slots=True)
+class Origin:
+    """A server, and what it was asked. A path that is a number is answered with that status."""
+
+    chaos: Chaos = field(default_factory=lambda: Chaos(Faults(size=SIZE)))
+    requests: list[Request] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)  # of the next answers, whatever is asked
+    base: str = ""
+
+    def __post_init__(self) -> None:
+        self.chaos.spoil = self._answer
+
+    def url(self, path: str) -> str:
+        """Return the URL of a path."""
+        return f"{self.base}/{path}"
+
+    def _answer(self, request: Request, answer: Answer) -> Answer:
+        self.requests.append(request)
+        path = request.target.partition("?")[0].removeprefix("/")
+        if path == "round-and-round":
+            return text(302, "again\n", Location=f"/{path}")
+        if self.statuses or path.isdigit():
+            return text(self.statuses.pop(0) if self.statuses else int(path), "no\n", Retry_After="0")
+        return answer
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """A server that does nothing wrong unless it is told to."""
+    server = Origin()
+    with threaded(server.chaos.listening()) as url:
+        server.base = url.rpartition("/")[0]
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the command runs."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files(folder: Path) -> set[str]:
+    """Return the names in a folder."""
+    return {path.name for path in folder.iterdir()}
