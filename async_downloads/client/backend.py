@@ -17,6 +17,8 @@ from typing import Any, Final, cast
 
 import httpcore
 
+from .connecting import connected
+
 __all__ = ["HELD_HIGH", "HELD_LOW", "AsyncioBackend"]
 
 # Bytes held for a reader that is slower than the network. Above the one, nothing more is read; at the other it is
@@ -25,7 +27,6 @@ HELD_HIGH: Final = 2 * 1024 * 1024
 HELD_LOW: Final = 512 * 1024
 
 _FREED: Final = 4 * 1024 * 1024  # bytes, never touched: the largest block that a piece is copied to, and more
-_NEXT_ADDRESS: Final = 0.25  # seconds, RFC 8305 §5: an IPv6 address that does not answer costs no more
 
 _Names = Mapping[type[Exception], type[Exception]]
 _CONNECTING: Final[_Names] = {
@@ -60,15 +61,10 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         """Connect within `timeout` seconds; raises ConnectError or ConnectTimeout of httpcore."""
         if not _on_asyncio():
             return await httpcore.TrioBackend().connect_tcp(host, port, timeout, local_address, socket_options)
-        loop = asyncio.get_running_loop()
-        # uvloop tries the addresses one after the other and does not know this argument.
-        racing: dict[str, Any] = (
-            {"happy_eyeballs_delay": _NEXT_ADDRESS} if isinstance(loop, asyncio.BaseEventLoop) else {}
-        )
-        local = None if local_address is None else (local_address, 0)
         with _raised_as(_CONNECTING):
             async with asyncio.timeout(timeout):
-                transport, incoming = await loop.create_connection(Incoming, host, port, local_addr=local, **racing)
+                open_socket = await connected(host, port, local=local_address)
+                transport, incoming = await asyncio.get_running_loop().create_connection(Incoming, sock=open_socket)
         for option in socket_options or ():
             transport.get_extra_info("socket").setsockopt(*option)
         return _Stream(transport, incoming)

@@ -1,5 +1,6 @@
 """One request and the head of its answer: redirects followed, credentials kept at home, failures by our names."""
 
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -41,8 +42,10 @@ class Exchange:
         self._headers = headers
         self._insecure = insecure_redirects
         self._timeout = httpx.Timeout(stall, connect=min(_CONNECT, stall), pool=None)
-        with failures():
+        try:
             self._url = client.build_request("GET", url).url
+        except httpx.InvalidURL as error:
+            raise ValueError(f"not a URL: {error}") from error
         if self._url.scheme not in {"http", "https"} or not self._url.host:
             raise ValueError("not the URL of anything to download: it begins with http:// or https:// and a host")
 
@@ -64,12 +67,9 @@ class Exchange:
         return Answer(response.status_code, response.headers, int(time.time()))
 
     async def _follow(self, fields: Mapping[str, str]) -> httpx.Response:
-        request = self._client.build_request(
-            "GET", self._url, headers=_headers(self._headers, fields), timeout=self._timeout
-        )
+        request = self._request(self._url, fields)
         for _ in range(_REDIRECTS + 1):
-            with failures():
-                response = await self._client.send(request, stream=True, follow_redirects=False)
+            response = await self._send(request)
             if not response.has_redirect_location:
                 return response
             try:
@@ -79,17 +79,38 @@ class Exchange:
                 await response.aclose()
         raise RefusedRedirect(f"more than {_REDIRECTS} redirects")
 
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        try:
+            with failures():
+                return await self._client.send(
+                    request,
+                    stream=True,
+                    follow_redirects=False,
+                    auth=httpx.USE_CLIENT_DEFAULT if self._is_home(request.url) else None,
+                )
+        except httpx.InvalidURL as error:  # httpx looks where a redirect goes though it is not to follow it
+            raise RefusedRedirect(f"a redirect to what is no URL: {error}") from error
+
     def _redirected(self, response: httpx.Response, fields: Mapping[str, str]) -> httpx.Request:
-        url = _location(response)
+        url = response.url.join(response.headers["location"])
         if url.scheme not in {"http", "https"} or not url.host:
             raise RefusedRedirect("a redirect to something else than http or https")
         if (response.url.scheme, url.scheme) == ("https", "http") and not self._insecure:
             raise RefusedRedirect(f"a redirect from https to http, to {url.host}")
+        return self._request(url, fields)
+
+    def _request(self, url: httpx.URL, fields: Mapping[str, str]) -> httpx.Request:
+        """Ask the origin of the URL with all that the caller and the client send, others with next to nothing."""
+        if self._is_home(url):
+            known = {"username": self._url.username, "password": self._url.password}
+            headers = _headers(self._headers, fields)
+            return self._client.build_request("GET", url.copy_with(**known), headers=headers, timeout=self._timeout)
+        harmless = [(name, value) for name, value in self._headers if name.lower() in _HARMLESS]
         extensions = {"timeout": self._timeout.as_dict()}
-        if _origin(url) != _origin(self._url):
-            harmless = [(name, value) for name, value in self._headers if name.lower() in _HARMLESS]
-            return httpx.Request("GET", url, headers=_headers(harmless, fields), extensions=extensions)
-        return self._client.build_request("GET", url, headers=_headers(self._headers, fields), timeout=self._timeout)
+        return httpx.Request("GET", url, headers=_headers(harmless, fields), extensions=extensions)
+
+    def _is_home(self, url: httpx.URL) -> bool:
+        return (url.scheme, url.host, url.port) == (self._url.scheme, self._url.host, self._url.port)
 
 
 @contextmanager
@@ -97,19 +118,21 @@ def failures() -> Iterator[None]:
     """Raise what httpx raises as what it means here."""
     try:
         yield
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeEncodeError) as error:
+    except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
         raise ValueError(f"cannot ask for this: {error}") from error
     except httpx.TransportError as error:
         raise _meaning(error) from error
 
 
 def _meaning(error: httpx.TransportError) -> Exception:
-    text = str(error) or type(error).__name__
+    text = _system_text(error) or str(error) or type(error).__name__
     match error:
         case httpx.ReadTimeout() | httpx.WriteTimeout():
             return Setback(Stalled("nothing came for too long"))
         case httpx.ConnectError() if _has_tls_error(error):
             return TlsError(text)
+        case httpx.RemoteProtocolError() if "location header" in text:
+            return RefusedRedirect("a redirect to what is no URL")
         case httpx.RemoteProtocolError() if not any(sign in text for sign in ("disconnected", "closed", "EOF")):
             return Setback(BadAnswer(f"the server does not speak HTTP: {text}"))
         case httpx.ConnectTimeout():
@@ -118,29 +141,28 @@ def _meaning(error: httpx.TransportError) -> Exception:
             return Setback(NetworkError(text))
 
 
-def _has_tls_error(error: BaseException | None) -> bool:
+def _has_tls_error(error: BaseException) -> bool:
+    return any(isinstance(each, ssl.SSLError) for each in _causes(error))
+
+
+def _system_text(error: BaseException) -> str | None:
+    """Return what the system says of it; asyncio and others say it in ways of their own."""
+    numbers = (
+        each.errno for each in _causes(error) if isinstance(each, OSError) and not isinstance(each, ssl.SSLError)
+    )
+    return next((os.strerror(number) for number in numbers if number and number > 0), None)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False
 
 
 def _headers(headers: Sequence[tuple[str, str]], fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """Put the caller's first; a field of ours with the same name takes their place."""
     kept = [(name, value) for name, value in headers if name.lower() not in {each.lower() for each in fields}]
     return [(name.encode("ascii"), value.encode("latin-1")) for name, value in (*kept, *fields.items())]
-
-
-def _location(response: httpx.Response) -> httpx.URL:
-    try:
-        return response.url.join(response.headers["location"])
-    except httpx.InvalidURL as error:
-        raise RefusedRedirect("a redirect to what is no URL") from error
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
 
 
 async def _read_scrap(response: httpx.Response) -> None:

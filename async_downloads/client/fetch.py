@@ -6,7 +6,7 @@ plan.take ──▶ ask ──▶ judge ──▶ admit ──STORE──▶ flo
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from random import Random
@@ -61,6 +61,7 @@ class Fetch:
         self._allowed = plan.connections
         self._workers = 0
         self._crew: asyncio.TaskGroup
+        self._acquainted = False
         self.promised: Checksum | None = None
 
     async def run(self) -> None:
@@ -72,7 +73,7 @@ class Fetch:
                 self._plan.restart()
                 await self._place.clear()
                 self._patience.renew()
-                self.promised, self._allowed = None, self._plan.connections
+                self.promised, self._acquainted, self._allowed = None, False, self._plan.connections
                 self._reporter.turn("retrying", "the file changed on the server: from the start")
 
     async def _fetch_version(self) -> None:
@@ -129,8 +130,7 @@ class Fetch:
 
     async def _ask(self, piece: Piece) -> None:
         plan, asked = self._plan, self._plan.ask(piece)
-        first = {"Want-Repr-Digest": WANTED, **self._place.conditions} if plan.version is None else {}
-        async with self._exchange.get({**asked.fields, **first}) as response:
+        async with self._exchange.get({**asked.fields, **self._first()}) as response:
             answer = self._exchange.head(response)
             verdict = judge(asked, plan.version, answer)
             if isinstance(verdict, Refused):
@@ -140,6 +140,11 @@ class Fetch:
             elif outcome is Outcome.STORE and isinstance(verdict, Whole | Part):
                 await self._take_in(piece, verdict, answer, response)
 
+    def _first(self) -> Mapping[str, str]:
+        """Return what only a first request asks."""
+        wanted = {} if self._acquainted else {"Want-Repr-Digest": WANTED}
+        return wanted if self._plan.version else {**wanted, **self._place.conditions}
+
     async def _refuse(self, answer: Answer, verdict: Refused) -> None:
         if answer.status == 304 and self._place.conditions:
             await self._place.settle(answer, None)
@@ -148,7 +153,7 @@ class Fetch:
     async def _take_in(self, piece: Piece, verdict: Whole | Part, answer: Answer, response: httpx.Response) -> None:
         """Store the body of an answer that is as it should be."""
         keeper = await self._place.settle(answer, verdict.version)
-        self.promised = _promise(answer, verdict) or self.promised
+        self.promised, self._acquainted = _promise(answer, verdict) or self.promised, True
         if self._plan.proven:
             self._widen(self._allowed)
         self._reporter.turn("downloading")

@@ -34,7 +34,7 @@ def remember(fd: int, url: str, version: Version) -> None:
 def recall(path: Path, url: str) -> Version | None:
     """Return which version of the URL, whose hash is given, a file is; None when there is none.
 
-    Without the attribute, a time of whole seconds is taken for the Last-Modified that downloads leave.
+    Without the attribute, a time of whole seconds is taken for the Last-Modified that other programs leave, too.
     """
     try:
         status = path.stat()
@@ -42,13 +42,20 @@ def recall(path: Path, url: str) -> Version | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return _noted(path, url, status) or _guessed(status)
+    noted = _noted(path)
+    return _guessed(status) if noted is None else _read(noted, url, status)
 
 
-def _noted(path: Path, url: str, status: os.stat_result) -> Version | None:
-    with suppress(OSError, AttributeError, ValueError):
-        known = json.loads(os.getxattr(path, _ATTRIBUTE))
-        match known:
+def _noted(path: Path) -> bytes | None:
+    with suppress(OSError, AttributeError):
+        return os.getxattr(path, _ATTRIBUTE)
+    return None
+
+
+def _read(noted: bytes, url: str, status: os.stat_result) -> Version | None:
+    """Read the attribute; None when the file is of another URL, or was changed since."""
+    with suppress(ValueError):
+        match json.loads(noted):
             case {"url": of, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "etag": etag, "lm": modified}:
                 validators = Validators(
                     ETag.parse(etag) if isinstance(etag, str) else None,

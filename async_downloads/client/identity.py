@@ -17,6 +17,7 @@ from ..semantics.representation import Validators
 __all__ = ["UNKNOWN", "Version", "coding_of", "url_hash"]
 
 _NONE: Final = Validators()
+_IMF: Final = 29  # characters of a date; of the two that some servers send, the last one
 _STEADY: Final = 60  # seconds between Last-Modified and Date, for the clock of a server's disk need not be its own
 
 
@@ -38,7 +39,7 @@ class Version:
         """Read what the fields of an answer say; `now` settles the century of an old date."""
         etag = ETag.parse(fields.get("etag", ""))
         modified = parse_date(fields.get("last-modified", ""), now=now)
-        date = parse_date(fields.get("date", ""), now=now)
+        date = parse_date(fields.get("date", "")[-_IMF:], now=now)
         validators, coding = Validators(etag, modified), coding_of(fields)
         if coding:
             return cls(None, validators, None, coding)

@@ -68,7 +68,7 @@ class Job:
 
     async def _unchanged(self, found: Unchanged) -> Result:
         size = (await aiofiles.os.stat(found.path)).st_size
-        if self.tell:
+        if self.tell is not None:
             self.tell(Progress("finished", found.path.name, size, size, size, (), 0.0, ""))
         digest = str(self.checksum) if self.checksum else None
         return Result(found.path, size, 0, size, found.version.validators, digest, unchanged=True)

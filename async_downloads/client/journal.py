@@ -23,7 +23,7 @@ from ..semantics.representation import Validators
 from .identity import Version
 from .spans import NOTHING, Spans
 
-__all__ = ["Journal", "Record", "boot_id", "decode", "encode", "unfinished"]
+__all__ = ["SUFFIX", "Journal", "Record", "boot_id", "decode", "encode", "unfinished"]
 
 SUFFIX: Final = ".part.json"
 
@@ -91,10 +91,17 @@ def _version(data: Mapping[str, object]) -> Version | None:
         ETag.parse(etag) if isinstance(etag, str) else None,
         parse_date(modified, now=0) if isinstance(modified, str) else None,
     )
-    fits = total is None or (type(total) is int and total >= 0)
-    if not fits or not isinstance(strong, str) or strong not in {etag, modified}:
+    whole = total is None or (type(total) is int and total >= 0)
+    if not whole or strong is None or strong != _strong(validators):
         return None
-    return Version(total, validators, strong)  # type: ignore[arg-type]  # seen by `fits`
+    return Version(total, validators, strong)  # type: ignore[arg-type]  # both were looked at
+
+
+def _strong(validators: Validators) -> str | None:
+    """Return what must have been the strong validator, if there can have been one."""
+    if validators.etag:
+        return None if validators.etag.weak else str(validators.etag)
+    return None if validators.last_modified is None else format_date(validators.last_modified)
 
 
 def _spans(value: object) -> Spans:
@@ -107,14 +114,19 @@ class Journal:
     """The journal of one file, for one URL, whose hash it is given. Every method waits for the disk."""
 
     def __init__(self, path: Path, url: str) -> None:
-        self._path = path
+        self.path = path
         self._temporary = path.with_name(f"{path.name}.tmp")
         self._url = url
+
+    def check(self) -> None:
+        """OSError when there could not be one: its name is longer than that of the file."""
+        with suppress(FileNotFoundError):
+            self._temporary.lstat()
 
     def load(self) -> Record | None:
         """Read it; None when there is none that can be used."""
         try:
-            with self._path.open(encoding="utf-8") as file:
+            with self.path.open(encoding="utf-8") as file:
                 return decode(file.read(_LARGEST), url=self._url, boot=boot_id())
         except (OSError, UnicodeDecodeError):
             return None
@@ -122,15 +134,20 @@ class Journal:
     def save(self, record: Record) -> None:
         """Replace it. OSError when it cannot be written; the one before is then still there."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(self._temporary, flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(encode(record, url=self._url, boot=boot_id()))
-        self._temporary.replace(self._path)
+        try:
+            with open(os.open(self._temporary, flags, 0o600), "w", encoding="utf-8") as file:
+                file.write(encode(record, url=self._url, boot=boot_id()))
+            self._temporary.replace(self.path)
+        except OSError:
+            with suppress(OSError):
+                self._temporary.unlink()
+            raise
 
     def remove(self) -> bool:
         """Have none; return whether there was one."""
         self._temporary.unlink(missing_ok=True)
         try:
-            self._path.unlink()
+            self.path.unlink()
         except FileNotFoundError:
             return False
         return True

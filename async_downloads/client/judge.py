@@ -123,23 +123,21 @@ def _judge_whole(known: Version | None, answer: Answer) -> Verdict:
 
 
 def _judge_part(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
-    content_range = _content_range(answer)
-    reason = _misfit(asked, content_range, answer)
-    if reason or content_range is None or content_range.span is None:
-        return Unfit(reason or "no usable Content-Range")
-    version = Version.of(answer.fields, content_range.size, now=answer.now)
-    return _judge_version(known, version, content_range.span)
-
-
-def _misfit(asked: Asked, came: ContentRange | None, answer: Answer) -> str | None:
-    """Say what is wrong with the form of a part, whatever version it is of."""
+    came = ContentRange.parse(answer.fields.get("content-range", ""))
     if came is None or came.span is None:
-        return "no usable Content-Range"
-    if came.span.start != asked.start:
-        return f"a part that begins at byte {came.span.start} instead of {asked.start}"
+        return Unfit("no usable Content-Range")
+    if reason := _misfit(asked, came.span, answer):
+        return Unfit(reason)
+    return _judge_version(known, Version.of(answer.fields, came.size, now=answer.now), came.span)
+
+
+def _misfit(asked: Asked, span: ByteRange, answer: Answer) -> str | None:
+    """Say what is wrong with the form of a part, whatever version it is of."""
+    if span.start != asked.start:
+        return f"a part that begins at byte {span.start} instead of {asked.start}"
     if coding_of(answer.fields):
         return "a part of coded bytes"
-    if _length(answer) not in {None, len(came.span)}:
+    if _length(answer) not in {None, len(span)}:
         return "a part of another length than its Content-Length"
     return None
 
@@ -169,10 +167,6 @@ def _judge_refusal(answer: Answer) -> Refused:
     if code < 400:
         return Refused(BadAnswer(f"the server answers {code} to a plain request"))
     return Refused(BadStatus(code))
-
-
-def _content_range(answer: Answer) -> ContentRange | None:
-    return ContentRange.parse(answer.fields.get("content-range", ""))
 
 
 def _length(answer: Answer) -> int | None:

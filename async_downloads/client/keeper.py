@@ -9,6 +9,7 @@ While one batch is written the next one is collected. Cancelled, a writer is so 
 import asyncio
 from typing import Final
 
+from ..errors import DiskError
 from ..fileio import in_thread, to_the_end
 from .journal import Record
 from .pieces import Piece
@@ -23,6 +24,7 @@ _BATCH: Final = MIB  # bytes: with fewer, threads would be woken more than they 
 _UNSAVED: Final = 4 * MIB
 _SOON: Final = 0.5  # seconds that a byte may be unwritten, or written and not in the journal
 _FLUSHED: Final = 5.0  # seconds
+_ROOM: Final = 64 * 1024  # bytes, more than a journal has
 
 
 class Keeper:
@@ -47,8 +49,14 @@ class Keeper:
             await self._save(flush=self._clock() - self._flushed_at >= _FLUSHED)
 
     async def save(self) -> None:
-        """Write down all that is held, safe from a loss of power."""
-        await to_the_end(self._save(flush=True))
+        """Write down all that is held, safe from a loss of power; on a full disk the end of it makes room for that."""
+        try:
+            await to_the_end(self._save(flush=True))
+        except DiskError:
+            self._plan.held = self._plan.held.until(self._plan.held.end - _ROOM)
+            self._flushed = self._flushed.until(self._plan.held.end)
+            await to_the_end(in_thread(lambda: self._target.truncate(self._plan.held.end)))
+            await to_the_end(self._save(flush=True))
 
     async def _save(self, *, flush: bool) -> None:
         async with self._saving:

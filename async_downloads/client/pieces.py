@@ -25,8 +25,8 @@ class Piece:
 
     @property
     def left(self) -> int:
-        """How many bytes are still to come; 0 when nobody knows."""
-        return 0 if self.stop is None else self.stop - self.done
+        """How many bytes are still to come; 0 when nobody knows, or more came than the half that was not given away."""
+        return 0 if self.stop is None else max(self.stop - self.done, 0)
 
 
 def piece_size(total: int, connections: int) -> int:

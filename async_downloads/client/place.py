@@ -2,10 +2,12 @@
 
 import errno
 import os
+import stat
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from ..errors import TargetBusy
 from ..fileio import in_thread, to_the_end
 from .checksum import Checksum
 from .finished import recall
@@ -15,7 +17,7 @@ from .judge import Answer
 from .keeper import Keeper
 from .names import file_name, unused
 from .plan import Plan
-from .target import Target, disk_errors, part_of
+from .target import Target, disk_errors, journal_of, part_of, tidy
 
 __all__ = ["Place", "Unchanged"]
 
@@ -76,7 +78,7 @@ class Place:
         await self._look()
         self._plan = Plan(connections)
         if self._named:
-            record = await self._open(resume=self._resume)
+            record = await self._open()
             if record:
                 self._whole, self._plan = None, Plan(connections, record.version, record.held)
             self._keeper = Keeper(self._target(), self._plan, record)
@@ -93,6 +95,7 @@ class Place:
 
     async def _look(self) -> None:
         """Note which version the whole file is, if there is one."""
+        await in_thread(lambda: tidy(self.path))
         if not self._resume:
             return
         if not self._checksum:
@@ -100,9 +103,9 @@ class Place:
         elif await self._checksum.matches(self.path):
             raise Unchanged(self.path, UNKNOWN)
 
-    async def _open(self, *, resume: bool) -> Record | None:
+    async def _open(self) -> Record | None:
         target = self._opened = await in_thread(lambda: Target(self.path, self._hash), discard=Target.close)
-        return await to_the_end(in_thread(target.resume if resume else target.clear))
+        return await to_the_end(in_thread(target.resume if self._resume else target.clear))
 
     async def settle(self, answer: Answer, version: Version | None) -> Keeper:
         """Return where to keep what comes; the first answer may decide on that.
@@ -125,12 +128,23 @@ class Place:
         return keeper
 
     async def _begin(self) -> Keeper:
-        if not self._replace:
-            self.path = await in_thread(lambda: unused(self.path, _taken))
-        self._named = True
-        await self._open(resume=False)
-        self._keeper = Keeper(self._target(), self._plan)
+        self._opened = await in_thread(self._claim, discard=Target.close)
+        self.path, self._named = self._opened.path, True
+        await to_the_end(in_thread(self._opened.clear))
+        self._keeper = Keeper(self._opened, self._plan)
         return self._keeper
+
+    def _claim(self) -> Target:
+        """Have a target for a name that the server chose: the next free one unless it may replace what there is."""
+        if self._replace:
+            return Target(self.path, self._hash)
+        busy: set[Path] = set()
+        while True:
+            path = unused(self.path, lambda each: each in busy or _taken(each))
+            try:
+                return Target(path, self._hash)
+            except TargetBusy:  # somebody else had the same idea
+                busy.add(path)
 
     async def verify(self, checksum: Checksum) -> None:
         """DigestMismatch when what is there has another digest."""
@@ -172,4 +186,7 @@ class Place:
 
 
 def _taken(path: Path) -> bool:
-    return os.path.lexists(path) or os.path.lexists(part_of(path))
+    """Whether a name is somebody's. That of a part is only while there is a journal, or who has it locked."""
+    part = part_of(path)
+    odd = os.path.lexists(part) and not stat.S_ISREG(part.lstat().st_mode)
+    return odd or os.path.lexists(path) or os.path.lexists(journal_of(path))

@@ -86,7 +86,7 @@ class Plan:
         """Give out what nobody fetches yet, or half of what somebody does."""
         taken = self.held
         for piece in self.running:
-            taken = taken.add(piece.done, piece.stop or total)
+            taken = taken.add(piece.done, total if piece.stop is None else piece.done + piece.left)
         gap = next(taken.missing(total), None)
         if gap is None:
             busy = largest(self.running)
@@ -127,11 +127,11 @@ class Plan:
 
         RemoteChanged when the versions change faster than they can be fetched.
         """
+        self._forget()
+        self._strikes = 0
         self._replaced += 1
         if self._replaced > _VERSIONS:
             raise RemoteChanged(f"the file on the server was replaced {self._replaced} times while it was fetched")
-        self._forget()
-        self._strikes = 0
 
     def _forget(self) -> None:
         self.version, self.held, self.resumed_from, self.proven = None, NOTHING, 0, False

@@ -44,7 +44,7 @@ class Reporter:
 
     def _report(self) -> None:
         self._told_at = self._clock()
-        if self._tell:
+        if self._tell is not None:
             self._tell(self._progress())
 
     def _progress(self) -> Progress:

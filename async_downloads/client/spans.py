@@ -53,6 +53,10 @@ class Spans:
         if at < stop:
             yield at, stop
 
+    def until(self, stop: int) -> Self:
+        """Return the set without the positions from `stop` on."""
+        return type(self)(tuple((start, min(end, stop)) for start, end in self.spans if start < stop))
+
     @property
     def size(self) -> int:
         """How many positions there are."""

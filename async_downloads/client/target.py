@@ -19,9 +19,9 @@ from ..errors import DiskError, TargetBusy
 from ..fileio import write_all
 from .finished import remember
 from .identity import Version
-from .journal import Journal, Record
+from .journal import SUFFIX, Journal, Record
 
-__all__ = ["Target", "disk_errors", "part_of"]
+__all__ = ["Target", "disk_errors", "journal_of", "part_of", "tidy"]
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _MODE: Final = 0o666  # what the umask leaves of it
@@ -32,7 +32,12 @@ _write_all = aiofiles.os.wrap(write_all)
 
 def part_of(path: Path) -> Path:
     """Return the name that a file has while it is not whole."""
-    return path.with_name(f"{path.name}.part")
+    return path.parent / f"{path.name}.part"
+
+
+def journal_of(path: Path) -> Path:
+    """Return the name of the journal that a file has while it is not whole."""
+    return path.parent / f"{path.name}{SUFFIX}"
 
 
 @contextmanager
@@ -56,8 +61,9 @@ class Target:
         self.path = path
         self.part = part_of(path)
         self._url = url
-        self._journal = Journal(self.part.with_name(f"{self.part.name}.json"), url)
+        self._journal = Journal(journal_of(path), url)
         with disk_errors(self.part):
+            self._journal.check()
             self.fd = _locked(self.part)
 
     def resume(self) -> Record | None:
@@ -95,8 +101,13 @@ class Target:
 
     def save(self, record: Record) -> None:
         """Write down what is held."""
-        with disk_errors(self.part):
+        with disk_errors(self._journal.path):
             self._journal.save(record)
+
+    def truncate(self, size: int) -> None:
+        """Give up what is after so many bytes."""
+        with disk_errors(self.part):
+            os.ftruncate(self.fd, size)
 
     def complete(self, version: Version) -> None:
         """Give the whole file its size and the time of its version, and have the disk take it all."""
@@ -113,8 +124,9 @@ class Target:
         with disk_errors(path):
             if not _rename(self.part, path, replace=replace):
                 return False
+        with suppress(OSError):  # the file is there, whatever is the matter with its journal
             self._journal.remove()
-            _flush_directory(path.parent)
+        _flush_directory(path.parent)
         return True
 
     def discard(self) -> None:
@@ -129,6 +141,13 @@ class Target:
         os.close(self.fd)
 
 
+def tidy(path: Path) -> None:
+    """Remove the part that is the whole file: somebody was killed in the middle of giving it its name."""
+    with suppress(OSError):
+        if part_of(path).samefile(path):
+            part_of(path).unlink()
+
+
 def _refuse_unusual(path: Path) -> None:
     """Refuse a folder, and what only looks like a file: to rename over /dev/null would be the end of it."""
     with suppress(FileNotFoundError):
@@ -140,13 +159,15 @@ def _refuse_unusual(path: Path) -> None:
 
 
 def _locked(part: Path) -> int:
-    """Open the part and lock it. Whoever had it before may have renamed it meanwhile: then it is another file."""
+    """Open the part and lock it; make another one when it is, or has become, a file that is whole."""
     while True:
         fd = os.open(part, _FLAGS, _MODE)
         try:
             _lock(fd, part)
             if _is_at(fd, part):
-                return fd
+                if os.fstat(fd).st_nlink == 1:
+                    return fd
+                part.unlink()  # it has a name already: somebody was killed in the middle of `_rename`
         except BaseException:
             os.close(fd)
             raise
@@ -185,7 +206,7 @@ def _rename(part: Path, path: Path, *, replace: bool) -> bool:
             return False
         part.replace(path)
         return True
-    part.unlink()
+    part.unlink(missing_ok=True)
     return True
 
 

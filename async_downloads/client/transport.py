@@ -44,22 +44,27 @@ def new_client(
     """Return a client for downloads: nothing coded, no redirect followed, proxies of the environment respected.
 
     A proxy is reached by httpx's own transport, and so is everything when `fast` is false. HTTP/2 is slower than
-    HTTP/1.1 here, and needs the package `h2`.
+    HTTP/1.1 here. ValueError when that or a proxy needs a package that is not installed, or a proxy's URL is none.
     """
     proxied = getproxies().keys() & {"http", "https", "all"}
     transport = FastTransport(connections=connections, verify=verify, http2=http2) if fast else None
     # Given as the transport, ours would have httpx forget the proxies. Mounted for all, it gives way to a proxy for
     # one scheme, and would take the place of one for all of them.
     mounts = {"all://": transport} if transport and proxied and "all" not in proxied else None
-    return httpx.AsyncClient(
-        transport=None if proxied else transport,
-        mounts=mounts,
-        verify=verify,
-        http2=http2,
-        limits=_limits(connections),
-        timeout=TIMEOUT,
-        headers=[("Accept-Encoding", "identity"), ("User-Agent", "async-downloads"), *headers],
-    )
+    try:
+        return httpx.AsyncClient(
+            transport=None if proxied else transport,
+            mounts=mounts,
+            verify=verify,
+            http2=http2,
+            limits=_limits(connections),
+            timeout=TIMEOUT,
+            headers=[("Accept-Encoding", "identity"), ("User-Agent", "async-downloads"), *headers],
+        )
+    except httpx.InvalidURL as error:
+        raise ValueError(f"the URL of a proxy in the environment is none: {error}") from error
+    except ImportError as error:
+        raise ValueError(str(error)) from error
 
 
 def _limits(connections: int) -> httpx.Limits:

@@ -1,7 +1,7 @@
 """Downloads through a server that cuts connections, changes the file, is busy and forgets ranges."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import pytest
 from harness.chaos import Chaos, Faults, chaos_process
 from harness.versions import MIB, Version
 
-from async_downloads.client import download
+from async_downloads.client import Downloader, download
+from async_downloads.errors import RemoteChanged
 
 
 @pytest.fixture
@@ -42,10 +43,32 @@ def _log(url: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 async def test_a_small_file_does_too(target: Path, connections: int, seed: int) -> None:
     size = 6 * MIB + 17
     faults = Faults(size=size, seed=seed, cut=(0, 2 * MIB), changes=(MIB, 3 * MIB), ignored=0.1)
     async with Chaos(faults).listening() as url:
         await download(url, target, connections=connections)
     assert Version(2, size, seed=seed).difference(target) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_stream_is_of_one_version_from_its_beginning_to_its_end(seed: int) -> None:
+    faults = Faults(size=6 * MIB + 17, seed=seed, cut=(0, 2 * MIB), ignored=0.1)
+    async with Chaos(faults).listening() as url, Downloader() as downloader, downloader.open(url) as body:
+        data = b"".join([chunk async for chunk in body])
+    assert data == Version(0, faults.size, seed=seed).read(0, faults.size)
+
+
+async def test_a_stream_ends_when_there_is_another_version() -> None:
+    faults, data = Faults(size=6 * MIB, cut=(2 * MIB, 2 * MIB), changes=(MIB,)), bytearray()
+
+    async def read_on(chunks: AsyncIterator[bytes]) -> None:
+        async for chunk in chunks:
+            data.extend(chunk)
+
+    async with Chaos(faults).listening() as url, Downloader() as downloader, downloader.open(url) as body:
+        with pytest.raises(RemoteChanged):
+            await read_on(aiter(body))
+    assert len(data) > MIB
+    assert data == Version(0, faults.size).read(0, len(data))

@@ -1,8 +1,11 @@
 """A download that is killed before any one of its calls to the file system goes on as if it had only been slow."""
 
 import asyncio
+import json
+import subprocess
 import sys
-from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +19,12 @@ RIGHT: Final = Version(0, SIZE)
 
 # Dies before the call of that number. What libraries are asked does not count, only what the kernel is.
 _PROGRAM: Final = """
-import asyncio, os, signal, sys, threading
-from pathlib import Path
+import asyncio, json, os, signal, sys, threading
 from async_downloads.client import download
 
 CALLS = {"open", "pwrite", "pwritev", "write", "fsync", "fdatasync", "replace", "rename", "link", "ftruncate",
          "truncate", "utime", "setxattr", "unlink", "remove", "chmod", "fchmod", "close", "flock"}
-folder, url = Path(sys.argv[1]), sys.argv[2]
-target = folder / "target"
+url, place = sys.argv[1], json.loads(sys.argv[2])
 
 
 def die_before(number):
@@ -45,7 +46,7 @@ def fetched(*, number=0):
     if pid == 0:
         if number:
             die_before(number)
-        asyncio.run(download(url, target, connections=int(sys.argv[3])))
+        asyncio.run(download(url, **place))
         os._exit(0)
     status = os.waitpid(pid, 0)[1]
     sys.stdout.write(".")
@@ -58,38 +59,54 @@ number, status = 1, signal.SIGKILL
 while status == signal.SIGKILL:
     status = fetched(number=number)
     assert fetched() == 0
-    target.unlink()
     number += 1
 assert status == 0, status
 """
 
 
-@pytest.mark.parametrize("connections", [1, 4])
-async def test_killed_before_any_call_it_is_whole_when_it_is_run_again(tmp_path: Path, connections: int) -> None:
-    chaos, target = Chaos(Faults(size=SIZE)), tmp_path / "target"
+@pytest.mark.parametrize(
+    ("connections", "named"),
+    [pytest.param(1, True, id="named by the user"), pytest.param(4, False, id="named by the server")],
+)
+async def test_killed_before_any_call_it_is_whole_when_it_is_run_again(
+    tmp_path: Path, connections: int, named: bool
+) -> None:
+    chaos, target = Chaos(Faults(size=SIZE)), tmp_path / "chaos.bin"
+    place = {"path": str(target)} if named else {"directory": str(tmp_path)}
+    kills = 0
     async with chaos.listening() as url:
-        command = (sys.executable, "-c", _PROGRAM, str(tmp_path), url, str(connections))
-        process = await asyncio.create_subprocess_exec(*command, env=environment(), stdin=PIPE, stdout=PIPE)
-        kills = 0
-        while await _ends(process):
-            assert not target.exists() or RIGHT.difference(target) is None
-            _go_on(process)
-            assert await _ends(process)
-            assert [*tmp_path.iterdir()] == [target]
-            assert RIGHT.difference(target) is None
-            _go_on(process)
-            kills += 1
-        assert await process.wait() == 0
+        with _dying(url, {**place, "connections": connections}) as process:
+            while await _ends(process):
+                assert not target.exists() or RIGHT.difference(target) is None
+                _go_on(process)
+                assert await _ends(process)
+                assert [*tmp_path.iterdir()] == [target]
+                assert RIGHT.difference(target) is None
+                target.unlink()
+                _go_on(process)
+                kills += 1
+            assert process.wait() == 0
     assert kills > 10
     assert chaos.sent < 2 * SIZE * kills
 
 
-async def _ends(process: Process) -> bool:
+@contextmanager
+def _dying(url: str, place: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the program until the end of the block."""
+    command, pipe = (sys.executable, "-c", _PROGRAM, url, json.dumps(place)), subprocess.PIPE
+    with subprocess.Popen(command, env=environment(), stdin=pipe, stdout=pipe, bufsize=0) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+async def _ends(process: subprocess.Popen[bytes]) -> bool:
     """Return when another download has ended; False when that was the last."""
     assert process.stdout
-    return bool(await process.stdout.read(1))
+    return bool(await asyncio.to_thread(process.stdout.read, 1))
 
 
-def _go_on(process: Process) -> None:
+def _go_on(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin
     process.stdin.write(b"\n")

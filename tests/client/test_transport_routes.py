@@ -79,6 +79,13 @@ async def test_without_one_the_server_itself_is(
         assert server.connections[0].requests[0].startswith("GET /resource HTTP/1.1\r\n")
 
 
+@pytest.mark.parametrize("url", [pytest.param("garbage::", id="no URL"), pytest.param("gopher://a", id="no proxy")])
+def test_a_proxy_that_cannot_be_is_a_value_error(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", url)
+    with pytest.raises(ValueError, match="proxy"):
+        new_client()
+
+
 async def test_the_stock_transport_is_used_when_asked_for() -> None:
     async with scripted(_proxy) as server, new_client(fast=False) as client:
         assert not _is_fast(await client.get(server.url))

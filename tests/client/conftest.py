@@ -1,0 +1,42 @@
+"""What the tests of downloads share: a server inside the process, and downloads from it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from async_downloads.client import Downloader
+
+from .remote import Remote
+
+
+@pytest.fixture
+def remote() -> Remote:
+    """A server with a file of a little more than 3 MiB."""
+    return Remote()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where to."""
+    return tmp_path / "target"
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the second of the dice only: no test is to sleep."""
+    monkeypatch.setattr("async_downloads.client.backoff._FIRST", 0.0)
+
+
+@pytest.fixture
+async def one(remote: Remote) -> AsyncIterator[Downloader]:
+    """Downloads over one connection."""
+    async with remote.client() as client, Downloader(connections=1, client=client) as downloader:
+        yield downloader
+
+
+@pytest.fixture
+async def four(remote: Remote) -> AsyncIterator[Downloader]:
+    """Downloads over four connections."""
+    async with remote.client() as client, Downloader(client=client) as downloader:
+        yield downloader

@@ -1,0 +1,160 @@
+"""A server inside the process: what the client asks, and what it gets, request by request."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import httpx
+
+__all__ = [
+    "MIB",
+    "URL",
+    "Body",
+    "Remote",
+    "Spoil",
+    "broken",
+    "cut",
+    "ignoring_range",
+    "names",
+    "refused",
+    "sha256",
+    "with_fields",
+]
+
+MIB = 1024 * 1024
+URL = "http://example.com/folder/file.bin"
+DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
+
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+
+Spoil = Callable[["Remote", httpx.Request], httpx.Response]
+
+
+class Body(httpx.AsyncByteStream):
+    """Pieces of a body, and then perhaps an error, or no end."""
+
+    def __init__(self, pieces: Iterable[bytes], error: Exception | None = None, *, hangs: bool = False) -> None:
+        self._pieces = pieces
+        self._error = error
+        self._hangs = hangs
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            await asyncio.sleep(0)
+            yield piece
+        if self._hangs:
+            await asyncio.Event().wait()
+        if self._error:
+            raise self._error
+
+    async def aclose(self) -> None:
+        """Note that it was closed."""
+        self.closed = True
+
+
+@dataclass
+class Remote:
+    """One resource. `spoils` are what happens to the first requests instead of a right answer; None is that."""
+
+    content: bytes = field(default_factory=lambda: Random(0).randbytes(3 * MIB + 7))
+    etag: str | None = '"a"'
+    fields: dict[str, str] = field(default_factory=dict)
+    spoils: list[Spoil | None] = field(default_factory=list)
+    requests: list[httpx.Request] = field(default_factory=list)
+    piece: int = 64 * 1024
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer."""
+        self.requests.append(request)
+        spoil = self.spoils.pop(0) if self.spoils else None
+        return spoil(self, request) if spoil else self.answer(request)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer as a server should."""
+        fields = {"Date": DATE, **({"ETag": self.etag} if self.etag else {}), **self.fields}
+        if self.etag and request.headers.get("if-none-match") == self.etag:
+            return httpx.Response(304, headers=fields)
+        asked = _RANGE.fullmatch(request.headers.get("range", ""))
+        validators = (self.etag, self.fields.get("Last-Modified"))
+        if asked is None or request.headers.get("if-range", self.etag) not in validators:
+            return self.response(200, fields, self.content)
+        start, stop = int(asked[1]), min(int(asked[2] or len(self.content)) + 1, len(self.content))
+        if start >= stop:
+            return self.response(416, {"Content-Range": f"bytes */{len(self.content)}"}, b"")
+        fields["Content-Range"] = f"bytes {start}-{stop - 1}/{len(self.content)}"
+        return self.response(206, fields, self.content[start:stop])
+
+    def response(self, status: int, fields: dict[str, str], content: bytes) -> httpx.Response:
+        """Return an answer that is streamed."""
+        pieces = [content[at : at + self.piece] for at in range(0, len(content), self.piece)]
+        return httpx.Response(status, headers={"Content-Length": str(len(content)), **fields}, stream=Body(pieces))
+
+    def client(self) -> httpx.AsyncClient:
+        """Return a client that speaks to nobody else."""
+        return httpx.AsyncClient(transport=httpx.MockTransport(self))
+
+    @property
+    def ranges(self) -> list[str | None]:
+        """The ranges that were asked for."""
+        return [request.headers.get("range") for request in self.requests]
+
+
+def cut(after: int) -> Spoil:
+    """Break the connection when so many bytes have come."""
+
+    def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
+        answer = remote.answer(request)
+        start = int(answer.headers.get("content-range", "bytes 0-").removeprefix("bytes ").partition("-")[0])
+        stream = Body([remote.content[start : start + after]], httpx.ReadError("reset"))
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
+
+    return spoil
+
+
+def refused(status: int, **fields: str) -> Spoil:
+    """Answer with a status; an underscore in a field's name is a hyphen."""
+    named = {name.replace("_", "-"): value for name, value in fields.items()}
+    return lambda remote, request: httpx.Response(status, headers=named)
+
+
+def broken(error: Exception) -> Spoil:
+    """Fail before there is an answer."""
+
+    def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
+        raise error
+
+    return spoil
+
+
+def ignoring_range(remote: Remote, request: httpx.Request) -> httpx.Response:
+    """Answer with the whole."""
+    return remote.answer(httpx.Request("GET", request.url))
+
+
+def with_fields(**fields: str) -> Spoil:
+    """Answer with other fields; an underscore in a name is a hyphen, an empty value leaves the field out."""
+
+    def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
+        answer = remote.answer(request)
+        for name, value in fields.items():
+            answer.headers[name.replace("_", "-")] = value
+            if not value:
+                del answer.headers[name.replace("_", "-")]
+        return answer
+
+    return spoil
+
+
+def names(path: Path) -> list[str]:
+    """What there is in the folder."""
+    return sorted(each.name for each in path.parent.iterdir())
+
+
+def sha256(content: bytes) -> str:
+    """A checksum as a user says it."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -1,0 +1,144 @@
+"""A resource as a stream that goes on where it was when its connection breaks."""
+
+import gzip
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from async_downloads.client import Body, Downloader
+from async_downloads.errors import BadAnswer, BadStatus, NetworkError, RemoteChanged, RetriesExhausted
+
+from .remote import URL, Remote, Spoil, broken, cut, ignoring_range, refused, with_fields
+
+
+@pytest.fixture
+def remote() -> Remote:
+    """A server with a file of a little more than 3 MiB."""
+    return Remote()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test is to sleep."""
+    monkeypatch.setattr("async_downloads.client.backoff._FIRST", 0.0)
+
+
+@pytest.fixture
+async def downloader(remote: Remote) -> AsyncIterator[Downloader]:
+    """Downloads from that server."""
+    async with remote.client() as client, Downloader(client=client) as downloader:
+        yield downloader
+
+
+async def read(body: Body) -> bytes:
+    """Read all there is."""
+    return b"".join([chunk async for chunk in body])
+
+
+async def test_a_body_is_read(downloader: Downloader, remote: Remote) -> None:
+    remote.fields["Content-Disposition"] = 'attachment; filename="../name"'
+    async with downloader.open(URL) as body:
+        assert (body.size, body.name, str(body.validators.etag)) == (len(remote.content), "name", '"a"')
+        assert await read(body) == remote.content
+    assert len(remote.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoils", "asked"),
+    [
+        pytest.param([cut(300_000)], [None, "bytes=300000-"], id="it broke"),
+        pytest.param([cut(9), cut(9)], [None, "bytes=9-", "bytes=18-"], id="it broke twice"),
+        pytest.param([cut(0)], [None, "bytes=0-"], id="it broke before the first byte"),
+        pytest.param([cut(9), refused(503), None], [None, "bytes=9-", "bytes=9-"], id="it was refused"),
+        pytest.param([cut(9), ignoring_range], [None, "bytes=9-"], id="the range was ignored"),
+        pytest.param([refused(503), broken(httpx.ReadError("reset"))], [None, None, None], id="before it began"),
+        pytest.param(
+            [cut(9), with_fields(Content_Range="")], [None, "bytes=9-", "bytes=9-"], id="a part of nobody knows what"
+        ),
+    ],
+)
+async def test_it_goes_on_where_it_was(
+    downloader: Downloader, remote: Remote, spoils: list[Spoil | None], asked: list[str | None]
+) -> None:
+    remote.spoils = spoils
+    async with downloader.open(URL) as body:
+        assert await read(body) == remote.content
+    assert remote.ranges == asked
+
+
+async def test_a_part_that_is_shorter_is_followed_by_another(downloader: Downloader, remote: Remote) -> None:
+    def shorter(remote: Remote, request: httpx.Request) -> httpx.Response:
+        return remote.answer(httpx.Request("GET", URL, headers={"Range": "bytes=9-99"}))
+
+    remote.spoils = [cut(9), shorter]
+    async with downloader.open(URL) as body:
+        assert await read(body) == remote.content
+    assert remote.ranges == [None, "bytes=9-", "bytes=100-"]
+
+
+async def test_another_version_is_not_mixed_in(downloader: Downloader, remote: Remote) -> None:
+    remote.spoils = [cut(9), with_fields(ETag='"b"')]
+    async with downloader.open(URL) as body:
+        assert await anext(body) == remote.content[:9]
+        with pytest.raises(RemoteChanged, match="while it was read"):
+            await read(body)
+
+
+async def test_without_a_strong_validator_nothing_can_be_put_to_it(downloader: Downloader, remote: Remote) -> None:
+    remote.etag, remote.spoils = None, [cut(9)]
+    async with downloader.open(URL) as body:
+        assert await anext(body) == remote.content[:9]
+        with pytest.raises(NetworkError, match="reset"):
+            await read(body)
+
+
+async def test_after_enough_tries_it_is_given_up(downloader: Downloader, remote: Remote) -> None:
+    remote.spoils = [cut(9), *[refused(503)] * 6]
+    async with downloader.open(URL) as body:
+        with pytest.raises(RetriesExhausted):
+            await read(body)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [pytest.param(refused(404), BadStatus, id="404"), pytest.param(refused(204), BadAnswer, id="204")],
+)
+async def test_what_does_not_pass_is_told_before_the_block_begins(
+    downloader: Downloader, remote: Remote, spoil: Spoil, kind: type[Exception]
+) -> None:
+    remote.spoils = [spoil]
+    with pytest.raises(kind):
+        async with downloader.open(URL):
+            pytest.fail("there is nothing to read")
+
+
+async def test_a_reader_may_leave(downloader: Downloader, remote: Remote) -> None:
+    async with downloader.open(URL) as body:
+        async for _ in body:
+            break
+
+
+async def test_nobody_need_read(downloader: Downloader, remote: Remote) -> None:
+    async with downloader.open(URL) as body:
+        assert body.size
+
+
+async def test_a_coding_is_taken_off_and_the_size_is_not_known(downloader: Downloader, remote: Remote) -> None:
+    plain, remote.content = remote.content, gzip.compress(remote.content, 1)
+    remote.fields["Content-Encoding"] = "gzip"
+    async with downloader.open(URL) as body:
+        assert (body.size, await read(body) == plain) == (None, True)
+
+
+async def test_an_empty_body_has_nothing(downloader: Downloader, remote: Remote) -> None:
+    remote.content = b""
+    async with downloader.open(URL) as body:
+        assert (body.size, await read(body)) == (0, b"")
+
+
+async def test_a_body_that_has_not_begun_is_of_no_size() -> None:
+    async with Remote().client() as client, Downloader(client=client) as downloader:
+        body = Body(downloader._exchange(URL), downloader._limits, URL)
+        assert (body.size, body.name) == (None, "file.bin")
+        await body.aclose()

@@ -1,0 +1,99 @@
+"""The digest that a file is to have."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from async_downloads.client.checksum import Checksum
+from async_downloads.errors import DigestMismatch
+
+SHA256 = hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file of three bytes."""
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"sha256:{SHA256}", id="as it is written"),
+        pytest.param(f"SHA-256:{SHA256.upper()}", id="in capitals"),
+        pytest.param(f" sha256:{SHA256}\n", id="with blanks around"),
+    ],
+)
+def test_a_checksum_is_read(text: str) -> None:
+    assert str(Checksum.parse(text)) == f"sha256:{SHA256}"
+
+
+@pytest.mark.parametrize("name", ["sha512", "sha-1", "md5", "sha3-256", "blake2b"])
+async def test_other_algorithms_are_known(name: str, file: Path) -> None:
+    digest = hashlib.new(name.replace("sha-", "sha").replace("-", "_"), b"abc").hexdigest()
+    assert await Checksum.parse(f"{name}:{digest}").matches(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("abc", "is like sha256:HEX", id="no algorithm"),
+        pytest.param("sha256:xyz", "is like sha256:HEX", id="not hexadecimal"),
+        pytest.param("sha257:00", "no checksum is known as sha257", id="unknown"),
+        pytest.param("sha256:00", "with 2 digits is none of sha256", id="too short"),
+    ],
+)
+def test_what_is_no_checksum_is_refused(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Checksum.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("digests", "algorithm"),
+    [
+        pytest.param({"sha-256": bytes(32), "sha-512": bytes(64)}, "sha512", id="the stronger of two"),
+        pytest.param({"sha-256": bytes(32)}, "sha256", id="the only one"),
+    ],
+)
+def test_a_server_promises_one(digests: dict[str, bytes], algorithm: str) -> None:
+    promised = Checksum.promised(digests)
+    assert promised
+    assert promised.algorithm == algorithm
+
+
+def test_a_server_need_not() -> None:
+    assert Checksum.promised({}) is None
+
+
+async def test_a_file_that_has_another_digest_is_told_with_both(file: Path) -> None:
+    wanted = Checksum("sha256", bytes(32))
+    fd = os.open(file, os.O_RDONLY)
+    try:
+        with pytest.raises(DigestMismatch) as caught:
+            await wanted.verify(fd)
+    finally:
+        os.close(fd)
+    assert (caught.value.expected, caught.value.actual) == (str(wanted), f"sha256:{SHA256}")
+
+
+async def test_a_file_that_has_it_passes(file: Path) -> None:
+    fd = os.open(file, os.O_RDONLY)
+    try:
+        await Checksum.parse(f"sha256:{SHA256}").verify(fd)
+    finally:
+        os.close(fd)
+
+
+async def test_a_large_file_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(data := bytes(17 * 2**20) + b"end")
+    assert await Checksum("sha256", hashlib.sha256(data).digest()).matches(path)
+
+
+@pytest.mark.parametrize("name", ["none", "."])
+async def test_what_is_no_file_matches_nothing(tmp_path: Path, name: str) -> None:
+    assert not await Checksum.parse(f"sha256:{SHA256}").matches(tmp_path / name)

@@ -1,0 +1,152 @@
+"""What is called: one download, many, and how they are told of."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from async_downloads.client import Downloader, Progress, download
+
+from .remote import URL, Remote, names, refused, sha256, with_fields
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
+
+
+async def test_a_file_is_fetched_over_one_connection(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.fields["Last-Modified"] = DATE
+    result = await one.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+    assert (result.path, result.size, result.transferred) == (path, len(remote.content), len(remote.content))
+    assert (result.resumed_from, result.unchanged, result.digest) == (0, False, None)
+    assert (str(result.validators.etag), result.seconds > 0) == ('"a"', True)
+    assert (remote.ranges, names(path), path.stat().st_mtime) == ([None], ["target"], 1_700_000_000)
+
+
+async def test_a_file_is_fetched_over_four(four: Downloader, remote: Remote, path: Path) -> None:
+    result = await four.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+    assert result.transferred == len(remote.content)
+    assert sorted(filter(None, remote.ranges)) == [
+        "bytes=0-1048575",
+        "bytes=1048576-2097151",
+        "bytes=2097152-3145727",
+        "bytes=3145728-3145734",
+    ]
+    assert [request.headers.get("if-range") for request in remote.requests] == [None, '"a"', '"a"', '"a"']
+
+
+async def test_a_large_piece_is_shared_when_a_connection_is_free(remote: Remote, path: Path) -> None:
+    remote.content = bytes(range(256)) * 4096 * 24
+    async with remote.client() as client, Downloader(connections=2, client=client) as downloader:
+        await downloader.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+
+
+@pytest.mark.parametrize("content", [b"", b"a"], ids=["empty", "one byte"])
+async def test_small_files_are_files(four: Downloader, remote: Remote, path: Path, content: bytes) -> None:
+    remote.content = content
+    assert (await four.fetch(URL, path)).size == len(content)
+    assert path.read_bytes() == content
+
+
+async def test_a_body_of_no_length_ends_where_it_ends(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.spoils = [with_fields(Content_Length="")]
+    assert (await one.fetch(URL, path)).size == len(remote.content)
+
+
+async def test_of_many_the_others_go_on(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.spoils = [refused(404)]
+    results = await one.fetch_all([(URL, path), (URL, path.with_name("b")), (URL, path.with_name("c"))], limit=1)
+    assert [type(result).__name__ for result in results] == ["BadStatus", "Result", "Result"]
+
+
+async def test_what_is_no_url_is_a_mistake(one: Downloader, path: Path) -> None:
+    with pytest.raises(ValueError, match="not the URL"):
+        await one.fetch("ftp://example.com/a", path)
+    with pytest.raises(ValueError, match="checksum"):
+        await one.fetch(URL, path, checksum="?")
+
+
+@pytest.mark.parametrize("options", [{"connections": 0}, {"retries": -1}])
+def test_so_is_a_downloader_that_cannot_be(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="it takes one connection"):
+        Downloader(**options)  # type: ignore[arg-type]
+
+
+async def test_a_downloader_that_was_not_entered_is_none(path: Path) -> None:
+    with pytest.raises(RuntimeError, match="async with"):
+        await Downloader().fetch(URL, path)
+
+
+async def test_one_call_is_enough(remote: Remote, path: Path) -> None:
+    async with remote.client() as client:
+        result = await download(URL, path, client=client, connections=2, checksum=sha256(remote.content))
+        assert result.digest
+        assert not client.is_closed
+
+
+async def test_a_client_of_its_own_is_closed() -> None:
+    async with Downloader() as downloader:
+        client = downloader._client
+    assert client
+    assert client.is_closed
+
+
+async def test_progress_begins_with_waiting_and_ends_with_finished(
+    four: Downloader, remote: Remote, path: Path
+) -> None:
+    heard: list[Progress] = []
+    await four.fetch(URL, path, on_progress=heard.append)
+    assert (heard[0].state, heard[0].total, heard[0].name) == ("waiting", None, "target")
+    assert (heard[-1].state, heard[-1].done, heard[-1].segments) == ("finished", len(remote.content), ())
+
+
+async def test_progress_tells_why_it_waits(
+    one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("async_downloads.client.backoff._FIRST", 0.001)
+    heard: list[Progress] = []
+    remote.spoils = [refused(503)]
+    await one.fetch(URL, path, on_progress=heard.append)
+    assert [(each.state, each.note) for each in heard][1] == ("retrying", "the server answers 503 Service Unavailable")
+
+
+async def test_a_listener_that_raises_ends_it(one: Downloader, remote: Remote, path: Path) -> None:
+    def listener(progress: Progress) -> None:
+        if progress.state == "downloading":
+            raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        await one.fetch(URL, path, on_progress=listener)
+    assert not path.exists()
+
+
+async def test_the_rate_is_shared(remote: Remote, path: Path) -> None:
+    async with remote.client() as client, Downloader(limit_rate=10**9, client=client) as downloader:
+        assert (await downloader.fetch(URL, path)).size == len(remote.content)
+
+
+async def test_an_application_inside_the_process_is_a_server(path: Path) -> None:
+    async def application(scope: object, receive: object, send: object) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"etag", b'"a"')]})  # type: ignore[operator]
+        await send({"type": "http.response.body", "body": b"hello"})  # type: ignore[operator]
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application)) as client:
+        await download(URL, path, client=client)
+    assert path.read_bytes() == b"hello"
+
+
+async def test_a_client_without_streams_is_good_enough(path: Path) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=b"hello"))
+    async with httpx.AsyncClient(transport=transport) as client:
+        await download(URL, path, client=client)
+    assert path.read_bytes() == b"hello"
+
+
+async def test_a_proxy_that_is_none_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "garbage::")
+    with pytest.raises(ValueError, match="proxy"):
+        async with Downloader():
+            pytest.fail("there is no client")

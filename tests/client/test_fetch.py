@@ -1,0 +1,231 @@
+"""What happens to a download on its way: what breaks, is refused, changes or stops."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+from harness.waiting import eventually
+
+from async_downloads.client import Downloader, Progress, download
+from async_downloads.client.fetch import Fetch
+from async_downloads.errors import (
+    BadAnswer,
+    BadStatus,
+    DeadlineOver,
+    FetchError,
+    NetworkError,
+    RemoteChanged,
+    RetriesExhausted,
+    Stalled,
+)
+
+from .remote import MIB, URL, Body, Remote, broken, cut, ignoring_range, names, refused, with_fields
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+async def test_what_broke_goes_on(remote: Remote, path: Path, connections: int) -> None:
+    remote.spoils = [cut(300_000), refused(503), broken(httpx.ConnectError("refused")), cut(100), None, cut(200_000)]
+    async with remote.client() as client:
+        result = await download(URL, path, client=client, connections=connections)
+    assert path.read_bytes() == remote.content
+    assert result.transferred == len(remote.content)
+
+
+async def test_without_a_validator_it_begins_again(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.etag = None
+    remote.spoils = [cut(300_000)]
+    result = await one.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+    assert (remote.ranges, result.transferred) == ([None, None], 300_000 + len(remote.content))
+
+
+async def test_by_a_date_that_is_old_enough_it_goes_on(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.etag, remote.fields["Last-Modified"] = None, DATE
+    remote.spoils = [cut(300_000)]
+    await one.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+    assert remote.requests[1].headers["if-range"] == DATE
+
+
+async def test_a_server_without_ranges_sends_the_whole_again(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.spoils = [cut(300_000), ignoring_range]
+    result = await one.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+    assert (len(remote.requests), result.transferred) == (2, 300_000 + len(remote.content))
+
+
+async def test_another_version_is_fetched_from_the_start(four: Downloader, remote: Remote, path: Path) -> None:
+    old, new = remote.content, bytes(reversed(remote.content))
+    heard: list[Progress] = []
+
+    def replaced(remote: Remote, request: httpx.Request) -> httpx.Response:
+        remote.etag, remote.content = '"b"', new
+        return remote.answer(request)
+
+    remote.spoils = [cut(900_000), None, replaced]
+    result = await four.fetch(URL, path, on_progress=heard.append)
+    assert (path.read_bytes() == new, old != new, str(result.validators.etag)) == (True, True, '"b"')
+    assert "the file changed on the server: from the start" in {each.note for each in heard}
+
+
+async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: Remote, path: Path) -> None:
+    def changing(remote: Remote, request: httpx.Request) -> httpx.Response:
+        remote.etag = f'"{len(remote.requests)}"'
+        return cut(100)(remote, request)
+
+    remote.spoils = [changing] * 50
+    with pytest.raises(RemoteChanged, match="replaced 6 times"):
+        await one.fetch(URL, path)
+    assert names(path) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind", "code"),
+    [
+        pytest.param(refused(404), BadStatus, 8, id="404"),
+        pytest.param(refused(401), BadStatus, 6, id="401"),
+        pytest.param(refused(204), BadAnswer, 7, id="204"),
+        pytest.param(refused(304), BadAnswer, 7, id="304, though nothing is there"),
+        pytest.param(refused(503, Retry_After="3600"), BadStatus, 8, id="503 for an hour"),
+        pytest.param(with_fields(Content_Encoding="br"), BadAnswer, 7, id="a coding"),
+    ],
+)
+async def test_what_does_not_pass_ends_it(
+    one: Downloader, remote: Remote, path: Path, spoil: object, kind: type[FetchError], code: int
+) -> None:
+    path.write_text("old")
+    remote.spoils = [spoil]  # type: ignore[list-item]
+    with pytest.raises(kind) as caught:
+        await one.fetch(URL, path)
+    assert (caught.value.exit_code, path.read_text(), names(path)) == (code, "old", ["target"])
+
+
+async def test_after_enough_tries_it_is_given_up_and_can_go_on_later(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
+    remote.spoils = [cut(300_000), *[refused(503)] * 6]
+    with pytest.raises(RetriesExhausted, match="gave up after 6 tries: the server answers 503"):
+        await one.fetch(URL, path)
+    assert names(path) == ["target.part", "target.part.json"]
+    result = await one.fetch(URL, path)
+    assert (result.resumed_from, result.transferred) == (300_000, len(remote.content) - 300_000)
+    assert (path.read_bytes() == remote.content, names(path)) == (True, ["target"])
+
+
+async def test_a_body_that_is_longer_than_it_says_is_tried_again(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.spoils = [with_fields(Content_Length="1000000")]
+    await one.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+async def test_who_is_cancelled_can_go_on_later(remote: Remote, path: Path, connections: int) -> None:
+    def endless(remote: Remote, request: httpx.Request) -> httpx.Response:
+        answer = remote.answer(request)
+        return httpx.Response(
+            answer.status_code, headers=answer.headers, stream=Body([remote.content[:700_000]], hangs=True)
+        )
+
+    remote.spoils = [endless]
+    async with remote.client() as client, Downloader(connections=connections, client=client) as downloader:
+        task = asyncio.create_task(downloader.fetch(URL, path))
+        await eventually(lambda: remote.requests)
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert names(path) == ["target.part", "target.part.json"]
+        assert (await downloader.fetch(URL, path)).resumed_from >= 700_000
+    assert path.read_bytes() == remote.content
+
+
+async def test_a_deadline_leaves_what_came(remote: Remote, path: Path) -> None:
+    def endless(remote: Remote, request: httpx.Request) -> httpx.Response:
+        headers = remote.answer(request).headers
+        return httpx.Response(200, headers=headers, stream=Body([remote.content[:700_000]], hangs=True))
+
+    remote.spoils = [endless]
+    async with remote.client() as client, Downloader(connections=1, timeout=0.1, client=client) as downloader:
+        with pytest.raises(DeadlineOver, match=r"after 0\.1 s"):
+            await downloader.fetch(URL, path)
+        assert names(path) == ["target.part", "target.part.json"]
+
+
+async def test_a_time_that_is_out_elsewhere_is_not_the_deadline(one: Downloader, path: Path) -> None:
+    def listener(progress: Progress) -> None:
+        raise TimeoutError("mine")
+
+    with pytest.raises(TimeoutError, match="mine"):
+        await one.fetch(URL, path, on_progress=listener)
+
+
+async def test_a_stall_is_tried_again(remote: Remote, path: Path) -> None:
+    def stalled(remote: Remote, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            200, headers=remote.answer(request).headers, stream=Body([remote.content[:9]], hangs=True)
+        )
+
+    remote.spoils = [stalled]
+    async with remote.client() as client, Downloader(connections=1, stall_timeout=0.02, client=client) as downloader:
+        assert (await downloader.fetch(URL, path)).size == len(remote.content)
+        remote.spoils, remote.etag = [stalled], '"b"'
+    async with remote.client() as client, Downloader(retries=0, stall_timeout=0.02, client=client) as downloader:
+        with pytest.raises(Stalled):
+            await downloader.fetch(URL, path)
+
+
+async def test_what_is_refused_to_many_is_fetched_by_few(four: Downloader, remote: Remote, path: Path) -> None:
+    remote.content *= 8
+    remote.spoils = [None, None, *[refused(429)] * 3]
+    await four.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+
+
+async def test_after_a_while_more_are_tried(
+    four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("async_downloads.client.fetch._CALM", 0.0)
+    remote.content *= 8
+    remote.spoils = [None, None, *[refused(429)] * 3]
+    most = 0
+
+    def listener(progress: Progress) -> None:
+        nonlocal most
+        most = max(most, len(progress.segments))
+
+    monkeypatch.setattr("async_downloads.client.reporter._OFTEN", 0.0)
+    await four.fetch(URL, path, on_progress=listener)
+    assert (path.read_bytes() == remote.content, most > 1) == (True, True)
+
+
+async def test_where_ranges_stop_working_the_whole_is_asked_for(four: Downloader, remote: Remote, path: Path) -> None:
+    remote.spoils = [None, *[ignoring_range] * 20]
+    await four.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+
+
+async def test_what_comes_from_the_start_ends_where_nothing_is_missing(
+    four: Downloader, remote: Remote, path: Path
+) -> None:
+    def ignoring_one(remote: Remote, request: httpx.Request) -> httpx.Response:
+        ignored = request.headers.get("range") == "bytes=100-1048575"
+        return ignoring_range(remote, request) if ignored else remote.answer(request)
+
+    remote.spoils = [cut(100), *[ignoring_one] * 20]
+    result = await four.fetch(URL, path)
+    assert (path.read_bytes() == remote.content, remote.ranges[-1]) == (True, None)
+    assert result.transferred < len(remote.content) + 2 * MIB
+
+
+def test_the_gravest_of_several_errors_is_told() -> None:
+    from async_downloads.client.fetch import _gravest, _Restart
+
+    inner = ExceptionGroup("", [_Restart(), NetworkError("lost")])
+    assert isinstance(_gravest(ExceptionGroup("", [_Restart(), inner])), NetworkError)
+    assert isinstance(_gravest(ExceptionGroup("", [_Restart()])), _Restart)
+    assert Fetch.__doc__

@@ -1,0 +1,101 @@
+"""What is in the folder already: files of the same name, and what killed or stopped downloads have left."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from harness import origin
+from harness.chaos import Chaos, Faults
+from harness.origin import Answer, Request
+from harness.versions import MIB, Version
+
+from async_downloads.client import Downloader, download
+from async_downloads.errors import NetworkError
+
+SIZE = 3 * MIB + 5
+RIGHT = Version(0, SIZE)
+
+
+def _file(number: int) -> Version:
+    """Return one of many files that are of the same size and date."""
+    return Version(number, SIZE, modified=RIGHT.modified)
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """Where `?N` is a file of its own, and all files have the same name, size and date."""
+
+    def answer(request: Request, _: Answer) -> Answer:
+        return origin.answer(request, _file(int(request.target.partition("?")[2] or 0)))
+
+    async with Chaos(Faults(size=SIZE), answer).listening() as url:
+        yield url
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+async def test_other_files_of_the_same_name_size_and_date_get_names_of_their_own(url: str, tmp_path: Path) -> None:
+    for number in range(3):
+        result = await download(f"{url}?{number}", directory=tmp_path)
+        assert _file(number).difference(result.path) is None
+    assert _names(tmp_path) == ["chaos (1).bin", "chaos (2).bin", "chaos.bin"]
+
+
+async def test_downloads_at_the_same_time_do_not_get_the_same_name(url: str, tmp_path: Path) -> None:
+    async with Downloader() as downloader:
+        fetches = (downloader.fetch(f"{url}?{number}", directory=tmp_path) for number in range(8))
+        results = await asyncio.gather(*fetches)
+    assert [_file(number).difference(result.path) for number, result in enumerate(results)] == [None] * 8
+    assert len(_names(tmp_path)) == 8
+
+
+async def test_another_file_of_the_same_size_and_date_is_replaced(url: str, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    for number in range(2):
+        await download(f"{url}?{number}", target)
+        assert _file(number).difference(target) is None
+
+
+@pytest.mark.parametrize("left", [b"", b"begun"], ids=["empty", "begun"])
+async def test_a_part_without_a_journal_is_used(url: str, tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "chaos.bin.part").write_bytes(left)
+    await download(url, directory=tmp_path)
+    assert _names(tmp_path) == ["chaos.bin"]
+    assert RIGHT.difference(tmp_path / "chaos.bin") is None
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["the same version", "another version"])
+async def test_a_part_that_is_a_finished_file_is_not_written_to(url: str, tmp_path: Path, number: int) -> None:
+    finished = tmp_path / "finished"
+    await download(url, finished)
+    os.link(finished, tmp_path / "target.part")
+    await download(f"{url}?{number}", tmp_path / "target")
+    assert RIGHT.difference(finished) is None
+    assert _file(number).difference(tmp_path / "target") is None
+    assert _names(tmp_path) == ["finished", "target"]
+
+
+@pytest.mark.parametrize(
+    "etag",
+    [
+        pytest.param('"a\r\nX-More: 1"', id="two lines"),
+        pytest.param('"\u2603"', id="no Latin-1"),
+        pytest.param('W/"0.0"', id="weak"),
+        pytest.param("0.0", id="no quotes"),
+        pytest.param("", id="empty"),
+    ],
+)
+async def test_a_journal_with_an_etag_that_is_none_is_no_journal(tmp_path: Path, etag: str) -> None:
+    target, journal = tmp_path / "target", tmp_path / "target.part.json"
+    async with Chaos(Faults(size=SIZE, cut=(2 * MIB, 2 * MIB))).listening() as url:
+        with pytest.raises(NetworkError):
+            await download(url, target, connections=1, retries=0)
+        journal.write_text(json.dumps({**json.loads(journal.read_text()), "etag": etag, "strong": etag}))
+        result = await download(url, target, connections=1)
+    assert result.resumed_from == 0
+    assert RIGHT.difference(target) is None

@@ -1,0 +1,272 @@
+"""What to ask for next, from what is known and held."""
+
+import pytest
+
+from async_downloads.client.identity import Version
+from async_downloads.client.judge import Asked, Changed, Part, Unfit, Whole
+from async_downloads.client.pieces import FIRST, MIB, Piece, piece_size
+from async_downloads.client.plan import Outcome, Plan
+from async_downloads.client.spans import NOTHING, Spans
+from async_downloads.errors import RemoteChanged
+from async_downloads.semantics.etags import ETag
+from async_downloads.semantics.ranges import ByteRange
+from async_downloads.semantics.representation import Validators
+
+SIZE = 100 * MIB
+STRONG = Version(SIZE, Validators(ETag("a")), '"a"')
+UNSIZED = Version(None, Validators(ETag("a")), '"a"')
+WEAK = Version(SIZE, Validators(ETag("a", weak=True)))
+
+
+def take(plan: Plan) -> Piece:
+    """Take a piece, which there is to be."""
+    piece = plan.take()
+    assert piece
+    return piece
+
+
+def taken(plan: Plan) -> tuple[int, int | None, bool]:
+    """Take a piece and say which."""
+    piece = take(plan)
+    return piece.start, piece.stop, piece.ranged
+
+
+def parts(plan: Plan, version: Version = STRONG) -> Piece:
+    """Have the first request answered with a part, so that ranges are proven; return its piece."""
+    piece = take(plan)
+    stop = piece.stop or SIZE
+    assert plan.admit(piece, Part(version, ByteRange(piece.done, stop))) is Outcome.STORE
+    return piece
+
+
+def test_one_connection_asks_for_the_whole_file() -> None:
+    plan = Plan(1)
+    assert plan.ask(take(plan)) == Asked()
+
+
+def test_several_ask_for_the_first_bytes_and_wait_for_the_answer() -> None:
+    plan = Plan(4)
+    assert plan.ask(take(plan)) == Asked(0, FIRST, ranged=True)
+    assert plan.take() is None
+
+
+def test_an_answer_with_a_part_lets_the_others_begin() -> None:
+    plan = Plan(4)
+    first = parts(plan)
+    size = piece_size(SIZE, 4)
+    assert taken(plan) == (FIRST, FIRST + size, True)
+    assert plan.ask(take(plan)) == Asked(FIRST + size, FIRST + 2 * size, ranged=True, if_range='"a"')
+    assert plan.running[0] is first
+
+
+@pytest.mark.parametrize(
+    ("total", "connections", "size"),
+    [
+        pytest.param(MIB, 4, MIB, id="no less than 1 MiB"),
+        pytest.param(160 * MIB, 4, 10 * MIB, id="four times each connection"),
+        pytest.param(10_000 * MIB, 4, 32 * MIB, id="no more than 32 MiB"),
+    ],
+)
+def test_a_piece_is_neither_large_nor_small(total: int, connections: int, size: int) -> None:
+    assert piece_size(total, connections) == size
+
+
+def test_one_connection_asks_for_a_gap_at_once() -> None:
+    plan = Plan(1, STRONG, Spans.of([(0, 10), (90 * MIB, SIZE)]))
+    assert plan.ask(take(plan)) == Asked(10, 90 * MIB, ranged=True, if_range='"a"')
+
+
+def test_of_an_unknown_size_the_rest_is_asked_for_without_an_end() -> None:
+    plan = Plan(4, UNSIZED, Spans.of([(0, 10)]))
+    assert plan.ask(take(plan)) == Asked(10, None, ranged=True, if_range='"a"')
+
+
+def test_what_was_held_is_not_asked_for_again() -> None:
+    plan = Plan(4, STRONG, Spans.of([(0, 50 * MIB)]))
+    assert (plan.resumed_from, plan.total, plan.complete) == (50 * MIB, SIZE, False)
+    assert taken(plan)[0] == 50 * MIB
+    assert plan.take() is None  # before ranges are proven, as for a first request
+
+
+def test_of_a_complete_file_nothing_is_asked_for() -> None:
+    plan = Plan(4, STRONG, Spans.of([(0, SIZE)]))
+    assert plan.complete
+    assert plan.take() is None
+
+
+def test_the_largest_piece_is_split_when_nothing_else_is_left() -> None:
+    plan = Plan(2, STRONG, Spans.of([(0, 80 * MIB)]))
+    first = parts(plan)
+    second = take(plan)
+    assert [(piece.done, piece.stop) for piece in (first, second)] == [
+        (80 * MIB, 92 * MIB + MIB // 2),
+        (92 * MIB + MIB // 2, SIZE),
+    ]
+    plan.wrote(first, first.done, 10 * MIB)
+    assert taken(plan) == (SIZE - 3 * MIB - 3 * MIB // 4, SIZE, True)
+    assert second.stop == SIZE - 3 * MIB - 3 * MIB // 4
+
+
+def test_a_piece_that_came_further_than_it_was_to_is_over() -> None:
+    plan = Plan(2, STRONG, Spans.of([(0, 80 * MIB)]))
+    first, second = parts(plan), take(plan)
+    plan.wrote(first, first.done, first.left + MIB)
+    assert first.left == 0
+    assert taken(plan)[0] == second.stop
+
+
+def test_a_piece_that_is_nearly_done_is_not_split() -> None:
+    plan = Plan(2, STRONG, Spans.of([(0, SIZE - 4 * MIB)]))
+    assert parts(plan).left == 4 * MIB
+    assert plan.take() is None
+
+
+def test_what_was_not_fetched_of_a_piece_goes_back() -> None:
+    plan = Plan(2, STRONG, Spans.of([(0, 96 * MIB)]))
+    piece = parts(plan)
+    plan.wrote(piece, 96 * MIB, MIB)
+    plan.release(piece)
+    assert taken(plan) == (97 * MIB, SIZE, True)
+
+
+def test_a_part_that_is_shorter_than_asked_leaves_the_rest() -> None:
+    plan = Plan(1, STRONG, Spans.of([(0, 10)]))
+    piece = take(plan)
+    plan.admit(piece, Part(STRONG, ByteRange(10, 20)))
+    assert piece.stop == 20
+
+
+def test_a_part_that_is_longer_than_asked_is_cut() -> None:
+    plan = Plan(4)
+    piece = take(plan)
+    plan.admit(piece, Part(STRONG, ByteRange(0, SIZE)))
+    assert piece.stop == FIRST
+
+
+def test_the_end_of_a_part_is_that_of_a_piece_without_an_end() -> None:
+    plan = Plan(1, UNSIZED, Spans.of([(0, 10)]))
+    piece = take(plan)
+    plan.admit(piece, Part(STRONG, ByteRange(10, 20)))
+    assert (piece.stop, plan.total) == (20, SIZE)
+
+
+def test_the_whole_for_the_first_range_is_taken_as_one_stream() -> None:
+    plan = Plan(4)
+    piece = take(plan)
+    assert plan.admit(piece, Whole(STRONG, SIZE)) is Outcome.STORE
+    assert (piece.start, piece.stop, piece.ranged) == (0, SIZE, False)
+    assert plan.take() is None
+
+
+def test_the_whole_for_the_rest_is_taken_from_the_start_though_nothing_is_forgotten() -> None:
+    plan = Plan(1, STRONG, Spans.of([(0, 10)]))
+    piece = take(plan)
+    assert plan.admit(piece, Whole(STRONG, SIZE)) is Outcome.STORE
+    assert (piece.done, piece.stop, plan.held.size, plan.resumed_from) == (0, SIZE, 10, 0)
+
+
+def test_where_ranges_were_proven_the_whole_is_asked_for_after_three_strikes() -> None:
+    plan = Plan(2, STRONG, Spans.of([(0, MIB)]))
+    plan.release(parts(plan))
+    for _ in range(3):
+        piece = take(plan)
+        assert plan.ask(piece).ranged
+        assert plan.admit(piece, Whole(STRONG, SIZE)) is Outcome.STRIKE
+        plan.release(piece)
+    assert not plan.ask(take(plan)).fields
+    assert plan.take() is None
+
+
+def test_a_part_makes_strikes_forgotten() -> None:
+    plan = Plan(1, STRONG, Spans.of([(0, MIB)]))
+    for _ in range(2):
+        for _ in range(2):
+            piece = take(plan)
+            plan.admit(piece, Unfit("odd"))
+            plan.release(piece)
+        plan.release(parts(plan))
+    assert plan.ask(take(plan)).ranged
+
+
+def test_after_a_whole_that_did_not_come_whole_a_range_is_tried_once_more() -> None:
+    plan = Plan(1, STRONG, Spans.of([(0, MIB)]))
+    for ranged in (True, True, True, False, True, False):
+        piece = take(plan)
+        assert piece.ranged is ranged
+        plan.admit(piece, Unfit("odd") if ranged else Whole(STRONG, SIZE))
+        plan.release(piece)
+
+
+def test_a_server_that_cannot_do_the_first_range_is_asked_for_the_whole_at_once() -> None:
+    plan = Plan(4)
+    piece = take(plan)
+    assert plan.admit(piece, Unfit("416")) is Outcome.STRIKE
+    plan.release(piece)
+    assert plan.ask(take(plan)) == Asked()
+
+
+def test_while_others_fetch_nobody_asks_for_the_whole() -> None:
+    plan = Plan(2, STRONG, Spans.of([(0, MIB)]))
+    parts(plan)
+    for _ in range(3):
+        piece = take(plan)
+        plan.admit(piece, Unfit("odd"))
+        plan.release(piece)
+    assert plan.take() is None
+
+
+def test_without_a_strong_validator_nothing_outlives_its_connection() -> None:
+    plan = Plan(1)
+    piece = take(plan)
+    plan.admit(piece, Whole(WEAK, SIZE))
+    plan.wrote(piece, 0, MIB)
+    plan.release(piece)
+    assert (plan.version, plan.held) == (None, NOTHING)
+    assert plan.ask(take(plan)) == Asked()
+
+
+def test_without_a_strong_validator_what_is_complete_stays() -> None:
+    plan = Plan(1)
+    piece = take(plan)
+    plan.admit(piece, Whole(WEAK, SIZE))
+    plan.wrote(piece, 0, SIZE)
+    plan.ended(piece)
+    plan.release(piece)
+    assert plan.complete
+
+
+def test_of_an_unknown_size_the_end_of_the_body_is_the_size() -> None:
+    plan = Plan(1)
+    piece = take(plan)
+    plan.admit(piece, Whole(Version(), None))
+    plan.wrote(piece, 0, 7)
+    plan.ended(piece)
+    plan.release(piece)
+    assert (plan.total, plan.complete) == (7, True)
+
+
+def test_an_empty_file_is_complete_when_its_body_has_ended() -> None:
+    plan = Plan(1)
+    piece = take(plan)
+    plan.admit(piece, Whole(Version(0), 0))
+    plan.ended(piece)
+    plan.release(piece)
+    assert plan.complete
+
+
+def test_another_version_makes_all_begin_again() -> None:
+    plan = Plan(4, STRONG, Spans.of([(0, MIB)]))
+    piece = take(plan)
+    assert plan.admit(piece, Changed(WEAK)) is Outcome.RESTART
+    plan.release(piece)
+    plan.restart()
+    assert (plan.version, plan.held, plan.resumed_from, plan.proven) == (None, NOTHING, 0, False)
+    assert plan.ask(take(plan)) == Asked(0, FIRST, ranged=True)
+
+
+def test_five_other_versions_are_put_up_with_and_no_more() -> None:
+    plan = Plan(1)
+    for _ in range(5):
+        plan.restart()
+    with pytest.raises(RemoteChanged, match="replaced 6 times"):
+        plan.restart()

@@ -1,0 +1,87 @@
+"""What a listener is told, and how often."""
+
+import asyncio
+
+import pytest
+
+from async_downloads.client.events import Progress, Segment
+from async_downloads.client.identity import Version
+from async_downloads.client.plan import Plan
+from async_downloads.client.reporter import Reporter
+from async_downloads.client.spans import Spans
+
+
+class Listener(list[Progress]):
+    """Remembers all it is told."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Listen."""
+        self.append(progress)
+
+
+class Clock:
+    """The loop's clock, which goes on when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that stands still."""
+    return Clock(monkeypatch)
+
+
+async def test_a_change_of_state_is_told_at_once(clock: Clock) -> None:
+    heard = Listener()
+    reporter = Reporter(heard, Plan(), lambda: "x")
+    for state in ("waiting", "downloading", "downloading", "retrying", "downloading", "verifying", "finished"):
+        reporter.turn(state)
+    states = [each.state for each in heard]
+    assert states == ["waiting", "downloading", "retrying", "downloading", "verifying", "finished"]
+
+
+async def test_so_is_another_note(clock: Clock) -> None:
+    heard = Listener()
+    reporter = Reporter(heard, Plan(), lambda: "x")
+    reporter.turn("retrying", "503")
+    reporter.turn("retrying", "504")
+    assert [each.note for each in heard] == ["503", "504"]
+
+
+async def test_all_else_is_told_ten_times_a_second(clock: Clock) -> None:
+    heard = Listener()
+    reporter = Reporter(heard, Plan(), lambda: "x")
+    for _ in range(1000):
+        clock.now += 0.001
+        reporter.moved()
+    assert 9 <= len(heard) <= 10
+
+
+async def test_it_is_told_how_far_it_is(clock: Clock) -> None:
+    heard = Listener()
+    plan = Plan(1, Version(100, if_range='"a"'), Spans.of([(0, 30)]))
+    plan.take()
+    Reporter(heard, plan, lambda: "x").turn("downloading")
+    assert heard == [Progress("downloading", "x", 100, 30, 30, (Segment(30, 30, 100),), 0.0, "")]
+
+
+async def test_the_speed_follows_what_comes_with_some_delay(clock: Clock) -> None:
+    heard = Listener()
+    reporter = Reporter(heard, Plan(), lambda: "x")
+
+    def go(seconds: int, size: int) -> float:
+        for _ in range(seconds * 5):
+            clock.now += 0.2
+            reporter.came += size // 5
+            reporter.moved()
+        return heard[-1].speed
+
+    assert go(1, 1000) == pytest.approx(1000)
+    assert 1000 < go(1, 3000) < 2500
+    assert go(20, 3000) == pytest.approx(3000, rel=0.01)
+
+
+async def test_nobody_need_listen(clock: Clock) -> None:
+    Reporter(None, Plan(), lambda: "x").turn("finished")

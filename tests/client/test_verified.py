@@ -1,0 +1,73 @@
+"""Digests of the caller and of the server, and codings."""
+
+import gzip
+import hashlib
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from async_downloads.client import Downloader, Progress
+from async_downloads.errors import BadStatus, DigestMismatch
+
+from .remote import URL, Remote, cut, names, refused, sha256
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+async def test_with_the_right_checksum_a_file_that_is_there_needs_no_request(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
+    path.write_bytes(remote.content)
+    result = await one.fetch(URL, path, checksum=sha256(remote.content))
+    assert (result.unchanged, result.digest, remote.requests) == (True, sha256(remote.content), [])
+
+
+async def test_a_checksum_is_verified(one: Downloader, remote: Remote, path: Path) -> None:
+    heard: list[Progress] = []
+    result = await one.fetch(URL, path, checksum=sha256(remote.content), on_progress=heard.append)
+    assert result.digest == sha256(remote.content)
+    assert {"verifying", "finished"} <= {each.state for each in heard}
+
+
+@pytest.mark.parametrize("name", ["Repr-Digest", "Content-Digest"])
+async def test_so_is_what_the_server_promises(one: Downloader, remote: Remote, path: Path, name: str) -> None:
+    digest = hashlib.sha256(remote.content).digest()
+    remote.fields[name] = f"sha-256=:{b64encode(digest).decode()}:"
+    assert (await one.fetch(URL, path)).digest == sha256(remote.content)
+    assert remote.requests[0].headers["want-repr-digest"] == "sha-512=3, sha-256=10"
+
+
+async def test_the_digest_of_a_part_is_not_that_of_the_file(four: Downloader, remote: Remote, path: Path) -> None:
+    remote.fields["Content-Digest"] = f"sha-256=:{b64encode(bytes(32)).decode()}:"
+    assert (await four.fetch(URL, path)).digest is None
+
+
+@pytest.mark.parametrize("checksum", [True, False], ids=["of the caller's", "of the server's"])
+async def test_a_mismatch_leaves_nothing_but_an_older_file(
+    one: Downloader, remote: Remote, path: Path, checksum: bool
+) -> None:
+    path.write_text("old")
+    if not checksum:
+        remote.fields["Repr-Digest"] = f"sha-256=:{b64encode(bytes(32)).decode()}:"
+    with pytest.raises(DigestMismatch) as caught:
+        await one.fetch(URL, path, checksum=f"sha256:{'0' * 64}" if checksum else None)
+    assert (caught.value.actual, path.read_text(), names(path)) == (sha256(remote.content), "old", ["target"])
+
+
+async def test_a_coded_answer_is_decoded_and_its_digest_is_of_no_use(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
+    plain, remote.content = remote.content, gzip.compress(remote.content, 1)
+    remote.fields = {"Content-Encoding": "gzip", "Repr-Digest": f"sha-256=:{b64encode(bytes(32)).decode()}:"}
+    remote.spoils = [cut(300_000)]
+    result = await one.fetch(URL, path)
+    assert (path.read_bytes() == plain, result.size, remote.ranges) == (True, len(plain), [None, None])
+
+
+async def test_a_digest_is_asked_for_once_in_each_run(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.spoils = [cut(300_000), refused(404), None]
+    with pytest.raises(BadStatus):
+        await one.fetch(URL, path)
+    await one.fetch(URL, path)
+    assert ["want-repr-digest" in request.headers for request in remote.requests] == [True, False, True]
