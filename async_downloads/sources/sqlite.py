@@ -28,6 +28,8 @@ __all__ = ["SqliteSource", "SqliteStore"]
 
 _READERS: Final = 4
 _PATIENCE: Final = 5.0  # seconds to wait for another process that writes
+_TURN: Final = 6  # chunks for a fast client from one turn of a thread, which costs as much as copying 1 MiB
+_LAST: Final = 2  # of them are left when the next turn begins: no client has more than 2 MiB waiting
 _GATHERED: Final = 8 * 1024 * 1024  # bytes of an upload that go to the writer together
 _INTEGER: Final = re.compile(r"[1-9][0-9]{0,18}")
 _BEYOND: Final = 2**63
@@ -42,18 +44,18 @@ class SqliteSource:
     _readers: Threads
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks: for a fast client up to four from one turn of a thread, and the next while it takes them."""
-        pace, offset = Pace(small=CHUNK // 2, modest=CHUNK, large=4 * CHUNK), span.start
+        """Yield chunks: for a fast client several from one turn of a thread, and the next while it takes the last."""
+        pace, offset = Pace(small=CHUNK // 2, modest=CHUNK, large=_TURN * CHUNK), span.start
         ahead: asyncio.Future[list[bytes]] | None = None
         try:
             while offset < span.stop:
                 chunks = await (ahead or self._fetch(offset, span.stop, pace))
-                offset += sum(map(len, chunks))
-                is_slow = pace.chunk < CHUNK
-                ahead = None if is_slow or offset == span.stop else self._fetch(offset, span.stop, pace)
-                begin = time.monotonic()
-                for chunk in chunks:
-                    yield chunk
+                offset, ahead = offset + sum(map(len, chunks)), None
+                is_slow, begin = pace.chunk < CHUNK, time.monotonic()
+                while chunks:
+                    if not ahead and len(chunks) <= _LAST and not is_slow and offset < span.stop:
+                        ahead = self._fetch(offset, span.stop, pace)
+                    yield chunks.pop(0)  # so that what the client has is not kept
                 pace.took(time.monotonic() - begin)
         finally:
             if ahead and not ahead.cancel() and not ahead.cancelled():

@@ -10,12 +10,14 @@ that was freed is never taken for another. Each function that writes is one tran
 
 import hashlib
 import sqlite3
+import sys
 import time
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Final
 
 from ..errors import AlreadyThere, NotFound, SourceChanged, SourceError
+from ..semantics.ranges import ByteRange
 from .catalogue import CHUNK, Stored, absent, new_token
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "find",
     "free",
     "missing",
+    "part_by_handle",
+    "part_by_query",
     "read",
     "remove",
 ]
@@ -36,6 +40,7 @@ _PAGE: Final = (
     64 * 1024
 )  # bytes, the most there can be: a chunk takes five pages instead of 65, and is read twice as fast
 _COMMIT: Final = 8 * 1024 * 1024  # bytes that are written, or freed, in one transaction: others get their turn
+_NO_BLOB: Final = ("no such rowid", "cannot open value of type")  # what a handle says when there is nothing to open
 _SCHEMA: Final = (
     """create table if not exists version (
         id integer primary key autoincrement, media_type text not null, size integer not null,
@@ -99,17 +104,40 @@ def read(connection: sqlite3.Connection, file: Stored, start: int, stop: int) ->
 
 
 def _piece(connection: sqlite3.Connection, file: Stored, start: int, stop: int) -> bytes:
-    """Return bytes of one chunk. `SourceChanged` when it is not there, or not all of it.
-
-    By a query: `blobopen` takes no number beyond 32 bits before Python 3.11.3.
-    """
+    """Return bytes of one chunk. `SourceChanged` when it is not there, or not all of it."""
     place = start // CHUNK
     begin, end = place * CHUNK, min((place + 1) * CHUNK, file.size)
-    row = connection.execute("select data from chunk where id = ?", (file.version << 32 | place,)).fetchone()
-    if row and isinstance(row[0], bytes) and len(row[0]) == end - begin and stop <= end:
-        data: bytes = row[0]
-        return data[start - begin : stop - begin]
-    raise SourceChanged(f"{file.name!r}: chunk {place} of version {file.version} is not there, or not all of it")
+    wanted = ByteRange(start - begin, stop - begin)
+    piece = _part(connection, file.version << 32 | place, wanted, end - begin) if stop <= end else None
+    if piece is None:
+        raise SourceChanged(f"{file.name!r}: chunk {place} of version {file.version} is not there, or not all of it")
+    return piece
+
+
+def part_by_handle(connection: sqlite3.Connection, number: int, wanted: ByteRange, size: int) -> bytes | None:
+    """Return a part of a chunk, if there is one of that size: read into the very `bytes` that are sent."""
+    try:
+        with connection.blobopen("chunk", "data", number, readonly=True) as data:
+            if len(data) != size:
+                return None
+            data.seek(wanted.start)
+            return data.read(len(wanted))
+    except sqlite3.OperationalError as error:
+        if str(error).startswith(_NO_BLOB):
+            return None
+        raise
+
+
+def part_by_query(connection: sqlite3.Connection, number: int, wanted: ByteRange, size: int) -> bytes | None:
+    """Return the same: for a seventh more of the server's time, but with every Python."""
+    query = "select data from chunk where id = ? and typeof(data) = 'blob'"
+    row = connection.execute(query, (number,)).fetchone()
+    data: bytes = row[0] if row else b""
+    return data[wanted.start : wanted.stop] if len(data) == size else None
+
+
+# Before 3.11.3, which Debian 12 does not have yet, a handle takes no number beyond 32 bits.
+_part = part_by_handle if sys.version_info >= (3, 11, 3) else part_by_query
 
 
 class Upload:

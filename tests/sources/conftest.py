@@ -1,13 +1,20 @@
 """What the tests of files, and those of SQLite, share."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from async_downloads.sources import sqlite_schema
 from async_downloads.sources.sqlite import SqliteStore
+
+_WAYS: Final = [pytest.param(sqlite_schema.part_by_query, id="query")]
+if sys.version_info >= (3, 11, 3):
+    _WAYS.append(pytest.param(sqlite_schema.part_by_handle, id="handle"))
 
 
 @pytest.fixture
@@ -26,6 +33,12 @@ def root(tmp_path: Path) -> Path:
 def path(tmp_path: Path) -> Path:
     """Where a database may be; nothing is there yet."""
     return tmp_path / "files.db"
+
+
+@pytest.fixture(params=_WAYS)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the chunks of SQLite in each way that this Python has."""
+    monkeypatch.setattr(sqlite_schema, "_part", request.param)
 
 
 @pytest.fixture

@@ -27,6 +27,9 @@ class SqliteBench:
         await self.store.gc(0)
 
 
+pytestmark = pytest.mark.usefixtures("way")
+
+
 class TestSqliteStore(BrowsableContract):
     """The contract of stores; what is replaced or removed is freed at once."""
 

@@ -56,6 +56,16 @@ class TestTheFile:
         assert asked(path, "pragma page_size") == 65536
         assert asked(path, "pragma journal_mode") == "wal"
 
+    async def test_one_with_small_pages_keeps_them_and_serves(self, bare: SqliteStore, path: Path) -> None:
+        with closing(sqlite3.connect(path)) as other:
+            other.executescript("pragma page_size=4096; create table theirs (a)")
+        await bare.init()
+        await bare.put("a", blocks(LARGE))
+        await bare.init()
+        assert asked(path, "pragma page_size") == 4096
+        assert await read_whole(bare, "a") == LARGE
+        assert await checked(bare) == ["a"]
+
     async def test_stores_may_initialise_it_at_once(self, fresh: Fresh) -> None:
         stores = [fresh() for _ in range(4)]
         await asyncio.gather(*(store.init() for store in stores))

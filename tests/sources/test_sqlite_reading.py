@@ -1,6 +1,6 @@
 """What is read from SQLite: files beyond 4 GiB, damaged ones, and how much ahead."""
 
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,8 @@ from async_downloads.sources.sqlite import SqliteStore
 from .contract import read, read_while
 from .sqlite_database import asked, change
 from .uploads import LARGE, SMALL, blocks
+
+pytestmark = pytest.mark.usefixtures("way")
 
 
 class TestLargeFiles:
@@ -90,6 +92,20 @@ class TestReading:
         received, whole = await read_while(source, free)
         assert not whole
         assert len(received) in {CHUNK, 2 * CHUNK}
+
+    async def test_no_more_than_two_megabytes_wait_for_a_fast_client(self, catalogue: SqliteStore) -> None:
+        await catalogue.put("a", blocks(LARGE * 6))
+        source = await catalogue.open("a")
+        async with aclosing(source.read(ByteRange(0, 6 * len(LARGE)))) as chunks:
+            for _ in range(50):
+                await anext(chunks)
+            await catalogue.remove("a")
+            await catalogue.gc(0)
+            waiting = 1  # the one that the client has
+            with suppress(SourceChanged):
+                async for _ in chunks:
+                    waiting += 1
+        assert waiting <= 2 * 1024 * 1024 // CHUNK
 
     @pytest.mark.parametrize("beyond", [1, CHUNK, 2**40])
     async def test_what_is_beyond_the_end_is_not_made_up(self, catalogue: SqliteStore, beyond: int) -> None:
