@@ -45,3 +45,10 @@ def test_it_is_refused(get: Get, folder: Path, arguments: list[str], told: str) 
     assert told in got.line
     assert "hidden" not in got.line
     assert {path.name for path in folder.iterdir()} == {"binary", "empty"}
+
+
+def test_a_proxy_that_is_none_is_refused(get: Get, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "garbage::")
+    got = get(URL, "-o", "a")
+    assert got.code == 2
+    assert got.line.startswith("async-downloads: the URL of a proxy in the environment is none")

@@ -10,6 +10,7 @@ from typing import Final
 
 from ..client import Downloader, Result
 from ..errors import FetchError
+from .database import Refused
 from .get import STDOUT, Order
 from .showing import Display, Json, Lines, Wanted, is_url
 from .streaming import ReaderLeft, stream
@@ -45,6 +46,8 @@ async def _run(order: Order, shown: Display) -> int:
         try:
             async with _downloader(order) as downloader:
                 codes = await _Downloads(order, shown, downloader).all()
+        except ValueError as error:  # about a proxy in the environment: the downloads have told of their own
+            raise Refused(str(error)) from None
         except asyncio.CancelledError:
             if not received:
                 raise

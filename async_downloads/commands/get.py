@@ -102,7 +102,7 @@ def _all(options: dict[str, Any]) -> Order:
     return Order(urls=urls, directory=directory or Path(), resume=not options.pop("anew"), **options)
 
 
-_PATH: Final = click.Path(path_type=Path)
+_PATH: Final = click.Path(path_type=Path, readable=False)  # what is to be replaced need not be
 _SOME: Final = click.IntRange(1, _MOST)
 _SECONDS: Final = reading(read_seconds)
 _FIELDS: Final = reading_each(_read_field)
