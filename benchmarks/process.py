@@ -55,10 +55,10 @@ class Running:
 
 
 @contextmanager
-def pinned(core: int) -> Iterator[None]:
-    """Stay on that core; a process started meanwhile inherits it with all its threads."""
+def pinned(*cores: int) -> Iterator[None]:
+    """Stay on these cores; a process started meanwhile inherits them with all its threads."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

@@ -26,6 +26,8 @@ COLUMNS = {
     "kb_per_connection": "KB per connection",
     "cpu_ms_first_second": "CPU ms in the first second",
     "descriptors_left": "descriptors left",
+    "client_cpu_ms_per_gb": "client CPU ms/GB",
+    "peak_mb": "client peak MB",
 }
 NOTHING = "-"
 
@@ -57,15 +59,22 @@ def _preface(run: Run) -> Iterator[str]:
     yield ""
     yield f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']}, {machine['system']}, {machine['python']}."
     yield f"Server on core {pins['server']}, client on core {pins['client']}, probe on core {pins['probe']}."
-    baseline = run.servers.get(run.baseline, {}).get("title", run.baseline)
-    yield f"Medians (lowest to highest); the ratio, of the first column, is to {baseline}."
+    baseline = _title(run, run.baseline)
+    yield f"Medians (lowest to highest); the ratio, of the first column, is to {baseline} where nothing else is said."
     if not run.complete:
         yield "**The run was interrupted.**"
 
 
+def _title(run: Run, server: str) -> str:
+    title: str = run.servers.get(server, {}).get("title", server)
+    return title
+
+
 def _table(run: Run, scenario: str, case: str) -> Iterator[str]:
     columns = run.columns(scenario, case)
-    yield row("server", *(COLUMNS[column] for column in columns), "ratio", "note")
+    own = run.scenarios[scenario].get("baseline")  # what is in the rows is not a server then
+    ratio = f"ratio to {_title(run, own)}" if own else "ratio"
+    yield row("client" if own else "server", *(COLUMNS[column] for column in columns), ratio, "note")
     yield rule(1, len(columns) + 3)
     for server, about in run.servers.items():
         samples = run.of(scenario, case, server)
@@ -77,7 +86,7 @@ def _table(run: Run, scenario: str, case: str) -> Iterator[str]:
 
 def _ratio(run: Run, scenario: str, case: str, server: str, metric: str) -> str:
     own = run.spread(scenario, case, server, metric)
-    baseline = run.spread(scenario, case, run.baseline, metric)
+    baseline = run.spread(scenario, case, run.scenarios[scenario].get("baseline") or run.baseline, metric)
     return f"{own.median / baseline.median:.2f}" if own and baseline and baseline.median else NOTHING
 
 

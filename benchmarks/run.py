@@ -74,7 +74,7 @@ def _samples(
         return
     try:
         with running(server, tree.directory, cores.server, secure=scenario.secure) as process:
-            for found in scenario.measure(Bench(process, tree, settings, cores, server.lacks)):
+            for found in scenario.measure(Bench(process, tree, settings, cores, server.lacks, server.name)):
                 yield _sample(scenario, number, server, found)
     except FAILURES as error:
         message = f"{type(error).__name__}: {error}"
@@ -108,13 +108,15 @@ def _describe(server: Server) -> dict[str, Any]:
         "versions": "" if missing else server.versions(),
         "command": _command(server),
         "secure_command": _command(server, secure=True) if "tls" in server.scenarios - server.lacks.keys() else None,
+        "client": server.client,
         "scenarios": sorted(server.scenarios),
     }
 
 
 def _columns(scenario: Scenario) -> dict[str, Any]:
     cases = {case: list(columns) for case, columns in scenario.cases.items()}
-    return {"title": scenario.title, "columns": list(scenario.columns), "cases": cases}
+    about = {"title": scenario.title, "columns": list(scenario.columns), "cases": cases}
+    return about | ({"baseline": scenario.baseline} if scenario.baseline else {})
 
 
 def _command(server: Server, *, secure: bool = False) -> str:

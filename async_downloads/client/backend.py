@@ -87,10 +87,12 @@ class Incoming(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._transport: asyncio.Transport
+        self._tls: ssl.SSLObject | None = None
 
     def use(self, transport: asyncio.Transport) -> None:
         """Pause and resume this transport: at first the one of the socket, then the one that speaks TLS over it."""
         self._transport = transport
+        self._tls = transport.get_extra_info("ssl_object")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to hold what comes."""
@@ -107,14 +109,12 @@ class Incoming(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Note that no more will come; the transport closes itself then."""
-        self._ended = True
-        self._wake()
+        self._end(None if self._is_told_of_the_end() else _cut())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of whoever waits to read or to write."""
-        self._ended, self._error = True, exc
+        self._end(exc or (_cut() if self._tls else None))
         self._writable.set()
-        self._wake()
 
     def pause_writing(self) -> None:
         """Make writers wait."""
@@ -150,6 +150,20 @@ class Incoming(asyncio.Protocol):
     def readable(self) -> bool:
         """Whether a read would not wait: on a connection that should be idle, a sign that it has ended."""
         return bool(self._pieces) or self._ended
+
+    def _end(self, error: Exception | None) -> None:
+        if not self._ended:
+            self._ended, self._error = True, error
+        self._wake()
+
+    def _is_told_of_the_end(self) -> bool:
+        """Whether the server says that this is the end. Over TLS a bare end may be somebody else's doing."""
+        if not self._tls:
+            return True
+        try:
+            return not self._tls.read(1)  # empty after its farewell, and nothing at all to be read after a bare end
+        except ssl.SSLError:
+            return False
 
     def _wake(self) -> None:
         if self._arrival and not self._arrival.done():
@@ -205,6 +219,11 @@ class _Stream(httpcore.AsyncNetworkStream):
         if info == "is_readable":
             return self._incoming.readable
         return self._transport.get_extra_info(_EXTRA.get(info, info))
+
+
+def _cut() -> Exception:
+    """Return what a body must not end with that is only over when the connection is (RFC 9112 §9.8)."""
+    return ConnectionAbortedError("the connection was closed without the farewell of TLS")
 
 
 def _on_asyncio() -> bool:

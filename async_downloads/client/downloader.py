@@ -15,7 +15,7 @@ from .body import Body
 from .checksum import Checksum
 from .events import Result
 from .exchange import Exchange
-from .fetch import Limits
+from .fetch import Limits, gravest
 from .flow import Floor
 from .job import Job
 from .place import Place
@@ -132,8 +132,11 @@ class Downloader:
                 except FetchError as error:
                     return error
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(fetched(url, path)) for url, path in pairs]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(fetched(url, path)) for url, path in pairs]
+        except BaseExceptionGroup as errors:
+            raise gravest(errors) from None
         return [task.result() for task in tasks]
 
     @asynccontextmanager

@@ -27,7 +27,7 @@ from .plan import Outcome, Plan
 from .rate import Rate
 from .reporter import Reporter
 
-__all__ = ["Fetch", "Limits"]
+__all__ = ["Fetch", "Limits", "gravest"]
 
 _CALM: Final = 10.0  # seconds without a refusal after which one more connection is tried
 
@@ -65,7 +65,7 @@ class Fetch:
         self.promised: Checksum | None = None
 
     async def run(self) -> None:
-        """Return when all is held. Raises FetchError, and whatever the opening or the reporter's listener raises."""
+        """Return when all is held. Raises FetchError, and whatever the place or the reporter's listener raises."""
         while not self._plan.complete:
             try:
                 await self._fetch_version()
@@ -81,7 +81,7 @@ class Fetch:
             async with asyncio.TaskGroup() as self._crew:
                 self._widen(1)
         except BaseExceptionGroup as group:
-            raise _gravest(group) from None
+            raise gravest(group) from None
 
     def _widen(self, workers: int) -> None:
         for _ in range(self._workers, workers):
@@ -96,6 +96,7 @@ class Fetch:
                 try:
                     await self._attempt(piece)
                 except Setback as setback:
+                    self._put_off(setback.after or 0)
                     if self._yields(came):
                         return
                     self._endure(setback)
@@ -118,9 +119,13 @@ class Fetch:
     def _endure(self, setback: Setback) -> None:
         """Have everybody wait before the next request, or give up."""
         wait = self._patience.wait(setback, jitter=self._random.random())
-        self._not_before = max(self._not_before, self._clock() + wait)
+        self._put_off(wait)
         if not self._plan.running:
             self._reporter.turn("retrying", f"{setback}: again in {wait:.0f} s" if wait >= 1 else str(setback))
+
+    def _put_off(self, seconds: float) -> None:
+        """Have nobody ask anything for so long."""
+        self._not_before = max(self._not_before, self._clock() + seconds)
 
     async def _attempt(self, piece: Piece) -> None:
         try:
@@ -202,7 +207,7 @@ def _promise(answer: Answer, verdict: Whole | Part) -> Checksum | None:
     return Checksum.promised(named)
 
 
-def _gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the one that counts of what connections raised at the same time: a new version only if it is alone."""
-    leaves = [_gravest(each) if isinstance(each, BaseExceptionGroup) else each for each in group.exceptions]
+    leaves = [gravest(each) if isinstance(each, BaseExceptionGroup) else each for each in group.exceptions]
     return next((each for each in leaves if not isinstance(each, _Restart)), leaves[0])

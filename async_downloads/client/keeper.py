@@ -1,7 +1,7 @@
 """Puts bytes into the part and writes down that they are there, in this order.
 
-    network ──chunks──▶ Writer ──1 MiB or half a second──▶ part ──4 MiB or half a second──▶ journal
-                                                             └────── every five seconds ──▶ disk
+    network ──chunks──▶ Writer ──1 to 4 MiB or half a second──▶ part ──4 MiB or half a second──▶ journal
+                                                                  └────── every five seconds ──▶ disk
 
 While one batch is written the next one is collected. Cancelled, a writer is so when the file has what it had begun.
 """
@@ -20,7 +20,8 @@ from .target import Target
 __all__ = ["Keeper", "Writer"]
 
 MIB: Final = 1024 * 1024
-_BATCH: Final = MIB  # bytes: with fewer, threads would be woken more than they work
+_LEAST: Final = MIB  # bytes of a batch: with fewer, the thread would be woken more than it works
+_MOST: Final = 4 * MIB  # bytes of a batch, and of those of all connections together: what dies with the process
 _UNSAVED: Final = 4 * MIB
 _SOON: Final = 0.5  # seconds that a byte may be unwritten, or written and not in the journal
 _FLUSHED: Final = 5.0  # seconds
@@ -38,6 +39,7 @@ class Keeper:
         self._clock = asyncio.get_running_loop().time
         self._saved_at = self._flushed_at = self._clock()
         self._unsaved = 0
+        self.batch = max(_MOST // plan.connections, _LEAST)
 
     async def write(self, piece: Piece, start: int, chunks: list[bytes], size: int) -> None:
         """Put the next bytes of a piece into their place in the file."""
@@ -94,7 +96,7 @@ class Writer:
             self._since = self._clock()
         self._chunks.append(chunk)
         self.end += len(chunk)
-        if self.end - self._start >= _BATCH or self._clock() - self._since >= _SOON:
+        if self.end - self._start >= self._keeper.batch or self._clock() - self._since >= _SOON:
             await self._landed()
             self._begin()
 

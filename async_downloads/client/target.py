@@ -9,6 +9,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -65,6 +66,8 @@ class Target:
         with disk_errors(self.part):
             self._journal.check()
             self.fd = _locked(self.part)
+        # One thread for all connections: several would fight for the interpreter, with each other and with the loop.
+        self._writing = ThreadPoolExecutor(1)
 
     def resume(self) -> Record | None:
         """Return what the part holds; None, and an empty part, when that is nothing of use."""
@@ -92,7 +95,7 @@ class Target:
     async def write(self, buffers: Sequence[bytes], offset: int) -> None:
         """Write at a place, in a thread; the bytes are in the file when it returns."""
         with disk_errors(self.part):
-            await _write_all(self.fd, buffers, offset)
+            await _write_all(self.fd, buffers, offset, executor=self._writing)
 
     def flush(self) -> None:
         """Return when the disk has what was written."""
@@ -138,6 +141,7 @@ class Target:
 
     def close(self) -> None:
         """Let somebody else have it. What was written and saved stays."""
+        self._writing.shutdown(wait=False)
         os.close(self.fd)
 
 

@@ -4,6 +4,7 @@ httpx has no argument for a network backend, so the transport that puts its requ
 the public interface of both alone.
 """
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ def new_client(
 
     A proxy is reached by httpx's own transport, and so is everything when `fast` is false. HTTP/2 is slower than
     HTTP/1.1 here. ValueError when that or a proxy needs a package that is not installed, or a proxy's URL is none.
+    Without a proxy, certificates are read when they are needed first: ConnectError is then that they cannot be.
     """
     proxied = getproxies().keys() & {"http", "https", "all"}
     transport = FastTransport(connections=connections, verify=verify, http2=http2) if fast else None
@@ -65,6 +67,8 @@ def new_client(
         raise ValueError(f"the URL of a proxy in the environment is none: {error}") from error
     except ImportError as error:
         raise ValueError(str(error)) from error
+    except OSError as error:
+        raise ValueError(_distrust(error)) from error
 
 
 def _limits(connections: int) -> httpx.Limits:
@@ -116,7 +120,7 @@ class FastTransport(httpx.AsyncBaseTransport):
     def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
         """Return the connections of a scheme: who never uses TLS need not wait for the certificates to be read."""
         if scheme not in self._pools:
-            context = None if scheme == "http" else httpx.create_ssl_context(verify=self._verify)
+            context = None if scheme == "http" else _trusting(self._verify)
             self._pools[scheme] = httpcore.AsyncConnectionPool(
                 ssl_context=context,
                 max_connections=self._connections,
@@ -142,6 +146,20 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         with _raised_by_httpx():
             await self._response.aclose()
+
+
+def _trusting(verify: ssl.SSLContext | bool) -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context(verify=verify)
+    except OSError as error:
+        raise httpx.ConnectError(_distrust(error)) from ssl.SSLError(str(error))
+
+
+def _distrust(error: OSError) -> str:
+    """Say which certificates cannot be read, since the error does not."""
+    places = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    place = next(filter(None, places), "those of certifi")
+    return f"the certificates to be trusted cannot be read, {place}: {error.strerror or error}"
 
 
 def _address(url: httpx.URL) -> httpcore.URL:

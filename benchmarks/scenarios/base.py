@@ -27,6 +27,7 @@ class Bench:
     settings: Settings
     cores: Cores
     lacks: Mapping[str, str] = field(default_factory=dict)  # a protocol the server does not speak, and why
+    server: str = ""  # its name
 
     @property
     def port(self) -> int:
@@ -63,7 +64,8 @@ def _whole(settings: Settings) -> tuple[Settings]:
 class Scenario:
     """A way to use a server; ``columns`` are the metrics of its tables, and the ratio is of the first.
 
-    ``cases`` has the columns of each case that is without some of them.
+    ``cases`` has the columns of each case that is without some of them; ``baseline`` is what the ratio is to, when that
+    is another one than the run's.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Scenario:
     cases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     secure: bool = False  # by TLS
     parts: Callable[[Settings], Iterable[Settings]] = _whole  # each with a fresh server
+    baseline: str = ""
 
 
 def check_file(bench: Bench, name: str) -> None:

@@ -1,6 +1,7 @@
 """The servers that are compared, in the order of the tables."""
 
 from benchmarks.servers.base import Server
+from benchmarks.servers.clients import DOWNLOADERS
 from benchmarks.servers.floors import FLOORS
 from benchmarks.servers.nginx import NGINX
 from benchmarks.servers.ours import OURS
@@ -10,4 +11,4 @@ from benchmarks.servers.sources import SOURCES
 __all__ = ["BASELINE", "SERVERS"]
 
 BASELINE = "flask-gthread-8"  # ratios are to this one in the same run
-SERVERS: dict[str, Server] = {server.name: server for server in (*PEERS, NGINX, *FLOORS, *OURS, *SOURCES)}
+SERVERS: dict[str, Server] = {server.name: server for server in (*PEERS, NGINX, *FLOORS, *OURS, *SOURCES, *DOWNLOADERS)}

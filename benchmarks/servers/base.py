@@ -78,6 +78,7 @@ class Server:
     scenarios: frozenset[str] = EVERY
     prepare: Callable[[Site], None] = nothing
     lacks: Mapping[str, str] = field(default_factory=dict)
+    client: str = ""  # the command line of what downloads from it, where that is compared
 
 
 def package_versions(*packages: str) -> str:

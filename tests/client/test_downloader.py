@@ -150,3 +150,8 @@ async def test_a_proxy_that_is_none_is_a_mistake(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ValueError, match="proxy"):
         async with Downloader():
             pytest.fail("there is no client")
+
+
+async def test_of_many_a_mistake_is_raised_as_it_is(one: Downloader, path: Path) -> None:
+    with pytest.raises(ValueError, match="not the URL"):
+        await one.fetch_all([(URL, path), ("ftp://example.com/", path.with_name("b"))])

@@ -8,7 +8,7 @@ import pytest
 from harness.waiting import eventually
 
 from async_downloads.client import Downloader, Progress, download
-from async_downloads.client.fetch import Fetch
+from async_downloads.client.fetch import _Restart, gravest
 from async_downloads.errors import (
     BadAnswer,
     BadStatus,
@@ -223,9 +223,27 @@ async def test_what_comes_from_the_start_ends_where_nothing_is_missing(
 
 
 def test_the_gravest_of_several_errors_is_told() -> None:
-    from async_downloads.client.fetch import _gravest, _Restart
-
     inner = ExceptionGroup("", [_Restart(), NetworkError("lost")])
-    assert isinstance(_gravest(ExceptionGroup("", [_Restart(), inner])), NetworkError)
-    assert isinstance(_gravest(ExceptionGroup("", [_Restart()])), _Restart)
-    assert Fetch.__doc__
+    assert isinstance(gravest(ExceptionGroup("", [_Restart(), inner])), NetworkError)
+    assert isinstance(gravest(ExceptionGroup("", [_Restart()])), _Restart)
+
+
+async def test_what_one_is_told_to_wait_all_wait(
+    four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked_at, sleep = [100.0], [], asyncio.sleep
+
+    async def slept(seconds: float) -> None:
+        now[0] += seconds
+        await sleep(0)
+
+    def noting(remote: Remote, request: httpx.Request) -> httpx.Response:
+        asked_at.append(now[0])
+        return remote.answer(request)
+
+    monkeypatch.setattr(asyncio, "sleep", slept)
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+    remote.spoils = [None, refused(503, Retry_After="60"), noting, noting, noting]
+    await four.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+    assert (len(asked_at), min(asked_at)) == (3, 160.0)

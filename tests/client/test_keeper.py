@@ -45,9 +45,9 @@ def target(tmp_path: Path) -> Iterator[Target]:
     target.close()
 
 
-def started(version: Version = VERSION) -> tuple[Plan, Piece]:
+def started(version: Version = VERSION, *, connections: int = 4) -> tuple[Plan, Piece]:
     """A plan whose only piece is the whole file."""
-    plan = Plan(1)
+    plan = Plan(connections)
     piece = plan.take()
     assert piece
     plan.admit(piece, Whole(version, version.total))
@@ -74,6 +74,12 @@ async def test_a_mib_is_written_at_once(clock: Clock, target: Target) -> None:
     assert plan.held == Spans.of([(0, MIB)])
     await writer.aclose()
     assert target.part.read_bytes() == CHUNK * 8
+
+
+@pytest.mark.parametrize(("connections", "batch"), [(1, 4 * MIB), (2, 2 * MIB), (4, MIB), (64, MIB)])
+async def test_a_batch_is_larger_when_there_are_fewer_connections(target: Target, connections: int, batch: int) -> None:
+    plan, _ = started(connections=connections)
+    assert Keeper(target, plan).batch == batch
 
 
 async def test_half_a_second_is_as_good_as_a_mib(clock: Clock, target: Target) -> None:

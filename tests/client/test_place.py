@@ -137,6 +137,7 @@ async def test_where_there_is_no_place_nothing_is_asked(
 async def test_a_disk_that_fails_ends_it_and_keeps_what_is_there(
     one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    remote.content *= 2  # more than is written at once
     pwritev = os.pwritev
 
     def full(fd: int, buffers: list[bytes], offset: int) -> int:

@@ -67,6 +67,27 @@ async def test_a_connection_reset_under_a_reader_is_a_read_error(client: httpx.A
             await _read(pieces)
 
 
+async def test_an_end_without_the_farewell_of_tls_is_not_that_of_a_body(
+    client: httpx.AsyncClient, certificate: tuple[Path, Path]
+) -> None:
+    cut = _after(head("Connection: close"), PIECE, reset=True)
+    async with scripted(cut, certificate=certificate) as server:
+        with pytest.raises(httpx.ReadError, match="farewell"):
+            await client.get(server.url)
+
+
+async def test_a_body_of_known_length_needs_no_farewell(
+    client: httpx.AsyncClient, certificate: tuple[Path, Path]
+) -> None:
+    async def curt(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(head("Content-Length: 2"), b"ok")
+        connection.reset()
+
+    async with scripted(curt, certificate=certificate) as server:
+        assert (await client.get(server.url)).text == "ok"
+
+
 async def test_a_server_that_reads_nothing_is_a_write_timeout(client: httpx.AsyncClient, start: Start) -> None:
     async def deaf(connection: Connection) -> None:
         await connection.request()

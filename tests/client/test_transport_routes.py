@@ -86,6 +86,17 @@ def test_a_proxy_that_cannot_be_is_a_value_error(url: str, monkeypatch: pytest.M
         new_client()
 
 
+async def test_certificates_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/trusted.pem")
+    async with new_client() as client:
+        with pytest.raises(httpx.ConnectError, match=r"/nowhere/trusted\.pem: No such file") as caught:
+            await client.get("https://127.0.0.1:1/")
+    assert isinstance(caught.value.__cause__, ssl.SSLError)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with pytest.raises(ValueError, match=r"/nowhere/trusted\.pem"):
+        new_client()
+
+
 async def test_the_stock_transport_is_used_when_asked_for() -> None:
     async with scripted(_proxy) as server, new_client(fast=False) as client:
         assert not _is_fast(await client.get(server.url))

@@ -30,6 +30,7 @@ _LOG: Final = "/-/log"
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing forgets what was not sent, and says so
 # What is in a buffer when somebody dies was sent in vain: the less of it, the more exact the sums.
 _BUFFER: Final = 64 * 1024
+_TICK: Final = 0.002  # seconds: no sleep is as short
 
 Spoil = Callable[[Request, Answer], Answer]
 
@@ -44,6 +45,7 @@ class Faults:
     changes: tuple[int, ...] = ()  # all sent together: then another version is there, with another ETag
     unavailable: float = 0  # requests answered 503, every other with Retry-After: 0
     ignored: float = 0  # ranges answered with the whole
+    rate: float = float("inf")  # bytes a second, all together
 
 
 @dataclass(slots=True)
@@ -128,6 +130,7 @@ class Chaos:
     log: list[Exchange] = field(default_factory=list)
     at: dict[int, Callable[[], object]] = field(default_factory=dict)
     sent: int = 0
+    _free_at: float = 0  # when the line has taken what was given to it
 
     @property
     def version(self) -> Version:
@@ -185,7 +188,15 @@ class Chaos:
         await connection.send(memoryview(chosen.head()))
         for piece in chosen.body if request.method != "HEAD" else ():
             await connection.send(memoryview(piece), partial(self._count, exchange))
+            await self._line(len(piece))
         return chosen.fields.get("Connection") != "close"
+
+    async def _line(self, size: int) -> None:
+        """Wait as long as a line of that rate needs."""
+        now = asyncio.get_running_loop().time()
+        self._free_at = max(self._free_at, now) + size / self.faults.rate
+        if self._free_at - now > _TICK:
+            await asyncio.sleep(self._free_at - now)
 
     def _choose(self, dice: Random, request: Request) -> Answer:
         """Answer as is right, or not."""

@@ -18,13 +18,13 @@ _HOUR: Final = 3600
 class Version:
     """One version of the resource: a block of random bytes, turned a little further in each MiB.
 
-    `etag` is strong, and so is `modified`: versions are an hour apart, and all of them long past.
+    `etag` is strong, and so is `modified`: versions are an hour apart if nothing else is said, and long past.
     """
 
-    def __init__(self, number: int, size: int, *, seed: int = 0) -> None:
+    def __init__(self, number: int, size: int, *, seed: int = 0, modified: int | None = None) -> None:
         self.size: Final = size
         self.etag: Final = f'"{seed}.{number}"'
-        self.modified: Final = _BORN + number * _HOUR
+        self.modified: Final = _BORN + number * _HOUR if modified is None else modified
         self._doubled = _doubled_block(seed, number)
 
     def pieces(self, start: int, stop: int) -> Iterator[memoryview]:
