@@ -1,5 +1,22 @@
-"""`python -m async_downloads`."""
+"""The program: `async-downloads`, or `python -m async_downloads`."""
 
-from .cli import main
+import signal
+from typing import NoReturn
 
-main()
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Load the command and run it. An interruption meanwhile ends the process at once, and without a word."""
+    heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if heeded:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from .cli import main as run
+
+    if heeded:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -47,10 +47,18 @@ def _hint(error: click.ClickException) -> str:
     return f" (see '{context.command_path} --help')" if context else ""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+)
 @click.version_option(package_name="async-downloads")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Serve files to thousands of clients at once, and download them: ranges and conditional requests by RFC 9110."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(2)
 
 
 for _command in (get, put, ls, rm, db):

@@ -51,6 +51,16 @@ def test_interrupted_it_says_how_to_go_on_and_then_does(
     assert {path.name for path in folder.iterdir()} == {"a"}
 
 
+def test_a_signal_that_is_sent_twice_is_told_once(origin: Origin, folder: Path) -> None:
+    with _begun(origin.url("a"), "--json") as process:
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=5) == 143
+        assert process.stderr
+        told = [json.loads(line) for line in process.stderr]
+    assert [each["exit_code"] for each in told if each["event"] == "interrupted"] == [143]
+
+
 def test_told_to_it_begins_again(get: Get, origin: Origin, folder: Path) -> None:
     with _begun(origin.url("a"), "--json") as process:
         process.send_signal(signal.SIGINT)

@@ -28,9 +28,7 @@ def nobody() -> Iterator[str]:
         pytest.param(
             "a", ["--checksum", SHA256.replace("sha256:", "md5:")], 2, "checksum", id="2 a checksum that is none"
         ),
-        pytest.param("a", ["-o", "."], 3, "directory", id="3 the target is a folder"),
         pytest.param("a", ["-o", "missing/a"], 3, "No such file", id="3 there is no such folder"),
-        pytest.param("a", ["-d", "missing"], 3, "missing: no such folder", id="3 no such folder of the user's"),
         pytest.param("401", [], 6, "401 Unauthorized", id="6 the server asks who we are"),
         pytest.param("407", [], 6, "407 Proxy Authentication Required", id="6 the proxy asks who we are"),
         pytest.param("round-and-round", [], 7, "redirect", id="7 too many redirects"),
@@ -87,8 +85,12 @@ def test_from_https_to_http_it_goes_only_when_told_so(
     assert VERSION.difference(folder / "a") is None
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/a", "http://", "http://me:hidden#@127.0.0.1/a"])
+@pytest.mark.parametrize(
+    "url",
+    ["nonsense", "ftp://127.0.0.1/a", "http://", "http://me:hidden#@127.0.0.1/a", "http://a:x/", "http://[::1/hidden"],
+)
 def test_it_ends_with_2_when_a_url_is_none(get: Get, folder: Path, url: str) -> None:
     got = get(url)
     assert got.code == 2
+    assert got.line.endswith(": not a URL: it must begin with http:// or https:// and have a host")
     assert "hidden" not in got.line

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tools.getting import Get
+from tools.getting import Get, Origin
 from tools.getting import folder as folder  # noqa: PLC0414
 from tools.getting import get as get  # noqa: PLC0414
+from tools.getting import origin as origin  # noqa: PLC0414
 
 URL = "http://127.0.0.1:9/a"
 
@@ -23,28 +24,49 @@ URL = "http://127.0.0.1:9/a"
         pytest.param([URL, "--retries", "-1"], "-1 is not in the range x>=0", id="a negative count"),
         pytest.param([URL, "--timeout", "0"], "'0' is no number of seconds", id="no time"),
         pytest.param([URL, "--stall-timeout", "soon"], "'soon' is no number of seconds", id="a word for a time"),
-        pytest.param([URL, "--limit-rate", "0"], "'0' is no number of bytes per second", id="no speed"),
-        pytest.param([URL, "--limit-rate", "2T"], "'2T' is no number of bytes per second", id="an unknown unit"),
-        pytest.param([URL, "--limit-rate", "0.1"], "'0.1' is no number of bytes per second", id="less than a byte"),
+        pytest.param([URL, "--limit-rate", "0"], "'0' is not a rate: say 500K, 2M or 1.5G", id="no speed"),
+        pytest.param([URL, "--limit-rate", "2T"], "'2T' is not a rate: say 500K, 2M or 1.5G", id="an unknown unit"),
+        pytest.param([URL, "--limit-rate", "0.1"], "'0.1' is not a rate: say 500K, 2M or 1.5G", id="less than a byte"),
         pytest.param([URL, "-H", "hidden"], "expected 'Name: value'", id="a field without a colon"),
         pytest.param([URL, "-H", "X: hidden\r\nY: 1"], "in printable ASCII", id="two fields in one"),
         pytest.param([URL, "-H", "X: hidden\xe4"], "in printable ASCII", id="a field beyond ASCII"),
         pytest.param([URL, "-H", "range: bytes=0-9"], "the download itself says range", id="a field that is ours"),
+        pytest.param([URL, "-H", "Content-Length: 5"], "says Content-Length", id="a field that frames a body"),
         pytest.param(["--input-file", "missing"], "cannot read 'missing': No such file", id="a missing list"),
         pytest.param(["--input-file", "."], "cannot read '.': Is a directory", id="a folder for a list"),
         pytest.param(["--input-file", "binary"], "cannot read 'binary': it is no text in UTF-8", id="a list of bytes"),
         pytest.param(["--input-file", "empty"], "the input has no URL", id="an empty list"),
+        pytest.param(["--input-file", "spaced"], "line 3 of 'spaced' is not a URL", id="two URLs in a line"),
         pytest.param([URL, "--resume"], "No such option", id="an unknown option"),
     ],
 )
 def test_it_is_refused(get: Get, folder: Path, arguments: list[str], told: str) -> None:
     (folder / "binary").write_bytes(b"\xff\xfe")
     (folder / "empty").write_text("# nothing\n\n")
+    (folder / "spaced").write_text(f"# two\n\n{URL} hidden\n")
     got = get(*arguments)
     assert (got.code, got.stdout) == (2, b"")
     assert told in got.line
     assert "hidden" not in got.line
-    assert {path.name for path in folder.iterdir()} == {"binary", "empty"}
+    assert {path.name for path in folder.iterdir()} == {"binary", "empty", "spaced"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(["-d", "a b"], "a b: no such folder (mkdir -p 'a b' makes it)", id="no such folder"),
+        pytest.param(["-d", "file"], "file: Not a directory", id="a file for a folder"),
+        pytest.param(["-o", "sub"], "sub: Is a directory: -d sub saves in it", id="a folder for a file"),
+    ],
+)
+def test_where_nothing_can_be_saved_it_is_told_once_and_ends_with_3(
+    get: Get, origin: Origin, folder: Path, arguments: list[str], told: str
+) -> None:
+    (folder / "file").touch()
+    (folder / "sub").mkdir()
+    urls = [origin.url(path) for path in ("a", "b")][: 1 if "-o" in arguments else 2]
+    got = get(*urls, *arguments)
+    assert (got.code, got.line, origin.requests) == (3, f"async-downloads: {told}", [])
 
 
 def test_a_proxy_that_is_none_is_refused(get: Get, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,12 @@
 """Mistakes of a caller: one line on standard error that says what, and exit code 2."""
 
+import re
 import socket
 from pathlib import Path
 
 import pytest
 from test_servers import certificate as certificate  # noqa: PLC0414
-from tools.command import ANY_PORT, refusal
+from tools.command import ANY_PORT, finished, refusal
 
 
 @pytest.fixture
@@ -24,7 +25,6 @@ def _unreadable(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        pytest.param((), "Missing command", id="no-command"),
         pytest.param(("fly",), "'fly'", id="unknown-command"),
         pytest.param(("serve", "--fly"), "--fly", id="unknown-flag"),
         pytest.param(("serve", ".", "more"), "more", id="one-argument-too-many"),
@@ -57,6 +57,12 @@ def _unreadable(path: Path) -> Path:
 )
 def test_a_mistake_is_told_in_one_line(arguments: tuple[str, ...], reason: str, tree: Path) -> None:
     assert reason in refusal(*arguments, cwd=tree)
+
+
+def test_without_a_command_they_are_listed() -> None:
+    ended = finished()
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.search(r"^Commands:\n(?:  \w+ .*\n)*  get +Download each URL", ended.stderr, re.MULTILINE)
 
 
 def test_a_file_is_no_directory_to_serve(tree: Path) -> None:

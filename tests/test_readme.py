@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +23,7 @@ from tools.programs import need
 from async_downloads import DirectoryStore, Downloads
 
 README = Path(__file__).parents[1] / "README.md"
+Printed = Callable[[], str]
 SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
@@ -73,9 +75,8 @@ async def test_a_folder_is_served_as_shown(files: Path, tmp_path: Path) -> None:
 
 
 async def test_files_are_downloaded_as_shown(files: Path, tmp_path: Path) -> None:
-    [text] = [text for language, text in SNIPPETS if language == "console" and text.startswith("$ async-downloads get")]
+    [text] = [text for language, text in SNIPPETS if language == "console" and "$ async-downloads get" in text]
     shown = [line for line in text.splitlines() if not line.startswith("$ ")]
-    (tmp_path / "downloads").mkdir()
     async with running("serve", files, *ANY_PORT) as command:
         (tmp_path / "urls.txt").write_text(f"{command.url}/notes.txt\n{command.url}/report.pdf\n")
         lines = re.findall(r"^\$ (.*)$", text.replace("http://127.0.0.1:8000", command.url), re.MULTILINE)
@@ -87,7 +88,7 @@ async def test_files_are_downloaded_as_shown(files: Path, tmp_path: Path) -> Non
         _without_amounts(line) for line in shown
     ]
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if files not in path.parents}
-    saved = {"large.bin", "copy.pdf", "downloads/notes.txt", "downloads/report.pdf"}
+    saved = {"copy.pdf", "downloads/large.bin", "downloads/notes.txt", "downloads/report.pdf"}
     assert names == saved | {"files", "downloads", "urls.txt"}
     assert (tmp_path / "copy.pdf").read_bytes() == (files / "report.pdf").read_bytes()
 
@@ -96,15 +97,30 @@ def _without_amounts(text: str) -> str:
     return re.sub(r"[\d.]+ (bytes|s\b|[kMG]?B\b)", "…", text)
 
 
-def test_a_program_downloads_as_shown(
+@pytest.fixture
+def program(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Printed:
+    """Run the program that downloads against a server of those files, and return what it prints."""
     monkeypatch.chdir(tmp_path)
-    [program] = [text for language, text in SNIPPETS if language == "python" and "async_downloads.client" in text]
-    with threaded(hypercorn(Downloads(DirectoryStore(files)))) as server:
-        exec(compile(program.replace("http://127.0.0.1:8000", server.url), "README.md", "exec"), {})
-    assert capsys.readouterr().out == "(900, [900])\n"
+    [text] = [text for language, text in SNIPPETS if language == "python" and "async_downloads.client" in text]
+
+    def run() -> str:
+        with threaded(hypercorn(Downloads(DirectoryStore(files)))) as server:
+            exec(compile(text.replace("http://127.0.0.1:8000", server.url), "README.md", "exec"), {})
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_a_program_downloads_as_shown(program: Printed, files: Path, tmp_path: Path) -> None:
+    assert program() == "(900, [900])\n"
     assert (tmp_path / "large.bin").read_bytes() == (files / "large.bin").read_bytes()
+
+
+def test_a_program_is_told_why_it_cannot(program: Printed, files: Path) -> None:
+    (files / "large.bin").unlink()
+    assert program() == "the server answers 404 Not Found (exit code 8)\n"
 
 
 async def test_the_announcement_is_the_one_shown(files: Path, tmp_path: Path) -> None:

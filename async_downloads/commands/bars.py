@@ -1,11 +1,13 @@
 """What `get` shows on a terminal: a bar for each download that is under way, below the lines."""
 
+import re
+import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Self
+from typing import IO, TYPE_CHECKING, Final, Self, TextIO, cast
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn
+from rich.progress import BarColumn, DownloadColumn, ProgressColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
 
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Bars"]
 
-_NAME: Final = 20  # columns; with the bar and the numbers that makes less than 80
-_BAR: Final = 14
+_NAME: Final = 20  # cells that a name takes where there is room
+_BAR: Final = (10, 40)  # cells that a bar takes, at least and at most
+_BYTES: Final = 16  # cells for how many bytes there are of how many, and what is between the columns
+_OTHERS: Final = 25  # cells for speed, connections and time left
+_WAIT: Final = re.compile(r"\bagain (in \d+ s)\b")  # in a note
 
 
 class Bars(Lines):
@@ -27,13 +32,9 @@ class Bars(Lines):
 
     def __init__(self) -> None:
         super().__init__()
-        narrow = Column(no_wrap=True, overflow="ellipsis", max_width=_NAME)
-        name = TextColumn("{task.description}", markup=False, table_column=narrow)
-        numbers = (DownloadColumn(), TextColumn("{task.fields[speed]}"), TextColumn("{task.fields[rest]}"))
-        self._console = Console(stderr=True)
-        self._bars = RichProgress(
-            name, BarColumn(_BAR), *numbers, console=self._console, transient=True, redirect_stdout=False
-        )
+        self._console = Console(file=cast("IO[str]", _Lasting(sys.stderr)))
+        columns = _columns(self._console.width)
+        self._bars = RichProgress(*columns, console=self._console, transient=True, redirect_stdout=False)
         self._tasks: dict[int, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -46,8 +47,7 @@ class Bars(Lines):
         self._bars.stop()
 
     def say(self, line: str) -> None:
-        with suppress(OSError):
-            self._console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        self._console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def progress(self, wanted: Wanted, progress: "Progress", /) -> None:
         super().progress(wanted, progress)
@@ -70,13 +70,46 @@ class Bars(Lines):
             self._bars.remove_task(self._tasks.pop(wanted.index))
 
 
+class _Lasting:
+    """A stream to a terminal that may go away: that is no reason to lose a download."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def _columns(width: int) -> tuple[ProgressColumn, ...]:
+    """Return what is shown of a download on a terminal of so many cells: in a narrow one, no speed and time left."""
+    texts = [TextColumn("{task.fields[speed]}"), TextColumn("{task.fields[rest]}")]
+    room = width - _BYTES - _OTHERS
+    if room < 2 * _BAR[0]:
+        room, texts = width - _BYTES, []
+    name = min(max(room - _BAR[0], 1), _NAME)
+    bar = min(max(room - name, _BAR[0]), _BAR[1])
+    short = Column(no_wrap=True, overflow="ellipsis", max_width=name)
+    shown = TextColumn("{task.description}", markup=False, table_column=short)
+    return shown, BarColumn(bar), DownloadColumn(table_column=Column(no_wrap=True)), *texts
+
+
 def _speed(progress: "Progress") -> str:
     """Say how fast a download goes and over how many connections, or what it does instead.
 
     It is the speed of what came in this run; a bar's own would count what was there before.
     """
     if progress.state != "downloading":
-        return progress.state
+        wait = _WAIT.search(progress.note)
+        return f"{progress.state} {wait[1]}" if wait else progress.state
     return f"{decimal(int(progress.speed))}/s x{max(len(progress.segments), 1)}"
 
 

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
@@ -12,6 +10,7 @@ from ..client import Downloader, Result
 from ..errors import FetchError
 from .database import Refused
 from .get import STDOUT, Order
+from .interrupting import interruptible
 from .showing import Display, Json, Lines, Wanted, is_url
 from .streaming import ReaderLeft, stream
 
@@ -41,43 +40,18 @@ def _display(order: Order) -> Display:
 
 
 async def _run(order: Order, shown: Display) -> int:
-    received: list[signal.Signals] = []
-    with _signals(received.append):
+    with interruptible() as interruption:
         try:
             async with _downloader(order) as downloader:
                 codes = await _Downloads(order, shown, downloader).all()
         except ValueError as error:  # about a proxy in the environment: the downloads have told of their own
             raise Refused(str(error)) from None
         except asyncio.CancelledError:
-            if not received:
+            if interruption.code is None:
                 raise
-            shown.interrupted(_advice(order), 128 + received[0])
-            return 128 + received[0]
+            shown.interrupted(_advice(order), interruption.code)
+            return interruption.code
     return next(filter(None, codes), 0)
-
-
-@contextmanager
-def _signals(receive: Callable[[signal.Signals], object]) -> Iterator[None]:
-    """Cancel this task at the first signal that asks the command to end; a second one ends the process at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    heeded = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
-
-    def end(number: signal.Signals) -> None:
-        forget()
-        receive(number)
-        if task:
-            task.cancel()
-
-    def forget() -> None:
-        for each in heeded:
-            loop.remove_signal_handler(each)
-
-    for each in heeded:
-        loop.add_signal_handler(each, end, each)
-    try:
-        yield
-    finally:
-        forget()
 
 
 def _advice(order: Order) -> str:
@@ -134,7 +108,7 @@ class _Downloads:
 
     async def _result(self, wanted: Wanted) -> Result:
         if not is_url(wanted.url):
-            raise ValueError("no URL: that begins with http:// or https:// and a host")
+            raise ValueError("not a URL: it must begin with http:// or https:// and have a host")
         tell = partial(self._display.progress, wanted)
         if self._order.output == STDOUT:
             return await stream(

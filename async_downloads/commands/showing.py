@@ -43,7 +43,12 @@ def _public(url: str) -> str:
     'https://example.com/a'
     """
     shown = re.split("[?#]", _USERINFO.sub("//", url, count=1), maxsplit=1)[0]
-    return "".join(char if char.isprintable() else "_" for char in shown) if is_url(shown) else ""
+    return _printable(shown) if is_url(shown) else ""
+
+
+def _printable(text: str) -> str:
+    """Replace what a terminal would obey."""
+    return "".join(char if char.isprintable() else "_" for char in text)
 
 
 def is_url(text: str) -> bool:
@@ -62,7 +67,7 @@ def told(error: BaseException) -> str:
     'no server at http://localhost/files'
     """
     text = _URL.sub(lambda found: _public(found[0]) or "a URL", " ".join(str(error).split()))
-    return text or type(error).__name__
+    return _printable(text) or type(error).__name__
 
 
 class Display(AbstractContextManager["Display"]):
@@ -104,7 +109,7 @@ class Lines(Display):
         if progress.note in {"", last} or time.monotonic() - at < _PAUSE:
             return
         self._notes[wanted.index] = progress.note, time.monotonic()
-        self.say(f"{progress.name or wanted.public}: {progress.note}")
+        self.say(f"{progress.name or wanted.public}: {_printable(progress.note)}")
 
     def finished(self, _: Wanted, result: "Result", /) -> None:
         self.say(f"{result.path}: {_outcome(result)}")
