@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 
 import httpcore
 
+from ..fileio import keep_memory
 from .connecting import connected
 
 __all__ = ["HELD_HIGH", "HELD_LOW", "AsyncioBackend"]
@@ -26,7 +27,6 @@ __all__ = ["HELD_HIGH", "HELD_LOW", "AsyncioBackend"]
 HELD_HIGH: Final = 2 * 1024 * 1024
 HELD_LOW: Final = 512 * 1024
 
-_FREED: Final = 4 * 1024 * 1024  # bytes, never touched: the largest block that a piece is copied to, and more
 
 _Names = Mapping[type[Exception], type[Exception]]
 _CONNECTING: Final[_Names] = {
@@ -46,9 +46,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
     """Opens connections on the running asyncio loop; any other loop is trio, and gets httpcore's own."""
 
     def __init__(self) -> None:
-        # glibc gives each block as large as a piece back to the kernel, and each new one is cleared page by page: a
-        # hundred thousand faults in a gigabyte. Of blocks no larger than one that was freed, it keeps the memory.
-        bytearray(_FREED)
+        keep_memory()
 
     async def connect_tcp(
         self,

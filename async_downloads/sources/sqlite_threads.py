@@ -14,6 +14,7 @@ from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from ..errors import SourceBusy, SourceError
+from ..fileio import keep_memory
 
 __all__ = ["Mode", "Threads", "connect"]
 
@@ -24,7 +25,6 @@ Mode = Literal["ro", "rw", "rwc"]
 _MISSING: Final = ("no such table", "no such column")
 _WAL: Final = 64 * 1024 * 1024  # bytes that the log may keep when all of it is in the database
 _CACHE: Final = 512  # KiB of pages: chunks go through it, and a processor has that much close by
-_FREED: Final = 2 * 1024 * 1024  # bytes; a thread keeps twice as much at the most
 
 
 class Threads:
@@ -39,7 +39,7 @@ class Threads:
         self._connections: list[sqlite3.Connection] = []
         self._closing = threading.Lock()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=f"sqlite-{mode}")
-        _keep_memory()
+        keep_memory()
 
     def run(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -92,15 +92,6 @@ def connect(path: Path, mode: Mode, *, patience: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _keep_memory() -> None:
-    """Have the C library keep what is freed for the next chunk, where it would give it back to the system.
-
-    To glibc a large block that is freed is a sign of more to come (mallopt(3), `M_MMAP_THRESHOLD`). Memory that is new
-    again each time costs page faults: 175,000 for a gigabyte, and a third of the server's time.
-    """
-    bytes(_FREED)
 
 
 def _error_for(error: sqlite3.Error, path: str, file: Path) -> SourceError:

@@ -18,6 +18,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from ..config import ServerSettings, Settings
+from ..fileio import keep_memory
 from .access_log import AccessLog
 from .app import create_app
 from .gate import Gate
@@ -44,6 +45,7 @@ def work(settings: Settings, server: ServerSettings, config: Config, lifeline: i
     app: Any = site
     gc.freeze()  # what is loaded by now stays: the collector need not look through it again
     gc.set_threshold(*_COLLECTED)
+    keep_memory()
     gate = Gate(app)
     with _logged(gate, server.access_log) as logged, asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
         runner.run(_serve(logged, _Ending(gate, server.drain_timeout), config, lifeline, leave=site.shutdown))
