@@ -11,7 +11,8 @@
     │   └── SourceTruncated   502  fewer bytes than were promised
     ├── SendStalled                the client took nothing for too long
     └── FetchError              1  a download could not be had from a server
-        ├── NetworkError        4  no connection, a broken one, no such host
+        ├── NetworkError        4  no connection, or a broken one
+        │   ├── NoSuchHost      4  the name of the server is nobody's
         │   ├── Stalled         4  it went on too slowly for too long
         │   └── DeadlineOver    4  it took longer than it was allowed to
         ├── TlsError            5  the certificate or the handshake
@@ -43,6 +44,7 @@ __all__ = [
     "Forbidden",
     "IsDirectory",
     "NetworkError",
+    "NoSuchHost",
     "NotFound",
     "RefusedRedirect",
     "RemoteChanged",
@@ -133,6 +135,10 @@ class NetworkError(FetchError):
     """The server cannot be reached, or the connection to it broke."""
 
     exit_code = 4
+
+
+class NoSuchHost(NetworkError):
+    """No host has the name. It is tried again only if it had one before."""
 
 
 class Stalled(NetworkError):

@@ -1,7 +1,8 @@
 """Downloads over httpx that resume, run in parallel ranges, and cannot be corrupted."""
 
+from ..errors import FetchError
 from .body import Body
 from .downloader import Downloader, download
 from .events import Progress, Result, Segment
 
-__all__ = ["Body", "Downloader", "Progress", "Result", "Segment", "download"]
+__all__ = ["Body", "Downloader", "FetchError", "Progress", "Result", "Segment", "download"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from ..errors import FetchError, NetworkError, RetriesExhausted
+from ..errors import FetchError, NetworkError, NoSuchHost, RetriesExhausted
 
 __all__ = ["Patience", "Setback"]
 
@@ -30,9 +30,11 @@ class Patience:
     _failures: int = 0
     _best: int = 0
     _gained: int = 0
+    _begun: bool = False
 
     def note(self, held: int) -> None:
         """Take note of how many bytes are held. Only more than ever before are new."""
+        self._begun = True
         if held > self._best:
             self._gained += held - self._best
             self._best, self._failures = held, 0
@@ -47,7 +49,8 @@ class Patience:
         Raises what the failure was when it was not to be tried again, and RetriesExhausted when that was in vain.
         """
         self._failures += 1
-        if not self.retries:
+        hopeless = isinstance(setback.error, NoSuchHost) and not self._begun  # a name that was wrong stays so
+        if not self.retries or hopeless:
             raise setback.error
         if self._failures > self.retries:
             raise RetriesExhausted(setback.error, tries=self._failures) from setback.error

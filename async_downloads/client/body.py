@@ -6,15 +6,18 @@ from contextlib import AsyncExitStack, aclosing
 from random import Random
 from typing import Self
 
-from ..errors import BadAnswer, RemoteChanged
+import httpx
+
+from ..errors import BadAnswer, NetworkError, RemoteChanged
 from ..semantics.representation import Validators
 from .backoff import Patience, Setback
 from .exchange import Exchange
 from .fetch import Limits
 from .flow import flow
 from .identity import UNKNOWN, Version
-from .judge import Asked, Changed, Part, Refused, Unfit, Whole, judge
+from .judge import Answer, Asked, Changed, End, Part, Refused, Unfit, Whole, judge
 from .names import file_name
+from .promise import PLEASE, Proof, promise
 
 __all__ = ["Body"]
 
@@ -23,7 +26,8 @@ class Body(AsyncIterator[bytes]):
     """The bytes of one version of a resource, in order, each of them once.
 
     Iterating raises FetchError when they cannot be had: RemoteChanged when another version took the place of this one
-    while it was read, and whatever broke the connection when the server gave no strong validator to go on with.
+    while it was read, and whatever broke the connection when the server gave no strong validator to go on with. At the
+    end it raises DigestMismatch when the first answer promised another digest.
     """
 
     def __init__(self, exchange: Exchange, limits: Limits, url: str) -> None:
@@ -38,6 +42,7 @@ class Body(AsyncIterator[bytes]):
         self._bytes: AsyncGenerator[bytes]
         self._chunks = self._read()
         self._patience = Patience(limits.retries)
+        self._proof = Proof()
         self._random = Random()  # noqa: S311  # it keeps no secret
 
     @property
@@ -76,9 +81,11 @@ class Body(AsyncIterator[bytes]):
                     async for chunk in chunks:
                         await self._limits.rate.spend(len(chunk))
                         self._at += len(chunk)
+                        self._proof.add(chunk)
                         self._patience.note(self._at)
                         yield chunk
                 if self._at >= (self.size or 0):
+                    self._proof.verify()
                     return
             except Setback as setback:
                 await self._endure(setback)
@@ -94,29 +101,47 @@ class Body(AsyncIterator[bytes]):
         await self._open.aclose()
         if_range = self._version.if_range if self._version else None
         asked = Asked(self._at, None, ranged=if_range is not None, if_range=if_range)
-        response = await self._open.enter_async_context(self._exchange.get(asked.fields))
+        fields = asked.fields if self._version else {**asked.fields, **PLEASE}
+        response = await self._open.enter_async_context(self._exchange.get(fields))
         answer = self._exchange.head(response)
         match judge(asked, self._version, answer):
-            case Whole(version, length):
-                skip = self._at
+            case Whole(version, length) as whole:
+                self._introduce(answer, whole)
+                self._bytes = _after(self._at, self._flow(response, length, version.coding))
             case Part(version, span):
-                skip, length = 0, len(span)
+                self._bytes = self._flow(response, len(span))
+            case End(version):
+                self._bytes = _nothing()
             case Unfit(reason):
                 raise Setback(BadAnswer(reason))
             case Changed():
                 raise RemoteChanged("the file on the server was replaced while it was read")
             case Refused() as refused:
                 raise refused.exception
+        self._version = version
+
+    def _introduce(self, answer: Answer, whole: Whole) -> None:
+        """Note what the first answer says of all that is to come."""
         if self._version is None:
             self.name = file_name(answer.fields.get("content-disposition"), self._url)
-        self._version = version
-        self._bytes = _after(skip, flow(response, length=length, coding=version.coding, floor=self._limits.floor))
+            self._proof = Proof(promise(answer, whole))
+
+    def _flow(self, response: httpx.Response, length: int | None, coding: str | None = None) -> AsyncGenerator[bytes]:
+        return flow(response, length=length, coding=coding, floor=self._limits.floor)
+
+
+async def _nothing() -> AsyncGenerator[bytes]:
+    nothing: tuple[bytes, ...] = ()
+    for chunk in nothing:
+        yield chunk
 
 
 async def _after(skip: int, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """Leave the first bytes out."""
+    """Leave the first bytes out. Setback when there are not even those."""
     async with aclosing(chunks):
         async for chunk in chunks:
             if rest := chunk[skip:]:
                 yield rest
             skip = max(skip - len(chunk), 0)
+    if skip:
+        raise Setback(NetworkError(f"the connection ended {skip} bytes before it had got as far as the one before"))

@@ -64,14 +64,15 @@ class Checksum:
         if actual != self:
             raise DigestMismatch(str(self), str(actual))
 
-    async def matches(self, path: Path) -> bool:
-        """Whether there is a file, and it has this digest."""
+    async def matches(self, path: Path, *, size: int | None = None) -> bool:
+        """Whether there is a file, of this size if one is given, and it has this digest."""
         try:
             file = await in_thread(lambda: OpenFile(str(path)), discard=OpenFile.close)
         except OSError:
             return False
         try:
-            return stat.S_ISREG(file.status.st_mode) and await self.actual(file.fd) == self
+            fits = stat.S_ISREG(file.status.st_mode) and size in {None, file.status.st_size}
+            return fits and await self.actual(file.fd) == self
         finally:
             file.close()
 

@@ -90,10 +90,10 @@ class Downloader:
     ) -> Result:
         """Download to a file, going on with what an earlier run has left there.
 
-        The file at `path` is replaced when the new one is whole. Without a path the server names the file, which
-        comes into `directory` (default: the working directory) and replaces another one but with `overwrite`. The
-        `checksum` is like `sha256:HEX`; without one, a digest that the server tells is verified. Without `resume`
-        nothing counts that is there.
+        The file at `path` is replaced when the new one is whole; of a link, the file that it leads to. Without a path
+        the server names the file, which comes into `directory` (default: the working directory) and replaces another
+        one but with `overwrite`. The `checksum` is like `sha256:HEX`; without one, a digest that the server tells is
+        verified. Without `resume` nothing counts that is there.
 
         Raises FetchError, and ValueError when the URL or the checksum is none.
         """
@@ -123,6 +123,8 @@ class Downloader:
 
         An error is a value here, so that the others go on; ValueError is raised all the same.
         """
+        if limit < 1:
+            raise ValueError("it takes one download at a time at least")
         room = asyncio.Semaphore(limit)
 
         async def fetched(url: str, path: StrPath | None) -> Result | FetchError:
@@ -143,7 +145,8 @@ class Downloader:
     async def open(self, url: str) -> AsyncIterator[Body]:
         """Read a resource as a stream, over one connection that is made again when it breaks; nothing is stored.
 
-        Raises FetchError, here and while the body is read, and ValueError when the URL is none.
+        A digest that the server tells is verified at the end. Raises FetchError, here and while the body is read, and
+        ValueError when the URL is none.
         """
         body = Body(self._exchange(url), self._limits, url)
         try:

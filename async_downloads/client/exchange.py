@@ -1,23 +1,24 @@
-"""One request and the head of its answer: redirects followed, credentials kept at home, failures by our names."""
+"""One request and the head of its answer: redirects followed, and credentials kept at home."""
 
-import os
-import ssl
+import asyncio
+import re
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Final
 
 import httpx
 
-from ..errors import BadAnswer, NetworkError, RefusedRedirect, Stalled, TlsError
+from ..errors import RefusedRedirect, Stalled
 from .backoff import Setback
+from .failures import failures
 from .judge import Answer
 
-__all__ = ["Exchange", "failures"]
+__all__ = ["Exchange"]
 
 _REDIRECTS: Final = 10
 _CONNECT: Final = 10.0  # seconds
-_SCRAP: Final = 64 * 1024  # bytes of a redirect's body that cost less to read than a new connection
+_SHORT: Final = re.compile(r"[0-9]{1,5}")  # bytes of a redirect's body that cost less to read than a new connection
 # What another origin may be told of what the caller has us send. All else might be a key to the first one.
 _HARMLESS: Final = frozenset({"accept", "accept-language", "user-agent"})
 
@@ -25,8 +26,8 @@ _HARMLESS: Final = frozenset({"accept", "accept-language", "user-agent"})
 class Exchange:
     """Asks one URL, always the original: where it redirects to may change, and a signature there may expire.
 
-    `headers` are the caller's. `stall` is how many seconds the server may be silent. ValueError when the URL or a
-    header is none.
+    `headers` are the caller's. `stall` is how many seconds the server may be silent; the head of an answer may take no
+    longer than that and a connection together. ValueError when the URL or a header is none.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class Exchange:
         self._client = client
         self._headers = headers
         self._insecure = insecure_redirects
-        self._timeout = httpx.Timeout(stall, connect=min(_CONNECT, stall), pool=None)
+        self._connect = min(_CONNECT, stall)
+        self._timeout = httpx.Timeout(stall, connect=self._connect, pool=None)
+        self._longest = self._connect + stall
         try:
             self._url = client.build_request("GET", url).url
         except httpx.InvalidURL as error:
@@ -74,7 +77,7 @@ class Exchange:
                 return response
             try:
                 request = self._redirected(response, fields)
-                await _read_scrap(response)
+                await _read_scrap(response, within=self._connect)
             finally:
                 await response.aclose()
         raise RefusedRedirect(f"more than {_REDIRECTS} redirects")
@@ -82,12 +85,13 @@ class Exchange:
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:
             with failures():
-                return await self._client.send(
-                    request,
-                    stream=True,
-                    follow_redirects=False,
-                    auth=httpx.USE_CLIENT_DEFAULT if self._is_home(request.url) else None,
-                )
+                async with _hurried(request, self._longest):
+                    return await self._client.send(
+                        request,
+                        stream=True,
+                        follow_redirects=False,
+                        auth=httpx.USE_CLIENT_DEFAULT if self._is_home(request.url) else None,
+                    )
         except httpx.InvalidURL as error:  # httpx looks where a redirect goes though it is not to follow it
             raise RefusedRedirect(f"a redirect to what is no URL: {error}") from error
 
@@ -113,50 +117,27 @@ class Exchange:
         return (url.scheme, url.host, url.port) == (self._url.scheme, self._url.host, self._url.port)
 
 
-@contextmanager
-def failures() -> Iterator[None]:
-    """Raise what httpx raises as what it means here."""
+@asynccontextmanager
+async def _hurried(request: httpx.Request, seconds: float) -> AsyncIterator[None]:
+    """Setback when the head of the answer takes longer, though now and then a byte of it comes.
+
+    httpcore tells when it begins to connect or to send: the wait for one's turn before does not count.
+    """
+
+    async def begin(*_: object) -> None:
+        if limit.when() is None:
+            limit.reschedule(asyncio.get_running_loop().time() + seconds)
+
+    request.extensions["trace"] = begin
     try:
-        yield
-    except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-        raise ValueError(f"cannot ask for this: {error}") from error
-    except httpx.TransportError as error:
-        raise _meaning(error) from error
-
-
-def _meaning(error: httpx.TransportError) -> Exception:
-    text = _system_text(error) or str(error) or type(error).__name__
-    match error:
-        case httpx.ReadTimeout() | httpx.WriteTimeout():
-            return Setback(Stalled("nothing came for too long"))
-        case httpx.ConnectError() if _has_tls_error(error):
-            return TlsError(text)
-        case httpx.RemoteProtocolError() if "location header" in text:
-            return RefusedRedirect("a redirect to what is no URL")
-        case httpx.RemoteProtocolError() if not any(sign in text for sign in ("disconnected", "closed", "EOF")):
-            return Setback(BadAnswer(f"the server does not speak HTTP: {text}"))
-        case httpx.ConnectTimeout():
-            return Setback(NetworkError("no connection within the time for it"))
-        case _:
-            return Setback(NetworkError(text))
-
-
-def _has_tls_error(error: BaseException) -> bool:
-    return any(isinstance(each, ssl.SSLError) for each in _causes(error))
-
-
-def _system_text(error: BaseException) -> str | None:
-    """Return what the system says of it; asyncio and others say it in ways of their own."""
-    numbers = (
-        each.errno for each in _causes(error) if isinstance(each, OSError) and not isinstance(each, ssl.SSLError)
-    )
-    return next((os.strerror(number) for number in numbers if number and number > 0), None)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+        async with asyncio.timeout(None) as limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise Setback(Stalled(f"no answer came within {seconds:g} s")) from None
+    finally:
+        del request.extensions["trace"]
 
 
 def _headers(headers: Sequence[tuple[str, str]], fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
@@ -165,9 +146,16 @@ def _headers(headers: Sequence[tuple[str, str]], fields: Mapping[str, str]) -> l
     return [(name.encode("ascii"), value.encode("latin-1")) for name, value in (*kept, *fields.items())]
 
 
-async def _read_scrap(response: httpx.Response) -> None:
-    """Read a short body to its end, so that the connection can be used again."""
+async def _read_scrap(response: httpx.Response, *, within: float) -> None:
+    """Read a short body to its end, as it is, so that the connection can be used again; a failure matters little."""
     length = response.headers.get("content-length", "")
-    if length.isdigit() and int(length) <= _SCRAP:
-        with failures():
-            await response.aread()
+    if response.is_stream_consumed or not _SHORT.fullmatch(length):
+        return
+    left = int(length)
+    with suppress(httpx.TransportError, TimeoutError):
+        async with asyncio.timeout(within):
+            async with aclosing(response.aiter_raw()) as chunks:  # type: ignore[type-var]  # it is a generator
+                async for chunk in chunks:
+                    left -= len(chunk)
+                    if left < 0:
+                        return

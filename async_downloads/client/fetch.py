@@ -14,9 +14,9 @@ from typing import Final
 
 import httpx
 
-from ..semantics.digests import WANTED, parse_digest
 from .backoff import Patience, Setback
 from .checksum import Checksum
+from .crew import Crew
 from .exchange import Exchange
 from .flow import Floor, flow
 from .judge import Answer, Part, Refused, Whole, judge
@@ -24,12 +24,14 @@ from .keeper import Keeper, Writer
 from .pieces import Piece
 from .place import Place
 from .plan import Outcome, Plan
+from .promise import PLEASE, promise
 from .rate import Rate
 from .reporter import Reporter
 
 __all__ = ["Fetch", "Limits", "gravest"]
 
-_CALM: Final = 10.0  # seconds without a refusal after which one more connection is tried
+_ANEW: Final = "from the start: the server gave nothing to go on with"
+_BRIEF: Final = 0.1  # seconds; who waits for less may do so many times a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,10 @@ class Fetch:
         self._patience = Patience(limits.retries)
         self._random = Random()  # noqa: S311  # it keeps no secret
         self._clock = asyncio.get_running_loop().time
-        self._not_before = self._refused_at = self._clock()
-        self._allowed = plan.connections
-        self._workers = 0
-        self._crew: asyncio.TaskGroup
+        self._not_before = self._clock()
+        self._crew: Crew
         self._acquainted = False
+        self._why = self._anew = ""
         self.promised: Checksum | None = None
 
     async def run(self) -> None:
@@ -71,41 +72,36 @@ class Fetch:
                 await self._fetch_version()
             except _Restart:
                 self._plan.restart()
+                self._unpromise()
                 await self._place.clear()
                 self._patience.renew()
-                self.promised, self._acquainted, self._allowed = None, False, self._plan.connections
                 self._reporter.turn("retrying", "the file changed on the server: from the start")
 
     async def _fetch_version(self) -> None:
+        self._crew = Crew(self._work, self._plan.connections)
         try:
-            async with asyncio.TaskGroup() as self._crew:
-                self._widen(1)
+            await self._crew.run()
         except BaseExceptionGroup as group:
             raise gravest(group) from None
 
-    def _widen(self, workers: int) -> None:
-        for _ in range(self._workers, workers):
-            self._workers += 1
-            self._crew.create_task(self._work())
-
     async def _work(self) -> None:
         """Take pieces until there are none for this connection."""
-        try:
-            while piece := await self._take():
-                came = self._reporter.came
-                try:
-                    await self._attempt(piece)
-                except Setback as setback:
-                    self._put_off(setback.after or 0)
-                    if self._yields(came):
-                        return
-                    self._endure(setback)
-        finally:
-            self._workers -= 1
+        while piece := await self._take():
+            came = self._reporter.came
+            try:
+                await self._attempt(piece)
+            except Setback as setback:
+                self._why = str(setback)
+                self._anew = _ANEW if self._reporter.came > came and not self._plan.resumable else ""
+                self._put_off(setback.after or 0)
+                if self._yields(came):
+                    return
+                self._endure(setback)
 
     async def _take(self) -> Piece | None:
         """Take a piece as soon as anything may be asked."""
-        while (wait := self._not_before - self._clock()) > 0:  # noqa: ASYNC110  # it may be put off meanwhile
+        while (wait := self._not_before - self._clock()) > 0:  # it may be put off meanwhile
+            self._tell_why()
             await asyncio.sleep(wait)
         return self._plan.take()
 
@@ -113,15 +109,20 @@ class Fetch:
         """Whether to leave the work to the others: what was refused to one connection need not be to fewer."""
         if not self._plan.running or self._reporter.came > came:
             return False
-        self._allowed, self._refused_at = max(self._workers - 1, 1), self._clock()
+        self._crew.shrink()
         return True
 
     def _endure(self, setback: Setback) -> None:
         """Have everybody wait before the next request, or give up."""
-        wait = self._patience.wait(setback, jitter=self._random.random())
-        self._put_off(wait)
+        self._put_off(self._patience.wait(setback, jitter=self._random.random()))
+        self._tell_why()
+
+    def _tell_why(self) -> None:
+        """Tell why nothing comes, and for how long, when nobody brings anything."""
+        wait = self._not_before - self._clock()
+        then = ", ".join(filter(None, [f"again in {max(round(wait), 1)} s" if wait > 0 else "", self._anew]))
         if not self._plan.running:
-            self._reporter.turn("retrying", f"{setback}: again in {wait:.0f} s" if wait >= 1 else str(setback))
+            self._reporter.turn("retrying", f"{self._why}: {then}" if then else self._why, brief=wait < _BRIEF)
 
     def _put_off(self, seconds: float) -> None:
         """Have nobody ask anything for so long."""
@@ -132,6 +133,12 @@ class Fetch:
             await self._ask(piece)
         finally:
             self._plan.release(piece)
+            if self._plan.version is None:
+                self._unpromise()
+
+    def _unpromise(self) -> None:
+        """Forget what was promised of a version that the plan has forgotten: what comes next may be another one."""
+        self.promised, self._acquainted = None, False
 
     async def _ask(self, piece: Piece) -> None:
         plan, asked = self._plan, self._plan.ask(piece)
@@ -147,7 +154,7 @@ class Fetch:
 
     def _first(self) -> Mapping[str, str]:
         """Return what only a first request asks."""
-        wanted = {} if self._acquainted else {"Want-Repr-Digest": WANTED}
+        wanted = {} if self._acquainted else PLEASE
         return wanted if self._plan.version else {**wanted, **self._place.conditions}
 
     async def _refuse(self, answer: Answer, verdict: Refused) -> None:
@@ -158,10 +165,11 @@ class Fetch:
     async def _take_in(self, piece: Piece, verdict: Whole | Part, answer: Answer, response: httpx.Response) -> None:
         """Store the body of an answer that is as it should be."""
         keeper = await self._place.settle(answer, verdict.version)
-        self.promised, self._acquainted = _promise(answer, verdict) or self.promised, True
+        self.promised, self._acquainted = promise(answer, verdict) or self.promised, True
         if self._plan.proven:
-            self._widen(self._allowed)
-        self._reporter.turn("downloading")
+            self._crew.fill()
+        again = isinstance(verdict, Whole) and self._plan.held.size
+        self._reporter.turn("downloading", _ANEW if again else "")
         length = len(verdict.span) if isinstance(verdict, Part) else verdict.length
         body = flow(response, length=length, coding=verdict.version.coding, floor=self._limits.floor)
         async with aclosing(body) as chunks:
@@ -184,7 +192,7 @@ class Fetch:
                     return False
         finally:
             await writer.aclose()
-            self._took(0)
+            self._patience.note(self._plan.held.size)
         return True
 
     def _took(self, size: int) -> None:
@@ -192,19 +200,7 @@ class Fetch:
         self._reporter.came += size
         self._reporter.moved()
         self._patience.note(self._plan.held.size)
-        if self._allowed < self._plan.connections and self._clock() - self._refused_at > _CALM:
-            self._allowed, self._refused_at = self._allowed + 1, self._clock()
-            self._widen(self._allowed)
-
-
-def _promise(answer: Answer, verdict: Whole | Part) -> Checksum | None:
-    """Return the digest that an answer says the whole file has. That of coded bytes is of no use."""
-    if verdict.version.coding:
-        return None
-    named = dict(parse_digest(answer.fields.get("repr-digest", "")))
-    if isinstance(verdict, Whole):  # the content is the whole (RFC 9530 §2)
-        named = {**parse_digest(answer.fields.get("content-digest", "")), **named}
-    return Checksum.promised(named)
+        self._crew.dare()
 
 
 def gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -11,6 +11,7 @@ from ..semantics.dates import format_date, parse_date
 from ..semantics.etags import ETag
 from ..semantics.representation import Validators
 from .identity import Version
+from .journal import strong
 
 __all__ = ["recall", "remember"]
 
@@ -24,6 +25,7 @@ def remember(fd: int, url: str, version: Version) -> None:
         "url": url,
         "etag": str(validators.etag) if validators.etag else None,
         "lm": None if validators.last_modified is None else format_date(validators.last_modified),
+        "strong": version.if_range,
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
     }
@@ -31,10 +33,11 @@ def remember(fd: int, url: str, version: Version) -> None:
         os.setxattr(fd, _ATTRIBUTE, json.dumps(known).encode("ascii"))
 
 
-def recall(path: Path, url: str) -> Version | None:
+def recall(path: Path, url: str, *, guess: bool = True) -> Version | None:
     """Return which version of the URL, whose hash is given, a file is; None when there is none.
 
-    Without the attribute, a time of whole seconds is taken for the Last-Modified that other programs leave, too.
+    With `guess`, and without the attribute, a time of whole seconds is taken for the Last-Modified that other programs
+    leave, too.
     """
     try:
         status = path.stat()
@@ -43,7 +46,9 @@ def recall(path: Path, url: str) -> Version | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     noted = _noted(path)
-    return _guessed(status) if noted is None else _read(noted, url, status)
+    if noted is None:
+        return _guessed(status) if guess else None
+    return _read(noted, url, status)
 
 
 def _noted(path: Path) -> bytes | None:
@@ -56,12 +61,13 @@ def _read(noted: bytes, url: str, status: os.stat_result) -> Version | None:
     """Read the attribute; None when the file is of another URL, or was changed since."""
     with suppress(ValueError):
         match json.loads(noted):
-            case {"url": of, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "etag": etag, "lm": modified}:
+            case {"url": of, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "etag": etag, "lm": lm, **more}:
                 validators = Validators(
                     ETag.parse(etag) if isinstance(etag, str) else None,
-                    parse_date(modified, now=0) if isinstance(modified, str) else None,
+                    parse_date(lm, now=0) if isinstance(lm, str) else None,
                 )
-                return Version(status.st_size, validators) if of == url else None
+                if_range = strong(validators) if more.get("strong") == strong(validators) else None
+                return Version(status.st_size, validators, if_range) if of == url else None
     return None
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,7 @@ import httpx
 
 from ..errors import BadAnswer, NetworkError, Stalled
 from .backoff import Setback
-from .exchange import failures
+from .failures import failures
 
 __all__ = ["Floor", "decoded", "exactly", "flow", "steadily"]
 
@@ -48,53 +48,56 @@ async def _received(response: httpx.Response) -> AsyncGenerator[bytes]:
                 yield chunk
 
 
-async def steadily(chunks: AsyncIterator[bytes], floor: Floor) -> AsyncGenerator[bytes]:
+async def steadily(chunks: AsyncGenerator[bytes], floor: Floor) -> AsyncGenerator[bytes]:
     """Pass chunks on. Setback when too few come; the time that whoever takes them needs does not count."""
     clock = asyncio.get_running_loop().time
     least = floor.speed * floor.seconds
     left, came = floor.seconds, 0
-    while True:
-        asked = clock()
-        try:
-            async with asyncio.timeout(left):
-                chunk = await anext(chunks, None)
-        except TimeoutError:
-            raise Setback(Stalled(f"{came} bytes came in {floor.seconds:g} s")) from None
-        if chunk is None:
-            return
-        left, came = left - (clock() - asked), came + len(chunk)
-        if came >= least:
-            left, came = floor.seconds, 0
-        yield chunk
+    async with aclosing(chunks):
+        while True:
+            asked = clock()
+            try:
+                async with asyncio.timeout(left):
+                    chunk = await anext(chunks, None)
+            except TimeoutError:
+                raise Setback(Stalled(f"{came} bytes came in {floor.seconds:g} s")) from None
+            if chunk is None:
+                return
+            left, came = left - (clock() - asked), came + len(chunk)
+            if came >= least:
+                left, came = floor.seconds, 0
+            yield chunk
 
 
-async def exactly(chunks: AsyncIterator[bytes], length: int | None) -> AsyncGenerator[bytes]:
+async def exactly(chunks: AsyncGenerator[bytes], length: int | None) -> AsyncGenerator[bytes]:
     """Pass on a body that is to have so many bytes. Setback when it has fewer or more: of more, none is passed on."""
     came = 0
-    async for chunk in chunks:
-        came += len(chunk)
-        if length is not None and came > length:
-            raise Setback(BadAnswer(f"more than the {length} bytes that were promised came"))
-        yield chunk
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            came += len(chunk)
+            if length is not None and came > length:
+                raise Setback(BadAnswer(f"more than the {length} bytes that were promised came"))
+            yield chunk
     if length is not None and came < length:
         raise Setback(NetworkError(f"the connection ended after {came} of {length} bytes"))
 
 
-async def decoded(chunks: AsyncIterator[bytes], coding: str) -> AsyncGenerator[bytes]:
+async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[bytes]:
     """Take gzip or deflate off. BadAnswer for another coding or damage, Setback when the end is missing."""
     if coding not in {"gzip", "x-gzip", "deflate"}:
         raise BadAnswer(f"the server sends {coding}, and was asked for no coding")
     decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
-    async for chunk in chunks:
-        while chunk:
-            if decoder.eof:  # gzip allows another member to follow
-                decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
-            try:
-                data = decoder.decompress(chunk, _STEP)
-            except zlib.error as error:
-                raise BadAnswer(f"the server sends damaged {coding}") from error
-            chunk = decoder.unconsumed_tail or decoder.unused_data
-            if data:
-                yield data
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            while chunk:
+                if decoder.eof:  # gzip allows another member to follow
+                    decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
+                try:
+                    data = decoder.decompress(chunk, _STEP)
+                except zlib.error as error:
+                    raise BadAnswer(f"the server sends damaged {coding}") from error
+                chunk = decoder.unconsumed_tail or decoder.unused_data
+                if data:
+                    yield data
     if not decoder.eof:
         raise Setback(NetworkError(f"the {coding} ended in the middle"))

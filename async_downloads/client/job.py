@@ -34,18 +34,26 @@ class Job:
         clock = asyncio.get_running_loop().time
         begun = clock()
         try:
-            result = await self._fetch()
-        except Unchanged as found:
-            result = await self._unchanged(found)
+            result = await self._fetch_or_find()
         except DigestMismatch:
-            await self.place.leave(keep=False)  # with these bytes, no other run could succeed
+            await self._leave(keep=False)  # with these bytes, no other run could succeed
             raise
         except BaseException:
-            with suppress(DiskError):  # the first error is the one to tell
-                await self.place.leave(keep=True)
+            await self._leave(keep=True)
             raise
-        await self.place.leave(keep=False)
+        await self._leave(keep=False)
         return replace(result, seconds=clock() - begun)
+
+    async def _leave(self, *, keep: bool) -> None:
+        """Tidy up. When that fails it is not worth telling: the file is there, or another error came first."""
+        with suppress(DiskError):
+            await self.place.leave(keep=keep)
+
+    async def _fetch_or_find(self) -> Result:
+        try:
+            return await self._fetch()
+        except Unchanged as found:
+            return await self._unchanged(found)
 
     async def _fetch(self) -> Result:
         plan = await self.place.prepare(self.connections)

@@ -10,6 +10,7 @@ Whatever is odd about a journal, there is none, and the download begins again.
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from ..semantics.representation import Validators
 from .identity import Version
 from .spans import NOTHING, Spans
 
-__all__ = ["SUFFIX", "Journal", "Record", "boot_id", "decode", "encode", "unfinished"]
+__all__ = ["SUFFIX", "Journal", "Record", "boot_id", "decode", "encode", "strong", "unfinished"]
 
 SUFFIX: Final = ".part.json"
 
@@ -39,6 +40,16 @@ class Record:
     version: Version
     held: Spans
     flushed: Spans = NOTHING
+
+    def reopened(self) -> "Record":
+        """Return it with something to ask for: of what is whole, the last byte.
+
+        The answer tells whether the server still has this version, and what its digest is.
+        """
+        total = self.version.total
+        if total is None or any(self.held.missing(total)):
+            return self
+        return Record(self.version, self.held.until(total - 1), self.flushed.until(total - 1))
 
 
 @cache
@@ -86,18 +97,18 @@ def _record(data: Mapping[str, object], *, trusted: bool) -> Record | None:
 
 
 def _version(data: Mapping[str, object]) -> Version | None:
-    etag, modified, strong, total = (data[key] for key in ("etag", "lm", "strong", "total"))
+    etag, modified, if_range, total = (data[key] for key in ("etag", "lm", "strong", "total"))
     validators = Validators(
         ETag.parse(etag) if isinstance(etag, str) else None,
         parse_date(modified, now=0) if isinstance(modified, str) else None,
     )
     whole = total is None or (type(total) is int and total >= 0)
-    if not whole or strong is None or strong != _strong(validators):
+    if not whole or if_range is None or if_range != strong(validators):
         return None
-    return Version(total, validators, strong)  # type: ignore[arg-type]  # both were looked at
+    return Version(total, validators, if_range)  # type: ignore[arg-type]  # both were looked at
 
 
-def _strong(validators: Validators) -> str | None:
+def strong(validators: Validators) -> str | None:
     """Return what must have been the strong validator, if there can have been one."""
     if validators.etag:
         return None if validators.etag.weak else str(validators.etag)
@@ -124,18 +135,18 @@ class Journal:
             self._temporary.lstat()
 
     def load(self) -> Record | None:
-        """Read it; None when there is none that can be used."""
+        """Read it; None when there is none that can be used, or it is somebody else's."""
         try:
-            with self.path.open(encoding="utf-8") as file:
-                return decode(file.read(_LARGEST), url=self._url, boot=boot_id())
+            with open(self.path, encoding="utf-8", opener=_open) as file:
+                text = file.read(_LARGEST) if _is_ours(file.fileno()) else ""
         except (OSError, UnicodeDecodeError):
             return None
+        return decode(text, url=self._url, boot=boot_id())
 
     def save(self, record: Record) -> None:
         """Replace it. OSError when it cannot be written; the one before is then still there."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            with open(os.open(self._temporary, flags, 0o600), "w", encoding="utf-8") as file:
+            with open(self._temporary, "w", encoding="utf-8", opener=_open) as file:
                 file.write(encode(record, url=self._url, boot=boot_id()))
             self._temporary.replace(self.path)
         except OSError:
@@ -145,12 +156,23 @@ class Journal:
 
     def remove(self) -> bool:
         """Have none; return whether there was one."""
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be a folder of somebody's
+            self._temporary.unlink()
         try:
             self.path.unlink()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             return False
         return True
+
+
+def _open(path: str, flags: int) -> int:
+    """Open without following a link, and without waiting: a pipe may be in the way."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o600)
+
+
+def _is_ours(fd: int) -> bool:
+    status = os.fstat(fd)
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def unfinished(directory: Path, url: str) -> Path | None:

@@ -5,27 +5,30 @@
     206   as asked, of the same version       Part
           of another version                  Changed
           anything else                       Unfit      an error, not data
-    416                                       Unfit      the whole may still be asked for
+    416   for what is after the last byte     End        nothing was missing
+          otherwise                           Unfit      the whole may still be asked for
     other                                     Refused    to be tried again, or not
 
 Nothing here waits, sends or stores.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from ..errors import BadAnswer, BadStatus, FetchError
 from ..semantics.ranges import ByteRange, ContentRange
+from ..semantics.representation import Validators
 from .backoff import Setback
 from .identity import Version, coding_of
 from .retry_after import parse_retry_after
 
-__all__ = ["Answer", "Asked", "Changed", "Part", "Refused", "Unfit", "Verdict", "Whole", "judge"]
+__all__ = ["Answer", "Asked", "Changed", "End", "Part", "Refused", "Unfit", "Verdict", "Whole", "judge"]
 
 # Too early, too many, too slow, or not now: RFC 9110 §15 with RFC 6585 and RFC 8470.
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LONGEST_WAIT: Final = 120.0  # seconds; nobody sits and watches for longer
+_LONGEST_WAIT: Final = 120.0  # seconds; who is told to wait for longer asks again all the same
+_NONE: Final = Validators()
 
 
 class Asked(NamedTuple):
@@ -71,6 +74,13 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """There is no more of the version than what is before the byte that was asked for."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """There is another version now."""
 
@@ -98,7 +108,7 @@ class Refused:
         return Setback(self.error, self.after) if self.again else self.error
 
 
-Verdict = Whole | Part | Changed | Unfit | Refused
+Verdict = Whole | Part | End | Changed | Unfit | Refused
 
 
 def judge(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
@@ -109,7 +119,7 @@ def judge(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
         case 206 if asked.ranged:
             return _judge_part(asked, known, answer)
         case 416 if asked.ranged:
-            return Unfit("the range cannot be satisfied")
+            return _judge_end(asked, known, answer)
         case _:
             return _judge_refusal(answer)
 
@@ -117,9 +127,10 @@ def judge(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
 def _judge_whole(known: Version | None, answer: Answer) -> Verdict:
     length = _length(answer)
     version = Version.of(answer.fields, length, now=answer.now)
-    if known is None or known.same(version):
-        return Whole(known.sized(length) if known else version, length)
-    return Changed(version)
+    if known is not None and not known.same(version):
+        return Changed(version)
+    version = known.sized(length) if known else version
+    return Whole(version, version.total if length is None else length)
 
 
 def _judge_part(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
@@ -128,7 +139,9 @@ def _judge_part(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
         return Unfit("no usable Content-Range")
     if reason := _misfit(asked, came.span, answer):
         return Unfit(reason)
-    return _judge_version(known, Version.of(answer.fields, came.size, now=answer.now), came.span)
+    tacit = _asked_about(asked, known)
+    version = _version(answer, came.size, tacit=_NONE if tacit.etag else tacit)  # an ETag is told again (§15.3.7)
+    return _judge_version(known, version, came.span)
 
 
 def _misfit(asked: Asked, span: ByteRange, answer: Answer) -> str | None:
@@ -157,13 +170,31 @@ def _judge_version(known: Version | None, version: Version, span: ByteRange) -> 
     return Changed(version) if told else Unfit("a part that does not say of which version it is")
 
 
+def _judge_end(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
+    came = ContentRange.parse(answer.fields.get("content-range", ""))
+    after_all = came is not None and came.span is None and asked.start == came.size and asked.stop is None
+    if known and after_all and known.same(_version(answer, asked.start, tacit=_asked_about(asked, known))):
+        return End(known.sized(asked.start))
+    return Unfit("the range cannot be satisfied")
+
+
+def _asked_about(asked: Asked, known: Version | None) -> Validators:
+    """Return what the server compared before it answered anything but 200: that of the version, by If-Range."""
+    return known.validators if known and known.if_range and known.if_range == asked.if_range else _NONE
+
+
+def _version(answer: Answer, total: int | None, *, tacit: Validators) -> Version:
+    """Read which version an answer is of; one that says nothing is of the `tacit` one."""
+    version = Version.of(answer.fields, total, now=answer.now)
+    told = "etag" in answer.fields or "last-modified" in answer.fields
+    return version if told else replace(version, validators=tacit)
+
+
 def _judge_refusal(answer: Answer) -> Refused:
     code = answer.status
     if code in _PASSING:
         after = parse_retry_after(answer.fields.get("retry-after", ""), now=answer.now)
-        if after is not None and after > _LONGEST_WAIT:
-            return Refused(BadStatus(code, f"the server answers {code}, and to come back in {after:.0f} s"))
-        return Refused(BadStatus(code), again=True, after=after)
+        return Refused(BadStatus(code), again=True, after=None if after is None else min(after, _LONGEST_WAIT))
     if code < 400:
         return Refused(BadAnswer(f"the server answers {code} to a plain request"))
     return Refused(BadStatus(code))

@@ -7,6 +7,7 @@ While one batch is written the next one is collected. Cancelled, a writer is so 
 """
 
 import asyncio
+import errno
 from typing import Final
 
 from ..errors import DiskError
@@ -26,6 +27,7 @@ _UNSAVED: Final = 4 * MIB
 _SOON: Final = 0.5  # seconds that a byte may be unwritten, or written and not in the journal
 _FLUSHED: Final = 5.0  # seconds
 _ROOM: Final = 64 * 1024  # bytes, more than a journal has
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Keeper:
@@ -52,23 +54,45 @@ class Keeper:
 
     async def save(self) -> None:
         """Write down all that is held, safe from a loss of power; on a full disk the end of it makes room for that."""
-        try:
-            await to_the_end(self._save(flush=True))
-        except DiskError:
-            self._plan.held = self._plan.held.until(self._plan.held.end - _ROOM)
-            self._flushed = self._flushed.until(self._plan.held.end)
-            await to_the_end(in_thread(lambda: self._target.truncate(self._plan.held.end)))
-            await to_the_end(self._save(flush=True))
+        await to_the_end(self._save_safely())
 
-    async def _save(self, *, flush: bool) -> None:
+    async def _save_safely(self) -> None:
+        try:
+            await self._flush()
+        except DiskError:
+            if not self._plan.held.spans:
+                return await in_thread(self._target.discard)
+        try:
+            await self._save()
+        except DiskError as error:
+            if not _is_full(error):
+                raise
+            await self._make_room()
+            await self._save()
+
+    async def _flush(self) -> None:
+        """Have the disk take what is held. When it fails to, only what it took before is still held."""
+        held = self._plan.held
+        try:
+            await in_thread(self._target.flush)
+        except DiskError:
+            self._plan.held = self._flushed
+            raise
+        self._flushed, self._flushed_at = held, self._clock()
+
+    async def _make_room(self) -> None:
+        self._plan.held = self._plan.held.until(self._plan.held.end - _ROOM)
+        self._flushed = self._flushed.until(self._plan.held.end)
+        await in_thread(lambda: self._target.truncate(self._plan.held.end))
+
+    async def _save(self, *, flush: bool = False) -> None:
         async with self._saving:
             version, held = self._plan.version, self._plan.held
             if version is None or version.if_range is None or not held.spans:
                 return
             self._unsaved, self._saved_at = 0, self._clock()
             if flush:
-                await in_thread(self._target.flush)
-                self._flushed, self._flushed_at = held, self._clock()
+                await self._flush()
             record = Record(version, held, self._flushed)
             await in_thread(lambda: self._target.save(record))
 
@@ -76,6 +100,10 @@ class Keeper:
         """Begin again with nothing."""
         self._flushed, self._unsaved = NOTHING, 0
         await to_the_end(in_thread(self._target.clear))
+
+
+def _is_full(error: DiskError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
 
 
 class Writer:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..semantics.disposition import parse_filename
 
-__all__ = ["file_name", "unused"]
+__all__ = ["file_name", "numbered", "unused"]
 
 _ANYTHING: Final = "download"  # when nobody suggests a name
 _LONGEST: Final = 240  # bytes: file systems take 255, and the names of the part and of its journal are longer
@@ -18,14 +18,15 @@ _EXTENSION: Final = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,16}\Z")  # what is ke
 _SEPARATORS: Final = re.compile(r"[/\\]")
 _FORBIDDEN: Final = frozenset('<>:"|?*')  # on Windows, whose users share folders with others
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, marks that turn text around, lone surrogates
+_OURS: Final = re.compile(r"\.part(?:\.json(?:\.tmp)?)?\Z", re.IGNORECASE)  # a server could plant a finished download
 _DEVICES: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
 
 
 def file_name(disposition: str | None, url: str) -> str:
     """Name what a server sends: as its Content-Disposition says, else as the last part of the URL's path.
 
-    Only a name is taken, never a folder. It does not begin with a dot or a dash, is not that of a device, has no
-    character that is not seen, and has no more than 240 bytes.
+    Only a name is taken, never a folder. It does not begin with a dot or a dash, is not that of a device or of what
+    an unfinished download keeps, has no character that is not seen, and has no more than 240 bytes.
 
     >>> file_name('attachment; filename="../../.ssh/config"', "https://example.com/a")
     'config'
@@ -42,7 +43,12 @@ def _safe(suggested: str) -> str:
     name = "".join(map(_harmless, name)).lstrip(" ").rstrip(". ")
     if name.startswith((".", "-")) or _DEVICES.match(name):
         name = f"_{name}"
-    return _fitting(name, "")
+    return _foreign(_fitting(name, ""))
+
+
+def _foreign(name: str) -> str:
+    """Make sure that a name is not that of a part or a journal: what is in those is believed."""
+    return f"{_shortened(name, _LONGEST - 1)}_" if _OURS.search(name) else name
 
 
 def _harmless(char: str) -> str:
@@ -55,12 +61,22 @@ def _fitting(name: str, mark: str) -> str:
     """Put a mark before the extension, and shorten what comes before it as far as is needed."""
     found = _EXTENSION.search(name, 1)
     stem, extension = (name[: found.start()], found[0]) if found else (name, "")
-    room = _LONGEST - len(mark.encode()) - len(extension)
-    short = stem.encode()[:room].decode(errors="ignore")
+    short = _shortened(stem, _LONGEST - len(mark.encode()) - len(extension))
     return f"{short}{mark}{extension}".rstrip(". ")
 
 
+def _shortened(text: str, size: int) -> str:
+    """Leave out what is beyond so many bytes."""
+    return text.encode()[:size].decode(errors="ignore")
+
+
+def numbered(path: Path) -> Iterator[Path]:
+    """Yield the path, and then `name (1).ext`, `name (2).ext`, … without end."""
+    yield path
+    for number in count(1):
+        yield path.with_name(_fitting(path.name, f" ({number})"))
+
+
 def unused(path: Path, taken: Callable[[Path], bool]) -> Path:
-    """Return the path, or the first of `name (1).ext`, `name (2).ext`, … that is not `taken`."""
-    numbered = (path.with_name(_fitting(path.name, f" ({number})")) for number in count(1))
-    return path if not taken(path) else next(each for each in numbered if not taken(each))
+    """Return the first of the path and its numbers that is not `taken`."""
+    return next(each for each in numbered(path) if not taken(each))

@@ -5,21 +5,27 @@ import os
 import stat
 from collections.abc import Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from ..errors import TargetBusy
 from ..fileio import in_thread, to_the_end
+from ..semantics.digests import parse_digest
 from .checksum import Checksum
 from .finished import recall
 from .identity import UNKNOWN, Version, url_hash
 from .journal import Record, unfinished
 from .judge import Answer
 from .keeper import Keeper
-from .names import file_name, unused
+from .links import followed
+from .names import file_name, numbered, unused
 from .plan import Plan
 from .target import Target, disk_errors, journal_of, part_of, tidy
 
 __all__ = ["Place", "Unchanged"]
+
+_NUMBERS: Final = 100  # of one name; among so many an earlier download is looked for
 
 
 class Unchanged(Exception):
@@ -35,8 +41,9 @@ class Place:
     """The place of one download of `url`.
 
     `path` is None when the first answer is to name the file, in `directory`; with `overwrite` alone it may then take
-    the place of another one. With `resume` what is there from before counts: a part, or a whole file that is the same
-    version, or that has the `checksum`.
+    the place of another one, and else it has a number. A link that is given stays, and what it leads to is replaced.
+    With `resume` what is there from before counts: a part, or a whole file that is the same version, or that has the
+    `checksum`.
     """
 
     def __init__(
@@ -49,7 +56,7 @@ class Place:
         resume: bool = True,
         checksum: Checksum | None = None,
     ) -> None:
-        self.path = path or directory / file_name(None, url)
+        self.path = self._first = path or directory / file_name(None, url)
         self._opened: Target | None = None
         self._url = url
         self._hash = url_hash(url)
@@ -57,7 +64,7 @@ class Place:
         self._replace = overwrite or path is not None
         self._resume = resume
         self._checksum = checksum
-        self._whole: Version | None = None
+        self._wholes: dict[Path, Version] = {}
         self._keeper: Keeper | None = None
         self._settled = False
         self._plan = Plan()
@@ -65,24 +72,34 @@ class Place:
     @property
     def conditions(self) -> Mapping[str, str]:
         """Fields for the first request, so that it brings nothing when the whole file is there already."""
-        etag = self._whole.validators.etag if self._whole else None
-        return {"If-None-Match": str(etag)} if etag else {}
+        version = self._latest[1]
+        if version.validators.etag:
+            return {"If-None-Match": str(version.validators.etag)}
+        return {"If-Modified-Since": version.if_range} if version.if_range else {}
+
+    @property
+    def _latest(self) -> tuple[Path, Version]:
+        """The whole file that is most likely what the server still has: the one with the highest number."""
+        return next(reversed(self._wholes.items()), (self.path, UNKNOWN))
 
     async def prepare(self, connections: int) -> Plan:
         """Open the place as far as it is known, and return the plan for what is not there yet.
 
         Unchanged when no request is needed, TargetBusy or DiskError when the file cannot be had.
         """
-        if not self._named:
-            await in_thread(self._find)
+        await in_thread(self._follow if self._named else self._find)
         await self._look()
         self._plan = Plan(connections)
         if self._named:
             record = await self._open()
             if record:
-                self._whole, self._plan = None, Plan(connections, record.version, record.held)
+                self._wholes, self._plan = {}, Plan(connections, record.version, record.held)
             self._keeper = Keeper(self._target(), self._plan, record)
         return self._plan
+
+    def _follow(self) -> None:
+        with disk_errors(self.path):
+            self.path = followed(self.path)
 
     def _find(self) -> None:
         """Go on where an earlier download of the URL was, whatever it was called."""
@@ -94,14 +111,22 @@ class Place:
                 self.path, self._named = begun, True
 
     async def _look(self) -> None:
-        """Note which version the whole file is, if there is one."""
+        """Note which version the whole file is, if there is one. Unchanged when it has the checksum."""
         await in_thread(lambda: tidy(self.path))
-        if not self._resume:
-            return
+        wholes = await in_thread(self._recall) if self._resume else {}
         if not self._checksum:
-            self._whole = await in_thread(lambda: recall(self.path, self._hash))
-        elif await self._checksum.matches(self.path):
-            raise Unchanged(self.path, UNKNOWN)
+            self._wholes = wholes
+        elif self._resume:
+            for path in {self.path: None, **wholes}:
+                if await self._checksum.matches(path):
+                    raise Unchanged(path, UNKNOWN)
+
+    def _recall(self) -> dict[Path, Version]:
+        """Find the files that are whole: the one at the path, and those that the server named and that got a number."""
+        found = {self.path: recall(self.path, self._hash)}
+        for path in [] if self._replace else islice(numbered(self._first), _NUMBERS):
+            found.setdefault(path, recall(path, self._hash, guess=False))
+        return {path: version for path, version in found.items() if version}
 
     async def _open(self) -> Record | None:
         target = self._opened = await in_thread(lambda: Target(self.path, self._hash), discard=Target.close)
@@ -115,17 +140,28 @@ class Place:
         if self._settled and self._keeper:
             return self._keeper
         if version is None:
-            raise Unchanged(self.path, self._whole or UNKNOWN)
+            raise Unchanged(*self._latest)
+        self._first = self.path.with_name(file_name(answer.fields.get("content-disposition"), self._url))
         if not self._named:
-            self.path = self.path.with_name(file_name(answer.fields.get("content-disposition"), self._url))
+            self.path = self._first
             await self._look()
-        if self._whole and self._whole.alike(version):
-            raise Unchanged(self.path, version)
-        self._whole = None
+        await self._recognise(answer, version)
         keeper = self._keeper or await self._begin()
         await in_thread(partial(self._target().reserve, (version.total or 0) - self._plan.held.size))
         self._settled = True
         return keeper
+
+    async def _recognise(self, answer: Answer, version: Version) -> None:
+        """Unchanged when a file that is there is what the server has, by its version or by its digest (RFC 9530)."""
+        for path, whole in self._wholes.items():
+            if whole.alike(version):
+                raise Unchanged(path, version)
+        self._wholes = {}
+        if self._named or self._checksum or not self._resume or version.total is None:
+            return
+        promised = Checksum.promised(parse_digest(answer.fields.get("repr-digest", "")))
+        if promised and await promised.matches(self.path, size=version.total):
+            raise Unchanged(self.path, version)
 
     async def _begin(self) -> Keeper:
         self._opened = await in_thread(self._claim, discard=Target.close)
@@ -140,7 +176,7 @@ class Place:
             return Target(self.path, self._hash)
         busy: set[Path] = set()
         while True:
-            path = unused(self.path, lambda each: each in busy or _taken(each))
+            path = unused(self._first, lambda each: each in busy or _taken(each))
             try:
                 return Target(path, self._hash)
             except TargetBusy:  # somebody else had the same idea
@@ -164,20 +200,23 @@ class Place:
         target = self._target()
         target.complete(self._plan.version or UNKNOWN)
         while not target.place(self.path, replace=self._replace):
-            self.path = unused(self.path, _taken)
+            self.path = unused(self._first, _taken)
         return self.path
 
     async def leave(self, *, keep: bool) -> None:
         """Let somebody else have the place. With `keep` another run may go on with what there is, if that can be."""
-        if not self._opened:
+        target, keeper = self._opened, self._keeper
+        if target is None:
             return
         try:
-            if self._keeper and keep and self._plan.resumable and self._plan.held.size:
-                await self._keeper.save()
-            elif self._keeper:
-                await to_the_end(in_thread(self._opened.discard))
+            if keeper is None or target.placed:
+                return
+            if keep and self._plan.resumable and self._plan.held.size:
+                await keeper.save()
+            else:
+                await to_the_end(in_thread(target.discard))
         finally:
-            self._opened.close()
+            await to_the_end(in_thread(target.close))
 
     def _target(self) -> Target:
         if self._opened is None:

@@ -14,9 +14,10 @@ server that does not do ranges, there is one stream from the first byte to the l
 from enum import Enum
 from typing import Final
 
-from ..errors import RemoteChanged
+from ..errors import NetworkError, RemoteChanged
+from .backoff import Setback
 from .identity import UNKNOWN, Version
-from .judge import Asked, Changed, Part, Unfit, Whole
+from .judge import Asked, Changed, End, Part, Unfit, Whole
 from .pieces import FIRST, Piece, largest, piece_size, split
 from .spans import NOTHING, Spans
 
@@ -31,6 +32,7 @@ class Outcome(Enum):
 
     STORE = "the body goes into the file, from the piece's place on"
     STRIKE = "the answer is of no use: ask again"
+    END = "nothing was missing: the size is known now"
     RESTART = "what is held is of a version that is gone"
 
 
@@ -99,11 +101,14 @@ class Plan:
         if_range = self.version.if_range if self.version else None
         return Asked(piece.done, piece.stop, piece.ranged, if_range if piece.ranged else None)
 
-    def admit(self, piece: Piece, verdict: Whole | Part | Changed | Unfit) -> Outcome:
+    def admit(self, piece: Piece, verdict: Whole | Part | End | Changed | Unfit) -> Outcome:
         """Take note of an answer, and say what it leads to."""
         match verdict:
             case Changed():
                 return Outcome.RESTART
+            case End(version):
+                self.version = version
+                return Outcome.END
             case Part(version, span):
                 self.version, self.proven, self._strikes = version, True, 0
                 piece.stop = span.stop if piece.stop is None else min(piece.stop, span.stop)
@@ -142,8 +147,13 @@ class Plan:
         piece.done = start + size
 
     def ended(self, piece: Piece) -> None:
-        """Note that the body of a piece ended well: of what nobody knew the size of, that is the size."""
+        """Note that the body of a piece ended well: of what nobody knew the size of, that is the size.
+
+        Setback when more of it came before: a connection without a length may break and look like that.
+        """
         if piece.stop is None:
+            if piece.done < self.held.end:
+                raise Setback(NetworkError(f"the connection ended after {piece.done} of {self.held.end} bytes or more"))
             piece.stop = piece.done
             self.version = (self.version or UNKNOWN).sized(piece.done)
 

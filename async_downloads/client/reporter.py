@@ -1,8 +1,8 @@
-"""Tells how far a download is: each change of state at once, all else ten times a second at most."""
+"""Tells how far a download is: each change of state that lasts at once, all else ten times a second at most."""
 
 import asyncio
 from collections.abc import Callable
-from math import exp
+from math import exp, inf
 from typing import Final
 
 from .events import Progress, Segment, State
@@ -26,15 +26,20 @@ class Reporter:
         self.came = 0
         self._clock = asyncio.get_running_loop().time
         self._told_at = self._measured_at = self._clock()
+        self._noted_at = -inf
         self._measured = 0
         self._speed = 0.0
         self._state: State = "waiting"
         self._note = ""
 
-    def turn(self, state: State, note: str = "") -> None:
-        """Tell that the state is another, or the note."""
+    def turn(self, state: State, note: str = "", *, brief: bool = False) -> None:
+        """Tell that the state is another, or the note. Of those that are over at once, ten a second are enough."""
+        if brief and self._clock() - self._noted_at < _OFTEN:
+            return
         if (state, note) != (self._state, self._note) or state in {"waiting", "finished"}:
             self._state, self._note = state, note
+            if note:
+                self._noted_at = self._clock()
             self._report()
 
     def moved(self) -> None:

@@ -5,10 +5,9 @@ function but `write` waits for the disk, so it is called in a thread.
 """
 
 import errno
-import fcntl
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,12 +20,11 @@ from ..fileio import write_all
 from .finished import remember
 from .identity import Version
 from .journal import SUFFIX, Journal, Record
+from .locking import is_at, locked, refuse_locked, unlink_alias
 
 __all__ = ["Target", "disk_errors", "journal_of", "part_of", "tidy"]
 
-_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_MODE: Final = 0o666  # what the umask leaves of it
-_LOCKLESS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})  # some network file systems
+_KEPT: Final = (".part", SUFFIX, f"{SUFFIX}.tmp")  # the endings of what is beside a file that is not whole
 
 _write_all = aiofiles.os.wrap(write_all)
 
@@ -53,7 +51,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 class Target:
     """A file to be, open and locked. TargetBusy when somebody else has it, DiskError when it cannot be had.
 
-    `url` is the hash of the URL it comes from.
+    `url` is the hash of the URL it comes from. Once it is `placed`, nothing here is for anybody to change any more.
     """
 
     def __init__(self, path: Path, url: str) -> None:
@@ -61,24 +59,40 @@ class Target:
             _refuse_unusual(path)
         self.path = path
         self.part = part_of(path)
+        self.placed = False
+        self._unsure = False
         self._url = url
         self._journal = Journal(journal_of(path), url)
         with disk_errors(self.part):
             self._journal.check()
-            self.fd = _locked(self.part)
+            self.fd = locked(self.part)
         # One thread for all connections: several would fight for the interpreter, with each other and with the loop.
         self._writing = ThreadPoolExecutor(1)
+        self._refuse_neighbours()
+
+    def _refuse_neighbours(self) -> None:
+        """Refuse `a.part` while somebody downloads to `a`, and the reverse.
+
+        The own lock is held by now, so of two that begin at the same time one sees the other at least.
+        """
+        try:
+            for part in _neighbours(self.path):
+                refuse_locked(part)
+        except TargetBusy:
+            self.close()
+            raise
 
     def resume(self) -> Record | None:
         """Return what the part holds; None, and an empty part, when that is nothing of use."""
         record = self._journal.load()
         if record and os.fstat(self.fd).st_size >= record.held.end > 0:
-            return record
+            return record.reopened()
         self.clear()
         return None
 
     def clear(self) -> None:
         """Forget what there is, also should the power go: a journal must not outlive the bytes it tells of."""
+        self._check()
         with disk_errors(self.part):
             if self._journal.remove():
                 _flush_directory(self.part.parent)
@@ -98,12 +112,21 @@ class Target:
             await _write_all(self.fd, buffers, offset, executor=self._writing)
 
     def flush(self) -> None:
-        """Return when the disk has what was written."""
+        """Return when the disk has what was written. Once that has failed, it fails for ever."""
         with disk_errors(self.part):
-            os.fdatasync(self.fd)
+            self._sync(os.fdatasync)
+
+    def _sync(self, sync: Callable[[int], None]) -> None:
+        """Flush. What cannot be written the kernel drops, and it says so once: the next call would bring good news."""
+        if self._unsure:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self._unsure = True
+        sync(self.fd)
+        self._unsure = False
 
     def save(self, record: Record) -> None:
         """Write down what is held."""
+        self._check()
         with disk_errors(self._journal.path):
             self._journal.save(record)
 
@@ -120,36 +143,55 @@ class Target:
             if modified is not None:
                 os.utime(self.fd, (modified, modified))
             remember(self.fd, self._url, version)
-            os.fsync(self.fd)
+            self._sync(os.fsync)
 
     def place(self, path: Path, *, replace: bool) -> bool:
         """Give the file its name; False when that is taken and not to be replaced."""
+        self._check()
         with disk_errors(path):
             if not _rename(self.part, path, replace=replace):
                 return False
+        self.placed = True
         with suppress(OSError):  # the file is there, whatever is the matter with its journal
             self._journal.remove()
         _flush_directory(path.parent)
         return True
 
     def discard(self) -> None:
-        """Delete what there is, unless it has its name already."""
+        """Delete what there is, unless it has its name already: then the others are somebody else's."""
         with disk_errors(self.part):
-            self._journal.remove()
-            if _is_at(self.fd, self.part):
+            if is_at(self.fd, self.part):
+                self._journal.remove()
                 self.part.unlink()
 
     def close(self) -> None:
-        """Let somebody else have it. What was written and saved stays."""
+        """Let somebody else have it. What was written and saved stays, but a part with nothing in it does not."""
         self._writing.shutdown(wait=False)
-        os.close(self.fd)
+        try:
+            if not self.placed and not os.fstat(self.fd).st_size:
+                with suppress(DiskError):
+                    self.discard()
+        finally:
+            os.close(self.fd)
+
+    def _check(self) -> None:
+        """DiskError when the part is not what was written to, so that no other file is taken for it."""
+        with disk_errors(self.part):
+            if not is_at(self.fd, self.part):
+                raise DiskError(f"{self.part}: was removed or replaced by somebody else")
 
 
 def tidy(path: Path) -> None:
     """Remove the part that is the whole file: somebody was killed in the middle of giving it its name."""
-    with suppress(OSError):
-        if part_of(path).samefile(path):
-            part_of(path).unlink()
+    unlink_alias(part_of(path), path)
+
+
+def _neighbours(path: Path) -> Iterator[Path]:
+    """Yield the parts of downloads to what this one keeps, and of those that would keep something at this path."""
+    for ending in _KEPT:
+        yield part_of(path.with_name(f"{path.name}{ending}"))
+        if path.name.endswith(ending) and path.name != ending:
+            yield part_of(path.with_name(path.name.removesuffix(ending)))
 
 
 def _refuse_unusual(path: Path) -> None:
@@ -160,41 +202,6 @@ def _refuse_unusual(path: Path) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "not a regular file")
-
-
-def _locked(part: Path) -> int:
-    """Open the part and lock it; make another one when it is, or has become, a file that is whole."""
-    while True:
-        fd = os.open(part, _FLAGS, _MODE)
-        try:
-            _lock(fd, part)
-            if _is_at(fd, part):
-                if os.fstat(fd).st_nlink == 1:
-                    return fd
-                part.unlink()  # it has a name already: somebody was killed in the middle of `_rename`
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
-
-
-def _lock(fd: int, part: Path) -> None:
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        raise OSError(errno.EINVAL, "not a regular file")
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise TargetBusy(f"{part}: another download to it is running") from None
-    except OSError as error:
-        if error.errno not in _LOCKLESS:
-            raise
-
-
-def _is_at(fd: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), path.stat(follow_symlinks=False))
-    except FileNotFoundError:
-        return False
 
 
 def _rename(part: Path, path: Path, *, replace: bool) -> bool:
@@ -210,7 +217,8 @@ def _rename(part: Path, path: Path, *, replace: bool) -> bool:
             return False
         part.replace(path)
         return True
-    part.unlink(missing_ok=True)
+    with suppress(OSError):  # it has its name
+        part.unlink()
     return True
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from async_downloads.client.backoff import Patience, Setback
-from async_downloads.errors import BadStatus, NetworkError, RetriesExhausted
+from async_downloads.errors import BadStatus, NetworkError, NoSuchHost, RetriesExhausted
 
 LOST = Setback(NetworkError("lost"))
 MIDDLE = 0.5  # of the dice: no jitter
@@ -84,3 +84,11 @@ def test_of_another_version_every_byte_is_new() -> None:
 def test_without_retries_the_failure_itself_is_told() -> None:
     with pytest.raises(NetworkError, match="lost"):
         Patience(0).wait(LOST, jitter=MIDDLE)
+
+
+def test_a_name_that_is_nobody_s_is_final_before_anything_came() -> None:
+    patience, nobody = Patience(2), Setback(NoSuchHost("who?"))
+    with pytest.raises(NoSuchHost):
+        patience.wait(nobody, jitter=MIDDLE)
+    patience.note(1)
+    assert patience.wait(nobody, jitter=MIDDLE) == 0.5

@@ -1,15 +1,19 @@
 """A resource as a stream that goes on where it was when its connection breaks."""
 
+import asyncio
 import gzip
+import hashlib
+from base64 import b64encode
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from async_downloads.client import Body, Downloader
-from async_downloads.errors import BadAnswer, BadStatus, NetworkError, RemoteChanged, RetriesExhausted
+from async_downloads.errors import BadAnswer, BadStatus, DigestMismatch, NetworkError, RemoteChanged, RetriesExhausted
 
 from .remote import URL, Remote, Spoil, broken, cut, ignoring_range, refused, with_fields
+from .remote import Body as Stream
 
 
 @pytest.fixture
@@ -111,6 +115,53 @@ async def test_what_does_not_pass_is_told_before_the_block_begins(
     with pytest.raises(kind):
         async with downloader.open(URL):
             pytest.fail("there is nothing to read")
+
+
+def unsized(after: int, error: Exception | None = None) -> Spoil:
+    """Answer with the whole, whose length is not told, and end after so many bytes."""
+
+    def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"ETag": '"a"'}, stream=Stream([remote.content[:after]], error))
+
+    return spoil
+
+
+async def test_the_whole_that_ends_early_without_a_length_costs_patience(
+    downloader: Downloader, remote: Remote
+) -> None:
+    remote.spoils = [cut(9), *[unsized(5)] * 100]
+    async with asyncio.timeout(5), downloader.open(URL) as body:
+        with pytest.raises(RetriesExhausted, match="after 5 of"):
+            await read(body)
+
+
+async def test_an_end_before_what_was_read_is_none(downloader: Downloader, remote: Remote) -> None:
+    remote.spoils = [unsized(9, httpx.ReadError("reset")), unsized(5)]
+    async with downloader.open(URL) as body:
+        assert await read(body) == remote.content
+
+
+async def test_what_broke_after_its_last_byte_is_complete(downloader: Downloader, remote: Remote) -> None:
+    remote.spoils = [unsized(len(remote.content), httpx.ReadError("reset"))]
+    async with downloader.open(URL) as body:
+        assert (await read(body) == remote.content, body.size) == (True, len(remote.content))
+    assert len(remote.requests) == 2
+
+
+@pytest.mark.parametrize("spoils", [[], [cut(9)]], ids=["at once", "after it broke"])
+async def test_what_the_server_promises_is_verified_at_the_end(
+    downloader: Downloader, remote: Remote, spoils: list[Spoil | None]
+) -> None:
+    for digest in (hashlib.sha256(remote.content).digest(), bytes(32)):
+        remote.fields["Repr-Digest"] = f"sha-256=:{b64encode(digest).decode()}:"
+        remote.spoils = [*spoils]
+        async with downloader.open(URL) as body:
+            if any(digest):
+                assert await read(body) == remote.content
+                continue
+            with pytest.raises(DigestMismatch, match="should be sha256:00"):
+                await read(body)
+    assert remote.requests[0].headers["want-repr-digest"] == "sha-512=3, sha-256=10"
 
 
 async def test_a_reader_may_leave(downloader: Downloader, remote: Remote) -> None:

@@ -75,6 +75,11 @@ def test_so_is_a_downloader_that_cannot_be(options: dict[str, int]) -> None:
         Downloader(**options)  # type: ignore[arg-type]
 
 
+async def test_so_is_to_download_none_at_a_time(one: Downloader, path: Path) -> None:
+    with pytest.raises(ValueError, match="one download at a time"):
+        await one.fetch_all([(URL, path)], limit=0)
+
+
 async def test_a_downloader_that_was_not_entered_is_none(path: Path) -> None:
     with pytest.raises(RuntimeError, match="async with"):
         await Downloader().fetch(URL, path)
@@ -110,7 +115,10 @@ async def test_progress_tells_why_it_waits(
     heard: list[Progress] = []
     remote.spoils = [refused(503)]
     await one.fetch(URL, path, on_progress=heard.append)
-    assert [(each.state, each.note) for each in heard][1] == ("retrying", "the server answers 503 Service Unavailable")
+    assert [(each.state, each.note) for each in heard][1] == (
+        "retrying",
+        "the server answers 503 Service Unavailable: again in 1 s",
+    )
 
 
 async def test_a_listener_that_raises_ends_it(one: Downloader, remote: Remote, path: Path) -> None:

@@ -91,7 +91,6 @@ async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: R
         pytest.param(refused(401), BadStatus, 6, id="401"),
         pytest.param(refused(204), BadAnswer, 7, id="204"),
         pytest.param(refused(304), BadAnswer, 7, id="304, though nothing is there"),
-        pytest.param(refused(503, Retry_After="3600"), BadStatus, 8, id="503 for an hour"),
         pytest.param(with_fields(Content_Encoding="br"), BadAnswer, 7, id="a coding"),
     ],
 )
@@ -189,7 +188,7 @@ async def test_what_is_refused_to_many_is_fetched_by_few(four: Downloader, remot
 async def test_after_a_while_more_are_tried(
     four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.client.fetch._CALM", 0.0)
+    monkeypatch.setattr("async_downloads.client.crew._CALM", 0.0)
     remote.content *= 8
     remote.spoils = [None, None, *[refused(429)] * 3]
     most = 0

@@ -38,6 +38,18 @@ def test_the_version_of_a_file_is_remembered(file: Path, validators: Validators)
     assert recall(file, "u") == Version(3, validators)
 
 
+def test_so_is_whether_its_validator_is_strong(file: Path) -> None:
+    for version in (TAGGED, Version(3, Validators(None, 1_700_000_000), "Tue, 14 Nov 2023 22:13:20 GMT")):
+        noted(file, version)
+        assert recall(file, "u") == version
+
+
+def test_a_strong_validator_that_is_another_one_is_none(file: Path) -> None:
+    known = {"url": "u", "size": 3, "mtime_ns": file.stat().st_mtime_ns, "etag": None, "lm": None, "strong": "x\r\ny"}
+    os.setxattr(file, "user.async_downloads", json.dumps(known).encode())
+    assert recall(file, "u") == Version(3)
+
+
 def test_of_another_url_nothing_is_known(file: Path) -> None:
     noted(file, TAGGED)
     assert recall(file, "v") is None
@@ -64,6 +76,7 @@ def test_values_of_another_kind_are_no_validators(file: Path) -> None:
 def test_a_time_of_whole_seconds_may_be_that_of_the_server(file: Path) -> None:
     os.utime(file, (0, 1_700_000_000))
     assert recall(file, "u") == Version(3, Validators(None, 1_700_000_000))
+    assert recall(file, "u", guess=False) is None
 
 
 @pytest.mark.parametrize("name", ["none", "."])

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import zlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from random import Random
 
 import httpx
@@ -39,6 +39,31 @@ def split(data: bytes, size: int) -> Iterable[bytes]:
 
 async def test_what_comes_fast_enough_is_passed_on() -> None:
     assert await joined(steadily(chunks(b"a", b"b"), Floor(0.01, 1))) == b"ab"
+
+
+@pytest.mark.parametrize(
+    "passed",
+    [
+        pytest.param(lambda below: steadily(below, FLOOR), id="steadily"),
+        pytest.param(lambda below: exactly(below, 99), id="exactly"),
+        pytest.param(lambda below: decoded(below, "gzip"), id="decoded"),
+    ],
+)
+async def test_who_leaves_closes_what_is_below_at_once(
+    passed: Callable[[AsyncGenerator[bytes]], AsyncGenerator[bytes]],
+) -> None:
+    closed = []
+
+    async def below() -> AsyncGenerator[bytes]:
+        try:
+            yield gzip.compress(b"a")
+        finally:
+            closed.append(True)
+
+    chunks = passed(below())
+    await anext(chunks)
+    await chunks.aclose()
+    assert closed
 
 
 async def test_nothing_for_too_long_is_a_stall() -> None:

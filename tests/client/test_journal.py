@@ -1,7 +1,9 @@
 """What is held of an unfinished file, beside it."""
 
 import json
+import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,53 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         Journal(tmp_path / "x.part.json", "u").save(RECORD)
     assert victim.read_text() == "precious"
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.symlink_to(path.rename(path.with_name("elsewhere")))
+
+
+@pytest.mark.parametrize("spoil", [pytest.param(_pipe, id="a pipe"), pytest.param(_link, id="a link")])
+def test_only_a_file_is_believed(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    one = Journal(tmp_path / "x.part.json", "u")
+    one.save(RECORD)
+    spoil(one.path)
+    assert (one.load(), unfinished(tmp_path, "u")) == (None, None)
+
+
+def test_and_only_one_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, user = Journal(tmp_path / "x.part.json", "u"), os.geteuid()
+    one.save(RECORD)
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    assert (one.load(), unfinished(tmp_path, "u")) == (None, None)
+
+
+def test_a_pipe_in_the_way_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.part.json.tmp")
+    with pytest.raises(OSError, match="No such device"):
+        Journal(tmp_path / "x.part.json", "u").save(RECORD)
+
+
+@pytest.mark.parametrize(
+    ("total", "held", "reopened"),
+    [
+        pytest.param(9, [(0, 9)], [(0, 8)], id="whole"),
+        pytest.param(1, [(0, 1)], [], id="one byte"),
+        pytest.param(9, [(0, 3), (4, 9)], [(0, 3), (4, 9)], id="a gap"),
+        pytest.param(None, [(0, 9)], [(0, 9)], id="of unknown size"),
+    ],
+)
+def test_there_is_always_something_to_ask_for(
+    total: int | None, held: list[tuple[int, int]], reopened: list[tuple[int, int]]
+) -> None:
+    version = Version(total, TAGGED.validators, TAGGED.if_range)
+    before, after = Spans.of(held), Spans.of(reopened)
+    assert Record(version, before, before).reopened() == Record(version, after, after)
 
 
 def test_an_unfinished_download_is_found_by_its_url(tmp_path: Path) -> None:

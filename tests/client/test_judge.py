@@ -4,7 +4,7 @@ import pytest
 
 from async_downloads.client.backoff import Setback
 from async_downloads.client.identity import Version
-from async_downloads.client.judge import Answer, Asked, Changed, Part, Refused, Unfit, Verdict, Whole, judge
+from async_downloads.client.judge import Answer, Asked, Changed, End, Part, Refused, Unfit, Verdict, Whole, judge
 from async_downloads.errors import BadAnswer, BadStatus
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.ranges import ByteRange
@@ -20,6 +20,8 @@ DATED = Version.of({"last-modified": OLD, "date": DATE}, 100, now=NOW)
 
 FIRST = Asked(0, 50, ranged=True)
 REST = Asked(40, None, ranged=True, if_range='"a"')
+BY_DATE = Asked(40, None, ranged=True, if_range=OLD)
+AT_END = Asked(100, None, ranged=True, if_range='"a"')
 ALL = Asked()
 
 
@@ -58,11 +60,18 @@ def test_a_request_asks_in_fields(asked: Asked, fields: dict[str, str]) -> None:
         pytest.param(REST, KNOWN, part("bytes 40-99/100", content_length="60"), (40, 100), id="with its length"),
         pytest.param(REST, KNOWN, part("bytes 40-99/100", content_length="+60"), (40, 100), id="with no length at all"),
         pytest.param(
-            Asked(40, None, ranged=True, if_range=OLD),
+            BY_DATE,
             DATED,
             answer(206, content_range="bytes 40-99/100", last_modified=OLD),
             (40, 100),
             id="by its date",
+        ),
+        pytest.param(
+            BY_DATE,
+            DATED,
+            answer(206, content_range="bytes 40-99/100"),
+            (40, 100),
+            id="as asked by its date",
         ),
     ],
 )
@@ -98,11 +107,19 @@ def test_a_part_that_is_all_of_it_needs_no_validator() -> None:
         pytest.param(REST, KNOWN, part("bytes 40-99/100", content_encoding="gzip"), id="coded"),
         pytest.param(REST, KNOWN, part("bytes 40-99/100", etag=""), id="of no version"),
         pytest.param(REST, KNOWN, part("bytes 40-99/100", etag="", last_modified=OLD), id="a date for an ETag"),
-        pytest.param(REST, DATED, answer(206, content_range="bytes 40-99/100"), id="no date"),
+        pytest.param(REST, DATED, answer(206, content_range="bytes 40-99/100"), id="no date, and asked with another"),
+        pytest.param(BY_DATE, None, answer(206, content_range="bytes 40-99/100"), id="no date, and nothing is known"),
         pytest.param(FIRST, None, part("bytes 0-49/100", etag='W/"a"'), id="the first, with a weak ETag"),
         pytest.param(FIRST, None, answer(206, content_range="bytes 0-49/100"), id="the first, without a validator"),
         pytest.param(REST, KNOWN, answer(416, content_range="bytes */100"), id="416"),
         pytest.param(FIRST, None, answer(416, content_range="bytes */0"), id="416 for an empty file"),
+        pytest.param(AT_END, OPEN, answer(416, content_range="bytes */99"), id="416, fewer bytes than are held"),
+        pytest.param(AT_END, OPEN, answer(416, content_range="bytes */101"), id="416, more bytes than are held"),
+        pytest.param(AT_END, OPEN, answer(416), id="416 that tells no size"),
+        pytest.param(AT_END, OPEN, answer(416, content_range="bytes */100", etag='"b"'), id="416 of another version"),
+        pytest.param(
+            Asked(100, None, ranged=True), OPEN, answer(416, content_range="bytes */100"), id="416 without If-Range"
+        ),
     ],
 )
 def test_what_is_no_answer_to_a_range_is_not_taken(asked: Asked, known: Version | None, came: Answer) -> None:
@@ -119,6 +136,7 @@ def test_what_is_no_answer_to_a_range_is_not_taken(asked: Asked, known: Version 
             DATED, answer(206, content_range="bytes 40-99/100", last_modified=DATE), id="a part, another date"
         ),
         pytest.param(KNOWN, answer(200, etag='"b"', content_length="100"), id="all, another ETag"),
+        pytest.param(DATED, answer(206, content_range="bytes 40-99/100", etag='"a"'), id="a part, an ETag at last"),
         pytest.param(KNOWN, answer(200, etag='"a"', content_length="99"), id="all, another size"),
         pytest.param(KNOWN, answer(200, etag='W/"a"', content_length="100"), id="all, a weak ETag"),
         pytest.param(KNOWN, answer(200, content_length="100"), id="all, of no version"),
@@ -136,7 +154,7 @@ def test_another_version_is_never_mixed_in(known: Version, came: Answer) -> None
         pytest.param(FIRST, None, answer(200, etag='"a"', content_length="100"), Whole(KNOWN, 100), id="for a range"),
         pytest.param(REST, KNOWN, answer(200, etag='"a"', content_length="100"), Whole(KNOWN, 100), id="for the rest"),
         pytest.param(REST, OPEN, answer(200, etag='"a"', content_length="100"), Whole(KNOWN, 100), id="sized now"),
-        pytest.param(REST, KNOWN, answer(200, etag='"a"'), Whole(KNOWN, None), id="of a length it does not tell"),
+        pytest.param(REST, KNOWN, answer(200, etag='"a"'), Whole(KNOWN, 100), id="of a length it does not tell"),
         pytest.param(ALL, None, answer(203), Whole(Version(), None), id="203, about which nothing is known"),
         pytest.param(ALL, None, answer(200, content_length="1" * 20), Whole(Version(), None), id="an absurd length"),
         pytest.param(
@@ -154,6 +172,17 @@ def test_all_of_the_version_is_taken_from_its_first_byte(
     assert judge(asked, known, came) == verdict
 
 
+@pytest.mark.parametrize(
+    ("asked", "known", "came"),
+    [
+        pytest.param(AT_END, OPEN, answer(416, content_range="bytes */100"), id="which says no more"),
+        pytest.param(AT_END, OPEN, answer(416, content_range="bytes */100", etag='"a"'), id="which says the version"),
+    ],
+)
+def test_after_the_last_byte_there_is_the_end(asked: Asked, known: Version, came: Answer) -> None:
+    assert judge(asked, known, came) == End(KNOWN)
+
+
 @pytest.mark.parametrize("code", [408, 425, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize(
     ("retry_after", "after"),
@@ -162,6 +191,7 @@ def test_all_of_the_version_is_taken_from_its_first_byte(
         pytest.param("7", 7.0, id="seconds"),
         pytest.param("Tue, 14 Nov 2023 22:13:30 GMT", 10.0, id="a date"),
         pytest.param("120", 120.0, id="the longest"),
+        pytest.param("3600", 120.0, id="an hour is cut to two minutes"),
         pytest.param("soon", None, id="malformed"),
     ],
 )
@@ -183,12 +213,6 @@ def test_what_does_not_pass_is_final(code: int, kind: type[Exception]) -> None:
     verdict = judge(REST, KNOWN, answer(code))
     assert isinstance(verdict, Refused)
     assert (verdict.again, type(verdict.exception)) == (False, kind)
-
-
-def test_nobody_waits_longer_than_two_minutes() -> None:
-    verdict = judge(REST, KNOWN, answer(503, retry_after="3600"))
-    assert isinstance(verdict, Refused)
-    assert (verdict.again, str(verdict.error)) == (False, "the server answers 503, and to come back in 3600 s")
 
 
 @pytest.mark.parametrize("code", [206, 416])

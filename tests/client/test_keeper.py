@@ -1,26 +1,22 @@
 """Bytes into the part, and then into the journal, in this order."""
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from async_downloads.client.identity import Version
-from async_downloads.client.journal import Journal, Record
-from async_downloads.client.judge import Whole
+from async_downloads.client.journal import Record
 from async_downloads.client.keeper import Keeper, Writer
-from async_downloads.client.pieces import Piece
 from async_downloads.client.plan import Plan
 from async_downloads.client.spans import NOTHING, Spans
 from async_downloads.client.target import Target
 from async_downloads.errors import DiskError
-from async_downloads.semantics.etags import ETag
-from async_downloads.semantics.representation import Validators
 
-MIB = 1024 * 1024
-VERSION = Version(100 * MIB, Validators(ETag("a")), '"a"')
-CHUNK = bytes(range(256)) * 1024  # a quarter of a MiB
+from .keeping import CHUNK, MIB, VERSION, failing, journal, started
 
 
 class Clock:
@@ -43,20 +39,6 @@ def target(tmp_path: Path) -> Iterator[Target]:
     target = Target(tmp_path / "file", "u")
     yield target
     target.close()
-
-
-def started(version: Version = VERSION, *, connections: int = 4) -> tuple[Plan, Piece]:
-    """A plan whose only piece is the whole file."""
-    plan = Plan(connections)
-    piece = plan.take()
-    assert piece
-    plan.admit(piece, Whole(version, version.total))
-    return plan, piece
-
-
-def journal(target: Target) -> Record | None:
-    """What the journal says by now."""
-    return Journal(target.part.with_name("file.part.json"), "u").load()
 
 
 async def put(writer: Writer, count: int) -> None:
@@ -218,21 +200,13 @@ async def test_who_is_cancelled_is_so_after_the_write(target: Target) -> None:
     assert target.part.read_bytes() == CHUNK * 4
 
 
-async def test_on_a_full_disk_the_end_of_the_part_makes_room_for_the_journal(
-    target: Target, monkeypatch: pytest.MonkeyPatch
+async def test_while_it_writes_a_flush_that_fails_is_told(
+    clock: Clock, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
-    await keeper.write(piece, 0, [CHUNK], len(CHUNK))
-    save, calls = Journal.save, []
-
-    def full_at_first(journal: Journal, record: Record) -> None:
-        calls.append(record)
-        if len(calls) == 1:
-            raise OSError(28, "No space left on device")
-        save(journal, record)
-
-    monkeypatch.setattr(Journal, "save", full_at_first)
-    await keeper.save()
-    rest = len(CHUNK) - 64 * 1024
-    assert (journal(target), target.part.stat().st_size) == (Record(VERSION, *[Spans.of([(0, rest)])] * 2), rest)
+    clock.now += 5
+    monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
+    with pytest.raises(DiskError, match="Input/output error"):
+        await keeper.write(piece, 0, [CHUNK], len(CHUNK))
+    assert (plan.held, journal(target)) == (NOTHING, None)

@@ -15,6 +15,8 @@ from harness.versions import MIB, Version
 from async_downloads.client import Downloader, download
 from async_downloads.errors import NetworkError
 
+from .remote import URL, Remote, names
+
 SIZE = 3 * MIB + 5
 RIGHT = Version(0, SIZE)
 
@@ -99,3 +101,12 @@ async def test_a_journal_with_an_etag_that_is_none_is_no_journal(tmp_path: Path,
         result = await download(url, target, connections=1)
     assert result.resumed_from == 0
     assert RIGHT.difference(target) is None
+
+
+@pytest.mark.parametrize("name", ["target.part.json", "target.part.json.tmp"])
+async def test_a_folder_in_the_way_of_tidying_up_is_no_failure(remote: Remote, path: Path, name: str) -> None:
+    path.with_name(name).mkdir()
+    remote.content = b"hello"
+    async with remote.client() as client:
+        await download(URL, path, client=client)
+    assert (path.read_bytes(), names(path)) == (b"hello", ["target", name])

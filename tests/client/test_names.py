@@ -18,7 +18,7 @@ DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *PORTS}
 
 hostile = st.text(st.sampled_from("/\\.:- ~_%\0\r\n\u202e\u2028\xa0\ud800aé日🎉CONUL1?*'\"")) | st.text()
 dangers = st.sampled_from(
-    ["..", ".", "/", "\\", "-", " ", "CON", "nul", "COM1", "LPT¹", ".txt", "a", "%2F", "%00", "\0"]
+    ["..", ".", "/", "\\", "-", " ", "CON", "nul", "COM1", "LPT¹", ".txt", "a", "%2F", "%00", "\0", ".part", ".json"]
 )
 sequences = st.lists(dangers).map("".join)
 long = st.builds("".join, st.tuples(st.text("aé日🎉. ", min_size=80), st.sampled_from(["", ".tar.gz", ".x"])))
@@ -50,6 +50,12 @@ suggestions = hostile | sequences | long
         pytest.param("a\u3000b", "a b", id="another space"),
         pytest.param("e\u0301.txt", "é.txt", id="composed"),
         pytest.param("．．／x", "．．／x", id="what only looks like a separator"),
+        pytest.param("a.iso.part", "a.iso.part_", id="a part"),
+        pytest.param("a.iso.PART.json", "a.iso.PART.json_", id="a journal"),
+        pytest.param("a.part.json.tmp", "a.part.json.tmp_", id="a journal to be"),
+        pytest.param("a.part. ", "a.part_", id="a part with a dot and a space"),
+        pytest.param(".part", "_.part_", id="a part of nothing"),
+        pytest.param("a.parts", "a.parts", id="no part"),
         pytest.param("..", "download", id="the folder above"),
         pytest.param(". .", "download", id="nothing is left"),
         pytest.param("x/", "download", id="a folder"),
@@ -87,6 +93,7 @@ def test_names_are_taken_in_this_order(disposition: str | None, url: str, name: 
         pytest.param("a" * 300 + "." + "b" * 100, "a" * 240, id="what is that long is no extension"),
         pytest.param("日" * 100 + ".txt", "日" * 78 + ".txt", id="bytes count, characters stay whole"),
         pytest.param("a" * 239 + ". b", "a" * 239, id="no dot at the end after all"),
+        pytest.param("a" * 235 + ".part more", "a" * 235 + ".par_", id="no part after all"),
     ],
 )
 def test_a_long_name_is_shortened_to(suggested: str, name: str) -> None:
@@ -101,6 +108,7 @@ def test_a_name_is_safe(suggested: str, path: str) -> None:
         assert not re.search(r'[/\\<>:"|?*]', name)
         assert name == name.strip().rstrip(".")
         assert not name.startswith((".", "-"))
+        assert not name.lower().endswith((".part", ".part.json", ".part.json.tmp"))
         assert name.partition(".")[0].rstrip(" ").upper() not in DEVICES
         assert not {"Cc", "Cf", "Cs"} & {unicodedata.category(char) for char in name}
 

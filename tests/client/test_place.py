@@ -21,21 +21,6 @@ pytestmark = pytest.mark.usefixtures("quick")
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
-async def test_what_is_complete_but_for_its_name_needs_no_request(
-    one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> bool:
-        raise DiskError("no")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("async_downloads.client.target.Target.place", full)
-        with pytest.raises(DiskError):
-            await one.fetch(URL, path)
-    result = await one.fetch(URL, path)
-    assert (result.resumed_from, len(remote.requests)) == (len(remote.content), 1)
-    assert path.read_bytes() == remote.content
-
-
 async def test_with_no_resume_it_begins_at_the_start(one: Downloader, remote: Remote, path: Path) -> None:
     remote.spoils = [cut(300_000), *[refused(503)] * 6]
     with pytest.raises(RetriesExhausted):

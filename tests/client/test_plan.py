@@ -2,8 +2,9 @@
 
 import pytest
 
+from async_downloads.client.backoff import Setback
 from async_downloads.client.identity import Version
-from async_downloads.client.judge import Asked, Part, Whole
+from async_downloads.client.judge import Asked, End, Part, Whole
 from async_downloads.client.pieces import FIRST, MIB, Piece, piece_size
 from async_downloads.client.plan import Outcome, Plan
 from async_downloads.client.spans import Spans
@@ -156,6 +157,23 @@ def test_of_an_unknown_size_the_end_of_the_body_is_the_size() -> None:
     plan.ended(piece)
     plan.release(piece)
     assert (plan.total, plan.complete) == (7, True)
+
+
+def test_an_end_before_what_is_held_is_none() -> None:
+    plan = Plan(1, UNSIZED, Spans.of([(0, 10)]))
+    piece = take(plan)
+    plan.admit(piece, Whole(UNSIZED, None))
+    plan.wrote(piece, 0, 7)
+    with pytest.raises(Setback, match="after 7 of 10 bytes or more"):
+        plan.ended(piece)
+
+
+def test_where_nothing_was_missing_all_is_held() -> None:
+    plan = Plan(1, UNSIZED, Spans.of([(0, 10)]))
+    piece = take(plan)
+    assert plan.admit(piece, End(UNSIZED.sized(10))) is Outcome.END
+    plan.release(piece)
+    assert plan.complete
 
 
 def test_an_empty_file_is_complete_when_its_body_has_ended() -> None:

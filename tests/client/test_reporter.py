@@ -50,6 +50,18 @@ async def test_so_is_another_note(clock: Clock) -> None:
     assert [each.note for each in heard] == ["503", "504"]
 
 
+async def test_of_notes_that_are_over_at_once_ten_a_second_are_told(clock: Clock) -> None:
+    heard = Listener()
+    reporter = Reporter(heard, Plan(), lambda: "x")
+    for number in range(1000):
+        clock.now += 0.001
+        reporter.turn("retrying", f"reset {number}", brief=True)
+        reporter.turn("downloading")
+    assert 9 <= [each.state for each in heard].count("retrying") <= 10
+    reporter.turn("retrying", "again in 8 s")
+    assert heard[-1].note == "again in 8 s"
+
+
 async def test_all_else_is_told_ten_times_a_second(clock: Clock) -> None:
     heard = Listener()
     reporter = Reporter(heard, Plan(), lambda: "x")

@@ -9,8 +9,8 @@ import pytest
 
 from async_downloads.client.identity import Version
 from async_downloads.client.journal import Record
-from async_downloads.client.spans import Spans
-from async_downloads.client.target import Target
+from async_downloads.client.spans import NOTHING, Spans
+from async_downloads.client.target import Target, journal_of, part_of
 from async_downloads.errors import DiskError
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Validators
@@ -58,8 +58,8 @@ def test_a_part_has_the_mode_that_the_umask_leaves(path: Path) -> None:
         target = Target(path, "u")
     finally:
         os.umask(before)
-    target.close()
     assert stat.S_IMODE(target.part.stat().st_mode) == 0o640
+    target.close()
 
 
 def test_an_older_file_stays_until_the_new_one_is_whole(path: Path) -> None:
@@ -125,6 +125,16 @@ async def test_what_does_not_fit_is_forgotten(path: Path, url: str, held: tuple[
     target.close()
 
 
+async def test_of_what_is_whole_the_last_byte_is_still_asked_for(path: Path) -> None:
+    target, held = Target(path, "u"), Spans.of([(0, 6)])
+    await target.write([b"abcdef"], 0)
+    target.save(Record(VERSION, held, held))
+    target.close()
+    target = Target(path, "u")
+    assert target.resume() == Record(VERSION, Spans.of([(0, 5)]), Spans.of([(0, 5)]))
+    target.close()
+
+
 async def test_a_journal_does_not_outlive_its_bytes(path: Path) -> None:
     target = Target(path, "u")
     target.save(Record(VERSION, Spans.of([(0, 3)])))
@@ -145,6 +155,63 @@ def test_what_has_its_name_is_not_discarded(target: Target, path: Path) -> None:
     assert target.place(path, replace=True)
     target.discard()
     assert names(path) == ["file.bin"]
+
+
+def test_nor_is_what_somebody_else_has_begun_since(target: Target, path: Path) -> None:
+    assert target.place(path, replace=True)
+    others = [part_of(path), journal_of(path)]
+    for each in others:
+        each.write_text("somebody's")
+    target.discard()
+    assert [each.read_text() for each in others] == ["somebody's"] * 2
+
+
+def test_a_part_with_nothing_in_it_is_not_left(path: Path) -> None:
+    Target(path, "u").close()
+    assert names(path) == []
+
+
+def _removed(part: Path) -> None:
+    part.unlink()
+
+
+def _replaced(part: Path) -> None:
+    part.unlink()
+    part.write_text("somebody's")
+
+
+@pytest.mark.parametrize("meanwhile", [_removed, _replaced])
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda target: target.place(target.path, replace=True), id="replacing"),
+        pytest.param(lambda target: target.place(target.path, replace=False), id="by a link"),
+        pytest.param(lambda target: target.save(Record(VERSION, NOTHING)), id="written down"),
+        pytest.param(lambda target: target.clear(), id="cleared"),
+    ],
+)
+def test_no_other_file_is_taken_for_the_part(
+    target: Target, path: Path, meanwhile: Callable[[Path], None], use: Callable[[Target], object]
+) -> None:
+    meanwhile(target.part)
+    left = names(path)
+    with pytest.raises(DiskError, match="was removed or replaced"):
+        use(target)
+    assert names(path) == left
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "fsync"])
+def test_a_flush_that_failed_is_not_believed_when_it_is_tried_again(
+    target: Target, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, _raise(OSError(5, "Input/output error")))
+        with pytest.raises(DiskError, match="Input/output error"):
+            target.complete(VERSION) if call == "fsync" else target.flush()
+    with pytest.raises(DiskError, match="Input/output error"):
+        target.flush()
+    with pytest.raises(DiskError, match="Input/output error"):
+        target.complete(VERSION)
 
 
 def test_a_disk_without_room_is_told_before_anything_is_fetched(target: Target) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from async_downloads.client import target as module
+from async_downloads.client import locking as module
 from async_downloads.client.target import Target, part_of, tidy
 from async_downloads.errors import DiskError, TargetBusy
 
@@ -41,6 +41,18 @@ def test_so_is_another_process(target: Target, path: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "TargetBusy" in ended.stderr
+
+
+@pytest.mark.parametrize("ending", [".part", ".part.json", ".part.json.tmp"])
+@pytest.mark.parametrize("reverse", [False, True], ids=["the file first", "the file last"])
+def test_nobody_downloads_to_what_belongs_to_another_download(path: Path, ending: str, reverse: bool) -> None:
+    paths = [path, path.with_name(f"{path.name}{ending}")]
+    first = Target(paths[reverse], "u")
+    with pytest.raises(TargetBusy, match="another download to it is running"):
+        Target(paths[not reverse], "v")
+    assert names(path) == [first.part.name]
+    first.close()
+    Target(paths[not reverse], "v").close()
 
 
 def test_when_it_was_closed_it_can_be_had(path: Path) -> None:
@@ -164,6 +176,12 @@ def test_what_a_killed_process_left_is_tidied_up(path: Path, prepare: str, left:
     getattr(part_of(path), prepare)(*[path] * (prepare == "hardlink_to"))
     tidy(path)
     assert names(path) == left
+
+
+def test_what_somebody_is_about_to_tidy_up_is_left_to_him(path: Path, target: Target) -> None:
+    path.hardlink_to(target.part)
+    tidy(path)
+    assert names(path) == ["file.bin", "file.bin.part"]
 
 
 def test_where_nothing_is_there_is_nothing_to_tidy_up(path: Path) -> None:

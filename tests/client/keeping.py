@@ -1,0 +1,42 @@
+"""What the tests of keeping bytes share."""
+
+import os
+from collections.abc import Callable
+
+from async_downloads.client.identity import Version
+from async_downloads.client.journal import Journal, Record
+from async_downloads.client.judge import Whole
+from async_downloads.client.pieces import Piece
+from async_downloads.client.plan import Plan
+from async_downloads.client.target import Target
+from async_downloads.semantics.etags import ETag
+from async_downloads.semantics.representation import Validators
+
+__all__ = ["CHUNK", "MIB", "VERSION", "failing", "journal", "started"]
+
+MIB = 1024 * 1024
+VERSION = Version(100 * MIB, Validators(ETag("a")), '"a"')
+CHUNK = bytes(range(256)) * 1024  # a quarter of a MiB
+
+
+def started(version: Version = VERSION, *, connections: int = 4) -> tuple[Plan, Piece]:
+    """A plan whose only piece is the whole file."""
+    plan = Plan(connections)
+    piece = plan.take()
+    assert piece
+    plan.admit(piece, Whole(version, version.total))
+    return plan, piece
+
+
+def journal(target: Target) -> Record | None:
+    """What the journal says by now."""
+    return Journal(target.part.with_name("file.part.json"), "u").load()
+
+
+def failing(number: int) -> Callable[..., None]:
+    """What fails with an error of the system's."""
+
+    def function(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return function

@@ -1,0 +1,86 @@
+"""What is written down in the end: nothing that a disk that fails, or is full, may not have."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from async_downloads.client.journal import Journal, Record
+from async_downloads.client.keeper import Keeper
+from async_downloads.client.plan import Plan
+from async_downloads.client.spans import NOTHING, Spans
+from async_downloads.client.target import Target
+from async_downloads.errors import DiskError
+
+from .keeping import CHUNK, MIB, VERSION, failing, journal, started
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Target]:
+    """Where it goes."""
+    target = Target(tmp_path / "file", "u")
+    yield target
+    target.close()
+
+
+async def _one_mib_flushed_of_two(target: Target) -> tuple[Plan, Keeper]:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    await keeper.write(piece, 0, [CHUNK] * 4, MIB)
+    await keeper.save()
+    await keeper.write(piece, MIB, [CHUNK] * 4, MIB)
+    return plan, keeper
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+async def test_after_a_flush_that_failed_only_what_was_flushed_before_is_held(
+    target: Target, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, keeper = await _one_mib_flushed_of_two(target)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", failing(number))
+        await keeper.save()
+    flushed = Spans.of([(0, MIB)])
+    assert (plan.held, journal(target)) == (flushed, Record(VERSION, flushed, flushed))
+    await keeper.save()
+    assert (plan.held, target.part.stat().st_size) == (flushed, 2 * MIB)
+
+
+async def test_when_nothing_was_flushed_before_nothing_is_left(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    await keeper.write(piece, 0, [CHUNK] * 16, 4 * MIB)
+    assert journal(target)
+    monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
+    await keeper.save()
+    assert (plan.held, journal(target), target.part.exists()) == (NOTHING, None, False)
+
+
+async def test_only_a_full_disk_costs_the_end_of_the_part(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, keeper = await _one_mib_flushed_of_two(target)
+    monkeypatch.setattr(Journal, "save", failing(errno.EACCES))
+    with pytest.raises(DiskError, match="Permission denied"):
+        await keeper.save()
+    assert (plan.held.size, target.part.stat().st_size) == (2 * MIB, 2 * MIB)
+
+
+async def test_on_a_full_disk_the_end_of_the_part_makes_room_for_the_journal(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    await keeper.write(piece, 0, [CHUNK], len(CHUNK))
+    save, calls = Journal.save, []
+
+    def full_at_first(journal: Journal, record: Record) -> None:
+        calls.append(record)
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        save(journal, record)
+
+    monkeypatch.setattr(Journal, "save", full_at_first)
+    await keeper.save()
+    rest = len(CHUNK) - 64 * 1024
+    assert (journal(target), target.part.stat().st_size) == (Record(VERSION, *[Spans.of([(0, rest)])] * 2), rest)

@@ -1,0 +1,71 @@
+"""What a listener is told in words: why nothing comes, until when, and that it begins again."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from async_downloads.client import Downloader, Progress
+
+from .remote import URL, Remote, Spoil, cut, ignoring_range, refused
+
+ANEW = "from the start: the server gave nothing to go on with"
+BUSY = "the server answers 503 Service Unavailable"
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on while somebody sleeps, which takes no time."""
+    now, sleep = [100.0], asyncio.sleep
+
+    async def slept(seconds: float) -> None:
+        now[0] += seconds
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", slept)
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+
+
+async def notes(downloader: Downloader, path: Path) -> list[str]:
+    """Return what is noted while a file is fetched, each note once."""
+    heard: list[Progress] = []
+    await downloader.fetch(URL, path, on_progress=heard.append)
+    return list(filter(None, dict.fromkeys(each.note for each in heard)))
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    ("spoil", "note"),
+    [
+        pytest.param(refused(503), f"{BUSY}: again in 1 s", id="for less than a second"),
+        pytest.param(refused(503, Retry_After="2"), f"{BUSY}: again in 2 s", id="for as long as the server says"),
+        pytest.param(refused(503, Retry_After="0"), BUSY, id="not at all"),
+        pytest.param(cut(300_000), "reset", id="not at all after many bytes"),
+        pytest.param(cut(9), "reset: again in 1 s", id="after few bytes"),
+    ],
+)
+async def test_it_is_told_for_how_long_it_waits(
+    one: Downloader, remote: Remote, path: Path, spoil: Spoil, note: str
+) -> None:
+    remote.spoils = [spoil]
+    assert await notes(one, path) == [note]
+
+
+@pytest.mark.usefixtures("clock")
+async def test_so_it_is_when_another_connection_was_told_to_wait(remote: Remote, path: Path) -> None:
+    remote.spoils = [None, refused(503, Retry_After="60")]
+    async with remote.client() as client, Downloader(connections=2, client=client) as two:
+        assert await notes(two, path) == [f"{BUSY}: again in 60 s"]
+
+
+@pytest.mark.usefixtures("clock")
+async def test_it_is_told_when_what_came_is_of_no_use(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.etag = None
+    remote.spoils = [cut(9), cut(300_000)]
+    assert await notes(one, path) == [f"reset: again in 1 s, {ANEW}", f"reset: {ANEW}"]
+
+
+@pytest.mark.usefixtures("clock")
+async def test_so_it_is_when_the_server_sends_the_whole_again(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.spoils = [cut(300_000), ignoring_range]
+    assert await notes(one, path) == ["reset", ANEW]
