@@ -110,8 +110,8 @@ class Body(AsyncIterator[bytes]):
                 self._bytes = _after(self._at, self._flow(response, length, version.coding))
             case Part(version, span):
                 self._bytes = self._flow(response, len(span))
-            case End(version):
-                self._bytes = _nothing()
+            case End(version):  # the body before has been read as far as it came, and none follows it
+                pass
             case Unfit(reason):
                 raise Setback(BadAnswer(reason))
             case Changed():
@@ -128,12 +128,6 @@ class Body(AsyncIterator[bytes]):
 
     def _flow(self, response: httpx.Response, length: int | None, coding: str | None = None) -> AsyncGenerator[bytes]:
         return flow(response, length=length, coding=coding, floor=self._limits.floor)
-
-
-async def _nothing() -> AsyncGenerator[bytes]:
-    nothing: tuple[bytes, ...] = ()
-    for chunk in nothing:
-        yield chunk
 
 
 async def _after(skip: int, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

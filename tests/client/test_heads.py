@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -68,17 +69,25 @@ async def test_a_head_that_does_not_come_is_a_stall() -> None:
 
 
 async def test_so_is_one_that_comes_byte_by_byte() -> None:
+    gone = asyncio.Event()
+
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n")
-        while not writer.is_closing():
-            writer.write(b"A: a\r\n")
-            await writer.drain()
-            await asyncio.sleep(0.002)
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"A: a\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.002)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        gone.set()
 
     async with await asyncio.start_server(drip, "127.0.0.1", 0) as server, new_client() as client:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(Setback, match="no answer came"):
             await status(client, f"http://127.0.0.1:{port}/")
+        await gone.wait()
 
 
 async def test_the_wait_for_a_connection_of_the_pool_does_not_count() -> None:
