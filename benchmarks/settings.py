@@ -32,7 +32,6 @@ class Settings:
     leaving_clients: int
     cold_files: int
     cold_size: int
-    rest: float  # after an eviction: a virtual machine gives the memory back to its host, which disturbs everybody
     probe_interval: float = 0.05
     probe_timeout: float
     driver: str = "auto"  # of small files: auto (wrk when installed), wrk, own
@@ -53,7 +52,6 @@ FULL = Settings(
     leaving_clients=300,
     cold_files=32,
     cold_size=1024 * MIB,
-    rest=10.0,
     probe_timeout=2.0,
 )
 
@@ -73,7 +71,6 @@ QUICK = Settings(
     leaving_clients=100,
     cold_files=4,
     cold_size=64 * MIB,
-    rest=0.0,
     probe_timeout=0.5,
     driver="own",
 )

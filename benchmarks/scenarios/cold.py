@@ -30,7 +30,6 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     elif False in [evict(bench.tree.directory / name) for name in names]:  # a list: each is to be evicted
         yield Measurement(case, note="the files stay in the page cache")
     else:
-        time.sleep(bench.settings.rest)
         yield _fetch(bench, case)
 
 
