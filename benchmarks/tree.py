@@ -60,9 +60,11 @@ def built(settings: Settings, parent: Path, *, cold: bool) -> Iterator[Tree]:
 def evict(path: Path) -> bool:
     """Drop the file from the page cache; False when its first or last page stays there.
 
-    Pages that sendfile has put into a socket stay until that connection is gone, hence several attempts.
+    Pages that sendfile has put into a socket stay until that connection is gone, hence several attempts. The looking
+    must not begin to read ahead: a page that is marked for that has whoever comes to it read the file ahead, too.
     """
     fd = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
     try:
         return any(_evicted(fd, pause) for pause in EVICTION_PAUSES)
     finally:
