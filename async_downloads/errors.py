@@ -161,7 +161,7 @@ class TlsError(FetchError):
 class BadStatus(FetchError):
     """The server answered with an error; `code` is its status."""
 
-    exit_code = 8
+    exit_code: int = 8
 
     def __init__(self, code: int, message: str | None = None) -> None:
         super().__init__(message or f"the server answers {_phrase(code)}")
@@ -230,4 +230,4 @@ class RetriesExhausted(FetchError):
         super().__init__(f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {last}")
         self.last = last
         self.tries = tries
-        self.exit_code = last.exit_code
+        self.exit_code: int = last.exit_code

@@ -31,7 +31,7 @@ class Body(AsyncIterator[bytes]):
     """
 
     def __init__(self, exchange: Exchange, limits: Limits, url: str) -> None:
-        self.name = file_name(None, url)
+        self.name: str = file_name(None, url)
         """What a file of this would be called: one harmless name."""
         self._exchange = exchange
         self._limits = limits

@@ -41,7 +41,7 @@ class Keeper:
         self._clock = asyncio.get_running_loop().time
         self._saved_at = self._flushed_at = self._clock()
         self._unsaved = 0
-        self.batch = max(_MOST // plan.connections, _LEAST)
+        self.batch: int = max(_MOST // plan.connections, _LEAST)
 
     async def write(self, piece: Piece, start: int, chunks: list[bytes], size: int) -> None:
         """Put the next bytes of a piece into their place in the file."""
@@ -114,7 +114,8 @@ class Writer:
         self._piece = piece
         self._clock = asyncio.get_running_loop().time
         self._chunks: list[bytes] = []
-        self._start = self.end = piece.done
+        self.end: int = piece.done
+        self._start = self.end
         self._since = 0.0
         self._writing: asyncio.Task[None] | None = None
 

@@ -56,7 +56,8 @@ class Place:
         resume: bool = True,
         checksum: Checksum | None = None,
     ) -> None:
-        self.path = self._first = path or directory / file_name(None, url)
+        self.path: Path = path or directory / file_name(None, url)
+        self._first = self.path
         self._opened: Target | None = None
         self._url = url
         self._hash = url_hash(url)

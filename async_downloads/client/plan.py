@@ -43,11 +43,11 @@ class Plan:
     """
 
     def __init__(self, connections: int = 1, version: Version | None = None, held: Spans = NOTHING) -> None:
-        self.connections = connections
-        self.version = version
-        self.held = held
-        self.resumed_from = held.size
-        self.proven = False
+        self.connections: int = connections
+        self.version: Version | None = version
+        self.held: Spans = held
+        self.resumed_from: int = held.size
+        self.proven: bool = False
         self.running: list[Piece] = []
         self._strikes = 0
         self._replaced = 0

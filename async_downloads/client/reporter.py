@@ -23,7 +23,7 @@ class Reporter:
         self._tell = tell
         self._plan = plan
         self._name = name
-        self.came = 0
+        self.came: int = 0
         self._clock = asyncio.get_running_loop().time
         self._told_at = self._measured_at = self._clock()
         self._noted_at = -inf

@@ -57,15 +57,15 @@ class Target:
     def __init__(self, path: Path, url: str) -> None:
         with disk_errors(path):
             _refuse_unusual(path)
-        self.path = path
-        self.part = part_of(path)
-        self.placed = False
+        self.path: Path = path
+        self.part: Path = part_of(path)
+        self.placed: bool = False
         self._unsure = False
         self._url = url
         self._journal = Journal(journal_of(path), url)
         with disk_errors(self.part):
             self._journal.check()
-            self.fd = locked(self.part)
+            self.fd: int = locked(self.part)
         # One thread for all connections: several would fight for the interpreter, with each other and with the loop.
         self._writing = ThreadPoolExecutor(1)
         self._refuse_neighbours()
