@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 from harness.relay import Relay
 from test_servers import certificate as certificate  # noqa: PLC0414
 from tools.command import COMMAND, environment
+from tools.programs import need
 
 from async_downloads.client import Downloader, Result
 from async_downloads.errors import NetworkError
@@ -75,8 +75,7 @@ def _flask(place: Place) -> Sequence[object]:
 
 
 def _nginx(place: Place, *, tls: str = "") -> Sequence[object]:
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin")
-    assert program, "nginx is not installed"
+    program = need("nginx")
     configuration = place.scratch / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""  # the files are in a folder only their owner may enter
     places = {"scratch": place.scratch, "port": place.port, "directory": place.directory}

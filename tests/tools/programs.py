@@ -13,7 +13,7 @@ __all__ = ["need", "run"]
 
 def need(program: str) -> str:
     """Return the path of a program. Without it a user's test is skipped; where nothing may be skipped, it fails."""
-    return shutil.which(program) or _missing(program)
+    return shutil.which(program, path=f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin") or _missing(program)
 
 
 def _missing(program: str) -> NoReturn:
