@@ -6,7 +6,7 @@ from collections.abc import Callable
 __all__ = ["eventually"]
 
 
-async def eventually(condition: Callable[[], object], *, within: float = 1.0) -> None:
+async def eventually(condition: Callable[[], object], *, within: float = 10.0) -> None:
     """Return as soon as the condition holds; AssertionError when it does not in that many seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
