@@ -6,7 +6,7 @@
     L3  responder
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
-    L0  errors, fileio, descriptors, deprecation
+    L0  errors, fileio, descriptors, deprecation, values
 
 The public names of the package itself load what they need when they are first used: any layer below `cli` that
 imported them would import upwards.
@@ -27,7 +27,7 @@ ROOT = Path(async_downloads.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    {"deprecation", "descriptors", "errors", "fileio"},
+    {"deprecation", "descriptors", "errors", "fileio", "values"},
     {"semantics"},
     {"sources"},
     {"responder"},

@@ -1,7 +1,6 @@
-"""How a command gets at a database, and what it says when that fails: one line, without the password."""
+"""How a command gets at a database."""
 
 import asyncio
-import re
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
@@ -11,26 +10,19 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ..config import DATABASE_VARIABLES, PREFIX
 from ..errors import DownloadError
 from ..sources.catalogue import Catalogue
 from ..sources.databases import open_catalogue
+from ..values import DATABASE_VARIABLES, PREFIX
+from .telling import INTERRUPTED, Refused, complain, told
 
-__all__ = ["DATABASE", "IDS", "INTERRUPTED", "Database", "Refused", "complain", "each", "told"]
+__all__ = ["DATABASE", "IDS", "Database", "each"]
 
 T = TypeVar("T")
 
-INTERRUPTED: Final = 130  # as a shell reports SIGINT
-_PASSWORD: Final = re.compile(r"(?<=:)(?!//)\S+(?=@)|(?<=password=)[^&\s]+")  # in a URL
 _MISSING: Final = (
     f"no database is given: say --database sqlite:///files.db (or postgresql://…) or set {DATABASE_VARIABLES[0]}"
 )
-
-
-class Refused(click.ClickException):
-    """What was asked for cannot be done."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +51,6 @@ class Database:
                 return await work(catalogue)
         except DownloadError as error:
             raise click.ClickException(told(error)) from error
-
-
-def told(error: Exception) -> str:
-    """Return what an error says, in one line and without passwords.
-
-    >>> told(ValueError("no server at\\npostgresql://me:secret@localhost/files"))
-    'no server at; postgresql://me:***@localhost/files'
-    """
-    return _PASSWORD.sub("***", "; ".join(filter(None, map(str.strip, str(error).splitlines()))))
-
-
-def complain(message: str) -> None:
-    """Say what is wrong, on standard error."""
-    click.echo(f"async-downloads: {message}", err=True)
 
 
 async def each(things: Iterable[T], do: Callable[[T], Awaitable[None]]) -> int:

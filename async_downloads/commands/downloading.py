@@ -8,11 +8,11 @@ from typing import Final
 
 from ..client import Downloader, Result
 from ..errors import FetchError
-from .database import Refused
 from .get import STDOUT, Order
 from .interrupting import interruptible
 from .showing import Display, Json, Lines, Wanted, is_url
 from .streaming import ReaderLeft, stream
+from .telling import Refused
 
 __all__ = ["run"]
 

@@ -1,10 +1,14 @@
 """How the text of an option is read, and what the user is told when it cannot be."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
 import click
 
-__all__ = ["reading", "reading_each"]
+__all__ = ["STDIN", "reading", "reading_each"]
+
+STDIN: Final = Path("-")
 
 
 def reading(read: Callable[[str], object]) -> Callable[..., object]:

@@ -11,9 +11,11 @@ import click
 
 from ..errors import AlreadyThere, DownloadError
 from ..sources.catalogue import Catalogue, Identifier, Stored, is_name
-from .database import DATABASE, IDS, Database, Refused, each, told
+from .database import DATABASE, IDS, Database, each
+from .options import STDIN
 from .progress import progress
-from .reading import STDIN, Input, opened
+from .reading import Input, opened
+from .telling import Refused, told
 
 __all__ = ["put"]
 

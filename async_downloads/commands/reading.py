@@ -18,11 +18,11 @@ from typing import Final
 import click
 
 from ..fileio import in_thread
-from .database import Refused
+from .options import STDIN
+from .telling import Refused
 
-__all__ = ["STDIN", "Input", "opened"]
+__all__ = ["Input", "opened"]
 
-STDIN: Final = Path("-")
 _CHUNK: Final = 1024 * 1024  # bytes for one thread; a pipe gives 64 KiB at a time
 # A FIFO without a writer must not block the open, a terminal must not become ours, a child process must not inherit.
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

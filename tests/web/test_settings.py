@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from async_downloads.config import PREFIX, Settings
+from async_downloads.config import Settings
+from async_downloads.values import PREFIX
 
 
 def test_without_variables_they_are_the_defaults() -> None:
