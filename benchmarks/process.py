@@ -68,8 +68,8 @@ def pinned(*cores: int) -> Iterator[None]:
 @contextmanager
 def running(server: Server, directory: Path, core: int, *, secure: bool = False) -> Iterator[Running]:
     """Start the server over the directory; whatever happens, its whole process group is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="server-", dir=directory.parent) as scratch:
-        site = Site(directory, _free_port(), Path(scratch), secure)
+    with tempfile.TemporaryDirectory(prefix="server-", dir=directory.parent) as scratch, _reserved_port() as port:
+        site = Site(directory, port, Path(scratch), secure)
         if secure:
             certify(site)
         server.prepare(site)
@@ -81,10 +81,13 @@ def running(server: Server, directory: Path, core: int, *, secure: bool = False)
             _stop(process)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def _reserved_port() -> Iterator[int]:
+    """Yield a port that nobody else is given meanwhile; who asks for it with `SO_REUSEADDR`, as servers do, gets it."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((HOST, 0))
+        yield holder.getsockname()[1]
 
 
 def _start(server: Server, site: Site, core: int) -> "subprocess.Popen[bytes]":

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import pytest
 from harness.asgi import App
+from harness.clock import Clock
 from harness.postgres import postgres_server, schema_of_its_own
 from harness.served import Server, hypercorn
 from hypothesis import settings
@@ -42,6 +43,12 @@ def large(tmp_path: Path, content: bytes) -> Path:
     path = tmp_path / "large.bin"
     path.write_bytes(content)
     return path
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The loop's clock, which no other work of the machine makes run away: for tests of what comes too late."""
+    return Clock(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from harness.waiting import HANGING
 from tools.programs import need
 
 from benchmarks.load.watched import Cost, run_watched
@@ -17,11 +18,11 @@ from benchmarks.servers.clients import CLIENTS, Errand
 from benchmarks.settings import MIB, QUICK, BenchmarkError
 
 MEMORY = 64 * MIB
-# It is looked at every few milliseconds, and must not have gone by then.
-GREEDY = f"import time; held = b'x' * {MEMORY}\nwhile time.process_time() < 0.2: pass"
+# It is looked at every few milliseconds, and must not have gone by then, whoever else wants a processor.
+GREEDY = f"import time; held = b'x' * {MEMORY}\nwhile time.process_time() < 0.2: pass\ntime.sleep(1)"
 
 
-def _run(*command: str, limit: float = 10.0) -> Cost:
+def _run(*command: str, limit: float = HANGING) -> Cost:
     return run_watched(command, {}, limit=limit)
 
 

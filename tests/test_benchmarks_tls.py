@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from harness.waiting import HANGING
 from tools.programs import need, run
 
 from benchmarks.certificate import certify
@@ -77,7 +78,7 @@ def test_the_key_is_in_pkcs_8(site: Site) -> None:
 
 def test_a_client_that_trusts_the_certificate_takes_it(site: Site, port: int) -> None:
     trust = ssl.create_default_context(cafile=site.certificate)
-    plain = socket.create_connection(("127.0.0.1", port), timeout=5)
+    plain = socket.create_connection(("127.0.0.1", port), timeout=HANGING)
     with trust.wrap_socket(plain, server_hostname="127.0.0.1") as secure:
         assert secure.version() == "TLSv1.3"
 
@@ -90,7 +91,7 @@ def test_without_openssl_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_h2load_counts_every_answer_and_says_what_was_agreed_upon(port: int) -> None:
     need("h2load")
-    found = requests(f"https://127.0.0.1:{port}/", "tls", connections=2, streams=1, count=10, limit=15)
+    found = requests(f"https://127.0.0.1:{port}/", "tls", connections=2, streams=1, count=10, limit=HANGING)
     assert (len(found.latencies), found.errors, found.received) == (10, 0, 50)
     assert found.agreed == f"TLSv1.3, {CIPHER}, http/1.1"
 
@@ -129,4 +130,4 @@ def test_the_limit_of_descriptors_is_raised_as_far_as_it_may_be() -> None:
         "from benchmarks.process import raise_descriptor_limit as go; go()\n"
         "assert r.getrlimit(r.RLIMIT_NOFILE)[0] >= min(most, 65536)"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=15)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=HANGING)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 from test_servers import certificate as certificate  # noqa: PLC0414
 from tools.command import ANY_PORT, COMMAND, running, serving
 
@@ -46,7 +46,7 @@ async def test_it_runs_as_a_module_and_serves_where_it_stands(tree: Path) -> Non
 async def test_each_bind_is_served(tree: Path) -> None:
     async with serving(tree, "-b", "127.0.0.1:0", "-b", "localhost:0") as command:
         assert len(set(command.urls)) == 3
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=HANGING) as client:
             assert {(await client.get(f"{url}a.txt")).text for url in command.urls} == {"here\n"}
 
 
@@ -64,7 +64,8 @@ async def test_a_unix_socket_is_served_and_taken_away_at_the_end(tree: Path, tmp
 
 async def _over(path: Path) -> str:
     """Return the text of the file, fetched over a Unix socket."""
-    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path))) as client:
+    transport = httpx.AsyncHTTPTransport(uds=str(path))
+    async with httpx.AsyncClient(transport=transport, timeout=HANGING) as client:
         return (await client.get("http://localhost/a.txt")).text
 
 
@@ -110,11 +111,15 @@ async def test_tls_is_spoken_and_http2_in_it(tree: Path, certificate: tuple[Path
     async with serving(tree, *options) as command:
         assert command.url.startswith("https://127.0.0.1:")
         for http2, version in ((True, "HTTP/2"), (False, "HTTP/1.1")):
-            async with httpx.AsyncClient(base_url=command.url, verify=trusted, http2=http2) as client:
+            async with _client(command.url, trusted, http2=http2) as client:
                 answer = await client.get("/a.txt")
             assert (answer.http_version, answer.text) == (version, "here\n")
         command.process.terminate()
         assert await command.ended() == 0
+
+
+def _client(url: str, trusted: ssl.SSLContext, *, http2: bool) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=url, verify=trusted, http2=http2, timeout=HANGING)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +174,6 @@ async def test_the_paths_of_routes_begin_where_it_was_started(tree: Path) -> Non
 
 @pytest.mark.parametrize("flag", ["--help", "--version"])
 async def test_it_explains_itself(flag: str) -> None:
-    ended = subprocess.run([*COMMAND, flag], capture_output=True, text=True, timeout=15, check=False)
+    ended = subprocess.run([*COMMAND, flag], capture_output=True, text=True, timeout=HANGING, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 from tools.command import COMMAND, serving
 
 _REQUESTS = 1_000  # whose lines are more than the pipe takes
@@ -24,7 +24,7 @@ def tree(tmp_path: Path) -> Path:
 async def _ask_often(socket: Path) -> int:
     """Return how many requests were answered."""
     transport = httpx.AsyncHTTPTransport(uds=str(socket))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=5) as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=HANGING) as client:
         return sum([(await client.get("/a.txt")).status_code == 200 for _ in range(_REQUESTS)])
 
 
@@ -41,7 +41,7 @@ async def test_a_log_that_nobody_reads_holds_up_neither_answers_nor_the_end(tree
                 os.close(read)
             assert await _ask_often(socket) == _REQUESTS
             process.terminate()
-            await eventually(lambda: process.poll() is not None, within=5)
+            await eventually(lambda: process.poll() is not None)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -60,7 +60,7 @@ async def test_health_and_refusals_are_logged_too_up_to_the_last_line(tree: Path
         async with command.server.downloading("/large.bin"):
             assert command.get("/-/healthy").status_code == 200
             command.send(signal.SIGTERM)
-            await eventually(lambda: command.get("/-/healthy").status_code == 503, within=5)
+            await eventually(lambda: command.get("/-/healthy").status_code == 503)
             assert command.get("/a.txt").status_code == 503
         assert await command.ended() == 0
         records = [json.loads(line) for line in command.log]

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from harness.waiting import HANGING
 from tools.command import COMMAND, environment, finished, refusal
 from tools.databases import database as database  # noqa: PLC0414
 from tools.databases import failure, stored
@@ -149,5 +150,5 @@ async def test_a_file_that_cannot_be_read_to_its_end_is_not_stored(database: str
 
 def test_standard_input_that_is_closed_is_told_of(sqlite: str) -> None:
     shell = ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "put", "-", "--name", "x", "--database", sqlite]
-    ended = subprocess.run(shell, env=environment(), capture_output=True, text=True, timeout=15, check=False)
+    ended = subprocess.run(shell, env=environment(), capture_output=True, text=True, timeout=HANGING, check=False)
     assert (ended.returncode, ended.stderr) == (2, "async-downloads: cannot read standard input: it is closed\n")

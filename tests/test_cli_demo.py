@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from harness.waiting import HANGING
 from tools.command import ANY_PORT, Command, running
 from tools.programs import run
 
@@ -88,7 +89,7 @@ async def test_its_database_is_not_served_as_a_file(demo: Command) -> None:
 
 
 async def test_its_large_file_is_64_mib(demo: Command) -> None:
-    async with httpx.AsyncClient(base_url=demo.url) as client:
+    async with httpx.AsyncClient(base_url=demo.url, timeout=HANGING) as client:
         assert (await client.head("/large.bin")).headers["content-length"] == str(64 * 1024 * 1024)
 
 

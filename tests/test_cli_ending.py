@@ -3,9 +3,11 @@
 import signal
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
+import httpx
 import pytest
 from harness.process import descriptors
 from harness.served import Connection
@@ -30,31 +32,33 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["1", "2"], ids=["one process", "two workers"])
 async def command(request: pytest.FixtureRequest, tree: Path) -> AsyncIterator[Command]:
-    """A server that lets downloads go on for a second."""
-    async with serving(tree, "--workers", request.param, "--drain-timeout", "1", env=_DROPPING) as command:
+    """A server that lets downloads go on for longer than any test."""
+    async with serving(tree, "--workers", request.param, "--drain-timeout", "1000", env=_DROPPING) as command:
         yield command
 
 
 async def _drains(command: Command) -> None:
-    """Return when the server says that it is about to end."""
+    """Return when the server says that it is about to end; of workers one alone is left, which has a download."""
 
     def unhealthy() -> bool:
-        return command.get("/-/healthy").status_code == 503
+        with suppress(httpx.TransportError):  # from a worker that has nothing to do, and ends this very moment
+            return len(command.children) <= 1 and command.get("/-/healthy").status_code == 503
+        return False
 
-    await eventually(unhealthy, within=5)
+    await eventually(unhealthy)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_without_downloads_it_ends_at_once(command: Command, number: signal.Signals) -> None:
     assert command.get("/small.txt").text == "small"
     command.send(number)
-    assert await command.ended(within=2) == 0
+    assert await command.ended() == 0
     assert command.stderr == ""
 
 
 async def test_told_to_end_before_it_has_begun_it_ends_in_order(command: Command) -> None:
     command.send(signal.SIGTERM)  # the moment that its address can be read
-    assert await command.ended(within=3) == 0
+    assert await command.ended() == 0
 
 
 async def test_a_connection_that_asks_nothing_does_not_hold_the_end(command: Command) -> None:
@@ -63,7 +67,7 @@ async def test_a_connection_that_asks_nothing_does_not_hold_the_end(command: Com
         assert (await idle.answer())[0] == 200
         fresh.writer.write(b"GET /small.txt HTT")
         command.send(signal.SIGTERM)
-        assert await command.ended(within=3) == 0
+        assert await command.ended() == 0
 
 
 async def test_a_download_that_runs_is_completed_while_new_ones_are_refused(tree: Path) -> None:
@@ -77,11 +81,16 @@ async def test_a_download_that_runs_is_completed_while_new_ones_are_refused(tree
         assert await command.ended() == 0
 
 
-async def test_a_client_that_stalls_is_waited_for_no_longer_than_told(command: Command) -> None:
-    async with command.server.downloading("/large.bin") as stalled:
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_client_that_stalls_is_waited_for_no_longer_than_told(tree: Path, workers: str) -> None:
+    options = ("--workers", workers, "--drain-timeout", "1")
+    async with (
+        serving(tree, *options, env=_DROPPING) as command,
+        command.server.downloading("/large.bin") as stalled,
+    ):
         began = time.monotonic()
         command.send(signal.SIGTERM)
-        assert await command.ended(within=4) == 0
+        assert await command.ended(within=20) == 0  # if nothing is told, it is half a minute
         assert time.monotonic() - began >= 0.9
         assert await _left_to_read(stalled) < _LARGE
 
@@ -99,29 +108,39 @@ async def _left_to_read(connection: Connection) -> int:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_told_again_it_ends_at_once(tree: Path, workers: str) -> None:
-    options = ("--workers", workers)
+    options = ("--workers", workers, "--drain-timeout", "1000")
     async with serving(tree, *options, env=_DROPPING) as command, command.server.downloading("/large.bin"):
-        told = time.monotonic()
         command.send(signal.SIGINT)
         await _drains(command)
+        told = time.monotonic()
         # Until then two are one: a terminal signals the whole group, and the parent passes it on.
         await eventually(lambda: time.monotonic() - told > 0.6)
         command.send(signal.SIGINT)
-        assert await command.ended(within=2) == 0
+        assert await command.ended() == 0
 
 
 async def test_two_signals_at_once_are_one(tree: Path) -> None:
     async with serving(tree) as command, command.server.downloading("/large.bin") as download:
-        command.send(signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            command.send(number)
         await _drains(command)
-        command.send(signal.SIGTERM)
         assert len(await download.reader.readexactly(_LARGE)) == _LARGE
         assert await command.ended() == 0
 
 
 async def test_a_client_that_stalls_is_one_line_in_the_log_and_its_connection_goes(tree: Path) -> None:
     async with serving(tree, "--stall-timeout", "1", "--loop", "asyncio") as command:
-        async with command.server.downloading("/large.bin"):
-            before = len(descriptors(pid=command.process.pid))
-            await eventually(lambda: len(descriptors(pid=command.process.pid)) <= before - 2, within=15)
+        async with command.server.connected() as connection:
+            await connection.ask("/small.txt")
+            await connection.answer()
+            before = _sockets(command)
+            await connection.ask("/large.bin")
+            await connection.head()
+            await eventually(lambda: _sockets(command) < before)
+        assert not descriptors(tree / "large.bin", pid=command.process.pid)
         assert command.stderr == "GET '/large.bin': closed short: the client took nothing for 1 s\n"
+
+
+def _sockets(command: Command) -> int:
+    """Return how many sockets the server has open."""
+    return sum(place.startswith("socket:") for place in descriptors(pid=command.process.pid).values())

@@ -10,14 +10,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from harness.waiting import eventually
+from harness.chaos import Chaos, Faults
+from harness.threaded import threaded
+from harness.versions import MIB, Version
+from harness.waiting import HANGING, eventually
 from tools.command import COMMAND, environment
-from tools.getting import SIZE, VERSION, Get, Origin
+from tools.getting import Get, Origin
 from tools.getting import folder as folder  # noqa: PLC0414
 from tools.getting import get as get  # noqa: PLC0414
-from tools.getting import origin as origin  # noqa: PLC0414
 
+SIZE = 64 * MIB + 7  # half a minute at the rate of these tests: none is over before the test has had its turn
+VERSION = Version(0, SIZE)
 _ADVICE = "async-downloads: interrupted; the same command goes on from here\n"
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """A server of a large file."""
+    server = Origin(Chaos(Faults(size=SIZE)))
+    with threaded(server.chaos.listening()) as url:
+        server.base = url.rpartition("/")[0]
+        yield server
 
 
 @contextmanager
@@ -26,7 +39,7 @@ def _begun(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     command = [*COMMAND, "get", *arguments, "--limit-rate", "2M"]
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         try:
-            asyncio.run(eventually(Path("a.part.json").exists, within=5))
+            asyncio.run(eventually(Path("a.part.json").exists))
             yield process
         finally:
             process.kill()
@@ -40,7 +53,7 @@ def test_interrupted_it_says_how_to_go_on_and_then_does(
 ) -> None:
     with _begun(origin.url("a")) as process:
         process.send_signal(number)
-        assert process.wait(timeout=5) == code
+        assert process.wait(timeout=HANGING) == code
         assert process.stderr
         assert process.stderr.read() == _ADVICE
     assert {path.name for path in folder.iterdir()} == {"a.part", "a.part.json"}
@@ -55,7 +68,7 @@ def test_a_signal_that_is_sent_twice_is_told_once(origin: Origin, folder: Path) 
     with _begun(origin.url("a"), "--json") as process:
         for _ in range(2):
             process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=5) == 143
+        assert process.wait(timeout=HANGING) == 143
         assert process.stderr
         told = [json.loads(line) for line in process.stderr]
     assert [each["exit_code"] for each in told if each["event"] == "interrupted"] == [143]

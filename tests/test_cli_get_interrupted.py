@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness.waiting import HANGING
 from tools.command import environment
 
 from async_downloads.commands.interrupting import Interruption
@@ -24,7 +25,7 @@ print("there", interruption.code)
 
 def _ended(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
-    return subprocess.run(command, env=environment(env), capture_output=True, text=True, timeout=15, check=False)
+    return subprocess.run(command, env=environment(env), capture_output=True, text=True, timeout=HANGING, check=False)
 
 
 @pytest.mark.parametrize(

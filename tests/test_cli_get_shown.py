@@ -120,4 +120,4 @@ def test_elsewhere_there_are_lines_alone(origin: Origin, folder: Path) -> None:
     env = environment({**_TERMINAL, "FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"})
     ended = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert ended.stdout == ""
-    assert re.fullmatch(r"a: 3\.1 MB in \d+\.\d s \(\S+ MB/s\)\n", ended.stderr)
+    assert re.fullmatch(r"a: 3\.1 MB in \d+\.\d s \(\S+ [kM]B/s\)\n", ended.stderr)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from harness.scripted import hangs, scripted
 from harness.threaded import threaded
+from harness.waiting import HANGING
 from tools.command import COMMAND, environment
 from tools.getting import SIZE, VERSION, Get, Origin
 from tools.getting import folder as folder  # noqa: PLC0414
@@ -63,14 +64,14 @@ def test_a_reader_that_leaves_ends_it_without_a_word(streaming: subprocess.Popen
     assert streaming.stdout
     assert streaming.stderr
     streaming.stdout.close()
-    assert streaming.wait(timeout=5) == 128 + signal.SIGPIPE
+    assert streaming.wait(timeout=HANGING) == 128 + signal.SIGPIPE
     assert streaming.stderr.read() == b""
 
 
 def test_a_reader_that_takes_nothing_keeps_nobody_from_ending_it(streaming: subprocess.Popen[bytes]) -> None:
     assert streaming.stderr
     streaming.send_signal(signal.SIGINT)
-    assert streaming.wait(timeout=5) == 130
+    assert streaming.wait(timeout=HANGING) == 130
     assert streaming.stderr.read() == b"async-downloads: interrupted\n"
 
 

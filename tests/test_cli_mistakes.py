@@ -8,6 +8,9 @@ import pytest
 from test_servers import certificate as certificate  # noqa: PLC0414
 from tools.command import ANY_PORT, finished, refusal
 
+# The servers of names that are not there to say so are not waited for.
+_IMPATIENT = {"RES_OPTIONS": "attempts:1 timeout:1"}
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
@@ -56,7 +59,7 @@ def _unreadable(path: Path) -> Path:
     ],
 )
 def test_a_mistake_is_told_in_one_line(arguments: tuple[str, ...], reason: str, tree: Path) -> None:
-    assert reason in refusal(*arguments, cwd=tree)
+    assert reason in refusal(*arguments, cwd=tree, env=_IMPATIENT)
 
 
 def test_without_a_command_they_are_listed() -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from harness.ports import reserved_port
 from harness.postgres import Postgres
 from harness.process import descriptors
 from harness.waiting import eventually
@@ -19,6 +19,7 @@ from tools.programs import run
 
 _DATA = bytes(range(256)) * 8 * 1024
 _FILE = "/files/download/1"
+_LEAVING = 40  # clients
 
 # The event loop complains of each connection that is dropped at the end.
 _DROPPING = {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}
@@ -66,14 +67,14 @@ async def test_files_are_beside_the_tree(command: Command) -> None:
 async def test_it_ends_at_once_and_leaves_nothing(command: Command, number: signal.Signals) -> None:
     assert command.get(_FILE).content == _DATA
     command.send(number)
-    assert await command.ended(within=3) == 0
+    assert await command.ended() == 0
     assert command.stderr == ""
 
 
 async def test_with_a_download_that_stalls_it_ends_when_its_time_is_up(command: Command) -> None:
     async with command.server.downloading(_FILE):
         command.send(signal.SIGTERM)
-        assert await command.ended(within=5) == 0
+        assert await command.ended(within=20) == 0  # if nothing is told, it is half a minute
     assert command.stderr == ""
 
 
@@ -81,9 +82,11 @@ async def test_a_client_that_leaves_leaves_nothing(tree: Path, filled: str) -> N
     async with serving(tree, "--database", filled, "--file-ids", "integer") as command:
         command.get(_FILE)
         before = len(descriptors(pid=command.process.pid))
-        async with command.server.downloading(_FILE):
-            pass
-        await eventually(lambda: len(descriptors(pid=command.process.pid)) <= before, within=5)
+        for _ in range(_LEAVING):
+            async with command.server.downloading(_FILE):
+                pass
+        # It keeps connections to the database: how many of them it needs is another thing on each run.
+        await eventually(lambda: len(descriptors(pid=command.process.pid)) < before + _LEAVING // 2)
         assert command.get(_FILE).content == _DATA
         assert command.stderr == ""
 
@@ -116,9 +119,12 @@ def test_a_database_that_would_be_served_itself_is_refused(tree: Path) -> None:
 
 
 async def test_without_its_server_of_databases_the_tree_is_served(tree: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    url = f"postgresql://me:secret@127.0.0.1:{port}/files"
+    with reserved_port() as port:
+        url = f"postgresql://me:secret@127.0.0.1:{port}/files"
+        await _served_without(url, tree)
+
+
+async def _served_without(url: str, tree: Path) -> None:
     async with serving(tree, "--database", url) as command:
         assert command.get("/a.txt").text == "in the tree"
         assert command.get(_FILE).status_code in {502, 503}

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from harness.process import catches
 from harness.waiting import eventually
 from tools.command import Command, serving
 
@@ -22,8 +23,9 @@ def tree(tmp_path: Path) -> Path:
 async def _grown_up(command: Command, count: int) -> list[int]:
     """Return the workers when they have lived for long enough to be replaced."""
     await eventually(lambda: len(command.children) == count)
+    await eventually(lambda: catches(command.process.pid, signal.SIGTERM))  # so it has noted when the last was born
     began = time.monotonic()
-    await eventually(lambda: time.monotonic() - began > 1.1, within=3)
+    await eventually(lambda: time.monotonic() - began > 1.1)
     return command.children
 
 
@@ -32,12 +34,12 @@ async def test_a_worker_that_dies_is_named_and_replaced(tree: Path, number: sign
     async with serving(tree, "--workers", "2") as command:
         victim, other = await _grown_up(command, 2)
         os.kill(victim, number)
-        await eventually(lambda: len(set(command.children) - {victim}) == 2, within=5)
+        await eventually(lambda: len(set(command.children) - {victim}) == 2)
         assert other in command.children
         how = r"was ended by signal 9 \(Killed\)" if number == signal.SIGKILL else "ended with exit code 0"
         assert re.fullmatch(rf"async-downloads: worker {victim} {how}: another takes its place\n", command.stderr)
         os.kill(other, signal.SIGKILL)
-        await eventually(lambda: not {victim, other} & set(command.children), within=5)
+        await eventually(lambda: not {victim, other} & set(command.children))
         assert command.get("/a.txt").text == "here\n"
         command.process.terminate()
         assert await command.ended() == 0
@@ -52,7 +54,7 @@ async def test_when_workers_die_as_soon_as_they_live_all_end(tree: Path) -> None
                     os.kill(child, signal.SIGKILL)
             return command.process.poll() is not None
 
-        await eventually(all_dead, within=5)
+        await eventually(all_dead)
         assert await command.ended() == 1
         assert "as soon as it was started: all end\n" in command.stderr
 
@@ -61,10 +63,10 @@ async def test_workers_whose_parent_died_end_by_themselves(tree: Path) -> None:
     async with serving(tree, "--workers", "3") as command:
         victim, *_ = await _grown_up(command, 3)
         os.kill(victim, signal.SIGKILL)  # the one in its place was born of a parent that had the pipe for long
-        await eventually(lambda: victim not in command.children and len(command.children) == 3, within=5)
+        await eventually(lambda: victim not in command.children and len(command.children) == 3)
         command.send(signal.SIGKILL)
         await eventually(lambda: command.process.poll() is not None)
-        await eventually(lambda: not _group(command.process.pid), within=5)
+        await eventually(lambda: not _group(command.process.pid))
 
 
 def _group(leader: int) -> list[int]:

@@ -4,14 +4,15 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from itertools import count, takewhile
 from pathlib import Path
 
 import pytest
 from conftest import Serve
 from harness.asgi import App
 from harness.process import descriptors, no_descriptors_left, other_tasks
-from harness.served import Connection, Server
-from harness.waiting import eventually
+from harness.served import Connection, Server, idle_tasks
+from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
@@ -36,6 +37,8 @@ class Watched:
             self.running -= scope["type"] == "http"
 
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 impatient = pytest.mark.parametrize("stall_timeout", [0.3])
 
 
@@ -49,6 +52,7 @@ def stall_timeout() -> float:
 def app(large: Path, stall_timeout: float) -> Watched:
     """The files beside the large one."""
     (large.parent / "small.txt").write_bytes(b"small")
+    os.utime(large, (1, 1))  # a change is in another tick of the clock
     return Watched(Downloads(DirectoryStore(large.parent), stall_timeout=stall_timeout))
 
 
@@ -57,23 +61,24 @@ async def server(serve: Serve, app: Watched) -> AsyncIterator[Server]:
     """The app on a Hypercorn that has already answered, so that all its own tasks are there."""
     server = await serve(app)
     async with server.downloading("/small.txt"):
+        await eventually(lambda: not app.running and idle_tasks())
         yield server
 
 
 async def rest(connection: Connection) -> bytes:
     """Read until the server closes the connection."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGING):
         return await connection.reader.read()
 
 
 async def nothing_left(app: Watched, large: Path, tasks: set["asyncio.Task[object]"], fds: int) -> None:
-    """See that within a second no descriptor, no task and so no work is left of any download."""
+    """See that soon no descriptor, no task and so no work is left of any download."""
     await eventually(lambda: not app.running and not descriptors(large))
     await eventually(lambda: other_tasks() <= tasks and len(descriptors()) <= fds)
 
 
 @pytest.mark.parametrize("count", [1, 300])
-async def test_when_clients_leave_in_the_middle_nothing_is_left_within_a_second(
+async def test_when_clients_leave_in_the_middle_nothing_is_left(
     app: Watched, server: Server, large: Path, count: int
 ) -> None:
     tasks, fds = other_tasks(), len(descriptors())
@@ -100,7 +105,7 @@ async def test_a_client_that_stops_reading_is_dropped_and_the_file_is_freed(
 ) -> None:
     tasks, fds = other_tasks(), len(descriptors())
     async with server.downloading("/large.bin"):
-        await eventually(lambda: not app.running and not descriptors(large), within=5)
+        await eventually(lambda: not app.running and not descriptors(large))
         assert caplog.messages == ["GET '/large.bin': closed short: the client took nothing for 0.3 s"]
     await nothing_left(app, large, tasks, fds)
 
@@ -194,10 +199,10 @@ async def test_a_file_replaced_appended_to_or_deleted_while_it_is_sent_is_sent_a
 
 async def test_while_a_file_is_being_replaced_every_answer_is_of_one_version(server: Server, large: Path) -> None:
     done = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    loop, tags = asyncio.get_running_loop(), dict[str, int]()
 
     def exchange() -> None:
-        for number in range(600):
+        for number in takewhile(lambda number: number < 600 or len(tags) < 2, count()):
             path = large.with_name("next")
             path.write_bytes(bytes([number % 256]) * (1 + number * 500))
             path.replace(large.with_name("changing"))
@@ -205,7 +210,6 @@ async def test_while_a_file_is_being_replaced_every_answer_is_of_one_version(ser
 
     exchanging = loop.run_in_executor(None, exchange)
     await eventually(large.with_name("changing").exists)
-    tags: dict[str, int] = {}
     async with server.connected() as connection:
         while not done.is_set():
             await connection.ask("/changing")
@@ -213,14 +217,14 @@ async def test_while_a_file_is_being_replaced_every_answer_is_of_one_version(ser
             assert (status, len(set(body))) == (200, 1)
             assert tags.setdefault(fields["ETag"], len(body)) == len(body)
     await exchanging
-    assert len(tags) > 1
 
 
 async def test_without_descriptors_the_answer_is_503_with_retry_after_and_then_the_file(
-    server: Server, content: bytes
+    server: Server, large: Path, content: bytes
 ) -> None:
     async with server.connected() as connection:
         for _ in range(2):
+            await eventually(lambda: not descriptors(large))  # else its number may be had again
             with no_descriptors_left():
                 await connection.ask("/large.bin")
                 status, fields, _ = await connection.answer()

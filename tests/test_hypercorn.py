@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.served import Server
+from harness.waiting import HANGING
 
 from async_downloads.asgi import Downloads
 from async_downloads.sources.directory import DirectoryStore
@@ -89,7 +90,7 @@ async def test_a_field_that_is_odd_or_long_counts_as_absent(server: Server, line
 )
 async def test_a_target_that_is_no_file_is_404_at_once(server: Server, large: Path, target: str) -> None:
     os.mkfifo(large.with_name("fifo"))
-    async with server.connected() as connection, asyncio.timeout(1):
+    async with server.connected() as connection, asyncio.timeout(HANGING):
         await connection.ask(target)
         status, _, body = await connection.answer()
     assert (status, body) == (404, b"404 Not Found\n")

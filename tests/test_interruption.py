@@ -11,6 +11,8 @@ from async_downloads.responder import Interruption, Patience
 
 SECONDS = 0.05
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 
 def task() -> "asyncio.Task[object]":
     """Return the running task."""

@@ -19,6 +19,8 @@ from async_downloads.sources.memory import MemorySource
 DATA = bytes(range(256)) * 8
 PLAIN = Policy(secret=b"secret")
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 
 async def reply_of(source: SlicedSource | MemorySource, method: str = "GET", **fields: str) -> Reply:
     """Answer a request whose fields are named with underscores."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness.asgi import App, Exchange, Message, ask, scope
+from harness.clock import Clock
 from harness.process import descriptors, other_tasks
 from harness.sources import CHUNK_SIZES, OneStore, SlicedSource
 from harness.waiting import eventually
@@ -27,6 +28,9 @@ from async_downloads.sources.memory import MemorySource
 from async_downloads.sources.objects import source_of
 
 DATA = bytes(range(256)) * 8
+WHILE = 60  # seconds that a path stays good
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.mark.parametrize("chunk", CHUNK_SIZES)
@@ -165,18 +169,21 @@ async def test_a_whole_file_goes_by_path_where_the_server_takes_it(
 
 
 async def test_the_path_stays_good_for_a_while_after_the_reply(
-    large: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+    large: Path, content: bytes, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.sending._Loans._SECONDS", 0.2)
+    monkeypatch.setattr("async_downloads.sending._Loans._SECONDS", WHILE)
     exchange = Exchange(scope("/large.bin", extensions={"http.response.pathsend": {}}))
     await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, exchange.send)
     large.unlink()
     assert Path(exchange.sent[1]["path"]).read_bytes() == content
+    clock.forward(WHILE)
     await eventually(lambda: not descriptors(large))
 
 
-async def test_only_so_many_files_are_lent_at_a_time(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("async_downloads.sending._Loans._SECONDS", 0.2)
+async def test_only_so_many_files_are_lent_at_a_time(
+    large: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("async_downloads.sending._Loans._SECONDS", WHILE)
     monkeypatch.setattr("async_downloads.sending._Loans._MOST", 2)
     app, kinds = Downloads(DirectoryStore(large.parent)), []
     for _ in range(3):
@@ -184,6 +191,7 @@ async def test_only_so_many_files_are_lent_at_a_time(large: Path, monkeypatch: p
         await app(exchange.scope, exchange.receive, exchange.send)
         kinds.append(exchange.sent[1]["type"])
     assert kinds == ["http.response.pathsend", "http.response.pathsend", "http.response.body"]
+    clock.forward(WHILE)
     await eventually(lambda: not descriptors(large))
 
 

@@ -18,9 +18,10 @@ import pytest
 from conftest import Serve
 from h2.connection import H2Connection
 from h2.events import DataReceived
+from harness.ports import reserved_port
 from harness.process import descriptors
 from harness.served import Server
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.sources.directory import DirectoryStore
@@ -29,9 +30,8 @@ PIECE = 32 * 1024
 
 _RECORDING_APP = """
 import json
-from async_downloads import DirectoryStore, Downloads, asgi
+from async_downloads import DirectoryStore, Downloads
 
-asgi._TO_OPEN = 0.5
 downloads = Downloads(DirectoryStore({root!r}))
 
 
@@ -75,26 +75,25 @@ async def granian(tmp_path: Path, large: Path) -> AsyncIterator[Granian]:
     root.mkdir()
     large.rename(root / "large.bin")
     (tmp_path / "recording.py").write_text(_RECORDING_APP.format(root=str(root), record=str(record)))
-    port = _free_port()
+    with reserved_port() as port:
+        process = _serving(tmp_path, port)
+        try:
+            await eventually(lambda: _listens(port))
+            yield Granian(Server(port), process, record)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _serving(folder: Path, port: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [*command, "--workers", "1", "recording:app"],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path[1:]])},
         start_new_session=True,
         stdout=subprocess.DEVNULL,
     )
-    try:
-        await eventually(lambda: _listens(port), within=15)
-        yield Granian(Server(port), process, record)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _listens(port: int) -> bool:
@@ -103,17 +102,17 @@ def _listens(port: int) -> bool:
 
 
 async def test_granian_is_given_the_path_of_a_whole_file(granian: Granian, content: bytes, tmp_path: Path) -> None:
-    async with httpx.AsyncClient(base_url=granian.server.url) as client:
+    async with httpx.AsyncClient(base_url=granian.server.url, timeout=HANGING) as client:
         for _ in range(3):
             answer = await client.get("/large.bin")
             assert (answer.status_code, answer.content == content) == (200, True)
             assert answer.headers["content-length"] == str(len(content))
     await eventually(lambda: granian.said() == [{"start", "pathsend"}] * 3)
-    await eventually(lambda: not granian.descriptors(tmp_path / "root" / "large.bin"), within=10)
+    await eventually(lambda: not granian.descriptors(tmp_path / "root" / "large.bin"))
 
 
 async def test_granian_is_given_the_bytes_of_a_range(granian: Granian, content: bytes) -> None:
-    async with httpx.AsyncClient(base_url=granian.server.url) as client:
+    async with httpx.AsyncClient(base_url=granian.server.url, timeout=HANGING) as client:
         answer = await client.get("/large.bin", headers={"Range": "bytes=1000000-2999999"})
         head = await client.head("/large.bin")
     assert (answer.status_code, answer.content == content[1_000_000:3_000_000]) == (206, True)
@@ -142,7 +141,7 @@ async def test_when_the_clients_of_granian_leave_nothing_stays_open(
         for _ in range(20):
             await clients.enter_async_context(granian.server.downloading("/large.bin"))
         assert granian.descriptors(path)
-    await eventually(lambda: not granian.descriptors(path), within=10)
+    await eventually(lambda: not granian.descriptors(path))
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +151,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     paths = folder / "certificate.pem", folder / "key.pem"
     options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(paths[0]), "-keyout", str(paths[1])]
-    subprocess.run(["openssl", *options.split(), *names], check=True, capture_output=True, timeout=10)
+    subprocess.run(["openssl", *options.split(), *names], check=True, capture_output=True, timeout=HANGING)
     return paths
 
 
@@ -161,7 +160,7 @@ async def http2(serve: Serve, large: Path, certificate: tuple[Path, Path]) -> As
     """A client of HTTP/2 at a Hypercorn with TLS."""
     server = await serve(Downloads(DirectoryStore(large.parent)), certificate=certificate)
     trusted = ssl.create_default_context(cafile=str(certificate[0]))
-    async with httpx.AsyncClient(base_url=server.url, verify=trusted, http2=True) as client:
+    async with httpx.AsyncClient(base_url=server.url, verify=trusted, http2=True, timeout=HANGING) as client:
         yield client
 
 

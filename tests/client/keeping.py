@@ -1,7 +1,10 @@
 """What the tests of keeping bytes share."""
 
+import asyncio
 import os
 from collections.abc import Callable
+
+import pytest
 
 from async_downloads.client.identity import Version
 from async_downloads.client.journal import Journal, Record
@@ -12,11 +15,25 @@ from async_downloads.client.target import Target
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Validators
 
-__all__ = ["CHUNK", "MIB", "VERSION", "failing", "journal", "started"]
+__all__ = ["CHUNK", "MIB", "VERSION", "Clock", "clock", "failing", "journal", "started"]
 
 MIB = 1024 * 1024
 VERSION = Version(100 * MIB, Validators(ETag("a")), '"a"')
 CHUNK = bytes(range(256)) * 1024  # a quarter of a MiB
+
+
+class Clock:
+    """The loop's clock, which goes on when it is told to."""
+
+    now = 100.0
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that stands still: what is late does not depend on how long the machine takes."""
+    clock = Clock()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock.now)
+    return clock
 
 
 def started(version: Version = VERSION, *, connections: int = 4) -> tuple[Plan, Piece]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from harness.ports import reserved_port
 from harness.relay import Relay
 from test_servers import certificate as certificate  # noqa: PLC0414
 from tools.command import COMMAND, environment
@@ -121,9 +122,10 @@ def site(
     directory, scratch = tmp_path_factory.mktemp("directory"), tmp_path_factory.mktemp("scratch")
     (directory / NAME).write_bytes(content)
     os.utime(directory / NAME, (MODIFIED, MODIFIED))
-    place = Place(directory, scratch, _free_port(), certificate)
-    with _running(SERVERS[request.param](place), place.port):
-        yield Site(request.param, place.port)
+    with reserved_port() as port:
+        command = SERVERS[request.param](Place(directory, scratch, port, certificate))
+        with _running(command, port):
+            yield Site(request.param, port)
 
 
 @contextmanager
@@ -139,11 +141,6 @@ def _running(command: Sequence[object], port: int) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

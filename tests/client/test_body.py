@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from harness.waiting import HANGING
 
 from async_downloads.client import Body, Downloader
 from async_downloads.errors import BadAnswer, BadStatus, DigestMismatch, NetworkError, RemoteChanged, RetriesExhausted
@@ -130,7 +131,7 @@ async def test_the_whole_that_ends_early_without_a_length_costs_patience(
     downloader: Downloader, remote: Remote
 ) -> None:
     remote.spoils = [cut(9), *[unsized(5)] * 100]
-    async with asyncio.timeout(5), downloader.open(URL) as body:
+    async with asyncio.timeout(HANGING), downloader.open(URL) as body:
         with pytest.raises(RetriesExhausted, match="after 5 of"):
             await read(body)
 

@@ -3,11 +3,13 @@
 import asyncio
 import errno
 import gc
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
+from harness.ports import reserved_port
 
 from async_downloads.client.connecting import alternating, connected
 
@@ -31,7 +33,15 @@ def silent() -> Iterator[socket.socket]:
             client = waiting.enter_context(socket.socket())
             client.setblocking(False)
             client.connect_ex(listener.getsockname())
+        select.select([listener], [], [])  # one has come so far, and that is all that may
         yield listener
+
+
+@pytest.fixture
+def refusing() -> Iterator[int]:
+    """A port where nobody listens."""
+    with reserved_port() as port:
+        yield port
 
 
 def _port(listener: socket.socket) -> int:
@@ -49,9 +59,9 @@ def _resolve(monkeypatch: pytest.MonkeyPatch, *places: tuple[str, int]) -> None:
 
 
 async def test_an_address_that_refuses_gives_way_at_once(
-    listener: socket.socket, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+    listener: socket.socket, refusing: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _resolve(monkeypatch, ("127.0.0.1", unused_tcp_port), ("127.0.0.1", _port(listener)))
+    _resolve(monkeypatch, ("127.0.0.1", refusing), ("127.0.0.1", _port(listener)))
     with closing(await connected(NAME, 1)) as connection:
         assert connection.getpeername() == listener.getsockname()
 
@@ -81,8 +91,8 @@ def test_the_families_take_turns(families: list[int], order: list[int]) -> None:
     assert [address[-1] for address in alternating(found)] == order
 
 
-async def test_when_none_answers_the_last_error_says_why(unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    _resolve(monkeypatch, ("127.0.0.1", unused_tcp_port), ("127.0.0.1", unused_tcp_port))
+async def test_when_none_answers_the_last_error_says_why(refusing: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    _resolve(monkeypatch, ("127.0.0.1", refusing), ("127.0.0.1", refusing))
     with pytest.raises(ConnectionRefusedError) as caught:
         await connected(NAME, 1)
     assert caught.value.errno == errno.ECONNREFUSED

@@ -34,7 +34,7 @@ def die_before(number):
         nonlocal left
         if event == "c_call" and called.__name__ in CALLS and called.__module__ in ("posix", "fcntl"):
             left -= 1
-            if not left:
+            if left <= 0:  # a thread may have counted in between
                 os.kill(os.getpid(), signal.SIGKILL)
 
     threading.setprofile(look)

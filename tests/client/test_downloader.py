@@ -8,6 +8,7 @@ import pytest
 from async_downloads.client import Downloader, Progress, download
 
 from .remote import URL, Remote, names, refused, sha256, with_fields
+from .test_notes import clock as clock  # noqa: PLC0414
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -109,9 +110,9 @@ async def test_progress_begins_with_waiting_and_ends_with_finished(
 
 
 async def test_progress_tells_why_it_waits(
-    one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
+    one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch, clock: None
 ) -> None:
-    monkeypatch.setattr("async_downloads.client.backoff._FIRST", 0.001)
+    monkeypatch.setattr("async_downloads.client.backoff._FIRST", 0.5)
     heard: list[Progress] = []
     remote.spoils = [refused(503)]
     await one.fetch(URL, path, on_progress=heard.append)

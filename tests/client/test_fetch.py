@@ -1,11 +1,12 @@
 """What happens to a download on its way: what breaks, is refused, changes or stops."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from harness.waiting import eventually
+from harness.clock import Clock
 
 from async_downloads.client import Downloader, Progress, download
 from async_downloads.client.fetch import _Restart, gravest
@@ -124,17 +125,20 @@ async def test_a_body_that_is_longer_than_it_says_is_tried_again(one: Downloader
 
 @pytest.mark.parametrize("connections", [1, 4])
 async def test_who_is_cancelled_can_go_on_later(remote: Remote, path: Path, connections: int) -> None:
+    taken = asyncio.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield remote.content[:700_000]
+        taken.set()
+
     def endless(remote: Remote, request: httpx.Request) -> httpx.Response:
         answer = remote.answer(request)
-        return httpx.Response(
-            answer.status_code, headers=answer.headers, stream=Body([remote.content[:700_000]], hangs=True)
-        )
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=Body(pieces(), hangs=True))
 
     remote.spoils = [endless]
     async with remote.client() as client, Downloader(connections=connections, client=client) as downloader:
         task = asyncio.create_task(downloader.fetch(URL, path))
-        await eventually(lambda: remote.requests)
-        await asyncio.sleep(0.01)
+        await taken.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -143,14 +147,20 @@ async def test_who_is_cancelled_can_go_on_later(remote: Remote, path: Path, conn
     assert path.read_bytes() == remote.content
 
 
-async def test_a_deadline_leaves_what_came(remote: Remote, path: Path) -> None:
+async def test_a_deadline_leaves_what_came(remote: Remote, path: Path, clock: Clock) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield remote.content[:700_000]
+        clock.forward(3600)
+
     def endless(remote: Remote, request: httpx.Request) -> httpx.Response:
-        headers = remote.answer(request).headers
-        return httpx.Response(200, headers=headers, stream=Body([remote.content[:700_000]], hangs=True))
+        return httpx.Response(200, headers=remote.answer(request).headers, stream=Body(pieces(), hangs=True))
 
     remote.spoils = [endless]
-    async with remote.client() as client, Downloader(connections=1, timeout=0.1, client=client) as downloader:
-        with pytest.raises(DeadlineOver, match=r"after 0\.1 s"):
+    async with (
+        remote.client() as client,
+        Downloader(connections=1, timeout=3600, stall_timeout=7200, client=client) as downloader,
+    ):
+        with pytest.raises(DeadlineOver, match=r"after 3600 s"):
             await downloader.fetch(URL, path)
         assert names(path) == ["target.part", "target.part.json"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 
 from async_downloads.client import Downloader, Progress
 from async_downloads.errors import RetriesExhausted
@@ -63,7 +63,7 @@ async def test_the_whole_that_ends_early_without_a_length_costs_patience(
     four: Downloader, remote: Remote, path: Path
 ) -> None:
     remote.spoils = [None, *[unsized(1000)] * 100]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGING):
         with pytest.raises(RetriesExhausted, match="after 1000 of"):
             await four.fetch(URL, path)
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from harness.clock import Clock
 
 from async_downloads.client.backoff import Setback
 from async_downloads.client.exchange import Exchange
@@ -28,9 +29,9 @@ def redirecting(body: httpx.AsyncByteStream, **fields: str) -> httpx.AsyncClient
     return httpx.AsyncClient(transport=httpx.MockTransport(answer))
 
 
-async def status(client: httpx.AsyncClient, url: str = URL) -> int:
-    """Ask, of a server that may be silent for a hundredth of a second."""
-    async with Exchange(client, url, stall=0.01).get({}) as response:
+async def status(client: httpx.AsyncClient, url: str = URL, *, stall: float = 0.01) -> int:
+    """Ask, of a server that may be silent for a hundredth of a second or as long as is said."""
+    async with Exchange(client, url, stall=stall).get({}) as response:
         return response.status_code
 
 
@@ -53,7 +54,7 @@ async def test_the_body_of_a_redirect_does_not_matter(body: Body, fields: dict[s
 async def test_it_is_read_as_it_is_and_no_further_than_it_says() -> None:
     piece, left = gzip.compress(bytes(1_000_000)), list(range(1000))
     pieces = (piece for _ in iter(left.pop, 0))
-    await status(redirecting(Body(pieces), Content_Length=str(3 * len(piece)), Content_Encoding="gzip"))
+    await status(redirecting(Body(pieces), Content_Length=str(3 * len(piece)), Content_Encoding="gzip"), stall=30)
     assert len(left) == 1000 - 4
 
 
@@ -68,7 +69,7 @@ async def test_a_head_that_does_not_come_is_a_stall() -> None:
     assert isinstance(caught.value.error, Stalled)
 
 
-async def test_so_is_one_that_comes_byte_by_byte() -> None:
+async def test_so_is_one_that_comes_byte_by_byte(clock: Clock) -> None:
     gone = asyncio.Event()
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -77,7 +78,8 @@ async def test_so_is_one_that_comes_byte_by_byte() -> None:
             while not writer.is_closing():
                 writer.write(b"A: a\r\n")
                 await writer.drain()
-                await asyncio.sleep(0.002)
+                clock.forward(1)
+                await asyncio.sleep(0)
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
@@ -86,7 +88,7 @@ async def test_so_is_one_that_comes_byte_by_byte() -> None:
     async with await asyncio.start_server(drip, "127.0.0.1", 0) as server, new_client() as client:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(Setback, match="no answer came"):
-            await status(client, f"http://127.0.0.1:{port}/")
+            await status(client, f"http://127.0.0.1:{port}/", stall=30)
         await gone.wait()
 
 

@@ -16,21 +16,10 @@ from async_downloads.client.spans import NOTHING, Spans
 from async_downloads.client.target import Target
 from async_downloads.errors import DiskError
 
-from .keeping import CHUNK, MIB, VERSION, failing, journal, started
+from .keeping import CHUNK, MIB, VERSION, Clock, failing, journal, started
+from .keeping import clock as clock  # noqa: PLC0414
 
-
-class Clock:
-    """The loop's clock, which goes on when it is told to."""
-
-    now = 100.0
-
-
-@pytest.fixture
-async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock that stands still."""
-    clock = Clock()
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock.now)
-    return clock
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ from async_downloads.client.target import Target
 from async_downloads.errors import DiskError
 
 from .keeping import CHUNK, MIB, VERSION, failing, journal, started
+from .keeping import clock as clock  # noqa: PLC0414
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

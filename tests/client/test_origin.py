@@ -35,7 +35,7 @@ DATE, EARLIER = "Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13:19 GMT"
     ],
 )
 async def test_an_origin_sends_what_is_asked_for(fields: dict[str, str], status: int, span: tuple[int, int]) -> None:
-    async with Chaos(Faults(size=SIZE)).listening() as url, httpx.AsyncClient() as client:
+    async with Chaos(Faults(size=SIZE)).listening() as url, httpx.AsyncClient(timeout=None) as client:
         answer = await client.get(url, headers=fields)
     assert (answer.status_code, answer.headers["ETag"], answer.headers["Last-Modified"]) == (status, MINE.etag, DATE)
     assert answer.content == MINE.read(*span)
@@ -53,7 +53,7 @@ async def test_an_origin_sends_what_is_asked_for(fields: dict[str, str], status:
     ],
 )
 async def test_an_origin_says_why_it_sends_nothing(fields: dict[str, str], status: int) -> None:
-    async with Chaos(Faults(size=SIZE)).listening() as url, httpx.AsyncClient() as client:
+    async with Chaos(Faults(size=SIZE)).listening() as url, httpx.AsyncClient(timeout=None) as client:
         answer = await client.get(url, headers=fields)
     assert (answer.status_code, answer.headers.get("Content-Range")) == (
         status,
@@ -80,7 +80,7 @@ async def test_each_connection_is_cut_where_its_dice_say() -> None:
     lengths = []
     for _ in range(2):
         chaos = Chaos(Faults(size=SIZE, seed=3, cut=(1, SIZE)))
-        async with chaos.listening() as url, httpx.AsyncClient() as client:
+        async with chaos.listening() as url, httpx.AsyncClient(timeout=None) as client:
             for _ in range(10):
                 with pytest.raises(httpx.TransportError):
                     await client.get(url)
@@ -93,7 +93,7 @@ async def test_a_version_follows_another_when_enough_was_sent() -> None:
     chaos = Chaos(Faults(size=SIZE, changes=(SIZE, 2 * SIZE)))
     called: list[int] = []
     chaos.at = {SIZE: lambda: called.append(chaos.sent)}
-    async with chaos.listening() as url, httpx.AsyncClient() as client:
+    async with chaos.listening() as url, httpx.AsyncClient(timeout=None) as client:
         answers = [await client.get(url) for _ in range(3)]
     assert [answer.headers["ETag"] for answer in answers] == ['"0.0"', '"0.1"', '"0.2"']
     assert [answer.content == Version(n, SIZE).read(0, SIZE) for n, answer in enumerate(answers)] == [True] * 3
@@ -102,7 +102,7 @@ async def test_a_version_follows_another_when_enough_was_sent() -> None:
 
 async def test_it_is_busy_and_forgets_ranges_as_often_as_it_is_told() -> None:
     chaos = Chaos(Faults(size=1000, unavailable=0.3, ignored=0.3))
-    async with chaos.listening() as url, httpx.AsyncClient() as client:
+    async with chaos.listening() as url, httpx.AsyncClient(timeout=None) as client:
         answers = [await client.get(url, headers={"Range": "bytes=0-9"}) for _ in range(100)]
     statuses = [answer.status_code for answer in answers]
     assert all(20 < statuses.count(status) < 60 for status in (200, 206, 503))

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from async_downloads.client import Downloader, Progress, Result
+from async_downloads.client import Downloader, Progress
 from async_downloads.errors import (
     BadStatus,
     DiskError,
@@ -14,7 +16,8 @@ from async_downloads.errors import (
     TargetBusy,
 )
 
-from .remote import MIB, URL, Remote, cut, names, refused
+from .keeping import clock as clock  # noqa: PLC0414
+from .remote import MIB, URL, Body, Remote, cut, names, refused
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -139,11 +142,27 @@ async def test_a_disk_that_fails_ends_it_and_keeps_what_is_there(
 
 
 async def test_a_second_download_to_the_same_target_is_told(one: Downloader, remote: Remote, path: Path) -> None:
-    results = await one.fetch_all([(URL, path), (URL, path)])
-    assert {type(result) for result in results} == {Result, TargetBusy}
+    asked, told = asyncio.Event(), asyncio.Event()
+
+    class Waiting(Body):
+        """A body that comes when the second was told."""
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            asked.set()
+            await told.wait()
+            yield remote.content
+
+    remote.spoils = [lambda remote, request: httpx.Response(200, stream=Waiting([]))]
+    first = asyncio.create_task(one.fetch(URL, path))
+    await asked.wait()
+    (second,) = await one.fetch_all([(URL, path)])
+    assert isinstance(second, TargetBusy)
+    told.set()
+    await first
     assert path.read_bytes() == remote.content
 
 
+@pytest.mark.usefixtures("clock")  # else it is saved before, when that takes half a second
 async def test_an_error_while_leaving_does_not_hide_the_first(
     one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

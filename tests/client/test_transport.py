@@ -115,6 +115,7 @@ async def test_an_idle_connection_that_has_ended_is_not_used_again(client: httpx
             response = await client.get(server.url)
             await eventually(partial(response.extensions["network_stream"].get_extra_info, "is_readable"))
         assert len(server.connections) == 3
+        await client.aclose()  # over TLS the server waits for that
 
 
 async def test_no_more_is_read_than_is_wanted(client: httpx.AsyncClient, start: Start) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from harness.ports import reserved_port
 from harness.scripted import Connection, Script, hangs, head, scripted
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 from test_servers import certificate as certificate  # noqa: PLC0414
 
 from async_downloads.client.transport import new_client
@@ -52,7 +53,7 @@ async def test_an_answer_that_breaks_off_raises(
 ) -> None:
     async with start(script) as server:
         with pytest.raises(raised) as caught:
-            await client.get(server.url, timeout=httpx.Timeout(5, read=0.1 if script is hangs else 5))
+            await client.get(server.url, timeout=httpx.Timeout(HANGING, read=0.1 if script is hangs else HANGING))
         assert str(caught.value.request.url) == server.url  # type: ignore[attr-defined]  # every httpx.RequestError
 
 
@@ -99,7 +100,7 @@ async def test_a_server_that_reads_nothing_is_a_write_timeout(client: httpx.Asyn
 
     async with start(deaf) as server:
         with pytest.raises(httpx.WriteTimeout):
-            await client.post(server.url, content=endless(), timeout=httpx.Timeout(5, write=0.1))
+            await client.post(server.url, content=endless(), timeout=httpx.Timeout(HANGING, write=0.1))
 
 
 @pytest.mark.parametrize(
@@ -110,10 +111,11 @@ async def test_a_server_that_reads_nothing_is_a_write_timeout(client: httpx.Asyn
         pytest.param(f"http://{'a' * 64}.invalid/", id="a name that cannot be"),
     ],
 )
-async def test_who_cannot_be_reached_is_a_connect_error(url: str, unused_tcp_port: int) -> None:
-    async with new_client() as client:
-        with pytest.raises(httpx.ConnectError):
-            await client.get(url.format(port=unused_tcp_port))
+async def test_who_cannot_be_reached_is_a_connect_error(url: str) -> None:
+    with reserved_port() as port:
+        async with new_client() as client:
+            with pytest.raises(httpx.ConnectError):
+                await client.get(url.format(port=port))
 
 
 async def test_a_certificate_nobody_vouches_for_is_refused(certificate: tuple[Path, Path]) -> None:
@@ -136,8 +138,8 @@ async def test_a_server_without_tls_is_a_connect_error(trusted: ssl.SSLContext) 
 async def test_a_handshake_that_takes_too_long_is_a_connect_timeout(trusted: ssl.SSLContext) -> None:
     async with scripted(hangs) as server, new_client(verify=trusted) as client:
         with pytest.raises(httpx.ConnectTimeout):
-            await client.get(server.url.replace("http:", "https:"), timeout=httpx.Timeout(5, connect=0.1))
-        await eventually(lambda: server.gone)
+            await client.get(server.url.replace("http:", "https:"), timeout=httpx.Timeout(HANGING, connect=0.1))
+        await eventually(lambda: server.gone == len(server.connections))
 
 
 async def _endless(connection: Connection) -> None:

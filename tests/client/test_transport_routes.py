@@ -12,6 +12,7 @@ import pytest
 import trio
 import uvloop
 from conftest import Serve
+from harness.ports import reserved_port
 from harness.scripted import Connection, head, scripted
 from test_servers import certificate as certificate  # noqa: PLC0414
 
@@ -194,7 +195,8 @@ def test_another_loop_will_do(
     assert _is_fast(response) is fast
 
 
-async def test_connecting_is_tried_again_as_often_as_told(unused_tcp_port: int) -> None:
-    async with httpx.AsyncClient(transport=FastTransport(retries=1)) as client:
-        with pytest.raises(httpx.ConnectError):
-            await client.get(f"http://127.0.0.1:{unused_tcp_port}/")
+async def test_connecting_is_tried_again_as_often_as_told() -> None:
+    with reserved_port() as port:
+        async with httpx.AsyncClient(transport=FastTransport(retries=1)) as client:
+            with pytest.raises(httpx.ConnectError):
+                await client.get(f"http://127.0.0.1:{port}/")

@@ -22,6 +22,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from .waiting import HANGING
+
 __all__ = ["Postgres", "postgres_server", "schema_of_its_own"]
 
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
@@ -88,7 +90,7 @@ class Postgres:
         self._await_ready(self._server)
 
     def _await_ready(self, server: subprocess.Popen[bytes]) -> None:
-        status, deadline = self.folder / "data" / "postmaster.pid", time.monotonic() + 15
+        status, deadline = self.folder / "data" / "postmaster.pid", time.monotonic() + HANGING
         while server.poll() is None and time.monotonic() < deadline:
             with suppress(FileNotFoundError):
                 if status.read_text().splitlines()[7:8] == ["ready   "]:
@@ -102,10 +104,10 @@ class Postgres:
         if server:
             server.send_signal(signal.SIGINT)  # its "fast" shutdown
             try:
-                server.wait(5)
+                server.wait(HANGING / 2)
             except subprocess.TimeoutExpired:
                 os.killpg(server.pid, signal.SIGQUIT)
-                server.wait(5)
+                server.wait(HANGING / 2)
         if guard:
             guard.communicate(b"stopped\n")
 

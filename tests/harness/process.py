@@ -1,13 +1,14 @@
 """What this process holds: descriptors and tasks, and the privilege to open files."""
 
 import asyncio
+import gc
 import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["descriptors", "no_descriptors_left", "other_tasks", "unprivileged"]
+__all__ = ["catches", "descriptors", "no_descriptors_left", "other_tasks", "unprivileged"]
 
 _NOBODY = 65534
 
@@ -24,6 +25,13 @@ def descriptors(path: Path | None = None, *, pid: int | None = None) -> dict[int
     return {fd: place for fd, place in found.items() if path is None or place.removesuffix(" (deleted)") == str(path)}
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a function for that signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    [mask] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def other_tasks() -> set["asyncio.Task[object]"]:
     """Return the tasks of this loop but for the one that asks."""
     current = asyncio.current_task()
@@ -33,6 +41,7 @@ def other_tasks() -> set["asyncio.Task[object]"]:
 @contextmanager
 def no_descriptors_left(*, but: int = 0) -> Iterator[None]:
     """Let every `open` fail as in a process that has used up its descriptors, `but` so many."""
+    gc.collect()  # else it might close some meanwhile, and there were numbers again
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     spare = [os.open("/", os.O_RDONLY) for _ in range(but + 1)]
     for fd in spare:

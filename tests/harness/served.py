@@ -17,8 +17,10 @@ from hypercorn.config import Config
 from hypercorn.typing import Framework
 
 from .asgi import App
+from .process import other_tasks
+from .waiting import HANGING
 
-__all__ = ["Connection", "Server", "hypercorn"]
+__all__ = ["Connection", "Server", "hypercorn", "idle_tasks"]
 
 # The kernel's buffers swallow megabytes; with small ones a test file need not be larger than they are.
 _BUFFER = 32 * 1024
@@ -84,7 +86,7 @@ class Server:
 
 @asynccontextmanager
 async def hypercorn(
-    app: App, *, certificate: tuple[Path, Path] | None = None, keep_alive: float = 5.0
+    app: App, *, certificate: tuple[Path, Path] | None = None, keep_alive: float = HANGING
 ) -> AsyncIterator[Server]:
     """Serve an app with Hypercorn until the end of the block; idle connections are kept for so many seconds."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -93,13 +95,19 @@ async def hypercorn(
     stop = asyncio.Event()
     config = _config(listener.detach(), certificate)
     config.keep_alive_timeout = keep_alive
+    config.graceful_timeout = HANGING
     serving = asyncio.create_task(serve(cast("Framework", app), config, shutdown_trigger=stop.wait))
     try:
         yield Server(port, tls=certificate is not None)
     finally:
         stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANGING):
             await serving
+
+
+def idle_tasks() -> int:
+    """Return how many tasks wait to end a connection that has nothing to do."""
+    return sum("_idle_timeout" in task.get_coro().__qualname__ for task in other_tasks())  # type: ignore[union-attr]
 
 
 def _config(fd: int, certificate: tuple[Path, Path] | None) -> Config:

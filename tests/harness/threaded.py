@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TypeVar
 
+from .waiting import HANGING
+
 __all__ = ["threaded"]
 
 T = TypeVar("T")
@@ -32,8 +34,8 @@ def threaded(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
     thread = threading.Thread(target=loop.run_until_complete, args=(live(),))
     thread.start()
     try:
-        yield entered.result(timeout=10)
+        yield entered.result(timeout=HANGING)
     finally:
         loop.call_soon_threadsafe(left.set)
-        thread.join(timeout=10)
+        thread.join(timeout=HANGING)
         loop.close()

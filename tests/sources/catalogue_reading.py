@@ -8,6 +8,7 @@ from contextlib import aclosing
 from functools import partial
 
 import pytest
+from harness.waiting import HANGING
 
 from async_downloads.errors import SourceChanged
 from async_downloads.semantics.ranges import ByteRange
@@ -127,8 +128,8 @@ class ReadingContract:
         stalled = [source.read(ByteRange(0, len(LARGE))) for _ in range(50)]
         for chunks in stalled:
             assert LARGE.startswith(await anext(chunks))
-        assert await asyncio.wait_for(read_whole(catalogue, "a.bin"), 10) == LARGE
-        await asyncio.wait_for(catalogue.put("b.bin", blocks(SMALL)), 10)
+        assert await asyncio.wait_for(read_whole(catalogue, "a.bin"), HANGING) == LARGE
+        await asyncio.wait_for(catalogue.put("b.bin", blocks(SMALL)), HANGING)
         for chunks in stalled:
             await chunks.aclose()
 

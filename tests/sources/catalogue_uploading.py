@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 import pytest
+from harness.waiting import HANGING
 
 from async_downloads.errors import AlreadyThere, NotFound, SourceError
 from async_downloads.sources.catalogue import CHUNK, Catalogue, Stored
@@ -61,8 +62,8 @@ class UploadingContract:
             ]
             for upload in uploads:
                 await upload.halfway.wait()
-            await asyncio.wait_for(catalogue.put("z", blocks(SMALL)), 10)
-            assert await asyncio.wait_for(read_whole(catalogue, "z"), 10) == SMALL
+            await asyncio.wait_for(catalogue.put("z", blocks(SMALL)), HANGING)
+            assert await asyncio.wait_for(read_whole(catalogue, "z"), HANGING) == SMALL
             for upload in uploads:
                 upload.go_on.set()
         assert {task.result().name for task in putting} == {f"{place}" for place in range(20)}

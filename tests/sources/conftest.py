@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from harness.waiting import HANGING
 
 from async_downloads.sources import sqlite_schema
 from async_downloads.sources.sqlite import SqliteStore
@@ -43,11 +44,11 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 async def fresh(path: Path) -> AsyncIterator[Callable[[], SqliteStore]]:
-    """Open stores of the same file; they are closed in the end."""
+    """Open stores of the same file, which wait for each other however slow the disk is; they are closed in the end."""
     async with AsyncExitStack() as stores:
 
         def another() -> SqliteStore:
-            store = SqliteStore(str(path))
+            store = SqliteStore(str(path), patience=HANGING)
             stores.push_async_callback(store.aclose)
             return store
 

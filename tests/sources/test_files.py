@@ -174,8 +174,16 @@ def rewrite_and_restore_the_time(path: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def until_the_next_tick(path: Path, other: Path) -> None:
+    """Touch another file until that tells another time than the last change of the one: clocks of files have ticks."""
+    other.touch()
+    while other.stat().st_ctime_ns <= path.stat().st_ctime_ns:
+        other.touch()
+
+
 @pytest.mark.parametrize("change", [rewrite, rewrite_and_restore_the_time, append])
 def test_a_version_of_a_file_has_a_tag_of_its_own(large: Path, change: Callable[[Path], None]) -> None:
+    until_the_next_tick(large, large.with_name("other"))
     before = describe(large.stat(), "x").validators.etag
     assert before == describe(large.stat(), "x").validators.etag
     assert before
@@ -212,7 +220,7 @@ def test_what_cannot_be_opened_is_not_found_and_leaves_nothing_open(path: str) -
     before = descriptors()
     with pytest.raises(NotFound), os_errors("key"):
         open_regular(path)
-    assert descriptors() == before
+    assert descriptors().items() <= before.items()
 
 
 async def test_an_error_of_the_disk_is_an_error_of_the_source(large: Path) -> None:

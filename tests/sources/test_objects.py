@@ -14,7 +14,7 @@ from typing import IO, Any
 import aiofiles
 import pytest
 from harness.process import descriptors
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 
 from async_downloads.semantics.ranges import UNBOUNDED
 from async_downloads.sources.base import Source
@@ -108,7 +108,7 @@ async def test_a_reader_that_leaves_a_pipe_nobody_writes_to_holds_up_nothing() -
     reader.cancel()
     with suppress(asyncio.CancelledError):
         await reader
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(HANGING):
         await source.aclose()
     assert not file.closed
     os.close(writing)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import pytest
+from harness.waiting import HANGING
 
 from async_downloads.sources.postgres import PostgresStore
 
@@ -24,7 +25,7 @@ async def fresh(url: str) -> AsyncIterator[Callable[[], PostgresStore]]:
     opened: list[PostgresStore] = []
 
     def another() -> PostgresStore:
-        opened.append(PostgresStore(url))
+        opened.append(PostgresStore(url, patience=HANGING))
         return opened[-1]
 
     yield another

@@ -1,5 +1,6 @@
 """What PostgresStore says, and how it goes on, when its server is stopped, is dead, or does not let us in."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,7 +12,9 @@ from typing import Final
 
 import asyncpg
 import pytest
+from harness.clock import Clock
 from harness.postgres import Postgres, schema_of_its_own
+from harness.waiting import HANGING
 
 from async_downloads.errors import NotFound, SourceBusy, SourceError
 from async_downloads.semantics.ranges import ByteRange
@@ -46,7 +49,7 @@ async def url(server: Postgres) -> AsyncIterator[str]:
 @pytest.fixture
 async def store(server: Postgres) -> AsyncIterator[PostgresStore]:
     """Open its database, with one file."""
-    async with aclosing(PostgresStore(server.url, timeout=2, patience=2)) as store:
+    async with aclosing(PostgresStore(server.url, patience=HANGING)) as store:
         await store.init()
         await store.put("a.bin", blocks(DATA), replace=True)
         yield store
@@ -82,8 +85,8 @@ async def test_a_download_that_meanwhile_asks_nothing_survives_a_restart(
     assert await read(source, CHUNK, len(DATA)) == DATA[CHUNK:]
 
 
-async def test_a_dead_server_holds_no_download(server: Postgres) -> None:
-    async with aclosing(PostgresStore(server.url, timeout=0.2, patience=0.2)) as store:
+async def test_a_dead_server_holds_no_download(server: Postgres, clock: Clock) -> None:
+    async with aclosing(PostgresStore(server.url, patience=HANGING)) as store:
         await store.init()
         await store.put("a.bin", blocks(DATA), replace=True)
         source = await store.open("a.bin")
@@ -94,8 +97,12 @@ async def test_a_dead_server_holds_no_download(server: Postgres) -> None:
             for pid in frozen:
                 os.kill(pid, signal.SIGSTOP)
             try:
+                taking = asyncio.create_task(take(chunks, []))
+                while not taking.done():
+                    clock.forward(1)
+                    await asyncio.sleep(0)
                 with pytest.raises(SourceError, match="gave no answer in time"):
-                    await take(chunks, [])
+                    await taking
             finally:
                 for pid in frozen:
                     os.kill(pid, signal.SIGCONT)
@@ -171,7 +178,7 @@ async def take(chunks: AsyncIterator[bytes], received: list[bytes]) -> None:
         received += [chunk]
 
 
-async def refusal(url: str, *, patience: float = 5.0) -> str:
+async def refusal(url: str, *, patience: float = HANGING) -> str:
     """Return the one line with which a database cannot be used; nothing that is logged with it holds the password."""
     async with aclosing(PostgresStore(url, patience=patience)) as store:
         with pytest.raises(SourceError) as raised:

@@ -26,14 +26,14 @@ Fresh = Callable[[], SqliteStore]
 
 _PUTS: Final = """
 import asyncio, sys
-from async_downloads.sources.databases import open_catalogue
+from async_downloads.sources.sqlite import SqliteStore
 
 async def data():
     for _ in range(5):
         yield sys.argv[2].encode() * 100_000
 
 async def main():
-    catalogue = open_catalogue(sys.argv[1])
+    catalogue = SqliteStore(sys.argv[1], patience=60)  # which the disk may need for the others
     for place in range(5):
         await catalogue.put(f"{sys.argv[2]}/{place}", data())
         await catalogue.put("shared", data(), replace=True)
@@ -178,8 +178,8 @@ class TestLocksAndSpace:
             await chunks.aclose()
 
     async def test_other_processes_may_put_at_the_same_time(self, catalogue: SqliteStore, path: Path) -> None:
-        url, names = f"sqlite:///{path}", "xyz"
-        processes = [await asyncio.create_subprocess_exec(sys.executable, "-c", _PUTS, url, name) for name in names]
+        command = (sys.executable, "-c", _PUTS, str(path))
+        processes = [await asyncio.create_subprocess_exec(*command, name) for name in "xyz"]
         for place in range(10):
             await catalogue.put(f"a/{place}", blocks(LARGE))
             await catalogue.gc(3600)

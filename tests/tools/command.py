@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from harness.served import Server
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 
 __all__ = ["ANY_PORT", "COMMAND", "Command", "environment", "finished", "refusal", "running", "serving"]
 
@@ -23,7 +23,7 @@ COMMAND: Final = (str(Path(sysconfig.get_path("scripts"), "async-downloads")),)
 ANY_PORT: Final = ("--bind", "127.0.0.1:0")
 _NO_OVERRIDE: Final = "--bounding-set=-dac_override,-dac_read_search"
 _OURS: Final = re.compile(r"ASYNC_DOWNLOADS_|DATABASE_URL$")
-_ANNOUNCEMENT: Final = re.compile(r"^Serving .* on (.*) \(Ctrl-C ends\)$", re.MULTILINE)
+_ANNOUNCEMENT: Final = re.compile(r"^Serving .* on (.*) \(Ctrl-C ends\)\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,12 @@ class Command:
 
     @property
     def log(self) -> list[str]:
-        """The lines of the access log."""
-        return self.stdout.split("(Ctrl-C ends)\n")[1].splitlines()
+        """The lines of the access log, but for one that is just being written."""
+        return self.stdout.split("(Ctrl-C ends)\n")[1].rpartition("\n")[0].splitlines()
 
     def get(self, target: str) -> httpx.Response:
         """Ask its first address, and wait: it is another process, and goes on meanwhile."""
-        return httpx.get(self.url + target)
+        return httpx.get(self.url + target, timeout=HANGING)
 
     @property
     def children(self) -> list[int]:
@@ -80,7 +80,7 @@ class Command:
         """Send a signal to the process that was started, and to none of its children."""
         self.process.send_signal(number)
 
-    async def ended(self, *, within: float = 5.0) -> int:
+    async def ended(self, *, within: float = HANGING) -> int:
         """Return its exit code; nothing that it started is left, and nothing was wrong."""
         await eventually(lambda: self.process.poll() is not None, within=within)
         with suppress(ProcessLookupError):
@@ -113,7 +113,7 @@ async def running(
             )
         started = Command(process, Path(folder))
         try:
-            await eventually(lambda: started.urls or process.poll() is not None, within=15)
+            await eventually(lambda: started.urls or process.poll() is not None)
             assert started.urls, started.stderr
             yield started
         finally:
@@ -146,7 +146,7 @@ def finished(
         env=environment(env),
         cwd=cwd,
         start_new_session=True,
-        timeout=15,
+        timeout=HANGING,
         check=False,
     )
     assert "Traceback" not in ended.stderr, ended.stderr

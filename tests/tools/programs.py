@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from harness.waiting import HANGING
 
 __all__ = ["need", "run"]
 
@@ -25,6 +26,6 @@ def _missing(program: str) -> NoReturn:
 def run(program: str, *arguments: object, cwd: Path | None = None) -> bytes:
     """Run a program that is to succeed; return what it writes."""
     command = [need(program), *map(str, arguments)]
-    ended = subprocess.run(command, cwd=cwd, capture_output=True, timeout=15, check=False)
+    ended = subprocess.run(command, cwd=cwd, capture_output=True, timeout=HANGING, check=False)
     assert ended.returncode == 0, ended.stderr.decode()
     return ended.stdout

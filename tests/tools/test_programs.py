@@ -45,7 +45,7 @@ def _digest(path: Path) -> str:
 
 
 async def _log(command: Command, *, lines: int = 1) -> list[dict[str, Any]]:
-    await eventually(lambda: len(command.log) >= lines, within=5)
+    await eventually(lambda: len(command.log) >= lines)
     return [json.loads(line) for line in command.log]
 
 

@@ -11,10 +11,13 @@ import hypercorn.asyncio.run
 import hypercorn.protocol.h11
 import pytest
 from conftest import Serve
+from harness.waiting import HANGING
 
 from async_downloads.config import Settings
 from async_downloads.web.http1 import install
+from async_downloads.web.segments import Segments
 
+from .sending import IDLE
 from .site import Site, app_of
 
 IMAGE_ID = "0b5e6f1c-7c56-4d8a-9f3e-2a8f6d0c4b17"
@@ -45,6 +48,12 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.setattr(module, name, getattr(module, name))
     install()
+
+
+@pytest.fixture
+def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what is mapped stay so until the clock is put forward."""
+    monkeypatch.setattr(Segments, "_IDLE", IDLE)
 
 
 @pytest.fixture
@@ -83,7 +92,8 @@ async def site_of(serve: Serve) -> AsyncIterator[SiteOf]:
 
         async def start(settings: Settings, **changes: Any) -> Site:
             server = await serve(app_of(replace(settings, **changes)))
-            return Site(server, await clients.enter_async_context(httpx.AsyncClient(base_url=server.url)))
+            client = httpx.AsyncClient(base_url=server.url, timeout=HANGING)
+            return Site(server, await clients.enter_async_context(client))
 
         yield start
 

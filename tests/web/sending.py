@@ -11,9 +11,11 @@ from harness.served import Connection
 from async_downloads.fileio import OpenFile, Stretch
 from async_downloads.sending import STRETCH, Receive, Scope, Send
 
-__all__ = ["ZERO_COPY", "Recorded", "app_that", "body", "head", "length", "mapped", "sending", "unchunked"]
+__all__ = ["IDLE", "ZERO_COPY", "Recorded", "app_that", "body", "head", "length", "mapped", "sending", "unchunked"]
 
 ZERO_COPY: Final = STRETCH
+IDLE: Final = 30.0
+"""Seconds that a mapped part which nobody uses stays mapped where a test says so: the clock has to be put forward."""
 
 
 def mapped(path: Path) -> int:

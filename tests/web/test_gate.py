@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.asgi import Exchange, Message, ask, scope
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.config import Settings
@@ -79,7 +79,7 @@ async def test_one_that_fails_has_left_as_well() -> None:
     with pytest.raises(RuntimeError):
         await gate(exchange.scope, exchange.receive, exchange.send)
     gate.drain()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(HANGING):
         await gate.drained()
 
 
@@ -92,7 +92,7 @@ async def test_the_lifespan_passes() -> None:
     async def send(message: Message) -> None:
         said.append(message["type"])
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(HANGING):
         await Gate(Downloads(DirectoryStore(".")))({"type": "lifespan"}, receive, send)
     assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
@@ -132,7 +132,7 @@ async def test_the_connection_of_a_request_with_two_lengths_is_closed(
         connection.writer.write(f"0\r\n\r\n{smuggled}".encode())
         _, fields, _ = await connection.answer()
         assert fields.get_all("Connection") == ["close"]
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(HANGING / 2):
             assert await connection.reader.read() == b""
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.process import other_tasks
-from harness.served import hypercorn
-from harness.waiting import eventually
+from harness.served import hypercorn, idle_tasks
+from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
@@ -16,12 +16,7 @@ from async_downloads.web.http1 import LateTask
 
 SHORT = 0.05  # seconds
 
-pytestmark = pytest.mark.usefixtures("_fast")
-
-
-def idle_tasks() -> int:
-    """Return how many tasks wait to end a connection."""
-    return sum("_idle_timeout" in task.get_coro().__qualname__ for task in other_tasks())  # type: ignore[union-attr]
+pytestmark = pytest.mark.usefixtures("_fast", "clock")
 
 
 @pytest.fixture
@@ -34,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("requests", [0, 1, 3])
 async def test_an_idle_connection_is_ended(folder: Path, requests: int) -> None:
     async with hypercorn(Downloads(DirectoryStore(folder)), keep_alive=SHORT) as server:
-        async with server.connected() as connection, asyncio.timeout(5):
+        async with server.connected() as connection, asyncio.timeout(HANGING):
             for _ in range(requests):
                 await connection.ask("/small.txt")
                 assert (await connection.answer())[2] == b"small"
@@ -59,7 +54,10 @@ async def test_a_busy_connection_is_not_ended() -> None:
         assert (await connection.answer())[2] == b"ab"
 
 
-async def test_between_requests_that_follow_each_other_no_task_is_made(serve: Serve, folder: Path) -> None:
+async def test_between_requests_that_follow_each_other_no_task_is_made(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LateTask, "_LATE", HANGING)  # they follow each other sooner than that
     server = await serve(Downloads(DirectoryStore(folder)))
     async with server.connected() as connection:
         for _ in range(20):

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from conftest import Serve
 from harness.asgi import Message
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 from test_servers import certificate as certificate  # noqa: PLC0414
 
 from async_downloads.asgi import Downloads
@@ -99,11 +99,11 @@ async def test_with_tls_files_are_read(
     app = Recorded(Downloads(DirectoryStore(large.parent)))
     server = await serve(app, certificate=certificate)
     trusted = ssl.create_default_context(cafile=str(certificate[0]))
-    async with httpx.AsyncClient(base_url=server.url, verify=trusted) as client:
+    async with httpx.AsyncClient(base_url=server.url, verify=trusted, timeout=HANGING) as client:
         assert (await client.get("/large.bin")).content == content[:size]
     assert app.extensions == []
     assert app.bytes_by(ZERO_COPY) == 0
-    assert app.bytes_by("http.response.body") == size
+    await eventually(lambda: app.bytes_by("http.response.body") == size)
 
 
 async def test_the_access_log_counts_what_went_past_it(serve: Serve, large: Path, content: bytes) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import pytest
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 
 from async_downloads.web.line_writer import LineWriter
 
@@ -30,7 +30,7 @@ class _Pipes:
         lines: list[bytes] = []
         reader = threading.Thread(target=lambda: lines.extend(self.written))
         reader.start()
-        self.writer.close(within=10)
+        self.writer.close(within=HANGING)
         for end in self.ends:
             os.close(end)
         self.ends.clear()
@@ -49,7 +49,7 @@ def pipes(request: pytest.FixtureRequest) -> Iterator[_Pipes]:
         yield pipes
         if not written.closed:
             written.close()
-        pipes.writer.close(within=5)
+        pipes.writer.close(within=HANGING)
         for end in pipes.ends:
             os.close(end)
 
@@ -85,7 +85,7 @@ async def test_when_the_reader_has_left_that_is_said_and_nothing_more(pipes: _Pi
     await eventually(lambda: select.select([pipes.complaints], [], [], 0)[0])
     for _ in range(_MANY):
         pipes.writer.write(_LINE)
-    pipes.writer.close(within=5)
+    pipes.writer.close(within=HANGING)
     os.close(pipes.ends.pop())
     assert pipes.complaints.read() == b"async-downloads: the access log ends here: Broken pipe\n"
 
@@ -97,5 +97,5 @@ def test_with_both_in_one_pipe_that_is_full_the_end_comes_all_the_same() -> None
         writer.write(_LINE)
     writer.close(within=0.1)
     os.close(read)
-    writer.close(within=5)
+    writer.close(within=HANGING)
     os.close(write)

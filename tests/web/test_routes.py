@@ -7,6 +7,7 @@ import httpx
 import pytest
 from conftest import Serve
 from harness.asgi import App
+from harness.waiting import HANGING
 from quart import Quart
 
 from async_downloads.config import Settings
@@ -194,7 +195,7 @@ async def test_an_app_of_ones_own_hides_unless_it_says_otherwise(serve: Serve, e
     app.register_blueprint(downloads)
     app.config["DOWNLOAD_IMAGES"] = everything.download_images
     server = await serve(cast("App", app))
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=HANGING) as client:
         assert (await client.get("/download/.hidden.png")).status_code == 404
         app.config["HIDDEN"] = True
         assert (await client.get("/download/.hidden.png")).status_code == 200

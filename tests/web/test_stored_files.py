@@ -12,6 +12,7 @@ import httpx
 import pytest
 from conftest import Serve
 from harness.asgi import App
+from harness.waiting import HANGING
 from tools.databases import database as database  # noqa: PLC0414
 from tools.databases import opened
 from tools.databases import postgres as postgres  # noqa: PLC0414
@@ -223,7 +224,7 @@ async def test_a_busy_database_is_503_with_a_time_to_come_back(sqlite: str, serv
     with sqlite3.connect(path, isolation_level=None) as greedy:
         greedy.execute("pragma locking_mode = exclusive")
         greedy.execute("begin exclusive")
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=HANGING) as client:
             answer = await client.get(f"{server.url}/files/download/1")
     greedy.close()
     assert (answer.status_code, answer.text) == (503, "503 Service Unavailable\n")

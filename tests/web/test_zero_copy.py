@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import Serve
 from harness.cache import evict
+from harness.clock import Clock
 from harness.process import descriptors
 from harness.served import Connection, Server
 from harness.waiting import eventually
@@ -20,7 +21,7 @@ from async_downloads.asgi import Downloads
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.web import segments, zero_copy
 
-from .sending import ZERO_COPY, Recorded, mapped, sending, unchunked
+from .sending import IDLE, ZERO_COPY, Recorded, mapped, sending, unchunked
 
 KIB, MIB = 1024, 1024 * 1024
 WHOLE = 128 * KIB  # what goes in one piece, by way of a read
@@ -82,6 +83,7 @@ async def test_a_range_arrives_wherever_it_begins(
     assert app.bytes_by(ZERO_COPY) == count - TAIL
 
 
+@pytest.mark.usefixtures("_kept")
 async def test_a_range_over_the_end_of_a_segment_arrives(server: Server, app: Recorded, large: Path) -> None:
     marks = os.urandom(3 * MIB)
     sparse = large.with_name("sparse")
@@ -95,6 +97,7 @@ async def test_a_range_over_the_end_of_a_segment_arrives(server: Server, app: Re
     assert app.bytes_by(ZERO_COPY) == len(body) - TAIL
 
 
+@pytest.mark.usefixtures("_kept")
 async def test_of_many_segments_only_so_many_are_mapped(
     server: Server, app: Recorded, large: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,16 +202,19 @@ async def _twice_from(path: Path, content: bytes, family: socket.AddressFamily) 
     await serving
 
 
+@pytest.mark.usefixtures("_kept")
 async def test_what_is_mapped_is_taken_away_soon_and_a_deleted_file_gives_its_place_back(
-    server: Server, large: Path, content: bytes
+    clock: Clock, server: Server, large: Path, content: bytes
 ) -> None:
     async with server.connected() as connection:
         assert await get(connection, "/large.bin") == content
         assert mapped(large) == 1
         large.unlink()
-        await eventually(lambda: not mapped(large), within=3)
+        clock.forward(IDLE)
+        await eventually(lambda: not mapped(large))
 
 
+@pytest.mark.usefixtures("clock")
 async def test_what_is_used_stays_mapped_while_what_is_not_goes(server: Server, large: Path, content: bytes) -> None:
     other = large.with_name("other.bin")
     other.write_bytes(content)

@@ -55,7 +55,7 @@ async def test_what_is_mapped_but_gone_is_an_error_and_no_signal(large: Path, co
         del view
     assert segments.find(file, 65 * MIB) is None, "where no segment can be mapped"
     file.close()
-    await eventually(lambda: not mapped(large), within=3)
+    await eventually(lambda: not mapped(large))
 
 
 class Shrinking(OpenFile):
@@ -131,7 +131,7 @@ async def test_an_app_that_never_looks_is_told_when_the_connection_is_closed(ser
         await connection.ask("/", "Transfer-Encoding: chunked")
         await connection.head()
         connection.writer.write(b"no chunk\r\n")
-        await eventually(lambda: not descriptors(large), within=3)
+        await eventually(lambda: not descriptors(large))
 
 
 async def test_a_unix_socket_tells_of_no_bytes_taken(large: Path) -> None:
@@ -159,4 +159,4 @@ async def test_a_file_that_has_grown_is_mapped_to_its_new_end(large: Path) -> No
     large.write_bytes(b"x" * 9000)
     assert segments.find(file, 5001) is not None
     file.close()
-    await eventually(lambda: not mapped(large), within=3)
+    await eventually(lambda: not mapped(large))

@@ -10,27 +10,29 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
+from harness.clock import Clock
 from harness.process import descriptors, other_tasks
 from harness.served import Connection, Server
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.web.access_log import AccessLog
-from async_downloads.web.segments import Segments
+from async_downloads.web.http1 import LateTask
 
-from .sending import ZERO_COPY, Recorded, mapped
+from .sending import IDLE, ZERO_COPY, Recorded, mapped
 
 MIB = 1024 * 1024
 
-pytestmark = pytest.mark.usefixtures("_fast", "_soon_idle")
+pytestmark = pytest.mark.usefixtures("_fast", "_kept", "_never_late")
 
 impatient = pytest.mark.parametrize("stall_timeout", [0.3])
 
 
 @pytest.fixture
-def _soon_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Segments, "_IDLE", 0.05)
+def _never_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no connection be idle for so long that it gets a task, which would not have been there before."""
+    monkeypatch.setattr(LateTask, "_LATE", 10 * HANGING)
 
 
 @pytest.fixture
@@ -65,8 +67,14 @@ async def server(serve: Serve, app: Recorded, log: list[str]) -> AsyncIterator[S
 
 async def rest(connection: Connection) -> bytes:
     """Read until the server closes the connection."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGING):
         return await connection.reader.read()
+
+
+async def nothing_open(large: Path, clock: Clock) -> None:
+    """See that the file is not open any more; what is mapped of it goes when nobody has used it for a while."""
+    clock.forward(IDLE)
+    await eventually(lambda: not mapped(large) and not descriptors(large))
 
 
 def reset(connection: Connection) -> None:
@@ -86,35 +94,35 @@ def half_close(connection: Connection) -> None:
 @pytest.mark.parametrize("leave", [reset, finish, half_close])
 @pytest.mark.parametrize("taken", [0, 1_000_001])
 async def test_of_a_client_that_leaves_in_the_middle_nothing_is_left(
-    server: Server, large: Path, log: list[str], leave: Callable[[Connection], None], taken: int
+    clock: Clock, server: Server, large: Path, log: list[str], leave: Callable[[Connection], None], taken: int
 ) -> None:
     tasks, fds = other_tasks(), len(descriptors())
     async with server.downloading("/large.bin") as connection:
         await connection.reader.readexactly(taken)
         assert mapped(large)
         leave(connection)
-        await eventually(lambda: log and not descriptors(large))
+        await eventually(lambda: log)
+        await nothing_open(large, clock)
     await eventually(lambda: other_tasks() <= tasks and len(descriptors()) <= fds)
-    await eventually(lambda: not mapped(large), within=3)
     assert log[0].endswith("aborted\n")
     assert taken - MIB < int(log[0].partition(" bytes")[0].split()[-1]) < 4 * MIB
 
 
 @impatient
 async def test_of_a_client_that_stops_reading_nothing_is_left(
-    server: Server, app: Recorded, large: Path, log: list[str], caplog: pytest.LogCaptureFixture
+    clock: Clock, server: Server, app: Recorded, large: Path, log: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with server.downloading("/large.bin") as connection:
-        await eventually(lambda: log and not descriptors(large), within=5)
+        await eventually(lambda: log)
         assert caplog.messages == ["GET '/large.bin': closed short: the client took nothing for 0.3 s"]
         assert app.bytes_by(ZERO_COPY) < 4 * MIB
         assert len(await rest(connection)) < 4 * MIB
-    await eventually(lambda: not mapped(large), within=3)
+    await nothing_open(large, clock)
 
 
 @pytest.mark.parametrize("leave", [reset, finish])
 async def test_of_clients_that_leave_with_more_requests_waiting_nothing_is_left(
-    server: Server, large: Path, leave: Callable[[Connection], None]
+    clock: Clock, server: Server, large: Path, leave: Callable[[Connection], None]
 ) -> None:
     tasks, fds = other_tasks(), len(descriptors())
     async with AsyncExitStack() as clients:
@@ -124,11 +132,13 @@ async def test_of_clients_that_leave_with_more_requests_waiting_nothing_is_left(
             for _ in range(10):
                 await asyncio.sleep(0)  # the server reads it
             leave(connection)
-        await eventually(lambda: not descriptors(large), within=5)
-    await eventually(lambda: other_tasks() <= tasks and len(descriptors()) <= fds, within=5)
+        await eventually(lambda: other_tasks() <= tasks)
+        await nothing_open(large, clock)
+    await eventually(lambda: len(descriptors()) <= fds)
 
 
 @impatient
+@pytest.mark.usefixtures("clock")
 async def test_a_client_that_is_slow_but_takes_something_gets_everything(server: Server, content: bytes) -> None:
     received = bytearray()
     async with server.downloading("/large.bin") as connection:
@@ -174,6 +184,7 @@ def overwrite_with_more(path: Path) -> None:
 @pytest.mark.parametrize("change", [cut, empty, overwrite, overwrite_with_more])
 @pytest.mark.parametrize("taken", [0, 100_000, 1_500_000, 3_700_000])
 async def test_a_file_written_to_in_place_is_never_all_that_was_promised(
+    clock: Clock,
     server: Server,
     large: Path,
     content: bytes,
@@ -190,7 +201,7 @@ async def test_a_file_written_to_in_place_is_never_all_that_was_promised(
     assert len(caplog.messages) == 1, "one line in the log"
     assert "GET '/large.bin': closed short: the file " in caplog.text
     assert log[0].endswith("aborted\n")
-    await eventually(lambda: not descriptors(large))  # what is mapped has one of its own before Python 3.13
+    await nothing_open(large, clock)
 
 
 def append(path: Path) -> None:
