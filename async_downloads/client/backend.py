@@ -1,32 +1,30 @@
-"""Connections for httpcore that give whatever has come, on asyncio's own transports.
+"""Connections for httpcore straight on the socket: what the kernel has is read in one go, and TLS is OpenSSL's alone.
 
-    kernel ──256 KiB──▶ transport ──data_received──▶ Incoming ──read──▶ httpcore, h11
-                            ▲                            │
-                            └── pause above 2 MiB held, resume at 512 KiB
+    plain   kernel ──recv──▶ bytes
+    TLS     kernel ──OpenSSL: record, record, record...──▶ one buffer ──▶ bytes
 
-The backend that httpcore brings reads 64 KiB at a time, cutting up what asyncio has read, and drives TLS by single
-records: a third of the speed. `read` here does without a limit: it returns the next piece as the transport had it.
+The backend that httpcore brings reads through asyncio's streams, which hold, cut up and copy what comes, and carries
+each record of TLS to OpenSSL and back itself: a third of the speed.
 """
 
 import asyncio
+import select
+import socket
 import ssl
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from functools import partial
+from io import BytesIO
+from typing import Any, Final, TypeVar
 
 import httpcore
 
 from ..fileio import keep_memory
 from .connecting import connected
 
-__all__ = ["HELD_HIGH", "HELD_LOW", "AsyncioBackend"]
+__all__ = ["AsyncioBackend"]
 
-# Bytes held for a reader that is slower than the network. Above the one, nothing more is read; at the other it is
-# again. A reader that writes 1 MiB to a disk finds work when it comes back, and a hundred of them stay in memory.
-HELD_HIGH: Final = 2 * 1024 * 1024
-HELD_LOW: Final = 512 * 1024
-
+T = TypeVar("T")
 
 _Names = Mapping[type[Exception], type[Exception]]
 _CONNECTING: Final[_Names] = {
@@ -36,10 +34,7 @@ _CONNECTING: Final[_Names] = {
 }
 _READING: Final[_Names] = {TimeoutError: httpcore.ReadTimeout, OSError: httpcore.ReadError}
 _WRITING: Final[_Names] = {TimeoutError: httpcore.WriteTimeout, OSError: httpcore.WriteError}
-_EXTRA: Final = {
-    "client_addr": "sockname",
-    "server_addr": "peername",
-}  # what httpcore calls what asyncio calls otherwise
+_LATER: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # what came is not a whole record, or none can be sent
 
 
 class AsyncioBackend(httpcore.AsyncNetworkBackend):
@@ -62,134 +57,44 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         with _raised_as(_CONNECTING):
             async with asyncio.timeout(timeout):
                 open_socket = await connected(host, port, local=local_address)
-                transport, incoming = await asyncio.get_running_loop().create_connection(Incoming, sock=open_socket)
-        for option in socket_options or ():
-            transport.get_extra_info("socket").setsockopt(*option)
-        return _Stream(transport, incoming)
+            for option in ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *(socket_options or ())):
+                open_socket.setsockopt(*option)
+        return _Stream(open_socket)
 
     async def sleep(self, seconds: float) -> None:
         """Wait between two attempts to connect."""
         await (asyncio.sleep(seconds) if _on_asyncio() else httpcore.TrioBackend().sleep(seconds))
 
 
-class Incoming(asyncio.Protocol):
-    """What a connection has brought and nobody has read yet."""
-
-    def __init__(self) -> None:
-        self._pieces: deque[bytes] = deque()
-        self._held = 0
-        self._paused = False
-        self._ended = False
-        self._error: Exception | None = None
-        self._arrival: asyncio.Future[None] | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._transport: asyncio.Transport
-        self._tls: ssl.SSLObject | None = None
-
-    def use(self, transport: asyncio.Transport) -> None:
-        """Pause and resume this transport: at first the one of the socket, then the one that speaks TLS over it."""
-        self._transport = transport
-        self._tls = transport.get_extra_info("ssl_object")
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to hold what comes."""
-        self.use(cast("asyncio.Transport", transport))
-
-    def data_received(self, data: bytes) -> None:
-        """Hold a piece, and have no more read when that is enough."""
-        self._pieces.append(data)
-        self._held += len(data)
-        if self._held >= HELD_HIGH and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-        self._wake()
-
-    def eof_received(self) -> None:
-        """Note that no more will come; the transport closes itself then."""
-        self._end(None if self._is_told_of_the_end() else _cut())
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of whoever waits to read or to write."""
-        self._end(exc or (_cut() if self._tls else None))
-        self._writable.set()
-
-    def pause_writing(self) -> None:
-        """Make writers wait."""
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        """Let writers go on."""
-        self._writable.set()
-
-    async def piece(self) -> bytes:
-        """Return the next piece, waiting for it; empty at the end. OSError when the connection broke."""
-        while not self._pieces:
-            if self._ended:
-                if self._error:
-                    raise self._error
-                return b""
-            self._arrival = asyncio.get_running_loop().create_future()
-            await self._arrival
-        data = self._pieces.popleft()
-        self._held -= len(data)
-        if self._paused and self._held <= HELD_LOW:
-            self._paused = False
-            self._transport.resume_reading()
-        return data
-
-    async def drained(self) -> None:
-        """Return when more may be written. OSError when the connection is gone."""
-        await self._writable.wait()
-        if self._error or self._transport.is_closing():
-            raise self._error or ConnectionResetError("the connection is closed")
-
-    @property
-    def readable(self) -> bool:
-        """Whether a read would not wait: on a connection that should be idle, a sign that it has ended."""
-        return bool(self._pieces) or self._ended
-
-    def _end(self, error: Exception | None) -> None:
-        if not self._ended:
-            self._ended, self._error = True, error
-        self._wake()
-
-    def _is_told_of_the_end(self) -> bool:
-        """Whether the server says that this is the end. Over TLS a bare end may be somebody else's doing."""
-        if not self._tls:
-            return True
-        try:
-            return not self._tls.read(1)  # empty after its farewell, and nothing at all to be read after a bare end
-        except ssl.SSLError:
-            return False
-
-    def _wake(self) -> None:
-        if self._arrival and not self._arrival.done():
-            self._arrival.set_result(None)
-
-
 class _Stream(httpcore.AsyncNetworkStream):
-    """One connection, as httpcore wants it."""
+    """One connection, as httpcore wants it, over a socket that does not block."""
 
-    def __init__(self, transport: asyncio.Transport, incoming: Incoming) -> None:
-        self._transport = transport
-        self._incoming = incoming
+    def __init__(self, open_socket: socket.socket) -> None:
+        self._socket = open_socket
+        self._source = _Source(open_socket)
+        self._waiting: set[asyncio.Future[None]] = set()
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        """Return what has come, waiting for the first byte of it; empty at the end."""
+        await asyncio.sleep(0)  # should there always be something to read, others have their turn all the same
         with _raised_as(_READING):
-            async with asyncio.timeout(timeout):
-                return await self._incoming.piece()
+            return await self._done(partial(self._source, max_bytes), timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        left = memoryview(buffer)
         with _raised_as(_WRITING):
-            self._transport.write(buffer)
-            async with asyncio.timeout(timeout):
-                await self._incoming.drained()
+            while left:
+                left = left[await self._done(partial(self._socket.send, left), timeout, sends=True) :]
 
     async def aclose(self) -> None:
         """Close without waiting for the other side: TLS would wait for its farewell, for seconds."""
-        self._transport.abort()
-        await asyncio.sleep(0)  # in which the transport closes its socket
+        loop, number = asyncio.get_running_loop(), self._socket.fileno()
+        if number >= 0:
+            loop.remove_reader(number)
+            loop.remove_writer(number)
+        self._socket.close()
+        for ready in self._waiting:
+            _set(ready)
 
     async def start_tls(
         self,
@@ -198,30 +103,125 @@ class _Stream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
         try:
-            return await self._secured(ssl_context, server_hostname, timeout)
+            with _raised_as(_CONNECTING):
+                secure = ssl_context.wrap_socket(
+                    self._socket,
+                    server_hostname=server_hostname,
+                    do_handshake_on_connect=False,
+                    suppress_ragged_eofs=False,
+                )
+                self._socket, self._source = secure, _Secure(secure)
+                await self._done(secure.do_handshake, timeout)
         except BaseException:
             await self.aclose()
             raise
-
-    async def _secured(self, context: ssl.SSLContext, name: str | None, limit: float | None) -> "_Stream":
-        loop, incoming = asyncio.get_running_loop(), self._incoming
-        with _raised_as(_CONNECTING):
-            async with asyncio.timeout(limit):
-                transport = await loop.start_tls(self._transport, incoming, context, server_hostname=name)
-        if transport is None:  # the connection went in the same moment
-            raise httpcore.ConnectError("the connection is closed")
-        incoming.use(transport)
-        return _Stream(transport, incoming)
+        return self
 
     def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":
-            return self._incoming.readable
-        return self._transport.get_extra_info(_EXTRA.get(info, info))
+        match info:
+            case "socket":
+                return self._socket
+            case "ssl_object":
+                return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
+            case "client_addr":
+                return self._socket.getsockname()
+            case "server_addr":
+                return self._socket.getpeername()
+            case "is_readable":
+                return self._source.readable
+        return None
+
+    async def _done(self, step: Callable[[], T], seconds: float | None, *, sends: bool = False) -> T:
+        """Do what may have to wait for the other side. TimeoutError when that takes too long."""
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    return step()
+                except BlockingIOError:
+                    to_send = sends
+                except _LATER as error:  # TLS may have to send in order to read, and the reverse
+                    to_send = isinstance(error, ssl.SSLWantWriteError)
+                await self._ready(to_send=to_send)
+
+    async def _ready(self, *, to_send: bool) -> None:
+        """Wait until the socket can be written to, or read from, or is closed."""
+        loop, number = asyncio.get_running_loop(), self._socket.fileno()
+        add, remove = (loop.add_writer, loop.remove_writer) if to_send else (loop.add_reader, loop.remove_reader)
+        ready = loop.create_future()
+        self._waiting.add(ready)
+        add(number, _set, ready)
+        try:
+            await ready
+        finally:
+            self._waiting.discard(ready)
+            if self._socket.fileno() >= 0:  # else the number may be somebody else's by now
+                remove(number)
 
 
-def _cut() -> Exception:
-    """Return what a body must not end with that is only over when the connection is (RFC 9112 §9.8)."""
+class _Source:
+    """Reads from a plain socket."""
+
+    def __init__(self, open_socket: socket.socket) -> None:
+        self._socket = open_socket
+
+    def __call__(self, size: int) -> bytes:
+        return self._socket.recv(size)
+
+    @property
+    def readable(self) -> bool:
+        """Whether a read would not wait: on a connection that should be idle, a sign that it has ended."""
+        if self._socket.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+
+class _Secure(_Source):
+    """Reads by TLS, record by record, as many as have come; what ends them is for the next time.
+
+    An end without the farewell of TLS is an error: it may be somebody else's doing, and must not be taken for that of a
+    body which is over when the connection is (RFC 9112 §9.8).
+    """
+
+    def __init__(self, secure: ssl.SSLSocket) -> None:
+        super().__init__(secure)
+        self._ended = False
+        self._error: OSError | None = None
+
+    def __call__(self, size: int) -> bytes:
+        came, records = 0, BytesIO()  # which in the end gives out what it holds, and not a copy of that
+        records.truncate(0), records.seek(size - 1), records.write(b"0")
+        buffer = records.getbuffer()
+        try:
+            while came < size and not self._ended:
+                with buffer[came:] as free:
+                    more = self._socket.recv_into(free)
+                came, self._ended = came + more, not more
+        except _LATER:
+            if not came:
+                raise
+        except OSError as error:
+            self._ended, self._error = True, _cut() if isinstance(error, ssl.SSLEOFError) else error
+        if self._error and not came:
+            raise self._error
+        buffer.release()
+        records.truncate(came)
+        return records.getvalue()
+
+    @property
+    def readable(self) -> bool:
+        """Whether a read would not wait."""
+        return self._ended or super().readable
+
+
+def _cut() -> OSError:
     return ConnectionAbortedError("the connection was closed without the farewell of TLS")
+
+
+def _set(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)
 
 
 def _on_asyncio() -> bool:

@@ -7,7 +7,7 @@ the public interface of both alone.
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Final
 from urllib.request import getproxies
 
@@ -15,6 +15,7 @@ import httpcore
 import httpx
 
 from .backend import AsyncioBackend
+from .bulk import pieces
 
 __all__ = ["TIMEOUT", "FastTransport", "new_client"]
 
@@ -78,8 +79,8 @@ def _limits(connections: int) -> httpx.Limits:
 class FastTransport(httpx.AsyncBaseTransport):
     """Direct connections, on asyncio: pieces of a body come as the network brought them, to 256 KiB each.
 
-    No more than `connections` are open at a time, for each of http and https. A connection is used again when its
-    body was read to the end of the iterator. `retries` are of connecting alone.
+    No more than `connections` are open at a time, for each of http and https. A connection is used again when its body
+    was read to the end of the iterator, unless that was long and came very fast. `retries` are of connecting alone.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class FastTransport(httpx.AsyncBaseTransport):
                 )
             )
         return httpx.Response(
-            response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
+            response.status, headers=response.headers, stream=_Body(request, response), extensions=response.extensions
         )
 
     async def aclose(self) -> None:
@@ -135,13 +136,15 @@ class FastTransport(httpx.AsyncBaseTransport):
 class _Body(httpx.AsyncByteStream):
     """The body of an answer of httpcore."""
 
-    def __init__(self, response: httpcore.Response) -> None:
+    def __init__(self, request: httpx.Request, response: httpcore.Response) -> None:
+        self._patience = request.extensions.get("timeout", {}).get("read")
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _raised_by_httpx():
-            async for piece in self._response.aiter_stream():
-                yield piece
+            async with aclosing(pieces(self._response, self._patience)) as body:
+                async for piece in body:
+                    yield piece
 
     async def aclose(self) -> None:
         with _raised_by_httpx():
