@@ -1,7 +1,7 @@
 """Connections for httpcore straight on the socket: what the kernel has is read in one go, and TLS is OpenSSL's alone.
 
     plain   kernel ──recv──▶ bytes
-    TLS     kernel ──OpenSSL: record, record, record...──▶ one buffer ──▶ bytes
+    TLS     kernel ──OpenSSL──▶ record, record, record... ──▶ bytes
 
 The backend that httpcore brings reads through asyncio's streams, which hold, cut up and copy what comes, and carries
 each record of TLS to OpenSSL and back itself: a third of the speed.
@@ -14,7 +14,6 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from io import BytesIO
 from typing import Any, Final, TypeVar
 
 import httpcore
@@ -34,6 +33,7 @@ _CONNECTING: Final[_Names] = {
 }
 _READING: Final[_Names] = {TimeoutError: httpcore.ReadTimeout, OSError: httpcore.ReadError}
 _WRITING: Final[_Names] = {TimeoutError: httpcore.WriteTimeout, OSError: httpcore.WriteError}
+_RECORD: Final = 16 * 1024  # bytes, the most that one has (RFC 8446 §5.1)
 _LATER: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # what came is not a whole record, or none can be sent
 
 
@@ -190,14 +190,13 @@ class _Secure(_Source):
         self._error: OSError | None = None
 
     def __call__(self, size: int) -> bytes:
-        came, records = 0, BytesIO()  # which in the end gives out what it holds, and not a copy of that
-        records.truncate(0), records.seek(size - 1), records.write(b"0")
-        buffer = records.getbuffer()
+        records: list[bytes] = []
+        came = 0
         try:
             while came < size and not self._ended:
-                with buffer[came:] as free:
-                    more = self._socket.recv_into(free)
-                came, self._ended = came + more, not more
+                record = self._socket.recv(min(size - came, _RECORD))
+                records.append(record)
+                came, self._ended = came + len(record), not record
         except _LATER:
             if not came:
                 raise
@@ -205,9 +204,7 @@ class _Secure(_Source):
             self._ended, self._error = True, _cut() if isinstance(error, ssl.SSLEOFError) else error
         if self._error and not came:
             raise self._error
-        buffer.release()
-        records.truncate(came)
-        return records.getvalue()
+        return b"".join(records)
 
     @property
     def readable(self) -> bool:

@@ -15,7 +15,7 @@ from ..fileio import in_thread, to_the_end
 from .journal import Record
 from .pieces import Piece
 from .plan import Plan
-from .spans import NOTHING
+from .spans import NOTHING, Spans
 from .target import Target
 
 __all__ = ["Keeper", "Writer"]
@@ -44,13 +44,31 @@ class Keeper:
         self.batch: int = max(_MOST // plan.connections, _LEAST)
 
     async def write(self, piece: Piece, start: int, chunks: list[bytes], size: int) -> None:
-        """Put the next bytes of a piece into their place in the file."""
-        await self._target.write(chunks, start)
-        self._plan.wrote(piece, start, size)
+        """Put the next bytes of a piece into their place in the file; the journal is told of them now and then."""
         self._unsaved += size
+        due = self._is_due()
+        flush = due and self._clock() - self._flushed_at >= _FLUSHED
+        if due and not flush:
+            async with self._saving:
+                await self._target.write(chunks, start, self._record(self._plan.held.add(start, start + size)))
+        else:
+            await self._target.write(chunks, start)
+        self._plan.wrote(piece, start, size)
+        if flush:
+            await self._save(flush=True)
+
+    def _is_due(self) -> bool:
+        """Whether it is time for the journal, and nobody is about to save it."""
         late = self._clock() - self._saved_at >= _SOON
-        if (late or self._unsaved >= _UNSAVED) and not self._saving.locked():
-            await self._save(flush=self._clock() - self._flushed_at >= _FLUSHED)
+        return (late or self._unsaved >= _UNSAVED) and self._plan.resumable and not self._saving.locked()
+
+    def _record(self, held: Spans) -> Record | None:
+        """Return what is to be saved, if anything can be gone on with."""
+        version = self._plan.version
+        if version is None or version.if_range is None or not held.spans:
+            return None
+        self._unsaved, self._saved_at = 0, self._clock()
+        return Record(version, held, self._flushed)
 
     async def save(self) -> None:
         """Write down all that is held, safe from a loss of power; on a full disk the end of it makes room for that."""
@@ -87,14 +105,10 @@ class Keeper:
 
     async def _save(self, *, flush: bool = False) -> None:
         async with self._saving:
-            version, held = self._plan.version, self._plan.held
-            if version is None or version.if_range is None or not held.spans:
-                return
-            self._unsaved, self._saved_at = 0, self._clock()
             if flush:
                 await self._flush()
-            record = Record(version, held, self._flushed)
-            await in_thread(lambda: self._target.save(record))
+            if record := self._record(self._plan.held):
+                await in_thread(lambda: self._target.save(record))
 
     async def clear(self) -> None:
         """Begin again with nothing."""

@@ -7,7 +7,6 @@ __all__ = ["FIRST", "Piece", "largest", "piece_size", "split"]
 
 MIB: Final = 1024 * 1024
 FIRST: Final = MIB  # what the first request asks for: enough to be of use, and no great loss if it is asked for again
-_LARGEST: Final = 32 * MIB
 _SPLIT: Final = 4 * MIB  # below that, another connection would come too late
 
 
@@ -30,8 +29,11 @@ class Piece:
 
 
 def piece_size(total: int, connections: int) -> int:
-    """Return how many bytes to ask for at once: each connection is to come back a few times, though not too often."""
-    return min(max(total // (4 * connections), MIB), _LARGEST)
+    """Return how many bytes to ask for at once: each connection has its share, of which others take when they are done.
+
+    To come back more often would cost connections, since one that was fast is given up.
+    """
+    return max(-(-total // connections), MIB)
 
 
 def largest(running: list[Piece]) -> Piece | None:

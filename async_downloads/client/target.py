@@ -26,7 +26,10 @@ __all__ = ["Target", "disk_errors", "journal_of", "part_of", "tidy"]
 
 _KEPT: Final = (".part", SUFFIX, f"{SUFFIX}.tmp")  # the endings of what is beside a file that is not whole
 
-_write_all = aiofiles.os.wrap(write_all)
+
+@aiofiles.os.wrap
+def _in_thread(function: Callable[..., None], *arguments: object) -> None:
+    function(*arguments)
 
 
 def part_of(path: Path) -> Path:
@@ -106,10 +109,18 @@ class Target:
         if disk.f_blocks and size > free:
             raise DiskError(f"{self.part}: {size:,} bytes are to come, and there is room for {free:,}")
 
-    async def write(self, buffers: Sequence[bytes], offset: int) -> None:
-        """Write at a place, in a thread; the bytes are in the file when it returns."""
+    async def write(self, buffers: Sequence[bytes], offset: int, record: Record | None = None) -> None:
+        """Write at a place, in a thread; the bytes are in the file when it returns, and after them the record is saved.
+
+        Both in one turn of the thread, of which there are hundreds in a second.
+        """
+        await _in_thread(self._write, buffers, offset, record, executor=self._writing)
+
+    def _write(self, buffers: Sequence[bytes], offset: int, record: Record | None) -> None:
         with disk_errors(self.part):
-            await _write_all(self.fd, buffers, offset, executor=self._writing)
+            write_all(self.fd, buffers, offset)
+        if record:
+            self.save(record)
 
     def flush(self) -> None:
         """Return when the disk has what was written. Once that has failed, it fails for ever."""

@@ -62,11 +62,11 @@ def test_an_answer_with_a_part_lets_the_others_begin() -> None:
     ("total", "connections", "size"),
     [
         pytest.param(MIB, 4, MIB, id="no less than 1 MiB"),
-        pytest.param(160 * MIB, 4, 10 * MIB, id="four times each connection"),
-        pytest.param(10_000 * MIB, 4, 32 * MIB, id="no more than 32 MiB"),
+        pytest.param(160 * MIB, 4, 40 * MIB, id="a share for each connection"),
+        pytest.param(160 * MIB + 1, 4, 40 * MIB + 1, id="shares that make the whole"),
     ],
 )
-def test_a_piece_is_neither_large_nor_small(total: int, connections: int, size: int) -> None:
+def test_a_piece_is_a_share_and_not_small(total: int, connections: int, size: int) -> None:
     assert piece_size(total, connections) == size
 
 
@@ -94,16 +94,12 @@ def test_of_a_complete_file_nothing_is_asked_for() -> None:
 
 
 def test_the_largest_piece_is_split_when_nothing_else_is_left() -> None:
-    plan = Plan(2, STRONG, Spans.of([(0, 80 * MIB)]))
+    plan = Plan(2, STRONG, Spans.of([(0, 40 * MIB)]))
     first = parts(plan)
     second = take(plan)
-    assert [(piece.done, piece.stop) for piece in (first, second)] == [
-        (80 * MIB, 92 * MIB + MIB // 2),
-        (92 * MIB + MIB // 2, SIZE),
-    ]
-    plan.wrote(first, first.done, 10 * MIB)
-    assert taken(plan) == (SIZE - 3 * MIB - 3 * MIB // 4, SIZE, True)
-    assert second.stop == SIZE - 3 * MIB - 3 * MIB // 4
+    assert [(piece.done, piece.stop) for piece in (first, second)] == [(40 * MIB, 90 * MIB), (90 * MIB, SIZE)]
+    assert taken(plan) == (65 * MIB, 90 * MIB, True)
+    assert first.stop == 65 * MIB
 
 
 def test_a_piece_that_came_further_than_it_was_to_is_over() -> None:
