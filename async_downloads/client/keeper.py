@@ -1,13 +1,15 @@
 """Puts bytes into the part and writes down that they are there, in this order.
 
-    network ──chunks──▶ Writer ──1 to 4 MiB or half a second──▶ part ──4 MiB or half a second──▶ journal
-                                                                  └────── every five seconds ──▶ disk
+    network ──chunks of all connections──▶ 4 MiB or half a second ──▶ part, then journal
+                                                          every five seconds ──▶ disk
 
-While one batch is written the next one is collected. Cancelled, a writer is so when the file has what it had begun.
+While one batch is written the next one is collected. Cancelled, who puts something is so when the file has what was
+begun.
 """
 
 import asyncio
 import errno
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..errors import DiskError
@@ -21,13 +23,20 @@ from .target import Target
 __all__ = ["Keeper", "Writer"]
 
 MIB: Final = 1024 * 1024
-_LEAST: Final = MIB  # bytes of a batch: with fewer, the thread would be woken more than it works
-_MOST: Final = 4 * MIB  # bytes of a batch, and of those of all connections together: what dies with the process
-_UNSAVED: Final = 4 * MIB
+_BATCH: Final = 4 * MIB  # bytes: with fewer the thread would be woken more than it works, and more may die with it
 _SOON: Final = 0.5  # seconds that a byte may be unwritten, or written and not in the journal
 _FLUSHED: Final = 5.0  # seconds
 _ROOM: Final = 64 * 1024  # bytes, more than a journal has
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(slots=True)
+class _Run:
+    """Chunks that belong into the file one after the other."""
+
+    start: int
+    stop: int
+    chunks: list[bytes] = field(default_factory=list)
 
 
 class Keeper:
@@ -37,30 +46,81 @@ class Keeper:
         self._target = target
         self._plan = plan
         self._flushed = record.flushed if record else NOTHING
-        self._saving = asyncio.Lock()
         self._clock = asyncio.get_running_loop().time
         self._saved_at = self._flushed_at = self._clock()
         self._unsaved = 0
-        self.batch: int = max(_MOST // plan.connections, _LEAST)
+        self._runs: dict[Piece, _Run] = {}
+        self._collected = 0
+        self._since = 0.0
+        self._writing: asyncio.Task[None] | None = None
+        self._flushing: asyncio.Task[None] | None = None
 
-    async def write(self, piece: Piece, start: int, chunks: list[bytes], size: int) -> None:
-        """Put the next bytes of a piece into their place in the file; the journal is told of them now and then."""
-        self._unsaved += size
-        due = self._is_due()
-        flush = due and self._clock() - self._flushed_at >= _FLUSHED
-        if due and not flush:
-            async with self._saving:
-                await self._target.write(chunks, start, self._record(self._plan.held.add(start, start + size)))
-        else:
-            await self._target.write(chunks, start)
-        self._plan.wrote(piece, start, size)
-        if flush:
-            await self._save(flush=True)
+    async def put(self, piece: Piece, start: int, chunk: bytes) -> None:
+        """Take the next chunk of a piece. Waits while one batch is being written and another one is ready."""
+        if not self._runs:
+            self._since = self._clock()
+        run = self._runs.setdefault(piece, _Run(start, start))
+        run.chunks.append(chunk)
+        run.stop += len(chunk)
+        self._collected += len(chunk)
+        if self._is_ready():
+            await self._landed()
+            if self._is_ready():  # nobody who has waited, too, was faster
+                self._begin()
+
+    def _is_ready(self) -> bool:
+        return bool(self._runs) and (self._collected >= _BATCH or self._clock() - self._since >= _SOON)
+
+    async def finish(self) -> None:
+        """Return when all that was put so far is in the file. DiskError when it cannot be."""
+        try:
+            await self._landed()
+        finally:
+            if not self._writing:
+                self._begin()
+            await self._landed()
+            if self._flushing:
+                await to_the_end(asyncio.wait([self._flushing]))
+                self._look_at_the_disk()
+
+    def _begin(self) -> None:
+        """Begin to write what was collected."""
+        if self._runs:
+            runs, self._runs, self._collected = self._runs, {}, 0
+            self._writing = asyncio.create_task(self._write(runs))
+
+    async def _landed(self) -> None:
+        """Wait for the batch that is being written."""
+        writing = self._writing
+        if writing:
+            try:
+                await to_the_end(writing)
+            finally:
+                if self._writing is writing:
+                    self._writing = None
+        self._look_at_the_disk()
+
+    async def _write(self, runs: dict[Piece, _Run]) -> None:
+        held = self._plan.held
+        for run in runs.values():
+            held = held.add(run.start, run.stop)
+            self._unsaved += run.stop - run.start
+        record = self._record(held) if self._is_due() else None
+        await self._target.write([(run.start, run.chunks) for run in runs.values()], record)
+        for piece, run in runs.items():
+            self._plan.wrote(piece, run.start, run.stop - run.start)
+        if self._plan.resumable and not self._flushing and self._clock() - self._flushed_at >= _FLUSHED:
+            self._flushing = asyncio.create_task(self._flush())
 
     def _is_due(self) -> bool:
-        """Whether it is time for the journal, and nobody is about to save it."""
-        late = self._clock() - self._saved_at >= _SOON
-        return (late or self._unsaved >= _UNSAVED) and self._plan.resumable and not self._saving.locked()
+        """Whether it is time for the journal. What is small and quick is whole before it has one."""
+        return self._unsaved >= _BATCH or self._clock() - self._saved_at >= _SOON
+
+    def _look_at_the_disk(self) -> None:
+        """Raise what a flush has met with that is over."""
+        if self._flushing and self._flushing.done():
+            flushing, self._flushing = self._flushing, None
+            flushing.result()
 
     def _record(self, held: Spans) -> Record | None:
         """Return what is to be saved, if anything can be gone on with."""
@@ -103,12 +163,9 @@ class Keeper:
         self._flushed = self._flushed.until(self._plan.held.end)
         await in_thread(lambda: self._target.truncate(self._plan.held.end))
 
-    async def _save(self, *, flush: bool = False) -> None:
-        async with self._saving:
-            if flush:
-                await self._flush()
-            if record := self._record(self._plan.held):
-                await in_thread(lambda: self._target.save(record))
+    async def _save(self) -> None:
+        if record := self._record(self._plan.held):
+            await in_thread(lambda: self._target.save(record))
 
     async def clear(self) -> None:
         """Begin again with nothing."""
@@ -126,38 +183,13 @@ class Writer:
     def __init__(self, keeper: Keeper, piece: Piece) -> None:
         self._keeper = keeper
         self._piece = piece
-        self._clock = asyncio.get_running_loop().time
-        self._chunks: list[bytes] = []
         self.end: int = piece.done
-        self._start = self.end
-        self._since = 0.0
-        self._writing: asyncio.Task[None] | None = None
 
     async def put(self, chunk: bytes) -> None:
-        """Take the next chunk. Waits while one batch is being written and another one is ready."""
-        if not self._chunks:
-            self._since = self._clock()
-        self._chunks.append(chunk)
-        self.end += len(chunk)
-        if self.end - self._start >= self._keeper.batch or self._clock() - self._since >= _SOON:
-            await self._landed()
-            self._begin()
+        """Take the next chunk. Waits while the disk is slower than what comes. DiskError when it cannot take it."""
+        start, self.end = self.end, self.end + len(chunk)
+        await self._keeper.put(self._piece, start, chunk)
 
     async def aclose(self) -> None:
         """Return when all that was put is in the file. DiskError when it cannot be."""
-        try:
-            await self._landed()
-        finally:
-            self._begin()
-            await self._landed()
-
-    def _begin(self) -> None:
-        if self.end > self._start:
-            batch = self._keeper.write(self._piece, self._start, self._chunks, self.end - self._start)
-            self._writing = asyncio.create_task(batch)
-            self._chunks, self._start = [], self.end
-
-    async def _landed(self) -> None:
-        writing, self._writing = self._writing, None
-        if writing:
-            await to_the_end(writing)
+        await self._keeper.finish()

@@ -7,7 +7,7 @@ function but `write` waits for the disk, so it is called in a thread.
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -109,16 +109,17 @@ class Target:
         if disk.f_blocks and size > free:
             raise DiskError(f"{self.part}: {size:,} bytes are to come, and there is room for {free:,}")
 
-    async def write(self, buffers: Sequence[bytes], offset: int, record: Record | None = None) -> None:
-        """Write at a place, in a thread; the bytes are in the file when it returns, and after them the record is saved.
+    async def write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None = None) -> None:
+        """Write each run of buffers at its place, in a thread, and save the record when all of them are in the file.
 
-        Both in one turn of the thread, of which there are hundreds in a second.
+        All that in one turn of the thread, of which there are hundreds in a second.
         """
-        await _in_thread(self._write, buffers, offset, record, executor=self._writing)
+        await _in_thread(self._write, runs, record, executor=self._writing)
 
-    def _write(self, buffers: Sequence[bytes], offset: int, record: Record | None) -> None:
+    def _write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None) -> None:
         with disk_errors(self.part):
-            write_all(self.fd, buffers, offset)
+            for offset, buffers in runs:
+                write_all(self.fd, buffers, offset)
         if record:
             self.save(record)
 

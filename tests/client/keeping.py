@@ -9,13 +9,14 @@ import pytest
 from async_downloads.client.identity import Version
 from async_downloads.client.journal import Journal, Record
 from async_downloads.client.judge import Whole
+from async_downloads.client.keeper import Keeper, Writer
 from async_downloads.client.pieces import Piece
 from async_downloads.client.plan import Plan
 from async_downloads.client.target import Target
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Validators
 
-__all__ = ["CHUNK", "MIB", "VERSION", "Clock", "clock", "failing", "journal", "started"]
+__all__ = ["CHUNK", "MIB", "VERSION", "Clock", "clock", "failing", "journal", "started", "stored"]
 
 MIB = 1024 * 1024
 VERSION = Version(100 * MIB, Validators(ETag("a")), '"a"')
@@ -43,6 +44,14 @@ def started(version: Version = VERSION, *, connections: int = 4) -> tuple[Plan, 
     assert piece
     plan.admit(piece, Whole(version, version.total))
     return plan, piece
+
+
+async def stored(keeper: Keeper, piece: Piece, count: int) -> None:
+    """Put so many chunks into the next bytes of the piece, and have them in the file."""
+    writer = Writer(keeper, piece)
+    for _ in range(count):
+        await writer.put(CHUNK)
+    await writer.aclose()
 
 
 def journal(target: Target) -> Record | None:

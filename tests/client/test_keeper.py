@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import pytest
 from async_downloads.client.identity import Version
 from async_downloads.client.journal import Record
 from async_downloads.client.keeper import Keeper, Writer
+from async_downloads.client.pieces import Piece
 from async_downloads.client.plan import Plan
 from async_downloads.client.spans import NOTHING, Spans
 from async_downloads.client.target import Target
 from async_downloads.errors import DiskError
 
-from .keeping import CHUNK, MIB, VERSION, Clock, failing, journal, started
+from .keeping import CHUNK, MIB, VERSION, Clock, failing, journal, started, stored
 from .keeping import clock as clock  # noqa: PLC0414
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -30,30 +32,55 @@ def target(tmp_path: Path) -> Iterator[Target]:
     target.close()
 
 
+def two() -> tuple[Plan, list[Piece]]:
+    """A plan of which two connections fetch a piece each."""
+    plan = Plan(2, VERSION, Spans.of([(99 * MIB, 100 * MIB)]))
+    plan.proven = True
+    return plan, [piece for piece in (plan.take(), plan.take()) if piece]
+
+
 async def put(writer: Writer, count: int) -> None:
     """Put so many chunks."""
     for _ in range(count):
         await writer.put(CHUNK)
 
 
-async def test_a_mib_is_written_at_once(clock: Clock, target: Target) -> None:
+async def test_four_mib_are_written_at_once(target: Target) -> None:
     plan, piece = started()
     writer = Writer(Keeper(target, plan), piece)
-    await put(writer, 3)
+    await put(writer, 15)
     assert target.part.stat().st_size == 0
-    await put(writer, 5)  # which waits for the first four
-    assert plan.held == Spans.of([(0, MIB)])
+    await put(writer, 17)  # which waits for the first sixteen
+    assert plan.held == Spans.of([(0, 4 * MIB)])
     await writer.aclose()
-    assert target.part.read_bytes() == CHUNK * 8
+    assert target.part.read_bytes() == CHUNK * 32
 
 
-@pytest.mark.parametrize(("connections", "batch"), [(1, 4 * MIB), (2, 2 * MIB), (4, MIB), (64, MIB)])
-async def test_a_batch_is_larger_when_there_are_fewer_connections(target: Target, connections: int, batch: int) -> None:
-    plan, _ = started(connections=connections)
-    assert Keeper(target, plan).batch == batch
+async def test_they_may_be_of_several_connections(target: Target) -> None:
+    plan, pieces = two()
+    keeper = Keeper(target, plan)
+    writers = [Writer(keeper, piece) for piece in pieces]
+    for writer in writers:
+        await put(writer, 8)
+    await writers[0].aclose()
+    spans = Spans.of([(piece.start, piece.start + 2 * MIB) for piece in pieces])
+    assert journal(target) == Record(VERSION, plan.held, NOTHING)
+    assert plan.held == spans.add(99 * MIB, 100 * MIB)
+    assert [piece.done - piece.start for piece in pieces] == [2 * MIB, 2 * MIB]
 
 
-async def test_half_a_second_is_as_good_as_a_mib(clock: Clock, target: Target) -> None:
+async def test_connections_that_wait_for_the_same_batch_all_go_on(target: Target) -> None:
+    plan, pieces = two()
+    keeper = Keeper(target, plan)
+    writers = [Writer(keeper, piece) for piece in pieces]
+    await asyncio.gather(*(put(writer, 64) for writer in writers))
+    await asyncio.gather(*(writer.aclose() for writer in writers))
+    assert plan.held.size == 33 * MIB
+    for piece in pieces:
+        assert target.part.read_bytes()[piece.start :][: 16 * MIB] == CHUNK * 64
+
+
+async def test_half_a_second_is_as_good_as_four_mib(clock: Clock, target: Target) -> None:
     plan, piece = started()
     writer = Writer(Keeper(target, plan), piece)
     await put(writer, 1)
@@ -62,33 +89,34 @@ async def test_half_a_second_is_as_good_as_a_mib(clock: Clock, target: Target) -
     await put(writer, 1)
     await writer.aclose()
     assert (plan.held.size, piece.done) == (3 * len(CHUNK), 3 * len(CHUNK))
-    assert journal(target)
 
 
-async def test_the_journal_is_saved_after_four_mib(clock: Clock, target: Target) -> None:
+async def test_the_journal_is_saved_after_four_mib(target: Target) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
-    writer = Writer(keeper, piece)
-    await put(writer, 12)
-    await writer.aclose()
+    await stored(keeper, piece, 15)
     assert journal(target) is None
-    writer = Writer(keeper, piece)
-    await put(writer, 4)
-    await writer.aclose()
+    await stored(keeper, piece, 1)
     assert journal(target) == Record(VERSION, Spans.of([(0, 4 * MIB)]), NOTHING)
 
 
-async def test_what_the_disk_has_is_noted_every_five_seconds(clock: Clock, target: Target) -> None:
+async def test_or_after_half_a_second(clock: Clock, target: Target) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
-    for _ in range(2):
+    clock.now += 0.5
+    await stored(keeper, piece, 1)
+    assert journal(target) == Record(VERSION, Spans.of([(0, len(CHUNK))]), NOTHING)
+
+
+async def test_what_the_disk_has_had_every_five_seconds_is_noted_with_the_next_batch(
+    clock: Clock, target: Target
+) -> None:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    for _ in range(3):
         clock.now += 2.5
-        writer = Writer(keeper, piece)
-        await put(writer, 1)
-        await writer.aclose()
-    record = journal(target)
-    assert record
-    assert record.flushed == record.held == Spans.of([(0, 2 * len(CHUNK))])
+        await stored(keeper, piece, 1)
+    assert journal(target) == Record(VERSION, *[Spans.of([(0, count * len(CHUNK))]) for count in (3, 2)])
 
 
 async def test_what_is_saved_in_the_end_is_on_the_disk(target: Target) -> None:
@@ -117,41 +145,29 @@ async def test_what_was_flushed_before_stays_flushed(target: Target) -> None:
     keeper = Keeper(target, plan, Record(VERSION, held, held))
     piece = plan.take()
     assert piece
-    await keeper.write(piece, MIB, [CHUNK] * 16, 4 * MIB)
+    await stored(keeper, piece, 16)
     assert journal(target) == Record(VERSION, Spans.of([(0, 5 * MIB)]), held)
 
 
 async def test_of_another_version_nothing_is_kept(target: Target) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
-    await keeper.write(piece, 0, [CHUNK] * 16, 4 * MIB)
+    await stored(keeper, piece, 16)
     await keeper.clear()
     assert (journal(target), target.part.stat().st_size) == (None, 0)
-
-
-async def test_one_connection_saves_while_the_others_write(target: Target) -> None:
-    plan = Plan(2, VERSION, Spans.of([(99 * MIB, 100 * MIB)]))
-    plan.proven = True
-    keeper = Keeper(target, plan)
-    pieces = [plan.take() for _ in range(2)]
-    await asyncio.gather(*(keeper.write(each, each.done, [CHUNK] * 16, 4 * MIB) for each in pieces if each))
-    assert plan.held.size == 9 * MIB
-    record = journal(target)
-    assert record
-    assert record.held.size >= 5 * MIB
 
 
 async def test_what_could_not_be_written_is_not_held(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, piece = started()
     writer = Writer(Keeper(target, plan), piece)
-    await put(writer, 3)
+    await put(writer, 15)
     monkeypatch.setattr("os.pwritev", _full_once())
     await put(writer, 1)
     await put(writer, 1)
     with pytest.raises(DiskError, match="No space left"):
         await writer.aclose()
-    assert plan.held == Spans.of([(MIB, MIB + len(CHUNK))])
-    assert target.part.read_bytes()[MIB:] == CHUNK
+    assert plan.held == Spans.of([(4 * MIB, 4 * MIB + len(CHUNK))])
+    assert target.part.read_bytes()[4 * MIB :] == CHUNK
 
 
 def _full_once() -> Callable[..., int]:
@@ -174,7 +190,7 @@ async def test_who_is_cancelled_is_so_after_the_write(target: Target) -> None:
 
     async def downloading() -> None:
         try:
-            await put(writer, 4)
+            await put(writer, 16)
             await asyncio.Event().wait()
         finally:
             await writer.aclose()
@@ -185,17 +201,32 @@ async def test_who_is_cancelled_is_so_after_the_write(target: Target) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert plan.held == Spans.of([(0, MIB)])
-    assert target.part.read_bytes() == CHUNK * 4
+    assert plan.held == Spans.of([(0, 4 * MIB)])
+    assert target.part.read_bytes() == CHUNK * 16
 
 
-async def test_while_it_writes_a_flush_that_fails_is_told(
-    clock: Clock, target: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_flush_that_fails_is_told(clock: Clock, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
     clock.now += 5
     monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
     with pytest.raises(DiskError, match="Input/output error"):
-        await keeper.write(piece, 0, [CHUNK], len(CHUNK))
-    assert (plan.held, journal(target)) == (NOTHING, None)
+        await stored(keeper, piece, 1)
+    assert plan.held == NOTHING
+
+
+async def test_while_the_disk_flushes_more_is_written(
+    clock: Clock, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, piece = started()
+    writer = Writer(Keeper(target, plan), piece)
+    clock.now += 5
+    flushed = threading.Event()
+    monkeypatch.setattr(os, "fdatasync", lambda _: flushed.wait())
+    await put(writer, 48)
+    assert plan.held.size == 8 * MIB
+    flushed.set()
+    await writer.aclose()
+    record = journal(target)
+    assert record
+    assert (record.held.size, record.flushed.size) == (12 * MIB, 0)

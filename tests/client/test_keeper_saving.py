@@ -14,7 +14,7 @@ from async_downloads.client.spans import NOTHING, Spans
 from async_downloads.client.target import Target
 from async_downloads.errors import DiskError
 
-from .keeping import CHUNK, MIB, VERSION, failing, journal, started
+from .keeping import CHUNK, MIB, VERSION, failing, journal, started, stored
 from .keeping import clock as clock  # noqa: PLC0414
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -31,9 +31,9 @@ def target(tmp_path: Path) -> Iterator[Target]:
 async def _one_mib_flushed_of_two(target: Target) -> tuple[Plan, Keeper]:
     plan, piece = started()
     keeper = Keeper(target, plan)
-    await keeper.write(piece, 0, [CHUNK] * 4, MIB)
+    await stored(keeper, piece, 4)
     await keeper.save()
-    await keeper.write(piece, MIB, [CHUNK] * 4, MIB)
+    await stored(keeper, piece, 4)
     return plan, keeper
 
 
@@ -54,7 +54,7 @@ async def test_after_a_flush_that_failed_only_what_was_flushed_before_is_held(
 async def test_when_nothing_was_flushed_before_nothing_is_left(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
-    await keeper.write(piece, 0, [CHUNK] * 16, 4 * MIB)
+    await stored(keeper, piece, 16)
     assert journal(target)
     monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
     await keeper.save()
@@ -74,7 +74,7 @@ async def test_on_a_full_disk_the_end_of_the_part_makes_room_for_the_journal(
 ) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
-    await keeper.write(piece, 0, [CHUNK], len(CHUNK))
+    await stored(keeper, piece, 1)
     save, calls = Journal.save, []
 
     def full_at_first(journal: Journal, record: Record) -> None:

@@ -35,13 +35,13 @@ def target(path: Path) -> Iterator[Target]:
 
 
 async def test_bytes_come_in_any_order(target: Target) -> None:
-    await target.write([b"d", b"ef"], 3)
-    await target.write([b"abc"], 0)
+    await target.write([(3, [b"d", b"ef"])])
+    await target.write([(0, [b"abc"])])
     assert target.part.read_bytes() == b"abcdef"
 
 
 async def test_a_whole_file_gets_its_name_and_the_time_of_its_version(target: Target, path: Path) -> None:
-    await target.write([b"abcdef and more of an older version"], 0)
+    await target.write([(0, [b"abcdef and more of an older version"])])
     target.complete(VERSION)
     assert target.place(path, replace=True)
     assert (path.read_bytes(), path.stat().st_mtime, names(path)) == (b"abcdef", 1_700_000_000, ["file.bin"])
@@ -99,7 +99,7 @@ def _raise(error: Exception) -> Callable[..., None]:
 async def test_what_a_part_holds_is_taken_up_again(path: Path) -> None:
     record = Record(VERSION, Spans.of([(0, 3)]))
     target = Target(path, "u")
-    await target.write([b"abc"], 0)
+    await target.write([(0, [b"abc"])])
     target.save(record)
     target.close()
     target = Target(path, "u")
@@ -117,7 +117,7 @@ async def test_what_a_part_holds_is_taken_up_again(path: Path) -> None:
 )
 async def test_what_does_not_fit_is_forgotten(path: Path, url: str, held: tuple[int, int], part: bytes) -> None:
     target = Target(path, "u")
-    await target.write([part], 0)
+    await target.write([(0, [part])])
     target.save(Record(VERSION, Spans.of([held])))
     target.close()
     target = Target(path, url)
@@ -127,7 +127,7 @@ async def test_what_does_not_fit_is_forgotten(path: Path, url: str, held: tuple[
 
 async def test_of_what_is_whole_the_last_byte_is_still_asked_for(path: Path) -> None:
     target, held = Target(path, "u"), Spans.of([(0, 6)])
-    await target.write([b"abcdef"], 0)
+    await target.write([(0, [b"abcdef"])])
     target.save(Record(VERSION, held, held))
     target.close()
     target = Target(path, "u")
@@ -139,7 +139,7 @@ async def test_a_journal_does_not_outlive_its_bytes(path: Path) -> None:
     target = Target(path, "u")
     target.save(Record(VERSION, Spans.of([(0, 3)])))
     target.clear()
-    await target.write([b"xyz"], 0)
+    await target.write([(0, [b"xyz"])])
     assert target.resume() is None
     target.close()
 
@@ -223,7 +223,7 @@ def test_a_disk_without_room_is_told_before_anything_is_fetched(target: Target) 
 async def test_a_disk_that_is_full_is_told(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "pwritev", _raise(OSError(28, "No space left on device")))
     with pytest.raises(DiskError, match=r"file.bin.part: No space left on device"):
-        await target.write([b"abc"], 0)
+        await target.write([(0, [b"abc"])])
 
 
 def test_flushing_is_the_system_s(target: Target) -> None:

@@ -165,7 +165,7 @@ async def test_a_part_that_is_a_whole_file_already_is_not_touched(path: Path) ->
     path.write_text("whole")
     part_of(path).hardlink_to(path)
     target = Target(path, "u")
-    await target.write([b"new"], 0)
+    await target.write([(0, [b"new"])])
     assert (path.read_text(), target.part.read_text()) == ("whole", "new")
     target.close()
 
