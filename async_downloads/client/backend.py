@@ -196,7 +196,8 @@ class _Secure(_Source):
             while came < size and not self._ended:
                 record = self._socket.recv(min(size - came, _RECORD))
                 records.append(record)
-                came, self._ended = came + len(record), not record
+                came += len(record)
+                self._ended = not record
         except _LATER:
             if not came:
                 raise

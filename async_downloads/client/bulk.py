@@ -16,7 +16,7 @@ __all__ = ["pieces", "plain_length"]
 _FULL: Final = 64 * 1024  # bytes that httpcore reads at once, at most
 _BUSY: Final = 16  # full pieces, which tell that more had come than was read
 _LONG: Final = 8 * 1024 * 1024  # bytes that cost more to be parsed than another connection does
-_AT_ONCE: Final = 1024 * 1024  # bytes
+_AT_ONCE: Final = 2 * 1024 * 1024  # bytes: a turn of the loop of one or two milliseconds
 
 
 async def pieces(response: httpcore.Response, patience: float | None) -> AsyncGenerator[bytes]:
