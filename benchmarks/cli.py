@@ -70,13 +70,20 @@ def run(
     settings = _settings(amounts, quick=quick)
     chosen = [SCENARIOS[name] for name in scenarios or SCENARIOS]
     contestants = [SERVERS[name] for name in servers or SERVERS]
-    result = prepare(settings, chosen, contestants, shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]))
+    result = prepare(settings, chosen, contestants, _command(sys.argv[1:]))
     path = output or _new_result(result)
     try:
         execute(result, settings, chosen, contestants, directory)
     finally:
         save(result, path)
         click.echo(f"{path} ({result.seconds:.0f} s)", err=True)
+
+
+def _command(arguments: list[str]) -> str:
+    """Return how to measure the same again, wherever this result is written."""
+    words = iter(arguments)
+    kept = [word for word in words if not (word in {"-o", "--output"} and next(words))]
+    return shlex.join(["python", "-m", "benchmarks", *kept])
 
 
 @main.command(name="check")

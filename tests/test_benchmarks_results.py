@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from tools.programs import run
 
 from benchmarks.check import check
-from benchmarks.cli import main
+from benchmarks.cli import _command, main
 from benchmarks.machine import describe, revision
 from benchmarks.process import Cores
 from benchmarks.results import RESULTS, Run, Sample, latest, load, save
@@ -185,3 +185,8 @@ def test_a_new_result_changes_no_revision(tree: Path) -> None:
 
 def test_no_repository_has_no_revision(tmp_path: Path) -> None:
     assert revision(tmp_path) == "unknown"
+
+
+def test_a_result_says_how_to_measure_it_again_and_not_where_it_was_written() -> None:
+    assert _command(["run", "-o", "/tmp/a.json", "--quick"]) == "python -m benchmarks run --quick"
+    assert _command(["run", "--output", "/tmp/a.json"]) == "python -m benchmarks run"

@@ -77,7 +77,7 @@ def _limits(connections: int) -> httpx.Limits:
 
 
 class FastTransport(httpx.AsyncBaseTransport):
-    """Direct connections, on asyncio: pieces of a body come as the network brought them, to 256 KiB each.
+    """Direct connections, on asyncio: pieces of a body come as the network brought them, to 2 MiB each.
 
     No more than `connections` are open at a time, for each of http and https. A connection is used again when its body
     was read to the end of the iterator, unless that was long and came very fast. `retries` are of connecting alone.
