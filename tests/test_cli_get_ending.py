@@ -59,7 +59,8 @@ def test_interrupted_it_says_how_to_go_on_and_then_does(
     assert {path.name for path in folder.iterdir()} == {"a.part", "a.part.json"}
     got = get(origin.url("a"), "--json")
     finished = json.loads(got.lines[-1])
-    assert 0 < finished["resumed_from"] == SIZE - finished["transferred"]
+    # Two connections may both bring the end of a piece of which one has taken half.
+    assert 0 < SIZE - finished["resumed_from"] <= finished["transferred"] < SIZE
     assert VERSION.difference(folder / "a") is None
     assert {path.name for path in folder.iterdir()} == {"a"}
 

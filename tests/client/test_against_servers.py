@@ -194,7 +194,8 @@ async def test_it_is_resumed_where_the_connection_broke(
     result = await _fetch(way, target, connections=connections)
     assert target.read_bytes() == content
     assert (result.resumed_from > 0) is site.ranges
-    assert result.resumed_from + result.transferred == len(content)
+    again = result.resumed_from + result.transferred - len(content)
+    assert again == 0 if connections == 1 else 0 <= again < len(content)  # several may bring the same end of a piece
 
 
 @pytest.mark.parametrize("connections", [1, 4])
