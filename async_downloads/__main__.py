@@ -7,7 +7,7 @@ __all__ = ["main"]
 
 
 def main() -> NoReturn:
-    """Load the command and run it. An interruption meanwhile ends the process at once, and without a word."""
+    """Run the command. An interruption while the program is loaded ends it at once, and without a word."""
     heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if heeded:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -39,9 +39,6 @@ def _hint(error: click.ClickException) -> str:
 class _Commands(click.Group):
     """Loads a command when it is asked for, since some take longer to load than a download does."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return sorted(_MODULES)
-
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         module = _MODULES.get(cmd_name)
         return getattr(import_module(f".commands.{module}", __package__), cmd_name) if module else None
@@ -49,6 +46,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
+    commands=dict.fromkeys(_MODULES),
     context_settings={"help_option_names": ["-h", "--help"]},
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",

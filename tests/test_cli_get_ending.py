@@ -59,8 +59,9 @@ def test_interrupted_it_says_how_to_go_on_and_then_does(
     assert {path.name for path in folder.iterdir()} == {"a.part", "a.part.json"}
     got = get(origin.url("a"), "--json")
     finished = json.loads(got.lines[-1])
-    # Two connections may both bring the end of a piece of which one has taken half.
-    assert 0 < SIZE - finished["resumed_from"] <= finished["transferred"] < SIZE
+    again = finished["resumed_from"] + finished["transferred"] - SIZE
+    assert finished["resumed_from"] > 0
+    assert 0 <= again < SIZE / 4  # of a piece that is split, some bytes may come to both
     assert VERSION.difference(folder / "a") is None
     assert {path.name for path in folder.iterdir()} == {"a"}
 

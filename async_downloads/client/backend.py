@@ -57,8 +57,12 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         with _raised_as(_CONNECTING):
             async with asyncio.timeout(timeout):
                 open_socket = await connected(host, port, local=local_address)
-            for option in ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *(socket_options or ())):
-                open_socket.setsockopt(*option)
+            try:
+                for option in ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *(socket_options or ())):
+                    open_socket.setsockopt(*option)
+            except BaseException:
+                open_socket.close()
+                raise
         return _Stream(open_socket)
 
     async def sleep(self, seconds: float) -> None:
@@ -82,9 +86,13 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         left = memoryview(buffer)
-        with _raised_as(_WRITING):
-            while left:
-                left = left[await self._done(partial(self._socket.send, left), timeout, sends=True) :]
+        try:
+            with _raised_as(_WRITING):
+                while left:
+                    left = left[await self._done(partial(self._socket.send, left), timeout, sends=True) :]
+        except asyncio.CancelledError:
+            await self.aclose()  # what others send over it would follow the half of this
+            raise
 
     async def aclose(self) -> None:
         """Close without waiting for the other side: TLS would wait for its farewell, for seconds."""
@@ -186,6 +194,7 @@ class _Secure(_Source):
 
     def __init__(self, secure: ssl.SSLSocket) -> None:
         super().__init__(secure)
+        self._secure = secure
         self._ended = False
         self._error: OSError | None = None
 
@@ -210,7 +219,7 @@ class _Secure(_Source):
     @property
     def readable(self) -> bool:
         """Whether a read would not wait."""
-        return self._ended or super().readable
+        return self._ended or self._secure.pending() > 0 or super().readable
 
 
 def _cut() -> OSError:

@@ -76,12 +76,12 @@ class Keeper:
         try:
             await self._landed()
         finally:
-            if not self._writing:
-                self._begin()
-            await self._landed()
-            if self._flushing:
-                await to_the_end(asyncio.wait([self._flushing]))
-                self._look_at_the_disk()
+            try:
+                if not self._writing:
+                    self._begin()
+                await self._landed()
+            finally:
+                await self._settled()
 
     def _begin(self) -> None:
         """Begin to write what was collected."""
@@ -115,6 +115,14 @@ class Keeper:
     def _is_due(self) -> bool:
         """Whether it is time for the journal. What is small and quick is whole before it has one."""
         return self._unsaved >= _BATCH or self._clock() - self._saved_at >= _SOON
+
+    async def _settled(self) -> None:
+        """Wait for a flush that is under way: it must not outlive the file, or what is held of this version."""
+        try:
+            if self._flushing:
+                await to_the_end(asyncio.wait([self._flushing]))
+        finally:
+            self._look_at_the_disk()
 
     def _look_at_the_disk(self) -> None:
         """Raise what a flush has met with that is over."""
@@ -188,6 +196,7 @@ class Writer:
     async def put(self, chunk: bytes) -> None:
         """Take the next chunk. Waits while the disk is slower than what comes. DiskError when it cannot take it."""
         start, self.end = self.end, self.end + len(chunk)
+        self._piece.came = self.end
         await self._keeper.put(self._piece, start, chunk)
 
     async def aclose(self) -> None:

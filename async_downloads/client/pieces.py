@@ -12,20 +12,22 @@ _SPLIT: Final = 4 * MIB  # below that, another connection would come too late
 
 @dataclass(slots=True, eq=False)
 class Piece:
-    """What one connection has to bring: from `start` to before `stop`, of which it comes to `done` next.
+    """What one connection has to bring: from `start` to before `stop`; None is the end, wherever that is.
 
-    `stop` None is the end, wherever that is. A piece that is not `ranged` is asked for as a whole file is.
+    All before `done` is in the file, and all before `came` has come, if that is further. A piece that is not `ranged`
+    is asked for as a whole file is.
     """
 
     start: int
     stop: int | None
     done: int
     ranged: bool = True
+    came: int = 0
 
     @property
     def left(self) -> int:
         """How many bytes are still to come; 0 when nobody knows, or more came than the half that was not given away."""
-        return 0 if self.stop is None else max(self.stop - self.done, 0)
+        return 0 if self.stop is None else max(self.stop - max(self.done, self.came), 0)
 
 
 def piece_size(total: int, connections: int) -> int:
@@ -44,7 +46,7 @@ def largest(running: list[Piece]) -> Piece | None:
 
 def split(piece: Piece) -> Piece:
     """Take the second half of what is left of a piece away from it."""
-    middle = piece.done + piece.left // 2
+    middle = max(piece.done, piece.came) + piece.left // 2
     half = Piece(middle, piece.stop, middle)
     piece.stop = middle
     return half

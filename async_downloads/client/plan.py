@@ -88,7 +88,7 @@ class Plan:
         """Give out what nobody fetches yet, or half of what somebody does."""
         taken = self.held
         for piece in self.running:
-            taken = taken.add(piece.done, total if piece.stop is None else piece.done + piece.left)
+            taken = taken.add(piece.done, total if piece.stop is None else max(piece.stop, piece.done))
         gap = next(taken.missing(total), None)
         if gap is None:
             busy = largest(self.running)

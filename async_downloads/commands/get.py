@@ -205,8 +205,9 @@ def _loaded() -> Callable[[Order], int]:
     """Load what downloads, and no more: to load takes a third of a second, in which 300 MB could have come."""
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # httpx does without its own command then
     gc.disable()  # there is no garbage among what is loaded, and all of it stays
-    from .downloading import run
-
-    gc.freeze()
-    gc.enable()
+    try:
+        from .downloading import run
+    finally:
+        gc.freeze()
+        gc.enable()
     return run

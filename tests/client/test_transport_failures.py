@@ -14,7 +14,9 @@ from harness.scripted import Connection, Script, hangs, head, scripted
 from harness.waiting import HANGING, eventually
 from test_servers import certificate as certificate  # noqa: PLC0414
 
+from async_downloads.client import download
 from async_downloads.client.transport import new_client
+from async_downloads.errors import RetriesExhausted
 from client.test_transport import PIECE, WHOLE, Start, answers
 from client.test_transport import client as client  # noqa: PLC0414
 from client.test_transport import start as start  # noqa: PLC0414
@@ -207,3 +209,17 @@ def _behind(error: BaseException | None) -> Iterator[BaseException]:
     while error:
         yield error
         error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x03"], ids=["at once", "in the middle of a record"])
+async def test_a_connection_that_ends_in_the_handshake_is_one_that_is_lost(
+    said: bytes, trusted: ssl.SSLContext, tmp_path: Path
+) -> None:
+    async def leaves(connection: Connection) -> None:
+        await connection.reader.read(1)
+        await connection.send(said)
+
+    async with scripted(leaves) as server, new_client(verify=trusted) as client:
+        with pytest.raises(RetriesExhausted, match="connection was lost"):
+            await download(server.url.replace("http:", "https:"), tmp_path / "a", client=client, retries=1)
+        assert len(server.connections) == 2
