@@ -1,20 +1,22 @@
 """What is written down in the end: nothing that a disk that fails, or is full, may not have."""
 
+import asyncio
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from async_downloads.client.journal import Journal, Record
-from async_downloads.client.keeper import Keeper
+from async_downloads.client.keeper import Keeper, Writer
 from async_downloads.client.plan import Plan
 from async_downloads.client.spans import NOTHING, Spans
 from async_downloads.client.target import Target
 from async_downloads.errors import DiskError
 
-from .keeping import CHUNK, MIB, VERSION, failing, journal, started, stored
+from .keeping import CHUNK, MIB, VERSION, Clock, failing, journal, started, stored
 from .keeping import clock as clock  # noqa: PLC0414
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -87,3 +89,31 @@ async def test_on_a_full_disk_the_end_of_the_part_makes_room_for_the_journal(
     await keeper.save()
     rest = len(CHUNK) - 64 * 1024
     assert (journal(target), target.part.stat().st_size) == (Record(VERSION, *[Spans.of([(0, rest)])] * 2), rest)
+
+
+async def test_a_flush_does_not_outlive_a_batch_that_cannot_be_written(
+    clock: Clock, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    clock.now += 5
+    begun, over = threading.Event(), threading.Event()
+
+    def slowly(_: int) -> None:
+        begun.set()
+        over.wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", slowly)
+        writer = Writer(keeper, piece)
+        for _ in range(17):
+            await writer.put(CHUNK)
+        await asyncio.to_thread(begun.wait)
+        patch.setattr(os, "pwritev", failing(errno.EIO))
+        ending = asyncio.create_task(writer.aclose())
+        asyncio.get_running_loop().call_later(0, over.set)
+        with pytest.raises(DiskError, match="Input/output error"):
+            await ending
+    await keeper.save()
+    assert plan.held == Spans.of([(0, 4 * MIB)])
+    assert journal(target) == Record(VERSION, plan.held, plan.held)

@@ -169,3 +169,18 @@ async def test_what_httpcore_may_ask_of_a_connection_is_told() -> None:
         assert stream.get_extra_info("something else") is None
         assert not stream.get_extra_info("is_readable")
         await stream.aclose()
+
+
+async def test_a_connection_on_which_a_write_was_cancelled_is_closed() -> None:
+    async def deaf(_: Connection) -> None:
+        await asyncio.Event().wait()
+
+    async with scripted(deaf) as server:
+        stream = await AsyncioBackend().connect_tcp("127.0.0.1", server.port)
+        sending = asyncio.create_task(stream.write(bytes(64 * MIB)))
+        await asyncio.sleep(0)  # in which it sends what can be sent, and waits
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        with pytest.raises(httpcore.WriteError):
+            await stream.write(b"what would follow the half of the other")
