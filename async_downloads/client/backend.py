@@ -112,6 +112,8 @@ class _Stream(httpcore.AsyncNetworkStream):
     ) -> httpcore.AsyncNetworkStream:
         try:
             with _raised_as(_CONNECTING):
+                # Some releases of Python have OpenSSL take an end without a farewell for one with it.
+                ssl_context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
                 secure = ssl_context.wrap_socket(
                     self._socket,
                     server_hostname=server_hostname,
