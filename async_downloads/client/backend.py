@@ -213,7 +213,7 @@ class _Secure(_Source):
             if not came:
                 raise
         except OSError as error:
-            self._ended, self._error = True, _cut() if isinstance(error, ssl.SSLEOFError) else error
+            self._ended, self._error = True, _cut() if _is_cut(error) else error
         if self._error and not came:
             raise self._error
         return b"".join(records)
@@ -222,6 +222,11 @@ class _Secure(_Source):
     def readable(self) -> bool:
         """Whether a read would not wait."""
         return self._ended or self._secure.pending() > 0 or super().readable
+
+
+def _is_cut(error: OSError) -> bool:
+    """Whether TLS has met with an end without a farewell; not every release of Python has an exception for it."""
+    return isinstance(error, ssl.SSLEOFError) or getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def _cut() -> OSError:

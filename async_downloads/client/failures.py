@@ -55,7 +55,9 @@ def _unconnected(error: httpx.ConnectError, text: str) -> Exception:
     host = error.request.url.host
     for cause in _causes(error):
         match cause:
-            case ssl.SSLEOFError() | ssl.SSLZeroReturnError():  # about TLS it says nothing
+            case (
+                ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLError(reason="UNEXPECTED_EOF_WHILE_READING")
+            ):  # about TLS it says nothing
                 return Setback(NetworkError(_LOST))
             case ssl.SSLError():
                 return TlsError(f"{text}{_advice(cause)}")
