@@ -41,11 +41,11 @@ async def app(scope, receive, send):
     async def note(message):
         kinds.append(message["type"])
         await send(message)
-        if not message.get("more_body", len(kinds) == 1):
-            with open({record!r}, "a") as record:
-                print(json.dumps(kinds), file=record)
 
     await downloads(scope, receive, note)
+    if scope["type"] == "http":
+        with open({record!r}, "a") as record:
+            print(json.dumps(kinds), file=record)
 """
 
 
