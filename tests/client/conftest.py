@@ -1,11 +1,13 @@
 """What the tests of downloads share: a server inside the process, and downloads from it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from harness.clock import SkippingClock, StillClock
 
 from async_downloads.client import Downloader
+from async_downloads.client.target import Target
 
 from .remote import Remote
 
@@ -20,6 +22,26 @@ def remote() -> Remote:
 def path(tmp_path: Path) -> Path:
     """Where to."""
     return tmp_path / "target"
+
+
+@pytest.fixture
+def target(path: Path) -> Iterator[Target]:
+    """An open target."""
+    target = Target(path, "u")
+    yield target
+    target.close()
+
+
+@pytest.fixture
+async def still(monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    """A clock that stands still."""
+    return StillClock(monkeypatch)
+
+
+@pytest.fixture
+async def skipping(monkeypatch: pytest.MonkeyPatch) -> SkippingClock:
+    """A clock that goes on while somebody sleeps."""
+    return SkippingClock(monkeypatch)
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """What the tests of keeping bytes share."""
 
-import asyncio
 import os
 from collections.abc import Callable
-
-import pytest
 
 from async_downloads.client.identity import Version
 from async_downloads.client.journal import Journal, Record
@@ -16,25 +13,11 @@ from async_downloads.client.target import Target
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Validators
 
-__all__ = ["CHUNK", "MIB", "VERSION", "Clock", "clock", "failing", "journal", "started", "stored"]
+__all__ = ["CHUNK", "MIB", "VERSION", "failing", "journal", "started", "stored"]
 
 MIB = 1024 * 1024
 VERSION = Version(100 * MIB, Validators(ETag("a")), '"a"')
 CHUNK = bytes(range(256)) * 1024  # a quarter of a MiB
-
-
-class Clock:
-    """The loop's clock, which goes on when it is told to."""
-
-    now = 100.0
-
-
-@pytest.fixture
-async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock that stands still: what is late does not depend on how long the machine takes."""
-    clock = Clock()
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock.now)
-    return clock
 
 
 def started(version: Version = VERSION, *, connections: int = 4) -> tuple[Plan, Piece]:
@@ -56,7 +39,7 @@ async def stored(keeper: Keeper, piece: Piece, count: int) -> None:
 
 def journal(target: Target) -> Record | None:
     """What the journal says by now."""
-    return Journal(target.part.with_name("file.part.json"), "u").load()
+    return Journal(target.part.with_suffix(".part.json"), "u").load()
 
 
 def failing(number: int) -> Callable[..., None]:

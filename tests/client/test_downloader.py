@@ -8,7 +8,6 @@ import pytest
 from async_downloads.client import Downloader, Progress, download
 
 from .remote import URL, Remote, names, refused, sha256, with_fields
-from .test_notes import clock as clock  # noqa: PLC0414
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -109,8 +108,9 @@ async def test_progress_begins_with_waiting_and_ends_with_finished(
     assert (heard[-1].state, heard[-1].done, heard[-1].segments) == ("finished", len(remote.content), ())
 
 
+@pytest.mark.usefixtures("skipping")
 async def test_progress_tells_why_it_waits(
-    one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch, clock: None
+    one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("async_downloads.client.backoff._FIRST", 0.5)
     heard: list[Progress] = []

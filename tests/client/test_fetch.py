@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from harness.clock import Clock
+from harness.clock import Clock, SkippingClock
 
 from async_downloads.client import Downloader, Progress, download
 from async_downloads.client.fetch import _Restart, gravest
@@ -239,21 +239,15 @@ def test_the_gravest_of_several_errors_is_told() -> None:
 
 
 async def test_what_one_is_told_to_wait_all_wait(
-    four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
+    four: Downloader, remote: Remote, path: Path, skipping: SkippingClock
 ) -> None:
-    now, asked_at, sleep = [100.0], [], asyncio.sleep
-
-    async def slept(seconds: float) -> None:
-        now[0] += seconds
-        await sleep(0)
+    began, asked_at = skipping.now, []
 
     def noting(remote: Remote, request: httpx.Request) -> httpx.Response:
-        asked_at.append(now[0])
+        asked_at.append(skipping.now - began)
         return remote.answer(request)
 
-    monkeypatch.setattr(asyncio, "sleep", slept)
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
     remote.spoils = [None, refused(503, Retry_After="60"), noting, noting, noting]
     await four.fetch(URL, path)
     assert path.read_bytes() == remote.content
-    assert (len(asked_at), min(asked_at)) == (3, 160.0)
+    assert (len(asked_at), min(asked_at)) == (3, 60)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from harness.clock import SkippingClock
 from harness.waiting import HANGING, eventually
 
 from async_downloads.client import Downloader, Progress
@@ -111,28 +112,18 @@ async def test_nor_is_it_when_the_next_version_promises_nothing(one: Downloader,
     assert (await one.fetch(URL, path)).digest is None
 
 
-async def test_retries_at_once_are_told_ten_times_a_second_at_most(
-    one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("still")
+async def test_retries_at_once_are_told_ten_times_a_second_at_most(one: Downloader, remote: Remote, path: Path) -> None:
     heard: list[Progress] = []
-    now = asyncio.get_running_loop().time()
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
     remote.spoils = [cut(70_000)] * 20
     await one.fetch(URL, path, on_progress=heard.append)
     assert [each.state for each in heard].count("retrying") == 1
 
 
 async def test_who_is_told_to_come_back_in_an_hour_does_so_in_two_minutes(
-    one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
+    one: Downloader, remote: Remote, path: Path, skipping: SkippingClock
 ) -> None:
-    now, sleep = [100.0], asyncio.sleep
-
-    async def slept(seconds: float) -> None:
-        now[0] += seconds
-        await sleep(0)
-
-    monkeypatch.setattr(asyncio, "sleep", slept)
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
+    began = skipping.now
     remote.spoils = [refused(503, Retry_After="3600")]
     await one.fetch(URL, path)
-    assert (path.read_bytes() == remote.content, now[0]) == (True, 220.0)
+    assert (path.read_bytes() == remote.content, skipping.now - began) == (True, 120)

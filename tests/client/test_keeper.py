@@ -4,10 +4,10 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
+from harness.clock import StillClock
 
 from async_downloads.client.identity import Version
 from async_downloads.client.journal import Record
@@ -18,18 +18,9 @@ from async_downloads.client.spans import NOTHING, Spans
 from async_downloads.client.target import Target
 from async_downloads.errors import DiskError
 
-from .keeping import CHUNK, MIB, VERSION, Clock, failing, journal, started, stored
-from .keeping import clock as clock  # noqa: PLC0414
+from .keeping import CHUNK, MIB, VERSION, failing, journal, started, stored
 
-pytestmark = pytest.mark.usefixtures("clock")
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Iterator[Target]:
-    """Where it goes."""
-    target = Target(tmp_path / "file", "u")
-    yield target
-    target.close()
+pytestmark = pytest.mark.usefixtures("still")
 
 
 def two() -> tuple[Plan, list[Piece]]:
@@ -80,11 +71,11 @@ async def test_connections_that_wait_for_the_same_batch_all_go_on(target: Target
         assert target.part.read_bytes()[piece.start :][: 16 * MIB] == CHUNK * 64
 
 
-async def test_half_a_second_is_as_good_as_four_mib(clock: Clock, target: Target) -> None:
+async def test_half_a_second_is_as_good_as_four_mib(still: StillClock, target: Target) -> None:
     plan, piece = started()
     writer = Writer(Keeper(target, plan), piece)
     await put(writer, 1)
-    clock.now += 0.5
+    still.now += 0.5
     await put(writer, 1)
     await put(writer, 1)
     await writer.aclose()
@@ -100,21 +91,21 @@ async def test_the_journal_is_saved_after_four_mib(target: Target) -> None:
     assert journal(target) == Record(VERSION, Spans.of([(0, 4 * MIB)]), NOTHING)
 
 
-async def test_or_after_half_a_second(clock: Clock, target: Target) -> None:
+async def test_or_after_half_a_second(still: StillClock, target: Target) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
-    clock.now += 0.5
+    still.now += 0.5
     await stored(keeper, piece, 1)
     assert journal(target) == Record(VERSION, Spans.of([(0, len(CHUNK))]), NOTHING)
 
 
 async def test_what_the_disk_has_had_every_five_seconds_is_noted_with_the_next_batch(
-    clock: Clock, target: Target
+    still: StillClock, target: Target
 ) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
     for _ in range(3):
-        clock.now += 2.5
+        still.now += 2.5
         await stored(keeper, piece, 1)
     assert journal(target) == Record(VERSION, *[Spans.of([(0, count * len(CHUNK))]) for count in (3, 2)])
 
@@ -205,10 +196,10 @@ async def test_who_is_cancelled_is_so_after_the_write(target: Target) -> None:
     assert target.part.read_bytes() == CHUNK * 16
 
 
-async def test_a_flush_that_fails_is_told(clock: Clock, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flush_that_fails_is_told(still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
-    clock.now += 5
+    still.now += 5
     monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
     with pytest.raises(DiskError, match="Input/output error"):
         await stored(keeper, piece, 1)
@@ -216,11 +207,11 @@ async def test_a_flush_that_fails_is_told(clock: Clock, target: Target, monkeypa
 
 
 async def test_while_the_disk_flushes_more_is_written(
-    clock: Clock, target: Target, monkeypatch: pytest.MonkeyPatch
+    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, piece = started()
     writer = Writer(Keeper(target, plan), piece)
-    clock.now += 5
+    still.now += 5
     flushed = threading.Event()
     monkeypatch.setattr(os, "fdatasync", lambda _: flushed.wait())
     await put(writer, 48)

@@ -4,10 +4,9 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from harness.clock import StillClock
 
 from async_downloads.client.journal import Journal, Record
 from async_downloads.client.keeper import Keeper, Writer
@@ -16,18 +15,9 @@ from async_downloads.client.spans import NOTHING, Spans
 from async_downloads.client.target import Target
 from async_downloads.errors import DiskError
 
-from .keeping import CHUNK, MIB, VERSION, Clock, failing, journal, started, stored
-from .keeping import clock as clock  # noqa: PLC0414
+from .keeping import CHUNK, MIB, VERSION, failing, journal, started, stored
 
-pytestmark = pytest.mark.usefixtures("clock")
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Iterator[Target]:
-    """Where it goes."""
-    target = Target(tmp_path / "file", "u")
-    yield target
-    target.close()
+pytestmark = pytest.mark.usefixtures("still")
 
 
 async def _one_mib_flushed_of_two(target: Target) -> tuple[Plan, Keeper]:
@@ -92,11 +82,11 @@ async def test_on_a_full_disk_the_end_of_the_part_makes_room_for_the_journal(
 
 
 async def test_a_flush_does_not_outlive_a_batch_that_cannot_be_written(
-    clock: Clock, target: Target, monkeypatch: pytest.MonkeyPatch
+    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, piece = started()
     keeper = Keeper(target, plan)
-    clock.now += 5
+    still.now += 5
     begun, over = threading.Event(), threading.Event()
 
     def slowly(_: int) -> None:

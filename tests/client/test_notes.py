@@ -1,6 +1,5 @@
 """What a listener is told in words: why nothing comes, until when, and that it begins again."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -13,19 +12,6 @@ ANEW = "from the start: the server gave nothing to go on with"
 BUSY = "the server answers 503 Service Unavailable"
 
 
-@pytest.fixture
-async def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that goes on while somebody sleeps, which takes no time."""
-    now, sleep = [100.0], asyncio.sleep
-
-    async def slept(seconds: float) -> None:
-        now[0] += seconds
-        await sleep(0)
-
-    monkeypatch.setattr(asyncio, "sleep", slept)
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0])
-
-
 async def notes(downloader: Downloader, path: Path) -> list[str]:
     """Return what is noted while a file is fetched, each note once."""
     heard: list[Progress] = []
@@ -33,7 +19,7 @@ async def notes(downloader: Downloader, path: Path) -> list[str]:
     return list(filter(None, dict.fromkeys(each.note for each in heard)))
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("skipping")
 @pytest.mark.parametrize(
     ("spoil", "note"),
     [
@@ -51,21 +37,21 @@ async def test_it_is_told_for_how_long_it_waits(
     assert await notes(one, path) == [note]
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("skipping")
 async def test_so_it_is_when_another_connection_was_told_to_wait(remote: Remote, path: Path) -> None:
     remote.spoils = [None, refused(503, Retry_After="60")]
     async with remote.client() as client, Downloader(connections=2, client=client) as two:
         assert await notes(two, path) == [f"{BUSY}: again in 60 s"]
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("skipping")
 async def test_it_is_told_when_what_came_is_of_no_use(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag = None
     remote.spoils = [cut(9), cut(300_000)]
     assert await notes(one, path) == [f"reset: again in 1 s, {ANEW}", f"reset: {ANEW}"]
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("skipping")
 async def test_so_it_is_when_the_server_sends_the_whole_again(one: Downloader, remote: Remote, path: Path) -> None:
     remote.spoils = [cut(300_000), ignoring_range]
     assert await notes(one, path) == ["reset", ANEW]

@@ -16,7 +16,6 @@ from async_downloads.errors import (
     TargetBusy,
 )
 
-from .keeping import clock as clock  # noqa: PLC0414
 from .remote import MIB, URL, Body, Remote, cut, names, refused
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -162,7 +161,7 @@ async def test_a_second_download_to_the_same_target_is_told(one: Downloader, rem
     assert path.read_bytes() == remote.content
 
 
-@pytest.mark.usefixtures("clock")  # else it is saved before, when that takes half a second
+@pytest.mark.usefixtures("still")  # else it is saved before, when that takes half a second
 async def test_an_error_while_leaving_does_not_hide_the_first(
     one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

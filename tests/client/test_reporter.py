@@ -1,8 +1,7 @@
 """What a listener is told, and how often."""
 
-import asyncio
-
 import pytest
+from harness.clock import StillClock
 
 from async_downloads.client.events import Progress, Segment
 from async_downloads.client.identity import Version
@@ -19,21 +18,7 @@ class Listener(list[Progress]):
         self.append(progress)
 
 
-class Clock:
-    """The loop's clock, which goes on when it is told to."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 100.0
-        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
-
-
-@pytest.fixture
-async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock that stands still."""
-    return Clock(monkeypatch)
-
-
-async def test_a_change_of_state_is_told_at_once(clock: Clock) -> None:
+async def test_a_change_of_state_is_told_at_once(still: StillClock) -> None:
     heard = Listener()
     reporter = Reporter(heard, Plan(), lambda: "x")
     for state in ("waiting", "downloading", "downloading", "retrying", "downloading", "verifying", "finished"):
@@ -42,7 +27,7 @@ async def test_a_change_of_state_is_told_at_once(clock: Clock) -> None:
     assert states == ["waiting", "downloading", "retrying", "downloading", "verifying", "finished"]
 
 
-async def test_so_is_another_note(clock: Clock) -> None:
+async def test_so_is_another_note(still: StillClock) -> None:
     heard = Listener()
     reporter = Reporter(heard, Plan(), lambda: "x")
     reporter.turn("retrying", "503")
@@ -50,11 +35,11 @@ async def test_so_is_another_note(clock: Clock) -> None:
     assert [each.note for each in heard] == ["503", "504"]
 
 
-async def test_of_notes_that_are_over_at_once_ten_a_second_are_told(clock: Clock) -> None:
+async def test_of_notes_that_are_over_at_once_ten_a_second_are_told(still: StillClock) -> None:
     heard = Listener()
     reporter = Reporter(heard, Plan(), lambda: "x")
     for number in range(1000):
-        clock.now += 0.001
+        still.now += 0.001
         reporter.turn("retrying", f"reset {number}", brief=True)
         reporter.turn("downloading")
     assert 9 <= [each.state for each in heard].count("retrying") <= 10
@@ -62,16 +47,16 @@ async def test_of_notes_that_are_over_at_once_ten_a_second_are_told(clock: Clock
     assert heard[-1].note == "again in 8 s"
 
 
-async def test_all_else_is_told_ten_times_a_second(clock: Clock) -> None:
+async def test_all_else_is_told_ten_times_a_second(still: StillClock) -> None:
     heard = Listener()
     reporter = Reporter(heard, Plan(), lambda: "x")
     for _ in range(1000):
-        clock.now += 0.001
+        still.now += 0.001
         reporter.moved()
     assert 9 <= len(heard) <= 10
 
 
-async def test_it_is_told_how_far_it_is(clock: Clock) -> None:
+async def test_it_is_told_how_far_it_is(still: StillClock) -> None:
     heard = Listener()
     plan = Plan(1, Version(100, if_range='"a"'), Spans.of([(0, 30)]))
     plan.take()
@@ -79,13 +64,13 @@ async def test_it_is_told_how_far_it_is(clock: Clock) -> None:
     assert heard == [Progress("downloading", "x", 100, 30, 30, (Segment(30, 30, 100),), 0.0, "")]
 
 
-async def test_the_speed_follows_what_comes_with_some_delay(clock: Clock) -> None:
+async def test_the_speed_follows_what_comes_with_some_delay(still: StillClock) -> None:
     heard = Listener()
     reporter = Reporter(heard, Plan(), lambda: "x")
 
     def go(seconds: int, size: int) -> float:
         for _ in range(seconds * 5):
-            clock.now += 0.2
+            still.now += 0.2
             reporter.came += size // 5
             reporter.moved()
         return heard[-1].speed
@@ -95,5 +80,5 @@ async def test_the_speed_follows_what_comes_with_some_delay(clock: Clock) -> Non
     assert go(20, 3000) == pytest.approx(3000, rel=0.01)
 
 
-async def test_nobody_need_listen(clock: Clock) -> None:
+async def test_nobody_need_listen(still: StillClock) -> None:
     Reporter(None, Plan(), lambda: "x").turn("finished")

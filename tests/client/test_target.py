@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,14 +24,6 @@ VERSION = Version(6, Validators(ETag("a"), 1_700_000_000), '"a"')
 def path(tmp_path: Path) -> Path:
     """Where the file is to be."""
     return tmp_path / "file.bin"
-
-
-@pytest.fixture
-def target(path: Path) -> Iterator[Target]:
-    """An open target."""
-    target = Target(path, "u")
-    yield target
-    target.close()
 
 
 async def test_bytes_come_in_any_order(target: Target) -> None:

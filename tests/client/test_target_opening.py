@@ -4,7 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,14 +20,6 @@ from .remote import names
 def path(tmp_path: Path) -> Path:
     """Where the file is to be."""
     return tmp_path / "file.bin"
-
-
-@pytest.fixture
-def target(path: Path) -> Iterator[Target]:
-    """An open target."""
-    target = Target(path, "u")
-    yield target
-    target.close()
 
 
 def test_somebody_else_is_told_that_it_is_busy(target: Target, path: Path) -> None:

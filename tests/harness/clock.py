@@ -1,7 +1,7 @@
-"""A clock of an event loop that stands still while the machine does, and that can be put forward.
+"""Clocks of an event loop that do not depend on how long the machine takes.
 
 What is told to wait for 50 ms and then runs after 80 cannot know whether a client was slow or this process did not run.
-With this clock it can: of each wait of the loop, and of all that it does between two, a few milliseconds count at most.
+With `Clock` it can: of each wait of the loop, and of all that it does between two, a few milliseconds count at most.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-__all__ = ["Clock"]
+__all__ = ["Clock", "SkippingClock", "StillClock"]
 
 _COUNTS: Final = 0.002  # seconds of a wait, and of what is done until the next
 
@@ -44,3 +44,24 @@ class Clock:
         now = time.monotonic()
         self._now += min(now - self._seen, _COUNTS)
         self._seen = now
+
+
+class StillClock:
+    """The time of the running loop, until the test ends: `now`, in seconds, which goes on when it is put forward."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
+
+
+class SkippingClock(StillClock):
+    """One that somebody who sleeps puts forward, and that takes no time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(monkeypatch)
+        self._sleep = asyncio.sleep
+        monkeypatch.setattr(asyncio, "sleep", self._skip)
+
+    async def _skip(self, seconds: float) -> None:
+        self.now += seconds
+        await self._sleep(0)
