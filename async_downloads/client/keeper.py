@@ -24,7 +24,7 @@ __all__ = ["Keeper", "Writer"]
 
 MIB: Final = 1024 * 1024
 _BATCH: Final = 4 * MIB  # bytes: with fewer the thread would be woken more than it works, and more may die with it
-_SOON: Final = 0.5  # seconds that a byte may be unwritten, or written and not in the journal
+_SOON: Final = 0.5  # seconds that a byte may be unwritten, and the journal behind while more of them come
 _FLUSHED: Final = 5.0  # seconds
 _ROOM: Final = 64 * 1024  # bytes, more than a journal has
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -46,30 +46,34 @@ class Keeper:
         self._target = target
         self._plan = plan
         self._flushed = record.flushed if record else NOTHING
-        self._clock = asyncio.get_running_loop().time
-        self._saved_at = self._flushed_at = self._clock()
+        self._loop = asyncio.get_running_loop()
+        self._saved_at = self._flushed_at = self._loop.time()
         self._unsaved = 0
         self._runs: dict[Piece, _Run] = {}
         self._collected = 0
-        self._since = 0.0
+        self._late: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._flushing: asyncio.Task[None] | None = None
 
     async def put(self, piece: Piece, start: int, chunk: bytes) -> None:
         """Take the next chunk of a piece. Waits while one batch is being written and another one is ready."""
-        if not self._runs:
-            self._since = self._clock()
+        self._late = self._late or self._loop.call_later(_SOON, self._hurry)
         run = self._runs.setdefault(piece, _Run(start, start))
         run.chunks.append(chunk)
         run.stop += len(chunk)
         self._collected += len(chunk)
-        if self._is_ready():
+        while self._collected >= _BATCH:  # and nobody who has waited, too, was faster
             await self._landed()
-            if self._is_ready():  # nobody who has waited, too, was faster
+            if not self._writing:
                 self._begin()
 
-    def _is_ready(self) -> bool:
-        return bool(self._runs) and (self._collected >= _BATCH or self._clock() - self._since >= _SOON)
+    def _hurry(self) -> None:
+        """Write what has waited for long, even if nothing else comes."""
+        self._late = None
+        if not self._writing:
+            self._begin(due=True)
+        elif not self._writing.done():
+            self._late = self._loop.call_later(_SOON, self._hurry)
 
     async def finish(self) -> None:
         """Return when all that was put so far is in the file. DiskError when it cannot be."""
@@ -83,11 +87,14 @@ class Keeper:
             finally:
                 await self._settled()
 
-    def _begin(self) -> None:
-        """Begin to write what was collected."""
+    def _begin(self, *, due: bool = False) -> None:
+        """Begin to write what was collected, and the journal with it if that is due or it is time for it."""
+        if self._late:
+            self._late.cancel()
+            self._late = None
         if self._runs:
             runs, self._runs, self._collected = self._runs, {}, 0
-            self._writing = asyncio.create_task(self._write(runs))
+            self._writing = asyncio.create_task(self._write(runs, due=due))
 
     async def _landed(self) -> None:
         """Wait for the batch that is being written."""
@@ -100,21 +107,22 @@ class Keeper:
                     self._writing = None
         self._look_at_the_disk()
 
-    async def _write(self, runs: dict[Piece, _Run]) -> None:
+    async def _write(self, runs: dict[Piece, _Run], *, due: bool) -> None:
         held = self._plan.held
         for run in runs.values():
             held = held.add(run.start, run.stop)
             self._unsaved += run.stop - run.start
-        record = self._record(held) if self._is_due() else None
+        record = self._record(held) if due or self._is_due() else None
         await self._target.write([(run.start, run.chunks) for run in runs.values()], record)
         for piece, run in runs.items():
             self._plan.wrote(piece, run.start, run.stop - run.start)
-        if self._plan.resumable and not self._flushing and self._clock() - self._flushed_at >= _FLUSHED:
+        if self._plan.resumable and not self._flushing and self._loop.time() - self._flushed_at >= _FLUSHED:
             self._flushing = asyncio.create_task(self._flush())
+        self._writing = None  # what failed stays, until somebody is told
 
     def _is_due(self) -> bool:
         """Whether it is time for the journal. What is small and quick is whole before it has one."""
-        return self._unsaved >= _BATCH or self._clock() - self._saved_at >= _SOON
+        return self._unsaved >= _BATCH or self._loop.time() - self._saved_at >= _SOON
 
     async def _settled(self) -> None:
         """Wait for a flush that is under way: it must not outlive the file, or what is held of this version."""
@@ -135,7 +143,7 @@ class Keeper:
         version = self._plan.version
         if version is None or version.if_range is None or not held.spans:
             return None
-        self._unsaved, self._saved_at = 0, self._clock()
+        self._unsaved, self._saved_at = 0, self._loop.time()
         return Record(version, held, self._flushed)
 
     async def save(self) -> None:
@@ -164,7 +172,7 @@ class Keeper:
         except DiskError:
             self._plan.held = self._flushed
             raise
-        self._flushed, self._flushed_at = held, self._clock()
+        self._flushed, self._flushed_at = held, self._loop.time()
 
     async def _make_room(self) -> None:
         self._plan.held = self._plan.held.until(self._plan.held.end - _ROOM)

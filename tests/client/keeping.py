@@ -1,5 +1,6 @@
 """What the tests of keeping bytes share."""
 
+import asyncio
 import os
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from async_downloads.client.target import Target
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Validators
 
-__all__ = ["CHUNK", "MIB", "VERSION", "failing", "journal", "started", "stored"]
+__all__ = ["CHUNK", "MIB", "VERSION", "come_true", "failing", "journal", "started", "stored"]
 
 MIB = 1024 * 1024
 VERSION = Version(100 * MIB, Validators(ETag("a")), '"a"')
@@ -40,6 +41,12 @@ async def stored(keeper: Keeper, piece: Piece, count: int) -> None:
 def journal(target: Target) -> Record | None:
     """What the journal says by now."""
     return Journal(target.part.with_suffix(".part.json"), "u").load()
+
+
+async def come_true(condition: Callable[[], bool]) -> None:
+    """Have the loop turn, on whatever clock, until the condition holds."""
+    while not condition():  # noqa: ASYNC110  # nothing tells
+        await asyncio.sleep(0)
 
 
 def failing(number: int) -> Callable[..., None]:

@@ -5,6 +5,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from harness.clock import StillClock
@@ -18,7 +19,7 @@ from async_downloads.client.spans import NOTHING, Spans
 from async_downloads.client.target import Target
 from async_downloads.errors import DiskError
 
-from .keeping import CHUNK, MIB, VERSION, failing, journal, started, stored
+from .keeping import CHUNK, MIB, VERSION, come_true, failing, journal, started, stored
 
 pytestmark = pytest.mark.usefixtures("still")
 
@@ -71,15 +72,63 @@ async def test_connections_that_wait_for_the_same_batch_all_go_on(target: Target
         assert target.part.read_bytes()[piece.start :][: 16 * MIB] == CHUNK * 64
 
 
-async def test_half_a_second_is_as_good_as_four_mib(still: StillClock, target: Target) -> None:
+async def test_half_a_second_is_as_good_as_four_mib_though_nothing_else_comes(
+    still: StillClock, target: Target
+) -> None:
     plan, piece = started()
     writer = Writer(Keeper(target, plan), piece)
     await put(writer, 1)
     still.now += 0.5
-    await put(writer, 1)
+    await come_true(lambda: piece.done > 0)
+    assert (plan.held.size, journal(target)) == (len(CHUNK), Record(VERSION, plan.held, NOTHING))
     await put(writer, 1)
     await writer.aclose()
-    assert (plan.held.size, piece.done) == (3 * len(CHUNK), 3 * len(CHUNK))
+    assert (plan.held.size, piece.done) == (2 * len(CHUNK), 2 * len(CHUNK))
+
+
+async def test_what_is_late_while_a_batch_is_written_comes_after_it(
+    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, piece = started()
+    writer = Writer(Keeper(target, plan), piece)
+    written, write = threading.Event(), os.pwritev
+
+    def slowly(*arguments: Any) -> int:
+        written.wait()
+        return write(*arguments)
+
+    monkeypatch.setattr(os, "pwritev", slowly)
+    await put(writer, 17)
+    still.now += 0.5
+    await asyncio.sleep(0)
+    written.set()
+    await come_true(lambda: piece.done == 4 * MIB)
+    still.now += 0.5
+    await come_true(lambda: piece.done > 4 * MIB)
+    assert journal(target) == Record(VERSION, Spans.of([(0, 17 * len(CHUNK))]), NOTHING)
+    await writer.aclose()
+
+
+async def test_what_fails_while_nothing_comes_is_told_in_the_end(
+    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, piece = started()
+    writer = Writer(Keeper(target, plan), piece)
+    tried = threading.Event()
+
+    def failing_once(*_: object) -> int:
+        tried.set()
+        raise OSError(errno.EIO, "Input/output error")
+
+    await put(writer, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwritev", failing_once)
+        still.now += 0.5
+        await come_true(tried.is_set)
+        await put(writer, 1)
+        with pytest.raises(DiskError, match="Input/output error"):
+            await writer.aclose()
+    assert plan.held == NOTHING
 
 
 async def test_the_journal_is_saved_after_four_mib(target: Target) -> None:

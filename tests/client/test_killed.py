@@ -16,7 +16,7 @@ from tools.command import environment
 
 _KILLS: Final = 20
 _LEAD: Final = 8 * MIB  # what a client may have in hand: 4 MiB to be written, and 4 MiB to be noted in the journal
-_CREEP: Final = 16 * MIB  # bytes per second
+_CREEP: Final = MIB  # bytes per second
 _LOOK: Final = 0.01  # seconds; nothing tells of another journal
 _GET: Final = (sys.executable, "-m", "async_downloads", "get", "--quiet")
 
@@ -41,7 +41,7 @@ class _Waiting(Chaos):
         return sum(stop - start for start, stop in json.loads(journal.read_text())["done"]) if journal.exists() else 0
 
     async def _line(self, size: int) -> None:
-        """Wait for the journal; a little more is sent meanwhile, since it is only written when something comes."""
+        """Wait for the journal; a little more is sent meanwhile, for what a client dropped is never noted in it."""
         while self.sent - self._begun - self._noted() >= self._lead:
             await asyncio.sleep(_LOOK)
             self._lead += int(_CREEP * _LOOK)
