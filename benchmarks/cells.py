@@ -1,11 +1,9 @@
 """What is shown of results: a column comes from one run, and a cell without a figure says why."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 
-from benchmarks.report import NOTHING, figure, note
+from benchmarks.report import NOTHING, figure, note, reason
 from benchmarks.results import Run, Sample
 from benchmarks.stats import Spread
 
@@ -59,36 +57,14 @@ def cell(runs: Sequence[Run], column: Column, server: str) -> Cell:
     if run.servers[server]["missing"]:
         return Cell("missing")
     samples = run.of(column.scenario, column.case, server)
-    found = _spread(samples, column.metric)
+    found = run.spread(column.scenario, column.case, server, column.metric)
     if found is None:
-        return Cell(_why(samples, column.metric), remark=note(samples))
+        return Cell(reason(samples, column.metric), remark=note(samples))
     return Cell(figure(found.median), found, "; ".join(_remarks(samples, column.metric)))
 
 
-def _spread(samples: Sequence[Sample], metric: str) -> Spread | None:
-    """Return the median and range; a round whose probes were silent ranks behind every other one."""
-    known = [value for each in samples if (value := each.metrics.get(metric)) is not None]
-    middle = median([*known, *(math.inf for each in samples if _silent(each, metric))] or [math.inf])
-    return None if math.isinf(middle) else Spread(middle, min(known), max(known))
-
-
-def _silent(sample: Sample, metric: str) -> bool:
-    """Say whether so many probes timed out that their percentile is not known."""
-    return metric.startswith("probe_p") and sample.metrics.get(metric, 0) is None
-
-
-def _why(samples: Sequence[Sample], metric: str) -> str:
-    """Say why there is no figure."""
-    silent = [each for each in samples if _silent(each, metric)]
-    if silent:
-        lost = sum(each.metrics.get("probe_timeouts") or 0 for each in silent)
-        asked = sum(each.metrics.get("probes") or 0 for each in silent)
-        return "no answer" if lost >= asked else f"{math.floor(100 * lost / asked)} % unanswered"
-    return "failed" if any(each.error for each in samples) else NOTHING
-
-
 def _remarks(samples: Sequence[Sample], metric: str) -> Iterator[str]:
-    silent = sum(_silent(each, metric) for each in samples)
+    silent = sum(each.silent(metric) for each in samples)
     if silent:
         yield f"too many probes without an answer in {silent} of {len(samples)} rounds"
     if words := note(samples):

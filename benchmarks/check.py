@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.results import Run, Sample, load
+from benchmarks.results import ResultError, Run, Sample, load, reading
 
 __all__ = ["check", "holes"]
 
@@ -16,10 +16,10 @@ SCENARIO = ("title", "columns")
 def check(path: Path) -> list[str]:
     """Return what the file lacks, a line each; nothing when it is a complete result."""
     try:
-        run = load(path)
-    except (KeyError, TypeError, ValueError) as error:
-        return [f"not a result: {type(error).__name__}: {error}"]
-    return list(holes(run))
+        with reading():
+            return list(holes(load(path)))
+    except ResultError as error:
+        return [str(error)]
 
 
 def holes(run: Run) -> Iterator[str]:
@@ -54,19 +54,14 @@ def _unmeasured(run: Run) -> Iterator[str]:
     """Yield what was to be measured and was not; a failed scenario is there, as a sample with an error."""
     there = {(each.scenario, each.case, each.server, each.round) for each in run.samples}
     for scenario in run.scenarios:
-        fitting = [name for name, about in run.servers.items() if _takes_part(about, scenario)]
+        fitting = run.contestants(scenario)
         if not fitting:
             yield f"{scenario}: none of the servers takes part"
         for server in fitting:
             for number in range(run.settings.get("rounds", 0)):
-                for case in run.cases(scenario) or ["any case"]:
+                for case in run.expected(scenario) or ["any case"]:
                     if not {(scenario, name, server, number) for name in (case, "")} & there:
                         yield f"{scenario}, {case}, {server}, round {number}: no sample"
-
-
-def _takes_part(about: dict[str, object], scenario: str) -> bool:
-    scenarios = about.get("scenarios")
-    return about.get("missing") is None and isinstance(scenarios, list) and scenario in scenarios
 
 
 def _faults(run: Run, sample: Sample) -> Iterator[str]:

@@ -1,21 +1,26 @@
 """The commands: list, run, check, compare, report."""
 
+import math
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from benchmarks.charts import CHARTS, DRAWN
 from benchmarks.check import check
+from benchmarks.machine import drivers
 from benchmarks.process import exit_on_termination, raise_descriptor_limit
 from benchmarks.readme import DOCUMENTS, drawn, embedded
-from benchmarks.report import compare, report
-from benchmarks.results import RESULTS, Run, latest, load, save
+from benchmarks.report import compare, report, shared
+from benchmarks.results import RESULTS, ResultError, Run, latest, load, reading, rehearse, save
 from benchmarks.run import execute, prepare
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import SERVERS
@@ -27,6 +32,13 @@ RESULT = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
+def _number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """Refuse nan, which is in every range."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is not a number of seconds.")
+    return value
+
+
 @click.group(name="benchmarks")
 def main() -> None:
     """Compare download servers on this machine."""
@@ -34,13 +46,15 @@ def main() -> None:
 
 @main.command(name="list")
 def list_all() -> None:
-    """Show the scenarios, and the servers with what they need."""
+    """Show the scenarios, the servers with what they need, and the load drivers."""
     for scenario in SCENARIOS.values():
         click.echo(f"scenario  {scenario.name:<18}{scenario.title}")
     for server in SERVERS.values():
         missing = server.missing()
         state = f"missing: {missing}" if missing else server.versions()
         click.echo(f"server    {server.name:<18}{server.title} [{state}]")
+    for driver, version in drivers().items():
+        click.echo(f"driver    {driver:<18}[{version or 'missing: not installed'}]")
 
 
 @main.command()
@@ -52,7 +66,9 @@ def list_all() -> None:
 @click.option("--slow-clients", multiple=True, type=click.IntRange(1, 10_000), help="Repeatable.")
 @click.option("--leaving-clients", type=click.IntRange(1, 10_000))
 @click.option("--cold-files", type=click.IntRange(1, 32))
-@click.option("--window", type=click.FloatRange(0.1, 60), help="Seconds of each timed stretch of requests.")
+@click.option(
+    "--window", type=click.FloatRange(0.1, 60), callback=_number, help="Seconds of each timed stretch of requests."
+)
 @click.option("--driver", type=click.Choice(["auto", "wrk", "own"]), help="Of small files.")
 @click.option("--directory", type=FOLDER, default=Path(tempfile.gettempdir()), help="Where the files are written.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: a new result.")
@@ -72,11 +88,46 @@ def run(
     contestants = [SERVERS[name] for name in servers or SERVERS]
     result = prepare(settings, chosen, contestants, _command(sys.argv[1:]))
     path = output or _new_result(result)
+    _look_ahead(result, scenarios, path)
     try:
-        execute(result, settings, chosen, contestants, directory)
+        execute(result, settings, chosen, contestants, directory, partial(_keep, result, path))
+    except OSError as error:
+        _end(f"{directory}: no place for the files, {error.strerror}; name another folder with --directory", 1)
     finally:
+        kept = bool(result.samples) and _keep(result, path)
+        if kept:
+            click.echo(f"{path} ({result.seconds:.0f} s)", err=True)
+    if not kept:
+        raise SystemExit(1)
+
+
+def _look_ahead(result: Run, named: Sequence[str], path: Path) -> None:
+    """Refuse before hours of measuring what would come to nothing, and tell what would be worth less."""
+    idle = [name for name in result.scenarios if not result.contestants(name)]
+    if idle and (idle == list(result.scenarios) or set(idle) & set(named)):
+        _end(f"none of the servers takes part in {', '.join(idle)}; see `python -m benchmarks list`", 2)
+    try:
+        rehearse(result, path)
+    except OSError as error:
+        _end(f"{path}: cannot be written, {error.strerror}; name another file with -o", 2)
+    if words := shared(result):
+        click.echo(words, err=True)
+
+
+def _keep(result: Run, path: Path) -> bool:
+    """Save what there is; a disk that is full now may have room when the files of the run are gone."""
+    try:
         save(result, path)
-        click.echo(f"{path} ({result.seconds:.0f} s)", err=True)
+    except OSError as error:
+        click.echo(f"{path}: not saved, {error.strerror}", err=True)
+        return False
+    return True
+
+
+def _end(words: str, code: int) -> NoReturn:
+    """End with one line."""
+    click.echo(words, err=True)
+    raise SystemExit(code)
 
 
 def _command(arguments: list[str]) -> str:
@@ -102,7 +153,12 @@ def check_one(result: Path) -> None:
 @click.argument("after", type=RESULT)
 def compare_two(before: Path, after: Path) -> None:
     """Print the medians of two results side by side."""
-    click.echo(compare(load(before), load(after)), nl=False)
+    runs = [_loaded(path) for path in (before, after)]
+    with _naming(before, after):
+        text = compare(*runs)
+    if not text:
+        _end(f"{before}, {after}: no server has a figure of the same case in both", 1)
+    click.echo(text, nl=False)
 
 
 @main.command(name="report")
@@ -111,17 +167,41 @@ def compare_two(before: Path, after: Path) -> None:
 @click.option("--charts", type=click.Path(file_okay=False, path_type=Path), help="Draw into this folder, too.")
 def report_all(results: tuple[Path, ...], output: Path | None, charts: Path | None) -> None:
     """Write the tables of the results, or of the newest one, as Markdown; charts are of all of them together."""
-    newest = latest(RESULTS.glob("*.json"))
-    paths = results or ((newest,) if newest else ())
-    if not paths:
-        raise click.UsageError("there is no result yet; run something first")
-    text = "\n".join(report(load(path)) for path in paths)
+    paths = results or _newest()
+    text = "\n".join(map(_reported, paths))
     if output:
         output.write_text(text)
     else:
         click.echo(text, nl=False)
     if charts:
         _draw(dict.fromkeys(DRAWN, paths), charts)
+
+
+def _newest() -> tuple[Path]:
+    newest = latest(RESULTS.glob("*.json"))
+    if newest is None:
+        raise click.UsageError("there is no result yet; run something first")
+    return (newest,)
+
+
+def _reported(path: Path) -> str:
+    with _naming(path):
+        return report(load(path))
+
+
+def _loaded(path: Path) -> Run:
+    with _naming(path):
+        return load(path)
+
+
+@contextmanager
+def _naming(*paths: Path) -> Iterator[None]:
+    """End with the line that `check` has for what is no result, or not enough of one to be shown."""
+    try:
+        with reading():
+            yield
+    except ResultError as error:
+        _end(f"{', '.join(map(str, paths))}: {error}", 2)
 
 
 @main.command(name="readme")

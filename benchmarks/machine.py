@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.process import ROOT, Cores
 from benchmarks.results import RESULTS
 
-__all__ = ["describe", "revision"]
+__all__ = ["describe", "drivers", "revision"]
 
 
 def describe(cores: Cores) -> dict[str, object]:
@@ -27,10 +27,14 @@ def describe(cores: Cores) -> dict[str, object]:
         "pinned": {"server": cores.server, "client": cores.client, "probe": cores.probe},
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "revision": revision(),
-        "wrk": _program("wrk", "-v"),
-        "h2load": _program("h2load", "--version"),
+        **drivers(),
         "packages": {each.name: each.version for each in sorted(distributions(), key=_name)},
     }
+
+
+def drivers() -> dict[str, str | None]:
+    """Return the versions of the load drivers that are programs; None for one that is not installed."""
+    return {"wrk": _program("wrk", "-v"), "h2load": _program("h2load", "--version")}
 
 
 def _name(distribution: "object") -> str:

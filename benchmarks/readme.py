@@ -1,6 +1,7 @@
 """The tables and charts of README and of the benchmarks' own, made from results and put between their marks.
 
 <!-- table: large.json slow.json -->      or overview, or crowds; of each case, the first result that has it
+                                          or aims; each is judged by the result that it names itself
 what was made of them
 <!-- end -->
 """
@@ -11,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+from benchmarks.aims import assessment
 from benchmarks.cells import REQUESTS, THROUGHPUT, Column, cell, crowd, crowds, servers
-from benchmarks.charts import CHARTS, alternative, chart
+from benchmarks.charts import CHARTS, DRAWN, alternative, chart
 from benchmarks.report import NOTHING, row, rule
 from benchmarks.results import RESULTS, Run, load
 
@@ -21,7 +23,7 @@ __all__ = ["DOCUMENTS", "README", "drawn", "embedded", "picture", "summary"]
 README = Path(__file__).parents[1] / "README.md"
 DOCUMENTS = (README, Path(__file__).with_name("README.md"))
 _MARKED = re.compile(
-    r"(?P<begin><!-- (?P<what>table|overview|crowds): (?P<names>[\w.-]+\.json( [\w.-]+\.json)*) -->\n)"
+    r"(?P<begin><!-- (?P<what>table|overview|crowds|aims): (?P<names>[\w.-]+\.json( [\w.-]+\.json)*) -->\n)"
     r".*?(?P<end><!-- end -->)",
     re.DOTALL,
 )
@@ -34,7 +36,7 @@ def embedded(text: str, folder: Path) -> str:
 
 def drawn(text: str) -> Iterator[tuple[str, list[Path]]]:
     """Yield the charts that a document shows, each with its results."""
-    return ((mark["what"], _results(mark)) for mark in _MARKED.finditer(text) if mark["what"] != "table")
+    return ((mark["what"], _results(mark)) for mark in _MARKED.finditer(text) if mark["what"] in DRAWN)
 
 
 def summary(runs: Sequence[Run]) -> str:
@@ -64,6 +66,8 @@ def _made(mark: re.Match[str], folder: Path) -> str:
     results = _results(mark)
     if mark["what"] == "table":
         return summary([load(path) for path in results])
+    if mark["what"] == "aims":
+        return assessment(results)
     return picture(mark["what"], results, folder)
 
 

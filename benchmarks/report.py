@@ -1,11 +1,11 @@
 """Markdown from results alone: no figure in a table was typed by anyone."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from benchmarks.results import Run, Sample
-from benchmarks.stats import Spread
 
-__all__ = ["NOTHING", "compare", "figure", "note", "report", "row", "rule"]
+__all__ = ["NOTHING", "compare", "figure", "note", "reason", "report", "row", "rule", "shared"]
 
 COLUMNS = {
     "mb_per_s": "MB/s",
@@ -30,6 +30,7 @@ COLUMNS = {
     "peak_mb": "client peak MB",
 }
 NOTHING = "-"
+SILENT = "no answer"
 
 
 def report(run: Run) -> str:
@@ -43,13 +44,20 @@ def report(run: Run) -> str:
 
 
 def compare(before: Run, after: Run) -> str:
-    """Return the medians of both runs side by side, with their ratio, for every case both have."""
-    lines = [f"Before: {before.date}, {before.machine['revision']}. After: {after.date}, {after.machine['revision']}."]
-    lines += ["", row("scenario", "case", "server", "metric", "before", "after", "ratio"), rule(3, 7)]
+    """Return the medians of both runs side by side, with their ratio, for every case both have; or nothing."""
+    rows: list[str] = []
     for scenario in before.scenarios:
         for case in before.cases(scenario):
-            lines += _differences(before, after, scenario, case, before.columns(scenario, case))
-    return "\n".join(lines) + "\n"
+            rows += _differences(before, after, scenario, case, before.columns(scenario, case))
+    head = row("scenario", "case", "server", "metric", "before", "after", "ratio")
+    return "\n".join([*_preamble(before, after), "", head, rule(3, 7), *rows]) + "\n" if rows else ""
+
+
+def _preamble(before: Run, after: Run) -> Iterator[str]:
+    yield f"Before: {before.date}, {before.machine['revision']}. After: {after.date}, {after.machine['revision']}."
+    if before.settings["quick"] != after.settings["quick"]:
+        quick, full = ("before", "after") if before.settings["quick"] else ("after", "before")
+        yield f"**A quick run ({quick}) and a full one ({full}): their figures do not compare.**"
 
 
 def _preface(run: Run) -> Iterator[str]:
@@ -61,8 +69,19 @@ def _preface(run: Run) -> Iterator[str]:
     yield f"Server on core {pins['server']}, client on core {pins['client']}, probe on core {pins['probe']}."
     baseline = _title(run, run.baseline)
     yield f"Medians (lowest to highest); the ratio, of the first column, is to {baseline} where nothing else is said."
+    if "load_before" in machine:
+        yield f"Before the run the machine had a load of {machine['load_before']:.2f}."
+    if words := shared(run):
+        yield f"**{words}**"
     if not run.complete:
         yield "**The run was interrupted.**"
+
+
+def shared(run: Run) -> str:
+    """Say when server and client are on the same core; nothing when each has its own."""
+    pins = run.machine["pinned"]
+    one = pins["server"] == pins["client"]
+    return f"Server and client share core {pins['server']}: each takes time from the other." if one else ""
 
 
 def _title(run: Run, server: str) -> str:
@@ -79,7 +98,7 @@ def _table(run: Run, scenario: str, case: str) -> Iterator[str]:
     for server, about in run.servers.items():
         samples = run.of(scenario, case, server)
         if samples:
-            cells = (_spread(run.spread(scenario, case, server, column)) for column in columns)
+            cells = (_spread(run, scenario, case, server, column) for column in columns)
             ratio = _ratio(run, scenario, case, server, columns[0])
             yield row(about["title"], *cells, ratio, note(samples))
 
@@ -115,20 +134,35 @@ def _missing(run: Run) -> Iterator[str]:
 def _differences(before: Run, after: Run, scenario: str, case: str, columns: list[str]) -> Iterator[str]:
     for server in before.servers:
         for column in columns:
-            old = before.spread(scenario, case, server, column)
-            new = after.spread(scenario, case, server, column)
-            if old and new:
-                ratio = f"{new.median / old.median:.2f}" if old.median else NOTHING
-                name = COLUMNS[column]
-                yield row(scenario, case, server, name, figure(old.median), figure(new.median), ratio)
+            old, new = (run.spread(scenario, case, server, column) for run in (before, after))
+            words = [_median(run, scenario, case, server, column) for run in (before, after)]
+            if NOTHING not in words:
+                ratio = f"{new.median / old.median:.2f}" if old and new and old.median else NOTHING
+                yield row(scenario, case, server, COLUMNS[column], *words, ratio)
 
 
-def _spread(found: Spread | None) -> str:
-    if found is None:
-        return NOTHING
-    if found.low == found.high:
-        return figure(found.median)
-    return f"{figure(found.median)} ({figure(found.low)} to {figure(found.high)})"
+def _median(run: Run, scenario: str, case: str, server: str, metric: str) -> str:
+    found = run.spread(scenario, case, server, metric)
+    return figure(found.median) if found else reason(run.of(scenario, case, server), metric)
+
+
+def _spread(run: Run, scenario: str, case: str, server: str, metric: str) -> str:
+    """Write the median, and the lowest and highest where they differ; a round without an answer is the highest."""
+    words, found = _median(run, scenario, case, server, metric), run.spread(scenario, case, server, metric)
+    silent = any(each.silent(metric) for each in run.of(scenario, case, server))
+    if found is None or (found.low == found.high and not silent):
+        return words
+    return f"{words} ({figure(found.low)} to {SILENT if silent else figure(found.high)})"
+
+
+def reason(samples: Sequence[Sample], metric: str) -> str:
+    """Say why there is no figure."""
+    silent = [each for each in samples if each.silent(metric)]
+    if silent:
+        lost = sum(each.metrics.get("probe_timeouts") or 0 for each in silent)
+        asked = sum(each.metrics.get("probes") or 0 for each in silent)
+        return SILENT if lost >= asked else f"{math.floor(100 * lost / asked)} % unanswered"
+    return "failed" if any(each.error for each in samples) else NOTHING
 
 
 def figure(value: float) -> str:

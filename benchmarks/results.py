@@ -1,7 +1,11 @@
 """A run as one JSON file: every raw sample, and what is needed to repeat it."""
 
+import errno
 import json
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,10 +13,16 @@ from typing import Any
 
 from benchmarks.stats import Spread, spread
 
-__all__ = ["RESULTS", "Run", "Sample", "latest", "load", "save"]
+__all__ = ["RESULTS", "ResultError", "Run", "Sample", "latest", "load", "reading", "rehearse", "save"]
 
 RESULTS = Path(__file__).parent / "results"
 SCHEMA = 1
+PERCENTILES = ("p50_ms", "p99_ms")  # ends of the names of metrics that are None where too few were answered
+FAULTS = (AttributeError, KeyError, OSError, TypeError, ValueError)  # what reading something else ends with
+
+
+class ResultError(Exception):
+    """A file that is no result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +38,10 @@ class Sample:
     driver: str = ""
     client_saturated: bool = False
     error: str = ""
+
+    def silent(self, metric: str) -> bool:
+        """Say whether so many went without an answer that this percentile is not known."""
+        return metric.endswith(PERCENTILES) and self.metrics.get(metric, 0) is None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +65,16 @@ class Run:
         found = (each.case for each in self.samples if each.scenario == scenario and each.case)
         return list(dict.fromkeys(found))
 
+    def expected(self, scenario: str) -> list[str]:
+        """Return the cases that there are to be, and others that ran; an older result knows only those."""
+        told: list[str] = self.scenarios.get(scenario, {}).get("expected", [])
+        return list(dict.fromkeys([*told, *self.cases(scenario)]))
+
+    def contestants(self, scenario: str) -> list[str]:
+        """Return the servers that take part in a scenario: that fit it, and are not missing."""
+        there = {name: about for name, about in self.servers.items() if about.get("missing") is None}
+        return [name for name, about in there.items() if scenario in (about.get("scenarios") or [])]
+
     def columns(self, scenario: str, case: str) -> list[str]:
         """Return the metrics that are shown of a case, which may be fewer than its scenario has."""
         about = self.scenarios.get(scenario, {})
@@ -63,23 +87,69 @@ class Run:
         return [each for each in mine if each.case in {case, ""}]
 
     def spread(self, scenario: str, case: str, server: str, metric: str) -> Spread | None:
-        """Return the median and range of a metric over the rounds."""
-        return spread(each.metrics.get(metric) for each in self.of(scenario, case, server))
+        """Return the median and range of a metric over the rounds; one without an answer ranks behind the others."""
+        samples = self.of(scenario, case, server)
+        known = [value for each in samples if (value := each.metrics.get(metric)) is not None]
+        return spread(known, silent=sum(each.silent(metric) for each in samples))
 
 
 def save(run: Run, path: Path) -> None:
-    """Write the run."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(run), indent=1) + "\n")
+    """Write the run: all of it has the name, or what had it before."""
+    with _part(path) as part:
+        part.write_text(_text(run))
+        part.replace(path.resolve())
+
+
+def rehearse(run: Run, path: Path) -> None:
+    """Fail where `save` would, and leave what is there as it is."""
+    with _part(path) as part:
+        part.write_text(_text(run))
+
+
+def _text(run: Run) -> str:
+    return json.dumps(asdict(run), indent=1) + "\n"
+
+
+@contextmanager
+def _part(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside the path; only a file can be replaced, not a stream."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file")
+    target = path.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Run:
-    """Read a run."""
-    data = json.loads(path.read_text())
-    samples = [Sample(**sample) for sample in data.pop("samples")]
-    return Run(**data, samples=samples)
+    """Read a run; what is none is a `ResultError`."""
+    with reading():
+        data = json.loads(path.read_text())
+        samples = [Sample(**sample) for sample in data.pop("samples")]
+        return Run(**data, samples=samples)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn into a `ResultError` what comes of taking something else for a result."""
+    try:
+        yield
+    except FAULTS as error:
+        raise ResultError(f"not a result: {type(error).__name__}: {error}") from error
 
 
 def latest(paths: Iterable[Path]) -> Path | None:
-    """Return the newest result, by the date within."""
-    return max(paths, key=lambda path: load(path).date, default=None)
+    """Return the newest result, by the date within; what is no result is passed over, and told."""
+    dates = {path: date for path in paths if (date := _date(path))}
+    return max(dates, key=lambda path: dates[path], default=None)
+
+
+def _date(path: Path) -> str:
+    try:
+        return str(load(path).date)
+    except ResultError as error:
+        print(f"{path}: passed over, {error}", file=sys.stderr)
+        return ""

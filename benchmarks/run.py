@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,15 +30,24 @@ def prepare(settings: Settings, scenarios: Sequence[Scenario], servers: Sequence
         settings=asdict(settings),
         machine=describe(Cores.available()),
         servers={server.name: _describe(server) for server in servers},
-        scenarios={each.name: _columns(each) for each in scenarios},
+        scenarios={each.name: _about(each, settings) for each in scenarios},
         baseline=BASELINE,
     )
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 def execute(
-    run: Run, settings: Settings, scenarios: Sequence[Scenario], servers: Sequence[Server], parent: Path
+    run: Run,
+    settings: Settings,
+    scenarios: Sequence[Scenario],
+    servers: Sequence[Server],
+    parent: Path,
+    keep: Callable[[], object] = _nothing,
 ) -> None:
-    """Add the samples to the run; on an interruption it keeps those it has."""
+    """Add the samples to the run, and ``keep`` it after each server; on an interruption it has those until then."""
     begin = time.monotonic()
     present = [server for server in servers if run.servers[server.name]["missing"] is None]
     cold = any(scenario.name == "cold" for scenario in scenarios)
@@ -49,6 +58,8 @@ def execute(
                 for sample in _samples(scenario, number, server, tree, part, cores):
                     run.samples.append(sample)
                     _tell(sample)
+                run.seconds = time.monotonic() - begin
+                keep()
         run.complete = True
     finally:
         run.seconds = time.monotonic() - begin
@@ -106,21 +117,36 @@ def _describe(server: Server) -> dict[str, Any]:
         "title": server.title,
         "missing": missing,
         "versions": "" if missing else server.versions(),
-        "command": _command(server),
-        "secure_command": _command(server, secure=True) if "tls" in server.scenarios - server.lacks.keys() else None,
+        **_start(server),
+        **(_secure_start(server) if "tls" in server.scenarios - server.lacks.keys() else {"secure_command": None}),
         "client": server.client,
         "scenarios": sorted(server.scenarios),
     }
 
 
-def _columns(scenario: Scenario) -> dict[str, Any]:
+def _about(scenario: Scenario, settings: Settings) -> dict[str, Any]:
     cases = {case: list(columns) for case, columns in scenario.cases.items()}
-    about = {"title": scenario.title, "columns": list(scenario.columns), "cases": cases}
+    about = {
+        "title": scenario.title,
+        "columns": list(scenario.columns),
+        "cases": cases,
+        "expected": [*scenario.expected(settings)],
+    }
     return about | ({"baseline": scenario.baseline} if scenario.baseline else {})
 
 
-def _command(server: Server, *, secure: bool = False) -> str:
-    """Return the command line with words for what differs from start to start."""
+def _secure_start(server: Server) -> dict[str, Any]:
+    return {f"secure_{name}": value for name, value in _start(server, secure=True).items()}
+
+
+def _start(server: Server, *, secure: bool = False) -> dict[str, Any]:
+    """Return the command line, and the files that it comes with."""
     with tempfile.TemporaryDirectory() as scratch:
         line = " ".join(server.command(Site(Path("DIRECTORY"), 65535, Path(scratch), secure)))
-    return line.replace(PYTHON, "python").replace("65535", "PORT").replace(scratch, "SCRATCH")
+        files = {path.name: _lasting(path.read_text(), scratch) for path in sorted(Path(scratch).iterdir())}
+    return {"command": _lasting(line, scratch), "configuration": files}
+
+
+def _lasting(text: str, scratch: str) -> str:
+    """Put words for what differs from start to start."""
+    return text.replace(PYTHON, "python").replace("65535", "PORT").replace(scratch, "SCRATCH")

@@ -1,7 +1,7 @@
-"""Medians and percentiles; a probe that timed out ranks behind every one that was answered."""
+"""Medians and percentiles; what was not answered ranks behind everything that was."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -17,10 +17,15 @@ class Spread:
     high: float
 
 
-def spread(values: Iterable[float | None]) -> Spread | None:
-    """Return the median and range of the values that are there."""
-    known = [value for value in values if value is not None]
-    return Spread(median(known), min(known), max(known)) if known else None
+def spread(known: Sequence[float], *, silent: int = 0) -> Spread | None:
+    """Return the median of the rounds, and the range of those known; None when it falls on a silent one.
+
+    >>> spread([3.0, 5.0], silent=1)
+    Spread(median=5.0, low=3.0, high=5.0)
+    >>> spread([498.0], silent=3)
+    """
+    middle = median([*known, *[math.inf] * silent] or [math.inf])
+    return None if math.isinf(middle) else Spread(middle, min(known), max(known))
 
 
 def percentile(values: Sequence[float | None], share: float) -> float | None:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,10 @@ from benchmarks.cli import _command, main
 from benchmarks.machine import describe, revision
 from benchmarks.process import Cores
 from benchmarks.results import RESULTS, Run, Sample, latest, load, save
+from benchmarks.run import execute, prepare
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.servers import SERVERS
+from benchmarks.settings import FULL, MIB, QUICK
 
 Data = dict[str, Any]
 KEPT = sorted(RESULTS.glob("*.json"))
@@ -119,6 +123,26 @@ def test_a_hole_is_found(harm: Callable[[Data], None], hole: str, tmp_path: Path
     assert any(line.startswith(hole) for line in check(_saved(data, tmp_path)))
 
 
+def test_a_case_of_which_nobody_has_a_sample_is_missed(tmp_path: Path) -> None:
+    data = asdict(_run())
+    data["scenarios"]["small"]["expected"] = ["1k", "64k", "1m"]
+    assert check(_saved(data, tmp_path)) == [f"small, 1m, here, round {number}: no sample" for number in (0, 1)]
+
+
+@pytest.mark.parametrize("path", [pytest.param(each, id=each.name) for each in KEPT])
+def test_a_scenario_expects_the_cases_that_it_has(path: Path) -> None:
+    run = load(path)
+    names = ("clients", "slow_clients", "leaving_clients")
+    settings = replace(FULL, **{name: run.settings[name] for name in names})
+    for name in run.scenarios.keys() - {"cold"}:  # how many files there is room for shows when it runs
+        assert list(SCENARIOS[name].expected(settings)) == run.cases(name)
+
+
+def test_a_run_records_the_cases_that_there_are_to_be() -> None:
+    run = prepare(replace(FULL, clients=(1, 8)), [SCENARIOS["large"], SCENARIOS["cold"]], [], "a test")
+    assert [run.expected(name) for name in run.scenarios] == [["clients=1", "clients=8"], []]
+
+
 def test_a_file_that_ends_early_is_no_result(tmp_path: Path) -> None:
     path = _saved(asdict(_run()), tmp_path)
     os.truncate(path, 100)
@@ -156,6 +180,26 @@ def test_a_saved_run_is_loaded_as_it_was(tmp_path: Path) -> None:
     run = _run()
     save(run, tmp_path / "result.json")
     assert load(tmp_path / "result.json") == run
+
+
+def test_a_run_is_kept_after_each_server(tmp_path: Path) -> None:
+    settings, scenario, server = replace(QUICK, large_size=MIB, rounds=3), SCENARIOS["tls"], SERVERS["flask-waitress"]
+    run, path = prepare(settings, [scenario], [server], "a test"), tmp_path / "result.json"
+    run.servers[server.name]["missing"] = None
+    kept = []
+
+    def keep() -> None:
+        save(run, path)
+        kept.append((len(load(path).samples), load(path).complete))
+
+    execute(run, settings, [scenario], [server], tmp_path, keep)
+    assert kept == [(1, False), (2, False), (3, False)]
+
+
+def test_a_result_has_the_configuration_of_nginx() -> None:
+    about = prepare(QUICK, [], [SERVERS["nginx"]], "a test").servers["nginx"]
+    assert "sendfile on;" in about["configuration"]["nginx.conf"]
+    assert "ssl_certificate SCRATCH/certificate.pem;" in about["secure_configuration"]["nginx.conf"]
 
 
 @pytest.fixture

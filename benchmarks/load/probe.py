@@ -6,6 +6,7 @@ the last was answered. It stops when its standard input ends and prints its late
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -86,7 +87,7 @@ async def _run(port: int, name: str, interval: float, limit: float) -> list[floa
     stop = asyncio.Event()
     loop.add_reader(sys.stdin, stop.set)
     message, probes, start = request(name), [], loop.time()
-    print("ready", flush=True)
+    _say("ready")
     while not stop.is_set() and loop.time() < start + LONGEST:
         probes.append(asyncio.create_task(_probe(port, message, limit)))
         with suppress(TimeoutError):
@@ -94,6 +95,14 @@ async def _run(port: int, name: str, interval: float, limit: float) -> list[floa
     return list(await asyncio.gather(*probes))
 
 
+def _say(words: str) -> None:
+    """Print, or end without a word when nobody listens any more: the harness was interrupted."""
+    try:
+        print(words, flush=True)
+    except BrokenPipeError:
+        os._exit(1)
+
+
 if __name__ == "__main__":
     port, name, interval, timeout = sys.argv[1:]
-    print(json.dumps(asyncio.run(_run(int(port), name, float(interval), float(timeout)))))
+    _say(json.dumps(asyncio.run(_run(int(port), name, float(interval), float(timeout)))))

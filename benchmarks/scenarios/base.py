@@ -60,18 +60,25 @@ def _whole(settings: Settings) -> tuple[Settings]:
     return (settings,)
 
 
+def _unforeseen(_: Settings) -> tuple[str, ...]:
+    """Name no case: which ones there are shows when it runs."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A way to use a server; ``columns`` are the metrics of its tables, and the ratio is of the first.
 
-    ``cases`` has the columns of each case that is without some of them; ``baseline`` is what the ratio is to, when that
-    is another one than the run's.
+    ``expected`` names the cases that come of such settings, so that one that is absent is missed. ``cases`` has the
+    columns of each case that is without some of them; ``baseline`` is what the ratio is to, when that is another one
+    than the run's.
     """
 
     name: str
     title: str
     columns: tuple[str, ...]
     measure: Callable[[Bench], Iterator[Measurement]]
+    expected: Callable[[Settings], Iterable[str]] = _unforeseen
     cases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     secure: bool = False  # by TLS
     parts: Callable[[Settings], Iterable[Settings]] = _whole  # each with a fresh server

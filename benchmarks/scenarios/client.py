@@ -17,6 +17,7 @@ from benchmarks.tree import LARGE
 __all__ = ["SCENARIO"]
 
 MEMORY = Path("/dev/shm")  # a file system there costs no disk, and so not the disk is what is measured
+SCHEMES = ("http", "https")
 SPARE = 256 * MIB
 LIMIT = 60.0  # seconds that a download may take at least, and as many for each GiB
 
@@ -72,5 +73,6 @@ SCENARIO = Scenario(
     "Downloads of the large file to a file, by clients",
     ("mb_per_s", "client_cpu_ms_per_gb", "peak_mb", "server_percent"),
     measure,
+    lambda _: SCHEMES,
     baseline=f"{PREFIX}curl",
 )

@@ -6,9 +6,15 @@ from collections.abc import Iterator
 from benchmarks.load.downloads import download
 from benchmarks.proc import Meter
 from benchmarks.scenarios.base import Bench, Measurement, Scenario, check_large, spent_metrics
+from benchmarks.settings import Settings
 from benchmarks.tree import LARGE
 
 __all__ = ["SCENARIO", "fetch_large"]
+
+
+def cases(settings: Settings) -> Iterator[str]:
+    """Name a case for each number of clients."""
+    return (_case(clients) for clients in settings.clients)
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
@@ -36,9 +42,12 @@ def fetch_large(bench: Bench, clients: int) -> Measurement:
         "seconds": spent.seconds,
     }
     note = "" if complete else "not finished within the limit"
-    return Measurement(f"clients={clients}", metrics | spent_metrics(spent), note)
+    return Measurement(_case(clients), metrics | spent_metrics(spent), note)
 
 
-SCENARIO = Scenario(
-    "large", "A large cached file", ("mb_per_s", "cpu_ms_per_gb", "server_percent", "client_percent"), measure
-)
+def _case(clients: int) -> str:
+    return f"clients={clients}"
+
+
+COLUMNS = ("mb_per_s", "cpu_ms_per_gb", "server_percent", "client_percent")
+SCENARIO = Scenario("large", "A large cached file", COLUMNS, measure, cases)

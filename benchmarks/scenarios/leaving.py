@@ -7,6 +7,7 @@ from benchmarks.load.crowd import Crowd
 from benchmarks.load.messages import request
 from benchmarks.proc import Meter, descriptors
 from benchmarks.scenarios.base import Bench, Measurement, Scenario, check_large
+from benchmarks.settings import Settings
 from benchmarks.tree import LARGE
 
 __all__ = ["SCENARIO"]
@@ -14,6 +15,11 @@ __all__ = ["SCENARIO"]
 HOLD = 0.5  # seconds of reading before they go
 GRACE = 1.0  # seconds in which a server may clean up
 WINDOW = 0.3  # in which it should have nothing left to do
+
+
+def cases(settings: Settings) -> tuple[str]:
+    """Name the only case."""
+    return (f"clients={settings.leaving_clients}",)
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
@@ -36,8 +42,8 @@ def measure(bench: Bench) -> Iterator[Measurement]:
         "server_percent": later.stop().server_percent,
         "descriptors_left": left,
     }
-    yield Measurement(f"clients={settings.leaving_clients}", metrics)
+    yield Measurement(*cases(settings), metrics)
 
 
 COLUMNS = ("started", "cpu_ms_first_second", "server_percent", "descriptors_left")
-SCENARIO = Scenario("leaving", "Clients that left a second ago", COLUMNS, measure)
+SCENARIO = Scenario("leaving", "Clients that left a second ago", COLUMNS, measure, cases)

@@ -17,6 +17,7 @@ __all__ = ["SCENARIO", "ask_random_ranges"]
 SPAN = 64 * KIB
 PART = 8 * KIB
 PARTS = 8
+CASES = KNOWN, SEVERAL, RANDOM = ("304", "8 ranges at once", "random 64 KiB")
 REQUESTS = 512  # different ones, sent in turn
 FEW = 4  # connections to warm up with: some servers read all of the file before a range, which takes long
 SEED = 9110  # the same ranges for every server and round
@@ -27,16 +28,16 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     check_large(bench)
     etag = fetch(bench.port, request(LARGE), wanted=0).field("etag")
     if etag:
-        yield _ask(bench, "304", [request(LARGE, if_none_match=etag)], 304)
+        yield _ask(bench, KNOWN, [request(LARGE, if_none_match=etag)], 304)
     else:
-        yield Measurement("304", note="sends no ETag")
-    yield _ask(bench, "8 ranges at once", _several_ranges(bench.tree.large_size), 206)
+        yield Measurement(KNOWN, note="sends no ETag")
+    yield _ask(bench, SEVERAL, _several_ranges(bench.tree.large_size), 206)
     yield ask_random_ranges(bench)
 
 
 def ask_random_ranges(bench: Bench) -> Measurement:
     """Ask for 64 KiB here and there."""
-    return _ask(bench, "random 64 KiB", _random_ranges(bench.tree.large_size), 206)
+    return _ask(bench, RANDOM, _random_ranges(bench.tree.large_size), 206)
 
 
 def _random_ranges(size: int) -> list[bytes]:
@@ -81,10 +82,10 @@ def _ask(bench: Bench, case: str, messages: Sequence[bytes], status: int) -> Mea
 def _refusal(case: str, answer: Answer, status: int) -> str:
     """Say what a server answered instead of what was asked."""
     length = answer.head.length or 0
-    fitting = {"random 64 KiB": length == SPAN, "304": True, "8 ranges at once": length > PARTS * PART}
+    fitting = {RANDOM: length == SPAN, KNOWN: True, SEVERAL: length > PARTS * PART}
     if answer.head.status == status and fitting[case]:
         return ""
     return f"answered {answer.head.status} with Content-Length {answer.head.length}"
 
 
-SCENARIO = Scenario("ranges", "Ranges of the large file, and 304", COLUMNS, measure)
+SCENARIO = Scenario("ranges", "Ranges of the large file, and 304", COLUMNS, measure, lambda _: CASES)

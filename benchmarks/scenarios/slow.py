@@ -32,6 +32,11 @@ def parts(settings: Settings) -> Iterator[Settings]:
         yield replace(settings, slow_clients=(count,))
 
 
+def cases(settings: Settings) -> Iterator[str]:
+    """Name a case for each size of crowd."""
+    return (_case(count) for count in settings.slow_clients)
+
+
 def measure(bench: Bench) -> Iterator[Measurement]:
     """Let the crowd read the large file at its pace."""
     check_file(bench, PROBE)
@@ -59,7 +64,11 @@ def _read_slowly(bench: Bench, count: int) -> Measurement:
         "kb_per_connection": memory / KIB / started if started >= FEWEST else None,
         "kb_per_s_each": received / KIB / spent.seconds / started if started else None,
     }
-    return Measurement(f"clients={count}", metrics | spent_metrics(spent) | probe_metrics(latencies), note)
+    return Measurement(_case(count), metrics | spent_metrics(spent) | probe_metrics(latencies), note)
+
+
+def _case(count: int) -> str:
+    return f"clients={count}"
 
 
 def _shortages(session: int, before: int) -> str:
@@ -82,4 +91,4 @@ def _settle(bench: Bench, crowd: Crowd) -> float:
 
 
 COLUMNS = ("started", "probe_p50_ms", "probe_p99_ms", "probe_timeouts", "kb_per_connection", "server_percent")
-SCENARIO = Scenario("slow", "Slow clients at 16 KB/s, and a probe meanwhile", COLUMNS, measure, parts=parts)
+SCENARIO = Scenario("slow", "Slow clients at 16 KB/s, and a probe meanwhile", COLUMNS, measure, cases, parts=parts)

@@ -7,7 +7,7 @@ from benchmarks.load.messages import request
 from benchmarks.load.wrk import Summary, installed, wrk
 from benchmarks.proc import Meter
 from benchmarks.scenarios.base import Bench, Measurement, Scenario, check_file, spent_metrics
-from benchmarks.settings import KIB
+from benchmarks.settings import KIB, Settings
 from benchmarks.stats import percentile
 from benchmarks.tree import SMALL
 
@@ -15,6 +15,11 @@ __all__ = ["COLUMNS", "SCENARIO", "summary"]
 
 LARGEST_FOR_WRK = 64 * KIB
 COLUMNS = ("requests_per_s", "p50_ms", "p99_ms", "cpu_ms_per_1000", "client_percent")
+
+
+def cases(_: Settings) -> Iterator[str]:
+    """Name a case for each file."""
+    return map(_case, SMALL)
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
@@ -40,7 +45,11 @@ def _ask(bench: Bench, name: str) -> Measurement:
         "requests": found["requests"],
         "errors": found["errors"],
     }
-    return Measurement(name.removesuffix(".bin"), metrics | spent_metrics(spent), driver=driver)
+    return Measurement(_case(name), metrics | spent_metrics(spent), driver=driver)
+
+
+def _case(name: str) -> str:
+    return name.removesuffix(".bin")
 
 
 def _driver(wanted: str, size: int) -> str:
@@ -75,4 +84,4 @@ def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1000
 
 
-SCENARIO = Scenario("small", "Small cached files", COLUMNS, measure)
+SCENARIO = Scenario("small", "Small cached files", COLUMNS, measure, cases)

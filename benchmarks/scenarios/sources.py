@@ -13,6 +13,7 @@ from benchmarks.tree import LARGE
 
 __all__ = ["SCENARIO"]
 
+CASE = "1 client, then ranges"
 ATTEMPTS = 20
 PAUSE = 0.02  # seconds in which a server gets over a client that has gone
 
@@ -32,7 +33,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     }
     busiest = max(whole.metrics["client_percent"] or 0.0, parts.metrics.get("client_percent") or 0.0)
     notes = "; ".join(note for note in (whole.note, parts.note) if note)
-    yield Measurement("1 client, then ranges", {**whole.metrics, **metrics, "client_percent": busiest}, notes)
+    yield Measurement(CASE, {**whole.metrics, **metrics, "client_percent": busiest}, notes)
 
 
 def _first_bytes(bench: Bench) -> list[float | None]:
@@ -48,4 +49,10 @@ def _first_byte(bench: Bench) -> float:
 
 
 COLUMNS = ("mb_per_s", "cpu_ms_per_gb", "first_byte_ms", "ranges_per_s", "ranges_cpu_ms_per_1000", "client_percent")
-SCENARIO = Scenario("sources", "The large file from different sources, and random 64 KiB of it", COLUMNS, measure)
+SCENARIO = Scenario(
+    "sources",
+    "The large file from different sources, and random 64 KiB of it",
+    COLUMNS,
+    measure,
+    lambda _: (CASE,),
+)

@@ -137,6 +137,7 @@ SCENARIO = Scenario(
     "HTTPS, with HTTP/1.1 and with HTTP/2",
     COLUMNS,
     measure,
+    lambda _: (case.name for case in CASES),
     cases={case.name: THROUGHPUT if case.file == LARGE else FREQUENCY for case in CASES},
     secure=True,
 )

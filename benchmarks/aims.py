@@ -1,0 +1,220 @@
+"""What was aimed at, and whether the results come to it: a table that nobody types.
+
+An aim is about one figure of one server, or about its ratio to that of a rival in the same run. Both are medians.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.cells import Cell, Column, cell
+from benchmarks.charts import RAISED
+from benchmarks.report import NOTHING, figure, row, rule
+from benchmarks.results import Run, load
+
+__all__ = ["AIMS", "Aim", "Verdict", "assessment", "judge"]
+
+Side = Literal["at least", "at most"]
+
+SERVE = "serve-asyncio"
+FLASKS = ("flask-gthread-8", "flask-gthread-64", "flask-sync", "flask-waitress")
+FLASK = FLASKS[:1]
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What is asked of a server: a bound for its figure, or for the ratio to the fastest rival when there are any.
+
+    An aim without a bound asks for nothing: its figure is only shown.
+    """
+
+    words: str
+    scenario: str
+    case: str
+    metric: str
+    server: str
+    result: str
+    rivals: tuple[str, ...] = ()
+    bound: float | None = None
+    side: Side = "at least"
+
+    @property
+    def asked(self) -> str:
+        """Return the bound in words."""
+        if self.bound is None:
+            return NOTHING
+        return f"{self.side} {figure(self.bound)}{' x' if self.rivals else ''}"
+
+    def met(self, value: float) -> bool:
+        """Say whether a figure, or a ratio, is what was asked for."""
+        if self.bound is None:
+            return True
+        return value >= self.bound if self.side == "at least" else value <= self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a run says of an aim; ``title`` is the rival's, ``rounds`` how many have the figures."""
+
+    aim: Aim
+    own: Cell
+    rival: Cell | None
+    title: str
+    rounds: str
+
+    @property
+    def value(self) -> float | None:
+        """Return what the bound is about, unless a figure of it is not there."""
+        own, rival = self.own.spread, self.rival.spread if self.rival else None
+        if own is None or self.rival is None:
+            return own.median if own else None
+        return own.median / rival.median if rival and rival.median else None
+
+    @property
+    def outcome(self) -> str:
+        """Say what it came to, and whether that was enough."""
+        if self.value is None:
+            return self._lack()
+        if self.aim.bound is None:
+            return figure(self.value)
+        return f"{'met' if self.aim.met(self.value) else '**missed**'}: {_shown(self.aim, self.value)}"
+
+    @property
+    def remarks(self) -> list[str]:
+        """Return what a reader of the figures must know."""
+        return [each.remark for each in (self.own, self.rival) if each and each.remark]
+
+    def figures(self, marks: dict[str, str]) -> str:
+        """Return what the value is made of, each figure with the mark of its remark."""
+        own = _marked(self.own, marks)
+        return f"{own} / {_marked(self.rival, marks)} of {self.title}" if self.rival else own
+
+    def _lack(self) -> str:
+        """Say why there is no value; who was asked and did not answer, or failed, has missed the aim."""
+        if self.own.spread:
+            return f"**no figures** of {self.title}"
+        tried = self.own.words not in {NOTHING, "missing"}
+        return f"**missed**: {self.own.words}" if tried and self.aim.bound is not None else "**no figures**"
+
+
+def assessment(results: Sequence[Path]) -> str:
+    """Return a row for each aim that is judged by one of these results, and the remarks on their figures."""
+    runs = {path.name: load(path) for path in results}
+    verdicts = [judge(aim, runs[aim.result]) for aim in AIMS if aim.result in runs]
+    remarks = dict.fromkeys(remark for each in verdicts for remark in each.remarks)
+    marks = {remark: str(number).translate(RAISED) for number, remark in enumerate(remarks, 1)}
+    lines = [row("aim", "asked", "came to", "figures", "rounds", "result"), rule(6, 6)]
+    for each in verdicts:
+        told = (each.aim.asked, each.outcome, each.figures(marks), each.rounds, f"`{each.aim.result}`")
+        lines.append(row(each.aim.words, *told))
+    notes = [f"{mark} {remark}." for remark, mark in marks.items()]
+    return "\n".join([*lines, *(["", " ".join(notes)] if notes else [])]) + "\n"
+
+
+def judge(aim: Aim, run: Run) -> Verdict:
+    """Look up what an aim is about in the run that it is judged by."""
+    rival = max(aim.rivals, key=lambda server: _speed(aim, run, server), default=None)
+    found = None if rival is None else _cell(aim, run, rival)
+    title = run.servers.get(rival, {}).get("title", rival) if rival else ""
+    measured = min(_measured(aim, run, server) for server in (aim.server, rival) if server)
+    asked = run.settings["rounds"]
+    rounds = str(asked) if measured == asked else f"{measured} of {asked}"
+    return Verdict(aim, _cell(aim, run, aim.server), found, title, rounds)
+
+
+def _cell(aim: Aim, run: Run, server: str) -> Cell:
+    return cell([run], Column(aim.scenario, aim.case, aim.metric, "", ""), server)
+
+
+def _speed(aim: Aim, run: Run, server: str) -> float:
+    """Return by what the fastest rival is found, whatever is compared then: the case's first column."""
+    metric = next(iter(run.columns(aim.scenario, aim.case)), aim.metric)
+    found = cell([run], Column(aim.scenario, aim.case, metric, "", ""), server).spread
+    return found.median if found else -1
+
+
+def _measured(aim: Aim, run: Run, server: str) -> int:
+    """Count the rounds that have the figure."""
+    return sum(each.metrics.get(aim.metric) is not None for each in run.of(aim.scenario, aim.case, server))
+
+
+def _shown(aim: Aim, value: float) -> str:
+    """Write a value; with more digits where the rounded one would be judged differently."""
+    words = figure(value)
+    return words if aim.met(float(words.replace(",", ""))) == aim.met(value) else f"{value:,.4f}"
+
+
+def _marked(found: Cell, marks: dict[str, str]) -> str:
+    return f"{found.words} {marks[found.remark]}" if found.remark else found.words
+
+
+def _large() -> Iterator[Aim]:
+    """Yield what is asked of large files: of each kind a row for each number of clients."""
+    kinds: tuple[tuple[str, str, tuple[str, ...], float, Side], ...] = (
+        ("MB/s to the fastest sync Flask", "mb_per_s", FLASKS, 1.2, "at least"),
+        ("CPU per GB to the fastest sync Flask", "cpu_ms_per_gb", FLASKS, 1, "at most"),
+        ("CPU per GB to Hypercorn sending memory", "cpu_ms_per_gb", ("floor-hypercorn",), 1.3, "at most"),
+        ("MB/s to nginx", "mb_per_s", ("nginx",), 1, "at least"),
+    )
+    for words, metric, rivals, bound, side in kinds:
+        for count in (1, 8, 64):
+            title = f"1 GiB, {count} client{'s' if count > 1 else ''}: {words}"
+            yield Aim(title, "large", f"clients={count}", metric, SERVE, "speed.json", rivals, bound, side)
+
+
+def _small() -> Iterator[Aim]:
+    """Yield what is asked of small files and of ranges, in requests per second."""
+    for words, server, rival, bound in (
+        ("1 KiB: requests/s to Hypercorn sending memory", SERVE, "floor-hypercorn", 0.85),
+        ("1 KiB: requests/s to Flask on gunicorn", SERVE, "flask-gthread-8", 2),
+        ("1 KiB, a Quart view: requests/s to one that returns bytes", "ours-quart", "floor-quart", 0.85),
+    ):
+        for result in ("requests.json", "speed.json"):
+            yield Aim(words, "small", "1k", "requests_per_s", server, result, (rival,), bound)
+    for words, rivals, asked in (("Flask on gunicorn", FLASK, 1.5), ("the fastest sync Flask", FLASKS, None)):
+        title, metric = f"random 64 KiB ranges: requests/s to {words}", "requests_per_s"
+        yield Aim(title, "ranges", "random 64 KiB", metric, SERVE, "speed.json", rivals, asked)
+
+
+def _others() -> Iterator[Aim]:
+    """Yield what is asked while clients are slow, have left, or want cold files."""
+    slow, leaving, cold = ("slow", "clients=10000"), ("leaving", "clients=300"), ("cold", "files=32")
+    crowd, left = "10,000 slow clients", "300 clients left"
+    yield Aim(f"{crowd}: started", *slow, "started", SERVE, "slow.json", bound=10_000)
+    for words, place, metric, result, bound in (
+        (f"{crowd}: KB of memory for each", slow, "kb_per_connection", "slow.json", 96),
+        (f"{crowd}: probe p99 ms", slow, "probe_p99_ms", "slow.json", 50),
+        (f"{crowd}: server CPU %", slow, "server_percent", "slow.json", 40),
+        (f"{left}: CPU ms in the first second", leaving, "cpu_ms_first_second", "cold.json", None),
+        (f"{left}: CPU % in 0.3 s after it", leaving, "server_percent", "cold.json", 0),
+        (f"{left}: descriptors left after it", leaving, "descriptors_left", "cold.json", 0),
+        ("32 cold files at once: probe p99 ms", cold, "probe_p99_ms", "cold.json", 20),
+    ):
+        yield Aim(words, *place, metric, SERVE, result, (), bound, "at most")
+
+
+def _sources() -> Iterator[Aim]:
+    """Yield what is asked of databases."""
+    for words, server, rival, bound, result in (
+        ("PostgreSQL: MB/s to a plain asyncpg loop", "source-postgres", "source-asyncpg", 0.7, "sources.json"),
+        ("SQLite: MB/s to a file", "source-sqlite", "source-file", 0.5, "sources-sqlite.json"),
+    ):
+        yield Aim(words, "sources", "1 client, then ranges", "mb_per_s", server, result, (rival,), bound)
+
+
+def _clients() -> Iterator[Aim]:
+    """Yield what is asked of our own client, first its speed, then its memory."""
+    for words, server, rival, bounds in (
+        ("`get -x1`: MB/s to curl", "client-get-x1", "client-curl", {"http": 0.6, "https": 0.8}),
+        ("`get -x4`: MB/s to `aria2c -x4`", "client-get-x4", "client-aria2c-x4", {"http": 1, "https": 1}),
+    ):
+        for scheme, bound in bounds.items():
+            yield Aim(f"{scheme}, {words}", "client", scheme, "mb_per_s", server, "client.json", (rival,), bound)
+    for count in (1, 4):
+        for scheme in ("http", "https"):
+            words, server = f"{scheme}, `get -x{count}`: peak MB", f"client-get-x{count}"
+            yield Aim(words, "client", scheme, "peak_mb", server, "client.json", (), 80, "at most")
+
+
+AIMS = [*_large(), *_small(), *_others(), *_sources(), *_clients()]
