@@ -97,7 +97,7 @@ class Downloads:
         secret = os.urandom(16)
         self._policies = {
             True: Policy(disposition="attachment", fields=fields, secret=secret),
-            False: Policy(fields=fields, secret=secret),
+            False: Policy(disposition="inline" if attachment else None, fields=fields, secret=secret),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -22,7 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 # An extension of ASGI between `serve` and us, and the type of its message: a `Stretch` that the server sends from the
 # file itself. `send` returns when the socket has taken it, and raises ConnectionError when the client has left.
-# `acknowledged`, a function, tells how many bytes the client has taken so far.
+# Two functions count: `acknowledged` what the client has taken so far, `taken` what the socket has, of stretches alone.
 STRETCH: Final = "async_downloads.stretch"
 _RECURRING: Final = 200  # characters: what is longer is the client's, and would fill the cache
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}

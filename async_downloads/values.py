@@ -12,12 +12,14 @@ _MOST_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts suc
 _FIELD_VALUE: Final = re.compile(r"[ -~]+")
 
 
-def read_seconds(value: str) -> float:
-    """Read how long something may take. ValueError says what would be right."""
+def read_seconds(value: str, *, at_once: bool = False) -> float:
+    """Read how long something may take, with `at_once` also 0. ValueError says what would be right."""
     with suppress(ValueError):
-        if 0 < (seconds := float(value)) <= _MOST_SECONDS:
+        seconds = float(value)
+        if 0 < seconds <= _MOST_SECONDS or (at_once and not seconds):
             return seconds
-    raise ValueError(f"{value!r} is no number of seconds above 0 and up to {_MOST_SECONDS:,}")
+    least = "from 0" if at_once else "above 0 and"
+    raise ValueError(f"{value!r} is no number of seconds {least} up to {_MOST_SECONDS:,}")
 
 
 def read_cache_control(value: str) -> str | None:

@@ -22,6 +22,8 @@ settings.load_profile("laws")
 
 # A job in the background ignores Ctrl-C. What is started by the tests must not take that over from them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nor what `nohup` does
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 class Serve(Protocol):

@@ -154,26 +154,26 @@ async def test_the_lines_of_a_list_of_codings_are_one_list() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attachment", "query", "offered"),
+    ("attachment", "query", "told"),
     [
-        (False, "", False),
-        (False, "?download", True),
-        (False, "?download=1", True),
-        (False, "?a=b&download=", True),
-        (False, "?attachment=1", True),
-        (False, "?inline", False),
-        (False, "?downloads", False),
-        (True, "", True),
-        (True, "?inline", False),
-        (True, "?inline=1&a", False),
-        (True, "?a", True),
-        (True, "?inline&download", True),
+        (False, "", None),
+        (False, "?download", "attachment"),
+        (False, "?download=1", "attachment"),
+        (False, "?a=b&download=", "attachment"),
+        (False, "?attachment=1", "attachment"),
+        (False, "?inline", None),
+        (False, "?downloads", None),
+        (True, "", "attachment"),
+        (True, "?inline", "inline"),
+        (True, "?inline=1&a", "inline"),
+        (True, "?a", "attachment"),
+        (True, "?inline&download", "attachment"),
     ],
 )
-async def test_the_query_says_whether_to_offer_or_to_show(attachment: bool, query: str, offered: bool) -> None:
+async def test_the_query_says_whether_to_offer_or_to_show(attachment: bool, query: str, told: str | None) -> None:
     source = MemorySource(DATA, Representation(len(DATA), filename="a.txt"))
     answer = await ask(Downloads(OneStore(source), attachment=attachment), f"/a{query}")
-    assert answer.fields.get("content-disposition") == ("attachment; filename=a.txt" if offered else None)
+    assert answer.fields.get("content-disposition") == (f"{told}; filename=a.txt" if told else None)
 
 
 @pytest.mark.parametrize(("value", "told"), [("max-age=60", "max-age=60"), (None, None), ("", None)])

@@ -59,6 +59,11 @@ def test_a_database_that_is_none_of_ours_is_refused(url: str) -> None:
     assert "s3cret" not in line
 
 
+@pytest.mark.parametrize("url", ["sqlite:files.db", "sqlite:/files.db", "sqlite://files.db", "sqlite:///"])
+def test_a_url_without_three_slashes_and_a_path_is_told_what_it_lacks(url: str) -> None:
+    assert f"{url!r} has no path after three slashes: expected sqlite:///path.db" in refusal("ls", "--database", url)
+
+
 def test_a_driver_that_is_not_installed_is_named(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['asyncpg'] = None\n")
     line = refusal("ls", "--database", _NOWHERE, env={"PYTHONPATH": str(tmp_path)})
@@ -113,8 +118,16 @@ def test_a_file_that_is_no_database_is_refused_and_kept(command: tuple[str, ...]
     assert (folder / "files.db").read_text() == "a year of work" * 1000
 
 
-def test_a_database_that_cannot_be_made_is_told_of(folder: Path) -> None:
-    assert "no/such/files.db" in failure("db", "init", "--database", "sqlite:///no/such/files.db", cwd=folder)
+@pytest.mark.parametrize("command", [("db", "init"), ("db", "gc"), ("ls",), ("put", "a"), ("rm", "x")], ids=" ".join)
+@pytest.mark.parametrize("place", ["no/such", "no such"])
+def test_a_folder_that_is_not_there_is_named(command: tuple[str, ...], place: str, folder: Path) -> None:
+    said = failure(*command, "--database", f"sqlite:///{place}/files.db", cwd=folder)
+    quoted = f"'{place}'" if " " in place else place
+    assert said == f"async-downloads: {place}: no such folder (mkdir -p {quoted} makes it)"
+
+
+def test_a_file_is_no_folder_of_a_database(folder: Path) -> None:
+    assert "a/files.db" in failure("db", "init", "--database", "sqlite:///a/files.db", cwd=folder)
 
 
 async def test_a_database_that_may_not_be_written_is_told_of(sqlite: str, folder: Path) -> None:

@@ -93,7 +93,7 @@ async def test_its_large_file_is_64_mib(demo: Command) -> None:
         assert (await client.head("/large.bin")).headers["content-length"] == str(64 * 1024 * 1024)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_its_folder_is_gone_when_it_has_ended(demo: Command, tmp_path: Path, number: signal.Signals) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("async-downloads-")]
     demo.send(number)
@@ -104,6 +104,6 @@ async def test_its_folder_is_gone_when_it_has_ended(demo: Command, tmp_path: Pat
 async def test_its_lines_work_over_a_unix_socket_and_over_ipv6() -> None:
     with tempfile.TemporaryDirectory() as short:  # the path of a socket has at most 107 bytes
         for bind in (f"unix:{short}/the socket", "[::1]:0"):
-            async with running("demo", "-b", bind) as command:
+            async with running("demo", "-b", bind, env={"TMPDIR": short}) as command:
                 with tempfile.TemporaryDirectory() as folder:
                     _check_all(command, Path(folder))

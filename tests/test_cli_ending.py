@@ -9,10 +9,10 @@ from random import Random
 
 import httpx
 import pytest
-from harness.process import descriptors
+from harness.process import catches, descriptors
 from harness.served import Connection
 from harness.waiting import eventually
-from tools.command import Command, serving
+from tools.command import ANY_PORT, COMMAND, Command, running, serving
 
 # More than the kernel takes for a client that does not read.
 _LARGE = 24 * 1024 * 1024
@@ -48,7 +48,7 @@ async def _drains(command: Command) -> None:
     await eventually(unhealthy)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_without_downloads_it_ends_at_once(command: Command, number: signal.Signals) -> None:
     assert command.get("/small.txt").text == "small"
     command.send(number)
@@ -56,9 +56,26 @@ async def test_without_downloads_it_ends_at_once(command: Command, number: signa
     assert command.stderr == ""
 
 
+async def test_with_nohup_it_outlives_its_terminal(tree: Path) -> None:
+    async with running("serve", tree, *ANY_PORT, command=("nohup", *COMMAND)) as command:
+        command.send(signal.SIGHUP)
+        assert not catches(command.process.pid, signal.SIGHUP)
+        assert command.get("/small.txt").text == "small"
+        command.send(signal.SIGTERM)
+        assert await command.ended() == 0
+
+
 async def test_told_to_end_before_it_has_begun_it_ends_in_order(command: Command) -> None:
     command.send(signal.SIGTERM)  # the moment that its address can be read
     assert await command.ended() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_so_it_does_when_there_is_no_time(tree: Path, workers: str) -> None:
+    async with serving(tree, "--workers", workers, "--drain-timeout", "0", env=_DROPPING) as command:
+        command.send(signal.SIGTERM)
+        assert await command.ended() == 0
+        assert command.stderr == ""
 
 
 async def test_a_connection_that_asks_nothing_does_not_hold_the_end(command: Command) -> None:
@@ -93,6 +110,23 @@ async def test_a_client_that_stalls_is_waited_for_no_longer_than_told(tree: Path
         assert await command.ended(within=20) == 0  # if nothing is told, it is half a minute
         assert time.monotonic() - began >= 0.9
         assert await _left_to_read(stalled) < _LARGE
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_with_no_time_to_drain_it_ends_at_once(tree: Path, workers: str) -> None:
+    options = ("--workers", workers, "--drain-timeout", "0")
+    async with serving(tree, *options, env=_DROPPING) as command, command.server.downloading("/large.bin") as stalled:
+        command.send(signal.SIGTERM)
+        assert await command.ended() == 0
+        assert await _left_to_read(stalled) < _LARGE
+
+
+async def test_a_file_can_say_that_there_is_no_time_to_drain(tree: Path, tmp_path: Path) -> None:
+    config = tmp_path / "downloads.toml"
+    config.write_text("drain-timeout = 0")
+    async with serving(tree, "-c", config, env=_DROPPING) as command, command.server.downloading("/large.bin"):
+        command.send(signal.SIGTERM)
+        assert await command.ended(within=20) == 0  # if nothing is told, it is half a minute
 
 
 async def _left_to_read(connection: Connection) -> int:

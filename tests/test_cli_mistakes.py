@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from test_servers import certificate as certificate  # noqa: PLC0414
 from tools.command import ANY_PORT, finished, refusal
+from tools.programs import run
 
 # The servers of names that are not there to say so are not waited for.
 _IMPATIENT = {"RES_OPTIONS": "attempts:1 timeout:1"}
@@ -47,13 +48,17 @@ def _unreadable(path: Path) -> Path:
         pytest.param(("serve", "--access-log", "xml"), "--access-log", id="unknown-form"),
         pytest.param(("serve", "--config", "no-such.toml"), "no-such.toml", id="no-such-config"),
         pytest.param(("serve", "--client-csv", "no-such-folder"), "no-such-folder", id="no-such-folder-of-a-route"),
+        pytest.param(("serve", "--drain-timeout", "-1"), "from 0 up to 1,000,000", id="negative"),
         pytest.param(("serve", "-p", "65536"), "--port", id="no-port"),
+        pytest.param(("serve", "-p", "x"), "'x' is not a valid whole number from 0 to 65535", id="port-no-number"),
+        pytest.param(("serve", "-w", "x"), "'x' is not a valid whole number from 1 to 256", id="workers-no-number"),
         pytest.param(("serve", "-b", "8000"), "expected host:port", id="bind-without-host"),
         pytest.param(("serve", "-b", "127.0.0.1:http"), "expected host:port", id="bind-without-number"),
         pytest.param(("serve", "-b", "127.0.0.1:70000"), "127.0.0.1:70000", id="bind-number-too-large"),
         pytest.param(("serve", "-b", "no.such.host.invalid:0"), "no.such.host.invalid", id="bind-unknown-host"),
         pytest.param(("serve", "-b", "fd://99"), "Bad file descriptor", id="bind-closed-descriptor"),
-        pytest.param(("serve", "-b", "fd://x"), "fd://x", id="bind-no-descriptor"),
+        pytest.param(("serve", "-b", "fd://x"), "fd://x: expected host:port, unix:path or fd://n", id="no-descriptor"),
+        pytest.param(("serve", "-b", "fd://-1"), "expected host:port, unix:path or fd://n", id="negative-descriptor"),
         pytest.param(("serve", "-b", "unix:/no/such/place/socket"), "No such file", id="bind-no-folder"),
         pytest.param(("serve", "-b", f"unix:/tmp/{'s' * 200}"), "too long", id="bind-path-too-long"),
     ],
@@ -126,8 +131,26 @@ def test_tls_needs_both_files(tree: Path, certificate: tuple[Path, Path]) -> Non
 def test_tls_files_that_are_none_are_refused(tree: Path, tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     rubbish = tmp_path / "rubbish.pem"
     rubbish.write_text("rubbish")
-    for files in ((rubbish, certificate[1]), (certificate[0], rubbish), certificate[::-1]):
-        assert "for TLS" in refusal("serve", tree, *ANY_PORT, "--certfile", files[0], "--keyfile", files[1])
+    for files, wrong in (
+        ((rubbish, certificate[1]), "--certfile takes a certificate in PEM, and there is none in"),
+        ((certificate[0], rubbish), "--keyfile takes a private key in PEM, and there is none in"),
+        (certificate[::-1], "--certfile takes a certificate in PEM, and there is none in"),
+    ):
+        assert wrong in _refused_for_tls(tree, *files)
+
+
+def test_tls_files_that_do_not_fit_are_refused(tree: Path, tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    other, broken = tmp_path / "other.pem", tmp_path / "broken.pem"
+    run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", str(other))
+    broken.write_bytes(certificate[0].read_bytes().replace(b"M", b"N"))
+    assert _refused_for_tls(tree, certificate[0], other).endswith("the key is not that of the certificate")
+    assert _refused_for_tls(tree, broken, certificate[1]).endswith("one of them is damaged")
+
+
+def _refused_for_tls(tree: Path, certfile: Path, keyfile: Path) -> str:
+    line = refusal("serve", tree, *ANY_PORT, "--certfile", certfile, "--keyfile", keyfile)
+    assert line.startswith(f"async-downloads: cannot use {certfile} and {keyfile} for TLS: ")
+    return line
 
 
 @pytest.mark.parametrize(

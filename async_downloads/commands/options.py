@@ -6,9 +6,17 @@ from typing import Final
 
 import click
 
-__all__ = ["STDIN", "reading", "reading_each"]
+__all__ = ["STDIN", "Whole", "reading", "reading_each"]
 
 STDIN: Final = Path("-")
+
+
+class Whole(click.IntRange):
+    """A whole number; whoever gives another thing is told in words what is wanted."""
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(least, most)
+        self.name = f"whole number from {least} to {most}"
 
 
 def reading(read: Callable[[str], object]) -> Callable[..., object]:

@@ -6,6 +6,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -15,7 +16,7 @@ from click.core import ParameterSource
 
 from ..config import ServerSettings, Settings
 from ..values import DATABASE_VARIABLES, PREFIX, read_cache_control, read_seconds
-from .options import reading
+from .options import Whole, reading
 from .telling import Refused
 
 __all__ = ["demo", "serve"]
@@ -33,8 +34,8 @@ def _option(name: str, *short: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(name, *short, **{**shown, **attributes})
 
 
-def _seconds(name: str, **attributes: Any) -> Callable[[F], F]:
-    return _option(name, metavar="SECONDS", callback=reading(read_seconds), **attributes)
+def _seconds(name: str, *, at_once: bool = False, **attributes: Any) -> Callable[[F], F]:
+    return _option(name, metavar="SECONDS", callback=reading(partial(read_seconds, at_once=at_once)), **attributes)
 
 
 def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -62,16 +63,24 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         parameter = known.get(key.replace("-", "_"))
         if parameter is None or parameter.name is None:
             raise Refused(f"{path}: unknown setting {key!r}")
-        one_of_many = parameter.multiple if isinstance(parameter, click.Option) else False
-        value = str(value) if isinstance(value, float) else value  # whole numbers are not read from nan, inf or 2.5
-        context.default_map[parameter.name] = [value] if one_of_many and isinstance(value, str) else value
+        context.default_map[parameter.name] = _default(parameter, value, where=f"{path}: {key}")
+
+
+def _default(parameter: click.Parameter, value: object, *, where: str) -> object:
+    """Return a value of the file as click takes it."""
+    if not (isinstance(parameter, click.Option) and parameter.multiple):
+        return str(value) if isinstance(value, float) else value  # whole numbers are not read from nan, inf or 2.5
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(each, str) for each in values):
+        raise Refused(f"{where} must be text in quotes, or a list of such")
+    return values
 
 
 _ADDRESS: Final = _all(
     _option(
         "--bind", "-b", multiple=True, default=["127.0.0.1:8000"], help="host:port, unix:path or fd://n; repeatable."
     ),
-    _option("--port", "-p", type=click.IntRange(0, 65535), help="The same as --bind 127.0.0.1:PORT."),
+    _option("--port", "-p", type=Whole(0, 65535), metavar="PORT", help="The same as --bind 127.0.0.1:PORT."),
 )
 
 _SITE: Final = _all(
@@ -104,11 +113,11 @@ _SITE: Final = _all(
 )
 
 _PROCESS: Final = _all(
-    _option("--workers", "-w", type=click.IntRange(1, 256), default=1, help="Processes that share the address."),
+    _option("--workers", "-w", type=Whole(1, 256), metavar="N", default=1, help="Processes that share the address."),
     _option("--loop", type=click.Choice(["uvloop", "asyncio"]), help="Default: uvloop where it is installed."),
     _option("--certfile", type=_FILE, help="Certificate chain (PEM): serve HTTPS, with HTTP/2."),
     _option("--keyfile", type=_FILE, help="The certificate's private key (PEM)."),
-    _seconds("--drain-timeout", default="30", help="How long downloads may go on after SIGTERM."),
+    _seconds("--drain-timeout", at_once=True, default="30", help="How long downloads may go on after SIGTERM."),
     _option(
         "--access-log", type=click.Choice(["none", "text", "json"]), default="none", help="A line for each request."
     ),

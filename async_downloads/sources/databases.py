@@ -26,7 +26,9 @@ def open_catalogue(url: str) -> Catalogue:
         from .postgres import PostgresStore
 
         return PostgresStore(url)
-    raise ValueError(f"{url.partition(':')[0]!r} is no database of ours: expected sqlite:///path.db or postgresql://…")
+    kind = url.partition(":")[0]
+    problem = f"{url!r} has no path after three slashes" if kind == "sqlite" else f"{kind!r} is no database of ours"
+    raise ValueError(f"{problem}: expected sqlite:///path.db or postgresql://…")
 
 
 def path_of(url: str) -> Path | None:

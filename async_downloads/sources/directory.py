@@ -99,7 +99,7 @@ class DirectoryStore:
         A small one is read at once and kept at hand: that is the whole of it.
         """
         path = f"{self.directory}/{key}"
-        if kept := self._shelf.get(path):
+        if kept := self._shelf.get(path, coding):
             return kept
         with os_errors(key):
             file, status = open_regular(path)

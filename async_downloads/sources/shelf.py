@@ -10,6 +10,7 @@ from .memory import MemorySource
 __all__ = ["Shelf"]
 
 _MTIME: Final = 3  # its place in a version
+_Key = tuple[str, str | None]  # a path, and the content coding that its bytes are told to be in
 
 
 class _Kept(NamedTuple):
@@ -19,7 +20,10 @@ class _Kept(NamedTuple):
 
 
 class Shelf:
-    """Sources by path, the least recently wanted of them leaving first; 16 MiB in all.
+    """Sources by path and content coding, the least recently wanted of them leaving first; 16 MiB in all.
+
+    `x.gz` is described in two ways: as the file of that name, and as `x` in the coding gzip. A shelf is for one store,
+    which describes a file by nothing else but these two and its version.
 
     One call that asks the disk for the version replaces six that open, check, read and close. The version is all
     that a strong entity tag is made of, so the bytes are the ones the tag stands for. Where a path leads is looked up
@@ -33,18 +37,19 @@ class Shelf:
     _TICK_NS: Final = 50_000_000
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._room = self._ROOM
 
-    def get(self, path: str) -> tuple[MemorySource, int] | None:
+    def get(self, path: str, coding: str | None) -> tuple[MemorySource, int] | None:
         """Return the source at the path and its modification time (ns), if it is here and has not changed."""
-        kept = self._kept.get(path)
+        key = path, coding
+        kept = self._kept.get(key)
         if kept is None:
             return None
         if time.monotonic() - kept.since < self._SECONDS and _version_at(path) == kept.version:
-            self._kept.move_to_end(path)
+            self._kept.move_to_end(key)
             return kept.source, kept.version[_MTIME]
-        self._remove(path)
+        self._remove(key)
         return None
 
     def put(self, path: str, status: os.stat_result, source: MemorySource) -> MemorySource:
@@ -54,16 +59,17 @@ class Shelf:
         """
         if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < self._TICK_NS:
             return source
-        if path in self._kept:
-            self._remove(path)
-        self._kept[path] = _Kept(source, _version(status), time.monotonic())
+        key = path, source.representation.coding
+        if key in self._kept:
+            self._remove(key)
+        self._kept[key] = _Kept(source, _version(status), time.monotonic())
         self._room -= len(source.data)
         while self._room < 0:
             self._remove(next(iter(self._kept)))
         return source
 
-    def _remove(self, path: str) -> None:
-        self._room += len(self._kept.pop(path).source.data)
+    def _remove(self, key: _Key) -> None:
+        self._room += len(self._kept.pop(key).source.data)
 
 
 def _version(status: os.stat_result) -> tuple[int, ...]:

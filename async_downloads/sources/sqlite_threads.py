@@ -5,6 +5,8 @@ is a whole transaction, which ends by itself.
 """
 
 import asyncio
+import os
+import shlex
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -98,6 +100,9 @@ def _error_for(error: sqlite3.Error, path: str, file: Path) -> SourceError:
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # without what it says more exactly
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return SourceBusy(f"{path}: {error}")
+    if code == sqlite3.SQLITE_CANTOPEN and not os.path.isdir(file.parent) and _is_absent(file):
+        folder = str(Path(path).parent)
+        return SourceError(f"{folder}: no such folder (mkdir -p {shlex.quote(folder)} makes it)")
     if (code == sqlite3.SQLITE_CANTOPEN and _is_absent(file)) or str(error).startswith(_MISSING):
         command = f"async-downloads db init --database sqlite:///{quote(path)}"
         return SourceError(f"{path} has no tables for files: run '{command}'")

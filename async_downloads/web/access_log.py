@@ -30,8 +30,8 @@ FORMATS: Final[Mapping[str, Callable[[Record], str]]] = {"text": _as_text, "json
 class AccessLog:
     """An ASGI app around another that writes a line for each request when it has ended.
 
-    `bytes` are those of the body that the server took; `aborted` says that not all of it came. `write` is called on
-    the event loop, and may not wait.
+    `bytes` are those of the body that the server took, of a part of a file those that the socket took: never fewer
+    than the client has. `aborted` says that not all of it came. `write` is called on the event loop, and may not wait.
     """
 
     def __init__(self, app: Any, form: str, *, write: Callable[[str], object]) -> None:
@@ -44,7 +44,7 @@ class AccessLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        account = _Account(send, has_body=scope["method"] != "HEAD")
+        account = _Account(send, _taken_by_socket(scope), has_body=scope["method"] != "HEAD")
         began = time.monotonic()
         try:
             await self._app(scope, receive, account.send)
@@ -54,26 +54,40 @@ class AccessLog:
 
 
 class _Account:
-    """Counts what passes through `send`. The body of an answer to HEAD is left out by the server."""
+    """Counts what passes through `send`, also of a message that could not be sent to its end.
 
-    def __init__(self, send: Send, *, has_body: bool) -> None:
+    The body of an answer to HEAD is left out by the server.
+    """
+
+    def __init__(self, send: Send, taken: Callable[[], int], *, has_body: bool) -> None:
         self._send = send
+        self._taken = taken
         self._has_body = has_body
         self._status: int | None = None
         self._bytes = 0
         self._complete = False
 
     async def send(self, message: Any) -> None:
-        await self._send(message)
+        before = self._taken()
+        try:
+            await self._send(message)
+        finally:
+            self._bytes += self._taken() - before
+            if message["type"] == "http.response.body" and self._has_body:
+                self._bytes += len(message.get("body", b""))
         if message["type"] == "http.response.start":
             self._status = message["status"]
         elif message["type"] in {"http.response.body", STRETCH}:
-            size = message["stretch"].size if "stretch" in message else len(message.get("body", b""))
-            self._bytes += size if self._has_body else 0
             self._complete = not message.get("more_body", False)
 
     def record(self) -> Record:
         return {"status": self._status, "bytes": self._bytes, "aborted": not self._complete}
+
+
+def _taken_by_socket(scope: Scope) -> Callable[[], int]:
+    """Return what counts the bytes of parts of files that the socket has taken; none where it is sent no such parts."""
+    lane = (scope.get("extensions") or {}).get(STRETCH)
+    return lane["taken"] if lane else int
 
 
 def _request(scope: Scope) -> Record:

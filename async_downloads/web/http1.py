@@ -128,11 +128,11 @@ class Stream(HTTPStream):
     """A request and its answer, of which parts may be parts of files."""
 
     async def handle(self, event: StreamEvent) -> None:
-        """Take what comes from the client."""
+        """Take what comes from the client; the app runs later, as a task."""
         await super().handle(event)
         lane: Lane | None = _owner(self.send).lane
         if isinstance(event, Request) and lane:
-            self.scope["extensions"][STRETCH] = {"acknowledged": lane.acknowledged}  # the app runs later, as a task
+            self.scope["extensions"][STRETCH] = {"acknowledged": lane.acknowledged, "taken": lane.taken}
 
     async def app_send(self, message: Any) -> None:
         """Take what comes from the app."""

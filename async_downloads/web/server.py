@@ -118,8 +118,9 @@ def listen(bind: str, stall_timeout: float, *, secure: bool = False) -> socket.s
 
 def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]:
     """Return a socket and the address to bind it to; one that was passed on is bound already."""
-    if bind.startswith("fd://"):
-        return socket.socket(fileno=int(bind.removeprefix("fd://"))), None
+    number = bind.removeprefix("fd://")
+    if number != bind and number.isdecimal():
+        return socket.socket(fileno=int(number)), None
     if bind.startswith("unix:"):
         path = bind.removeprefix("unix:")
         _make_room(path)
@@ -177,9 +178,21 @@ def _config(server: ServerSettings) -> Config:
         config.certfile, config.keyfile = os.fspath(server.certfile), os.fspath(server.keyfile)
         try:
             config.create_ssl_context()
-        except (OSError, ssl.SSLError) as error:
-            files = f"{config.certfile} and {config.keyfile}"
-            raise CannotServe(f"cannot use {files} for TLS: {error.strerror or error}") from error
+        except OSError as error:
+            reason = _tls_mistake(server.certfile, server.keyfile, error)
+            raise CannotServe(f"cannot use {config.certfile} and {config.keyfile} for TLS: {reason}") from error
     elif server.certfile or server.keyfile:
         raise CannotServe("TLS needs both a certificate and its key")
     return config
+
+
+def _tls_mistake(certfile: Path, keyfile: Path, error: OSError) -> str:
+    """Say what is wrong with the files: OpenSSL tells its programmers."""
+    if not isinstance(error, ssl.SSLError):
+        return error.strerror or str(error)
+    for flag, path, kind in (("--certfile", certfile, "certificate"), ("--keyfile", keyfile, "private key")):
+        if f"{kind.upper()}-----".encode() not in path.read_bytes():
+            return f"{flag} takes a {kind} in PEM, and there is none in {path}"
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is not that of the certificate"
+    return "one of them is damaged"

@@ -1,8 +1,9 @@
 """One process that serves: its app, the signals that end it, and an end in good order.
 
-SIGTERM or Ctrl-C begins the draining, and so does the death of the process that started this one: running downloads go
-on for `drain_timeout` seconds at most, new requests are refused. A second signal, and it ends at once. Hypercorn alone
-would wait for a client that has stalled, or cut off those that have not, depending on the version of Python.
+SIGTERM or Ctrl-C begins the draining, and so does the closing of its terminal, or the death of the process that started
+this one: running downloads go on for `drain_timeout` seconds at most, new requests are refused. A second signal, and it
+ends at once. Hypercorn alone would wait for a client that has stalled, or cut off those that have not, depending on the
+version of Python.
 """
 
 import asyncio
@@ -12,10 +13,12 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final, TextIO, cast
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
+from quart import Quart
 
 from ..config import ServerSettings, Settings
 from ..fileio import keep_memory
@@ -27,7 +30,9 @@ from .loops import loop_factory
 
 __all__ = ["SIGNALS", "work"]
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# `nohup` is for those who want it to outlive the terminal.
+_HANGUP: Final = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *_HANGUP)
 _ONE_SIGNAL: Final = 0.5  # seconds: a terminal signals the whole group, and the parent passes it on once more
 # As Python has it, ten thousand connections that come at once are looked through again and again, half a second each
 # time, while everybody waits.
@@ -48,8 +53,14 @@ def work(settings: Settings, server: ServerSettings, config: Config, lifeline: i
     keep_memory()
     gate = Gate(app)
     with _logged(gate, server.access_log) as logged, asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
-        runner.run(_serve(logged, _Ending(gate, server.drain_timeout), config, lifeline, leave=site.shutdown))
+        runner.run(_serve(logged, _Ending(gate, server.drain_timeout), config, lifeline, leave=partial(_leave, site)))
     return 0
+
+
+async def _leave(site: Quart) -> None:
+    """Have the site end, if it has begun: one that was told to end at once may not have."""
+    if hasattr(site, "shutdown_event"):
+        await site.shutdown()
 
 
 @contextmanager

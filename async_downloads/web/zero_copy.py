@@ -95,6 +95,7 @@ class Lane:
         self._fd: int = self._connection.fileno()
         self._tide = _Tide(self._connection)
         self._shared = _shared_by(asyncio.get_running_loop())
+        self._taken = 0
         protocol: Any = self._transport.get_protocol()
         self._lost = protocol.connection_lost
         protocol.connection_lost = self._lose
@@ -105,6 +106,10 @@ class Lane:
             return 0
         info = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
         return int(_ACKNOWLEDGED.unpack(info)[0])
+
+    def taken(self) -> int:
+        """Return how many bytes of stretches the socket has taken since the connection was made."""
+        return self._taken
 
     async def send(self, stretch: Stretch) -> None:
         """Send a stretch; return when the socket has taken it.
@@ -139,13 +144,15 @@ class Lane:
         if view is None:
             return None
         try:
-            return os.write(self._fd, view[:count])
+            written = os.write(self._fd, view[:count])
         except BlockingIOError:
             return 0
         except OSError as error:
             if error.errno == errno.EFAULT:
                 return None
             raise ConnectionResetError from error
+        self._taken += written
+        return written
 
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()
@@ -167,6 +174,7 @@ class Lane:
                 chunk = await file.read_from_disk(begin, wanted)
             self._check()
             self._writer.write(chunk)
+            self._taken += len(chunk)
             await self._empty()
             if len(chunk) < wanted:
                 raise SourceTruncated(f"the file ended at byte {begin + len(chunk)}")

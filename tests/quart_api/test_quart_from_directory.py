@@ -5,7 +5,12 @@ from typing import Any, Final
 
 import pytest
 from harness.process import unprivileged
+from quart import request
 
+from async_downloads import send_from_directory
+from async_downloads.sources.shelf import Shelf
+
+from .apps import exchange, quart_app
 from .conftest import CONTENT
 from .parity import Call, assert_parity, below, call, sent
 from .twins import PLAIN, Api, QuartSide
@@ -119,3 +124,21 @@ async def test_a_file_that_may_not_be_read_is_forbidden_where_flask_fails(tmp_pa
     with unprivileged():
         answer = await QuartSide(tmp_path, below("", "closed.txt"), with_init=with_init).ask(PLAIN)
     assert (answer.status, answer.raised) == (403, "Forbidden")
+
+
+async def test_options_of_one_answer_are_not_those_of_the_next(
+    tmp_path: Path, with_init: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Shelf, "_TICK_NS", -(10**18))  # what was read is kept from the first time on
+    (tmp_path / "notes.txt").write_bytes(CONTENT)
+
+    async def view() -> Any:
+        own = {"mimetype": "text/csv", "download_name": "own.csv", "etag": "own"} if "own" in request.headers else {}
+        return await send_from_directory(tmp_path, "notes.txt", as_attachment=True, **own)
+
+    app = quart_app(tmp_path, view, with_init=with_init)
+    for fields in ([("own", "1")], [], [("own", "1")]):
+        answer = (await exchange(app, *fields)).fields
+        told = (answer["content-type"].partition(";")[0], answer["content-disposition"], answer["etag"] == '"own"')
+        name, media_type = ("own.csv", "text/csv") if fields else ("notes.txt", "text/plain")
+        assert told == (media_type, f"attachment; filename={name}", bool(fields))

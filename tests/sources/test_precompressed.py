@@ -2,13 +2,17 @@
 
 import gzip
 import os
+from itertools import permutations
 from pathlib import Path
 
 import pytest
+from conftest import Serve
 from harness.asgi import Exchange, ask
+from harness.waiting import HANGING
 
 from async_downloads.asgi import Downloads
 from async_downloads.sources.directory import DirectoryStore
+from async_downloads.sources.shelf import Shelf
 
 PLAIN = b"plain " * 1000
 CODED = {"br": b"as brotli", "zstd": b"as zstandard", "gzip": gzip.compress(PLAIN)}
@@ -130,3 +134,51 @@ async def test_siblings_can_be_left_alone(root: Path) -> None:
     )
     assert answer.body == PLAIN
     assert "vary" not in answer.fields
+
+
+@pytest.fixture
+def _at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a store keep every small file from the first time it is asked for."""
+    monkeypatch.setattr(Shelf, "_TICK_NS", -(10**18))
+    monkeypatch.setattr(Shelf, "_SECONDS", HANGING)
+
+
+# What is asked for, with which coding accepted, and the media type and coding that are told.
+_Case = tuple[str, str, str, str | None]
+_HTML = "text/html; charset=utf-8"
+_TYPES = {"br": "application/x-brotli", "zstd": "application/zstd", "gzip": "application/gzip"}
+
+
+def _cases(coding: str) -> tuple[_Case, ...]:
+    return (
+        ("a.html", "", _HTML, None),
+        ("a.html", coding, _HTML, coding),
+        (f"a.html{SUFFIXES[coding]}", "", _TYPES[coding], None),
+        ("again.bin", "", "application/octet-stream", None),
+    )
+
+
+@pytest.mark.usefixtures("_at_hand")
+@pytest.mark.parametrize("coding", CODED)
+async def test_a_sibling_is_described_as_it_was_asked_for_whoever_came_first(root: Path, coding: str) -> None:
+    os.link(root / f"a.html{SUFFIXES[coding]}", root / "again.bin")  # one file, and another name for it
+    for order in permutations(_cases(coding)):
+        app = Downloads(DirectoryStore(root), attachment=True)
+        for key, accept, media_type, coded in order * 2:
+            answer = await ask(app, f"/{key}", fields=[("Accept-Encoding", accept)])
+            assert (answer.fields["content-type"], answer.fields.get("content-encoding")) == (media_type, coded)
+            assert answer.fields["content-disposition"].partition("filename=")[2].strip('"') == key
+            assert answer.body == (PLAIN if (key, coded) == ("a.html", None) else CODED[coding])
+
+
+@pytest.mark.usefixtures("_at_hand")
+@pytest.mark.parametrize("order", [1, -1], ids=["the-thing-first", "its-sibling-first"])
+@pytest.mark.parametrize("coding", CODED)
+async def test_so_it_is_over_a_socket(root: Path, serve: Serve, coding: str, order: int) -> None:
+    server = await serve(Downloads(DirectoryStore(root)))
+    async with server.connected() as connection:
+        for key, accept, media_type, coded in _cases(coding)[1:3][::order]:
+            await connection.ask(f"/{key}", f"Accept-Encoding: {accept}")
+            _, fields, body = await connection.answer()
+            assert (fields["Content-Type"], fields["Content-Encoding"]) == (media_type, coded)
+            assert body == CODED[coding]

@@ -32,10 +32,14 @@ def _put(shelf: Shelf, path: Path) -> MemorySource:
     return shelf.put(str(path), os.stat(path), _source(path))
 
 
+def _get(shelf: Shelf, path: Path) -> tuple[MemorySource, int] | None:
+    return shelf.get(str(path), None)
+
+
 def test_a_file_that_has_not_changed_is_at_hand(path: Path) -> None:
     shelf = Shelf()
     source = _put(shelf, path)
-    assert shelf.get(str(path)) == (source, path.stat().st_mtime_ns)
+    assert _get(shelf, path) == (source, path.stat().st_mtime_ns)
 
 
 def _rewrite(path: Path) -> None:
@@ -55,15 +59,15 @@ def test_a_file_that_was_touched_in_any_way_is_not(path: Path, change: object) -
     _put(shelf, path)
     assert callable(change)
     change(path)
-    assert shelf.get(str(path)) is None
-    assert shelf.get(str(path)) is None
+    assert _get(shelf, path) is None
+    assert _get(shelf, path) is None
 
 
 def test_after_a_second_the_way_to_it_is_looked_up_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Shelf, "_SECONDS", 0)
     shelf = Shelf()
     _put(shelf, path)
-    assert shelf.get(str(path)) is None
+    assert _get(shelf, path) is None
 
 
 def test_a_file_that_changed_just_now_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +75,7 @@ def test_a_file_that_changed_just_now_is_not_kept(tmp_path: Path, monkeypatch: p
     (tmp_path / "new.txt").write_bytes(b"new")
     shelf = Shelf()
     _put(shelf, tmp_path / "new.txt")
-    assert shelf.get(str(tmp_path / "new.txt")) is None
+    assert _get(shelf, tmp_path / "new.txt") is None
 
 
 def test_the_least_recently_wanted_leaves_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,9 +86,9 @@ def test_the_least_recently_wanted_leaves_first(path: Path, monkeypatch: pytest.
     shelf = Shelf()
     _put(shelf, path)
     _put(shelf, others[0])
-    assert shelf.get(str(path))
+    assert _get(shelf, path)
     _put(shelf, others[1])
-    assert [shelf.get(str(place)) is not None for place in (path, *others)] == [True, False, True]
+    assert [_get(shelf, place) is not None for place in (path, *others)] == [True, False, True]
 
 
 def test_putting_a_file_twice_takes_its_room_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +96,7 @@ def test_putting_a_file_twice_takes_its_room_once(path: Path, monkeypatch: pytes
     shelf = Shelf()
     _put(shelf, path)
     again = _put(shelf, path)
-    assert shelf.get(str(path)) == (again, path.stat().st_mtime_ns)
+    assert _get(shelf, path) == (again, path.stat().st_mtime_ns)
 
 
 async def test_a_store_gives_what_is_on_the_disk_now(path: Path) -> None:

@@ -1,5 +1,6 @@
 """The access log: a line for each request, of what was really sent."""
 
+import asyncio
 import io
 import json
 import re
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 from conftest import Serve
-from harness.asgi import ask
+from harness.asgi import Exchange, ask, scope
+from harness.cache import evict
 from harness.served import Server
 from harness.waiting import eventually
 
@@ -18,6 +20,8 @@ from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.web.access_log import AccessLog
+
+from .sending import body, head, length, sending
 
 _LINE = re.compile(
     r'(?P<client>\S+) \[(?P<time>[^]]+)\] "(?P<asked>(?:[^"\\]|\\.)*)" (?P<status>\d+|None) (?P<bytes>\d+) bytes '
@@ -100,6 +104,39 @@ async def test_a_download_that_was_left_counts_what_was_sent(server: Server, log
     record = await _record(log)
     assert (record["status"], record["aborted"]) == (200, True)
     assert 100_000 <= record["bytes"] < len(content)
+
+
+@pytest.mark.usefixtures("_fast")
+@pytest.mark.parametrize("cached", [True, False], ids=["from the page cache", "from the disk"])
+async def test_of_a_part_of_a_file_what_the_socket_took_counts(serve: Serve, large: Path, cached: bool) -> None:
+    size = large.stat().st_size
+    log = _Log(sending(large, (0, size), fields=(length(size),)), "json")
+    if not cached:
+        evict(large)
+    server = await serve(log.app)
+    async with server.downloading("/") as connection:
+        await connection.reader.readexactly(100_000)
+    assert 100_000 <= (await _record(log))["bytes"] < size
+
+
+async def test_a_message_that_was_sent_in_part_counts_whole() -> None:
+    begun = asyncio.Event()
+
+    async def holding(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            begun.set()
+            await asyncio.Event().wait()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(head())
+        await send(body(b"12345", more=True))
+
+    log, exchange = _Log(app, "json"), Exchange(scope())
+    sent = asyncio.create_task(log.app(exchange.scope, exchange.receive, holding))
+    await begun.wait()
+    sent.cancel()
+    record = await _record(log)
+    assert (record["status"], record["bytes"], record["aborted"]) == (200, 5, True)
 
 
 async def test_a_download_that_broke_off_is_aborted(large: Path, log: _Log) -> None:

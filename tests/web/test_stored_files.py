@@ -140,7 +140,9 @@ async def test_by_its_date_it_is_known_too(stock: Stock) -> None:
 @pytest.mark.parametrize("query", ["inline", "inline=1"])
 async def test_it_is_shown_when_that_is_asked(stock: Stock, query: str) -> None:
     answer = await stock.site.get(f"{stock.target}?{query}")
-    assert "attachment" not in answer.headers.get("content-disposition", "")
+    assert answer.headers["content-disposition"] == (await stock.get()).headers["content-disposition"].replace(
+        "attachment", "inline", 1
+    )
     assert answer.content == DATA
 
 
