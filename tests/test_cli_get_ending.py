@@ -5,12 +5,13 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from harness.chaos import Chaos, Faults
+from harness.scripted import Connection, Script, hangs, head, scripted
 from harness.threaded import threaded
 from harness.versions import MIB, Version
 from harness.waiting import HANGING, eventually
@@ -22,6 +23,7 @@ from tools.getting import get as get  # noqa: PLC0414
 SIZE = 64 * MIB + 7  # half a minute at the rate of these tests: none is over before the test has had its turn
 VERSION = Version(0, SIZE)
 _ADVICE = "async-downloads: interrupted; the same command goes on from here\n"
+_ANEW = "async-downloads: interrupted; the same command begins anew\n"
 
 
 @pytest.fixture
@@ -34,12 +36,14 @@ def origin() -> Iterator[Origin]:
 
 
 @contextmanager
-def _begun(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def _begun(
+    *arguments: str, until: Callable[[], object] = Path("a.part.json").exists
+) -> Iterator[subprocess.Popen[str]]:
     """Get something slowly, until a part of it is saved."""
     command = [*COMMAND, "get", *arguments, "--limit-rate", "2M"]
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         try:
-            asyncio.run(eventually(Path("a.part.json").exists))
+            asyncio.run(eventually(until))
             yield process
         finally:
             process.kill()
@@ -63,6 +67,49 @@ def test_interrupted_it_says_how_to_go_on_and_then_does(
     assert finished["resumed_from"] > 0
     assert 0 <= again < SIZE / 4  # of a piece that is split, some bytes may come to both
     assert VERSION.difference(folder / "a") is None
+    assert {path.name for path in folder.iterdir()} == {"a"}
+
+
+async def _unversioned(connection: Connection) -> None:
+    """Send some bytes that no others can be put to."""
+    await connection.request()
+    await connection.send(head("Content-Length: 1000"), b"begun")
+    await connection.left()
+
+
+@pytest.mark.parametrize("script", [hangs, _unversioned])
+def test_with_nothing_to_go_on_with_it_says_that_it_begins_anew(folder: Path, script: Script) -> None:
+    def begun() -> bool:
+        return bool(server.connections) and (script is hangs or any(each.stat().st_size for each in folder.iterdir()))
+
+    with threaded(scripted(script)) as server, _begun(server.url, "-o", "a", until=begun) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        assert process.stderr.read() == _ANEW
+    assert not list(folder.iterdir())
+
+
+def test_told_to_begin_again_it_says_so_in_the_end(origin: Origin, folder: Path) -> None:
+    with _begun(origin.url("a"), "--no-resume") as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        assert process.stderr.read() == _ANEW
+    assert {path.name for path in folder.iterdir()} == {"a.part", "a.part.json"}
+
+
+def test_when_another_file_is_there_it_goes_on(folder: Path) -> None:
+    async def one_of_two(connection: Connection) -> None:
+        if "GET /a " in await connection.request():
+            await connection.send(head("Content-Length: 5", 'ETag: "a"'), b"whole")
+        await connection.left()
+
+    with threaded(scripted(one_of_two)) as server:
+        urls = (server.url, server.url.replace("resource", "a"))
+        with _begun(*urls, until=lambda: server.connections) as process:
+            assert process.stderr
+            assert process.stderr.readline().startswith("a: 5 bytes in ")
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.read() == _ADVICE
     assert {path.name for path in folder.iterdir()} == {"a"}
 
 

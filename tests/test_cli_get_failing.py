@@ -28,7 +28,7 @@ def nobody() -> Iterator[str]:
         pytest.param(
             "a", ["--checksum", SHA256.replace("sha256:", "md5:")], 2, "checksum", id="2 a checksum that is none"
         ),
-        pytest.param("a", ["-o", "missing/a"], 3, "No such file", id="3 there is no such folder"),
+        pytest.param("a", ["-o", "a" * 300], 3, "File name too long", id="3 no file can have the name"),
         pytest.param("401", [], 6, "401 Unauthorized", id="6 the server asks who we are"),
         pytest.param("407", [], 6, "407 Proxy Authentication Required", id="6 the proxy asks who we are"),
         pytest.param("round-and-round", [], 7, "redirect", id="7 too many redirects"),

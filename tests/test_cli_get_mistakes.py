@@ -56,6 +56,8 @@ def test_it_is_refused(get: Get, folder: Path, arguments: list[str], told: str) 
     [
         pytest.param(["-d", "a b"], "a b: no such folder (mkdir -p 'a b' makes it)", id="no such folder"),
         pytest.param(["-d", "file"], "file: Not a directory", id="a file for a folder"),
+        pytest.param(["-o", "a b/c"], "a b: no such folder (mkdir -p 'a b' makes it)", id="no such folder for a file"),
+        pytest.param(["-o", "file/c"], "file: Not a directory", id="a file for the folder of a file"),
         pytest.param(["-o", "sub"], "sub: Is a directory: -d sub saves in it", id="a folder for a file"),
     ],
 )

@@ -11,13 +11,14 @@ import httpx
 from ..errors import BadAnswer, NetworkError, RemoteChanged
 from ..semantics.representation import Validators
 from .backoff import Patience, Setback
+from .checksum import Checksum
 from .exchange import Exchange
 from .fetch import Limits
-from .flow import flow
+from .flow import Deadline, flow
 from .identity import UNKNOWN, Version
 from .judge import Answer, Asked, Changed, End, Part, Refused, Unfit, Whole, judge
 from .names import file_name
-from .promise import PLEASE, Proof, promise
+from .promise import PLEASE, Proof, promise, promise_of_part
 
 __all__ = ["Body"]
 
@@ -27,17 +28,19 @@ class Body(AsyncIterator[bytes]):
 
     Iterating raises FetchError when they cannot be had: RemoteChanged when another version took the place of this one
     while it was read, and whatever broke the connection when the server gave no strong validator to go on with. At the
-    end it raises DigestMismatch when the first answer promised another digest.
+    end it raises DigestMismatch when the first answer promised another digest, and before when one did for its part.
+    It raises DeadlineOver when all is not read within `timeout` seconds.
     """
 
-    def __init__(self, exchange: Exchange, limits: Limits, url: str) -> None:
+    def __init__(self, exchange: Exchange, limits: Limits, url: str, *, timeout: float | None = None) -> None:
         self.name: str = file_name(None, url)
         """What a file of this would be called: one harmless name."""
         self._exchange = exchange
         self._limits = limits
         self._url = url
+        self._deadline = Deadline(timeout)
         self._version: Version | None = None
-        self._at = 0
+        self._at = self._begun_at = 0
         self._open = AsyncExitStack()
         self._bytes: AsyncGenerator[bytes]
         self._chunks = self._read()
@@ -59,7 +62,8 @@ class Body(AsyncIterator[bytes]):
         return self
 
     async def __anext__(self) -> bytes:
-        return await anext(self._chunks)
+        async with self._deadline.kept():
+            return await anext(self._chunks)
 
     async def aclose(self) -> None:
         """Close the connection if there is more to come."""
@@ -67,6 +71,11 @@ class Body(AsyncIterator[bytes]):
         await self._open.aclose()
 
     async def begin(self) -> None:
+        """Have the first answer."""
+        async with self._deadline.kept():
+            await self._go_on()
+
+    async def _go_on(self) -> None:
         """Have an answer that begins, or goes on, where the bytes that were read have ended."""
         while True:
             try:
@@ -89,16 +98,18 @@ class Body(AsyncIterator[bytes]):
                     return
             except Setback as setback:
                 await self._endure(setback)
-            await self.begin()
+            await self._go_on()
 
     async def _endure(self, setback: Setback) -> None:
         """Wait, or give up: at once when nothing could be put to what was read."""
         if self._version and not self._version.if_range:
             raise setback.error
-        await asyncio.sleep(self._patience.wait(setback, jitter=self._random.random()))
+        gained = self._at - self._begun_at
+        await asyncio.sleep(self._patience.wait(setback, gained=gained, jitter=self._random.random()))
 
     async def _ask(self) -> None:
         await self._open.aclose()
+        self._begun_at = self._at
         if_range = self._version.if_range if self._version else None
         asked = Asked(self._at, None, ranged=if_range is not None, if_range=if_range)
         fields = asked.fields if self._version else {**asked.fields, **PLEASE}
@@ -108,8 +119,8 @@ class Body(AsyncIterator[bytes]):
             case Whole(version, length) as whole:
                 self._introduce(answer, whole)
                 self._bytes = _after(self._at, self._flow(response, length, version.coding))
-            case Part(version, span):
-                self._bytes = self._flow(response, len(span))
+            case Part(version) as part:
+                self._bytes = self._flow(response, part.length, promised=promise_of_part(answer, part))
             case End(version):  # the body before has been read as far as it came, and none follows it
                 pass
             case Unfit(reason):
@@ -126,8 +137,14 @@ class Body(AsyncIterator[bytes]):
             self.name = file_name(answer.fields.get("content-disposition"), self._url)
             self._proof = Proof(promise(answer, whole))
 
-    def _flow(self, response: httpx.Response, length: int | None, coding: str | None = None) -> AsyncGenerator[bytes]:
-        return flow(response, length=length, coding=coding, floor=self._limits.floor)
+    def _flow(
+        self,
+        response: httpx.Response,
+        length: int | None,
+        coding: str | None = None,
+        promised: Checksum | None = None,
+    ) -> AsyncGenerator[bytes]:
+        return flow(response, length=length, coding=coding, floor=self._limits.floor, promised=promised)
 
 
 async def _after(skip: int, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

@@ -46,8 +46,9 @@ class Checksum:
         algorithm, digits = re.sub(r"^sha-", "sha", found[1].lower()).replace("-", "_"), found[2]
         if algorithm not in _ALGORITHMS:
             raise ValueError(f"no checksum is known as {found[1]}; known are {', '.join(_ALGORITHMS)}")
-        if len(digits) != 2 * hashlib.new(algorithm, usedforsecurity=False).digest_size:
-            raise ValueError(f"a checksum with {len(digits)} digits is none of {algorithm}")
+        if len(digits) != (length := 2 * hashlib.new(algorithm, usedforsecurity=False).digest_size):
+            told = f"a checksum with {len(digits)} digits is none of {algorithm}, which has {length}"
+            raise ValueError(f"{told}; known are {', '.join(_ALGORITHMS)}")
         return cls(algorithm, bytes.fromhex(digits))
 
     @classmethod

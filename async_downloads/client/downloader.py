@@ -10,13 +10,13 @@ from typing import Any, Self
 
 import httpx
 
-from ..errors import DeadlineOver, FetchError
+from ..errors import FetchError
 from .body import Body
 from .checksum import Checksum
 from .events import Result
 from .exchange import Exchange
 from .fetch import Limits, gravest
-from .flow import Floor
+from .flow import Deadline, Floor
 from .job import Job
 from .place import Place
 from .rate import Rate
@@ -108,13 +108,8 @@ class Downloader:
             checksum=wanted,
         )
         job = Job(exchange, place, self._limits, self._connections, wanted, on_progress)
-        try:
-            async with asyncio.timeout(self._timeout) as deadline:
-                return await job.run()
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            raise DeadlineOver(f"the download was not over after {self._timeout:g} s") from None
+        async with Deadline(self._timeout).kept():
+            return await job.run()
 
     async def fetch_all(
         self, pairs: Iterable[tuple[str, StrPath | None]], *, limit: int = 4, on_progress: Tell | None = None
@@ -145,10 +140,10 @@ class Downloader:
     async def open(self, url: str) -> AsyncIterator[Body]:
         """Read a resource as a stream, over one connection that is made again when it breaks; nothing is stored.
 
-        A digest that the server tells is verified at the end. Raises FetchError, here and while the body is read, and
-        ValueError when the URL is none.
+        A digest that the server tells is verified at the end. What the reader does between two chunks takes of the
+        `timeout`, too. Raises FetchError, here and while the body is read, and ValueError when the URL is none.
         """
-        body = Body(self._exchange(url), self._limits, url)
+        body = Body(self._exchange(url), self._limits, url, timeout=self._timeout)
         try:
             await body.begin()
             yield body

@@ -19,8 +19,8 @@ __all__ = ["Exchange"]
 _REDIRECTS: Final = 10
 _CONNECT: Final = 10.0  # seconds
 _SHORT: Final = re.compile(r"[0-9]{1,5}")  # bytes of a redirect's body that cost less to read than a new connection
-# What another origin may be told of what the caller has us send. All else might be a key to the first one.
-_HARMLESS: Final = frozenset({"accept", "accept-language", "user-agent"})
+# What another origin may be told of what the caller or the client sends. All else might be a key to the first one.
+_HARMLESS: Final = frozenset({b"accept", b"accept-language", b"user-agent"})
 
 
 class Exchange:
@@ -99,6 +99,8 @@ class Exchange:
         url = response.url.join(response.headers["location"])
         if url.scheme not in {"http", "https"} or not url.host:
             raise RefusedRedirect("a redirect to something else than http or https")
+        if "%" in url.host and ":" not in url.host:  # httpx writes so what no name has; an address may have a zone
+            raise RefusedRedirect("a redirect to what is no URL")
         if (response.url.scheme, url.scheme) == ("https", "http") and not self._insecure:
             raise RefusedRedirect(f"a redirect from https to http, to {url.host}")
         return self._request(url, fields)
@@ -109,9 +111,13 @@ class Exchange:
             known = {"username": self._url.username, "password": self._url.password}
             headers = _headers(self._headers, fields)
             return self._client.build_request("GET", url.copy_with(**known), headers=headers, timeout=self._timeout)
-        harmless = [(name, value) for name, value in self._headers if name.lower() in _HARMLESS]
         extensions = {"timeout": self._timeout.as_dict()}
-        return httpx.Request("GET", url, headers=_headers(harmless, fields), extensions=extensions)
+        return httpx.Request("GET", url, headers=[*self._harmless(), *_headers((), fields)], extensions=extensions)
+
+    def _harmless(self) -> list[tuple[bytes, bytes]]:
+        headers = self._client.headers.copy()
+        headers.update(_headers(self._headers, {}))
+        return [(name, value) for name, value in headers.raw if name.lower() in _HARMLESS]
 
     def _is_home(self, url: httpx.URL) -> bool:
         return (url.scheme, url.host, url.port) == (self._url.scheme, self._url.host, self._url.port)

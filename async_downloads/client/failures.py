@@ -20,6 +20,7 @@ _LOST: Final = "the connection was lost"
 _SIGNS_OF_LOSS: Final = ("disconnected", "closed", "EOF")
 _NO_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}  # not every system has both
 _OPENSSL: Final = re.compile(r"\[SSL\b[^]]*\] ?| ?\(_ssl\.c:\d+\)")  # where in its source it says so
+_WHAT_CAME: Final = re.compile(r": bytearray\(.*", re.DOTALL)  # as h11 shows it
 _UNTRUSTED: Final = {18, 19, 20, 21}  # X509_V_ERR_*: signed by itself, or by nobody who is known
 
 
@@ -46,7 +47,7 @@ def _meaning(error: httpx.TransportError) -> Exception:
         case httpx.ProxyError():
             return BadStatus(407) if text.startswith("407") else Setback(NetworkError(f"the proxy says: {text}"))
         case httpx.RemoteProtocolError():
-            return _broken_protocol(text)
+            return _broken_protocol(_WHAT_CAME.sub("", text))
         case _:
             return Setback(NetworkError(text))
 
@@ -59,6 +60,8 @@ def _unconnected(error: httpx.ConnectError, text: str) -> Exception:
                 ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLError(reason="UNEXPECTED_EOF_WHILE_READING")
             ):  # about TLS it says nothing
                 return Setback(NetworkError(_LOST))
+            case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):  # what came is no record of any version
+                return TlsError("the server does not speak TLS on this port")
             case ssl.SSLError():
                 return TlsError(f"{text}{_advice(cause)}")
             case socket.gaierror():

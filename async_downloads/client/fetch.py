@@ -14,7 +14,8 @@ from typing import Final
 
 import httpx
 
-from .backoff import Patience, Setback
+from ..errors import DigestMismatch
+from .backoff import Patience, Setback, pause
 from .checksum import Checksum
 from .crew import Crew
 from .exchange import Exchange
@@ -24,13 +25,14 @@ from .keeper import Keeper, Writer
 from .pieces import Piece
 from .place import Place
 from .plan import Outcome, Plan
-from .promise import PLEASE, promise
+from .promise import PLEASE, promise, promise_of_part
 from .rate import Rate
 from .reporter import Reporter
 
 __all__ = ["Fetch", "Limits", "gravest"]
 
 _ANEW: Final = "from the start: the server gave nothing to go on with"
+_REFUSED: Final = 2  # times in a row; then the work is left to the others, since fewer connections may be wanted
 _BRIEF: Final = 0.1  # seconds; who waits for less may do so many times a second
 
 
@@ -86,17 +88,32 @@ class Fetch:
 
     async def _work(self) -> None:
         """Take pieces until there are none for this connection."""
+        refused = 0
         while piece := await self._take():
-            came = self._reporter.came
+            failed = self._patience.failed
             try:
                 await self._attempt(piece)
             except Setback as setback:
-                self._why = str(setback)
-                self._anew = _ANEW if self._reporter.came > came and not self._plan.resumable else ""
-                self._put_off(setback.after or 0)
-                if self._yields(came):
-                    return
-                self._endure(setback)
+                self._note(setback, piece)
+                refused = 0 if piece.gained else refused + 1
+                if refused and self._plan.running:
+                    if self._yields(refused):
+                        return
+                elif failed == self._patience.failed:
+                    self._endure(setback, piece)
+
+    def _yields(self, refused: int) -> bool:
+        """Wait, or leave the work to the others: what is refused to one connection need not be to fewer."""
+        if refused < _REFUSED:
+            self._put_off(pause(self._random.random()))
+            return False
+        self._crew.shrink()
+        return True
+
+    def _note(self, setback: Setback, piece: Piece) -> None:
+        self._why = str(setback)
+        self._anew = _ANEW if piece.gained and not self._plan.resumable else ""
+        self._put_off(setback.after or 0)
 
     async def _take(self) -> Piece | None:
         """Take a piece as soon as anything may be asked."""
@@ -105,16 +122,9 @@ class Fetch:
             await asyncio.sleep(wait)
         return self._plan.take()
 
-    def _yields(self, came: int) -> bool:
-        """Whether to leave the work to the others: what was refused to one connection need not be to fewer."""
-        if not self._plan.running or self._reporter.came > came:
-            return False
-        self._crew.shrink()
-        return True
-
-    def _endure(self, setback: Setback) -> None:
+    def _endure(self, setback: Setback, piece: Piece) -> None:
         """Have everybody wait before the next request, or give up."""
-        self._put_off(self._patience.wait(setback, jitter=self._random.random()))
+        self._put_off(self._patience.wait(setback, gained=piece.gained, jitter=self._random.random()))
         self._tell_why()
 
     def _tell_why(self) -> None:
@@ -170,8 +180,8 @@ class Fetch:
             self._crew.fill()
         again = isinstance(verdict, Whole) and self._plan.held.size
         self._reporter.turn("downloading", _ANEW if again else "")
-        length = len(verdict.span) if isinstance(verdict, Part) else verdict.length
-        body = flow(response, length=length, coding=verdict.version.coding, floor=self._limits.floor)
+        promised, floor = promise_of_part(answer, verdict), self._limits.floor
+        body = flow(response, length=verdict.length, coding=verdict.version.coding, floor=floor, promised=promised)
         async with aclosing(body) as chunks:
             if await self._store(piece, chunks, keeper):
                 self._plan.ended(piece)
@@ -204,6 +214,9 @@ class Fetch:
 
 
 def gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the one that counts of what connections raised at the same time: a new version only if it is alone."""
+    """Return the one that counts of what connections raised at the same time.
+
+    Damage does first, since it must not be kept, and a new version only if it is alone.
+    """
     leaves = [gravest(each) if isinstance(each, BaseExceptionGroup) else each for each in group.exceptions]
-    return next((each for each in leaves if not isinstance(each, _Restart)), leaves[0])
+    return min(leaves, key=lambda each: (not isinstance(each, DigestMismatch), isinstance(each, _Restart)))

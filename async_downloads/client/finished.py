@@ -36,8 +36,8 @@ def remember(fd: int, url: str, version: Version) -> None:
 def recall(path: Path, url: str, *, guess: bool = True) -> Version | None:
     """Return which version of the URL, whose hash is given, a file is; None when there is none.
 
-    With `guess`, and without the attribute, a time of whole seconds is taken for the Last-Modified that other programs
-    leave, too.
+    With `guess`, and without the attribute, its time is taken for the Last-Modified that other programs leave, too; of
+    a copy the fraction of a second, which a server does not tell, may be there as well.
     """
     try:
         status = path.stat()
@@ -47,7 +47,7 @@ def recall(path: Path, url: str, *, guess: bool = True) -> Version | None:
         return None
     noted = _noted(path)
     if noted is None:
-        return _guessed(status) if guess else None
+        return Version(status.st_size, Validators(None, status.st_mtime_ns // 10**9)) if guess else None
     return _read(noted, url, status)
 
 
@@ -69,8 +69,3 @@ def _read(noted: bytes, url: str, status: os.stat_result) -> Version | None:
                 if_range = strong(validators) if more.get("strong") == strong(validators) else None
                 return Version(status.st_size, validators, if_range) if of == url else None
     return None
-
-
-def _guessed(status: os.stat_result) -> Version | None:
-    seconds, rest = divmod(status.st_mtime_ns, 10**9)
-    return None if rest else Version(status.st_size, Validators(None, seconds))

@@ -32,16 +32,14 @@ class Job:
     async def run(self) -> Result:
         """Fetch, verify and finish. Whatever ends it before, what came is kept if another run can go on with it."""
         clock = asyncio.get_running_loop().time
-        begun = clock()
+        begun, keep = clock(), True
         try:
             result = await self._fetch_or_find()
         except DigestMismatch:
-            await self._leave(keep=False)  # with these bytes, no other run could succeed
+            keep = False  # with these bytes, no other run could succeed
             raise
-        except BaseException:
-            await self._leave(keep=True)
-            raise
-        await self._leave(keep=False)
+        finally:
+            await self._leave(keep=keep)
         return replace(result, seconds=clock() - begun)
 
     async def _leave(self, *, keep: bool) -> None:

@@ -72,6 +72,11 @@ class Part:
     version: Version
     span: ByteRange
 
+    @property
+    def length(self) -> int:
+        """How many bytes the body has."""
+        return len(self.span)
+
 
 @dataclass(frozen=True, slots=True)
 class End:

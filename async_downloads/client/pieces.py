@@ -25,6 +25,11 @@ class Piece:
     came: int = 0
 
     @property
+    def gained(self) -> int:
+        """How many bytes of it have come."""
+        return max(self.came - self.start, 0)
+
+    @property
     def left(self) -> int:
         """How many bytes are still to come; 0 when nobody knows, or more came than the half that was not given away."""
         return 0 if self.stop is None else max(self.stop - max(self.done, self.came), 0)

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from ..semantics.digests import parse_digest
 from .checksum import Checksum
 from .finished import recall
 from .identity import UNKNOWN, Version, url_hash
-from .journal import Record, unfinished
+from .journal import Journal, Record, unfinished
 from .judge import Answer
 from .keeper import Keeper
 from .links import followed
@@ -23,9 +24,18 @@ from .names import file_name, numbered, unused
 from .plan import Plan
 from .target import Target, disk_errors, journal_of, part_of, tidy
 
-__all__ = ["Place", "Unchanged"]
+__all__ = ["Place", "Unchanged", "resumable"]
 
 _NUMBERS: Final = 100  # of one name; among so many an earlier download is looked for
+
+
+def resumable(url: str, path: Path | None, directory: Path) -> bool:
+    """Whether a download, with these as a `Place` has them, left something that the next one can go on with."""
+    if path is None:
+        return unfinished(directory, url_hash(url)) is not None
+    with suppress(OSError):
+        return Journal(journal_of(followed(path)), url_hash(url)).load() is not None
+    return False
 
 
 class Unchanged(Exception):
@@ -131,10 +141,10 @@ class Place:
 
     async def _open(self) -> Record | None:
         target = self._opened = await in_thread(lambda: Target(self.path, self._hash), discard=Target.close)
-        return await to_the_end(in_thread(target.resume if self._resume else target.clear))
+        return await to_the_end(in_thread(target.resume)) if self._resume else None
 
     async def settle(self, answer: Answer, version: Version | None) -> Keeper:
-        """Return where to keep what comes; the first answer may decide on that.
+        """Return where to keep what comes; the first answer may decide on that. What is there and of no use goes now.
 
         Unchanged when it says that the whole file is there; `version` None says so of the one that was asked about.
         """
@@ -148,7 +158,10 @@ class Place:
             await self._look()
         await self._recognise(answer, version)
         keeper = self._keeper or await self._begin()
-        await in_thread(partial(self._target().reserve, (version.total or 0) - self._plan.held.size))
+        held = self._plan.held.size
+        await in_thread(partial(self._target().reserve, (version.total or 0) - held, anew=not held))
+        if not held:
+            await keeper.clear()
         self._settled = True
         return keeper
 
@@ -167,7 +180,6 @@ class Place:
     async def _begin(self) -> Keeper:
         self._opened = await in_thread(self._claim, discard=Target.close)
         self.path, self._named = self._opened.path, True
-        await to_the_end(in_thread(self._opened.clear))
         self._keeper = Keeper(self._opened, self._plan)
         return self._keeper
 
@@ -188,10 +200,10 @@ class Place:
         await checksum.verify(self._target().fd)
 
     async def clear(self) -> None:
-        """Forget what is kept."""
-        self._settled = False
-        if self._keeper:
+        """Forget what came. What was there before stays until there is something to be stored in its place."""
+        if self._settled and self._keeper:
             await self._keeper.clear()
+        self._settled = False
 
     async def finish(self) -> Path:
         """Give the whole file its name, and return it."""
@@ -205,12 +217,15 @@ class Place:
         return self.path
 
     async def leave(self, *, keep: bool) -> None:
-        """Let somebody else have the place. With `keep` another run may go on with what there is, if that can be."""
+        """Let somebody else have the place. With `keep` another run may go on with what there is, if that can be.
+
+        What was there before stays then, too, as long as there was nothing to be stored in its place.
+        """
         target, keeper = self._opened, self._keeper
         if target is None:
             return
         try:
-            if keeper is None or target.placed:
+            if keeper is None or target.placed or (keep and not self._settled):
                 return
             if keep and self._plan.resumable and self._plan.held.size:
                 await keeper.save()

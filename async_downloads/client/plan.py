@@ -124,7 +124,8 @@ class Plan:
 
     def _sweep(self, piece: Piece) -> None:
         """Fetch all of the version in one stream, over what is held: those are the same bytes."""
-        piece.start, piece.done, piece.stop, piece.ranged = 0, 0, self.total, False
+        piece.start = piece.done = piece.came = 0
+        piece.stop, piece.ranged = self.total, False
         self.resumed_from = 0
 
     def restart(self) -> None:

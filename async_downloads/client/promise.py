@@ -1,4 +1,4 @@
-"""The digest that a server promises for a whole file, unasked or because Want-Repr-Digest asks for it: RFC 9530."""
+"""The digests that a server promises, unasked or because Want-Repr-Digest asks for one: RFC 9530."""
 
 import hashlib
 from typing import Final
@@ -8,7 +8,7 @@ from ..semantics.digests import WANTED, parse_digest
 from .checksum import Checksum
 from .judge import Answer, Part, Whole
 
-__all__ = ["PLEASE", "Proof", "promise"]
+__all__ = ["PLEASE", "Proof", "promise", "promise_of_part"]
 
 PLEASE: Final = {"Want-Repr-Digest": WANTED}
 """The fields that ask for it."""
@@ -22,6 +22,13 @@ def promise(answer: Answer, verdict: Whole | Part) -> Checksum | None:
     if isinstance(verdict, Whole):  # the content is the whole (RFC 9530 §2)
         named = {**parse_digest(answer.fields.get("content-digest", "")), **named}
     return Checksum.promised(named)
+
+
+def promise_of_part(answer: Answer, verdict: Whole | Part) -> Checksum | None:
+    """Return the digest that an answer says the bytes of its own body have, where they are not the whole file."""
+    if isinstance(verdict, Whole):
+        return None
+    return Checksum.promised(parse_digest(answer.fields.get("content-digest", "")))
 
 
 class Proof:

@@ -1,6 +1,7 @@
-"""Tells how far a download is: each change of state that lasts at once, all else ten times a second at most."""
+"""Tells how far a download is: ten times a second at most, but for what is to last."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from math import exp, inf
 from typing import Final
@@ -13,6 +14,7 @@ __all__ = ["Reporter", "Tell"]
 Tell = Callable[[Progress], object]
 
 _OFTEN: Final = 0.1  # seconds
+_MOST: Final = 10  # reports in a second
 _MEMORY: Final = 2.0  # seconds, after which a speed has lost most of its weight
 
 
@@ -26,6 +28,7 @@ class Reporter:
         self.came: int = 0
         self._clock = asyncio.get_running_loop().time
         self._told_at = self._measured_at = self._clock()
+        self._told: deque[float] = deque(maxlen=_MOST)
         self._noted_at = -inf
         self._measured = 0
         self._speed = 0.0
@@ -34,21 +37,26 @@ class Reporter:
 
     def turn(self, state: State, note: str = "", *, brief: bool = False) -> None:
         """Tell that the state is another, or the note. Of those that are over at once, ten a second are enough."""
-        if brief and self._clock() - self._noted_at < _OFTEN:
+        if brief and (self._clock() - self._noted_at < _OFTEN or self._is_enough()):
             return
         if (state, note) != (self._state, self._note) or state in {"waiting", "finished"}:
             self._state, self._note = state, note
             if note:
                 self._noted_at = self._clock()
-            self._report()
+            if note or state != "downloading" or not self._is_enough():  # else it is told with what comes
+                self._report()
 
     def moved(self) -> None:
         """Tell that there is more, if that was not told just now."""
-        if self._clock() - self._told_at >= _OFTEN:
+        if self._clock() - self._told_at >= _OFTEN and not self._is_enough():
             self._report()
+
+    def _is_enough(self) -> bool:
+        return len(self._told) == _MOST and self._clock() - self._told[0] < 1.0
 
     def _report(self) -> None:
         self._told_at = self._clock()
+        self._told.append(self._told_at)
         if self._tell is not None:
             self._tell(self._progress())
 

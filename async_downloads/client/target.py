@@ -24,6 +24,7 @@ from .locking import is_at, locked, refuse_locked, unlink_alias
 
 __all__ = ["Target", "disk_errors", "journal_of", "part_of", "tidy"]
 
+_BLOCK: Final = 512  # bytes, whatever the file system's blocks are
 _KEPT: Final = (".part", SUFFIX, f"{SUFFIX}.tmp")  # the endings of what is beside a file that is not whole
 
 
@@ -86,11 +87,10 @@ class Target:
             raise
 
     def resume(self) -> Record | None:
-        """Return what the part holds; None, and an empty part, when that is nothing of use."""
+        """Return what the part holds; None when that is nothing of use."""
         record = self._journal.load()
         if record and os.fstat(self.fd).st_size >= record.held.end > 0:
             return record.reopened()
-        self.clear()
         return None
 
     def clear(self) -> None:
@@ -101,11 +101,11 @@ class Target:
                 _flush_directory(self.part.parent)
             os.ftruncate(self.fd, 0)
 
-    def reserve(self, size: int) -> None:
-        """DiskError when the disk has no room for so many bytes more."""
+    def reserve(self, size: int, *, anew: bool = False) -> None:
+        """DiskError when the disk has no room for so many bytes more; `anew`, what there is makes room for them."""
         with disk_errors(self.part):
-            disk = os.fstatvfs(self.fd)
-        free = disk.f_bavail * disk.f_frsize
+            disk, status = os.fstatvfs(self.fd), os.fstat(self.fd)
+        free = disk.f_bavail * disk.f_frsize + (status.st_blocks * _BLOCK if anew else 0)
         if disk.f_blocks and size > free:
             raise DiskError(f"{self.part}: {size:,} bytes are to come, and there is room for {free:,}")
 
@@ -177,14 +177,19 @@ class Target:
                 self.part.unlink()
 
     def close(self) -> None:
-        """Let somebody else have it. What was written and saved stays, but a part with nothing in it does not."""
+        """Let somebody else have it. What there is stays, but a part with nothing in it does not."""
         self._writing.shutdown(wait=False)
         try:
-            if not self.placed and not os.fstat(self.fd).st_size:
-                with suppress(DiskError):
-                    self.discard()
+            with suppress(OSError):
+                if not os.fstat(self.fd).st_size and is_at(self.fd, self.part):
+                    self._unlink_empty()
         finally:
             os.close(self.fd)
+
+    def _unlink_empty(self) -> None:
+        if self._journal.load():  # it tells of what is not there; one of another URL is not ours
+            self._journal.remove()
+        self.part.unlink()
 
     def _check(self) -> None:
         """DiskError when the part is not what was written to, so that no other file is taken for it."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from ..client import Downloader, Result
+from ..client.place import resumable
 from ..errors import FetchError
 from .get import STDOUT, Order
 from .interrupting import interruptible
@@ -40,24 +41,20 @@ def _display(order: Order) -> Display:
 
 
 async def _run(order: Order, shown: Display) -> int:
+    downloader = _downloader(order)
+    downloads = _Downloads(order, shown, downloader)
     with interruptible() as interruption:
         try:
-            async with _downloader(order) as downloader:
-                codes = await _Downloads(order, shown, downloader).all()
+            async with downloader:
+                codes = await downloads.all()
         except ValueError as error:  # about a proxy in the environment: the downloads have told of their own
             raise Refused(str(error)) from None
         except asyncio.CancelledError:
             if interruption.code is None:
                 raise
-            shown.interrupted(_advice(order), interruption.code)
+            shown.interrupted(downloads.advice(), interruption.code)
             return interruption.code
     return next(filter(None, codes), 0)
-
-
-def _advice(order: Order) -> str:
-    if order.output == STDOUT:
-        return ""
-    return "; the same command goes on from here"
 
 
 def _downloader(order: Order) -> Downloader:
@@ -80,12 +77,25 @@ class _Downloads:
         self._display = shown
         self._downloader = downloader
         self._turns = asyncio.Semaphore(order.jobs)
+        self._finished = False
 
     async def all(self) -> list[int]:
         """Get all that is wanted, and return the exit code for each."""
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(self._one(Wanted(*each))) for each in enumerate(self._order.urls)]
         return [task.result() for task in running]
+
+    def advice(self) -> str:
+        """Return what to say of the next run when this one was interrupted."""
+        if self._order.output == STDOUT:
+            return ""
+        return "; the same command goes on from here" if self._goes_on() else "; the same command begins anew"
+
+    def _goes_on(self) -> bool:
+        """Whether any file is there, or so much of it that the next run can go on with that."""
+        order = self._order
+        left = (resumable(url, order.output, order.directory) for url in order.urls if is_url(url))
+        return order.resume and (self._finished or any(left))
 
     async def _one(self, wanted: Wanted) -> int:
         async with self._turns:
@@ -99,6 +109,7 @@ class _Downloads:
                 return self._failed(wanted, error, _USAGE)
             except Exception as error:  # noqa: BLE001 - a mistake of ours, which is no reason to lose the other files
                 return self._failed(wanted, error, _OTHER)
+        self._finished = True
         self._display.finished(wanted, result)
         return 0
 

@@ -138,8 +138,11 @@ def _check_place(output: Path | None, directory: Path | None) -> None:
 
 def _check_output(path: Path) -> None:
     """Raise `_NoPlace` when no file can have that name."""
-    if path != STDOUT and os.path.isdir(path):
+    if path == STDOUT:
+        return
+    if os.path.isdir(path):
         raise _NoPlace(f"{path}: Is a directory: -d {shlex.quote(str(path))} saves in it")
+    _check_directory(path.parent)
 
 
 def _check_directory(path: Path) -> None:

@@ -110,7 +110,8 @@ def cut(after: int) -> Spoil:
     def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
         answer = remote.answer(request)
         start = int(answer.headers.get("content-range", "bytes 0-").removeprefix("bytes ").partition("-")[0])
-        stream = Body([remote.content[start : start + after]], httpx.ReadError("reset"))
+        length = min(after, int(answer.headers["content-length"]))
+        stream = Body([remote.content[start : start + length]], httpx.ReadError("reset"))
         return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
 
     return spoil

@@ -13,7 +13,7 @@ from harness.waiting import HANGING
 from async_downloads.client import Body, Downloader
 from async_downloads.errors import BadAnswer, BadStatus, DigestMismatch, NetworkError, RemoteChanged, RetriesExhausted
 
-from .remote import URL, Remote, Spoil, broken, cut, ignoring_range, refused, with_fields
+from .remote import URL, Remote, Spoil, broken, cut, ignoring_range, refused, sha256, with_fields
 from .remote import Body as Stream
 
 
@@ -163,6 +163,14 @@ async def test_what_the_server_promises_is_verified_at_the_end(
             with pytest.raises(DigestMismatch, match="should be sha256:00"):
                 await read(body)
     assert remote.requests[0].headers["want-repr-digest"] == "sha-512=3, sha-256=10"
+
+
+async def test_so_is_what_it_promises_for_a_part(downloader: Downloader, remote: Remote) -> None:
+    remote.spoils = [cut(9), with_fields(Content_Digest=f"sha-256=:{b64encode(bytes(32)).decode()}:")]
+    async with downloader.open(URL) as body:
+        with pytest.raises(DigestMismatch) as caught:
+            await read(body)
+    assert caught.value.actual == sha256(remote.content[9:])
 
 
 async def test_a_reader_may_leave(downloader: Downloader, remote: Remote) -> None:

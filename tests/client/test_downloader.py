@@ -1,5 +1,6 @@
 """What is called: one download, many, and how they are told of."""
 
+import gzip
 from pathlib import Path
 
 import httpx
@@ -150,6 +151,13 @@ async def test_an_application_inside_the_process_is_a_server(path: Path) -> None
 async def test_a_client_without_streams_is_good_enough(path: Path) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=b"hello"))
     async with httpx.AsyncClient(transport=transport) as client:
+        await download(URL, path, client=client)
+    assert path.read_bytes() == b"hello"
+
+
+async def test_so_is_one_that_gives_coded_answers_at_once(path: Path) -> None:
+    answer = httpx.Response(200, content=gzip.compress(b"hello"), headers={"Content-Encoding": "gzip"})
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda request: answer)) as client:
         await download(URL, path, client=client)
     assert path.read_bytes() == b"hello"
 

@@ -99,6 +99,22 @@ async def test_another_origin_is_told_no_credentials(location: str) -> None:
     assert first.headers["x-client"] == "secret"
 
 
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        pytest.param((), ("the client", "text/a"), id="of the client"),
+        pytest.param((("user-agent", "the caller"),), ("the caller", "text/a"), id="of the caller"),
+    ],
+)
+async def test_it_is_told_who_asks_and_for_what(headers: Sequence[tuple[str, str]], told: tuple[str, str]) -> None:
+    site = Site(a="https://example.org/b")
+    own = {"User-Agent": "the client", "Accept": "text/a"}
+    client = httpx.AsyncClient(transport=httpx.MockTransport(site), headers=own)
+    async with Exchange(client, "https://example.com/a", headers=headers).get({}):
+        pass
+    assert [(sent.headers["user-agent"], sent.headers["accept"]) for sent in site.requests] == [told, told]
+
+
 async def test_from_https_to_http_is_refused() -> None:
     with pytest.raises(RefusedRedirect, match=r"from https to http, to example\.com"):
         async with exchange(Site(a="http://example.com/b")).get({}):
@@ -116,6 +132,7 @@ async def test_unless_it_is_allowed() -> None:
         pytest.param("file:///etc/passwd", "something else than http", id="a file"),
         pytest.param("data:,", "what is no URL", id="no host"),
         pytest.param("https://example.com:port/", "what is no URL", id="no URL"),
+        pytest.param("https://[example.com", "what is no URL", id="half of an address"),
         pytest.param("/a", "more than 10 redirects", id="round and round"),
     ],
 )
@@ -125,6 +142,11 @@ async def test_other_redirects_are_refused(location: str, says: str) -> None:
         async with exchange(site).get({}):
             pass
     assert all(body.closed for body in site.bodies)
+
+
+async def test_one_to_an_address_with_its_zone_is_followed() -> None:
+    async with exchange(Site(a="https://[fe80::1%25eth0]/b")).get({}) as response:
+        assert response.url.host == "fe80::1%25eth0"
 
 
 @pytest.mark.parametrize("url", ["", "example.com/a", "ftp://example.com/", "http://", "http://a:b", "http:///a"])

@@ -14,6 +14,7 @@ from async_downloads.errors import (
     BadAnswer,
     BadStatus,
     DeadlineOver,
+    DigestMismatch,
     FetchError,
     NetworkError,
     RemoteChanged,
@@ -236,6 +237,8 @@ def test_the_gravest_of_several_errors_is_told() -> None:
     inner = ExceptionGroup("", [_Restart(), NetworkError("lost")])
     assert isinstance(gravest(ExceptionGroup("", [_Restart(), inner])), NetworkError)
     assert isinstance(gravest(ExceptionGroup("", [_Restart()])), _Restart)
+    damage = DigestMismatch("sha256:a", "sha256:b")
+    assert gravest(ExceptionGroup("", [_Restart(), NetworkError("lost"), damage])) is damage
 
 
 async def test_what_one_is_told_to_wait_all_wait(

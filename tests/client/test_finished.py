@@ -73,8 +73,9 @@ def test_values_of_another_kind_are_no_validators(file: Path) -> None:
     assert recall(file, "u") == Version(3)
 
 
-def test_a_time_of_whole_seconds_may_be_that_of_the_server(file: Path) -> None:
-    os.utime(file, (0, 1_700_000_000))
+@pytest.mark.parametrize("rest", [0, 1, 999_999_999])
+def test_the_seconds_of_a_time_may_be_those_of_the_server(file: Path, rest: int) -> None:
+    os.utime(file, ns=(0, 1_700_000_000_000_000_000 + rest))
     assert recall(file, "u") == Version(3, Validators(None, 1_700_000_000))
     assert recall(file, "u", guess=False) is None
 

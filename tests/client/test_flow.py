@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable
 from random import Random
@@ -10,8 +11,9 @@ import httpx
 import pytest
 
 from async_downloads.client.backoff import Setback
-from async_downloads.client.flow import Floor, decoded, exactly, flow, steadily
-from async_downloads.errors import BadAnswer, NetworkError, Stalled
+from async_downloads.client.checksum import Checksum
+from async_downloads.client.flow import Floor, decoded, exactly, flow, proven, steadily
+from async_downloads.errors import BadAnswer, DigestMismatch, NetworkError, Stalled
 
 from .remote import Body
 
@@ -46,6 +48,7 @@ async def test_what_comes_fast_enough_is_passed_on() -> None:
     [
         pytest.param(lambda below: steadily(below, FLOOR), id="steadily"),
         pytest.param(lambda below: exactly(below, 99), id="exactly"),
+        pytest.param(lambda below: proven(below, Checksum("sha256", bytes(32))), id="proven"),
         pytest.param(lambda below: decoded(below, "gzip"), id="decoded"),
     ],
 )
@@ -104,6 +107,19 @@ async def test_a_body_that_is_too_long_breaks_a_promise() -> None:
     assert isinstance(caught.value.error, BadAnswer)
 
 
+async def test_a_body_of_the_promised_digest_is_passed_on() -> None:
+    promised = Checksum("sha256", hashlib.sha256(b"abcd").digest())
+    assert await joined(proven(chunks(b"ab", b"cd"), promised)) == b"abcd"
+
+
+async def test_one_of_another_is_told_with_both() -> None:
+    promised = Checksum("sha512", bytes(64))
+    with pytest.raises(DigestMismatch) as caught:
+        await joined(proven(chunks(b"ab", b"cd"), promised))
+    actual = Checksum("sha512", hashlib.sha512(b"abcd").digest())
+    assert (caught.value.expected, caught.value.actual) == (str(promised), str(actual))
+
+
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 @pytest.mark.parametrize(
     ("coding", "coded"),
@@ -145,6 +161,13 @@ async def test_a_body_goes_through_all_of_it() -> None:
     assert await joined(flow(response, length=len(coded), coding="gzip", floor=FLOOR)) == TEXT
 
 
+async def test_the_digest_is_that_of_what_is_sent() -> None:
+    coded = gzip.compress(TEXT)
+    promised = Checksum("sha256", hashlib.sha256(coded).digest())
+    response = httpx.Response(200, stream=Body(split(coded, 100)))
+    assert await joined(flow(response, length=None, coding="gzip", floor=FLOOR, promised=promised)) == TEXT
+
+
 async def test_a_failing_transport_is_a_setback() -> None:
     response = httpx.Response(200, stream=Body([b"a"], httpx.ReadError("reset")))
     with pytest.raises(Setback, match="reset"):
@@ -153,3 +176,16 @@ async def test_a_failing_transport_is_a_setback() -> None:
 
 async def test_an_answer_that_was_read_already_is_as_good() -> None:
     assert await joined(flow(httpx.Response(200, content=TEXT), length=len(TEXT), coding=None, floor=FLOOR)) == TEXT
+
+
+async def test_so_is_one_that_httpx_has_decoded() -> None:
+    coded = gzip.compress(TEXT)
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=coded)
+    assert await joined(flow(response, length=len(coded), coding="gzip", floor=FLOOR)) == TEXT
+
+
+async def test_one_that_came_in_a_stream_cannot_be_decoded_once_more() -> None:
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=chunks(gzip.compress(TEXT)))
+    await response.aread()
+    with pytest.raises(BadAnswer, match="sends gzip, and was asked for no coding"):
+        await joined(flow(response, length=None, coding="gzip", floor=FLOOR))

@@ -10,10 +10,11 @@ import pytest
 from harness.process import descriptors
 
 from async_downloads.client import Downloader, Progress
+from async_downloads.client.place import resumable
 from async_downloads.client.target import Target, part_of
-from async_downloads.errors import DigestMismatch, DiskError
+from async_downloads.errors import BadStatus, DigestMismatch, DiskError
 
-from .remote import URL, Remote, names, refused, sha256
+from .remote import URL, Remote, cut, names, refused, sha256
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -151,6 +152,24 @@ async def test_a_server_cannot_plant_a_download_of_another_url(
 ) -> None:
     remote.fields["Content-Disposition"] = f'attachment; filename="{name}"'
     assert (await one.fetch(URL, directory=path.parent)).path.name == f"{name}_"
+
+
+@pytest.mark.parametrize(("url", "left"), [(URL, True), (f"{URL}?other", False)])
+@pytest.mark.parametrize("named", [True, False], ids=["the user's name", "the server's name"])
+async def test_it_is_known_whether_the_next_one_can_go_on(
+    one: Downloader, remote: Remote, path: Path, url: str, left: bool, named: bool
+) -> None:
+    place = path if named else None
+    assert not resumable(url, place, path.parent)
+    remote.spoils = [cut(300_000), refused(404)]
+    with pytest.raises(BadStatus):
+        await one.fetch(URL, place, directory=path.parent)
+    assert resumable(url, place, path.parent) == left
+
+
+def test_where_no_file_can_be_nothing_is_left(path: Path) -> None:
+    path.symlink_to(path)
+    assert not resumable(URL, path, path.parent)
 
 
 async def test_by_its_date_a_file_is_asked_about_too(one: Downloader, remote: Remote, path: Path) -> None:

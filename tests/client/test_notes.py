@@ -39,7 +39,7 @@ async def test_it_is_told_for_how_long_it_waits(
 
 @pytest.mark.usefixtures("skipping")
 async def test_so_it_is_when_another_connection_was_told_to_wait(remote: Remote, path: Path) -> None:
-    remote.spoils = [None, refused(503, Retry_After="60")]
+    remote.spoils = [None, *[refused(503, Retry_After="60")] * 2]
     async with remote.client() as client, Downloader(connections=2, client=client) as two:
         assert await notes(two, path) == [f"{BUSY}: again in 60 s"]
 

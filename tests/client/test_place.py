@@ -194,6 +194,15 @@ async def test_a_folder_in_the_place_of_a_part_takes_a_name(one: Downloader, rem
     assert (await one.fetch(URL, directory=path.parent)).path.name == "file (1).bin"
 
 
+async def test_a_copy_with_the_time_of_the_file_that_is_served_is_complete(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
+    remote.etag, remote.fields = None, {"Last-Modified": DATE}
+    path.write_bytes(remote.content)
+    os.utime(path, ns=(0, 1_700_000_000_123_456_789))
+    assert (await one.fetch(URL, path)).unchanged
+
+
 async def test_a_file_of_another_url_is_another_file(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag, remote.fields = None, {"Last-Modified": "Tue, 14 Nov 2023 22:13:20 GMT"}
     await one.fetch(URL, path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from async_downloads.client.identity import Version
-from async_downloads.client.journal import Record
+from async_downloads.client.journal import Journal, Record
 from async_downloads.client.spans import NOTHING, Spans
 from async_downloads.client.target import Target, journal_of, part_of
 from async_downloads.errors import DiskError
@@ -107,13 +107,20 @@ async def test_what_a_part_holds_is_taken_up_again(path: Path) -> None:
         pytest.param("u", (0, 0), b"abc", id="nothing is held"),
     ],
 )
-async def test_what_does_not_fit_is_forgotten(path: Path, url: str, held: tuple[int, int], part: bytes) -> None:
+async def test_what_does_not_fit_is_of_no_use_and_stays_until_it_is_cleared(
+    path: Path, url: str, held: tuple[int, int], part: bytes
+) -> None:
     target = Target(path, "u")
     await target.write([(0, [part])])
     target.save(Record(VERSION, Spans.of([held])))
     target.close()
     target = Target(path, url)
-    assert (target.resume(), target.part.read_bytes(), names(path)) == (None, b"", ["file.bin.part"])
+    assert (target.resume(), target.part.read_bytes()) == (None, part)
+    target.close()
+    assert names(path) == ["file.bin.part", "file.bin.part.json"]
+    target = Target(path, url)
+    target.clear()
+    assert (target.part.read_bytes(), names(path)) == (b"", ["file.bin.part"])
     target.close()
 
 
@@ -163,6 +170,13 @@ def test_a_part_with_nothing_in_it_is_not_left(path: Path) -> None:
     assert names(path) == []
 
 
+@pytest.mark.parametrize(("url", "left"), [("u", []), ("v", ["file.bin.part.json"])])
+def test_nor_is_the_journal_of_one_unless_it_is_of_another_url(path: Path, url: str, left: list[str]) -> None:
+    Journal(journal_of(path), url).save(Record(VERSION, Spans.of([(0, 3)])))
+    Target(path, "u").close()
+    assert names(path) == left
+
+
 def _removed(part: Path) -> None:
     part.unlink()
 
@@ -210,6 +224,16 @@ def test_a_disk_without_room_is_told_before_anything_is_fetched(target: Target) 
     target.reserve(1)
     with pytest.raises(DiskError, match="and there is room for"):
         target.reserve(2**62)
+
+
+async def test_what_is_to_go_makes_room(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    await target.write([(0, [bytes(range(256)) * 256])])
+    target.flush()
+    full = os.statvfs_result((4096, 4096, 1000, 0, 0, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "fstatvfs", lambda _: full)
+    target.reserve(4096, anew=True)
+    with pytest.raises(DiskError, match="and there is room for 0"):
+        target.reserve(4096)
 
 
 async def test_a_disk_that_is_full_is_told(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,49 @@
 import gzip
 import hashlib
 from base64 import b64encode
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 
 from async_downloads.client import Downloader, Progress
 from async_downloads.errors import BadStatus, DigestMismatch
 
-from .remote import URL, Remote, cut, names, refused, sha256
+from .remote import MIB, URL, Remote, cut, names, refused, sha256
 
 pytestmark = pytest.mark.usefixtures("quick")
+
+
+@dataclass
+class Digesting(Remote):
+    """Tells the digest of each part, and notes what it `told`; the last byte of those that are `damaged` is another."""
+
+    damaged: bool = False
+    told: list[str] = field(default_factory=list)
+
+    def response(self, status: int, fields: dict[str, str], content: bytes) -> httpx.Response:
+        """Return an answer that is streamed."""
+        if status == 206:
+            digest = hashlib.sha256(content).digest()
+            fields = {**fields, "Content-Digest": f"sha-256=:{b64encode(digest).decode()}:"}
+            self.told.append(sha256(content))
+            content = content[:-1] + bytes([content[-1] ^ self.damaged])
+        return super().response(status, fields, content)
+
+
+@pytest.fixture
+def digesting() -> Digesting:
+    """A server that tells the digest of each part."""
+    return Digesting()
+
+
+@pytest.fixture
+async def from_it(digesting: Digesting) -> AsyncIterator[Downloader]:
+    """Downloads from that one, over four connections."""
+    async with digesting.client() as client, Downloader(client=client) as downloader:
+        yield downloader
 
 
 async def test_with_the_right_checksum_a_file_that_is_there_needs_no_request(
@@ -38,9 +71,29 @@ async def test_so_is_what_the_server_promises(one: Downloader, remote: Remote, p
     assert remote.requests[0].headers["want-repr-digest"] == "sha-512=3, sha-256=10"
 
 
-async def test_the_digest_of_a_part_is_not_that_of_the_file(four: Downloader, remote: Remote, path: Path) -> None:
-    remote.fields["Content-Digest"] = f"sha-256=:{b64encode(bytes(32)).decode()}:"
-    assert (await four.fetch(URL, path)).digest is None
+async def test_the_digest_of_a_part_is_not_that_of_the_file(
+    from_it: Downloader, digesting: Digesting, path: Path
+) -> None:
+    assert (await from_it.fetch(URL, path)).digest is None
+    assert path.read_bytes() == digesting.content
+
+
+@pytest.mark.parametrize("size", [3 * MIB + 7, 5000], ids=["one of many", "the whole"])
+async def test_a_part_that_has_another_digest_than_it_says_ends_it(
+    from_it: Downloader, digesting: Digesting, path: Path, size: int
+) -> None:
+    digesting.content, digesting.damaged = digesting.content[:size], True
+    path.write_text("old")
+    with pytest.raises(DigestMismatch) as caught:
+        await from_it.fetch(URL, path)
+    assert caught.value.expected in digesting.told
+    assert (path.read_text(), names(path)) == ("old", ["target"])
+
+
+async def test_a_part_that_was_cut_is_not_held_to_it(from_it: Downloader, digesting: Digesting, path: Path) -> None:
+    digesting.spoils = [cut(300_000), None, cut(9)]
+    await from_it.fetch(URL, path)
+    assert path.read_bytes() == digesting.content
 
 
 @pytest.mark.parametrize("checksum", [True, False], ids=["of the caller's", "of the server's"])

@@ -1,0 +1,60 @@
+"""The time that a stream may take, of which what its reader does is a part."""
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from harness.clock import StillClock
+
+from async_downloads.client import Downloader
+from async_downloads.errors import DeadlineOver
+
+from .remote import URL, Body, Remote, broken
+
+OVER = r"^the download was not over after 9 s$"
+
+
+async def test_a_head_that_does_not_come_in_time_ends_it(still: StillClock) -> None:
+    async def never(request: httpx.Request) -> httpx.Response:
+        still.now += 9
+        return await asyncio.Future()
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(never)) as client:
+        with pytest.raises(DeadlineOver, match=OVER):
+            async with Downloader(client=client, timeout=9).open(URL):
+                pytest.fail("there is nothing to read")
+
+
+async def test_so_does_a_chunk_that_does_not(remote: Remote, still: StillClock) -> None:
+    def silent(remote: Remote, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Body(pieces(), hangs=True))
+
+    def pieces() -> Iterator[bytes]:
+        yield b"some"
+        still.now += 9
+
+    remote.spoils = [silent]
+    async with remote.client() as client, Downloader(client=client, timeout=9).open(URL) as body:
+        assert await anext(body) == b"some"
+        for _ in range(2):
+            with pytest.raises(DeadlineOver, match=OVER):
+                await anext(body)
+
+
+async def test_the_time_that_the_reader_takes_counts(remote: Remote, still: StillClock) -> None:
+    async with remote.client() as client, Downloader(client=client, timeout=9).open(URL) as body:
+        assert await anext(body)
+        still.now += 8.5
+        assert await anext(body)
+        still.now += 0.5
+        with pytest.raises(DeadlineOver, match=OVER):
+            await anext(body)
+
+
+async def test_a_time_that_is_out_elsewhere_is_raised_as_it_is(remote: Remote) -> None:
+    remote.spoils = [broken(TimeoutError("mine"))]
+    async with remote.client() as client:
+        with pytest.raises(TimeoutError, match="mine"):
+            async with Downloader(client=client, timeout=60).open(URL):
+                pytest.fail("there is nothing to read")

@@ -1,0 +1,111 @@
+"""Several connections that are refused, or lost, at the same time: one failure, and perhaps fewer connections."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from async_downloads.client import Downloader
+from async_downloads.errors import RetriesExhausted
+
+from .remote import URL, Body, Remote, Spoil, cut, refused
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+class _Counted(Body):
+    """A body that is counted until it is closed."""
+
+    def __init__(self, body: httpx.AsyncByteStream, running: set[httpx.AsyncByteStream]) -> None:
+        self._body = body
+        self._running = running
+        running.add(self)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._body:
+            yield piece
+
+    async def aclose(self) -> None:
+        self._running.discard(self)
+
+
+def crowded(most: int, refusal: Spoil) -> Spoil:
+    """Refuse a connection while there are so many."""
+    running: set[httpx.AsyncByteStream] = set()
+
+    def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
+        if len(running) >= most:
+            return refusal(remote, request)
+        answer = remote.answer(request)
+        assert isinstance(answer.stream, httpx.AsyncByteStream)
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=_Counted(answer.stream, running))
+
+    return spoil
+
+
+def lost(remote: Remote, request: httpx.Request) -> httpx.Response:
+    """Close a connection without an answer."""
+    raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+
+
+def stalled(remote: Remote, request: httpx.Request) -> httpx.Response:
+    """Answer as is right, and send nothing after the first bytes."""
+    answer = remote.answer(request)
+    start = int(answer.headers["content-range"].removeprefix("bytes ").partition("-")[0])
+    stream = Body([remote.content[start : start + 100_000]], hangs=True)
+    return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
+
+
+@pytest.fixture
+async def eight(remote: Remote) -> AsyncIterator[Downloader]:
+    """Downloads over eight connections of which a failure is tried again once."""
+    remote.content *= 16
+    async with (
+        remote.client() as client,
+        Downloader(connections=8, retries=1, stall_timeout=0.05, client=client) as downloader,
+    ):
+        yield downloader
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(refused(503), id="503"),
+        pytest.param(refused(429, Retry_After="0"), id="429"),
+        pytest.param(lost, id="closed"),
+    ],
+)
+async def test_where_many_are_refused_few_fetch_it(
+    eight: Downloader, remote: Remote, path: Path, most: int, refusal: Spoil
+) -> None:
+    remote.spoils = [crowded(most, refusal)] * 1000
+    await eight.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+
+
+@pytest.mark.parametrize("spoil", [pytest.param(cut(100_000), id="lost"), pytest.param(stalled, id="stalled")])
+async def test_what_all_meet_with_at_once_is_one_failure(
+    eight: Downloader, remote: Remote, path: Path, spoil: Spoil
+) -> None:
+    remote.spoils = [None, *[spoil] * 8]
+    await eight.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+
+
+async def test_what_goes_on_is_another_one(eight: Downloader, remote: Remote, path: Path) -> None:
+    remote.spoils = [None, *[refused(503)] * 1000]
+    with pytest.raises(RetriesExhausted, match="gave up after 2 tries"):
+        await eight.fetch(URL, path)
+
+
+async def test_connections_that_break_again_and_again_do_not_wait_for_each_other(
+    four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("async_downloads.client.backoff._FIRST", 3600.0)
+    remote.content *= 16
+    remote.spoils = [cut(100_000)] * 1000
+    await four.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+    assert len(remote.requests) < 3 * len(remote.content) / 100_000

@@ -1,0 +1,132 @@
+"""What an earlier download has left stays as it was, until there is something to be stored in its place."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from async_downloads.client import Downloader
+from async_downloads.client.target import journal_of, part_of
+from async_downloads.errors import DiskError, FetchError
+
+from .remote import URL, Body, Remote, Spoil, broken, cut, names, refused, with_fields
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+HELD = 300_000
+OTHER = "http://example.com/folder/File.bin"
+
+
+def _kept(path: Path) -> tuple[bytes, bytes]:
+    return part_of(path).read_bytes(), journal_of(path).read_bytes()
+
+
+@pytest.fixture
+async def begun(one: Downloader, remote: Remote, path: Path) -> tuple[bytes, bytes]:
+    """A part and a journal."""
+    remote.spoils = [cut(HELD), refused(404)]
+    with pytest.raises(FetchError):
+        await one.fetch(URL, path)
+    return _kept(path)
+
+
+def _replaced(remote: Remote, request: httpx.Request) -> httpx.Response:
+    remote.etag = '"b"'
+    return remote.answer(request)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize("url", [URL, OTHER])
+@pytest.mark.parametrize(
+    "spoils",
+    [
+        pytest.param([refused(404)], id="not there"),
+        pytest.param([refused(403)], id="not allowed"),
+        pytest.param([broken(httpx.ConnectError("refused"))] * 6, id="nobody listens"),
+    ],
+)
+async def test_whoever_gets_no_answer_leaves_it(
+    one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes], spoils: list[Spoil], url: str, resume: bool
+) -> None:
+    remote.spoils = list(spoils)
+    with pytest.raises(FetchError):
+        await one.fetch(url, path, resume=resume)
+    assert _kept(path) == begun
+    assert (await one.fetch(URL, path)).resumed_from == HELD
+    assert path.read_bytes() == remote.content
+
+
+async def test_so_does_who_is_cancelled_before_an_answer(
+    one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes]
+) -> None:
+    def cancelling(remote: Remote, request: httpx.Request) -> httpx.Response:
+        task.cancel()
+        return remote.answer(request)
+
+    remote.spoils = [cancelling]
+    task = asyncio.create_task(one.fetch(OTHER, path))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert _kept(path) == begun
+
+
+async def test_so_does_who_hears_of_another_version_but_gets_none_of_it(
+    one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes]
+) -> None:
+    remote.spoils = [_replaced, refused(404)]
+    with pytest.raises(FetchError):
+        await one.fetch(URL, path)
+    assert _kept(path) == begun
+    assert (await one.fetch(URL, path)).resumed_from == 0
+    assert (path.read_bytes() == remote.content, names(path)) == (True, ["target"])
+
+
+async def test_so_does_who_has_no_room_for_what_is_to_come(
+    one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes]
+) -> None:
+    remote.spoils = [with_fields(Content_Length=str(2**62))]
+    with pytest.raises(DiskError, match="and there is room for"):
+        await one.fetch(OTHER, path)
+    assert _kept(path) == begun
+
+
+async def test_so_does_who_has_the_whole_file(one: Downloader, path: Path, begun: tuple[bytes, bytes]) -> None:
+    other = path.with_name("other")
+    await one.fetch(OTHER, other)
+    other.rename(path)
+    assert (await one.fetch(OTHER, path)).unchanged
+    assert _kept(path) == begun
+
+
+@pytest.mark.parametrize("name", ["target.part", "target.part.json"])
+async def test_nor_is_a_file_of_somebody_else_touched(one: Downloader, remote: Remote, path: Path, name: str) -> None:
+    path.with_name(name).write_text("somebody's")
+    remote.spoils = [refused(404)]
+    with pytest.raises(FetchError):
+        await one.fetch(URL, path)
+    assert (names(path), path.with_name(name).read_text()) == ([name], "somebody's")
+
+
+@pytest.mark.usefixtures("begun")
+@pytest.mark.parametrize("gone", [True, False], ids=["nothing came", "something came"])
+async def test_with_the_first_byte_to_be_stored_it_begins_anew(
+    one: Downloader, remote: Remote, path: Path, gone: bool
+) -> None:
+    class Seeing(Body):
+        """A body that notes what there is when it is asked for."""
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            seen.append((names(path), part_of(path).stat().st_size))
+            if not gone:
+                yield remote.content[:1000]
+            raise httpx.ReadError("reset")
+
+    seen: list[tuple[list[str], int]] = []
+    fields = {"ETag": '"c"', "Content-Length": str(len(remote.content))}
+    remote.spoils = [lambda remote, request: httpx.Response(200, headers=fields, stream=Seeing([])), refused(404)]
+    with pytest.raises(FetchError):
+        await one.fetch(OTHER, path)
+    assert seen == [(["target.part"], 0)]
+    assert names(path) == ([] if gone else ["target.part", "target.part.json"])
