@@ -10,8 +10,8 @@ from benchmarks.servers.base import TLS, Server, Site
 __all__ = ["NGINX"]
 
 # Every path is in the scratch folder, so that it neither needs nor disturbs an installed nginx. A connection may be
-# kept for any number of requests, as the others do. Without tcp_nopush: with it the last segment of a range waits 40 ms
-# for the client's delayed acknowledgement.
+# kept for any number of requests, as the others do. With threads, where it has them, to wait for the disk. Without
+# tcp_nopush: with it the last segment of a range waits 40 ms for the client's delayed acknowledgement.
 CONFIGURATION = """
 daemon off;
 worker_processes 1;
@@ -22,6 +22,7 @@ events {{ worker_connections 20000; }}
 http {{
     access_log off;
     sendfile on;
+    {threads}
     keepalive_requests 100000000;
     default_type application/octet-stream;
     client_body_temp_path {scratch}/body;
@@ -47,7 +48,7 @@ def _command(site: Site) -> list[str]:
     user = "user root;" if os.geteuid() == 0 else ""  # the files are in a folder only their owner may enter
     places = {"scratch": site.scratch, "address": site.address, "directory": site.directory}
     configuration = site.scratch / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(user=user, **places, **_security(site)))
+    configuration.write_text(CONFIGURATION.format(user=user, threads=_threads(), **places, **_security(site)))
     return [_program() or "nginx", "-e", "stderr", "-p", str(site.scratch), "-c", str(configuration)]
 
 
@@ -64,9 +65,18 @@ def _missing() -> str | None:
 
 
 def _versions() -> str:
-    answer = subprocess.run([_program() or "nginx", "-v"], capture_output=True, text=True, check=False, timeout=5)
-    found = re.search(r"nginx/(\S+)", answer.stderr)
+    found = re.search(r"nginx/(\S+)", _build())
     return f"nginx {found[1]}" if found else ""
+
+
+def _threads() -> str:
+    return "aio threads;" if "--with-threads" in _build() else ""
+
+
+def _build() -> str:
+    """Return what nginx says of its version and how it was built."""
+    command = [_program() or "nginx", "-V"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=5).stderr
 
 
 NGINX = Server(
