@@ -16,7 +16,7 @@ class Whole(click.IntRange):
 
     def __init__(self, least: int, most: int) -> None:
         super().__init__(least, most)
-        self.name = f"whole number from {least} to {most}"
+        self.name: str = f"whole number from {least} to {most}"
 
 
 def reading(read: Callable[[str], object]) -> Callable[..., object]:
