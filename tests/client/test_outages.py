@@ -11,7 +11,7 @@ from async_downloads.errors import RetriesExhausted
 
 from .remote import URL, Body, Remote, Spoil, cut, refused
 
-pytestmark = pytest.mark.usefixtures("quick")
+pytestmark = pytest.mark.usefixtures("quick", "clock")
 
 
 class _Counted(Body):
