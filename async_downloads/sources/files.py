@@ -32,6 +32,7 @@ _ABSENT: Final = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, 
 _CLOSED: Final = {errno.EACCES, errno.EPERM}
 _SCARCE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _TAIL: Final = 4096  # bytes: a page that was read just now, and too much to be the same by chance
+_LENT: Final = 8 * 1024 * 1024  # bytes at most that are sent without a look at what the file has become
 _COLD: Final = 64 * 1024 * 1024  # bytes to read in threads, without asking, after one that was not cached
 _DESCRIPTORS: Final = Path("/proc/self/fd")
 _HAS_DESCRIPTORS: Final = _DESCRIPTORS.is_dir()
@@ -83,20 +84,22 @@ class FileSource(Prompt, OnDisk):
         """
         cold = offset = self._start + span.start
         last = self._start + span.stop - min(len(span), _TAIL)
-        reading = Pace(small=128 * 1024, modest=256 * 1024)  # a thread for less would cost more than the reading
-        lending = Pace(small=64 * 1024, modest=512 * 1024, large=1024 * 1024)
+        pace = Pace(small=128 * 1024, modest=256 * 1024)  # a thread for less would cost more than the reading
         with os_errors(f"reading from {offset}"):
             self._file.read_ahead(wanted=False)
             while offset < last:
-                if offset >= cold and not self._is_at_hand(offset, min(lending.chunk, last - offset)):
+                lent = min(_LENT, last - offset)
+                if offset >= cold and not self._is_at_hand(offset, lent):
                     cold = offset + _COLD
-                pace = lending if offset >= cold else reading
-                count = min(pace.chunk, last - offset)
-                part = Stretch(self._file, offset, count) if pace is lending else await self._from_disk(offset, count)
-                offset += count
-                begin = time.monotonic()
-                yield part
-                pace.took(time.monotonic() - begin)
+                if offset >= cold:
+                    yield Stretch(self._file, offset, lent)
+                    offset += lent
+                else:
+                    chunk = await self._from_disk(offset, min(pace.chunk, last - offset))
+                    offset += len(chunk)
+                    sent = time.monotonic()
+                    yield chunk
+                    pace.took(time.monotonic() - sent)
         async for chunk in self.read(ByteRange(last - self._start, span.stop)):
             yield chunk
 

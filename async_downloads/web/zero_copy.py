@@ -19,6 +19,7 @@ from ..fileio import OpenFile, Stretch
 from ..sources.files import os_errors
 from .room import Room
 from .segments import Segments
+from .turns import Turns
 
 __all__ = ["AVAILABLE", "Lane"]
 
@@ -29,18 +30,12 @@ _ACKNOWLEDGED: Final = struct.Struct("120xQ")  # where TCP_INFO has it
 class _Shared:
     """What all connections of a loop have in common. It does not hold the loop, which would then never be freed."""
 
-    _ROUND: Final = 8 * 1024 * 1024
-    _LEAST: Final = 128 * 1024
+    _AT_ONCE: Final = 4
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.segments = Segments()
         self.room = Room(loop)
-        self.sending = 0
-
-    @property
-    def share(self) -> int:
-        """How many bytes one connection may send in its turn, so that no turn of all takes long."""
-        return max(self._LEAST, self._ROUND // self.sending)
+        self.turns = Turns(self._AT_ONCE)
 
 
 _shared: "Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared]]" = WeakKeyDictionary()
@@ -56,7 +51,7 @@ class _Tide:
     """How much the kernel may hold back for a client: little for a slow one, so that there is memory for thousands."""
 
     _LOW: Final = 96 * 1024
-    _HIGH: Final = 1024 * 1024
+    _HIGH: Final = 2 * 1024 * 1024
     _CALM: Final = 2 * 1024 * 1024
     _WAIT: Final = 0.1  # seconds
 
@@ -64,7 +59,7 @@ class _Tide:
         self._connection = connection
         self._is_tcp = connection.family != socket.AF_UNIX
         self._calm = 0
-        self._high = False
+        self.high = False
 
     def waited(self, seconds: float) -> None:
         """Note that the client needed so long to take something."""
@@ -78,8 +73,10 @@ class _Tide:
         self._turn(high=self._calm >= self._CALM)
 
     def _turn(self, *, high: bool) -> None:
-        if high != self._high and self._is_tcp:
-            self._high = high
+        if high == self.high:
+            return
+        self.high = high
+        if self._is_tcp:
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self._HIGH if high else self._LOW)
 
 
@@ -87,6 +84,8 @@ class Lane:
     """The way from a file to a socket, beside a stream writer that has the socket."""
 
     _READ: Final = 256 * 1024  # bytes that are in memory at once, where the kernel has not cached them
+    _SMALL: Final = 512 * 1024  # bytes of one write
+    _LARGE: Final = 2 * 1024 * 1024  # the same, to a fast client: half a millisecond
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
@@ -101,9 +100,14 @@ class Lane:
         protocol.connection_lost = self._lose
 
     def acknowledged(self) -> int:
-        """Return how many bytes the client's system has taken since the connection was made."""
-        if self._connection.family == socket.AF_UNIX or self._transport.is_closing():
+        """Return how many bytes the client's system has taken since the connection was made.
+
+        Of a connection within this system it is what the socket has.
+        """
+        if self._transport.is_closing():
             return 0
+        if self._connection.family == socket.AF_UNIX:
+            return self._taken
         info = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
         return int(_ACKNOWLEDGED.unpack(info)[0])
 
@@ -117,16 +121,10 @@ class Lane:
         ConnectionError when the client has left, `SourceTruncated` when the file has become too short.
         """
         await self._empty()
-        self._shared.sending += 1
-        try:
-            await self._send(*stretch)
-        finally:
-            self._shared.sending -= 1
-
-    async def _send(self, file: OpenFile, offset: int, size: int) -> None:
+        file, offset, size = stretch
         stop = offset + size
         while offset < stop:
-            wanted = min(stop - offset, self._shared.share)
+            wanted = min(stop - offset, await self._reach())
             taken = self._push(file, offset, wanted)
             if taken is None:
                 taken = await self._carry(file, offset, stop - offset)
@@ -134,8 +132,13 @@ class Lane:
             self._tide.took(taken)
             if taken < wanted:
                 await self._wait()
-            elif offset < stop:
-                await asyncio.sleep(0)
+
+    async def _reach(self) -> int:
+        """Return how many bytes to write at once, when it is time to."""
+        if not self._tide.high:
+            return self._SMALL
+        await self._shared.turns.come()
+        return self._LARGE
 
     def _push(self, file: OpenFile, offset: int, count: int) -> int | None:
         """Write what the socket takes at once; None where that would be waiting for the disk."""

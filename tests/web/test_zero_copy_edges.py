@@ -4,7 +4,8 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from async_downloads.errors import SourceTruncated
 from async_downloads.fileio import OpenFile, Stretch
 from async_downloads.sending import Receive, Scope, Send
 from async_downloads.web.segments import Segments
-from async_downloads.web.zero_copy import Lane
+from async_downloads.web.zero_copy import Lane, _Tide
 
 from .sending import mapped, sending
 from .test_zero_copy_faults import rest
@@ -134,13 +135,19 @@ async def test_an_app_that_never_looks_is_told_when_the_connection_is_closed(ser
         await eventually(lambda: not descriptors(large))
 
 
-async def test_a_unix_socket_tells_of_no_bytes_taken(large: Path) -> None:
+async def test_of_a_unix_socket_it_is_told_what_the_socket_has_taken(large: Path) -> None:
     mine, other = socket.socketpair()
+    file = OpenFile(str(large))
     with other:
         _, writer = await asyncio.open_connection(sock=mine)
-        assert Lane(writer).acknowledged() == 0
+        lane = Lane(writer)
+        sending_all = asyncio.create_task(lane.send(Stretch(file, 0, 4 * MIB)))
+        await eventually(lambda: 0 < lane.acknowledged() < 4 * MIB)
+        assert lane.acknowledged() == lane.taken()
         writer.transport.abort()
-        await asyncio.sleep(0)
+        with pytest.raises(ConnectionResetError):
+            await sending_all
+    file.close()
 
 
 async def test_what_the_client_has_taken_is_counted_until_the_connection_is_closed() -> None:
@@ -160,3 +167,36 @@ async def test_a_file_that_has_grown_is_mapped_to_its_new_end(large: Path) -> No
     assert segments.find(file, 5001) is not None
     file.close()
     await eventually(lambda: not mapped(large))
+
+
+async def test_in_one_turn_of_the_loop_only_a_few_fast_clients_are_sent_to(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lane, "_LARGE", 8192)
+    monkeypatch.setattr(_Tide, "_CALM", 1)
+    file, taken = OpenFile(str(large)), [0]
+    async with AsyncExitStack() as stack:
+        lanes = [Lane(await stack.enter_async_context(_drained())) for _ in range(12)]
+        for lane in lanes:
+            await lane.send(Stretch(file, 0, 1))
+        sending_all = [asyncio.create_task(lane.send(Stretch(file, 0, 80 * 8192))) for lane in lanes]
+        while not all(each.done() for each in sending_all):
+            taken.append(sum(lane.taken() for lane in lanes))
+            await asyncio.sleep(0)
+        await asyncio.gather(*sending_all)
+    steps = [after - before for before, after in pairwise(taken[1:])]
+    assert 8192 < max(steps) <= 4 * 8192
+    file.close()
+
+
+@asynccontextmanager
+async def _drained() -> AsyncIterator[asyncio.StreamWriter]:
+    """Hold one end of a connection of which the other takes all there is."""
+    mine, other = socket.socketpair()
+    (reader, closing), (_, writer) = await asyncio.open_connection(sock=other), await asyncio.open_connection(sock=mine)
+    async with asyncio.TaskGroup() as group:
+        taking = group.create_task(reader.read(-1))
+        yield writer
+        writer.close()
+        await taking
+        closing.close()
