@@ -30,7 +30,7 @@ _ACKNOWLEDGED: Final = struct.Struct("120xQ")  # where TCP_INFO has it
 class _Shared:
     """What all connections of a loop have in common. It does not hold the loop, which would then never be freed."""
 
-    _AT_ONCE: Final = 4
+    _AT_ONCE: Final = 2
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.segments = Segments()
@@ -85,7 +85,7 @@ class Lane:
 
     _READ: Final = 256 * 1024  # bytes that are in memory at once, where the kernel has not cached them
     _SMALL: Final = 512 * 1024  # bytes of one write
-    _LARGE: Final = 2 * 1024 * 1024  # the same, to a fast client: half a millisecond
+    _LARGE: Final = 4 * 1024 * 1024  # the same, to a fast client: a millisecond
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
