@@ -22,6 +22,8 @@ COLUMNS = {
     "started": "started",
     "probe_p50_ms": "probe p50 ms",
     "probe_p99_ms": "probe p99 ms",
+    "undisturbed_p99_ms": "the same while the machine ran",
+    "standstill_ms": "it stood still, ms",
     "probe_timeouts": "probe timeouts",
     "kb_per_connection": "KB per connection",
     "cpu_ms_first_second": "CPU ms in the first second",
@@ -158,8 +160,8 @@ def _spread(run: Run, scenario: str, case: str, server: str, metric: str) -> str
 def reason(samples: Sequence[Sample], metric: str) -> str:
     """Say why there is no figure."""
     silent = [each for each in samples if each.silent(metric)]
-    if silent:
-        lost = sum(each.metrics.get("probe_timeouts") or 0 for each in silent)
+    lost = sum(each.metrics.get("probe_timeouts") or 0 for each in silent)
+    if lost:
         asked = sum(each.metrics.get("probes") or 0 for each in silent)
         return SILENT if lost >= asked else f"{math.floor(100 * lost / asked)} % unanswered"
     return "failed" if any(each.error for each in samples) else NOTHING

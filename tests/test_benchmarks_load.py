@@ -12,13 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 
 import pytest
-from harness.waiting import HANGING
 from tools.programs import need
 
 from benchmarks.load import crowd, downloads, exchange
 from benchmarks.load.wrk import wrk
 from benchmarks.proc import Meter
-from benchmarks.process import ROOT
 from benchmarks.report import report
 from benchmarks.results import Run, Sample
 from benchmarks.scenarios.base import Measurement
@@ -108,22 +106,6 @@ def test_what_wrk_spends_is_the_clients(port: int) -> None:
 def _seconds_of_programs() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-@pytest.mark.parametrize("ready", [pytest.param(True, id="when it runs"), pytest.param(False, id="when it starts")])
-def test_a_probe_that_nobody_listens_to_ends_without_a_word(ready: bool) -> None:
-    program = [sys.executable, "-m", "benchmarks.load.probe", "1", "1k.bin", "0.05", "0.1"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(program, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        assert process.stderr
-        if ready:
-            process.stdout.readline()
-        process.stdout.close()
-        process.stdin.close()
-        assert process.stderr.read() == ""
-        process.wait(HANGING)
 
 
 def _report(saturated: list[bool]) -> str:

@@ -1,70 +1,90 @@
 """A client that has nothing to do with the load: a small file, on a fresh connection, every so often.
 
-It runs as its own process, so that a busy driver does not delay it, and it starts each request on time whether or not
-the last was answered. It stops when its standard input ends and prints its latencies as JSON.
+Each request starts on time, whether or not the last was answered. Another program looks meanwhile whether the machine
+stands still.
 """
 
 import asyncio
 import json
-import os
 import socket
-import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from benchmarks.load.companion import LONGEST, Companion, say
 from benchmarks.load.messages import parse_head, request
-from benchmarks.process import ROOT, pinned
-from benchmarks.servers.base import HOST, PYTHON
+from benchmarks.servers.base import HOST
 
-__all__ = ["Probe"]
+__all__ = ["Probe", "Probed"]
 
-LONGEST = 120.0  # seconds a forgotten probe lives
+Interval = Sequence[float]  # when it began and ended, in monotonic seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """When each request began and how many seconds it took, None for one that timed out; and each standstill."""
+
+    requests: Sequence[tuple[float, float | None]]
+    standstills: Sequence[Interval]
+    timeout: float
+
+    @property
+    def latencies(self) -> list[float | None]:
+        """Return the seconds of all requests."""
+        return [seconds for _, seconds in self.requests]
+
+    @property
+    def undisturbed(self) -> list[float | None]:
+        """Return the seconds of those during which the machine did not stand still."""
+        return [seconds for begin, seconds in self.requests if not self._disturbed(begin, seconds)]
+
+    @property
+    def stood_still(self) -> float:
+        """Return for how many seconds the machine did."""
+        return sum(end - begin for begin, end in self.standstills)
+
+    def _disturbed(self, begin: float, seconds: float | None) -> bool:
+        end = begin + (self.timeout if seconds is None else seconds)
+        return any(begin < stop and start < end for start, stop in self.standstills)
 
 
 class Probe:
-    """Probe from ``__enter__`` on; ``finish`` gives the seconds of each, None for one that timed out."""
+    """Probe from ``__enter__`` on."""
 
     def __init__(self, port: int, name: str, *, core: int, interval: float, timeout: float) -> None:
-        arguments = [str(port), name, str(interval), str(timeout)]
         self._timeout = timeout
-        with pinned(core):
-            self._process = subprocess.Popen(
-                [PYTHON, "-m", "benchmarks.load.probe", *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                cwd=ROOT,
-                text=True,
-                start_new_session=True,  # Ctrl-C is for the harness, which ends the probe itself
-            )
+        self._asking = Companion("benchmarks.load.probe", port, name, interval, timeout, core=core)
+        self._looking = Companion("benchmarks.load.standstill", core=core)
 
     def __enter__(self) -> Self:
-        assert self._process.stdout is not None
-        self._process.stdout.readline()  # it is ready
+        with ExitStack() as stack:
+            stack.enter_context(self._looking)
+            stack.enter_context(self._asking)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.communicate()
+        self._stack.close()
 
-    def finish(self) -> list[float | None]:
+    def finish(self) -> Probed:
         """Stop, wait for what is under way, and return what was seen."""
-        output, _ = self._process.communicate(timeout=self._timeout + 5)
-        latencies: list[float | None] = json.loads(output)
-        return latencies
+        requests = self._asking.finish(self._timeout + 5)
+        return Probed(requests, self._looking.finish(5), self._timeout)
 
 
-async def _probe(port: int, message: bytes, limit: float) -> float | None:
+async def _probe(port: int, message: bytes, limit: float) -> tuple[float, float | None]:
     loop = asyncio.get_running_loop()
     start = loop.time()
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(limit):
             if await _answered(loop, port, message):
-                return loop.time() - start
-    return None
+                return start, loop.time() - start
+    return start, None
 
 
 async def _answered(loop: asyncio.AbstractEventLoop, port: int, message: bytes) -> bool:
@@ -82,12 +102,12 @@ async def _answered(loop: asyncio.AbstractEventLoop, port: int, message: bytes) 
     return False
 
 
-async def _run(port: int, name: str, interval: float, limit: float) -> list[float | None]:
+async def _run(port: int, name: str, interval: float, limit: float) -> list[tuple[float, float | None]]:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_reader(sys.stdin, stop.set)
     message, probes, start = request(name), [], loop.time()
-    _say("ready")
+    say("ready")
     while not stop.is_set() and loop.time() < start + LONGEST:
         probes.append(asyncio.create_task(_probe(port, message, limit)))
         with suppress(TimeoutError):
@@ -95,14 +115,6 @@ async def _run(port: int, name: str, interval: float, limit: float) -> list[floa
     return list(await asyncio.gather(*probes))
 
 
-def _say(words: str) -> None:
-    """Print, or end without a word when nobody listens any more: the harness was interrupted."""
-    try:
-        print(words, flush=True)
-    except BrokenPipeError:
-        os._exit(1)
-
-
 if __name__ == "__main__":
     port, name, interval, timeout = sys.argv[1:]
-    _say(json.dumps(asyncio.run(_run(int(port), name, float(interval), float(timeout)))))
+    say(json.dumps(asyncio.run(_run(int(port), name, float(interval), float(timeout)))))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.load.messages import Answer, fetch, request
-from benchmarks.load.probe import Probe
+from benchmarks.load.probe import Probe, Probed
 from benchmarks.proc import Spent
 from benchmarks.process import Cores, Running
 from benchmarks.settings import KIB, BenchmarkError, Settings
@@ -111,12 +111,19 @@ def spent_metrics(spent: Spent) -> dict[str, float | None]:
     return {"server_percent": spent.server_percent, "client_percent": spent.client_percent}
 
 
-def probe_metrics(latencies: list[float | None]) -> dict[str, float | None]:
+def probe_metrics(probed: Probed) -> dict[str, float | None]:
     """Sum up a probe; a percentile that falls among the timeouts is None."""
-    known = [value * 1000 if value is not None else None for value in latencies]
+    known, undisturbed = _milliseconds(probed.latencies), _milliseconds(probed.undisturbed)
     return {
         "probe_p50_ms": percentile(known, 50),
         "probe_p99_ms": percentile(known, 99),
-        "probe_timeouts": sum(value is None for value in latencies),
-        "probes": len(latencies),
+        "undisturbed_p99_ms": percentile(undisturbed, 99),
+        "standstill_ms": probed.stood_still * 1000,
+        "probe_timeouts": sum(value is None for value in known),
+        "probes": len(known),
+        "probes_undisturbed": len(undisturbed),
     }
+
+
+def _milliseconds(latencies: list[float | None]) -> list[float | None]:
+    return [None if seconds is None else seconds * 1000 for seconds in latencies]

@@ -38,7 +38,7 @@ def _fetch(bench: Bench, case: str) -> Measurement:
         meter = Meter(bench.running.session)
         downloads = download(bench.port, bench.tree.cold, deadline=time.monotonic() + bench.settings.limit)
         spent = meter.stop()
-        latencies = probe.finish()
+        probed = probe.finish()
     received = sum(each.received for each in downloads)
     metrics = {
         "mb_per_s": received / 1e6 / spent.seconds,
@@ -48,8 +48,16 @@ def _fetch(bench: Bench, case: str) -> Measurement:
     }
     complete = sum(each.complete for each in downloads)
     note = "" if complete == len(downloads) else f"{complete} files finished within the limit"
-    return Measurement(case, metrics | spent_metrics(spent) | probe_metrics(latencies), note)
+    return Measurement(case, metrics | spent_metrics(spent) | probe_metrics(probed), note)
 
 
-COLUMNS = ("mb_per_s", "cpu_ms_per_gb", "probe_p50_ms", "probe_p99_ms", "probe_timeouts")
+COLUMNS = (
+    "mb_per_s",
+    "cpu_ms_per_gb",
+    "probe_p50_ms",
+    "probe_p99_ms",
+    "undisturbed_p99_ms",
+    "standstill_ms",
+    "probe_timeouts",
+)
 SCENARIO = Scenario("cold", "Cold files read at once, and a probe meanwhile", COLUMNS, measure)

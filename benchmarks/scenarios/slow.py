@@ -56,7 +56,7 @@ def _read_slowly(bench: Bench, count: int) -> Measurement:
             crowd.read(settings.slow_window)
             spent, received = meter.stop(), crowd.received - before
             memory, started = pss_bytes(session) - idle, crowd.started
-            latencies = probe.finish()
+            probed = probe.finish()
             note = _shortages(session, shortages)
     metrics = {
         "started": started,
@@ -64,7 +64,7 @@ def _read_slowly(bench: Bench, count: int) -> Measurement:
         "kb_per_connection": memory / KIB / started if started >= FEWEST else None,
         "kb_per_s_each": received / KIB / spent.seconds / started if started else None,
     }
-    return Measurement(_case(count), metrics | spent_metrics(spent) | probe_metrics(latencies), note)
+    return Measurement(_case(count), metrics | spent_metrics(spent) | probe_metrics(probed), note)
 
 
 def _case(count: int) -> str:
@@ -90,5 +90,14 @@ def _settle(bench: Bench, crowd: Crowd) -> float:
     return time.perf_counter() - begin
 
 
-COLUMNS = ("started", "probe_p50_ms", "probe_p99_ms", "probe_timeouts", "kb_per_connection", "server_percent")
+COLUMNS = (
+    "started",
+    "probe_p50_ms",
+    "probe_p99_ms",
+    "undisturbed_p99_ms",
+    "standstill_ms",
+    "probe_timeouts",
+    "kb_per_connection",
+    "server_percent",
+)
 SCENARIO = Scenario("slow", "Slow clients at 16 KB/s, and a probe meanwhile", COLUMNS, measure, cases, parts=parts)

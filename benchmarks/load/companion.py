@@ -1,0 +1,58 @@
+"""A program that runs beside a measurement, and tells at the end what it saw.
+
+It says when it is ready, stops when its standard input ends, and prints what it saw as JSON. It has a process of its
+own, so that a busy driver does not delay it.
+"""
+
+import json
+import os
+import subprocess
+from types import TracebackType
+from typing import Any, Final, Self
+
+from benchmarks.process import ROOT, pinned
+from benchmarks.servers.base import PYTHON
+
+__all__ = ["LONGEST", "Companion", "say"]
+
+LONGEST: Final = 120.0
+"""Seconds that one lives whom everybody has forgotten."""
+
+
+class Companion:
+    """A module that runs on a core from ``__enter__`` on."""
+
+    def __init__(self, module: str, *arguments: object, core: int) -> None:
+        with pinned(core):
+            self._process = subprocess.Popen(
+                [PYTHON, "-m", module, *map(str, arguments)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                cwd=ROOT,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for the harness, which ends the companion itself
+            )
+
+    def __enter__(self) -> Self:
+        assert self._process.stdout is not None
+        self._process.stdout.readline()  # it is ready
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def finish(self, limit: float) -> Any:
+        """Stop it, wait for what is under way, and return what it saw; TimeoutExpired after so many seconds."""
+        output, _ = self._process.communicate(timeout=limit)
+        return json.loads(output)
+
+
+def say(words: str) -> None:
+    """Print, or end without a word when nobody listens any more: the harness was interrupted."""
+    try:
+        print(words, flush=True)
+    except BrokenPipeError:
+        os._exit(1)

@@ -1,0 +1,47 @@
+"""Whether the machine itself stood still: a program that wants nothing of a server looks every few milliseconds.
+
+When the host of a virtual machine stops it, or takes its memory away and gives it back page by page, everybody in it
+waits, and what is asked of a server meanwhile says nothing of the server. So this one touches memory of its own and
+looks at the clock. That others had the core first does not count: the kernel tells how long that was.
+"""
+
+import json
+import mmap
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator
+
+from benchmarks.load.companion import LONGEST, say
+
+PAUSE = 0.002  # seconds between two looks
+LATE = 0.005  # more of them than that, and the machine did not run
+TOUCHED = 8 * 1024 * 1024  # bytes: as many pages as a server may need for an answer
+
+
+def _look() -> Iterator[tuple[float, float]]:
+    """Yield when each standstill began and ended, in monotonic seconds, until the standard input ends."""
+    memory, touch = mmap.mmap(-1, TOUCHED), bytes(TOUCHED // mmap.PAGESIZE)
+    memory.madvise(mmap.MADV_NOHUGEPAGE)  # so that each page is one by itself
+    memory[:: mmap.PAGESIZE] = touch  # the first time, pages have to be made
+    queue = os.open("/proc/self/schedstat", os.O_RDONLY)
+    begin, queued = time.monotonic(), _queued(queue)
+    say("ready")
+    end, asked_to_end = begin + LONGEST, False
+    while begin < end and not asked_to_end:
+        asked_to_end = bool(select.select([sys.stdin], [], [], PAUSE)[0])
+        memory[:: mmap.PAGESIZE] = touch
+        now, waited = time.monotonic(), _queued(queue)
+        if now - begin - (waited - queued) > PAUSE + LATE:
+            yield begin, now
+        begin, queued = now, waited
+
+
+def _queued(queue: int) -> float:
+    """Return how many seconds this process has waited for its core."""
+    return int(os.pread(queue, 100, 0).split()[1]) / 1e9
+
+
+if __name__ == "__main__":
+    say(json.dumps(list(_look())))
