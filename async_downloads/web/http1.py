@@ -1,5 +1,6 @@
 """What Hypercorn's HTTP/1.1 needs to send files fast.
 
+- A head that was sent lately, as that of a file many ask for, is not validated again.
 - The head of an answer goes out together with the first bytes of its body: one system call and one packet less.
 - Between two requests of a busy connection no task is made to end it, only a timer that seldom fires.
 - A part of a file (`sending.STRETCH`) goes from the page cache to the socket.
@@ -8,9 +9,9 @@
 There are no settings for these, so the classes that do it take the place of Hypercorn's own.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import h11
@@ -18,7 +19,7 @@ import hypercorn.asyncio.run
 import hypercorn.protocol
 import hypercorn.protocol.h11
 from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.asyncio.worker_context import AsyncioSingleTask, EventWrapper
+from hypercorn.asyncio.worker_context import EventWrapper
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Request, Response, StreamClosed
@@ -28,6 +29,7 @@ from hypercorn.utils import suppress_body
 
 from ..fileio import Stretch
 from ..sending import STRETCH
+from .late_task import LateTask
 from .zero_copy import AVAILABLE, Lane
 
 __all__ = ["install"]
@@ -50,41 +52,6 @@ class FileBody(StreamEvent):
     """A part of a file as a part of a body."""
 
     stretch: Stretch
-
-
-class LateTask(AsyncioSingleTask):
-    """A task that is made only when nobody has stopped it for a while: in the place of Hypercorn's `SingleTask`."""
-
-    _LATE: Final = 0.25  # seconds
-
-    def __init__(self) -> None:
-        self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    async def restart(self, task_group: Any, action: Callable[[], Awaitable[None]]) -> None:
-        """Have `action` run, after a while and from its start."""
-        ending = self._drop()
-        self._timer = asyncio.get_running_loop().call_later(self._LATE, self._begin, task_group, action)
-        await _ended(ending)
-
-    async def stop(self) -> None:
-        """Have nothing run."""
-        await _ended(self._drop())
-
-    def _begin(self, task_group: Any, action: Callable[[], Awaitable[None]]) -> None:
-        self._task = task_group._task_group.create_task(action())  # as Hypercorn's own does it
-
-    def _drop(self) -> asyncio.Task[None] | None:
-        if self._timer is not None:
-            self._timer.cancel()
-        task, self._timer, self._task = self._task, None, None
-        return task
-
-
-async def _ended(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 class Connection(TCPServer):
@@ -211,12 +178,24 @@ class Protocol(H11Protocol):
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Send a part of an answer."""
+        if isinstance(event, Response) and event.status_code >= 200:
+            await self._send_h11_event(self._head(event))
+            return
         if isinstance(event, FileBody):
             await self._send_h11_event(h11.Data(data=cast("bytes", FilePart(event.stretch))))
             return
         if isinstance(event, StreamClosed):
             await self._pass_on([])  # an app that failed before the body has still answered
         await super().stream_send(event)
+
+    def _head(self, event: Response) -> h11.Response:
+        fields = [*event.headers, *self.config.response_headers("h11")]
+        if self.keep_alive_requests >= self.config.keep_alive_max_requests:
+            fields.append((b"connection", b"close"))
+        try:
+            return _response(event.status_code, tuple(fields))
+        except TypeError:  # a field may be a list (ASGI): that is no key of a cache
+            return h11.Response(status_code=event.status_code, headers=fields)
 
     async def _send_h11_event(self, event: Any) -> None:
         if not isinstance(self.connection, h11.Connection):
@@ -245,6 +224,12 @@ class Protocol(H11Protocol):
             await self.send(part if isinstance(part, FilePart) else RawData(part))
         if ready:
             await self.send(RawData(ready))
+
+
+@lru_cache(maxsize=256)
+def _response(status: int, fields: tuple[tuple[bytes, bytes], ...]) -> h11.Response:
+    """Return a head that h11 has validated: nobody changes such an event."""
+    return h11.Response(status_code=status, headers=list(fields))
 
 
 def _owner(method: Any) -> Any:

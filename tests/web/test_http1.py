@@ -11,13 +11,14 @@ from conftest import Serve
 from harness.process import other_tasks
 from harness.served import Connection
 from harness.waiting import eventually
+from hypercorn.config import Config
 from test_servers import certificate as certificate  # noqa: PLC0414
 
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
 from async_downloads.sources.directory import DirectoryStore
 
-from .sending import app_that, body, head, length
+from .sending import app_that, body, head, length, unchunked
 
 MIB = 1024 * 1024
 _DATA_SEGMENTS_IN = 152  # where Linux has that in its `tcp_info`
@@ -164,6 +165,44 @@ async def test_more_than_was_promised_is_refused_and_not_sent(serve: Serve) -> N
         assert (await connection.head())[0] == 200
         assert await connection.reader.read() == b""
     assert "Too much data" in str(refused)
+
+
+@pytest.mark.parametrize("pair", [tuple, list])
+async def test_a_head_that_was_sent_before_is_framed_for_each_request(serve: Serve, pair: type) -> None:
+    async def answer(receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [pair((b"x-own", b"1"))]})
+        await send(body(b"hello"))
+
+    server = await serve(app_that(answer))
+    for _ in range(2):
+        async with server.connected() as connection:
+            await connection.ask("/")
+            status, fields = await connection.head()
+            assert (status, fields["X-Own"], fields["Transfer-Encoding"]) == (200, "1", "chunked")
+            assert await unchunked(connection) == b"hello"
+            connection.writer.write(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+            status, fields = await connection.head()
+            assert (status, fields["X-Own"], fields["Connection"]) == (200, "1", "close")
+            assert "Transfer-Encoding" not in fields
+            assert await connection.reader.read() == b"hello"
+
+
+async def test_a_connection_ends_with_the_last_request_it_may_have(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Config, "keep_alive_max_requests", 3)
+    server = await serve(app_that(_hello))
+    async with server.connected() as connection:
+        for number in range(3):
+            await connection.ask("/")
+            _, fields, text = await connection.answer()
+            assert (text, fields["Connection"]) == (b"hello", None if number < 2 else "close")
+        assert await connection.reader.read() == b""
+
+
+async def _hello(receive: Receive, send: Send) -> None:
+    await send(head(length(5)))
+    await send(body(b"hello"))
 
 
 def _running() -> set[str]:

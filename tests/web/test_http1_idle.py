@@ -12,7 +12,7 @@ from harness.waiting import HANGING, eventually
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
 from async_downloads.sources.directory import DirectoryStore
-from async_downloads.web.http1 import LateTask
+from async_downloads.web.late_task import LateTask
 
 SHORT = 0.05  # seconds
 

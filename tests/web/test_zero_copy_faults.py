@@ -18,7 +18,7 @@ from harness.waiting import HANGING, eventually
 from async_downloads.asgi import Downloads
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.web.access_log import AccessLog
-from async_downloads.web.http1 import LateTask
+from async_downloads.web.late_task import LateTask
 
 from .sending import IDLE, ZERO_COPY, Recorded, mapped
 
