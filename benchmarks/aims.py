@@ -170,8 +170,7 @@ def _small() -> Iterator[Aim]:
         ("1 KiB: requests/s to Flask on gunicorn", SERVE, "flask-gthread-8", 2),
         ("1 KiB, a Quart view: requests/s to one that returns bytes", "ours-quart", "floor-quart", 0.85),
     ):
-        for result in ("requests.json", "speed.json"):
-            yield Aim(words, "small", "1k", "requests_per_s", server, result, (rival,), bound)
+        yield Aim(words, "small", "1k", "requests_per_s", server, "requests.json", (rival,), bound)
     for words, rivals, asked in (("Flask on gunicorn", FLASK, 1.5), ("the fastest sync Flask", FLASKS, None)):
         title, metric = f"random 64 KiB ranges: requests/s to {words}", "requests_per_s"
         yield Aim(title, "ranges", "random 64 KiB", metric, SERVE, "speed.json", rivals, asked)
