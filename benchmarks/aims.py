@@ -189,8 +189,8 @@ def _others() -> Iterator[Aim]:
         (f"{left}: CPU % in 0.3 s after it", leaving, "server_percent", "cold.json", 0),
         (f"{left}: descriptors left after it", leaving, "descriptors_left", "cold.json", 0),
         (f"{files}: probe p99 ms", cold, "probe_p99_ms", "cold.json", 20),
-        (f"{files}: probe p99 ms while the machine ran", cold, "undisturbed_p99_ms", "cold.json", 20),
-        (f"{files}: the machine stood still, ms", cold, "standstill_ms", "cold.json", None),
+        (f"{files}: probe p99 ms without standstills of the machine", cold, "undisturbed_p99_ms", "cold.json", 20),
+        (f"{files}: standstills, ms", cold, "standstill_ms", "cold.json", None),
     ):
         yield Aim(words, *place, metric, SERVE, result, (), bound, "at most")
 

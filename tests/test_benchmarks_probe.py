@@ -15,7 +15,7 @@ import pytest
 from harness.waiting import HANGING, eventually
 
 from benchmarks.load.probe import Probe, Probed
-from benchmarks.process import ROOT
+from benchmarks.process import ROOT, pinned
 from benchmarks.scenarios.base import probe_metrics
 
 LONG = 0.3  # seconds of CPU time: so long nobody else lets a machine stand still
@@ -77,8 +77,8 @@ def test_what_was_stopped_is_seen() -> None:
         os.waitpid(process.pid, os.WUNTRACED)
         stopped = time.monotonic()
         subprocess.run([sys.executable, "-c", SPIN], check=True)
-        os.kill(process.pid, signal.SIGCONT)
         lasted = time.monotonic() - stopped
+        os.kill(process.pid, signal.SIGCONT)
         assert max(standstills(process)) >= lasted
 
 
@@ -88,10 +88,12 @@ async def test_waiting_for_others_on_the_same_core_is_no_standstill() -> None:
         os.sched_setaffinity(process.pid, {core})
         os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))  # everybody else comes first
         began, queued = time.monotonic(), _queued(process.pid)
-        subprocess.run(["taskset", "-c", str(core), sys.executable, "-c", SPIN], check=True)
+        with pinned(core):
+            subprocess.run([sys.executable, "-c", SPIN], check=True)
         lasted = time.monotonic() - began
         await eventually(lambda: _queued(process.pid) - queued > lasted / 4)  # or this test shows nothing
-        assert sum(standstills(process)) < lasted / 8
+        os.sched_setscheduler(process.pid, os.SCHED_OTHER, os.sched_param(0))  # it is to end
+        assert sum(standstills(process)) < lasted / 2
 
 
 def _queued(pid: int) -> float:
@@ -116,35 +118,32 @@ def test_a_probe_tells_when_it_asked_and_how_long_it_took() -> None:
 
 
 @pytest.mark.parametrize(
-    ("requests", "standstills", "undisturbed"),
+    ("request_", "standstills", "undisturbed"),
     [
-        pytest.param([(1, 0.5)], [], [0.5], id="the machine ran"),
-        pytest.param([(1, 0.5)], [(0, 1), (1.5, 2)], [0.5], id="it stood still before and after"),
-        pytest.param([(1, 0.5)], [(0, 1.01)], [], id="when a request began"),
-        pytest.param([(1, 0.5)], [(1.2, 1.3)], [], id="while one ran"),
-        pytest.param([(1, 0.5)], [(1.49, 3)], [], id="when one ended"),
-        pytest.param([(1, 0.5), (2, 0.1), (3, 0.2)], [(1, 2), (3.1, 3.2)], [0.1], id="of several some"),
-        pytest.param([(1, None)], [(2.9, 3)], [], id="before one was given up"),
-        pytest.param([(1, None)], [(3, 4)], [None], id="after one was given up"),
+        pytest.param((1, 0.5), [], 0.5, id="the machine ran"),
+        pytest.param((1, 0.5), [(0, 1), (1.5, 2)], 0.5, id="it stood still before and after"),
+        pytest.param((1, 0.5), [(0, 1.25)], 0.25, id="when a request began"),
+        pytest.param((1, 0.5), [(1.125, 1.25)], 0.375, id="while one ran"),
+        pytest.param((1, 0.5), [(1.25, 3)], 0.25, id="when one ended"),
+        pytest.param((1, 0.5), [(0, 3)], 0, id="all the while"),
+        pytest.param((1, 0.5), [(0, 1.125), (1.25, 1.375), (1.5, 3)], 0.25, id="more than once"),
+        pytest.param((1, None), [(0, 9)], None, id="while one was waited for in vain"),
     ],
 )
-def test_a_request_is_undisturbed_when_the_machine_ran_all_the_while(
-    requests: list[tuple[float, float | None]],
-    standstills: list[tuple[float, float]],
-    undisturbed: list[float | None],
+def test_of_a_request_the_time_counts_for_which_the_machine_ran(
+    request_: tuple[float, float | None], standstills: list[tuple[float, float]], undisturbed: float | None
 ) -> None:
-    assert Probed(requests, standstills, timeout=2).undisturbed == undisturbed
+    assert Probed([request_], standstills).undisturbed == [undisturbed]
 
 
-def test_all_requests_count_and_those_without_a_standstill_once_more() -> None:
+def test_all_requests_count_and_once_more_without_the_standstills() -> None:
     requests = [(float(number), 0.25 if number else 0.75) for number in range(10)]
-    metrics = probe_metrics(Probed([*requests, (10.0, None)], [(0.0, 0.5), (10.5, 10.75)], timeout=2))
+    metrics = probe_metrics(Probed(requests, [(0.0, 0.5), (10.5, 10.75)]))
     assert metrics == {
         "probe_p50_ms": 250,
-        "probe_p99_ms": None,
+        "probe_p99_ms": 750,
         "undisturbed_p99_ms": 250,
         "standstill_ms": 750,
-        "probe_timeouts": 1,
-        "probes": 11,
-        "probes_undisturbed": 9,
+        "probe_timeouts": 0,
+        "probes": 10,
     }

@@ -11,6 +11,8 @@ import os
 import select
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -30,12 +32,12 @@ _ACKNOWLEDGED: Final = struct.Struct("120xQ")  # where TCP_INFO has it
 class _Shared:
     """What all connections of a loop have in common. It does not hold the loop, which would then never be freed."""
 
-    _AT_ONCE: Final = 2
+    _WRITES: Final = 2  # large ones in one turn of the loop: two milliseconds
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.segments = Segments()
         self.room = Room(loop)
-        self.turns = Turns(self._AT_ONCE)
+        self.turns = Turns(self._WRITES)
 
 
 _shared: "Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared]]" = WeakKeyDictionary()
@@ -73,10 +75,8 @@ class _Tide:
         self._turn(high=self._calm >= self._CALM)
 
     def _turn(self, *, high: bool) -> None:
-        if high == self.high:
-            return
-        self.high = high
-        if self._is_tcp:
+        if high != self.high and self._is_tcp:
+            self.high = high
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self._HIGH if high else self._LOW)
 
 
@@ -85,7 +85,7 @@ class Lane:
 
     _READ: Final = 256 * 1024  # bytes that are in memory at once, where the kernel has not cached them
     _SMALL: Final = 512 * 1024  # bytes of one write
-    _LARGE: Final = 4 * 1024 * 1024  # the same, to a fast client: a millisecond
+    _LARGE: Final = 4 * 1024 * 1024  # the same, to a fast client: so long that it waits for its turn
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
@@ -124,16 +124,18 @@ class Lane:
         file, offset, size = stretch
         stop = offset + size
         while offset < stop:
-            wanted = min(stop - offset, await self._reach())
+            wanted = min(stop - offset, await self._next_size())
             taken = self._push(file, offset, wanted)
             if taken is None:
-                taken = await self._carry(file, offset, stop - offset)
+                taken = await self._carry(file, offset, wanted)
             offset += taken
             self._tide.took(taken)
             if taken < wanted:
                 await self._wait()
+            elif not self._tide.high:  # it did not wait for a turn
+                await asyncio.sleep(0)
 
-    async def _reach(self) -> int:
+    async def _next_size(self) -> int:
         """Return how many bytes to write at once, when it is time to."""
         if not self._tide.high:
             return self._SMALL
@@ -158,10 +160,16 @@ class Lane:
         return written
 
     async def _wait(self) -> None:
+        with self._waiting():
+            await self._shared.room.wait(self._fd)
+        self._check()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Note how long the client needed to take something."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await self._shared.room.wait(self._fd)
-        self._check()
+        yield
         self._tide.waited(loop.time() - began)
 
     def _check(self) -> None:
@@ -178,7 +186,8 @@ class Lane:
             self._check()
             self._writer.write(chunk)
             self._taken += len(chunk)
-            await self._empty()
+            with self._waiting():
+                await self._empty()
             if len(chunk) < wanted:
                 raise SourceTruncated(f"the file ended at byte {begin + len(chunk)}")
         self._check()

@@ -29,7 +29,6 @@ class Probed:
 
     requests: Sequence[tuple[float, float | None]]
     standstills: Sequence[Interval]
-    timeout: float
 
     @property
     def latencies(self) -> list[float | None]:
@@ -38,17 +37,17 @@ class Probed:
 
     @property
     def undisturbed(self) -> list[float | None]:
-        """Return the seconds of those during which the machine did not stand still."""
-        return [seconds for begin, seconds in self.requests if not self._disturbed(begin, seconds)]
+        """Return the same without the time for which the machine stood still; who timed out has timed out."""
+        return [None if seconds is None else self._running(begin, begin + seconds) for begin, seconds in self.requests]
 
     @property
     def stood_still(self) -> float:
         """Return for how many seconds the machine did."""
         return sum(end - begin for begin, end in self.standstills)
 
-    def _disturbed(self, begin: float, seconds: float | None) -> bool:
-        end = begin + (self.timeout if seconds is None else seconds)
-        return any(begin < stop and start < end for start, stop in self.standstills)
+    def _running(self, begin: float, end: float) -> float:
+        stood = (min(end, stop) - max(begin, start) for start, stop in self.standstills)
+        return end - begin - sum(each for each in stood if each > 0)
 
 
 class Probe:
@@ -74,7 +73,7 @@ class Probe:
     def finish(self) -> Probed:
         """Stop, wait for what is under way, and return what was seen."""
         requests = self._asking.finish(self._timeout + 5)
-        return Probed(requests, self._looking.finish(5), self._timeout)
+        return Probed(requests, self._looking.finish(5))
 
 
 async def _probe(port: int, message: bytes, limit: float) -> tuple[float, float | None]:

@@ -33,8 +33,9 @@ def _look() -> Iterator[tuple[float, float]]:
         asked_to_end = bool(select.select([sys.stdin], [], [], PAUSE)[0])
         memory[:: mmap.PAGESIZE] = touch
         now, waited = time.monotonic(), _queued(queue)
-        if now - begin - (waited - queued) > PAUSE + LATE:
-            yield begin, now
+        ran = begin + waited - queued  # from here on nobody else had the core
+        if now - ran > PAUSE + LATE:
+            yield ran, now
         begin, queued = now, waited
 
 

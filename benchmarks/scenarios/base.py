@@ -121,7 +121,6 @@ def probe_metrics(probed: Probed) -> dict[str, float | None]:
         "standstill_ms": probed.stood_still * 1000,
         "probe_timeouts": sum(value is None for value in known),
         "probes": len(known),
-        "probes_undisturbed": len(undisturbed),
     }
 
 

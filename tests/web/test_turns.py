@@ -62,13 +62,22 @@ async def test_who_comes_alone_does_not_wait() -> None:
         Turns(1).come().send(None)
 
 
-@pytest.mark.parametrize("rounds", [1, 2, 3, 4])
-async def test_a_turn_of_one_who_is_cancelled_is_given_to_the_next(rounds: int) -> None:
+@pytest.mark.parametrize(
+    ("rounds", "too_late"),
+    [
+        pytest.param(1, False, id="who waits"),
+        pytest.param(2, False, id="whose turn it is"),
+        pytest.param(3, True, id="who has had it"),
+    ],
+)
+async def test_the_turn_of_one_who_is_cancelled_is_given_to_the_next(rounds: int, too_late: bool) -> None:
     turns = Turns(1)
-    await turns.come()
-    first, second = asyncio.create_task(turns.come()), asyncio.create_task(turns.come())
+    holder, first, second = (asyncio.create_task(turns.come()) for _ in range(3))
     for _ in range(rounds):
         await asyncio.sleep(0)
+    assert holder.done()
+    assert first.done() is too_late
     first.cancel()
     await second
+    assert first.cancelled() is not too_late
     await turns.come()

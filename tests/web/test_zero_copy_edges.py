@@ -192,11 +192,15 @@ async def test_in_one_turn_of_the_loop_only_a_few_fast_clients_are_sent_to(
 @asynccontextmanager
 async def _drained() -> AsyncIterator[asyncio.StreamWriter]:
     """Hold one end of a connection of which the other takes all there is."""
-    mine, other = socket.socketpair()
-    (reader, closing), (_, writer) = await asyncio.open_connection(sock=other), await asyncio.open_connection(sock=mine)
+    accepted: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+    listening = await asyncio.start_server(lambda _, writer: accepted.set_result(writer), "127.0.0.1", 0)
+    reader, closing = await asyncio.open_connection(*listening.sockets[0].getsockname())
+    writer = await accepted
     async with asyncio.TaskGroup() as group:
         taking = group.create_task(reader.read(-1))
         yield writer
         writer.close()
         await taking
-        closing.close()
+    closing.close()
+    listening.close()
+    await listening.wait_closed()
