@@ -188,9 +188,10 @@ def _others() -> Iterator[Aim]:
         (f"{left}: CPU ms in the first second", leaving, "cpu_ms_first_second", "cold.json", None),
         (f"{left}: CPU % in 0.3 s after it", leaving, "server_percent", "cold.json", 0),
         (f"{left}: descriptors left after it", leaving, "descriptors_left", "cold.json", 0),
-        (f"{files}: probe p99 ms", cold, "probe_p99_ms", "cold.json", 20),
-        (f"{files}: probe p99 ms without standstills of the machine", cold, "undisturbed_p99_ms", "cold.json", 20),
-        (f"{files}: standstills, ms", cold, "standstill_ms", "cold.json", None),
+        (f"{files}: probe p99 ms", cold, "probe_p99_ms", "cold-alone.json", 20),
+        (f"{files}: probe p99 ms without standstills", cold, "undisturbed_p99_ms", "cold-alone.json", 20),
+        (f"{files}, in turns with others: probe p99 ms", cold, "probe_p99_ms", "cold.json", 20),
+        (f"{files}, in turns with others: p99 without standstills", cold, "undisturbed_p99_ms", "cold.json", 20),
     ):
         yield Aim(words, *place, metric, SERVE, result, (), bound, "at most")
 

@@ -52,10 +52,11 @@ def servers(runs: Sequence[Run]) -> dict[str, str]:
 def cell(runs: Sequence[Run], column: Column, server: str) -> Cell:
     """Look up a server in the first run that has the column's case; never in two, whose figures do not compare."""
     run = next((run for run in runs if column.case in run.cases(column.scenario)), None)
-    if run is None or server not in run.servers:
+    about = run.servers.get(server) if run else None
+    if run is None or about is None:
         return Cell(NOTHING)
-    if run.servers[server]["missing"]:
-        return Cell("missing")
+    if about["missing"]:
+        return Cell("missing" if column.scenario in about.get("scenarios", [column.scenario]) else NOTHING)
     samples = run.of(column.scenario, column.case, server)
     found = run.spread(column.scenario, column.case, server, column.metric)
     if found is None:

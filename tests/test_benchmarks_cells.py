@@ -81,6 +81,13 @@ def test_a_cell_says(run: Run, column: Column, expected: Cell) -> None:
     assert cell([run], column, "serve-asyncio") == expected
 
 
+@pytest.mark.parametrize(("scenarios", "words"), [(["large"], "missing"), (["sources"], "-")])
+def test_a_missing_server_is_said_to_be_where_it_would_take_part(scenarios: list[str], words: str) -> None:
+    run = _run(_large(1, server="flask-gthread-8"), missing="no module")
+    run.servers["serve-asyncio"]["scenarios"] = scenarios
+    assert cell([run], THROUGHPUT, "serve-asyncio") == Cell(words)
+
+
 def test_a_column_comes_from_the_first_result_that_has_its_case() -> None:
     runs = [_run(_probed(3)), _run(_large(10)), _run(_large(20), _large(2, server="flask-gthread-8"))]
     assert [cell(runs, THROUGHPUT, each).words for each in ("serve-asyncio", "flask-gthread-8")] == ["10", "-"]
