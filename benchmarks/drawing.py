@@ -135,7 +135,8 @@ class _Drawing:
         label.set(size=SMALL, va="center_baseline", annotation_clip=False, gid=f"label/{place}")
 
     def _bar(self, axes: Axes, height: float, found: Spread, what: str, name: str) -> None:
-        [bar] = axes.barh(height, found.median, height=BAR, color=self.palette.kinds[what], clip_on=False, gid=name)
+        length = max(found.median, 0)  # a server may need less memory than it did when idle
+        [bar] = axes.barh(height, length, height=BAR, color=self.palette.kinds[what], clip_on=False, gid=name)
         if what == "limit":
             bar.set(
                 facecolor="none", edgecolor=self.palette.kinds[what], hatch="////", hatch_linewidth=0.8, linewidth=0.8

@@ -104,7 +104,7 @@ class TestChart:
         places = _places(chart(name, results))
         lengths = {place: _length(bar) for place, bar in _groups(path, "bar").items()}
         shares = {
-            place: found.median / panel.limit
+            place: max(found.median, 0) / panel.limit
             for place, (panel, each) in places.items()
             if (found := panel.cells[each].spread)
         }
