@@ -5,13 +5,12 @@ import os
 import resource
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 
 import pytest
+from harness.hello import hello
 from tools.programs import need
 
 from benchmarks.load import crowd, downloads, exchange
@@ -25,28 +24,10 @@ BUSY = 0.2  # seconds of CPU time
 SPIN = f"import time\nwhile time.process_time() < {BUSY}: pass"
 
 
-class Hello(BaseHTTPRequestHandler):
-    """Answers everything with the same few bytes."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self.send_response(200)
-        self.send_header("Content-Length", "5")
-        self.end_headers()
-        self.wfile.write(b"hello")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def port() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hello) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    with hello() as number:
+        yield number
 
 
 @pytest.mark.parametrize("driver", [pytest.param(each, id=each.__name__) for each in (crowd, downloads, exchange)])

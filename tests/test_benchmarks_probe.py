@@ -5,13 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from harness.hello import hello
 from harness.waiting import HANGING, eventually
 
 from benchmarks.load.probe import Probe, Probed
@@ -22,20 +21,6 @@ LONG = 0.3  # seconds of CPU time: so long nobody else lets a machine stand stil
 SPIN = f"import time\nwhile time.process_time() < {LONG}: pass"
 PROBE = ("benchmarks.load.probe", "1", "1k.bin", "0.05", "0.1")
 STANDSTILL = ("benchmarks.load.standstill",)
-
-
-class Hello(BaseHTTPRequestHandler):
-    """Answers everything with the same few bytes."""
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self.send_response(200)
-        self.send_header("Content-Length", "5")
-        self.end_headers()
-        self.wfile.write(b"hello")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @contextmanager
@@ -103,14 +88,12 @@ def _queued(pid: int) -> float:
 
 
 def test_a_probe_tells_when_it_asked_and_how_long_it_took() -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hello) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with hello() as port:
         began = time.monotonic()
-        with Probe(server.server_port, "hello", core=min(os.sched_getaffinity(0)), interval=0.01, timeout=5) as probe:
+        with Probe(port, "hello", core=min(os.sched_getaffinity(0)), interval=0.01, timeout=5) as probe:
             subprocess.run([sys.executable, "-c", SPIN], check=True)
             probed = probe.finish()
         ended = time.monotonic()
-        server.shutdown()
     assert len(probed.requests) > 1
     for begin, seconds in probed.requests:
         assert seconds is not None

@@ -2,9 +2,7 @@
 
 import asyncio
 import ssl
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -12,6 +10,7 @@ import pytest
 import trio
 import uvloop
 from conftest import Serve
+from harness.hello import hello
 from harness.ports import reserved_port
 from harness.scripted import Connection, head, scripted
 from test_servers import certificate as certificate  # noqa: PLC0414
@@ -149,29 +148,6 @@ async def test_no_more_connections_are_open_than_allowed() -> None:
         assert len(server.connections) == 2
 
 
-class _Hello(BaseHTTPRequestHandler):
-    """Answers everything with the same few bytes."""
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self.send_response(200)
-        self.send_header("Content-Length", "5")
-        self.end_headers()
-        self.wfile.write(b"hello")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def hello() -> Iterator[str]:
-    """A server that needs no loop of ours."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Hello) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
 def _on_uvloop(fetch: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
     async def run() -> httpx.Response:
         return await fetch()
@@ -184,13 +160,14 @@ def _on_uvloop(fetch: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response
     ("run", "fast"), [pytest.param(_on_uvloop, True, id="uvloop"), pytest.param(trio.run, False, id="trio")]
 )
 def test_another_loop_will_do(
-    run: Callable[[Callable[[], Awaitable[httpx.Response]]], httpx.Response], fast: bool, hello: str
+    run: Callable[[Callable[[], Awaitable[httpx.Response]]], httpx.Response], fast: bool
 ) -> None:
     async def fetch() -> httpx.Response:
         async with new_client() as client:
-            return await client.get(hello)
+            return await client.get(f"http://127.0.0.1:{port}/")
 
-    response = run(fetch)
+    with hello() as port:
+        response = run(fetch)
     assert response.text == "hello"
     assert _is_fast(response) is fast
 
