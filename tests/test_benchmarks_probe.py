@@ -77,7 +77,7 @@ async def test_waiting_for_others_on_the_same_core_is_no_standstill() -> None:
             subprocess.run([sys.executable, "-c", SPIN], check=True)
         lasted = time.monotonic() - began
         await eventually(lambda: _queued(process.pid) - queued > lasted / 4)  # or this test shows nothing
-        os.sched_setscheduler(process.pid, os.SCHED_OTHER, os.sched_param(0))  # it is to end
+        os.sched_setaffinity(process.pid, os.sched_getaffinity(0))  # it is to end
         assert sum(standstills(process)) < lasted / 2
 
 
