@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .quart import send_file as send_file
     from .quart import send_from_directory as send_from_directory
     from .quart import send_source as send_source
+    from .site.app import create_app as create_app
     from .sources.directory import DirectoryStore as DirectoryStore
-    from .web.app import create_app as create_app
 
 __all__ = [
     "DirectoryStore",
@@ -32,7 +32,7 @@ __all__ = [
     "send_source",
 ]
 
-_HOMES = {"DirectoryStore": ".sources.directory", "Downloads": ".asgi", "create_app": ".web.app"}
+_HOMES = {"DirectoryStore": ".sources.directory", "Downloads": ".asgi", "create_app": ".site.app"}
 
 
 def __getattr__(name: str) -> object:

@@ -9,13 +9,14 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from .errors import DownloadError, NotFound, SourceBusy
-from .responder import STALL_TIMEOUT, Body, Reply, respond
+from .responder import Body, Reply, respond
 from .semantics.codings import acceptable
 from .semantics.plan import Policy
 from .semantics.representation import Field, Representation, RequestHead
 from .sending import Receive, Scope, Send, closing_if_ambiguous, send_reply
 from .sources.base import Store
 from .sources.memory import MemorySource
+from .timeouts import STALL_TIMEOUT
 
 __all__ = [
     "Downloads",
@@ -32,8 +33,8 @@ __all__ = [
     "wants_attachment",
 ]
 
-_log = logging.getLogger("async_downloads")
 
+_log = logging.getLogger("async_downloads")
 _METHODS: Final = "GET, HEAD, OPTIONS"
 _CODINGS: Final = ("br", "zstd", "gzip")
 _VERSIONS: Final = {"1.0", "1.1", "2", "3"}

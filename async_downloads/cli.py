@@ -8,14 +8,15 @@ import click
 
 __all__ = ["cli", "main"]
 
+
 _MODULES: Final = {
     "db": "db",
-    "demo": "serving",
+    "demo": "serve",
     "get": "get",
-    "ls": "files",
+    "ls": "ls_rm",
     "put": "put",
-    "rm": "files",
-    "serve": "serving",
+    "rm": "ls_rm",
+    "serve": "serve",
 }
 
 

@@ -7,9 +7,9 @@ from typing import Final, ParamSpec, TypeVar
 
 __all__ = ["accepting_former_names"]
 
+
 P = ParamSpec("P")
 T = TypeVar("T")
-
 _FORMER_NAMES: Final = {"attachment_filename": "download_name", "add_etags": "etag", "cache_timeout": "max_age"}
 
 

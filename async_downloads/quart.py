@@ -36,8 +36,8 @@ from werkzeug.utils import get_content_type
 from .asgi import reply_to, request_head, request_line
 from .deprecation import accepting_former_names
 from .errors import DownloadError, NotFound, SourceBusy
-from .fileio import Familiar
-from .responder import STALL_TIMEOUT, Body, Reply, respond
+from .open_file import Familiar
+from .responder import Body, Reply, respond
 from .semantics.dates import format_date
 from .semantics.disposition import Disposition
 from .semantics.etags import ETag
@@ -49,6 +49,7 @@ from .sources.directory import DirectoryStore
 from .sources.files import FileSource, describe, open_regular
 from .sources.media_types import media_type
 from .sources.objects import source_of
+from .timeouts import STALL_TIMEOUT
 
 __all__ = [
     "DownloadConnection",
@@ -61,14 +62,14 @@ __all__ = [
     "send_source",
 ]
 
+
 PathLike = str | os.PathLike[str]
 MaxAge = int | Callable[[str | None], int | None] | None
-
-
 _SECRET: Final = os.urandom(16)
-
 _log = logging.getLogger("async_downloads")
 _familiar = Familiar()
+
+
 ResponseBody.register(Body)
 
 

@@ -9,17 +9,18 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Self
 
-from .fileio import Stretch
-from .responder import Body, Interruption, Reply
+from .open_file import Stretch
+from .responder import Body, Reply
 from .semantics.representation import Field
+from .timeouts import Interruption
 
 __all__ = ["STRETCH", "Receive", "Scope", "Send", "closing_if_ambiguous", "send_reply"]
+
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
 # An extension of ASGI between `serve` and us, and the type of its message: a `Stretch` that the server sends from the
 # file itself. `send` returns when the socket has taken it, and raises ConnectionError when the client has left.
 # Two functions count: `acknowledged` what the client has taken so far, `taken` what the socket has, of stretches alone.

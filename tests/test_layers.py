@@ -1,12 +1,14 @@
 """A module imports only its own layer and lower ones.
 
-    L6  cli, commands
-    L5  web, config                        client: semantics, fileio and errors only
+    L8  __main__
+    L7  cli, commands
+    L6  server
+    L5  site, config                       client: semantics, open_file, threads and errors only
     L4  asgi, quart
-    L3  responder
+    L3  responder, sending
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
-    L0  errors, fileio, descriptors, deprecation, values
+    L0  errors, open_file, threads, pacing, timeouts, deprecation
 
 The public names of the package itself load what they need when they are first used: any layer below `cli` that
 imported them would import upwards.
@@ -27,25 +29,27 @@ ROOT = Path(async_downloads.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    {"deprecation", "descriptors", "errors", "fileio", "values"},
+    {"deprecation", "errors", "open_file", "pacing", "threads", "timeouts"},
     {"semantics"},
     {"sources"},
     {"responder"},
     {"sending"},
     {"asgi", "quart"},
-    {"web", "config", "client"},
+    {"site", "config", "client"},
+    {"server"},
     {"cli", "commands", "__init__"},
     {"__main__"},
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 ADAPTERS = 5
-ONLY = {"client": {"client", "semantics", "fileio", "errors"}, "semantics": {"semantics", "errors"}}
+ONLY = {"client": {"client", "semantics", "open_file", "threads", "errors"}, "semantics": {"semantics", "errors"}}
 SERVED_OR_FETCHED = {"quart", "hypercorn", "httpx", "click"}
 BANNED = {
     "client": {"quart", "hypercorn"},
     "semantics": {"asyncio", "os", "pathlib", "random", "secrets", "socket", "tempfile", "time"},
 }
-HOMES = {"asyncpg": "sources.postgres", "obstore": "sources.s3"}  # the modules whose names begin so
+# The modules whose names begin so.
+HOMES = {"asyncpg": "sources.database.postgres", "obstore": "sources.object_storage"}
 ASYNCHRONOUS = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
 
@@ -115,7 +119,7 @@ def test_a_module_imports_nothing_above_it(file: Path) -> None:
     ("module", "source", "complaint"),
     [
         pytest.param("semantics.plan", "from ..sources.base import Source", "imports sources", id="relative"),
-        pytest.param("sources.files", "from .. import fileio, responder", "imports responder", id="relative, two"),
+        pytest.param("sources.files", "from .. import open_file, responder", "imports responder", id="relative, two"),
         pytest.param("semantics.__init__", "from ..asgi import Downloads", "imports asgi", id="from a subpackage"),
         pytest.param(
             "sources.files", "from async_downloads.responder import respond", "imports responder", id="absolute"
@@ -125,25 +129,28 @@ def test_a_module_imports_nothing_above_it(file: Path) -> None:
         pytest.param(
             "responder", "from async_downloads import send_file", "imports __init__", id="absolute public name"
         ),
-        pytest.param("fileio", "def f():\n    from .cli import main", "imports cli", id="inside a function"),
+        pytest.param("open_file", "def f():\n    from .cli import main", "imports cli", id="inside a function"),
         pytest.param(
-            "fileio", "if TYPE_CHECKING:\n    from .responder import Body", "imports responder", id="for types"
+            "open_file", "if TYPE_CHECKING:\n    from .responder import Body", "imports responder", id="for types"
         ),
         pytest.param("errors", "from .semantics.etags import ETag", "imports semantics", id="from the lowest layer"),
         pytest.param("client.fetch", "from ..sources.base import Source", "not import sources", id="client"),
         pytest.param("client.fetch", "from ..responder import respond", "not import responder", id="client, reply"),
         pytest.param("client.fetch", "from quart import Quart", "not import quart", id="client, quart"),
-        pytest.param("semantics.plan", "from ..fileio import Pace", "not import fileio", id="semantics"),
+        pytest.param("semantics.plan", "from ..pacing import Pace", "not import pacing", id="semantics"),
         pytest.param("semantics.plan", "import os.path", "not import os", id="semantics, system"),
         pytest.param("semantics.plan", "from time import time", "not import time", id="semantics, clock"),
         pytest.param("semantics.plan", "import random", "not import random", id="semantics, randomness"),
         pytest.param("semantics.plan", "import werkzeug", "not import werkzeug", id="semantics, third party"),
         pytest.param("semantics.plan", "async def f(): pass", "not be asynchronous", id="semantics, asynchronous"),
         pytest.param("responder", "from quart.wrappers import Response", "below quart", id="quart below the adapters"),
-        pytest.param("sources.s3", "import httpx", "below httpx", id="httpx below the adapters"),
-        pytest.param("sources.files", "import asyncpg", "for sources.postgres alone", id="asyncpg outside its file"),
+        pytest.param("sources.object_storage", "import httpx", "below httpx", id="httpx below the adapters"),
+        pytest.param("sources.files", "import asyncpg", "for sources.database.postgres alone", id="asyncpg elsewhere"),
         pytest.param(
-            "web.app", "from obstore.store import S3Store", "for sources.s3 alone", id="obstore outside its file"
+            "site.app",
+            "from obstore.store import S3Store",
+            "for sources.object_storage alone",
+            id="obstore outside its file",
         ),
     ],
 )
@@ -158,10 +165,10 @@ def test_an_import_against_the_rules_is_found(module: str, source: str, complain
         pytest.param(
             "semantics.plan", "import re\nfrom .etags import ETag\nfrom ..errors import NotFound", id="semantics"
         ),
-        pytest.param("sources.files", "import os\nfrom ..fileio import Pace\nfrom .base import Source", id="sources"),
-        pytest.param("sources.postgres", "import asyncpg", id="asyncpg at home"),
-        pytest.param("sources.postgres_pool", "import asyncpg", id="asyncpg beside it"),
-        pytest.param("sources.s3", "import obstore", id="obstore at home"),
+        pytest.param("sources.files", "import os\nfrom ..pacing import Pace\nfrom .base import Source", id="sources"),
+        pytest.param("sources.database.postgres", "import asyncpg", id="asyncpg at home"),
+        pytest.param("sources.database.postgres_pool", "import asyncpg", id="asyncpg beside it"),
+        pytest.param("sources.object_storage", "import obstore", id="obstore at home"),
         pytest.param("quart", "from quart import Quart\nfrom .asgi import send_reply", id="quart"),
         pytest.param(
             "client.fetch", "import httpx\nfrom ..semantics.etags import ETag\nfrom . import spans", id="client"

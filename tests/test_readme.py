@@ -190,7 +190,7 @@ def test_the_two_set_up_commands_are_there() -> None:
 
 def test_every_flag_of_serve_is_explained() -> None:
     shown = set(re.findall(r"`(--[a-z-]+)`", README.read_text(encoding="utf-8")))
-    from async_downloads.commands.serving import serve
+    from async_downloads.commands.serve import serve
 
     flags = {name for parameter in serve.params for name in parameter.opts if name.startswith("--")}
     assert flags <= shown

@@ -10,11 +10,12 @@ from harness.sources import CHUNK_SIZES, SlicedSource
 from semantics import wire
 
 from async_downloads.errors import SendStalled, SourceTruncated
-from async_downloads.responder import Body, Patience, Reply, respond
+from async_downloads.responder import Body, Reply, respond
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.plan import Policy
 from async_downloads.semantics.representation import Representation, RequestHead, Validators
 from async_downloads.sources.memory import MemorySource
+from async_downloads.timeouts import Patience
 
 DATA = bytes(range(256)) * 8
 PLAIN = Policy(secret=b"secret")

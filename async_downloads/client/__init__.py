@@ -3,6 +3,6 @@
 from ..errors import FetchError
 from .body import Body
 from .downloader import Downloader, download
-from .events import Progress, Result, Segment
+from .reporter import Progress, Result, Segment
 
 __all__ = ["Body", "Downloader", "FetchError", "Progress", "Result", "Segment", "download"]

@@ -10,15 +10,14 @@ import httpx
 
 from ..errors import BadAnswer, NetworkError, RemoteChanged
 from ..semantics.representation import Validators
-from .backoff import Patience, Setback
-from .checksum import Checksum
-from .exchange import Exchange
+from .checksum import PLEASE, Checksum, Proof, promise, promise_of_part
+from .decisions.response import Answer, Asked, Changed, End, Part, Refused, Unfit, Whole, judge
+from .decisions.retries import Patience, Setback
+from .decisions.version import UNKNOWN, Version
+from .disk.names import file_name
 from .fetch import Limits
-from .flow import Deadline, flow
-from .identity import UNKNOWN, Version
-from .judge import Answer, Asked, Changed, End, Part, Refused, Unfit, Whole, judge
-from .names import file_name
-from .promise import PLEASE, Proof, promise, promise_of_part
+from .http.body_stream import Deadline, flow
+from .http.exchange import Exchange
 
 __all__ = ["Body"]
 

@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from ..errors import DigestMismatch
-from ..fileio import OpenFile, in_thread, to_the_end
+from ..open_file import OpenFile
+from ..semantics.digests import WANTED, parse_digest
+from ..threads import in_thread, to_the_end
+from .decisions.response import Answer, Part, Whole
 
-__all__ = ["Checksum"]
+__all__ = ["PLEASE", "Checksum", "Proof", "promise", "promise_of_part"]
 
+
+PLEASE: Final = {"Want-Repr-Digest": WANTED}  # the fields that ask for a digest
 _MIB: Final = 1024 * 1024
 _STEP: Final = 16 * _MIB  # bytes that are read before it is looked at whether anybody still waits
 _TEXT: Final = re.compile(r"([A-Za-z0-9-]+):([0-9A-Fa-f]+)")
@@ -86,6 +91,43 @@ class Checksum:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.digest.hex()}"
+
+
+def promise(answer: Answer, verdict: Whole | Part) -> Checksum | None:
+    """Return the digest that an answer says the whole file has. That of coded bytes is of no use."""
+    if verdict.version.coding:
+        return None
+    named = dict(parse_digest(answer.fields.get("repr-digest", "")))
+    if isinstance(verdict, Whole):  # the content is the whole (RFC 9530 §2)
+        named = {**parse_digest(answer.fields.get("content-digest", "")), **named}
+    return Checksum.promised(named)
+
+
+def promise_of_part(answer: Answer, verdict: Whole | Part) -> Checksum | None:
+    """Return the digest that an answer says the bytes of its own body have, where they are not the whole file."""
+    if isinstance(verdict, Whole):
+        return None
+    return Checksum.promised(parse_digest(answer.fields.get("content-digest", "")))
+
+
+class Proof:
+    """Holds a stream to what was promised for it; where that is nothing, it costs nothing."""
+
+    def __init__(self, promised: Checksum | None = None) -> None:
+        self._promised = promised
+        self._hashed = hashlib.new(promised.algorithm, usedforsecurity=False) if promised else None
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes into account."""
+        if self._hashed:
+            self._hashed.update(chunk)
+
+    def verify(self) -> None:
+        """DigestMismatch when all that was added is not what was promised."""
+        if self._promised and self._hashed:
+            actual = Checksum(self._promised.algorithm, self._hashed.digest())
+            if actual != self._promised:
+                raise DigestMismatch(str(self._promised), str(actual))
 
 
 def _update(hashed: _Hash, fd: int, offset: int) -> int:

@@ -13,17 +13,17 @@ import httpx
 from ..errors import FetchError
 from .body import Body
 from .checksum import Checksum
-from .events import Result
-from .exchange import Exchange
+from .disk.destination import Place
 from .fetch import Limits, gravest
-from .flow import Deadline, Floor
+from .http.body_stream import Deadline, Floor
+from .http.exchange import Exchange
+from .http.transport import new_client
 from .job import Job
-from .place import Place
 from .rate import Rate
-from .reporter import Tell
-from .transport import new_client
+from .reporter import Result, Tell
 
 __all__ = ["Downloader", "download"]
+
 
 StrPath = str | os.PathLike[str]
 

@@ -15,21 +15,20 @@ from typing import Final
 import httpx
 
 from ..errors import DigestMismatch
-from .backoff import Patience, Setback, pause
-from .checksum import Checksum
-from .crew import Crew
-from .exchange import Exchange
-from .flow import Floor, flow
-from .judge import Answer, Part, Refused, Whole, judge
-from .keeper import Keeper, Writer
-from .pieces import Piece
-from .place import Place
-from .plan import Outcome, Plan
-from .promise import PLEASE, promise, promise_of_part
+from .checksum import PLEASE, Checksum, promise, promise_of_part
+from .decisions.response import Answer, Part, Refused, Whole, judge
+from .decisions.retries import Patience, Setback, pause
+from .decisions.schedule import Outcome, Piece, Plan
+from .disk.batch_writer import Keeper, Writer
+from .disk.destination import Place
+from .http.body_stream import Floor, flow
+from .http.exchange import Exchange
 from .rate import Rate
 from .reporter import Reporter
+from .workers import Crew
 
 __all__ = ["Fetch", "Limits", "gravest"]
+
 
 _ANEW: Final = "from the start: the server gave nothing to go on with"
 _REFUSED: Final = 2  # times in a row; then the work is left to the others, since fewer connections may be wanted

@@ -8,12 +8,11 @@ import aiofiles.os
 
 from ..errors import DigestMismatch, DiskError
 from .checksum import Checksum
-from .events import Progress, Result
-from .exchange import Exchange
+from .decisions.version import UNKNOWN
+from .disk.destination import Place, Unchanged
 from .fetch import Fetch, Limits
-from .identity import UNKNOWN
-from .place import Place, Unchanged
-from .reporter import Reporter, Tell
+from .http.exchange import Exchange
+from .reporter import Progress, Reporter, Result, Tell
 
 __all__ = ["Job"]
 

@@ -3,16 +3,66 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import exp, inf
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
 
-from .events import Progress, Segment, State
-from .plan import Plan
+from ..semantics.representation import Validators
+from .decisions.schedule import Plan
 
-__all__ = ["Reporter", "Tell"]
+__all__ = ["Progress", "Reporter", "Result", "Segment", "State", "Tell"]
+
+
+State = Literal["waiting", "downloading", "retrying", "verifying", "finished"]
+
+
+class Segment(NamedTuple):
+    """What one connection fetches: from `start` to before `stop` (None: to the end), of which it has come to `done`."""
+
+    start: int
+    done: int
+    stop: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a download is. `done` of `total` bytes are held, `resumed_from` of which were held at the start.
+
+    `speed` is in bytes per second, smoothed. `note` says what happened lately, for people, and
+    is empty when all is well.
+    """
+
+    state: State
+    name: str
+    total: int | None
+    done: int
+    resumed_from: int
+    segments: tuple[Segment, ...]
+    speed: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished download.
+
+    `transferred` counts the bytes of bodies that came, `resumed_from` those that were held from an earlier run.
+    `digest` is what was verified, as `sha256:HEX`; None when there was none to verify. `unchanged` says that the whole
+    file was there already.
+    """
+
+    path: Path
+    size: int
+    transferred: int
+    resumed_from: int
+    validators: Validators
+    digest: str | None
+    seconds: float = 0.0
+    unchanged: bool = False
+
 
 Tell = Callable[[Progress], object]
-
 _OFTEN: Final = 0.1  # seconds
 _MOST: Final = 10  # reports in a second
 _MEMORY: Final = 2.0  # seconds, after which a speed has lost most of its weight

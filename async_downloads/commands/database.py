@@ -10,16 +10,16 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from ..config import DATABASE_VARIABLES, PREFIX
 from ..errors import DownloadError
-from ..sources.catalogue import Catalogue
-from ..sources.databases import open_catalogue
-from ..values import DATABASE_VARIABLES, PREFIX
-from .telling import INTERRUPTED, Refused, complain, told
+from ..sources.database.catalogue import Catalogue
+from ..sources.database.urls import open_catalogue
+from .messages import INTERRUPTED, Refused, complain, told
 
 __all__ = ["DATABASE", "IDS", "Database", "each"]
 
-T = TypeVar("T")
 
+T = TypeVar("T")
 _MISSING: Final = (
     f"no database is given: say --database sqlite:///files.db (or postgresql://…) or set {DATABASE_VARIABLES[0]}"
 )

@@ -7,11 +7,12 @@ from typing import Final
 
 import click
 
-from ..sources.catalogue import Catalogue, Damage
+from ..sources.database.catalogue import Catalogue, Damage
 from .database import DATABASE, Database
 from .progress import progress
 
 __all__ = ["db"]
+
 
 _DAY: Final = 24 * 60 * 60
 _MOST: Final = 1_000_000_000  # seconds; every database can subtract that many from now

@@ -6,21 +6,20 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
-from ..values import read_seconds
+from ..config import read_seconds
+from .get_options import STDOUT, Order
+from .messages import INTERRUPTED, Refused, complain
 from .options import STDIN, reading, reading_each
-from .telling import INTERRUPTED, Refused, complain
 
-__all__ = ["STDOUT", "Order", "get"]
+__all__ = ["get"]
+
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-STDOUT: Final = Path("-")
 _MOST: Final = 64  # connections for one file, and files at once: what a polite client never needs
 _RATE: Final = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)(?P<unit>[KMG]?)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
@@ -33,28 +32,6 @@ _OURS: Final = {
     "transfer-encoding",
     "want-repr-digest",
 }  # with others the file would be a mixture
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What the user wants: the options by their names."""
-
-    urls: tuple[str, ...] = field(repr=False)
-    output: Path | None
-    directory: Path
-    connections: int
-    checksum: str | None
-    retries: int
-    timeout: float | None
-    stall_timeout: float
-    limit_rate: int | None
-    header: tuple[tuple[str, str], ...] = field(repr=False)
-    insecure_redirects: bool
-    jobs: int
-    overwrite: bool
-    resume: bool
-    as_json: bool
-    quiet: bool
 
 
 class _NoPlace(click.ClickException):
@@ -209,7 +186,7 @@ def _loaded() -> Callable[[Order], int]:
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # httpx does without its own command then
     gc.disable()  # there is no garbage among what is loaded, and all of it stays
     try:
-        from .downloading import run
+        from .get_files import run
     finally:
         gc.freeze()
         gc.enable()

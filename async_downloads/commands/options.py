@@ -8,6 +8,7 @@ import click
 
 __all__ = ["STDIN", "Whole", "reading", "reading_each"]
 
+
 STDIN: Final = Path("-")
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 __all__ = ["progress"]
 
+
 _STDERR: Final = 2
 _WIDTH: Final = 22  # columns of the name, and of the bar: with the numbers that makes 80
 

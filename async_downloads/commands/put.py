@@ -10,14 +10,15 @@ from typing import Final
 import click
 
 from ..errors import AlreadyThere, DownloadError
-from ..sources.catalogue import Catalogue, Identifier, Stored, is_name
+from ..sources.database.catalogue import Catalogue, Identifier, Stored, is_name
 from .database import DATABASE, IDS, Database, each
+from .inputs import Input, opened
+from .messages import Refused, told
 from .options import STDIN
 from .progress import progress
-from .reading import Input, opened
-from .telling import Refused, told
 
 __all__ = ["put"]
+
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER: Final = rf'[ \t]*;[ \t]*{_WORD}=(?:{_WORD}|"[\t !#-\[\]-~]*")'

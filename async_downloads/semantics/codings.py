@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 __all__ = ["acceptable"]
 
+
 _ELEMENT = re.compile(
     r"(?P<coding>[!#$%&'*+.^_`|~0-9A-Za-z-]+)"
     r"(?:[ \t]*+;[ \t]*+[qQ]=(?P<weight>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"

@@ -6,15 +6,32 @@ A moment is an `int`, whole seconds since the epoch in UTC, because that is all 
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 
-__all__ = ["format_date", "parse_date"]
+__all__ = ["format_date", "parse_date", "parse_retry_after"]
+
+
+_DELAY = re.compile(r"0*([0-9]+)")
+_DIGITS: Final = 12  # a delay of more is as good as for ever; `int` takes quadratic time over many thousands
+
+
+def parse_retry_after(value: str, *, now: int) -> float | None:
+    """Read how many seconds from `now` to wait, 0 for a moment that has passed; None when it is malformed.
+
+    >>> parse_retry_after("120", now=0), parse_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=15)
+    (120.0, 45.0)
+    """
+    if delay := _DELAY.fullmatch(value):
+        return float(int(delay[1][: _DIGITS + 1]))
+    moment = parse_date(value, now=now)
+    return None if moment is None else float(max(moment - now, 0))
+
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = 253402300800  # the first moment whose year has five digits
 _FIFTY_YEARS = 50 * 31556952  # seconds in the calendar's average year
-
 _CLOCK = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
 _FORMS = tuple(

@@ -7,8 +7,12 @@ from typing import Final
 
 __all__ = ["WANTED", "parse_digest", "repr_digest"]
 
+
 WANTED: Final = "sha-512=3, sha-256=10"
+
+
 """The value of Want-Repr-Digest for what `parse_digest` reads; processors have instructions for SHA-256."""
+
 
 _LETTERS: Final = {"sha-256": 43, "sha-512": 86}  # of base64, without the padding
 _BYTES = r":(?P<bytes>[A-Za-z0-9+/]*+)={0,2}:"

@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 __all__ = ["Disposition", "content_disposition", "parse_filename"]
 
-Disposition = Literal["inline", "attachment"]
 
+Disposition = Literal["inline", "attachment"]
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ATTR_CHARS = "!#$&+-.^_`|~"  # attr-char of RFC 8187 §3.2.1 beyond letters and digits
 # Possessive, so that a run of spaces is looked at once. A parameter may be empty (RFC 9110 §5.6.6).

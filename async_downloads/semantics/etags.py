@@ -6,8 +6,8 @@ from typing import Final, Literal, Self
 
 __all__ = ["ANY", "ETag", "ETags", "any_match", "parse_etags"]
 
-ANY: Final = "*"
 
+ANY: Final = "*"
 _OPAQUE = re.compile(r"[\x21\x23-\x7e\x80-\xff]*")
 _TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*)"')
 # Possessive, so that a run of spaces is looked at once. A comma inside the quotes belongs to the tag.

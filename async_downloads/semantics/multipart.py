@@ -16,7 +16,10 @@ from .ranges import ByteRange, ContentRange
 
 __all__ = ["Piece", "byteranges"]
 
+
 Piece = bytes | ByteRange
+
+
 """A part of a body: bytes as they are, or a range of the representation. Its `len` is what it adds."""
 
 

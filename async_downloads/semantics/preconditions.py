@@ -11,6 +11,7 @@ from .representation import Validators
 
 __all__ = ["SAFE_METHODS", "Outcome", "Preconditions", "if_range_holds"]
 
+
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 

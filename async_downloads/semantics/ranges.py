@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Self
 
 __all__ = ["UNBOUNDED", "ByteRange", "ContentRange", "RangeSpec", "parse_range", "resolve"]
 
+
 _SPEC = re.compile(r"([0-9]*)-([0-9]*)")
 _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-([0-9]+)|\*)/([0-9]+|\*)", re.IGNORECASE)
 # No representation is that large. `int` would take quadratic time over a position of many thousand digits.
@@ -33,6 +34,8 @@ class ByteRange:
 
 
 UNBOUNDED: Final = ByteRange(0, 2**63 - 1)
+
+
 """All of a representation whose size nobody knows yet."""
 
 

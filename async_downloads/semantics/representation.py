@@ -9,6 +9,7 @@ from .etags import ETag
 
 __all__ = ["Field", "Representation", "RequestHead", "Validators"]
 
+
 Field = tuple[str, str]
 
 

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ..fileio import Stretch
+from ..open_file import Stretch
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
 

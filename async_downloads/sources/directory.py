@@ -14,14 +14,16 @@ from heapq import nsmallest
 from typing import Final
 
 from ..errors import DownloadError, NotFound
-from ..fileio import Familiar, in_thread
+from ..open_file import Familiar
 from ..semantics.ranges import ByteRange
+from ..threads import in_thread
 from .base import Entry, Listing
 from .files import FileSource, describe, open_regular, os_errors
 from .memory import MemorySource
-from .shelf import Shelf
+from .small_files import Shelf
 
 __all__ = ["DirectoryStore"]
+
 
 # NUL, a backslash, and the segments "", "." and ".."; on Windows a colon too, for drives and streams.
 _UNSAFE: Final = re.compile(r"[\0\\]|(?:^|/)\.{0,2}(?:/|\Z)" + ("|:" if os.name == "nt" else ""))
@@ -29,7 +31,6 @@ _HIDDEN: Final = re.compile(r"(?:^|/)\.")
 _SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _MOST: Final = 10_000  # entries of a listing
 _SMALL: Final = 64 * 1024  # bytes of a file that is kept at hand
-
 # Directories first, then by name; no two have the same, so that the last is never compared.
 _Sortable = tuple[bool, str, str, "os.DirEntry[str]"]
 

@@ -19,7 +19,8 @@ from ..errors import (
     SourceError,
     SourceTruncated,
 )
-from ..fileio import OpenFile, Pace, Stretch
+from ..open_file import OpenFile, Stretch
+from ..pacing import Pace
 from ..semantics.etags import ETag
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation, Validators
@@ -27,6 +28,7 @@ from .base import OnDisk, Prompt
 from .media_types import media_type
 
 __all__ = ["FileSource", "describe", "open_regular", "os_errors"]
+
 
 _ABSENT: Final = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EINVAL}
 _CLOSED: Final = {errno.EACCES, errno.EPERM}

@@ -6,8 +6,8 @@ from typing import Final
 
 __all__ = ["DEFAULT", "media_type"]
 
-DEFAULT: Final = "application/octet-stream"
 
+DEFAULT: Final = "application/octet-stream"
 # What Python's table lacks, in some or all of the versions we run on. A `.tar.gz` is a gzip file, not a coded tar.
 _MORE: Final = {
     ".7z": "application/x-7z-compressed",

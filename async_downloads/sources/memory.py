@@ -11,6 +11,7 @@ from .base import Entry, Listing, Prompt
 
 __all__ = ["MemorySource", "MemoryStore"]
 
+
 _CHUNK: Final = 256 * 1024
 
 

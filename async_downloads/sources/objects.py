@@ -10,14 +10,16 @@ from typing import BinaryIO, Final, Protocol, TypeGuard, cast
 
 import aiofiles.os
 
-from ..fileio import OpenFile, in_thread
+from ..open_file import OpenFile
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
+from ..threads import in_thread
 from .base import Source
 from .files import FileSource
 from .memory import MemorySource
 
 __all__ = ["StreamSource", "source_of"]
+
 
 _CHUNK: Final = 256 * 1024
 

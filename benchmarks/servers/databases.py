@@ -6,8 +6,8 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from async_downloads.sources.catalogue import Catalogue
-from async_downloads.sources.databases import open_catalogue
+from async_downloads.sources.database.catalogue import Catalogue
+from async_downloads.sources.database.urls import open_catalogue
 from benchmarks.servers.base import Site, missing_module
 from benchmarks.tree import LARGE
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from async_downloads import Downloads
-from async_downloads.sources.databases import open_catalogue
+from async_downloads.sources.database.urls import open_catalogue
 from benchmarks.servers.base import SCRATCH
 from benchmarks.servers.databases import POSTGRES, sqlite_url
 

@@ -7,9 +7,8 @@ import pytest
 from harness.clock import SkippingClock, StillClock
 
 from async_downloads.client import Downloader
-from async_downloads.client.target import Target
-
-from .remote import Remote
+from async_downloads.client.disk.part_file import Target
+from client.remote import Remote
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ async def skipping(monkeypatch: pytest.MonkeyPatch) -> SkippingClock:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for the second of the dice only: no test is to sleep."""
-    monkeypatch.setattr("async_downloads.client.backoff._FIRST", 0.0)
+    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST", 0.0)
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from harness.waiting import HANGING
 
 from async_downloads.client import Body, Downloader
 from async_downloads.errors import BadAnswer, BadStatus, DigestMismatch, NetworkError, RemoteChanged, RetriesExhausted
-
-from .remote import URL, Remote, Spoil, broken, cut, ignoring_range, refused, sha256, with_fields
-from .remote import Body as Stream
+from client.remote import URL, Remote, Spoil, broken, cut, ignoring_range, refused, sha256, with_fields
+from client.remote import Body as Stream
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def remote() -> Remote:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test is to sleep."""
-    monkeypatch.setattr("async_downloads.client.backoff._FIRST", 0.0)
+    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST", 0.0)
 
 
 @pytest.fixture

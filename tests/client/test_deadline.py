@@ -9,8 +9,7 @@ from harness.clock import StillClock
 
 from async_downloads.client import Downloader
 from async_downloads.errors import DeadlineOver
-
-from .remote import URL, Body, Remote, broken
+from client.remote import URL, Body, Remote, broken
 
 OVER = r"^the download was not over after 9 s$"
 

@@ -7,8 +7,7 @@ import httpx
 import pytest
 
 from async_downloads.client import Downloader, Progress, download
-
-from .remote import URL, Remote, names, refused, sha256, with_fields
+from client.remote import URL, Remote, names, refused, sha256, with_fields
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -113,7 +112,7 @@ async def test_progress_begins_with_waiting_and_ends_with_finished(
 async def test_progress_tells_why_it_waits(
     one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.client.backoff._FIRST", 0.5)
+    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST", 0.5)
     heard: list[Progress] = []
     remote.spoils = [refused(503)]
     await one.fetch(URL, path, on_progress=heard.append)

@@ -21,8 +21,7 @@ from async_downloads.errors import (
     RetriesExhausted,
     Stalled,
 )
-
-from .remote import URL, Body, Remote, broken, cut, ignoring_range, names, refused, with_fields
+from client.remote import URL, Body, Remote, broken, cut, ignoring_range, names, refused, with_fields
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -199,7 +198,7 @@ async def test_what_is_refused_to_many_is_fetched_by_few(four: Downloader, remot
 async def test_after_a_while_more_are_tried(
     four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.client.crew._CALM", 0.0)
+    monkeypatch.setattr("async_downloads.client.workers._CALM", 0.0)
     remote.content *= 16
     remote.spoils = [None, None, *[refused(429)] * 3]
     most = 0

@@ -10,11 +10,10 @@ import pytest
 from harness.process import descriptors
 
 from async_downloads.client import Downloader, Progress
-from async_downloads.client.place import resumable
-from async_downloads.client.target import Target, part_of
+from async_downloads.client.disk.destination import resumable
+from async_downloads.client.disk.part_file import Target, part_of
 from async_downloads.errors import BadStatus, DigestMismatch, DiskError
-
-from .remote import URL, Remote, cut, names, refused, sha256
+from client.remote import URL, Remote, cut, names, refused, sha256
 
 pytestmark = pytest.mark.usefixtures("quick")
 

@@ -14,8 +14,7 @@ from harness.versions import MIB, Version
 
 from async_downloads.client import Downloader, download
 from async_downloads.errors import NetworkError
-
-from .remote import URL, Remote, names
+from client.remote import URL, Remote, names
 
 SIZE = 3 * MIB + 5
 RIGHT = Version(0, SIZE)

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from async_downloads.client import Downloader, Progress
-
-from .remote import URL, Remote, Spoil, cut, ignoring_range, refused
+from client.remote import URL, Remote, Spoil, cut, ignoring_range, refused
 
 ANEW = "from the start: the server gave nothing to go on with"
 BUSY = "the server answers 503 Service Unavailable"

@@ -8,8 +8,7 @@ import pytest
 
 from async_downloads.client import Downloader
 from async_downloads.errors import RetriesExhausted
-
-from .remote import URL, Body, Remote, Spoil, cut, refused
+from client.remote import URL, Body, Remote, Spoil, cut, refused
 
 pytestmark = pytest.mark.usefixtures("quick", "clock")
 
@@ -103,7 +102,7 @@ async def test_what_goes_on_is_another_one(eight: Downloader, remote: Remote, pa
 async def test_connections_that_break_again_and_again_do_not_wait_for_each_other(
     four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.client.backoff._FIRST", 3600.0)
+    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST", 3600.0)
     remote.content *= 16
     remote.spoils = [cut(100_000)] * 1000
     await four.fetch(URL, path)

@@ -3,11 +3,10 @@
 import pytest
 from harness.clock import StillClock
 
-from async_downloads.client.events import Progress, Segment
-from async_downloads.client.identity import Version
-from async_downloads.client.plan import Plan
-from async_downloads.client.reporter import Reporter
-from async_downloads.client.spans import Spans
+from async_downloads.client.decisions.schedule import Plan
+from async_downloads.client.decisions.spans import Spans
+from async_downloads.client.decisions.version import Version
+from async_downloads.client.reporter import Progress, Reporter, Segment
 
 
 class Listener(list[Progress]):

@@ -8,10 +8,9 @@ import httpx
 import pytest
 
 from async_downloads.client import Downloader
-from async_downloads.client.target import journal_of, part_of
+from async_downloads.client.disk.part_file import journal_of, part_of
 from async_downloads.errors import DiskError, FetchError
-
-from .remote import URL, Body, Remote, Spoil, broken, cut, names, refused, with_fields
+from client.remote import URL, Body, Remote, Spoil, broken, cut, names, refused, with_fields
 
 pytestmark = pytest.mark.usefixtures("quick")
 

@@ -12,8 +12,7 @@ import pytest
 
 from async_downloads.client import Downloader, Progress
 from async_downloads.errors import BadStatus, DigestMismatch
-
-from .remote import MIB, URL, Remote, cut, names, refused, sha256
+from client.remote import MIB, URL, Remote, cut, names, refused, sha256
 
 pytestmark = pytest.mark.usefixtures("quick")
 

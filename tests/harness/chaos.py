@@ -21,8 +21,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from .origin import Answer, Request, answer, text
-from .versions import GIB, Version
+from harness.origin import Answer, Request, answer, text
+from harness.versions import GIB, Version
 
 __all__ = ["Chaos", "Exchange", "Faults", "Spoil", "chaos_process"]
 

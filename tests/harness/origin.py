@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Final
 
-from .versions import Version
+from harness.versions import Version
 
 __all__ = ["Answer", "Request", "answer", "text"]
 

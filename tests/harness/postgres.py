@@ -22,7 +22,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from .waiting import HANGING
+from harness.waiting import HANGING
 
 __all__ = ["Postgres", "postgres_server", "schema_of_its_own"]
 

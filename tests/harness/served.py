@@ -16,9 +16,9 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from hypercorn.typing import Framework
 
-from .asgi import App
-from .process import other_tasks
-from .waiting import HANGING
+from harness.asgi import App
+from harness.process import other_tasks
+from harness.waiting import HANGING
 
 __all__ = ["Connection", "Server", "hypercorn", "idle_tasks"]
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TypeVar
 
-from .waiting import HANGING
+from harness.waiting import HANGING
 
 __all__ = ["threaded"]
 

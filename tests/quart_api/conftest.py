@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from .twins import SIDES
+from quart_api.twins import SIDES
 
 MODIFIED: Final = 1_700_000_000_500_000_000
 CONTENT: Final = bytes(range(256)) * 8

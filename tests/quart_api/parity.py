@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from _pytest.mark import ParameterSet
 
-from .twins import PLAIN, Answer, Api, Ask, FlaskSide, QuartSide, View
+from quart_api.twins import PLAIN, Answer, Api, Ask, FlaskSide, QuartSide, View
 
 __all__ = ["Asked", "Call", "asked", "assert_parity", "below", "call", "failing", "memory", "opened", "sent", "telling"]
 

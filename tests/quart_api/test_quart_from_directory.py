@@ -8,12 +8,11 @@ from harness.process import unprivileged
 from quart import request
 
 from async_downloads import send_from_directory
-from async_downloads.sources.shelf import Shelf
-
-from .apps import exchange, quart_app
-from .conftest import CONTENT
-from .parity import Call, assert_parity, below, call, sent
-from .twins import PLAIN, Api, QuartSide
+from async_downloads.sources.small_files import Shelf
+from quart_api.apps import exchange, quart_app
+from quart_api.conftest import CONTENT
+from quart_api.parity import Call, assert_parity, below, call, sent
+from quart_api.twins import PLAIN, Api, QuartSide
 
 MISSING: Final = below("", "missing")
 

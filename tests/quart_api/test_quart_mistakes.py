@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import pytest
 
-from .conftest import CONTENT
-from .parity import Call, assert_parity, call, failing, memory, opened, sent
-from .twins import Api, View
+from quart_api.conftest import CONTENT
+from quart_api.parity import Call, assert_parity, call, failing, memory, opened, sent
+from quart_api.twins import Api, View
 
 TEXT: Final[dict[str, Any]] = {"mimetype": "text/plain"}
 TWO: Final = "two mistakes at once: the file's is found first"

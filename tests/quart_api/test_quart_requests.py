@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 from semantics import wire
 
-from .conftest import CONTENT
-from .parity import Asked, Call, asked, assert_parity, below, call, memory, opened, sent
-from .twins import PLAIN, Ask, FlaskSide, QuartSide
+from quart_api.conftest import CONTENT
+from quart_api.parity import Asked, Call, asked, assert_parity, below, call, memory, opened, sent
+from quart_api.twins import PLAIN, Ask, FlaskSide, QuartSide
 
 OLD: Final = "Sun, 06 Nov 1994 08:49:37 GMT"
 LATER: Final = "Sun, 06 Nov 2044 08:49:37 GMT"

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from .conftest import CONTENT
-from .parity import Asked, Call, asked, assert_parity, call, memory, opened, sent, telling
-from .twins import Api
+from quart_api.conftest import CONTENT
+from quart_api.parity import Asked, Call, asked, assert_parity, call, memory, opened, sent, telling
+from quart_api.twins import Api
 
 GZIP: Final[dict[str, Any]] = {"mimetype": "application/gzip"}
 TEXT: Final[dict[str, Any]] = {"mimetype": "text/plain"}

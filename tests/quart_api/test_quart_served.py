@@ -20,9 +20,8 @@ from quart.asgi import ASGIHTTPConnection
 
 from async_downloads import send_file
 from async_downloads.quart import DownloadConnection
-
-from .apps import exchange, quart_app
-from .conftest import CONTENT
+from quart_api.apps import exchange, quart_app
+from quart_api.conftest import CONTENT
 
 MIB: Final = 1024 * 1024
 

@@ -20,9 +20,8 @@ from async_downloads.errors import SourceTruncated
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation, Validators
-
-from .apps import exchange, quart_app
-from .conftest import CONTENT
+from quart_api.apps import exchange, quart_app
+from quart_api.conftest import CONTENT
 
 CHUNKS: Final = (b"first,", b"", b"second,", b"third")
 DESCRIBED: Final = Representation(len(CONTENT), "image/webp", None, Validators(ETag("v1"), 1_600_000_000), "x.webp")

@@ -17,8 +17,7 @@ import flask
 from werkzeug.security import safe_join
 
 import async_downloads
-
-from .apps import exchange, quart_app
+from quart_api.apps import exchange, quart_app
 
 __all__ = ["PLAIN", "SIDES", "Answer", "Api", "Ask", "FlaskSide", "QuartSide", "Side", "View"]
 

@@ -4,8 +4,7 @@ from async_downloads.semantics.dates import format_date
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.plan import Plan, Policy, plan
 from async_downloads.semantics.representation import Representation, RequestHead, Validators
-
-from . import wire
+from semantics import wire
 
 NOW = 1_000_000_000
 MODIFIED = NOW - 3600

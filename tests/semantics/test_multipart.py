@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from async_downloads.semantics.multipart import byteranges
 from async_downloads.semantics.ranges import ByteRange
-
-from . import wire
+from semantics import wire
 
 BOUNDARY = "THIS_STRING_SEPARATES"
 CONTENT_TYPE = f"multipart/byteranges; boundary={BOUNDARY}"

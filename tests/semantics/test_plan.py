@@ -9,9 +9,8 @@ from async_downloads.semantics.dates import format_date
 from async_downloads.semantics.plan import Policy
 from async_downloads.semantics.ranges import UNBOUNDED, ByteRange
 from async_downloads.semantics.representation import Representation, Validators
-
-from . import wire
-from .asking import CACHING, CONTENT, MODIFIED, NOW, PDF, ask, content_of, names
+from semantics import wire
+from semantics.asking import CACHING, CONTENT, MODIFIED, NOW, PDF, ask, content_of, names
 
 
 def test_a_plain_get_is_answered_with_the_whole() -> None:

@@ -9,9 +9,8 @@ from async_downloads.semantics.dates import format_date
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.plan import Plan, Policy
 from async_downloads.semantics.representation import Representation, Validators
-
-from . import wire
-from .asking import CONTENT, MODIFIED, NOW, PDF, ask, content_of
+from semantics import wire
+from semantics.asking import CONTENT, MODIFIED, NOW, PDF, ask, content_of
 
 positions = st.integers(0, len(CONTENT) + 100)
 range_specs = st.one_of(

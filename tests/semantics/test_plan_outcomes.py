@@ -9,8 +9,7 @@ from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.plan import Policy
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation, Validators
-
-from .asking import CACHING, CONTENT, MODIFIED, PDF, ask, names
+from semantics.asking import CACHING, CONTENT, MODIFIED, PDF, ask, names
 
 SAME, OTHER = {"if-none-match": '"v1"'}, {"if-match": '"v2"'}
 FULL = replace(PDF, coding="gzip", filename="a.pdf", negotiated=True, digest=bytes(32))

@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 from harness.waiting import HANGING
 
-from async_downloads.sources import sqlite_schema
-from async_downloads.sources.sqlite import SqliteStore
+from async_downloads.sources.database import sqlite_schema
+from async_downloads.sources.database.sqlite import SqliteStore
 
 _WAYS: Final = [pytest.param(sqlite_schema.part_by_query, id="query")]
 if sys.version_info >= (3, 11, 3):

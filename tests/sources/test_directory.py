@@ -17,9 +17,8 @@ from harness.waiting import eventually
 
 from async_downloads.errors import Forbidden, NotFound, SourceBusy
 from async_downloads.sources.directory import DirectoryStore
-
-from .contract import CONTENTS, LARGE, BrowsableContract, read_whole
-from .test_files import until_the_next_tick
+from sources.contract import CONTENTS, LARGE, BrowsableContract, read_whole
+from sources.test_files import until_the_next_tick
 
 
 @dataclass

@@ -11,12 +11,11 @@ import pytest
 from harness.process import descriptors
 
 from async_downloads.errors import NotFound, SourceChanged, SourceError
-from async_downloads.fileio import Pace
+from async_downloads.pacing import Pace
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation
 from async_downloads.sources.files import FileSource, describe, open_regular, os_errors
-
-from .contract import read, read_while
+from sources.contract import read, read_while
 
 
 def open_source(path: Path, *, start: int = 0) -> FileSource:

@@ -13,13 +13,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from async_downloads.errors import SourceChanged, SourceError, SourceTruncated
-from async_downloads.fileio import Stretch
+from async_downloads.open_file import Stretch
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.sources.base import OnDisk
 from async_downloads.sources.files import FileSource
-
-from .test_files import append, cut, delete, empty, open_source, overwrite, overwrite_one_byte, overwrite_with_more
-from .test_files import put_another as put_another_at
+from sources.test_files import (
+    append,
+    cut,
+    delete,
+    empty,
+    open_source,
+    overwrite,
+    overwrite_one_byte,
+    overwrite_with_more,
+)
+from sources.test_files import put_another as put_another_at
 
 SIZE = 4 * 1024 * 1024
 TAIL = 4096

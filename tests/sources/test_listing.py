@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from async_downloads.sources.directory import DirectoryStore
-
-from .contract import read_whole
+from sources.contract import read_whole
 
 
 async def test_hidden_names_are_listed_only_on_request(root: Path) -> None:

@@ -8,8 +8,7 @@ import pytest
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Representation, Validators
 from async_downloads.sources.memory import MemorySource, MemoryStore
-
-from .contract import CONTENTS, BrowsableContract
+from sources.contract import CONTENTS, BrowsableContract
 
 _VERSIONS = count()
 

@@ -19,8 +19,7 @@ from harness.waiting import HANGING, eventually
 from async_downloads.semantics.ranges import UNBOUNDED
 from async_downloads.sources.base import Source
 from async_downloads.sources.objects import source_of
-
-from .contract import read
+from sources.contract import read
 
 
 async def sizes(source: Source) -> list[int]:

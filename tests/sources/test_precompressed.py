@@ -12,7 +12,7 @@ from harness.waiting import HANGING
 
 from async_downloads.asgi import Downloads
 from async_downloads.sources.directory import DirectoryStore
-from async_downloads.sources.shelf import Shelf
+from async_downloads.sources.small_files import Shelf
 
 PLAIN = b"plain " * 1000
 CODED = {"br": b"as brotli", "zstd": b"as zstandard", "gzip": gzip.compress(PLAIN)}

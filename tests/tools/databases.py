@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from async_downloads.semantics.ranges import ByteRange
-from async_downloads.sources.catalogue import Catalogue, Stored
-from async_downloads.sources.databases import open_catalogue
+from async_downloads.sources.database.catalogue import Catalogue, Stored
+from async_downloads.sources.database.urls import open_catalogue
 from tools.command import finished
 
 __all__ = ["content", "database", "failure", "fill", "opened", "postgres", "ran", "sqlite", "stored"]

@@ -1,4 +1,4 @@
-"""Make the sample video: `python tests/tools/record_video.py async_downloads/web/static/sample.webm`.
+"""Make the sample video: `python tests/tools/record_video.py async_downloads/site/static/sample.webm`.
 
 Chromium draws and encodes the frames (WebCodecs, VP8). The container is written here, since what a `MediaRecorder`
 writes has neither a duration nor an index, and seeks badly:

@@ -18,12 +18,12 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from .command import Command, serving
-from .databases import database as database  # noqa: PLC0414
-from .databases import fill
-from .databases import postgres as postgres  # noqa: PLC0414
-from .databases import sqlite as sqlite  # noqa: PLC0414
-from .programs import need
+from tools.command import Command, serving
+from tools.databases import database as database  # noqa: PLC0414
+from tools.databases import fill
+from tools.databases import postgres as postgres  # noqa: PLC0414
+from tools.databases import sqlite as sqlite  # noqa: PLC0414
+from tools.programs import need
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -113,7 +113,7 @@ async def test_a_video_seeks_to_its_end(command: Command, browser: Chrome, tree:
 
 
 async def test_a_video_in_a_database_seeks_to_its_end(database: str, browser: Chrome, tree: Path) -> None:
-    long, sample = (tree / "long.wav").read_bytes(), files("async_downloads.web").joinpath("static", "sample.webm")
+    long, sample = (tree / "long.wav").read_bytes(), files("async_downloads.site").joinpath("static", "sample.webm")
     await fill(database, **{"long.wav": long})
     await fill(database, **{"sample.webm": sample.read_bytes()})
     options = ("--database", database, "--file-ids", "integer", "--hidden", "--access-log", "json")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from harness.waiting import eventually
 
-from .command import Command, serving
-from .programs import run
+from tools.command import Command, serving
+from tools.programs import run
 
 _SIZE = 30 * 1024 * 1024
 _HELD = 12_345_678  # bytes that an earlier try has left

@@ -1,0 +1,1 @@
+"""What a download decides, without I/O."""

@@ -1,0 +1,76 @@
+"""How long to wait before another try, and when to give up."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from ...errors import FetchError, NetworkError, NoSuchHost, RetriesExhausted
+
+__all__ = ["Patience", "Setback", "pause"]
+
+
+_FIRST: Final = 0.5  # seconds, doubled with every failure
+_LONGEST: Final = 30.0  # seconds
+_SPREAD: Final = 0.3  # of the wait, to either side: those who failed together are not to come back together
+_LIVELY: Final = 64 * 1024  # bytes after which a broken connection is no sign of trouble
+
+
+class Setback(Exception):
+    """A try failed in a way that may pass; the server may have said `after` how many seconds."""
+
+    def __init__(self, error: FetchError, after: float | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.after = after
+
+
+@dataclass(slots=True)
+class Patience:
+    """Counts the tries that brought nothing new: after `retries` of them in a row it is enough.
+
+    What ends several connections at once is one failure: of the tries that had begun before it, none counts again.
+    `failed` says how many have counted so far.
+    """
+
+    retries: int
+    failed: int = 0
+    _failures: int = 0
+    _best: int = 0
+    _begun: bool = False
+
+    def note(self, held: int) -> None:
+        """Take note of how many bytes are held. Only more than ever before are new."""
+        self._begun = True
+        if held > self._best:
+            self._best, self._failures = held, 0
+
+    def renew(self) -> None:
+        """Begin again: what is held is nothing, for there is another version."""
+        self._best = self._failures = 0
+
+    def wait(self, setback: Setback, *, gained: int, jitter: float) -> float:
+        """Return how many seconds to wait after a try that failed and had brought so many bytes.
+
+        `jitter` is of [0, 1). Raises what the failure was when it was not to be tried again, and RetriesExhausted when
+        that was in vain.
+        """
+        lively = gained >= _LIVELY and not self._failures
+        self._failures, self.failed = self._failures + 1, self.failed + 1
+        hopeless = isinstance(setback.error, NoSuchHost) and not self._begun  # a name that was wrong stays so
+        if not self.retries or hopeless:
+            raise setback.error
+        if self._failures > self.retries:
+            raise RetriesExhausted(setback.error, tries=self._failures) from setback.error
+        if setback.after is not None:
+            return setback.after
+        if lively and isinstance(setback.error, NetworkError):
+            return 0.0
+        return _spread(min(_FIRST * 2.0 ** (self._failures - 1), _LONGEST), jitter)
+
+
+def pause(jitter: float) -> float:
+    """Return how many seconds to wait after a failure that does not count, since others are at work."""
+    return _spread(_FIRST, jitter)
+
+
+def _spread(seconds: float, jitter: float) -> float:
+    return seconds * (1.0 - _SPREAD + 2 * _SPREAD * jitter)

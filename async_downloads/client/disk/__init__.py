@@ -1,0 +1,1 @@
+"""What a download leaves on the disk."""

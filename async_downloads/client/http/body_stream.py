@@ -1,0 +1,159 @@
+"""The body of an answer as it comes: fast enough, in time, of the length and digest promised, and decoded."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from ...errors import BadAnswer, DeadlineOver, NetworkError, Stalled
+from ..checksum import Checksum, Proof
+from ..decisions.retries import Setback
+from .errors import failures
+
+__all__ = ["Deadline", "Floor", "decoded", "exactly", "flow", "proven", "steadily"]
+
+
+_STEP: Final = 1024 * 1024  # bytes that are unpacked at once: a small answer may stand for a very long file
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The least speed: `speed` bytes per second over `seconds`, on each connection."""
+
+    seconds: float = 30.0
+    speed: int = 1
+
+
+class Deadline:
+    """The most time: `seconds` from now for all of a download, or as long as it takes."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._clock = asyncio.get_running_loop().time
+        self._at = None if seconds is None else self._clock() + seconds
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """DeadlineOver when the time is up before the end of the block, or before it begins."""
+        if self._at is not None and self._clock() >= self._at:
+            raise self._over()
+        try:
+            async with asyncio.timeout_at(self._at) as limit:
+                yield
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise self._over() from None
+
+    def _over(self) -> DeadlineOver:
+        return DeadlineOver(f"the download was not over after {self._seconds:g} s")
+
+
+async def flow(
+    response: httpx.Response,
+    *,
+    length: int | None,
+    coding: str | None,
+    floor: Floor,
+    promised: Checksum | None = None,
+) -> AsyncGenerator[bytes]:
+    """Yield the bytes of a body of `length` bytes that has the digest `promised`; a `coding` is taken off.
+
+    Raises Setback, BadAnswer or DigestMismatch.
+    """
+    raw = steadily(_again(response, coding) if response.is_stream_consumed else _received(response), floor)
+    whole = exactly(raw, length)
+    if promised:
+        whole = proven(whole, promised)
+    async with aclosing(decoded(whole, coding) if coding else whole) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+async def _received(response: httpx.Response) -> AsyncGenerator[bytes]:
+    with failures():
+        async with aclosing(response.aiter_raw()) as chunks:  # type: ignore[type-var]  # it is a generator
+            async for chunk in chunks:
+                yield chunk
+
+
+async def _again(response: httpx.Response, coding: str | None) -> AsyncGenerator[bytes]:
+    """Yield an answer that was read already, as it was sent: of its content httpx has taken a coding off, unseen."""
+    if not coding or not isinstance(response.stream, httpx.AsyncByteStream):
+        yield response.content
+        return
+    try:
+        async for chunk in response.stream:  # that of a transport without a network, which gives whole answers
+            yield chunk
+    except (RuntimeError, httpx.TransportError) as error:  # that of a network, which a hook of the caller's has read
+        raise BadAnswer(f"the server sends {coding}, and was asked for no coding") from error
+
+
+async def steadily(chunks: AsyncGenerator[bytes], floor: Floor) -> AsyncGenerator[bytes]:
+    """Pass chunks on. Setback when too few come; the time that whoever takes them needs does not count."""
+    clock = asyncio.get_running_loop().time
+    least = floor.speed * floor.seconds
+    left, came = floor.seconds, 0
+    async with aclosing(chunks):
+        while True:
+            asked = clock()
+            try:
+                async with asyncio.timeout(left):
+                    chunk = await anext(chunks, None)
+            except TimeoutError:
+                raise Setback(Stalled(f"{came} bytes came in {floor.seconds:g} s")) from None
+            if chunk is None:
+                return
+            left, came = left - (clock() - asked), came + len(chunk)
+            if came >= least:
+                left, came = floor.seconds, 0
+            yield chunk
+
+
+async def exactly(chunks: AsyncGenerator[bytes], length: int | None) -> AsyncGenerator[bytes]:
+    """Pass on a body that is to have so many bytes. Setback when it has fewer or more: of more, none is passed on."""
+    came = 0
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            came += len(chunk)
+            if length is not None and came > length:
+                raise Setback(BadAnswer(f"more than the {length} bytes that were promised came"))
+            yield chunk
+    if length is not None and came < length:
+        raise Setback(NetworkError(f"the connection ended after {came} of {length} bytes"))
+
+
+async def proven(chunks: AsyncGenerator[bytes], promised: Checksum) -> AsyncGenerator[bytes]:
+    """Pass on a body that is to have this digest. DigestMismatch at its end when it has another."""
+    proof = Proof(promised)
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            proof.add(chunk)
+            yield chunk
+    proof.verify()
+
+
+async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[bytes]:
+    """Take gzip or deflate off. BadAnswer for another coding or damage, Setback when the end is missing."""
+    if coding not in {"gzip", "x-gzip", "deflate"}:
+        raise BadAnswer(f"the server sends {coding}, and was asked for no coding")
+    decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            while chunk:
+                if decoder.eof:  # gzip allows another member to follow
+                    decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
+                try:
+                    data = decoder.decompress(chunk, _STEP)
+                except zlib.error as error:
+                    raise BadAnswer(f"the server sends damaged {coding}") from error
+                chunk = decoder.unconsumed_tail or decoder.unused_data
+                if data:
+                    yield data
+    if not decoder.eof:
+        raise Setback(NetworkError(f"the {coding} ended in the middle"))

@@ -1,0 +1,87 @@
+"""`async-downloads ls` and `rm`: which files there are in a database, and taking some away."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+import click
+
+from ..errors import NotFound
+from ..sources.database.catalogue import Catalogue, Identifier, Stored
+from .database import DATABASE, IDS, Database, each
+
+__all__ = ["ls", "rm"]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Write each file as an object of JSON, in a line.")
+@DATABASE
+@IDS
+def ls(as_json: bool, database: Database, ids: Identifier) -> int:
+    """List the files in a database by name: id, size, media type, time (UTC), name."""
+    return database.run(partial(_list, as_json=as_json, ids=ids))
+
+
+async def _list(catalogue: Catalogue, *, as_json: bool, ids: Identifier) -> int:
+    files = await catalogue.files()
+    for line in _objects(files, ids) if as_json else _table(files, ids):
+        click.echo(line)
+    return 0
+
+
+def _objects(files: Sequence[Stored], ids: Identifier) -> Iterator[str]:
+    for file in files:
+        yield json.dumps(
+            {
+                "id": file.public(ids),
+                "name": file.name,
+                "size": file.size,
+                "media_type": file.media_type,
+                "created": _time(file.created),
+                "sha256": file.sha256.hex(),
+            }
+        )
+
+
+def _table(files: Sequence[Stored], ids: Identifier) -> Iterator[str]:
+    rows = [(file.public(ids), str(file.size), file.media_type, _time(file.created), file.name) for file in files]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for public, size, media_type, created, name in rows:
+        yield f"{public:<{widths[0]}}  {size:>{widths[1]}}  {media_type:<{widths[2]}}  {created}  {name}"
+
+
+def _time(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@click.command()
+@click.argument("public", nargs=-1, metavar="[ID]...")
+@click.option("--name", "names", multiple=True, help="Remove the file of that name; repeatable.")
+@DATABASE
+@IDS
+@click.pass_context
+def rm(
+    context: click.Context, /, public: tuple[str, ...], names: tuple[str, ...], database: Database, ids: Identifier
+) -> int:
+    """Remove files from a database, by ID or by name."""
+    if not public and not names:
+        raise click.UsageError("no file is given: say an id, or a name with --name", context)
+    return database.run(partial(_remove, public=public, names=names, ids=ids))
+
+
+async def _remove(catalogue: Catalogue, *, public: Sequence[str], names: Sequence[str], ids: Identifier) -> int:
+    """Remove what is there, say what is not, and return the exit code."""
+    known = {file.public(ids): file.name for file in await catalogue.files()} if public else {}
+
+    async def remove(one: tuple[str | None, str]) -> None:
+        name, what = one
+        try:
+            if name is None:
+                raise NotFound
+            await catalogue.remove(name)
+        except NotFound:
+            raise click.ClickException(f"there is no file {what}") from None
+
+    by_id = [(known.get(each_id), f"with the id {each_id!r}") for each_id in public]
+    return await each([*by_id, *((name, repr(name)) for name in names)], remove)

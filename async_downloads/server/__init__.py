@@ -1,0 +1,1 @@
+"""The process that serves: its addresses, workers, signals and logs."""

@@ -1,0 +1,1 @@
+"""The parts of Hypercorn that are replaced; nothing else in this package knows its private names."""

@@ -1,0 +1,1 @@
+"""Bytes of files that go to a socket past the transport."""

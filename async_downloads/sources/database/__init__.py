@@ -1,0 +1,1 @@
+"""Files in a database: SQLite, or PostgreSQL with large objects."""

@@ -1,0 +1,117 @@
+"""Whether two answers speak of one version: RFC 9110 §8.8 and §13.1.5."""
+
+import pytest
+
+from async_downloads.client.decisions.version import UNKNOWN, Version, coding_of, url_hash
+from async_downloads.semantics.etags import ETag
+from async_downloads.semantics.representation import Validators
+
+NOW = 1_700_000_000
+OLD = "Tue, 14 Nov 2023 21:00:00 GMT"
+DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
+
+
+def version(total: int | None = 9, /, **fields: str) -> Version:
+    """What an answer with these fields speaks of; an underscore is a hyphen."""
+    return Version.of({name.replace("_", "-"): value for name, value in fields.items()}, total, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("fields", "if_range"),
+    [
+        pytest.param({"etag": '"a"'}, '"a"', id="a strong ETag"),
+        pytest.param({"etag": '"a"', "last_modified": OLD, "date": DATE}, '"a"', id="an ETag rather than a date"),
+        pytest.param({"last_modified": OLD, "date": DATE}, OLD, id="a date that is old"),
+        pytest.param({"etag": 'W/"a"'}, None, id="a weak ETag"),
+        pytest.param({"etag": 'W/"a"', "last_modified": OLD, "date": DATE}, None, id="a weak ETag forbids the date"),
+        pytest.param({"etag": "a", "last_modified": OLD, "date": DATE}, None, id="so does a malformed one"),
+        pytest.param({"last_modified": OLD}, None, id="a date of which nobody knows how old it is"),
+        pytest.param({"last_modified": "yesterday", "date": DATE}, None, id="a malformed date"),
+        pytest.param({"last_modified": DATE, "date": DATE}, None, id="changed this second"),
+        pytest.param(
+            {"last_modified": "Tue, 14 Nov 2023 22:12:21 GMT", "date": DATE}, None, id="changed 59 seconds ago"
+        ),
+        pytest.param(
+            {"last_modified": "Tue, 14 Nov 2023 22:12:20 GMT", "date": DATE},
+            "Tue, 14 Nov 2023 22:12:20 GMT",
+            id="changed a minute ago",
+        ),
+        pytest.param({"etag": '"a"', "content_encoding": "gzip"}, None, id="coded"),
+        pytest.param({}, None, id="nothing"),
+    ],
+)
+def test_only_a_strong_validator_goes_into_if_range(fields: dict[str, str], if_range: str | None) -> None:
+    assert version(**fields).if_range == if_range
+
+
+TAGGED = version(etag='"a"', last_modified=OLD, date=DATE)
+DATED = version(last_modified=OLD, date=DATE)
+
+
+@pytest.mark.parametrize(
+    ("held", "other", "same"),
+    [
+        pytest.param(TAGGED, version(etag='"a"'), True, id="the same ETag"),
+        pytest.param(TAGGED, version(None, etag='"a"'), True, id="of unknown size"),
+        pytest.param(version(None, etag='"a"'), TAGGED, True, id="whose size becomes known"),
+        pytest.param(TAGGED, version(8, etag='"a"'), False, id="another size"),
+        pytest.param(TAGGED, version(etag='"b"', last_modified=OLD), False, id="another ETag, the same date"),
+        pytest.param(TAGGED, version(etag='W/"a"'), False, id="a weak ETag"),
+        pytest.param(TAGGED, version(last_modified=OLD, date=DATE), False, id="a date instead of the ETag"),
+        pytest.param(TAGGED, version(etag='"a"', content_encoding="gzip"), False, id="coded"),
+        pytest.param(TAGGED, version(), False, id="no validator"),
+        pytest.param(DATED, version(last_modified=OLD), True, id="the same date"),
+        pytest.param(DATED, version(last_modified=DATE), False, id="another date"),
+        pytest.param(DATED, version(), False, id="no date"),
+        pytest.param(version(), version(), False, id="no validators at all"),
+        pytest.param(version(etag='W/"a"'), version(etag='W/"a"'), False, id="the same weak ETag"),
+    ],
+)
+def test_bytes_are_put_together_only_of_what_is_the_same(held: Version, other: Version, same: bool) -> None:
+    assert held.same(other) is same
+
+
+@pytest.mark.parametrize(
+    ("held", "other", "alike"),
+    [
+        pytest.param(version(etag='W/"a"'), version(etag='W/"a"'), True, id="the same weak ETag"),
+        pytest.param(version(etag='"a"'), version(None, etag='"a"'), True, id="the same ETag, of unknown size"),
+        pytest.param(version(etag='W/"a"'), version(8, etag='W/"a"'), False, id="another size"),
+        pytest.param(version(etag='"a"'), version(etag='"b"'), False, id="another ETag"),
+        pytest.param(version(etag='"a"'), version(etag='"a"', content_encoding="br"), False, id="coded"),
+        pytest.param(Version(9, Validators(None, NOW)), version(last_modified=DATE), True, id="date and size"),
+        pytest.param(Version(9, Validators(None, NOW)), version(None, last_modified=DATE), False, id="a date alone"),
+        pytest.param(Version(9), version(), False, id="a size alone"),
+    ],
+)
+def test_a_whole_file_stands_for_what_is_like_it(held: Version, other: Version, alike: bool) -> None:
+    assert held.alike(other) is alike
+
+
+def test_a_size_that_is_known_stays() -> None:
+    assert (UNKNOWN.sized(3).total, TAGGED.sized(3).total) == (3, 9)
+
+
+def test_validators_are_kept_though_they_are_weak() -> None:
+    assert version(etag='W/"a"').validators == Validators(ETag("a", weak=True))
+
+
+@pytest.mark.parametrize(
+    ("value", "coding"), [("", None), ("identity", None), (" Identity ", None), ("GZIP", "gzip"), ("br", "br")]
+)
+def test_identity_is_no_coding(value: str, coding: str | None) -> None:
+    assert coding_of({"content-encoding": value}) == coding
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param("http://u:p@h/a?b#c", "http://h/a?b", True, id="without name, password and fragment"),
+        pytest.param("http://h/a?b", "http://h/a?c", False, id="another query"),
+        pytest.param("http://h/a", "https://h/a", False, id="another scheme"),
+        pytest.param("http://h/\ud800", "http://h/", False, id="a lone surrogate"),
+    ],
+)
+def test_a_url_is_known_by_its_hash(one: str, other: str, same: bool) -> None:
+    assert (url_hash(one) == url_hash(other)) is same
+    assert len(url_hash(one)) == 64

@@ -1,0 +1,270 @@
+"""Bytes into the part, and then into the journal, in this order."""
+
+import asyncio
+import errno
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from harness.clock import StillClock
+
+from async_downloads.client.decisions.schedule import Piece, Plan
+from async_downloads.client.decisions.spans import NOTHING, Spans
+from async_downloads.client.decisions.version import Version
+from async_downloads.client.disk.batch_writer import Keeper, Writer
+from async_downloads.client.disk.journal import Record
+from async_downloads.client.disk.part_file import Target
+from async_downloads.errors import DiskError
+from client.disk.keeping import CHUNK, MIB, VERSION, come_true, failing, journal, started, stored
+
+pytestmark = pytest.mark.usefixtures("still")
+
+
+def two() -> tuple[Plan, list[Piece]]:
+    """A plan of which two connections fetch a piece each."""
+    plan = Plan(2, VERSION, Spans.of([(99 * MIB, 100 * MIB)]))
+    plan.proven = True
+    return plan, [piece for piece in (plan.take(), plan.take()) if piece]
+
+
+async def put(writer: Writer, count: int) -> None:
+    """Put so many chunks."""
+    for _ in range(count):
+        await writer.put(CHUNK)
+
+
+async def test_four_mib_are_written_at_once(target: Target) -> None:
+    plan, piece = started()
+    writer = Writer(Keeper(target, plan), piece)
+    await put(writer, 15)
+    assert target.part.stat().st_size == 0
+    await put(writer, 17)  # which waits for the first sixteen
+    assert plan.held == Spans.of([(0, 4 * MIB)])
+    await writer.aclose()
+    assert target.part.read_bytes() == CHUNK * 32
+
+
+async def test_they_may_be_of_several_connections(target: Target) -> None:
+    plan, pieces = two()
+    keeper = Keeper(target, plan)
+    writers = [Writer(keeper, piece) for piece in pieces]
+    for writer in writers:
+        await put(writer, 8)
+    await writers[0].aclose()
+    spans = Spans.of([(piece.start, piece.start + 2 * MIB) for piece in pieces])
+    assert journal(target) == Record(VERSION, plan.held, NOTHING)
+    assert plan.held == spans.add(99 * MIB, 100 * MIB)
+    assert [piece.done - piece.start for piece in pieces] == [2 * MIB, 2 * MIB]
+
+
+async def test_connections_that_wait_for_the_same_batch_all_go_on(target: Target) -> None:
+    plan, pieces = two()
+    keeper = Keeper(target, plan)
+    writers = [Writer(keeper, piece) for piece in pieces]
+    await asyncio.gather(*(put(writer, 64) for writer in writers))
+    await asyncio.gather(*(writer.aclose() for writer in writers))
+    assert plan.held.size == 33 * MIB
+    for piece in pieces:
+        assert target.part.read_bytes()[piece.start :][: 16 * MIB] == CHUNK * 64
+
+
+async def test_half_a_second_is_as_good_as_four_mib_though_nothing_else_comes(
+    still: StillClock, target: Target
+) -> None:
+    plan, piece = started()
+    writer = Writer(Keeper(target, plan), piece)
+    await put(writer, 1)
+    still.now += 0.5
+    await come_true(lambda: piece.done > 0)
+    assert (plan.held.size, journal(target)) == (len(CHUNK), Record(VERSION, plan.held, NOTHING))
+    await put(writer, 1)
+    await writer.aclose()
+    assert (plan.held.size, piece.done) == (2 * len(CHUNK), 2 * len(CHUNK))
+
+
+async def test_what_is_late_while_a_batch_is_written_comes_after_it(
+    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, piece = started()
+    writer = Writer(Keeper(target, plan), piece)
+    written, write = threading.Event(), os.pwritev
+
+    def slowly(*arguments: Any) -> int:
+        written.wait()
+        return write(*arguments)
+
+    monkeypatch.setattr(os, "pwritev", slowly)
+    await put(writer, 17)
+    still.now += 0.5
+    await asyncio.sleep(0)
+    written.set()
+    await come_true(lambda: piece.done == 4 * MIB)
+    still.now += 0.5
+    await come_true(lambda: piece.done > 4 * MIB)
+    assert journal(target) == Record(VERSION, Spans.of([(0, 17 * len(CHUNK))]), NOTHING)
+    await writer.aclose()
+
+
+async def test_what_fails_while_nothing_comes_is_told_in_the_end(
+    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, piece = started()
+    writer = Writer(Keeper(target, plan), piece)
+    tried = threading.Event()
+
+    def failing_once(*_: object) -> int:
+        tried.set()
+        raise OSError(errno.EIO, "Input/output error")
+
+    await put(writer, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwritev", failing_once)
+        still.now += 0.5
+        await come_true(tried.is_set)
+        await put(writer, 1)
+        with pytest.raises(DiskError, match="Input/output error"):
+            await writer.aclose()
+    assert plan.held == NOTHING
+
+
+async def test_the_journal_is_saved_after_four_mib(target: Target) -> None:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    await stored(keeper, piece, 15)
+    assert journal(target) is None
+    await stored(keeper, piece, 1)
+    assert journal(target) == Record(VERSION, Spans.of([(0, 4 * MIB)]), NOTHING)
+
+
+async def test_or_after_half_a_second(still: StillClock, target: Target) -> None:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    still.now += 0.5
+    await stored(keeper, piece, 1)
+    assert journal(target) == Record(VERSION, Spans.of([(0, len(CHUNK))]), NOTHING)
+
+
+async def test_what_the_disk_has_had_every_five_seconds_is_noted_with_the_next_batch(
+    still: StillClock, target: Target
+) -> None:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    for _ in range(3):
+        still.now += 2.5
+        await stored(keeper, piece, 1)
+    assert journal(target) == Record(VERSION, *[Spans.of([(0, count * len(CHUNK))]) for count in (3, 2)])
+
+
+async def test_what_is_saved_in_the_end_is_on_the_disk(target: Target) -> None:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    writer = Writer(keeper, piece)
+    await put(writer, 1)
+    await writer.aclose()
+    await keeper.save()
+    assert journal(target) == Record(VERSION, plan.held, plan.held)
+
+
+async def test_without_a_strong_validator_there_is_no_journal(target: Target) -> None:
+    plan, piece = started(Version(100 * MIB))
+    keeper = Keeper(target, plan)
+    writer = Writer(keeper, piece)
+    await put(writer, 1)
+    await writer.aclose()
+    await keeper.save()
+    assert journal(target) is None
+
+
+async def test_what_was_flushed_before_stays_flushed(target: Target) -> None:
+    held = Spans.of([(0, MIB)])
+    plan = Plan(1, VERSION, held)
+    keeper = Keeper(target, plan, Record(VERSION, held, held))
+    piece = plan.take()
+    assert piece
+    await stored(keeper, piece, 16)
+    assert journal(target) == Record(VERSION, Spans.of([(0, 5 * MIB)]), held)
+
+
+async def test_of_another_version_nothing_is_kept(target: Target) -> None:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    await stored(keeper, piece, 16)
+    await keeper.clear()
+    assert (journal(target), target.part.stat().st_size) == (None, 0)
+
+
+async def test_what_could_not_be_written_is_not_held(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, piece = started()
+    writer = Writer(Keeper(target, plan), piece)
+    await put(writer, 15)
+    monkeypatch.setattr("os.pwritev", _full_once())
+    await put(writer, 1)
+    await put(writer, 1)
+    with pytest.raises(DiskError, match="No space left"):
+        await writer.aclose()
+    assert plan.held == Spans.of([(4 * MIB, 4 * MIB + len(CHUNK))])
+    assert target.part.read_bytes()[4 * MIB :] == CHUNK
+
+
+def _full_once() -> Callable[..., int]:
+    """A disk that is full for one call."""
+    from os import pwritev
+
+    calls = iter([OSError(28, "No space left on device")])
+
+    def function(fd: int, buffers: list[bytes], offset: int) -> int:
+        for error in calls:
+            raise error
+        return pwritev(fd, buffers, offset)
+
+    return function
+
+
+async def test_who_is_cancelled_is_so_after_the_write(target: Target) -> None:
+    plan, piece = started()
+    writer = Writer(Keeper(target, plan), piece)
+
+    async def downloading() -> None:
+        try:
+            await put(writer, 16)
+            await asyncio.Event().wait()
+        finally:
+            await writer.aclose()
+
+    task = asyncio.create_task(downloading())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert plan.held == Spans.of([(0, 4 * MIB)])
+    assert target.part.read_bytes() == CHUNK * 16
+
+
+async def test_a_flush_that_fails_is_told(still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, piece = started()
+    keeper = Keeper(target, plan)
+    still.now += 5
+    monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
+    with pytest.raises(DiskError, match="Input/output error"):
+        await stored(keeper, piece, 1)
+    assert plan.held == NOTHING
+
+
+async def test_while_the_disk_flushes_more_is_written(
+    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, piece = started()
+    writer = Writer(Keeper(target, plan), piece)
+    still.now += 5
+    flushed = threading.Event()
+    monkeypatch.setattr(os, "fdatasync", lambda _: flushed.wait())
+    await put(writer, 48)
+    assert plan.held.size == 8 * MIB
+    flushed.set()
+    await writer.aclose()
+    record = journal(target)
+    assert record
+    assert (record.held.size, record.flushed.size) == (12 * MIB, 0)

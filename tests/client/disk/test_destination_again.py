@@ -1,0 +1,95 @@
+"""The same URLs again, where the server chose the names of the files and others had them already."""
+
+import hashlib
+import os
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from async_downloads.client import Downloader, Progress
+from client.remote import URL, Remote, names, sha256
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+DATED: dict[str, str] = {"Last-Modified": "Tue, 14 Nov 2023 22:13:20 GMT"}
+
+
+@pytest.fixture
+def others(path: Path) -> Path:
+    """A file of somebody else's, which has the name that the server chooses."""
+    others = path.with_name("file.bin")
+    others.write_text("somebody's")
+    return others
+
+
+@pytest.mark.usefixtures("others")
+async def test_a_file_with_a_number_is_complete(four: Downloader, remote: Remote, path: Path) -> None:
+    await four.fetch(URL, directory=path.parent)
+    asked = len(remote.requests)
+    result = await four.fetch(URL, directory=path.parent)
+    assert (result.path.name, result.unchanged, result.transferred) == ("file (1).bin", True, 0)
+    assert [request.headers["if-none-match"] for request in remote.requests[asked:]] == ['"a"']
+    assert names(path) == ["file (1).bin", "file.bin"]
+
+
+@pytest.mark.parametrize("fields", [{"ETag": '"a"'}, {"ETag": 'W/"a"'}, DATED])
+async def test_several_urls_with_one_name_do_not_pile_up(
+    four: Downloader, remote: Remote, path: Path, fields: dict[str, str]
+) -> None:
+    remote.etag, remote.fields = fields.get("ETag"), {**fields, "Content-Disposition": "attachment; filename=a.bin"}
+    first = [await four.fetch(f"{URL}?{number}", directory=path.parent) for number in range(3)]
+    again = [await four.fetch(f"{URL}?{number}", directory=path.parent) for number in range(3)]
+    assert [result.unchanged for result in again] == [True] * 3
+    assert [result.path for result in again] == [result.path for result in first]
+    assert names(path) == ["a (1).bin", "a (2).bin", "a.bin"]
+
+
+async def test_the_last_of_several_versions_is_known(one: Downloader, remote: Remote, path: Path) -> None:
+    for etag in ('"a"', '"b"', '"c"'):
+        remote.etag = etag
+        assert not (await one.fetch(URL, directory=path.parent)).unchanged
+    assert (await one.fetch(URL, directory=path.parent)).path.name == "file (2).bin"
+    assert remote.requests[-1].headers["if-none-match"] == '"c"'
+    remote.etag = '"a"'
+    assert (await one.fetch(URL, directory=path.parent)).path.name == "file.bin"
+
+
+@pytest.mark.usefixtures("others")
+async def test_one_that_was_changed_here_is_fetched_again(one: Downloader, remote: Remote, path: Path) -> None:
+    ours = (await one.fetch(URL, directory=path.parent)).path
+    ours.write_bytes(bytes(len(remote.content)))
+    os.utime(ours, (0, 1_700_000_000))
+    assert (await one.fetch(URL, directory=path.parent)).path.name == "file (2).bin"
+
+
+@pytest.mark.usefixtures("others")
+async def test_one_with_the_right_checksum_needs_no_request(one: Downloader, remote: Remote, path: Path) -> None:
+    await one.fetch(URL, directory=path.parent)
+    result = await one.fetch(URL, directory=path.parent, checksum=sha256(remote.content))
+    assert (result.path.name, result.unchanged, len(remote.requests)) == ("file (1).bin", True, 1)
+
+
+async def test_with_no_resume_there_is_another(one: Downloader, path: Path) -> None:
+    await one.fetch(URL, directory=path.parent)
+    assert (await one.fetch(URL, directory=path.parent, resume=False)).path.name == "file (1).bin"
+
+
+@pytest.mark.usefixtures("others")
+async def test_numbers_are_those_of_the_name_that_the_server_chose(one: Downloader, path: Path) -> None:
+    def meanwhile(progress: Progress) -> None:
+        if progress.state == "downloading":
+            path.with_name("file (1).bin").write_text("somebody's")
+
+    assert (await one.fetch(URL, directory=path.parent, on_progress=meanwhile)).path.name == "file (2).bin"
+
+
+@pytest.mark.parametrize(("same", "name"), [(True, "file.bin"), (False, "file (1).bin")])
+async def test_by_its_digest_a_file_is_known_wherever_it_came_from(
+    one: Downloader, remote: Remote, path: Path, same: bool, name: str
+) -> None:
+    digest = b64encode(hashlib.sha256(remote.content).digest()).decode()
+    remote.etag, remote.fields["Repr-Digest"] = None, f"sha-256=:{digest}:"
+    path.with_name("file.bin").write_bytes(remote.content if same else bytes(len(remote.content)))
+    result = await one.fetch(URL, directory=path.parent)
+    assert (result.path.name, result.unchanged) == (name, same)

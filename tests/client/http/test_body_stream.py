@@ -1,0 +1,190 @@
+"""A body as it comes: too slow, too short, too long, coded."""
+
+import asyncio
+import gzip
+import hashlib
+import zlib
+from collections.abc import AsyncGenerator, Callable, Iterable
+from random import Random
+
+import httpx
+import pytest
+
+from async_downloads.client.checksum import Checksum
+from async_downloads.client.decisions.retries import Setback
+from async_downloads.client.http.body_stream import Floor, decoded, exactly, flow, proven, steadily
+from async_downloads.errors import BadAnswer, DigestMismatch, NetworkError, Stalled
+from client.remote import Body
+
+TEXT = Random(0).randbytes(3000) * 3
+FLOOR = Floor(30.0, 1)
+
+
+async def chunks(*pieces: bytes, hangs: bool = False) -> AsyncGenerator[bytes]:
+    """Yield the pieces; then end, or never go on."""
+    for piece in pieces:
+        yield piece
+    if hangs:
+        await asyncio.Event().wait()
+
+
+async def joined(pieces: AsyncGenerator[bytes]) -> bytes:
+    """Read all there is."""
+    return b"".join([piece async for piece in pieces])
+
+
+def split(data: bytes, size: int) -> Iterable[bytes]:
+    """Cut up."""
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+async def test_what_comes_fast_enough_is_passed_on() -> None:
+    assert await joined(steadily(chunks(b"a", b"b"), Floor(0.01, 1))) == b"ab"
+
+
+@pytest.mark.parametrize(
+    "passed",
+    [
+        pytest.param(lambda below: steadily(below, FLOOR), id="steadily"),
+        pytest.param(lambda below: exactly(below, 99), id="exactly"),
+        pytest.param(lambda below: proven(below, Checksum("sha256", bytes(32))), id="proven"),
+        pytest.param(lambda below: decoded(below, "gzip"), id="decoded"),
+    ],
+)
+async def test_who_leaves_closes_what_is_below_at_once(
+    passed: Callable[[AsyncGenerator[bytes]], AsyncGenerator[bytes]],
+) -> None:
+    closed = []
+
+    async def below() -> AsyncGenerator[bytes]:
+        try:
+            yield gzip.compress(b"a")
+        finally:
+            closed.append(True)
+
+    chunks = passed(below())
+    await anext(chunks)
+    await chunks.aclose()
+    assert closed
+
+
+async def test_nothing_for_too_long_is_a_stall() -> None:
+    with pytest.raises(Setback, match=r"1 bytes came in 0.01 s") as caught:
+        await joined(steadily(chunks(b"a", hangs=True), Floor(0.01, 1000)))
+    assert isinstance(caught.value.error, Stalled)
+
+
+async def test_too_little_for_too_long_is_a_stall_though_something_comes() -> None:
+    async def dripping() -> AsyncGenerator[bytes]:
+        while True:
+            await asyncio.sleep(0.001)
+            yield b"a"
+
+    with pytest.raises(Setback, match="came in"):
+        await joined(steadily(dripping(), Floor(0.02, 10**6)))
+
+
+async def test_the_time_that_the_taker_needs_is_no_stall() -> None:
+    async for _ in steadily(chunks(b"a", b"b", b"c"), Floor(0.01, 1000)):
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("length", [None, 4])
+async def test_a_body_of_the_promised_length_is_passed_on(length: int | None) -> None:
+    assert await joined(exactly(chunks(b"ab", b"cd"), length)) == b"abcd"
+
+
+async def test_a_body_that_is_too_short_was_cut() -> None:
+    with pytest.raises(Setback, match="after 2 of 3 bytes") as caught:
+        await joined(exactly(chunks(b"ab"), 3))
+    assert isinstance(caught.value.error, NetworkError)
+
+
+async def test_a_body_that_is_too_long_breaks_a_promise() -> None:
+    with pytest.raises(Setback, match="more than the 3 bytes") as caught:
+        await joined(exactly(chunks(b"ab", b"cd"), 3))
+    assert isinstance(caught.value.error, BadAnswer)
+
+
+async def test_a_body_of_the_promised_digest_is_passed_on() -> None:
+    promised = Checksum("sha256", hashlib.sha256(b"abcd").digest())
+    assert await joined(proven(chunks(b"ab", b"cd"), promised)) == b"abcd"
+
+
+async def test_one_of_another_is_told_with_both() -> None:
+    promised = Checksum("sha512", bytes(64))
+    with pytest.raises(DigestMismatch) as caught:
+        await joined(proven(chunks(b"ab", b"cd"), promised))
+    actual = Checksum("sha512", hashlib.sha512(b"abcd").digest())
+    assert (caught.value.expected, caught.value.actual) == (str(promised), str(actual))
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize(
+    ("coding", "coded"),
+    [
+        pytest.param("gzip", gzip.compress(TEXT), id="gzip"),
+        pytest.param("x-gzip", gzip.compress(TEXT[:10]) + gzip.compress(TEXT[10:]), id="gzip of two members"),
+        pytest.param("deflate", zlib.compress(TEXT), id="deflate"),
+    ],
+)
+async def test_a_coding_is_taken_off(coding: str, coded: bytes, size: int) -> None:
+    assert await joined(decoded(chunks(*split(coded, size)), coding)) == TEXT
+
+
+async def test_a_short_answer_that_stands_for_a_long_file_comes_in_steps() -> None:
+    sizes = [len(each) async for each in decoded(chunks(gzip.compress(bytes(5 * 2**20))), "gzip")]
+    assert (sum(sizes), max(sizes)) == (5 * 2**20, 2**20)
+
+
+async def test_a_coding_without_its_end_was_cut() -> None:
+    with pytest.raises(Setback, match="ended in the middle"):
+        await joined(decoded(chunks(gzip.compress(TEXT)[:-1]), "gzip"))
+
+
+@pytest.mark.parametrize(
+    ("coding", "says"),
+    [
+        pytest.param("br", "sends br, and was asked for no coding", id="unknown"),
+        pytest.param("gzip", "damaged gzip", id="damaged"),
+    ],
+)
+async def test_what_cannot_be_decoded_is_refused(coding: str, says: str) -> None:
+    with pytest.raises(BadAnswer, match=says):
+        await joined(decoded(chunks(b"no coding of anything"), coding))
+
+
+async def test_a_body_goes_through_all_of_it() -> None:
+    coded = gzip.compress(TEXT)
+    response = httpx.Response(200, stream=Body(split(coded, 100)))
+    assert await joined(flow(response, length=len(coded), coding="gzip", floor=FLOOR)) == TEXT
+
+
+async def test_the_digest_is_that_of_what_is_sent() -> None:
+    coded = gzip.compress(TEXT)
+    promised = Checksum("sha256", hashlib.sha256(coded).digest())
+    response = httpx.Response(200, stream=Body(split(coded, 100)))
+    assert await joined(flow(response, length=None, coding="gzip", floor=FLOOR, promised=promised)) == TEXT
+
+
+async def test_a_failing_transport_is_a_setback() -> None:
+    response = httpx.Response(200, stream=Body([b"a"], httpx.ReadError("reset")))
+    with pytest.raises(Setback, match="reset"):
+        await joined(flow(response, length=None, coding=None, floor=FLOOR))
+
+
+async def test_an_answer_that_was_read_already_is_as_good() -> None:
+    assert await joined(flow(httpx.Response(200, content=TEXT), length=len(TEXT), coding=None, floor=FLOOR)) == TEXT
+
+
+async def test_so_is_one_that_httpx_has_decoded() -> None:
+    coded = gzip.compress(TEXT)
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=coded)
+    assert await joined(flow(response, length=len(coded), coding="gzip", floor=FLOOR)) == TEXT
+
+
+async def test_one_that_came_in_a_stream_cannot_be_decoded_once_more() -> None:
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=chunks(gzip.compress(TEXT)))
+    await response.aread()
+    with pytest.raises(BadAnswer, match="sends gzip, and was asked for no coding"):
+        await joined(flow(response, length=None, coding="gzip", floor=FLOOR))

@@ -1,0 +1,123 @@
+"""What `async-downloads get` shows: bars on a terminal, lines elsewhere."""
+
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from tools.command import COMMAND, environment
+from tools.getting import VERSION, Origin
+from tools.getting import folder as folder  # noqa: PLC0414
+from tools.getting import origin as origin  # noqa: PLC0414
+
+from async_downloads.client import Progress, Segment
+from async_downloads.commands.get_bars import Bars
+from async_downloads.commands.get_output import Wanted, told
+
+_TERMINAL = {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"}
+
+
+_CONTROLS = re.compile(r"\x1b\[[?\d;]*[A-Za-z]")
+Drawn = Callable[[int, Progress], str]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Drawn:
+    """Return the line that a terminal of so many columns shows of a download, the last time."""
+
+    def draw(columns: int, progress: Progress) -> str:
+        for name, value in {"TERM": "xterm-256color", "COLUMNS": str(columns), "FORCE_COLOR": "1"}.items():
+            monkeypatch.setenv(name, value)
+        with Bars() as bars:
+            bars.progress(Wanted(0, "http://127.0.0.1/a"), progress)
+        lines = _CONTROLS.sub("", capsys.readouterr().err).replace("\r", "\n").split("\n")
+        last = [line for line in lines if line][-1]
+        assert len(last) <= columns
+        return last
+
+    return draw
+
+
+def _shown(*arguments: str) -> str:
+    """Run the command on a terminal; return what it wrote there."""
+    master, slave = pty.openpty()
+    command, env = [*COMMAND, "get", *arguments], environment(_TERMINAL)
+    with subprocess.Popen(command, stdout=slave, stderr=slave, stdin=subprocess.DEVNULL, env=env):
+        os.close(slave)
+        shown = b"".join(_chunks(master))
+    os.close(master)
+    return shown.decode()
+
+
+def _chunks(terminal: int) -> Iterator[bytes]:
+    with suppress(OSError):  # EIO, when nobody writes to it any more
+        while chunk := os.read(terminal, 4096):
+            yield chunk
+
+
+def test_a_terminal_is_shown_name_bytes_speed_connections_and_time_left(origin: Origin, folder: Path) -> None:
+    origin.statuses = [503]
+    name = f"[b]{'x' * 30}"
+    shown = _shown(origin.url(name), origin.url("404"), "--limit-rate", "2M", "--jobs", "1")
+    assert re.search(r"\[b\]x{16}… .* \d\.\d/3\.1 MB +\d+\.\d [kM]B/s x[1-4] +0:00:0\d", shown)
+    assert re.search(rf"{re.escape(name)}: [^\r\n]*503[^\r\n]*\r\n", shown)
+    assert re.search(rf"{re.escape(name)}: 3\.1 MB in \d+\.\d s \([^\r\n]*\)\r\n", shown)
+    assert f"async-downloads: {origin.url('404')}: the server answers 404 Not Found\r\n" in shown
+    assert max(map(len, re.split(r"[\r\n]|\x1b\[\S*?[A-Za-z]", shown))) <= 80
+    assert VERSION.difference(folder / name) is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "bar", "numbers"),
+    [
+        pytest.param(30, 10, "50.0/100.0 MB", id="a narrow terminal"),
+        pytest.param(80, 19, "50.0/100.0 MB 10.0 MB/s x2 0:00:05", id="a usual terminal"),
+        pytest.param(200, 40, "50.0/100.0 MB 10.0 MB/s x2 0:00:05", id="a wide terminal"),
+    ],
+)
+def test_a_bar_is_as_wide_as_there_is_room(drawn: Drawn, columns: int, bar: int, numbers: str) -> None:
+    segments = (Segment(0, 25_000_000, 50_000_000), Segment(50_000_000, 75_000_000, 100_000_000))
+    line = drawn(columns, Progress("downloading", "x" * 30, 100_000_000, 50_000_000, 0, segments, 1e7, ""))
+    assert re.fullmatch(rf"x+… ([━╸╺]{{{bar}}}) {re.escape(numbers)} *", line)
+
+
+def test_while_it_waits_to_try_again_the_seconds_are_shown(drawn: Drawn) -> None:
+    note = "the server answers 503 Service Unavailable: again in 12 s, from the start"
+    assert " retrying in 12 s " in drawn(80, Progress("retrying", "a", 100, 50, 0, (), 0.0, note))
+    assert " retrying -:--:--" in drawn(80, Progress("retrying", "a", 100, 50, 0, (), 0.0, "Connection refused"))
+
+
+def test_a_terminal_that_goes_away_is_no_reason_to_lose_a_download(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    master, slave = pty.openpty()
+    gone = os.fdopen(slave, "w")
+    monkeypatch.setattr("sys.stderr", gone)
+    bars = Bars()
+    os.close(master)
+    with bars:
+        bars.progress(Wanted(0, "http://127.0.0.1/a"), Progress("downloading", "a", 2, 1, 0, (), 1.0, "note"))
+        bars.say("a line")
+    with pytest.raises(OSError, match="error"):
+        gone.close()
+
+
+def test_what_a_terminal_would_obey_is_not_shown() -> None:
+    assert told(ValueError("\x1b]0;title\x07 and more")) == "_]0;title_ and more"
+
+
+def test_quiet_and_json_show_no_bar(origin: Origin, folder: Path) -> None:
+    assert _shown(origin.url("a"), "--quiet") == ""
+    assert "\x1b" not in _shown(origin.url("b"), "--json")
+
+
+def test_elsewhere_there_are_lines_alone(origin: Origin, folder: Path) -> None:
+    command = [*COMMAND, "get", origin.url("a"), "--limit-rate", "10M"]
+    env = environment({**_TERMINAL, "FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"})
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert ended.stdout == ""
+    assert re.fullmatch(r"a: 3\.1 MB in \d+\.\d s \(\S+ [kM]B/s\)\n", ended.stderr)

@@ -1,0 +1,133 @@
+"""The site as one app: who answers which path, and what is no path of a file."""
+
+from pathlib import Path
+
+import pytest
+
+from async_downloads.config import Settings
+from async_downloads.site.app import create_app
+from served_site.conftest import SiteOf
+from served_site.site import Site
+
+
+async def test_the_tree_is_beside_the_routes(site: Site) -> None:
+    assert (await site.get("/secret.txt")).text == "secret"
+    assert (await site.get("/images/001.png")).text == "one"
+    assert (await site.get("/get-image/1")).text == "one"
+
+
+async def test_a_route_hides_a_folder_of_its_name_only_when_it_is_configured(
+    site_of: SiteOf, everything: Settings, tree: Path
+) -> None:
+    (tree / "download").mkdir()
+    (tree / "download" / "x.txt").write_text("in the tree")
+    routed = await site_of(everything)
+    assert (await routed.get("/download/x.txt")).status_code == 404
+    plain = await site_of(Settings(directory=tree))
+    assert (await plain.get("/download/x.txt")).text == "in the tree"
+    assert (await plain.get("/download")).headers["location"] == "./download/"
+
+
+async def test_a_name_that_only_begins_like_a_route_is_a_file(site_of: SiteOf, everything: Settings) -> None:
+    assert everything.directory
+    for name in ("downloads", "download.txt", "get-image.png"):
+        (everything.directory / name).write_text(name)
+        assert (await (await site_of(everything)).get(f"/{name}")).text == name
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//",
+        "//secret.txt",
+        "///",
+        "/.",
+        "/..",
+        "/./secret.txt",
+        "/./",
+        "/../",
+        "/images/../secret.txt",
+        "/images/%2e%2e/secret.txt",
+        "/images//001.png",
+        "/images/./001.png",
+        "/images%2f%2f001.png",
+        "/images//",
+        "/secret.txt/",
+        "/%0A",
+        "/secret.txt%0A",
+        "/secret.txt%00",
+        "/%00",
+        "/%00/",
+        "/%5csecret.txt",
+        "/%ff",
+        "/secret.txt%20",
+        "/secret%2etxt.",
+        f"/{'a' * 5000}",
+        f"/{'a/' * 5000}",
+        "*",
+        "secret.txt",
+        "xsecret.txt",
+        "xdownload",
+    ],
+    ids=lambda target: target[:30],
+)
+async def test_what_is_no_path_of_a_file_is_404(site: Site, target: str) -> None:
+    assert (await site.raw(target))[0] == 404
+
+
+@pytest.mark.parametrize("target", ["/secret%2etxt", "/%73ecret.txt", "/images%2f001.png", "/secret.txt?x=%00"])
+async def test_a_path_may_be_written_in_more_than_one_way(site: Site, target: str) -> None:
+    assert (await site.raw(target))[0] == 200
+
+
+async def test_the_server_as_a_whole_tells_its_methods(site: Site) -> None:
+    async with site.server.connected() as connection:
+        await connection.ask("*", method="OPTIONS")
+        status, fields = await connection.head()
+    assert (status, fields["Allow"]) == (204, "GET, HEAD, OPTIONS")
+
+
+async def test_without_a_directory_there_is_nothing_but_the_routes(site_of: SiteOf, everything: Settings) -> None:
+    site = await site_of(everything, directory=None)
+    assert (await site.get("/")).status_code == 404
+    assert (await site.get("/secret.txt")).status_code == 404
+    assert (await site.get("/get-image/1")).text == "one"
+
+
+async def test_files_are_offered_and_kept_as_the_settings_say(site_of: SiteOf, everything: Settings) -> None:
+    site = await site_of(everything, attachment=True, cache_control="max-age=60")
+    answer = await site.get("/secret.txt")
+    assert answer.headers["content-disposition"] == "attachment; filename=secret.txt"
+    assert answer.headers["cache-control"] == "max-age=60"
+    assert "attachment" not in (await site.get("/secret.txt?inline")).headers.get("content-disposition", "")
+    assert "cache-control" not in (await (await site_of(everything, cache_control=None)).get("/secret.txt")).headers
+
+
+async def test_links_out_of_the_directory_are_followed_only_when_told(
+    site_of: SiteOf, everything: Settings, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("outside")
+    assert everything.directory
+    (everything.directory / "link.txt").symlink_to(outside)
+    assert (await (await site_of(everything)).get("/link.txt")).status_code == 404
+    assert (await (await site_of(everything, follow_symlinks=True)).get("/link.txt")).text == "outside"
+
+
+def test_without_settings_the_environment_names_them(monkeypatch: pytest.MonkeyPatch, tree: Path) -> None:
+    monkeypatch.setenv("ASYNC_DOWNLOADS_CLIENT_CSV", str(tree / "csv"))
+    monkeypatch.setenv("ASYNC_DOWNLOADS_STALL_TIMEOUT", "7")
+    app = create_app()
+    assert (app.config["CLIENT_CSV"], app.config["DOWNLOAD_STALL_TIMEOUT"]) == (tree / "csv", 7.0)
+
+
+async def test_relative_paths_begin_where_the_process_stands(
+    site_of: SiteOf, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tree)
+    settings = Settings(
+        directory=Path(), download_file=Path("secret.txt"), client_csv=Path("csv"), client_images=Path("images")
+    )
+    site = await site_of(settings)
+    targets = ("/secret.txt", "/download", "/get-csv/sales", "/get-csv/2026/october.csv", "/get-image/1")
+    assert [(await site.get(target)).status_code for target in targets] == [200] * len(targets)

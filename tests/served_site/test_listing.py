@@ -1,0 +1,194 @@
+"""The listing over HTTP: order, forms, policy, conditions, and addresses that work."""
+
+import os
+import re
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import quote, urljoin
+
+import httpx
+import pytest
+from harness.asgi import ask
+from harness.sources import OneStore, SlicedSource
+
+from async_downloads.asgi import Downloads
+from async_downloads.config import Settings
+from async_downloads.site.tree import Tree
+from async_downloads.sources.base import Entry, Listing
+from served_site.conftest import SiteOf
+from served_site.page import read
+from served_site.site import Site, app_of
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Directories and files whose names sort in more than one way."""
+    tree = tmp_path / "tree"
+    for name in ("b.txt", "A.txt", "c/in.txt", "Z/x", ".hidden", ".git/config"):
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return tree
+
+
+@pytest.fixture
+async def site(site_of: SiteOf, tree: Path) -> Site:
+    """The tree alone."""
+    return await site_of(Settings(directory=tree))
+
+
+async def test_directories_come_first_and_all_is_in_order(site: Site) -> None:
+    answer = await site.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert read(answer.content).names == ["c/", "Z/", "A.txt", "b.txt"]
+    assert read(answer.content).declared == "DOCTYPE html"
+
+
+async def test_what_is_hidden_is_neither_told_nor_there(site: Site) -> None:
+    assert b"hidden" not in (await site.get("/")).content
+    for target in ("/.hidden", "/.git", "/.git/", "/.git/config"):
+        assert (await site.get(target)).status_code == 404
+
+
+async def test_what_is_hidden_can_be_served(site_of: SiteOf, tree: Path) -> None:
+    site = await site_of(Settings(directory=tree, hidden=True))
+    assert [entry["name"] for entry in (await site.get("/?json")).json()["entries"]][:2] == [".git", "c"]
+    assert (await site.get("/.hidden")).text == ".hidden"
+
+
+async def test_the_policy_lets_nothing_in_but_the_style(site: Site) -> None:
+    answer = await site.get("/")
+    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("target", "accept", "media_type"),
+    [
+        pytest.param("/?json", "text/html", "application/json", id="query"),
+        pytest.param("/?x&json=1", "*/*", "application/json", id="query-with-a-value"),
+        pytest.param("/", "application/json", "application/json", id="accept"),
+        pytest.param("/", "Application/JSON, */*;q=0.1", "application/json", id="accept-in-capitals"),
+        pytest.param("/", "text/html,application/json", "text/html; charset=utf-8", id="browser"),
+        pytest.param("/", "*/*", "text/html; charset=utf-8", id="anything"),
+        pytest.param("/?jsonp", "*/*", "text/html; charset=utf-8", id="other-query"),
+    ],
+)
+async def test_programs_get_json_and_people_html(site: Site, target: str, accept: str, media_type: str) -> None:
+    answer = await site.get(target, accept=accept)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
+    assert answer.headers["vary"] == "Accept"
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+async def test_a_head_has_the_fields_of_the_get(site: Site) -> None:
+    for target in ("/", "/?json", "/c/"):
+        answer, head = await site.get(target), await site.ask(target, "HEAD")
+        assert (head.status_code, head.content) == (200, b"")
+        assert {**head.headers, "date": ""} == {**answer.headers, "date": ""}
+
+
+async def test_a_client_that_has_the_listing_is_told_so_until_it_changes(site: Site, tree: Path) -> None:
+    tag = (await site.get("/")).headers["etag"]
+    same = await site.get("/", if_none_match=tag)
+    assert (same.status_code, same.headers["vary"], same.content) == (304, "Accept", b"")
+    assert (await site.get("/?json", if_none_match=tag)).status_code == 200
+    (tree / "new").touch()
+    assert (await site.get("/", if_none_match=tag)).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PROPFIND"])
+@pytest.mark.parametrize("target", ["/", "/c/", "/c", "/b.txt", "/none"])
+async def test_another_method_is_405_and_told_which_are_there(site: Site, target: str, method: str) -> None:
+    answer = await site.ask(target, method)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
+async def test_a_directory_that_is_none_is_404(site: Site) -> None:
+    for target in ("/none/", "/b.txt/", "/c/in.txt/", "/c/none/"):
+        assert (await site.get(target)).status_code == 404
+
+
+_NAMES = ["plain", "a:b", "two words", "naïve 日本", "100%", "%2e%2e", "a?b#c", "<&\"'>", os.fsdecode(b"\xff\xfe")]
+
+
+@pytest.mark.parametrize("name", _NAMES, ids=ascii)
+@pytest.mark.parametrize("query", ["", "?json", "?a=%20b&c=d+e"])
+async def test_a_directory_without_its_slash_is_where_it_is_said_to_be(
+    site: Site, tree: Path, name: str, query: str
+) -> None:
+    (tree / "c" / name).mkdir()
+    asked = f"/c/{quote(os.fsencode(name))}"
+    answer = await site.get(asked + query)
+    assert (answer.status_code, answer.content) == (308, b"")
+    assert answer.headers["location"].startswith("./")
+    assert answer.headers["cache-control"] == "no-cache"
+    there = urljoin(f"{site.server.url}{asked}", answer.headers["location"])
+    assert there.partition("?")[1:] == ("?" if query else "", query.removeprefix("?"))
+    assert (await site.get(there)).status_code == 200
+
+
+@pytest.mark.parametrize("name", _NAMES, ids=ascii)
+async def test_every_link_of_a_listing_works(site: Site, tree: Path, name: str) -> None:
+    (tree / "c" / name).write_text("found")
+    page = read((await site.get("/c/")).content)
+    for target, _ in page.entries:
+        assert (await site.get(urljoin(f"{site.server.url}/c/", target))).status_code == 200
+    listing = (await site.get("/c/?json")).json()
+    (url,) = [entry["url"] for entry in listing["entries"] if entry["name"] != "in.txt"]
+    assert (await site.get(f"/c/{url}")).text == "found"
+
+
+@pytest.mark.parametrize("target", ["/files", "/files/", "/files/c", "/files/c/", "/files/c/in.txt"])
+async def test_mounted_below_a_path_its_addresses_still_work(tree: Path, target: str) -> None:
+    transport = httpx.ASGITransport(app_of(Settings(directory=tree)), root_path="/files")
+    async with httpx.AsyncClient(transport=transport, base_url="http://host", follow_redirects=True) as client:
+        answer = await client.get(target)
+        assert answer.status_code == 200
+        if answer.url.path.endswith("/"):
+            links = [urljoin(str(answer.url), link) for link, _ in read(answer.content).links]
+            assert {(await client.get(link)).status_code for link in links} == {200}
+            assert all(link.startswith("http://host/files/") for link in links)
+
+
+async def test_a_store_that_cannot_be_listed_has_no_listing() -> None:
+    tree = Tree(Downloads(OneStore(SlicedSource(b"data"))))
+    assert (await ask(tree, "/")).status == 404
+    assert (await ask(tree, "/file")).body == b"data"
+
+
+class _Watched(tuple[Entry, ...]):
+    """Entries that note in which threads they are looked at."""
+
+    __slots__ = ()
+    threads: ClassVar[set[int]] = set()
+
+    def __iter__(self) -> Iterator[Entry]:
+        self.threads.add(threading.get_ident())
+        return super().__iter__()
+
+
+class _WatchedStore(OneStore):
+    async def list(self, key: str) -> Listing:
+        return Listing(_Watched([Entry("a", is_directory=False, size=1, modified=1)]), truncated=False)
+
+
+@pytest.mark.parametrize("target", ["/", "/?json"])
+async def test_a_listing_is_drawn_in_a_thread(target: str) -> None:
+    answer = await ask(Tree(Downloads(_WatchedStore(SlicedSource(b"data")))), target)
+    assert (answer.status, len(_Watched.threads)) == (200, 1)
+    assert threading.get_ident() not in _Watched.threads
+    _Watched.threads.clear()

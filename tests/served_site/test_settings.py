@@ -1,0 +1,89 @@
+"""Settings from the environment."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from async_downloads.config import PREFIX, Settings
+
+
+def test_without_variables_they_are_the_defaults() -> None:
+    assert Settings.from_environment() == Settings()
+
+
+def test_each_kind_of_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "DIRECTORY": "/srv/files",
+        "HIDDEN": "yes",
+        "FOLLOW_SYMLINKS": "OFF",
+        "CACHE_CONTROL": "no-store",
+        "STALL_TIMEOUT": "2.5",
+        "DOWNLOAD_IMAGES": "images",
+        "PDF_EXAMPLES": "1",
+        "DATABASE": "sqlite:///files.db",
+        "FILE_IDS": "integer",
+        "LIST_FILES": "on",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(PREFIX + name, value)
+    assert Settings.from_environment() == Settings(
+        directory=Path("/srv/files"),
+        hidden=True,
+        cache_control="no-store",
+        stall_timeout=2.5,
+        download_images=Path("images"),
+        pdf_examples=True,
+        database="sqlite:///files.db",
+        file_ids="integer",
+        list_files=True,
+    )
+
+
+def test_the_database_has_a_variable_that_others_know_and_one_that_comes_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///theirs.db")
+    assert Settings.from_environment().database == "sqlite:///theirs.db"
+    monkeypatch.setenv(f"{PREFIX}DATABASE", "sqlite:///ours.db")
+    assert Settings.from_environment().database == "sqlite:///ours.db"
+
+
+def test_settings_do_not_show_the_password() -> None:
+    assert "secret" not in repr(Settings(database="postgresql://me:secret@localhost/files"))
+
+
+@pytest.mark.parametrize(
+    "name", ["DIRECTORY", "HIDDEN", "CACHE_CONTROL", "STALL_TIMEOUT", "DATABASE", "FILE_IDS", "LIST_FILES"]
+)
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(PREFIX + name, "")
+    assert Settings.from_environment() == Settings()
+
+
+def test_no_cache_control_is_called_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}CACHE_CONTROL", "none")
+    assert Settings.from_environment().cache_control is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HIDDEN", "perhaps"),
+        ("ATTACHMENT", "2"),
+        ("FILE_IDS", "names"),
+        ("LIST_FILES", "all"),
+        ("STALL_TIMEOUT", "soon"),
+        ("STALL_TIMEOUT", "0"),
+        ("STALL_TIMEOUT", "-1"),
+        ("STALL_TIMEOUT", "nan"),
+        ("STALL_TIMEOUT", "inf"),
+        ("STALL_TIMEOUT", "1000001"),
+        ("CACHE_CONTROL", "no-cache\t"),
+        ("CACHE_CONTROL", "日本"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    with pytest.raises(ValueError, match=re.escape(f"{PREFIX}{name}={value!r} cannot be read")):
+        Settings.from_environment()

@@ -1,0 +1,239 @@
+"""The access log: a line for each request, of what was really sent."""
+
+import asyncio
+import io
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Serve
+from harness.asgi import Exchange, ask, scope
+from harness.cache import evict
+from harness.served import Server
+from harness.waiting import eventually
+
+from async_downloads.asgi import Downloads
+from async_downloads.sending import Receive, Scope, Send
+from async_downloads.server.access_log import AccessLog
+from async_downloads.sources.directory import DirectoryStore
+from server.sending import body, head, length, sending
+
+_LINE = re.compile(
+    r'(?P<client>\S+) \[(?P<time>[^]]+)\] "(?P<asked>(?:[^"\\]|\\.)*)" (?P<status>\d+|None) (?P<bytes>\d+) bytes '
+    r'(?:range="(?P<range>(?:[^"\\]|\\.)*)"|whole) (?P<seconds>[\d.]+) s (?P<outcome>complete|aborted)\n'
+)
+
+
+class _Log:
+    """What has been written, and the app under it."""
+
+    def __init__(self, app: Any, form: str) -> None:
+        self.written = io.StringIO()
+        self.app = AccessLog(app, form, write=self.written.write)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.written.getvalue().splitlines()]
+
+
+@pytest.fixture
+def log(large: Path) -> _Log:
+    """A log in JSON of the directory with the large file."""
+    return _Log(Downloads(DirectoryStore(large.parent)), "json")
+
+
+@pytest.fixture
+async def server(serve: Serve, log: _Log) -> Server:
+    """A server whose requests are logged."""
+    return await serve(log.app)
+
+
+async def _record(log: _Log) -> dict[str, Any]:
+    await eventually(lambda: log.records)
+    (record,) = log.records
+    return record
+
+
+async def test_a_line_of_json_tells_all(server: Server, log: _Log, content: bytes) -> None:
+    async with server.connected() as connection:
+        await connection.ask("/large.bin?x=1")
+        assert (await connection.answer())[2] == content
+    record = await _record(log)
+    moment, seconds = record.pop("time"), record.pop("seconds")
+    assert 0 <= (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds() < 20
+    assert 0 < seconds < 20
+    assert record == {
+        "client": "127.0.0.1",
+        "method": "GET",
+        "target": "/large.bin?x=1",
+        "version": "1.1",
+        "range": None,
+        "status": 200,
+        "bytes": len(content),
+        "aborted": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "count", "told"),
+    [
+        pytest.param(("Range: bytes=5-14",), 206, 10, "bytes=5-14", id="one"),
+        pytest.param(("Range: bytes=5-14", "Range: bytes=20-"), 200, None, "bytes=5-14, bytes=20-", id="two-lines"),
+        pytest.param(("Range: bytes=99999999-",), 416, 0, "bytes=99999999-", id="beyond-the-end"),
+    ],
+)
+async def test_the_range_is_told_as_it_was_asked(
+    server: Server, log: _Log, content: bytes, fields: tuple[str, ...], status: int, count: int | None, told: str
+) -> None:
+    async with server.connected() as connection:
+        await connection.ask("/large.bin", *fields)
+        await connection.answer()
+    record = await _record(log)
+    expected = len(content) if count is None else count
+    assert (record["status"], record["bytes"], record["range"], record["aborted"]) == (status, expected, told, False)
+
+
+async def test_a_download_that_was_left_counts_what_was_sent(server: Server, log: _Log, content: bytes) -> None:
+    async with server.downloading("/large.bin") as connection:
+        await connection.reader.readexactly(100_000)
+    record = await _record(log)
+    assert (record["status"], record["aborted"]) == (200, True)
+    assert 100_000 <= record["bytes"] < len(content)
+
+
+@pytest.mark.usefixtures("_fast")
+@pytest.mark.parametrize("cached", [True, False], ids=["from the page cache", "from the disk"])
+async def test_of_a_part_of_a_file_what_the_socket_took_counts(serve: Serve, large: Path, cached: bool) -> None:
+    size = large.stat().st_size
+    log = _Log(sending(large, (0, size), fields=(length(size),)), "json")
+    if not cached:
+        evict(large)
+    server = await serve(log.app)
+    async with server.downloading("/") as connection:
+        await connection.reader.readexactly(100_000)
+    assert 100_000 <= (await _record(log))["bytes"] < size
+
+
+async def test_a_message_that_was_sent_in_part_counts_whole() -> None:
+    begun = asyncio.Event()
+
+    async def holding(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            begun.set()
+            await asyncio.Event().wait()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(head())
+        await send(body(b"12345", more=True))
+
+    log, exchange = _Log(app, "json"), Exchange(scope())
+    sent = asyncio.create_task(log.app(exchange.scope, exchange.receive, holding))
+    await begun.wait()
+    sent.cancel()
+    record = await _record(log)
+    assert (record["status"], record["bytes"], record["aborted"]) == (200, 5, True)
+
+
+async def test_a_download_that_broke_off_is_aborted(large: Path, log: _Log) -> None:
+    async def breaking(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"12345", "more_body": True})
+        raise RuntimeError("as apps do")
+
+    broken = _Log(breaking, "json")
+    with pytest.raises(RuntimeError):
+        await ask(broken.app, "/")
+    assert ((await _record(broken))["bytes"], (await _record(broken))["aborted"]) == (5, True)
+
+
+async def test_an_app_that_says_nothing_has_no_status() -> None:
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+        return
+
+    for form in ("json", "text"):
+        log = _Log(silent, form)
+        await ask(log.app, "/")
+        assert ("null" if form == "json" else '" None 0 bytes') in log.written.getvalue()
+
+
+async def test_what_has_no_body_is_complete(log: _Log) -> None:
+    await ask(log.app, "/large.bin", method="HEAD")
+    record = await _record(log)
+    assert (record["method"], record["bytes"], record["aborted"]) == ("HEAD", 0, False)
+
+
+async def test_an_answer_to_head_has_no_bytes_whatever_the_app_sends() -> None:
+    async def verbose(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"12345", "more_body": False})
+
+    log = _Log(verbose, "json")
+    await ask(log.app, "/", method="HEAD")
+    record = await _record(log)
+    assert (record["bytes"], record["aborted"]) == (0, False)
+
+
+async def test_nothing_but_http_is_logged(log: _Log) -> None:
+    messages: Iterator[str] = iter(("lifespan.startup", "lifespan.shutdown"))
+
+    async def receive() -> dict[str, Any]:
+        return {"type": next(messages)}
+
+    async def send(message: Any) -> None:
+        return
+
+    await log.app({"type": "lifespan"}, receive, send)
+    assert log.written.getvalue() == ""
+
+
+async def test_a_line_of_text_tells_the_same(large: Path) -> None:
+    log = _Log(Downloads(DirectoryStore(large.parent)), "text")
+    await ask(log.app, "/large.bin?x", fields=[("Range", "bytes=5-14")], client=("::1", 5))
+    found = _LINE.fullmatch(log.written.getvalue())
+    assert found
+    told = found.groupdict()
+    assert datetime.fromisoformat(told.pop("time")).tzinfo == UTC
+    assert float(told.pop("seconds")) < 20
+    assert told == {
+        "client": "::1",
+        "asked": "GET /large.bin?x HTTP/1.1",
+        "status": "206",
+        "bytes": "10",
+        "range": "bytes=5-14",
+        "outcome": "complete",
+    }
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param(b'" 200 5 bytes whole 0.001 s complete\n127.0.0.1 [now] "GET /', id="another-line"),
+        pytest.param(b"\r\n\x1b[2J\x00\x7f\x85", id="controls"),
+        pytest.param("\u2028\u2029\u202e".encode(), id="separators"),
+        pytest.param(b"\xff\xfe", id="no-utf-8"),
+        pytest.param(b"\\", id="backslash"),
+        pytest.param(b'\\"', id="escaped-quote"),
+    ],
+)
+async def test_no_client_can_forge_a_line(form: str, hostile: bytes, large: Path) -> None:
+    log = _Log(Downloads(DirectoryStore(large.parent)), form)
+    text = hostile.decode("latin-1")
+    await ask(
+        log.app,
+        method="GET" + text,
+        fields=[("Range", text)],
+        client=("127.0.0.1", 5),
+        raw_path=b"/" + hostile,
+        query_string=hostile,
+        http_version="1.1",
+    )
+    line = log.written.getvalue()
+    assert line.isascii()
+    assert line[:-1].isprintable()
+    assert line.endswith("\n")
+    assert json.loads(line)["status"] == 405 if form == "json" else _LINE.fullmatch(line)

@@ -1,0 +1,144 @@
+"""The door of a serving process: who is let in, and when it is empty."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.asgi import Exchange, Message, ask, scope
+from harness.waiting import HANGING, eventually
+from served_site.site import app_of
+
+from async_downloads.asgi import Downloads
+from async_downloads.config import Settings
+from async_downloads.sending import Receive, Scope, Send
+from async_downloads.server.drain import Gate
+from async_downloads.sources.directory import DirectoryStore
+
+
+class _Room:
+    """An app that holds each request until it is told to let go."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.let_go = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.inside += 1
+        await self.let_go.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def test_while_it_is_open_it_is_healthy_and_lets_in() -> None:
+    room = _Room()
+    room.let_go.set()
+    gate = Gate(room)
+    healthy = await ask(gate, "/-/healthy")
+    assert (healthy.status, healthy.body, healthy.fields["content-type"]) == (200, b"ok\n", "text/plain; charset=utf-8")
+    assert ((await ask(gate, "/x")).status, gate.is_draining) == (200, False)
+
+
+async def test_a_request_for_a_whole_url_is_let_in_as_one_for_its_path() -> None:
+    assert (await ask(Gate(_Room()), "http://localhost:8000/-/healthy")).body == b"ok\n"
+
+
+@pytest.mark.parametrize("target", ["/-/healthy", "/x"])
+@pytest.mark.parametrize(("version", "connection"), [("1.1", "close"), ("1.0", "close"), ("2", None)])
+async def test_while_it_drains_it_refuses(target: str, version: str, connection: str | None) -> None:
+    room = _Room()
+    gate = Gate(room)
+    gate.drain()
+    refused = await ask(gate, target, http_version=version)
+    assert (refused.status, refused.body, room.inside) == (503, b"503 Service Unavailable\n", 0)
+    assert (refused.fields["retry-after"], refused.fields.get("connection")) == ("5", connection)
+
+
+async def test_it_has_drained_when_the_last_has_left() -> None:
+    room = _Room()
+    gate = Gate(room)
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(2):
+            tasks.create_task(ask(gate, "/x"))
+        drained = tasks.create_task(gate.drained())
+        await eventually(lambda: room.inside == 2)
+        gate.drain()
+        assert (await ask(gate, "/x")).status == 503
+        assert (gate.is_draining, drained.done()) == (True, False)
+        room.let_go.set()
+    assert drained.done()
+
+
+async def test_one_that_fails_has_left_as_well() -> None:
+    async def failing(scope: Message, receive: object, send: object) -> None:
+        raise RuntimeError("as apps do")
+
+    gate = Gate(failing)
+    exchange = Exchange(scope("/x"))
+    with pytest.raises(RuntimeError):
+        await gate(exchange.scope, exchange.receive, exchange.send)
+    gate.drain()
+    async with asyncio.timeout(HANGING):
+        await gate.drained()
+
+
+async def test_the_lifespan_passes() -> None:
+    said: list[str] = []
+
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Message) -> None:
+        said.append(message["type"])
+
+    async with asyncio.timeout(HANGING):
+        await Gate(Downloads(DirectoryStore(".")))({"type": "lifespan"}, receive, send)
+    assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", 200), ("OPTIONS", 204), ("POST", 405), ("DELETE", 405), ("PROPFIND", 405)]
+)
+async def test_health_is_asked_as_a_file_is(method: str, status: int) -> None:
+    answer = await ask(Gate(_Room()), "/-/healthy", method=method)
+    assert answer.status == status
+    assert answer.fields.get("allow") == (None if status == 200 else "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize("drains", [False, True])
+@pytest.mark.parametrize("target", ["/-/healthy", "/x"])
+async def test_two_lengths_close_the_connection_once(target: str, drains: bool) -> None:
+    room = _Room()
+    room.let_go.set()
+    gate = Gate(room)
+    if drains:
+        gate.drain()
+    answer = await ask(gate, target, fields=[("Content-Length", "5"), ("Transfer-Encoding", "chunked")])
+    assert (answer.status, answer.fields.get_list("connection")) == (503 if drains else 200, ["close"])
+
+
+@pytest.mark.parametrize("target", ["/file.txt", "/", "/none", "/get-csv/file", "/get-csv/none", "/pdf/response"])
+async def test_the_connection_of_a_request_with_two_lengths_is_closed(
+    serve: Serve, tmp_path: Path, target: str
+) -> None:
+    for name in ("file.txt", "file.csv"):
+        (tmp_path / name).write_text("text")
+    settings = Settings(directory=tmp_path, client_csv=tmp_path, pdf_examples=True)
+    server = await serve(Gate(app_of(settings)))
+    smuggled = "GET /file.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    async with server.connected() as connection:
+        await connection.ask(target, f"Content-Length: {5 + len(smuggled)}", "Transfer-Encoding: chunked")
+        connection.writer.write(f"0\r\n\r\n{smuggled}".encode())
+        _, fields, _ = await connection.answer()
+        assert fields.get_all("Connection") == ["close"]
+        async with asyncio.timeout(HANGING / 2):
+            assert await connection.reader.read() == b""
+
+
+async def test_a_request_with_one_length_keeps_its_connection(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "file.txt").write_text("text")
+    server = await serve(Gate(app_of(Settings(directory=tmp_path))))
+    async with server.connected() as connection:
+        for _ in range(2):
+            await connection.ask("/file.txt", "Content-Length: 0")
+            assert (await connection.answer())[1]["Connection"] is None

@@ -1,0 +1,256 @@
+"""Files that go from the page cache to the socket: every byte arrives, whatever the size, the range and the loop."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Serve
+from harness.cache import evict
+from harness.clock import Clock
+from harness.process import descriptors
+from harness.served import Connection, Server
+from harness.waiting import eventually
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from semantics import wire
+
+from async_downloads.asgi import Downloads
+from async_downloads.server.zero_copy import mapped_files as segments
+from async_downloads.server.zero_copy import writer as zero_copy
+from async_downloads.sources.directory import DirectoryStore
+from server.sending import IDLE, ZERO_COPY, Recorded, mapped, sending, unchunked
+
+KIB, MIB = 1024, 1024 * 1024
+WHOLE = 128 * KIB  # what goes in one piece, by way of a read
+SEGMENT = 64 * MIB
+TAIL = 4096  # the last bytes of a file are read, so that they can be checked
+
+pytestmark = pytest.mark.usefixtures("_fast")
+
+
+@pytest.fixture
+def app(large: Path) -> Recorded:
+    """The directory of the large file."""
+    large.read_bytes()  # so that it is in the page cache
+    return Recorded(Downloads(DirectoryStore(large.parent)))
+
+
+@pytest.fixture
+async def server(serve: Serve, app: Recorded) -> Server:
+    """A server of the app."""
+    return await serve(app)
+
+
+async def get(connection: Connection, target: str, *fields: str) -> bytes:
+    """Return the body of an answer that went well."""
+    await connection.ask(target, *fields)
+    status, _, body = await connection.answer()
+    assert status in {200, 206}
+    return body
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, 4096, 64 * KIB, WHOLE, WHOLE + 1, MIB - 1, MIB, MIB + 1, MIB + TAIL, MIB + TAIL + 1, 4 * MIB]
+)
+async def test_a_file_of_any_size_arrives(
+    server: Server, app: Recorded, large: Path, content: bytes, size: int
+) -> None:
+    os.truncate(large, size)
+    async with server.connected() as connection:
+        assert await get(connection, "/large.bin") == content[:size]
+    assert app.bytes_by(ZERO_COPY) == (size - TAIL if size > WHOLE else 0)
+
+
+@pytest.mark.parametrize(
+    ("start", "count"),
+    [
+        pytest.param(1, 3 * MIB, id="odd"),
+        pytest.param(4095, 3 * MIB + 1, id="before a page"),
+        pytest.param(4097, WHOLE + 1, id="behind a page, short"),
+        pytest.param(MIB - 7, MIB, id="over a mebibyte"),
+        pytest.param(4 * MIB - WHOLE - 1, WHOLE + 1, id="to the end"),
+    ],
+)
+async def test_a_range_arrives_wherever_it_begins(
+    server: Server, app: Recorded, content: bytes, start: int, count: int
+) -> None:
+    async with server.connected() as connection:
+        body = await get(connection, "/large.bin", f"Range: bytes={start}-{start + count - 1}")
+    assert body == content[start : start + count]
+    assert app.bytes_by(ZERO_COPY) == count - TAIL
+
+
+@pytest.mark.usefixtures("_kept")
+async def test_a_range_over_the_end_of_a_segment_arrives(server: Server, app: Recorded, large: Path) -> None:
+    marks = os.urandom(3 * MIB)
+    sparse = large.with_name("sparse")
+    with sparse.open("wb") as file:
+        file.truncate(SEGMENT + 2 * MIB)
+        os.pwrite(file.fileno(), marks, SEGMENT - MIB)
+    async with server.connected() as connection:
+        body = await get(connection, "/sparse", f"Range: bytes={SEGMENT - 900_001}-{SEGMENT + 1_000_000}")
+        assert body == marks[MIB - 900_001 : MIB + 1_000_001]
+        assert mapped(sparse) == 2
+    assert app.bytes_by(ZERO_COPY) == len(body) - TAIL
+
+
+@pytest.mark.usefixtures("_kept")
+async def test_of_many_segments_only_so_many_are_mapped(
+    server: Server, app: Recorded, large: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments._Segment, "SIZE", 64 * KIB)
+    monkeypatch.setattr(segments.Segments, "_MOST", 4)
+    async with server.connected() as connection:
+        assert await get(connection, "/large.bin") == content
+        assert mapped(large) == 4
+    assert app.bytes_by(ZERO_COPY) == len(content) - TAIL
+
+
+async def test_a_part_that_goes_in_many_turns_arrives(
+    server: Server, app: Recorded, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zero_copy.Lane, "_SMALL", 5000)
+    monkeypatch.setattr(zero_copy.Lane, "_LARGE", 5000)
+    async with server.connected() as connection:
+        assert await get(connection, "/large.bin") == content
+    assert app.bytes_by(ZERO_COPY) == len(content) - TAIL
+
+
+async def test_several_large_ranges_arrive_as_parts(server: Server, app: Recorded, content: bytes) -> None:
+    async with server.connected() as connection:
+        await connection.ask("/large.bin", "Range: bytes=1-1500000,2000001-3500000,-300000")
+        _, fields, body = await connection.answer()
+    assert [data for _, _, data in wire.parts(fields["Content-Type"], body)] == [
+        content[1:1_500_001],
+        content[2_000_001:3_500_001],
+        content[-300_000:],
+    ]
+    assert app.bytes_by(ZERO_COPY) == 3_300_000 - 3 * TAIL
+
+
+async def test_a_connection_serves_one_download_after_another(server: Server, content: bytes) -> None:
+    async with server.connected() as connection:
+        for start in range(5):
+            await connection.ask("/large.bin", method="HEAD")
+            assert int((await connection.head())[1]["Content-Length"]) == len(content)
+            assert await get(connection, "/large.bin", f"Range: bytes={start}-") == content[start:]
+
+
+async def test_requests_sent_together_are_answered_in_their_order(server: Server, content: bytes) -> None:
+    async with server.connected() as connection:
+        for start in range(5):
+            await connection.ask("/large.bin", f"Range: bytes={start}-{start + MIB}")
+        for start in range(5):
+            assert (await connection.answer())[2] == content[start : start + MIB + 1]
+
+
+async def test_many_clients_at_once_each_get_their_own(server: Server, content: bytes) -> None:
+    async def one(start: int) -> bool:
+        async with server.connected() as connection:
+            return (
+                await get(connection, "/large.bin", f"Range: bytes={start}-{start + MIB}")
+                == (content[start : start + MIB + 1])
+            )
+
+    assert all(await asyncio.gather(*(one(start * 50_001) for start in range(50))))
+
+
+@pytest.mark.parametrize(("version", "field"), [("1.0", "Accept: */*"), ("1.1", "Connection: close")])
+async def test_an_answer_that_ends_the_connection_is_whole(
+    server: Server, content: bytes, version: str, field: str
+) -> None:
+    async with server.connected() as connection:
+        connection.writer.write(f"GET /large.bin HTTP/{version}\r\nHost: a\r\n{field}\r\n\r\n".encode())
+        await connection.head()
+        assert await connection.reader.read(-1) == content
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX], ids=["TCP", "unix"])
+def test_both_loops_and_both_kinds_of_sockets_send_all(
+    large: Path, content: bytes, kind: str, family: socket.AddressFamily
+) -> None:
+    large.read_bytes()
+    factory = pytest.importorskip("uvloop").new_event_loop if kind == "uvloop" else asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_twice_from(large, content, family))
+
+
+async def _twice_from(path: Path, content: bytes, family: socket.AddressFamily) -> None:
+    """Serve and get; the second client leaves in the middle."""
+    with socket.socket(family) as listener:
+        listener.bind(str(path.with_name("s")) if family == socket.AF_UNIX else ("127.0.0.1", 0))
+        listener.listen()
+        address, stop, config = listener.getsockname(), asyncio.Event(), Config()
+        config.bind = [f"fd://{listener.detach()}"]
+    app: Any = Recorded(Downloads(DirectoryStore(path.parent)))
+    serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=stop.wait))
+    for whole in (True, False):
+        opening = asyncio.open_unix_connection(address) if isinstance(address, str) else None
+        connection = Connection(*await (opening or asyncio.open_connection(*address)))
+        await connection.ask("/large.bin")
+        await connection.head()
+        received = await connection.reader.readexactly(len(content) if whole else 300_000)
+        assert received == content[: len(received)]
+        connection.writer.transport.abort()
+    await eventually(lambda: not descriptors(path))
+    assert app.bytes_by(ZERO_COPY) >= len(content) - TAIL
+    stop.set()
+    await serving
+
+
+@pytest.mark.usefixtures("_kept")
+async def test_what_is_mapped_is_taken_away_soon_and_a_deleted_file_gives_its_place_back(
+    clock: Clock, server: Server, large: Path, content: bytes
+) -> None:
+    async with server.connected() as connection:
+        assert await get(connection, "/large.bin") == content
+        assert mapped(large) == 1
+        large.unlink()
+        clock.forward(IDLE)
+        await eventually(lambda: not mapped(large))
+
+
+@pytest.mark.usefixtures("clock")
+async def test_what_is_used_stays_mapped_while_what_is_not_goes(server: Server, large: Path, content: bytes) -> None:
+    other = large.with_name("other.bin")
+    other.write_bytes(content)
+    known = zero_copy._shared_by(asyncio.get_running_loop()).segments._segments
+    async with server.connected() as connection:
+        await get(connection, "/large.bin")
+        (used,) = known.values()
+        await get(connection, "/other.bin")
+        while mapped(other):
+            await get(connection, "/large.bin", "Range: bytes=0-200000")
+            assert used in known.values()
+
+
+async def test_what_the_disk_alone_has_is_read_and_arrives(server: Server, large: Path, content: bytes) -> None:
+    evict(large)
+    async with server.connected() as connection:
+        assert await get(connection, "/large.bin") == content
+
+
+@pytest.mark.parametrize("size", [500_000, 4_000_000])
+async def test_what_is_named_but_not_cached_is_read_and_arrives(
+    serve: Serve, large: Path, content: bytes, size: int
+) -> None:
+    server = await serve(sending(large, *((offset, size) for offset in range(0, 4_000_000, size))))
+    evict(large)
+    async with server.connected() as connection:
+        await connection.ask("/")
+        await connection.head()
+        assert await unchunked(connection) == content[:4_000_000]
+
+
+async def test_a_file_system_that_cannot_tell_what_is_cached_is_read_and_arrives(serve: Serve) -> None:
+    version = Path("/proc/version")
+    text = version.read_bytes()
+    server = await serve(sending(version, (0, 10), (10, len(text) - 10)))
+    async with server.connected() as connection:
+        await connection.ask("/")
+        await connection.head()
+        assert await unchunked(connection) == text

@@ -1,0 +1,205 @@
+"""The edges of a lane: where a file ends, where a mapping does, and where a socket is gone."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.process import descriptors
+from harness.waiting import eventually
+
+from async_downloads.errors import SourceTruncated
+from async_downloads.open_file import OpenFile, Stretch
+from async_downloads.sending import Receive, Scope, Send
+from async_downloads.server.zero_copy.mapped_files import Segments
+from async_downloads.server.zero_copy.writer import Lane, _Tide
+from server.sending import mapped, sending
+from server.zero_copy.test_writer_faults import rest
+
+MIB = 1024 * 1024
+
+pytestmark = pytest.mark.usefixtures("_fast")
+
+
+async def test_a_part_beyond_the_end_of_a_file_breaks_the_answer_off(large: Path, content: bytes, serve: Serve) -> None:
+    failed: list[BaseException] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await sending(large, (4 * MIB - 300_000, 300_001))(scope, receive, send)
+        except SourceTruncated as error:
+            failed.append(error)
+
+    server = await serve(app)
+    async with server.downloading("/") as connection:
+        assert await rest(connection) == b"493e1\r\n" + content[-300_000:]
+    assert str(failed) == str([SourceTruncated(f"the file ended at byte {4 * MIB}")])
+
+
+async def test_what_is_mapped_but_gone_is_an_error_and_no_signal(large: Path, content: bytes) -> None:
+    segments, file = Segments(), OpenFile(str(large))
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        view = segments.find(file, 5)
+        assert view is not None
+        assert os.write(writer.fileno(), view[:100]) == 100
+        assert reader.recv(200) == content[5:105]
+        os.truncate(large, 0)
+        with pytest.raises(OSError, match="Bad address"):
+            os.write(writer.fileno(), view[:100])
+        del view
+    assert segments.find(file, 65 * MIB) is None, "where no segment can be mapped"
+    file.close()
+    await eventually(lambda: not mapped(large))
+
+
+class Shrinking(OpenFile):
+    """A file that somebody empties right after it was asked what is cached of it."""
+
+    def is_cached(self, offset: int, count: int) -> bool:
+        """Answer, and shrink."""
+        answer = super().is_cached(offset, count)
+        os.truncate(f"/proc/self/fd/{self.fd}", 0)
+        return answer
+
+
+@pytest.mark.parametrize("offset", [0, 65 * MIB], ids=["in a segment", "where one would begin"])
+async def test_a_file_that_shrinks_between_the_question_and_the_sending_is_said_to_be_truncated(
+    large: Path, offset: int
+) -> None:
+    with large.open("r+b") as writable:
+        writable.truncate(offset + 4096)
+        os.pwrite(writable.fileno(), bytes(4096), offset)
+    async with _accepted() as writer:
+        file = Shrinking(str(large))
+        with pytest.raises(SourceTruncated):
+            await Lane(writer).send(Stretch(file, offset, 4096))
+        file.close()
+
+
+@asynccontextmanager
+async def _accepted() -> AsyncIterator[asyncio.StreamWriter]:
+    """Hold the server's end of a connection."""
+    accepted: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+    listening = await asyncio.start_server(lambda _, writer: accepted.set_result(writer), "127.0.0.1", 0)
+    with socket.create_connection(listening.sockets[0].getsockname()):
+        writer = await accepted
+        yield writer
+        writer.transport.abort()
+        await asyncio.sleep(0)
+    listening.close()
+    await listening.wait_closed()
+
+
+async def test_nothing_is_written_to_what_has_got_the_number_of_a_closed_socket(large: Path) -> None:
+    mine, other = socket.socketpair()
+    with mine, other:
+        async with _accepted() as writer:
+            file = OpenFile(str(large))
+            lane, number = Lane(writer), writer.get_extra_info("socket").fileno()
+            writer.transport.abort()
+            await eventually(lambda: number not in descriptors())
+            os.dup2(mine.fileno(), number)
+            with pytest.raises(ConnectionResetError):
+                await lane.send(Stretch(file, 0, 100))
+            os.close(number)
+            file.close()
+        mine.close()
+        assert other.recv(1) == b""
+
+
+async def test_a_sending_that_waits_ends_when_its_socket_is_closed(large: Path) -> None:
+    file = OpenFile(str(large))
+    async with _accepted() as writer:
+        sending_all = asyncio.create_task(Lane(writer).send(Stretch(file, 0, 4 * MIB)))
+        while not sending_all.done():
+            await asyncio.sleep(0)
+            writer.transport.abort()
+        with pytest.raises(ConnectionResetError):
+            await sending_all
+    file.close()
+
+
+async def test_an_app_that_never_looks_is_told_when_the_connection_is_closed(serve: Serve, large: Path) -> None:
+    server = await serve(sending(large, *((number * MIB, MIB) for number in range(4))))
+    async with server.connected() as connection:
+        await connection.ask("/", "Transfer-Encoding: chunked")
+        await connection.head()
+        connection.writer.write(b"no chunk\r\n")
+        await eventually(lambda: not descriptors(large))
+
+
+async def test_of_a_unix_socket_it_is_told_what_the_socket_has_taken(large: Path) -> None:
+    mine, other = socket.socketpair()
+    file = OpenFile(str(large))
+    with other:
+        _, writer = await asyncio.open_connection(sock=mine)
+        lane = Lane(writer)
+        sending_all = asyncio.create_task(lane.send(Stretch(file, 0, 4 * MIB)))
+        await eventually(lambda: 0 < lane.acknowledged() < 4 * MIB)
+        assert lane.acknowledged() == lane.taken()
+        writer.transport.abort()
+        with pytest.raises(ConnectionResetError):
+            await sending_all
+    file.close()
+
+
+async def test_what_the_client_has_taken_is_counted_until_the_connection_is_closed() -> None:
+    async with _accepted() as writer:
+        lane = Lane(writer)
+        writer.write(b"x" * 1000)
+        await eventually(lambda: lane.acknowledged() >= 1000)
+        writer.transport.abort()
+        assert lane.acknowledged() == 0
+
+
+async def test_a_file_that_has_grown_is_mapped_to_its_new_end(large: Path) -> None:
+    segments, file = Segments(), OpenFile(str(large))
+    large.write_bytes(b"x" * 5000)
+    assert segments.find(file, 0) is not None
+    large.write_bytes(b"x" * 9000)
+    assert segments.find(file, 5001) is not None
+    file.close()
+    await eventually(lambda: not mapped(large))
+
+
+async def test_in_one_turn_of_the_loop_only_a_few_fast_clients_are_sent_to(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lane, "_LARGE", 8192)
+    monkeypatch.setattr(_Tide, "_CALM", 1)
+    file, taken = OpenFile(str(large)), [0]
+    async with AsyncExitStack() as stack:
+        lanes = [Lane(await stack.enter_async_context(_drained())) for _ in range(12)]
+        for lane in lanes:
+            await lane.send(Stretch(file, 0, 1))
+        sending_all = [asyncio.create_task(lane.send(Stretch(file, 0, 80 * 8192))) for lane in lanes]
+        while not all(each.done() for each in sending_all):
+            taken.append(sum(lane.taken() for lane in lanes))
+            await asyncio.sleep(0)
+        await asyncio.gather(*sending_all)
+    steps = [after - before for before, after in pairwise(taken[1:])]
+    assert 8192 < max(steps) <= 4 * 8192
+    file.close()
+
+
+@asynccontextmanager
+async def _drained() -> AsyncIterator[asyncio.StreamWriter]:
+    """Hold one end of a connection of which the other takes all there is."""
+    accepted: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+    listening = await asyncio.start_server(lambda _, writer: accepted.set_result(writer), "127.0.0.1", 0)
+    reader, closing = await asyncio.open_connection(*listening.sockets[0].getsockname())
+    writer = await accepted
+    async with asyncio.TaskGroup() as group:
+        taking = group.create_task(reader.read(-1))
+        yield writer
+        writer.close()
+        await taking
+    closing.close()
+    listening.close()
+    await listening.wait_closed()

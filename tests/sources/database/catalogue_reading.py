@@ -1,0 +1,148 @@
+"""Opening and reading a stored file, and what happens to a download meanwhile: a part of the catalogues' contract."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+
+import pytest
+from harness.waiting import HANGING
+
+from async_downloads.errors import SourceChanged
+from async_downloads.semantics.ranges import ByteRange
+from async_downloads.sources.base import Browsable, Writable
+from async_downloads.sources.database.catalogue import CHUNK, Catalogue
+from sources.contract import read, read_while, read_whole
+from sources.database.uploads import LARGE, SMALL, blocks, checked, content_of
+
+__all__ = ["ReadingContract"]
+
+
+class ReadingContract:
+    """Opening, reading, and what happens to a download meanwhile."""
+
+    async def test_it_can_be_looked_through_and_written_to(self, catalogue: Catalogue) -> None:
+        assert isinstance(catalogue, Browsable)
+        assert isinstance(catalogue, Writable)
+
+    @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 5 * CHUNK + 7])
+    async def test_what_was_put_is_read(self, catalogue: Catalogue, size: int) -> None:
+        file = await catalogue.put("a.bin", blocks(LARGE[:size], 99_991))
+        assert file.size == size
+        assert await read_whole(catalogue, "a.bin") == LARGE[:size]
+
+    @pytest.mark.parametrize("block", [1000, CHUNK, CHUNK + 1, len(LARGE)])
+    async def test_the_blocks_of_an_upload_leave_no_trace(self, catalogue: Catalogue, block: int) -> None:
+        await catalogue.put("a.bin", blocks(LARGE, block))
+        assert await read_whole(catalogue, "a.bin") == LARGE
+
+    @pytest.mark.parametrize(
+        ("start", "stop"),
+        [
+            pytest.param(0, 1, id="first byte"),
+            pytest.param(CHUNK - 1, CHUNK, id="last of a chunk"),
+            pytest.param(CHUNK, CHUNK + 1, id="first of a chunk"),
+            pytest.param(CHUNK - 1, CHUNK + 1, id="over an edge"),
+            pytest.param(CHUNK - 1, 4 * CHUNK + 1, id="over several edges"),
+            pytest.param(CHUNK, 3 * CHUNK, id="whole chunks"),
+            pytest.param(len(LARGE) - 1, len(LARGE), id="last byte"),
+            pytest.param(5, len(LARGE), id="all but the first"),
+        ],
+    )
+    async def test_a_span_is_exact(self, catalogue: Catalogue, start: int, stop: int) -> None:
+        await catalogue.put("a.bin", blocks(LARGE))
+        source = await catalogue.open("a.bin")
+        assert await read(source, start, stop) == LARGE[start:stop]
+
+    async def test_a_source_is_described_by_what_was_stored(self, catalogue: Catalogue) -> None:
+        before = int(time.time())
+        file = await catalogue.put("docs/ä.txt", blocks(SMALL))
+        told = (await catalogue.open("docs/ä.txt")).representation
+        digest = hashlib.sha256(SMALL).digest()
+        assert (told.size, told.filename, told.media_type) == (12, "ä.txt", "text/plain; charset=utf-8")
+        assert told.digest == file.sha256 == digest
+        assert told.validators.etag is not None
+        assert (told.validators.etag.opaque, told.validators.etag.weak) == (digest.hex(), False)
+        assert told.validators.last_modified == file.created
+        assert before - 1 <= file.created <= time.time() + 1
+        assert told.ranges
+
+    async def test_a_media_type_that_was_given_is_kept(self, catalogue: Catalogue) -> None:
+        await catalogue.put("a.txt", blocks(SMALL), media_type="application/x-test")
+        assert (await catalogue.open("a.txt")).representation.media_type == "application/x-test"
+
+    async def test_replaced_in_the_middle_the_old_version_goes_on(self, catalogue: Catalogue) -> None:
+        await catalogue.put("a.bin", blocks(LARGE))
+        source = await catalogue.open("a.bin")
+        change = partial(catalogue.put, "a.bin", blocks(LARGE[::-1]), replace=True)
+        assert await read_while(source, _nothing_of(change)) == (LARGE, True)
+        assert await read_whole(catalogue, "a.bin") == LARGE[::-1]
+
+    async def test_removed_in_the_middle_the_old_version_goes_on(self, catalogue: Catalogue) -> None:
+        await catalogue.put("a.bin", blocks(LARGE))
+        source = await catalogue.open("a.bin")
+        assert await read_while(source, partial(catalogue.remove, "a.bin")) == (LARGE, True)
+
+    async def test_freed_in_the_middle_it_ends_short_and_stays_ended(self, catalogue: Catalogue) -> None:
+        await catalogue.put("a.bin", blocks(LARGE))
+        source = await catalogue.open("a.bin")
+
+        async def free() -> None:
+            await catalogue.put("a.bin", blocks(LARGE[::-1]), replace=True)
+            assert await catalogue.gc(0) == len(LARGE)
+
+        received, whole = await read_while(source, free)
+        assert not whole
+        assert LARGE.startswith(received)
+        with pytest.raises(SourceChanged):
+            await read(source, 0, 1)
+
+    async def test_freed_between_opening_and_reading_it_is_changed(self, catalogue: Catalogue) -> None:
+        await catalogue.put("a.bin", blocks(SMALL))
+        source = await catalogue.open("a.bin")
+        await catalogue.remove("a.bin")
+        await catalogue.gc(0)
+        with pytest.raises(SourceChanged):
+            await read(source, 0, 12)
+
+    async def test_a_thousand_cancelled_reads_leave_everything_usable(self, catalogue: Catalogue) -> None:
+        await catalogue.put("a.bin", blocks(LARGE))
+        source = await catalogue.open("a.bin")
+        for batch in range(20):
+            reads = [asyncio.create_task(read(source, place, len(LARGE))) for place in range(50)]
+            for _ in range(batch % 7):
+                await asyncio.sleep(0)
+            for task in reads:
+                task.cancel()
+            await asyncio.gather(*reads, return_exceptions=True)
+        assert await asyncio.gather(*(read_whole(catalogue, "a.bin") for _ in range(8))) == [LARGE] * 8
+        await catalogue.put("b.bin", blocks(SMALL))
+        assert await checked(catalogue) == ["a.bin", "b.bin"]
+
+    async def test_readers_who_take_nothing_keep_nobody_waiting(self, catalogue: Catalogue) -> None:
+        await catalogue.put("a.bin", blocks(LARGE))
+        source = await catalogue.open("a.bin")
+        stalled = [source.read(ByteRange(0, len(LARGE))) for _ in range(50)]
+        for chunks in stalled:
+            assert LARGE.startswith(await anext(chunks))
+        assert await asyncio.wait_for(read_whole(catalogue, "a.bin"), HANGING) == LARGE
+        await asyncio.wait_for(catalogue.put("b.bin", blocks(SMALL)), HANGING)
+        for chunks in stalled:
+            await chunks.aclose()
+
+    async def test_a_read_that_is_left_again_and_again_harms_nobody(self, catalogue: Catalogue) -> None:
+        await catalogue.put("a.bin", blocks(LARGE))
+        source = await catalogue.open("a.bin")
+        for _ in range(100):
+            async with aclosing(source.read(ByteRange(0, len(LARGE)))) as chunks:
+                assert LARGE.startswith(await anext(chunks))
+        assert await content_of(source) == LARGE
+
+
+def _nothing_of(change: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+    async def changed() -> None:
+        await change()
+
+    return changed

@@ -1,0 +1,72 @@
+"""PostgresStore keeps the contracts, on a real PostgreSQL."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+from harness.waiting import HANGING
+
+from async_downloads.sources.database.postgres import PostgresStore
+from sources.contract import CONTENTS, BrowsableContract
+from sources.database.catalogue_contract import CatalogueContract
+from sources.database.uploads import blocks
+
+
+@pytest.fixture
+def url(postgres_url: str) -> str:
+    """Return the database of one test."""
+    return postgres_url
+
+
+@pytest.fixture
+async def fresh(url: str) -> AsyncIterator[Callable[[], PostgresStore]]:
+    """Open the database again and again."""
+    opened: list[PostgresStore] = []
+
+    def another() -> PostgresStore:
+        opened.append(PostgresStore(url, patience=HANGING))
+        return opened[-1]
+
+    yield another
+    for store in opened:
+        await store.aclose()
+
+
+@pytest.fixture
+async def bare(fresh: Callable[[], PostgresStore]) -> PostgresStore:
+    """Open the database, which has no tables."""
+    return fresh()
+
+
+@pytest.fixture
+async def catalogue(bare: PostgresStore) -> PostgresStore:
+    """Open the database and create the tables."""
+    await bare.init()
+    return bare
+
+
+@dataclass
+class PostgresBench:
+    """A store whose files are replaced by putting others."""
+
+    store: PostgresStore
+
+    async def put(self, key: str, data: bytes) -> None:
+        await self.store.put(key, blocks(data), replace=True)
+
+    async def remove(self, key: str) -> None:
+        await self.store.remove(key)
+
+
+class TestPostgresStore(BrowsableContract):
+    """The contract of stores."""
+
+    @pytest.fixture
+    async def bench(self, catalogue: PostgresStore) -> PostgresBench:
+        for name, data in CONTENTS.items():
+            await catalogue.put(name, blocks(data, 1024 * 1024))
+        return PostgresBench(catalogue)
+
+
+class TestPostgresCatalogue(CatalogueContract):
+    """The contract of catalogues."""

@@ -1,0 +1,188 @@
+"""What PostgresStore says, and how it goes on, when its server is stopped, is dead, or does not let us in."""
+
+import asyncio
+import os
+import signal
+import socket
+import traceback
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from random import Random
+from typing import Final
+
+import asyncpg
+import pytest
+from harness.clock import Clock
+from harness.postgres import Postgres, schema_of_its_own
+from harness.waiting import HANGING
+
+from async_downloads.errors import NotFound, SourceBusy, SourceError
+from async_downloads.semantics.ranges import ByteRange
+from async_downloads.sources.database.catalogue import CHUNK
+from async_downloads.sources.database.postgres import PostgresStore
+from sources.contract import read, read_whole
+from sources.database.uploads import blocks
+
+DATA: Final = Random(7).randbytes(12 * CHUNK)
+_BACKENDS: Final = "select pid from pg_stat_activity where application_name = 'async-downloads'"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """Have a server that may be stopped, also where another is given for the tests."""
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+async def url(server: Postgres) -> AsyncIterator[str]:
+    """Return the URL of a schema on it."""
+    async with schema_of_its_own(server.url) as url:
+        yield url
+
+
+@pytest.fixture
+async def store(server: Postgres) -> AsyncIterator[PostgresStore]:
+    """Open its database, with one file."""
+    async with aclosing(PostgresStore(server.url, patience=HANGING)) as store:
+        await store.init()
+        await store.put("a.bin", blocks(DATA), replace=True)
+        yield store
+
+
+async def test_a_download_whose_server_stops_fails_and_the_next_succeeds(
+    server: Postgres, store: PostgresStore
+) -> None:
+    source = await store.open("a.bin")
+    async with aclosing(source.read(ByteRange(0, len(DATA)))) as chunks:
+        received = [await anext(chunks)]
+        server.stop()
+        with pytest.raises(SourceError) as lost:
+            await take(chunks, received)
+    with pytest.raises(SourceError, match="cannot be reached") as refused:
+        await store.open("a.bin")
+    assert type(lost.value) is type(refused.value) is SourceError
+    assert len(received) < 12
+    assert DATA.startswith(b"".join(received))
+    server.start()
+    assert await read_whole(store, "a.bin") == DATA
+
+
+async def test_a_download_that_meanwhile_asks_nothing_survives_a_restart(
+    server: Postgres, store: PostgresStore
+) -> None:
+    source = await store.open("a.bin")
+    async with aclosing(source.read(ByteRange(0, CHUNK))) as chunks:
+        assert await anext(chunks) == DATA[:CHUNK]
+        server.stop()
+        server.start()
+    await (await asyncpg.connect(server.url)).close()  # by now the event loop has heard of it
+    assert await read(source, CHUNK, len(DATA)) == DATA[CHUNK:]
+
+
+async def test_a_dead_server_holds_no_download(server: Postgres, clock: Clock) -> None:
+    async with aclosing(PostgresStore(server.url, patience=HANGING)) as store:
+        await store.init()
+        await store.put("a.bin", blocks(DATA), replace=True)
+        source = await store.open("a.bin")
+        administrator = await asyncpg.connect(server.url)
+        frozen = [row["pid"] for row in await administrator.fetch(_BACKENDS)]
+        async with aclosing(source.read(ByteRange(0, len(DATA)))) as chunks:
+            await anext(chunks)
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                taking = asyncio.create_task(take(chunks, []))
+                while not taking.done():
+                    clock.forward(1)
+                    await asyncio.sleep(0)
+                with pytest.raises(SourceError, match="gave no answer in time"):
+                    await taking
+            finally:
+                for pid in frozen:
+                    os.kill(pid, signal.SIGCONT)
+        await administrator.close()
+        assert await read_whole(store, "a.bin") == DATA
+
+
+async def test_without_the_password_the_server_lets_nobody_in(server: Postgres) -> None:
+    administrator = await asyncpg.connect(server.url)
+    await administrator.execute("create role locked login password 'secret'")
+    await administrator.close()
+    by_password = server.url.replace("postgres@", "locked:{}@")
+    line = await refusal(by_password.format("hunter2"))
+    assert line.startswith(f"postgresql://locked@/postgres?host={server.folder}".replace("/tmp/", "%2Ftmp%2F"))
+    assert 'refuses us: password authentication failed for user "locked": correct the user or the password' in line
+    async with aclosing(PostgresStore(by_password.format("secret"))) as store:
+        with pytest.raises(NotFound):
+            await store.large_object(1, name="a")
+
+
+async def test_a_database_that_is_not_there_is_named(server: Postgres) -> None:
+    line = await refusal(server.url.replace("/postgres?", "/files?"))
+    assert 'database "files" does not exist: create it with createdb, or correct its name in the URL' in line
+
+
+async def test_without_a_server_it_says_where_none_was(server: Postgres) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        line = await refusal(f"postgresql://me:hunter2@127.0.0.1:{port}/files")
+    assert line.startswith(f"postgresql://me@127.0.0.1:{port}/files cannot be reached: ")
+    assert line.endswith("start its server, or correct the host and the port in the URL")
+
+
+async def test_a_server_that_takes_a_connection_and_says_nothing_is_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/files?sslmode=disable"
+        assert "gave no answer in time" in await refusal(url, patience=0.2)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter2@host:port/files",
+        "postgresql://me:1/hunter2@host/files",
+        "postgresql://me:[hunter2@host/files",
+        "postgresql://me@host/files?sslmode=hunter2",
+    ],
+)
+async def test_a_url_that_cannot_be_read_is_not_shown(url: str) -> None:
+    assert "the database's URL cannot be read: expected postgresql://user:password@" in await refusal(url)
+
+
+async def test_a_server_that_is_full_says_when_to_come_back(server: Postgres) -> None:
+    administrator = await asyncpg.connect(server.url)
+    await administrator.execute("create role many login connection limit 0")
+    await administrator.close()
+    async with aclosing(PostgresStore(server.url.replace("postgres@", "many@"))) as store:
+        with pytest.raises(SourceBusy, match="has no connection to spare: too many connections for role"):
+            await store.files()
+
+
+async def test_what_was_closed_says_so(url: str) -> None:
+    store = PostgresStore(url)
+    await store.aclose()
+    with pytest.raises(SourceError, match="was closed"):
+        await store.files()
+
+
+async def take(chunks: AsyncIterator[bytes], received: list[bytes]) -> None:
+    """Read to the end."""
+    async for chunk in chunks:
+        received += [chunk]
+
+
+async def refusal(url: str, *, patience: float = HANGING) -> str:
+    """Return the one line with which a database cannot be used; nothing that is logged with it holds the password."""
+    async with aclosing(PostgresStore(url, patience=patience)) as store:
+        with pytest.raises(SourceError) as raised:
+            await store.files()
+    assert type(raised.value) is SourceError
+    assert "\n" not in str(raised.value)
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
+    return str(raised.value)

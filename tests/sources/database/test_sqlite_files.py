@@ -1,0 +1,216 @@
+"""SQLite's own cases: the file on the disk, locks, a full disk, other processes, and what is given back."""
+
+import asyncio
+import os
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import aclosing, closing
+from pathlib import Path
+from typing import Final
+
+import pytest
+from harness.process import descriptors, unprivileged
+
+from async_downloads.errors import SourceBusy, SourceError
+from async_downloads.semantics.ranges import ByteRange
+from async_downloads.sources.database.sqlite import SqliteStore
+from async_downloads.sources.database.urls import open_catalogue
+from sources.contract import read, read_whole
+from sources.database.sqlite_database import asked, change
+from sources.database.uploads import LARGE, SMALL, blocks, checked
+
+Fresh = Callable[[], SqliteStore]
+
+_PUTS: Final = """
+import asyncio, sys
+from async_downloads.sources.database.sqlite import SqliteStore
+
+async def data():
+    for _ in range(5):
+        yield sys.argv[2].encode() * 100_000
+
+async def main():
+    catalogue = SqliteStore(sys.argv[1], patience=60)  # which the disk may need for the others
+    for place in range(5):
+        await catalogue.put(f"{sys.argv[2]}/{place}", data())
+        await catalogue.put("shared", data(), replace=True)
+    await catalogue.aclose()
+
+asyncio.run(main())
+"""
+
+
+class TestTheFile:
+    """What is on the disk."""
+
+    async def test_only_init_creates_it(self, bare: SqliteStore, path: Path) -> None:
+        for attempt in (bare.open("a"), bare.put("a", blocks(SMALL)), bare.gc(0)):
+            with pytest.raises(SourceError, match="db init"):
+                await attempt
+        assert list(path.parent.iterdir()) == []
+
+    async def test_it_has_large_pages_and_a_log(self, catalogue: SqliteStore, path: Path) -> None:
+        assert asked(path, "pragma page_size") == 65536
+        assert asked(path, "pragma journal_mode") == "wal"
+
+    async def test_one_with_small_pages_keeps_them_and_serves(self, bare: SqliteStore, path: Path) -> None:
+        with closing(sqlite3.connect(path)) as other:
+            other.executescript("pragma page_size=4096; create table theirs (a)")
+        await bare.init()
+        await bare.put("a", blocks(LARGE))
+        await bare.init()
+        assert asked(path, "pragma page_size") == 4096
+        assert await read_whole(bare, "a") == LARGE
+        assert await checked(bare) == ["a"]
+
+    async def test_stores_may_initialise_it_at_once(self, fresh: Fresh) -> None:
+        stores = [fresh() for _ in range(4)]
+        await asyncio.gather(*(store.init() for store in stores))
+        await stores[0].put("a", blocks(SMALL))
+        assert await checked(stores[3]) == ["a"]
+
+    async def test_tables_of_others_stay(self, bare: SqliteStore, path: Path) -> None:
+        change(path, "create table theirs (a)")
+        with pytest.raises(SourceError, match="has no tables for files"):
+            await bare.files()
+        await bare.init()
+        await bare.put("a", blocks(SMALL))
+        assert asked(path, "select count(*) from theirs") == 0
+
+    async def test_what_is_no_database_is_said_to_be_none(self, bare: SqliteStore, path: Path) -> None:
+        path.write_bytes(LARGE)
+        for attempt in (bare.files(), bare.put("a", blocks(SMALL)), bare.init()):
+            with pytest.raises(SourceError, match=r"\A.*file is not a database\Z"):
+                await attempt
+        assert path.read_bytes() == LARGE
+
+    async def test_a_directory_is_no_database(self, path: Path) -> None:
+        async with aclosing(SqliteStore(str(path.parent))) as store:
+            with pytest.raises(SourceError, match=path.parent.name):
+                await store.files()
+
+    async def test_what_may_not_be_read_is_not_missing(self, catalogue: SqliteStore, path: Path) -> None:
+        await catalogue.aclose()
+        path.chmod(0)
+        async with aclosing(SqliteStore(str(path))) as store:
+            with unprivileged(), pytest.raises(SourceError) as raised:
+                await store.files()
+        assert "db init" not in str(raised.value)
+
+    @pytest.mark.parametrize("name", ["a b.db", "ä?b#c%20.db", "%2e.db", "a;b&c=d.db"])
+    async def test_any_path_will_do(self, tmp_path: Path, name: str) -> None:
+        path = tmp_path / name
+        async with aclosing(SqliteStore(str(path))) as store:
+            with pytest.raises(SourceError) as raised:
+                await store.files()
+            await store.init()
+            await store.put("a", blocks(SMALL))
+        assert path.is_file()
+        url = str(raised.value).partition("--database ")[2].rstrip("'")
+        async with aclosing(open_catalogue(url)) as again:
+            assert await read_whole(again, "a") == SMALL
+
+    async def test_a_relative_path_keeps_its_meaning(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        async with aclosing(SqliteStore("files.db")) as store:
+            monkeypatch.chdir("/")
+            await store.init()
+        assert (tmp_path / "files.db").is_file()
+
+    async def test_freed_space_is_used_again(self, catalogue: SqliteStore, path: Path) -> None:
+        for _ in range(6):
+            await catalogue.put("a", blocks(LARGE), replace=True)
+            await catalogue.gc(0)
+        assert await catalogue.gc(0) == 0
+        assert asked(path, "select count(*) from version") == 1
+        assert int(str(asked(path, "pragma page_count"))) * 65536 < 3 * len(LARGE)
+
+
+class TestLocksAndSpace:
+    """When others write, or nothing more can be written."""
+
+    async def test_a_lock_held_for_long_is_busy_for_those_who_write(self, catalogue: SqliteStore, path: Path) -> None:
+        await catalogue.put("a", blocks(SMALL))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            async with aclosing(SqliteStore(str(path), patience=0.01)) as store:
+                for attempt in (store.put("b", blocks(SMALL)), store.remove("a"), store.gc(0)):
+                    with pytest.raises(SourceBusy, match="locked"):
+                        await attempt
+                assert await read_whole(store, "a") == SMALL
+            other.execute("rollback")
+        assert await checked(catalogue) == ["a"]
+
+    async def test_a_lock_that_is_given_back_is_waited_for(self, catalogue: SqliteStore, path: Path) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            putting = asyncio.create_task(catalogue.put("a", blocks(SMALL)))
+            await asyncio.sleep(0)
+            other.execute("rollback")
+            await putting
+        assert await checked(catalogue) == ["a"]
+
+    async def test_on_a_full_disk_nothing_is_half_there(self, catalogue: SqliteStore, path: Path) -> None:
+        before = await catalogue.put("a", blocks(SMALL))
+        pages = int(str(asked(path, "pragma page_count"))) + len(LARGE) // 65536 + 40
+        await catalogue._writer.run(lambda writer: writer.execute(f"pragma max_page_count={pages}").fetchall())
+        for name in ("a", "b"):
+            with pytest.raises(SourceError, match=r"\A.*full\Z"):
+                await catalogue.put(name, blocks(LARGE * 4), replace=True)
+        assert await catalogue.files() == [before]
+        await catalogue.gc(0)
+        await catalogue.put("b", blocks(LARGE))
+        assert await checked(catalogue) == ["a", "b"]
+
+    async def test_downloads_that_wait_hold_no_transaction(self, catalogue: SqliteStore, path: Path) -> None:
+        await catalogue.put("a", blocks(LARGE))
+        source = await catalogue.open("a")
+        stalled = [source.read(ByteRange(place, len(LARGE))) for place in range(10)]
+        for chunks in stalled:
+            await anext(chunks)
+        await catalogue.put("b", blocks(LARGE))
+        assert asked(path, "pragma wal_checkpoint(truncate)") == 0
+        assert Path(f"{path}-wal").stat().st_size == 0
+        for chunks in stalled:
+            await chunks.aclose()
+
+    async def test_other_processes_may_put_at_the_same_time(self, catalogue: SqliteStore, path: Path) -> None:
+        command = (sys.executable, "-c", _PUTS, str(path))
+        processes = [await asyncio.create_subprocess_exec(*command, name) for name in "xyz"]
+        for place in range(10):
+            await catalogue.put(f"a/{place}", blocks(LARGE))
+            await catalogue.gc(3600)
+        assert [await process.wait() for process in processes] == [0, 0, 0]
+        assert len(await checked(catalogue)) == 1 + 10 + 3 * 5
+
+
+class TestClosing:
+    """Threads, connections and descriptors."""
+
+    async def test_nothing_is_left(self, bare: SqliteStore, path: Path) -> None:
+        await bare.init()
+        await bare.put("a", blocks(LARGE))
+        await asyncio.gather(*(read_whole(bare, "a") for _ in range(20)))
+        await bare.aclose()
+        assert descriptors(path) == {}
+        assert [thread.name for thread in threading.enumerate() if thread.name.startswith("sqlite-")] == []
+        assert os.listdir(path.parent) == [path.name]
+
+    async def test_what_was_closed_says_so(self, catalogue: SqliteStore) -> None:
+        file = await catalogue.put("a", blocks(LARGE))
+        source = await catalogue.open("a")
+        await catalogue.aclose()
+        for attempt in (catalogue.open("a"), catalogue.remove("a"), read(source, 0, file.size)):
+            with pytest.raises(SourceError, match="is closed"):
+                await attempt
+
+    async def test_a_close_that_is_cancelled_closes_all_the_same(self, catalogue: SqliteStore, path: Path) -> None:
+        await catalogue.put("a", blocks(LARGE))
+        first = asyncio.create_task(catalogue.aclose())
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await catalogue.aclose()
+        assert descriptors(path) == {}

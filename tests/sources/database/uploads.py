@@ -1,0 +1,60 @@
+"""Uploads to a catalogue, and what is looked at afterwards."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from random import Random
+from typing import Final
+
+from async_downloads.sources.base import Source
+from async_downloads.sources.database.catalogue import CHUNK, Catalogue, Stored
+from sources.contract import read
+
+__all__ = ["LARGE", "SMALL", "Fresh", "Upload", "blocks", "checked", "content_of"]
+
+LARGE: Final = Random(3).randbytes(12 * CHUNK + 7)  # more than is ever read ahead
+SMALL: Final = b"Twelve bytes"
+
+Fresh = Callable[[], Catalogue]
+
+
+async def blocks(data: bytes, size: int = 100_000) -> AsyncIterator[bytes]:
+    """Yield the data in blocks, as an upload does, and an empty one at the end."""
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+    yield b""
+
+
+async def content_of(source: Source) -> bytes:
+    """Read a source and close it."""
+    try:
+        return await read(source, 0, source.representation.size) if source.representation.size else b""
+    finally:
+        await source.aclose()
+
+
+async def checked(catalogue: Catalogue) -> list[str]:
+    """Return the names of all files; each must be sound."""
+    async with aclosing(catalogue.check()) as found:
+        files = [file async for file in found]
+    assert [file for file in files if not isinstance(file, Stored)] == []
+    return [file.name for file in files if isinstance(file, Stored)]
+
+
+class Upload:
+    """An upload that stands still in its middle until it is told to go on, fail or end."""
+
+    def __init__(self, data: bytes) -> None:
+        self.halfway = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self._data = data
+
+    async def blocks(self, error: Exception | None = None) -> AsyncIterator[bytes]:
+        """Yield a half, wait, and yield the other, or raise."""
+        half = len(self._data) // 2
+        yield self._data[:half]
+        self.halfway.set()
+        await self.go_on.wait()
+        if error:
+            raise error
+        yield self._data[half:]

@@ -1,0 +1,250 @@
+"""OpenFile against the kernel: what is cached, what is not, and threads that nobody waits for any more."""
+
+import asyncio
+import gc
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.process import descriptors, other_tasks
+from harness.waiting import eventually
+
+from async_downloads.errors import DownloadError
+from async_downloads.open_file import Familiar, OpenFile
+from async_downloads.pacing import Pace
+from async_downloads.threads import in_thread
+
+# A file system that cannot tell what is cached, on every Linux; its files are read in threads.
+UNPROBED = Path("/proc/version")
+
+MIB = 1024 * 1024
+
+
+class OneThread(ThreadPoolExecutor):
+    """The loop's executor, with one thread that is kept busy until `release`; it remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.asked: list[Future[Any]] = []
+        self._gate = threading.Event()
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        """Note it, and do it later."""
+        future = super().submit(function, *args, **named)
+        self.asked.append(future)
+        return future
+
+    def occupy(self) -> None:
+        """Keep the thread from anything else."""
+        super().submit(self._gate.wait)
+
+    def release(self) -> None:
+        """Let the thread do what it was asked."""
+        self._gate.set()
+
+
+@pytest.fixture
+async def executor() -> AsyncIterator[OneThread]:
+    """The executor of the running loop."""
+    executor = OneThread()
+    asyncio.get_running_loop().set_default_executor(executor)
+    executor.occupy()
+    yield executor
+    executor.release()
+
+
+async def test_what_the_kernel_has_is_read_without_a_thread(large: Path, content: bytes, executor: OneThread) -> None:
+    large.read_bytes()
+    file = OpenFile(str(large))
+    assert await file.read(1_000_001, 500_000) == content[1_000_001:1_500_001]
+    file.close()
+    assert not executor.asked
+
+
+async def test_what_the_kernel_has_evicted_is_read_all_the_same(large: Path, content: bytes) -> None:
+    file = OpenFile(str(large))
+    os.fsync(file.fd)
+    for offset in range(0, len(content), 500_000):
+        os.posix_fadvise(file.fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        assert await file.read(offset, 500_000) == content[offset : offset + 500_000]
+    file.close()
+
+
+async def test_a_file_system_that_cannot_tell_is_read_in_threads(executor: OneThread) -> None:
+    executor.release()
+    text = UNPROBED.read_bytes()
+    file = OpenFile(str(UNPROBED))
+    assert file.read_cached(0, 5) is None
+    assert await file.read(0, 5) == text[:5]
+    assert await file.read(5, 5) == text[5:10]
+    file.close()
+    assert len(executor.asked) == 2
+
+
+@pytest.mark.parametrize("size", [45, 45_000, 450_000])
+@pytest.mark.parametrize("over", [1, 100, 400_000])
+async def test_a_read_over_the_end_is_short(large: Path, content: bytes, size: int, over: int) -> None:
+    os.truncate(large, size)
+    file = OpenFile(str(large))
+    for offset in (0, 10, size - 1, size, 2 * size):
+        assert await file.read(offset, max(size - offset, 0) + over) == content[offset:size]
+    file.close()
+
+
+async def test_an_error_of_a_threaded_read_comes_through(executor: OneThread) -> None:
+    executor.release()
+    reader, writer = os.pipe()  # which has no positions
+    file = OpenFile.duplicate(reader)
+    with pytest.raises(OSError, match="Illegal seek"):
+        await file.read(0, 1)
+    file.close()
+    os.close(reader)
+    os.close(writer)
+
+
+async def test_a_cancelled_read_never_reads_the_file_that_got_its_number(tmp_path: Path, executor: OneThread) -> None:
+    (tmp_path / "secret").write_bytes(b"secret " * 100)
+    file = OpenFile(str(UNPROBED))
+    number, text = file.fd, UNPROBED.read_bytes()
+    await _cancel_when_asked(file.read(0, 7), executor)
+    file.close()
+    file.close()
+    others = [OpenFile(str(tmp_path / "secret")) for _ in range(20)]
+    assert number not in [other.fd for other in others]
+    executor.release()
+    await eventually(lambda: file.fd == -1)
+    assert executor.asked[0].result() == text[:7]
+    assert number not in descriptors(UNPROBED)
+    for other in others:
+        other.close()
+    assert not other_tasks()
+
+
+async def test_a_close_waits_for_the_last_of_several_reads(executor: OneThread) -> None:
+    file = OpenFile(str(UNPROBED))
+    reads = [asyncio.create_task(file.read(offset, 3)) for offset in range(3)]
+    await eventually(lambda: len(executor.asked) == 3)
+    file.close()
+    reads[0].cancel()
+    executor.release()
+    text = UNPROBED.read_bytes()
+    assert await asyncio.gather(*reads[1:]) == [text[1:4], text[2:5]]
+    await eventually(lambda: file.fd == -1)
+
+
+async def test_a_cancelled_read_that_fails_is_told_to_nobody(executor: OneThread) -> None:
+    reader, writer = os.pipe()
+    file = OpenFile.duplicate(reader)
+    await _cancel_when_asked(file.read(0, 1), executor)
+    file.close()
+    executor.release()
+    await eventually(lambda: file.fd == -1)
+    os.close(reader)
+    os.close(writer)
+
+
+async def _cancel_when_asked(reading: Any, executor: OneThread) -> None:
+    """Cancel a read whose thread has been asked for, but has not begun."""
+    task = asyncio.ensure_future(reading)
+    await eventually(lambda: executor.asked)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancelled_opening_leaves_nothing_open(large: Path, executor: OneThread) -> None:
+    await _cancel_when_asked(in_thread(partial(OpenFile, str(large)), discard=OpenFile.close), executor)
+    executor.release()
+    await eventually(lambda: executor.asked[0].done() and not descriptors(large))
+
+
+async def test_a_cancelled_opening_that_fails_is_told_to_nobody(executor: OneThread) -> None:
+    await _cancel_when_asked(in_thread(partial(OpenFile, "/nothing"), discard=OpenFile.close), executor)
+    executor.release()
+    await eventually(lambda: executor.asked[0].done() and not other_tasks())
+
+
+async def test_the_result_and_the_error_of_a_thread_come_through() -> None:
+    def fail() -> None:
+        raise DownloadError
+
+    assert await in_thread(threading.get_ident, discard=lambda _: None) != threading.get_ident()
+    with pytest.raises(DownloadError):
+        await in_thread(fail, discard=lambda _: None)
+
+
+async def test_a_path_is_opened_in_a_thread_once_and_then_on_the_loop(large: Path, executor: OneThread) -> None:
+    executor.release()
+    familiar = Familiar()
+    for _ in range(3):
+        file = await familiar.open("key", partial(OpenFile, str(large)), discard=OpenFile.close)
+        file.close()
+    assert len(executor.asked) == 1
+
+
+async def test_a_path_that_could_not_be_opened_is_not_familiar(executor: OneThread) -> None:
+    executor.release()
+    familiar = Familiar()
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            await familiar.open("key", partial(OpenFile, "/nothing"), discard=OpenFile.close)
+    assert len(executor.asked) == 2
+
+
+async def test_familiar_paths_are_bounded_in_number() -> None:
+    familiar = Familiar()
+    for number in range(5000):
+        await familiar.open(str(number), int, discard=lambda _: None)
+    assert len(familiar._paths) <= 4096
+
+
+def test_a_duplicate_is_closed_by_itself(large: Path, content: bytes) -> None:
+    with large.open("rb") as original:
+        file = OpenFile.duplicate(original.fileno())
+        assert file.fd != original.fileno()
+        assert not os.get_inheritable(file.fd)
+        file.close()
+        assert original.read(10) == content[:10]
+    assert not descriptors(large)
+
+
+def test_a_file_that_nobody_closed_is_closed_with_its_last_reference(large: Path) -> None:
+    file = OpenFile(str(large))
+    assert descriptors(large)
+    del file
+    gc.collect()
+    assert not descriptors(large)
+
+
+def test_a_file_that_could_not_be_opened_raises_and_leaves_nothing() -> None:
+    with pytest.raises(FileNotFoundError):
+        OpenFile("/nothing")
+
+
+def _chunks_until(taken: int, seconds: float, pace: Pace) -> list[int]:
+    """Take that many bytes, each chunk in that time; return how large the chunks were."""
+    chunks: list[int] = []
+    while sum(chunks) < taken:
+        chunks.append(pace.chunk)
+        pace.took(seconds)
+    return chunks
+
+
+def test_chunks_double_after_four_mebibytes_without_a_wait() -> None:
+    pace = Pace()
+    assert set(_chunks_until(4 * MIB, 0.01, pace)) == {64 * 1024}
+    assert _chunks_until(2 * MIB, 0.01, pace)[:4] == [128 * 1024, 256 * 1024, 512 * 1024, 512 * 1024]
+
+
+def test_chunks_are_small_after_a_wait_until_the_client_has_been_calm_for_a_while() -> None:
+    pace = Pace()
+    _chunks_until(8 * MIB, 0.01, pace)
+    pace.took(0.2)
+    assert set(_chunks_until(4 * MIB, 0.01, pace)) == {16 * 1024}
+    assert pace.chunk == 32 * 1024

@@ -1,0 +1,61 @@
+"""OpenFile.is_cached: what it takes no waiting for the disk to read, as far as a few of the bytes tell."""
+
+import os
+from pathlib import Path
+
+import pytest
+from harness.cache import evict
+
+from async_downloads.open_file import OpenFile, Stretch
+
+UNPROBED = Path("/proc/version")  # on a file system that cannot tell what is cached
+MIB = 1024 * 1024
+
+spans = pytest.mark.parametrize(
+    ("offset", "count"), [(0, 1), (0, 4 * MIB), (4 * MIB - 1, 1), (5, 256 * 1024), (5, 256 * 1024 + 1)]
+)
+
+
+@spans
+def test_what_was_just_written_is_cached(large: Path, offset: int, count: int) -> None:
+    file = OpenFile(str(large))
+    assert file.is_cached(offset, count)
+    file.close()
+
+
+@spans
+def test_what_was_evicted_is_not_cached(large: Path, offset: int, count: int) -> None:
+    evict(large)
+    file = OpenFile(str(large))
+    assert not file.is_cached(offset, count)
+    file.close()
+
+
+@pytest.mark.parametrize("missing", [0, 3, 11, 15])
+def test_a_stretch_that_is_missing_among_what_is_cached_is_noticed(large: Path, missing: int) -> None:
+    stretch = 256 * 1024
+    evict(large, but=[(number * stretch, stretch) for number in range(16) if number != missing])
+    file = OpenFile(str(large))
+    assert file.is_cached(0, missing * stretch) or not missing
+    assert not file.is_cached(0, 4 * MIB)
+    file.close()
+
+
+@pytest.mark.parametrize(("offset", "count"), [(4 * MIB - 1, 2), (4 * MIB, 1), (0, 5 * MIB)])
+def test_what_is_beyond_the_end_is_not_cached(large: Path, offset: int, count: int) -> None:
+    file = OpenFile(str(large))
+    assert not file.is_cached(offset, count)
+    file.close()
+
+
+def test_a_file_system_that_cannot_tell_is_never_said_to_be_cached() -> None:
+    file = OpenFile(str(UNPROBED))
+    assert not file.is_cached(0, 5)
+    assert not file.is_cached(0, 5)
+    file.close()
+
+
+def test_a_stretch_says_where_its_bytes_are(large: Path, content: bytes) -> None:
+    stretch = Stretch(OpenFile(str(large)), 1000, 500)
+    assert os.pread(stretch.file.fd, stretch.size, stretch.offset) == content[1000:1500]
+    stretch.file.close()
