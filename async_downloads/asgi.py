@@ -9,27 +9,27 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from .errors import DownloadError, NotFound, SourceBusy
-from .responder import Body, Reply, respond
+from .responder import Body, Response, respond
 from .semantics.codings import acceptable
 from .semantics.plan import Policy
 from .semantics.representation import Field, Representation, RequestHead
-from .sending import Receive, Scope, Send, closing_if_ambiguous, send_reply
+from .sending import Receive, Scope, Send, closing_if_ambiguous, send_response
 from .sources.base import Store
 from .sources.memory import MemorySource
 from .timeouts import STALL_TIMEOUT
 
 __all__ = [
     "Downloads",
-    "answer",
-    "deliver",
-    "error_reply",
+    "error_response",
     "in_origin_form",
     "key_of",
+    "plain_response",
     "refusal",
-    "reply_to",
     "request_head",
     "request_line",
-    "told",
+    "respond_and_send",
+    "response_to_error",
+    "send_and_log",
     "wants_attachment",
 ]
 
@@ -62,17 +62,17 @@ def request_head(scope: Scope) -> RequestHead:
     return RequestHead(scope["method"], int(time.time()), fields)
 
 
-def error_reply(status: int, *fields: Field) -> Reply:
+def error_response(status: int, *fields: Field) -> Response:
     """Tell a stranger the status and nothing else."""
     text = f"{status} {HTTPStatus(status).phrase}\n".encode()
     framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))))
-    return told(status, text, (*framing, *fields))
+    return plain_response(status, text, (*framing, *fields))
 
 
-def told(status: int, text: bytes, fields: tuple[Field, ...]) -> Reply:
+def plain_response(status: int, text: bytes, fields: tuple[Field, ...]) -> Response:
     """Answer with a few bytes that need no plan."""
     source = MemorySource(text, Representation(len(text)))
-    return Reply(status, fields, Body((text,), source, stall_timeout=STALL_TIMEOUT))
+    return Response(status, fields, Body((text,), source, stall_timeout=STALL_TIMEOUT))
 
 
 class Downloads:
@@ -107,9 +107,9 @@ class Downloads:
             await _live(receive, send)
         elif scope["type"] == "http":
             scope = in_origin_form(scope)
-            await answer(self.reply, scope, receive, closing_if_ambiguous(scope, send))
+            await respond_and_send(self.reply, scope, receive, closing_if_ambiguous(scope, send))
 
-    async def reply(self, scope: Scope) -> Reply:
+    async def reply(self, scope: Scope) -> Response:
         """Answer one request with a reply that is still to be sent. `DownloadError` when the store has no source."""
         if refused := refusal(scope):
             return refused
@@ -121,41 +121,43 @@ class Downloads:
         return await respond(request, source, policy, stall_timeout=self._stall_timeout)
 
 
-def refusal(scope: Scope) -> Reply | None:
+def refusal(scope: Scope) -> Response | None:
     """Answer what is not a GET or HEAD, in a version of HTTP that we know; None for all that is."""
     if scope["http_version"] not in _VERSIONS:
-        return error_reply(505)
+        return error_response(505)
     if scope["method"] == "OPTIONS":
-        return told(204, b"", (("Allow", _METHODS),))
+        return plain_response(204, b"", (("Allow", _METHODS),))
     if scope["method"] not in {"GET", "HEAD"}:
-        return error_reply(405, ("Allow", _METHODS))
+        return error_response(405, ("Allow", _METHODS))
     return None
 
 
-async def answer(make: Callable[[Scope], Awaitable[Reply]], scope: Scope, receive: Receive, send: Send) -> None:
+async def respond_and_send(
+    make: Callable[[Scope], Awaitable[Response]], scope: Scope, receive: Receive, send: Send
+) -> None:
     """Send the reply that is made for a request, or the one that tells why there is none."""
     try:
         reply = await make(scope)
     except DownloadError as error:
-        reply = reply_to(error, scope)
-    await deliver(reply, scope, receive, send)
+        reply = response_to_error(error, scope)
+    await send_and_log(reply, scope, receive, send)
 
 
-async def deliver(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
+async def send_and_log(reply: Response, scope: Scope, receive: Receive, send: Send) -> None:
     """Send a reply as the last thing an app does: a failure is logged, and the server closes the connection."""
     try:
-        await send_reply(reply, scope, receive, send)
+        await send_response(reply, scope, receive, send)
     except DownloadError as error:
         _log.warning("%s: closed short: %s", request_line(scope), error)
 
 
-def reply_to(error: DownloadError, scope: Scope) -> Reply:
+def response_to_error(error: DownloadError, scope: Scope) -> Response:
     """Answer a request whose source could not be had."""
     if not isinstance(error, NotFound):
         _log.warning("%s: %d: %s", request_line(scope), error.status, error)
     if isinstance(error, SourceBusy):
-        return error_reply(error.status, ("Retry-After", str(error.retry_after)))
-    return error_reply(error.status)
+        return error_response(error.status, ("Retry-After", str(error.retry_after)))
+    return error_response(error.status)
 
 
 def request_line(scope: Scope) -> str:

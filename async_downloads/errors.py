@@ -14,10 +14,10 @@
         ├── NetworkError        4  no connection, or a broken one
         │   ├── NoSuchHost      4  the name of the server is nobody's
         │   ├── Stalled         4  it went on too slowly for too long
-        │   └── DeadlineOver    4  it took longer than it was allowed to
+        │   └── DeadlineExceeded    4  it took longer than it was allowed to
         ├── TlsError            5  the certificate or the handshake
         ├── BadStatus           8  the server answered with an error; 6 when it asks who we are
-        ├── BadAnswer           7  the server broke HTTP or a promise of its own
+        ├── BadResponse           7  the server broke HTTP or a promise of its own
         ├── RemoteChanged       7  the representation changes faster than it can be fetched
         ├── RefusedRedirect     7  from https to http, or round and round
         ├── DigestMismatch      9  the bytes are not those that were promised
@@ -34,9 +34,9 @@ from typing import ClassVar
 
 __all__ = [
     "AlreadyThere",
-    "BadAnswer",
+    "BadResponse",
     "BadStatus",
-    "DeadlineOver",
+    "DeadlineExceeded",
     "DigestMismatch",
     "DiskError",
     "DownloadError",
@@ -148,7 +148,7 @@ class Stalled(NetworkError):
     """
 
 
-class DeadlineOver(NetworkError):
+class DeadlineExceeded(NetworkError):
     """The download took longer than it was allowed to."""
 
 
@@ -182,7 +182,7 @@ def _phrase(code: int) -> str:
         return str(code)
 
 
-class BadAnswer(FetchError):
+class BadResponse(FetchError):
     """The server broke HTTP or a promise of its own: another part than was asked for, another length, a coding."""
 
     exit_code = 7

@@ -1,7 +1,7 @@
 """One open file, read without blocking the event loop.
 
 Pages that the kernel has cached are read on the loop, the others in a thread. A small chunk is read in a way that may
-not wait (`RWF_NOWAIT`). Of a large one single bytes are, the last of each stretch: if those pages are there, so are
+not wait (`RWF_NOWAIT`). Of a large one single bytes are, the last of each region: if those pages are there, so are
 almost always the ones between, and a plain `pread` then makes the `bytes` that are sent, without a buffer in between.
 Kernels and file systems that cannot read in this way get the thread.
 
@@ -20,7 +20,7 @@ import aiofiles.os
 
 from .threads import T, in_thread
 
-__all__ = ["Descriptor", "Familiar", "OpenFile", "Stretch"]
+__all__ = ["Descriptor", "FileRegion", "OpenFile", "RecentPaths"]
 
 
 _Version = tuple[int, int, int, int, int]
@@ -185,7 +185,7 @@ class OpenFile:
             self.close()
 
 
-class Stretch(NamedTuple):
+class FileRegion(NamedTuple):
     """Bytes `offset` to `offset + size` of an open file, for somebody else to send."""
 
     file: OpenFile
@@ -193,7 +193,7 @@ class Stretch(NamedTuple):
     size: int
 
 
-class Familiar:
+class RecentPaths:
     """Paths that were opened lately, so that the way to them is in the kernel's cache.
 
     Opening one of those takes no waiting for the disk and is done on the loop; any other goes to a thread.

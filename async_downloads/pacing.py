@@ -2,10 +2,10 @@
 
 from typing import Final
 
-__all__ = ["Pace"]
+__all__ = ["ChunkSizer"]
 
 
-class Pace:
+class ChunkSizer:
     """How many bytes to read at once, from how long the client took over the last ones.
 
     The kernel swallows the first few MiB whatever the client does, and a chunk that got stuck stays in memory.

@@ -33,17 +33,18 @@ from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.security import safe_join
 from werkzeug.utils import get_content_type
 
-from .asgi import reply_to, request_head, request_line
+from . import responder
+from .asgi import request_head, request_line, response_to_error
 from .deprecation import accepting_former_names
 from .errors import DownloadError, NotFound, SourceBusy
-from .open_file import Familiar
-from .responder import Body, Reply, respond
+from .open_file import RecentPaths
+from .responder import Body, respond
 from .semantics.dates import format_date
 from .semantics.disposition import Disposition
 from .semantics.etags import ETag
 from .semantics.plan import Policy
 from .semantics.representation import Field, Representation, Validators
-from .sending import Scope, Send, send_reply
+from .sending import Scope, Send, send_response
 from .sources.base import Source
 from .sources.directory import DirectoryStore
 from .sources.files import FileSource, describe, open_regular
@@ -67,7 +68,7 @@ PathLike = str | os.PathLike[str]
 MaxAge = int | Callable[[str | None], int | None] | None
 _SECRET: Final = os.urandom(16)
 _log = logging.getLogger("async_downloads")
-_familiar = Familiar()
+_familiar = RecentPaths()
 
 
 ResponseBody.register(Body)
@@ -229,7 +230,7 @@ async def _answer(source: Source, selected: Representation, policy: Policy) -> R
 
 
 class DownloadConnection(ASGIHTTPConnection):
-    """A connection of Quart's that sends downloads with `send_reply`, and everything else as ever."""
+    """A connection of Quart's that sends downloads with `send_response`, and everything else as ever."""
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer the request; a download that had to be broken off is one line in the log."""
@@ -241,9 +242,9 @@ class DownloadConnection(ASGIHTTPConnection):
 
     async def _send_response(self, send: ASGISendCallable, response: ResponseTypes) -> None:
         if isinstance(response.response, Body):
-            reply = Reply(response.status_code, tuple(response.headers.items()), response.response)
+            reply = responder.Response(response.status_code, tuple(response.headers.items()), response.response)
             # Without `receive`: Quart itself watches for the client's leaving.
-            await send_reply(reply, cast("Scope", self.scope), None, cast("Send", send))
+            await send_response(reply, cast("Scope", self.scope), None, cast("Send", send))
         else:
             await super()._send_response(send, response)
 
@@ -255,5 +256,5 @@ def init_app(app: Quart) -> None:
 
 
 async def _answer_error(error: DownloadError) -> Response:
-    reply = reply_to(error, cast("Scope", request.scope))
+    reply = response_to_error(error, cast("Scope", request.scope))
     return Response(reply.body.whole, reply.status, Headers(list(reply.fields)))

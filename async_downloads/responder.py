@@ -1,7 +1,7 @@
 """Where a plan and a source meet: `respond` makes the reply, `Body` reads it out.
 
 request ─┐
-source ──┼─> plan() ──> status, fields, pieces ──> Reply(status, fields, Body)
+source ──┼─> plan() ──> status, fields, pieces ──> Response(status, fields, Body)
 policy ──┘                                                        │
                                           chunks of bytes <───────┘  reading the source, at the client's pace
 """
@@ -14,16 +14,16 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
-from .open_file import Stretch
-from .pacing import Pace
+from .open_file import FileRegion
+from .pacing import ChunkSizer
 from .semantics.multipart import Piece
 from .semantics.plan import Policy, plan
 from .semantics.ranges import ByteRange
 from .semantics.representation import Field, Representation, RequestHead
 from .sources.base import OnDisk, Prompt, Source
-from .timeouts import STALL_TIMEOUT, Patience
+from .timeouts import STALL_TIMEOUT, StallTimer
 
-__all__ = ["Body", "Reply", "respond"]
+__all__ = ["Body", "Response", "respond"]
 
 
 _SECRET: Final = os.urandom(16)
@@ -47,7 +47,7 @@ class Body:
         self._pieces = pieces
         self._source = source
         self._read: Callable[[ByteRange], AsyncGenerator[Any, None]] = source.read
-        self.patience: Patience = Patience(stall_timeout)
+        self.patience: StallTimer = StallTimer(stall_timeout)
         self.whole: bytes | None = _at_once(pieces, source)
 
     def __len__(self) -> int:
@@ -64,14 +64,14 @@ class Body:
             return self._source.path
         return None
 
-    def lent(self, progress: Callable[[], int]) -> AbstractAsyncContextManager[AsyncIterator[bytes | Stretch]]:
-        """Return what gives the chunks as the body does, but stretches of a file in the place of most.
+    def as_regions(self, progress: Callable[[], int]) -> AbstractAsyncContextManager[AsyncIterator[bytes | FileRegion]]:
+        """Return what gives the chunks as the body does, but regions of a file in the place of most.
 
         Those are large; so `progress` tells how much the client has taken meanwhile.
         """
         self.patience.watch(progress)
         if isinstance(self._source, OnDisk):
-            self._read = self._source.lend
+            self._read = self._source.regions
         return self
 
     async def __aenter__(self) -> AsyncIterator[bytes]:
@@ -114,14 +114,14 @@ def _at_once(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
     """Return a small body whole when its source has it at hand."""
     if not pieces:
         return b""
-    if sum(map(len, pieces)) > Pace.WHOLE or not isinstance(source, Prompt):
+    if sum(map(len, pieces)) > ChunkSizer.WHOLE or not isinstance(source, Prompt):
         return None
-    parts = [piece if isinstance(piece, bytes) else source.read_at_once(piece) for piece in pieces]
+    parts = [piece if isinstance(piece, bytes) else source.read_nowait(piece) for piece in pieces]
     found = [part for part in parts if part is not None]
     return b"".join(found) if len(found) == len(parts) else None
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     """An answer to a request, ready to be sent."""
 
     status: int
@@ -136,7 +136,7 @@ async def respond(
     *,
     selected: Representation | None = None,
     stall_timeout: float = STALL_TIMEOUT,
-) -> Reply:
+) -> Response:
     """Answer a request with the source, which belongs to the reply from here on.
 
     `selected` describes the source where its own representation is not what is to be told.
@@ -150,4 +150,4 @@ async def respond(
         raise
     if body.whole is not None:
         await source.aclose()
-    return Reply(planned.status, planned.fields, body)
+    return Response(planned.status, planned.fields, body)

@@ -9,27 +9,27 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Self
 
-from .open_file import Stretch
-from .responder import Body, Reply
+from .open_file import FileRegion
+from .responder import Body, Response
 from .semantics.representation import Field
-from .timeouts import Interruption
+from .timeouts import CancelScope
 
-__all__ = ["STRETCH", "Receive", "Scope", "Send", "closing_if_ambiguous", "send_reply"]
+__all__ = ["ZERO_COPY_SEND", "Receive", "Scope", "Send", "closing_if_ambiguous", "send_response"]
 
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-# An extension of ASGI between `serve` and us, and the type of its message: a `Stretch` that the server sends from the
+# An extension of ASGI between `serve` and us, and its message type: a `FileRegion` that the server sends from the
 # file itself. `send` returns when the socket has taken it, and raises ConnectionError when the client has left.
-# Two functions count: `acknowledged` what the client has taken so far, `taken` what the socket has, of stretches alone.
-STRETCH: Final = "async_downloads.stretch"
+# Two functions count: `acknowledged` what the client has taken so far, `taken` what the socket has, of regions alone.
+ZERO_COPY_SEND: Final = "async_downloads.zerocopysend"
 _RECURRING: Final = 200  # characters: what is longer is the client's, and would fill the cache
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 
 
-async def send_reply(reply: Reply, scope: Scope, receive: Receive | None, send: Send) -> None:
+async def send_response(reply: Response, scope: Scope, receive: Receive | None, send: Send) -> None:
     """Send a reply and close its body, whatever happens.
 
     When the client leaves, the sending ends; without `receive` it is for the caller to see that. `SendStalled` and
@@ -41,18 +41,18 @@ async def send_reply(reply: Reply, scope: Scope, receive: Receive | None, send: 
         with body.patience:  # a client that asks and asks and never reads stalls this too
             await send(start)
             await send({"type": "http.response.body", "body": body.whole, "more_body": False})
-    elif "http.response.pathsend" in (scope.get("extensions") or {}) and _loans.can_lend(body):
-        await _loans.lend(start, body, send)
+    elif "http.response.pathsend" in (scope.get("extensions") or {}) and _path_leases.can_lease(body):
+        await _path_leases.lease(start, body, send)
     else:
-        lane = (scope.get("extensions") or {}).get(STRETCH)
-        with _UntilLeft(receive) as presence, suppress(ConnectionError):
+        lane = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
+        with _DisconnectWatcher(receive) as presence, suppress(ConnectionError):
             await _send_chunks(start, body, presence, send, lane)
 
 
 async def _send_chunks(
-    start: Message, body: Body, presence: "_UntilLeft", send: Send, lane: Mapping[str, Any] | None
+    start: Message, body: Body, presence: "_DisconnectWatcher", send: Send, lane: Mapping[str, Any] | None
 ) -> None:
-    async with body.lent(lane["acknowledged"]) if lane else body as chunks:
+    async with body.as_regions(lane["acknowledged"]) if lane else body as chunks:
         await send(start)
         async for chunk in chunks:
             await send(_message(chunk))
@@ -61,13 +61,13 @@ async def _send_chunks(
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _message(chunk: bytes | Stretch) -> Message:
-    if isinstance(chunk, Stretch):
-        return {"type": STRETCH, "stretch": chunk, "more_body": True}
+def _message(chunk: bytes | FileRegion) -> Message:
+    if isinstance(chunk, FileRegion):
+        return {"type": ZERO_COPY_SEND, "region": chunk, "more_body": True}
     return {"type": "http.response.body", "body": chunk, "more_body": True}
 
 
-class _UntilLeft(Interruption):
+class _DisconnectWatcher(CancelScope):
     """End the block early, and quietly, when the client leaves.
 
     Watching takes a task. Most downloads are over before they are worth one: it begins with the second chunk, or soon.
@@ -100,7 +100,7 @@ class _UntilLeft(Interruption):
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self.interrupt()
+        self.cancel()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         self._timer.cancel()
@@ -121,7 +121,7 @@ def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
 _recurring: Final = lru_cache(maxsize=4096)(_encoded)
 
 
-class _Loans:
+class _PathLeases:
     """Files whose path a server has been told (`http.response.pathsend`), to send by itself.
 
     Granian takes the message, opens the file in a thread when one is free, and tells nobody when that was. Were ours
@@ -133,25 +133,25 @@ class _Loans:
     _SECONDS: Final = 5.0
 
     def __init__(self) -> None:
-        self._lent = 0
+        self._leased = 0
 
-    def can_lend(self, body: Body) -> bool:
-        return self._lent < self._MOST and body.path is not None
+    def can_lease(self, body: Body) -> bool:
+        return self._leased < self._MOST and body.path is not None
 
-    async def lend(self, start: Message, body: Body, send: Send) -> None:
-        self._lent += 1
+    async def lease(self, start: Message, body: Body, send: Send) -> None:
+        self._leased += 1
         try:
             await send(start)
             await send({"type": "http.response.pathsend", "path": body.path})
         finally:
-            asyncio.get_running_loop().call_later(self._SECONDS, self._take_back, body)
+            asyncio.get_running_loop().call_later(self._SECONDS, self._return, body)
 
-    def _take_back(self, body: Body) -> None:
-        self._lent -= 1
+    def _return(self, body: Body) -> None:
+        self._leased -= 1
         body.close_file()
 
 
-_loans: Final = _Loans()
+_path_leases: Final = _PathLeases()
 
 
 def closing_if_ambiguous(scope: Scope, send: Send) -> Send:

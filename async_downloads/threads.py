@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import aiofiles.os
 
-__all__ = ["in_thread", "keep_memory", "to_the_end"]
+__all__ = ["await_shielded", "in_thread", "raise_mmap_threshold"]
 
 
 T = TypeVar("T")
@@ -16,7 +16,7 @@ _FREED: Final = (
 )  # bytes, never touched: more than the largest chunk; a thread keeps twice as much at most
 
 
-async def to_the_end(work: Awaitable[T]) -> T:
+async def await_shielded(work: Awaitable[T]) -> T:
     """Await `work` to its end even when cancelled, and be cancelled then: a thread may have a descriptor in use."""
     pending = asyncio.ensure_future(work)
     cancelled = False
@@ -47,7 +47,7 @@ def _discard(discard: Callable[[T], object], pending: "asyncio.Future[T]") -> No
         discard(pending.result())
 
 
-def keep_memory() -> None:
+def raise_mmap_threshold() -> None:
     """Have the C library keep what is freed for the next chunk, where it would give it back to the system.
 
     To glibc a large block that is freed is a sign of more to come (mallopt(3), `M_MMAP_THRESHOLD`). Memory that is new

@@ -7,37 +7,37 @@ from typing import Final, Literal, Self, cast
 
 from .errors import SendStalled
 
-__all__ = ["STALL_TIMEOUT", "Interruption", "Patience"]
+__all__ = ["STALL_TIMEOUT", "CancelScope", "StallTimer"]
 
 
 STALL_TIMEOUT: Final = 60.0
 
 
-class Interruption:
-    """A block that can be ended from outside: `interrupt` cancels its task, and says at the end that it was this.
+class CancelScope:
+    """A block that can be ended from outside: `cancel` cancels its task, and says at the end that it was this.
 
     As in `asyncio.timeout`, whoever else cancels the task meanwhile is not forgotten.
     """
 
-    __slots__ = ("_cancelling", "_interrupted", "_loop", "_task")
+    __slots__ = ("_cancelled", "_cancelling", "_loop", "_task")
 
     def __enter__(self) -> Self:
         self._loop, self._task = asyncio.get_running_loop(), cast("asyncio.Task[object]", asyncio.current_task())
-        self._cancelling, self._interrupted = self._task.cancelling(), False
+        self._cancelling, self._cancelled = self._task.cancelling(), False
         return self
 
-    def interrupt(self) -> None:
+    def cancel(self) -> None:
         """End the block; to be called once."""
-        self._interrupted = self._task.cancel()
+        self._cancelled = self._task.cancel()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        """Whether it was `interrupt`, and nothing else, that ended the block."""
-        if not self._interrupted:
+        """Whether it was `cancel`, and nothing else, that ended the block."""
+        if not self._cancelled:
             return False
         return self._task.uncancel() <= self._cancelling and isinstance(error, asyncio.CancelledError)
 
 
-class Patience(Interruption):
+class StallTimer(CancelScope):
     """End the block with `SendStalled` when nobody renews it for that many seconds.
 
     Renewing is an assignment: the timer looks only when it fires whether it is time. With `watch` it looks four times
@@ -76,7 +76,7 @@ class Patience(Interruption):
         if now < self._deadline:
             self._timer = self._loop.call_at(min(self._deadline, now + self._interval), self._look)
         else:
-            self.interrupt()
+            self.cancel()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> Literal[False]:
         self._timer.cancel()

@@ -66,7 +66,7 @@ def tcp_shortages() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Wall time of a stretch, and the CPU time of both sides in it; all in seconds."""
+    """Wall time of a region, and the CPU time of both sides in it; all in seconds."""
 
     seconds: float
     server: float

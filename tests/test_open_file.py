@@ -16,8 +16,8 @@ from harness.process import descriptors, other_tasks
 from harness.waiting import eventually
 
 from async_downloads.errors import DownloadError
-from async_downloads.open_file import Familiar, OpenFile
-from async_downloads.pacing import Pace
+from async_downloads.open_file import OpenFile, RecentPaths
+from async_downloads.pacing import ChunkSizer
 from async_downloads.threads import in_thread
 
 # A file system that cannot tell what is cached, on every Linux; its files are read in threads.
@@ -181,7 +181,7 @@ async def test_the_result_and_the_error_of_a_thread_come_through() -> None:
 
 async def test_a_path_is_opened_in_a_thread_once_and_then_on_the_loop(large: Path, executor: OneThread) -> None:
     executor.release()
-    familiar = Familiar()
+    familiar = RecentPaths()
     for _ in range(3):
         file = await familiar.open("key", partial(OpenFile, str(large)), discard=OpenFile.close)
         file.close()
@@ -190,7 +190,7 @@ async def test_a_path_is_opened_in_a_thread_once_and_then_on_the_loop(large: Pat
 
 async def test_a_path_that_could_not_be_opened_is_not_familiar(executor: OneThread) -> None:
     executor.release()
-    familiar = Familiar()
+    familiar = RecentPaths()
     for _ in range(2):
         with pytest.raises(FileNotFoundError):
             await familiar.open("key", partial(OpenFile, "/nothing"), discard=OpenFile.close)
@@ -198,7 +198,7 @@ async def test_a_path_that_could_not_be_opened_is_not_familiar(executor: OneThre
 
 
 async def test_familiar_paths_are_bounded_in_number() -> None:
-    familiar = Familiar()
+    familiar = RecentPaths()
     for number in range(5000):
         await familiar.open(str(number), int, discard=lambda _: None)
     assert len(familiar._paths) <= 4096
@@ -227,7 +227,7 @@ def test_a_file_that_could_not_be_opened_raises_and_leaves_nothing() -> None:
         OpenFile("/nothing")
 
 
-def _chunks_until(taken: int, seconds: float, pace: Pace) -> list[int]:
+def _chunks_until(taken: int, seconds: float, pace: ChunkSizer) -> list[int]:
     """Take that many bytes, each chunk in that time; return how large the chunks were."""
     chunks: list[int] = []
     while sum(chunks) < taken:
@@ -237,13 +237,13 @@ def _chunks_until(taken: int, seconds: float, pace: Pace) -> list[int]:
 
 
 def test_chunks_double_after_four_mebibytes_without_a_wait() -> None:
-    pace = Pace()
+    pace = ChunkSizer()
     assert set(_chunks_until(4 * MIB, 0.01, pace)) == {64 * 1024}
     assert _chunks_until(2 * MIB, 0.01, pace)[:4] == [128 * 1024, 256 * 1024, 512 * 1024, 512 * 1024]
 
 
 def test_chunks_are_small_after_a_wait_until_the_client_has_been_calm_for_a_while() -> None:
-    pace = Pace()
+    pace = ChunkSizer()
     _chunks_until(8 * MIB, 0.01, pace)
     pace.took(0.2)
     assert set(_chunks_until(4 * MIB, 0.01, pace)) == {16 * 1024}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from harness.cache import evict
 
-from async_downloads.open_file import OpenFile, Stretch
+from async_downloads.open_file import FileRegion, OpenFile
 
 UNPROBED = Path("/proc/version")  # on a file system that cannot tell what is cached
 MIB = 1024 * 1024
@@ -33,10 +33,10 @@ def test_what_was_evicted_is_not_cached(large: Path, offset: int, count: int) ->
 
 @pytest.mark.parametrize("missing", [0, 3, 11, 15])
 def test_a_stretch_that_is_missing_among_what_is_cached_is_noticed(large: Path, missing: int) -> None:
-    stretch = 256 * 1024
-    evict(large, but=[(number * stretch, stretch) for number in range(16) if number != missing])
+    region = 256 * 1024
+    evict(large, but=[(number * region, region) for number in range(16) if number != missing])
     file = OpenFile(str(large))
-    assert file.is_cached(0, missing * stretch) or not missing
+    assert file.is_cached(0, missing * region) or not missing
     assert not file.is_cached(0, 4 * MIB)
     file.close()
 
@@ -56,6 +56,6 @@ def test_a_file_system_that_cannot_tell_is_never_said_to_be_cached() -> None:
 
 
 def test_a_stretch_says_where_its_bytes_are(large: Path, content: bytes) -> None:
-    stretch = Stretch(OpenFile(str(large)), 1000, 500)
-    assert os.pread(stretch.file.fd, stretch.size, stretch.offset) == content[1000:1500]
-    stretch.file.close()
+    region = FileRegion(OpenFile(str(large)), 1000, 500)
+    assert os.pread(region.file.fd, region.size, region.offset) == content[1000:1500]
+    region.file.close()

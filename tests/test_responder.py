@@ -10,12 +10,12 @@ from harness.sources import CHUNK_SIZES, SlicedSource
 from semantics import wire
 
 from async_downloads.errors import SendStalled, SourceTruncated
-from async_downloads.responder import Body, Reply, respond
+from async_downloads.responder import Body, Response, respond
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.plan import Policy
 from async_downloads.semantics.representation import Representation, RequestHead, Validators
 from async_downloads.sources.memory import MemorySource
-from async_downloads.timeouts import Patience
+from async_downloads.timeouts import StallTimer
 
 DATA = bytes(range(256)) * 8
 PLAIN = Policy(secret=b"secret")
@@ -23,7 +23,7 @@ PLAIN = Policy(secret=b"secret")
 pytestmark = pytest.mark.usefixtures("clock")
 
 
-async def reply_of(source: SlicedSource | MemorySource, method: str = "GET", **fields: str) -> Reply:
+async def reply_of(source: SlicedSource | MemorySource, method: str = "GET", **fields: str) -> Response:
     """Answer a request whose fields are named with underscores."""
     request = RequestHead(method, 0, {name.replace("_", "-"): value for name, value in fields.items()})
     return await respond(request, source, PLAIN)
@@ -166,7 +166,7 @@ async def _pass(seconds: float) -> None:
 
 
 async def test_a_timeout_of_the_block_itself_is_no_stall() -> None:
-    with pytest.raises(TimeoutError), Patience(60):
+    with pytest.raises(TimeoutError), StallTimer(60):
         raise TimeoutError
 
 

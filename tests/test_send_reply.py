@@ -22,7 +22,7 @@ from async_downloads.errors import (
 from async_downloads.responder import respond
 from async_downloads.semantics.plan import Policy
 from async_downloads.semantics.representation import Representation, RequestHead
-from async_downloads.sending import send_reply
+from async_downloads.sending import send_response
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.memory import MemorySource
 from async_downloads.sources.objects import source_of
@@ -125,7 +125,7 @@ async def test_a_timeout_error_of_a_source_is_not_taken_for_the_client() -> None
 async def test_without_receive_a_reply_is_sent_all_the_same() -> None:
     reply = await respond(RequestHead("GET", 0), SlicedSource(DATA), Policy())
     exchange = Exchange(scope("/a"))
-    await send_reply(reply, exchange.scope, None, exchange.send)
+    await send_response(reply, exchange.scope, None, exchange.send)
     assert exchange.body == DATA
 
 
@@ -139,7 +139,7 @@ async def test_a_source_that_takes_its_time_is_not_taken_for_a_client_that_does(
 
     reply = await respond(RequestHead("GET", 0), source_of(slowly()), Policy(), stall_timeout=0.05)
     exchange = Exchange(scope("/a"))
-    await send_reply(reply, exchange.scope, None, exchange.send)
+    await send_response(reply, exchange.scope, None, exchange.send)
     assert exchange.body == b"latelater"
 
 
@@ -153,7 +153,7 @@ async def test_no_line_of_the_log_can_be_forged(caplog: pytest.LogCaptureFixture
 async def test_a_whole_file_goes_by_path_where_the_server_takes_it(
     large: Path, content: bytes, fields: list[tuple[str, str]], sent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.sending._Loans._SECONDS", 0)
+    monkeypatch.setattr("async_downloads.sending._PathLeases._SECONDS", 0)
     kinds, read = [], []
 
     async def send(message: Message) -> None:
@@ -171,7 +171,7 @@ async def test_a_whole_file_goes_by_path_where_the_server_takes_it(
 async def test_the_path_stays_good_for_a_while_after_the_reply(
     large: Path, content: bytes, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.sending._Loans._SECONDS", WHILE)
+    monkeypatch.setattr("async_downloads.sending._PathLeases._SECONDS", WHILE)
     exchange = Exchange(scope("/large.bin", extensions={"http.response.pathsend": {}}))
     await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, exchange.send)
     large.unlink()
@@ -183,8 +183,8 @@ async def test_the_path_stays_good_for_a_while_after_the_reply(
 async def test_only_so_many_files_are_lent_at_a_time(
     large: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.sending._Loans._SECONDS", WHILE)
-    monkeypatch.setattr("async_downloads.sending._Loans._MOST", 2)
+    monkeypatch.setattr("async_downloads.sending._PathLeases._SECONDS", WHILE)
+    monkeypatch.setattr("async_downloads.sending._PathLeases._MOST", 2)
     app, kinds = Downloads(DirectoryStore(large.parent)), []
     for _ in range(3):
         exchange = Exchange(scope("/large.bin", extensions={"http.response.pathsend": {}}))

@@ -15,11 +15,11 @@ from async_downloads.asgi import Downloads
 from async_downloads.responder import respond
 from async_downloads.semantics.plan import Policy
 from async_downloads.semantics.representation import RequestHead
-from async_downloads.sending import STRETCH, send_reply
+from async_downloads.sending import ZERO_COPY_SEND, send_response
 from async_downloads.sources.directory import DirectoryStore
 
 DATA = bytes(range(256)) * 8
-EXTENSIONS: Final[dict[str, object]] = {STRETCH: {"acknowledged": int}}
+EXTENSIONS: Final[dict[str, object]] = {ZERO_COPY_SEND: {"acknowledged": int}}
 
 
 async def test_parts_of_a_file_are_named_where_the_server_sends_them(large: Path, content: bytes) -> None:
@@ -28,8 +28,8 @@ async def test_parts_of_a_file_are_named_where_the_server_sends_them(large: Path
 
     async def send(message: Message) -> None:
         await exchange.send(message)
-        if message["type"] == STRETCH:
-            file, offset, size = message["stretch"]
+        if message["type"] == ZERO_COPY_SEND:
+            file, offset, size = message["region"]
             sent.append(os.pread(file.fd, size, offset))
         elif message["type"] == "http.response.body":
             sent.append(message["body"])
@@ -89,7 +89,7 @@ async def test_a_short_download_is_watched_by_no_task(tmp_path: Path) -> None:
     source = SlicedSource(DATA, chunk=len(DATA))
     reply = await respond(RequestHead("GET", 0), source, Policy())
     exchange = Exchange(scope("/a"))
-    await send_reply(reply, exchange.scope, receive, exchange.send)
+    await send_response(reply, exchange.scope, receive, exchange.send)
     assert (exchange.body, asked) == (DATA, 0)
 
 

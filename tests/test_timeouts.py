@@ -1,4 +1,4 @@
-"""Interruption and Patience: a block is ended by whom it should be, and nobody else's cancelling is lost."""
+"""CancelScope and Patience: a block is ended by whom it should be, and nobody else's cancelling is lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from async_downloads.errors import SendStalled
-from async_downloads.timeouts import Interruption, Patience
+from async_downloads.timeouts import CancelScope, StallTimer
 
 SECONDS = 0.05
 
@@ -52,8 +52,8 @@ async def _goes_on() -> None:
 
 async def test_a_block_that_is_interrupted_ends_quietly_and_the_task_goes_on() -> None:
     reached = False
-    with Interruption() as interruption:
-        _soon(interruption.interrupt)
+    with CancelScope() as interruption:
+        _soon(interruption.cancel)
         await forever()
         reached = True
     assert not reached
@@ -61,19 +61,19 @@ async def test_a_block_that_is_interrupted_ends_quietly_and_the_task_goes_on() -
 
 
 async def test_a_block_that_nobody_interrupts_ends_by_itself() -> None:
-    with Interruption():
+    with CancelScope():
         await asyncio.sleep(0)
     await _goes_on()
 
 
 async def test_an_error_of_the_block_comes_through() -> None:
-    with pytest.raises(ValueError), Interruption():  # noqa: PT011
+    with pytest.raises(ValueError), CancelScope():  # noqa: PT011
         raise ValueError
     await _goes_on()
 
 
-async def _run(body: Callable[[Interruption], Awaitable[None]]) -> None:
-    with Interruption() as interruption:
+async def _run(body: Callable[[CancelScope], Awaitable[None]]) -> None:
+    with CancelScope() as interruption:
         await body(interruption)
 
 
@@ -87,8 +87,8 @@ async def test_who_cancels_from_outside_is_obeyed() -> None:
 
 @pytest.mark.parametrize("first", ["interrupt", "cancel"])
 async def test_who_cancels_at_the_same_time_as_the_interruption_is_obeyed(first: str) -> None:
-    async def both(interruption: Interruption) -> None:
-        calls = [interruption.interrupt, task().cancel]
+    async def both(interruption: CancelScope) -> None:
+        calls = [interruption.cancel, task().cancel]
         _soon(*(calls if first == "interrupt" else reversed(calls)))
         await forever()
 
@@ -99,15 +99,15 @@ async def test_who_cancels_at_the_same_time_as_the_interruption_is_obeyed(first:
 
 
 async def test_an_interruption_that_the_block_takes_for_itself_leaves_nothing_behind() -> None:
-    with Interruption() as interruption:
-        _soon(interruption.interrupt)
+    with CancelScope() as interruption:
+        _soon(interruption.cancel)
         await until_cancelled()
     await _goes_on()
 
 
 async def test_an_error_that_an_interruption_sets_off_comes_through() -> None:
-    with pytest.raises(ValueError), Interruption() as interruption:  # noqa: PT011, PT012
-        _soon(interruption.interrupt)
+    with pytest.raises(ValueError), CancelScope() as interruption:  # noqa: PT011, PT012
+        _soon(interruption.cancel)
         await until_cancelled()
         raise ValueError
     await _goes_on()
@@ -115,9 +115,9 @@ async def test_an_error_that_an_interruption_sets_off_comes_through() -> None:
 
 async def test_of_two_that_interrupt_at_once_the_outer_ends_the_block() -> None:
     between = False
-    with Interruption() as outer:
-        with Interruption() as inner:
-            _soon(inner.interrupt, outer.interrupt)
+    with CancelScope() as outer:
+        with CancelScope() as inner:
+            _soon(inner.cancel, outer.cancel)
             await forever()
         between = True
     assert not between
@@ -125,16 +125,16 @@ async def test_of_two_that_interrupt_at_once_the_outer_ends_the_block() -> None:
 
 
 async def test_of_two_blocks_the_inner_is_interrupted_alone() -> None:
-    with Interruption():
-        with Interruption() as inner:
-            _soon(inner.interrupt)
+    with CancelScope():
+        with CancelScope() as inner:
+            _soon(inner.cancel)
             await forever()
         await _goes_on()
 
 
-@pytest.mark.parametrize("block", [Interruption, lambda: Patience(SECONDS)])
+@pytest.mark.parametrize("block", [CancelScope, lambda: StallTimer(SECONDS)])
 async def test_a_task_that_cleans_up_after_a_cancelling_can_be_interrupted_too(
-    block: Callable[[], Interruption],
+    block: Callable[[], CancelScope],
 ) -> None:
     cleaned_up: list[int] = []
 
@@ -144,9 +144,9 @@ async def test_a_task_that_cleans_up_after_a_cancelling_can_be_interrupted_too(
         finally:
             try:
                 with block() as interruption:
-                    if isinstance(interruption, Patience):
+                    if isinstance(interruption, StallTimer):
                         await forever()
-                    _soon(interruption.interrupt)
+                    _soon(interruption.cancel)
                     await forever()
             except SendStalled:
                 pass
@@ -161,14 +161,14 @@ async def test_a_task_that_cleans_up_after_a_cancelling_can_be_interrupted_too(
 
 
 async def test_patience_ends() -> None:
-    with pytest.raises(SendStalled, match=r"nothing for 0\.05 s") as raised, Patience(SECONDS):
+    with pytest.raises(SendStalled, match=r"nothing for 0\.05 s") as raised, StallTimer(SECONDS):
         await forever()
     assert raised.value.__suppress_context__
     await _goes_on()
 
 
 async def test_patience_that_is_renewed_lasts() -> None:
-    with Patience(SECONDS) as patience:
+    with StallTimer(SECONDS) as patience:
         for _ in range(8):
             await _pass(SECONDS / 4)
             patience.renew()
@@ -176,7 +176,7 @@ async def test_patience_that_is_renewed_lasts() -> None:
 
 
 async def test_patience_that_rests_counts_nothing_until_it_is_renewed() -> None:
-    with pytest.raises(SendStalled), Patience(SECONDS) as patience:  # noqa: PT012
+    with pytest.raises(SendStalled), StallTimer(SECONDS) as patience:  # noqa: PT012
         patience.rest()
         await _pass(4 * SECONDS)
         patience.renew()
@@ -185,7 +185,7 @@ async def test_patience_that_rests_counts_nothing_until_it_is_renewed() -> None:
 
 async def test_patience_has_an_end_even_where_it_was_renewed_late() -> None:
     began = asyncio.get_running_loop().time()
-    with pytest.raises(SendStalled), Patience(SECONDS) as patience:  # noqa: PT012
+    with pytest.raises(SendStalled), StallTimer(SECONDS) as patience:  # noqa: PT012
         await _pass(SECONDS / 2)
         patience.renew()
         await forever()
@@ -194,7 +194,7 @@ async def test_patience_has_an_end_even_where_it_was_renewed_late() -> None:
 
 async def test_who_cancels_a_patient_block_is_obeyed() -> None:
     async def wait() -> None:
-        with Patience(60):
+        with StallTimer(60):
             await forever()
 
     running = asyncio.create_task(wait())
@@ -206,12 +206,12 @@ async def test_who_cancels_a_patient_block_is_obeyed() -> None:
 
 async def test_who_cancels_when_patience_ends_is_obeyed() -> None:
     async def wait() -> None:
-        with Patience(SECONDS) as patience:
+        with StallTimer(SECONDS) as patience:
             asyncio.get_running_loop().call_at(patience._deadline, task().cancel)
             patience._look()  # at the same time
             await asyncio.sleep(0)
             patience.renew()
-            _soon(patience.interrupt, task().cancel)
+            _soon(patience.cancel, task().cancel)
             await forever()
 
     running = asyncio.create_task(wait())
@@ -220,7 +220,7 @@ async def test_who_cancels_when_patience_ends_is_obeyed() -> None:
 
 
 async def test_a_block_that_has_ended_is_not_interrupted_later() -> None:
-    with Patience(SECONDS):
+    with StallTimer(SECONDS):
         pass
     await _pass(2 * SECONDS)
     await _goes_on()
@@ -228,7 +228,7 @@ async def test_a_block_that_has_ended_is_not_interrupted_later() -> None:
 
 async def test_what_the_client_has_taken_is_as_good_as_a_renewal() -> None:
     taken = 0
-    patience = Patience(SECONDS)
+    patience = StallTimer(SECONDS)
     patience.watch(lambda: taken)
     with patience:
         for _ in range(16):
@@ -238,7 +238,7 @@ async def test_what_the_client_has_taken_is_as_good_as_a_renewal() -> None:
 
 
 async def test_a_client_that_has_taken_nothing_more_is_at_the_end_of_patience() -> None:
-    patience = Patience(SECONDS)
+    patience = StallTimer(SECONDS)
     patience.watch(lambda: 1_000_000)
     began = asyncio.get_running_loop().time()
     with pytest.raises(SendStalled), patience:
@@ -247,7 +247,7 @@ async def test_a_client_that_has_taken_nothing_more_is_at_the_end_of_patience() 
 
 
 async def test_what_was_taken_while_it_rests_ends_no_rest() -> None:
-    patience = Patience(SECONDS)
+    patience = StallTimer(SECONDS)
     patience.watch(iter(range(1000)).__next__)
     with patience:
         patience.rest()

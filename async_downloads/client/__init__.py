@@ -3,6 +3,6 @@
 from ..errors import FetchError
 from .body import Body
 from .downloader import Downloader, download
-from .reporter import Progress, Result, Segment
+from .reporter import Progress, Result, SegmentProgress
 
-__all__ = ["Body", "Downloader", "FetchError", "Progress", "Result", "Segment", "download"]
+__all__ = ["Body", "Downloader", "FetchError", "Progress", "Result", "SegmentProgress", "download"]

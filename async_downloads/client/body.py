@@ -8,15 +8,25 @@ from typing import Self
 
 import httpx
 
-from ..errors import BadAnswer, NetworkError, RemoteChanged
+from ..errors import BadResponse, NetworkError, RemoteChanged
 from ..semantics.representation import Validators
-from .checksum import PLEASE, Checksum, Proof, promise, promise_of_part
-from .decisions.response import Answer, Asked, Changed, End, Part, Refused, Unfit, Whole, judge
-from .decisions.retries import Patience, Setback
-from .decisions.version import UNKNOWN, Version
+from .checksum import WANT_DIGEST, Checksum, DigestCheck, expected_digest, expected_digest_of_part
+from .decisions.response import (
+    ErrorStatus,
+    Full,
+    NothingLeft,
+    Partial,
+    RangeRequest,
+    ResponseHead,
+    UnusableRange,
+    VersionChanged,
+    classify_response,
+)
+from .decisions.retries import RetryBudget, TransientError
+from .decisions.version import UNKNOWN, RemoteVersion
 from .disk.names import file_name
 from .fetch import Limits
-from .http.body_stream import Deadline, flow
+from .http.body_stream import Deadline, body_stream
 from .http.exchange import Exchange
 
 __all__ = ["Body"]
@@ -38,13 +48,13 @@ class Body(AsyncIterator[bytes]):
         self._limits = limits
         self._url = url
         self._deadline = Deadline(timeout)
-        self._version: Version | None = None
+        self._version: RemoteVersion | None = None
         self._at = self._begun_at = 0
         self._open = AsyncExitStack()
         self._bytes: AsyncGenerator[bytes]
         self._chunks = self._read()
-        self._patience = Patience(limits.retries)
-        self._proof = Proof()
+        self._retry_budget = RetryBudget(limits.retries)
+        self._proof = DigestCheck()
         self._random = Random()  # noqa: S311  # it keeps no secret
 
     @property
@@ -79,8 +89,8 @@ class Body(AsyncIterator[bytes]):
         while True:
             try:
                 return await self._ask()
-            except Setback as setback:
-                await self._endure(setback)
+            except TransientError as transient_error:
+                await self._endure(transient_error)
 
     async def _read(self) -> AsyncGenerator[bytes]:
         while True:
@@ -90,51 +100,51 @@ class Body(AsyncIterator[bytes]):
                         await self._limits.rate.spend(len(chunk))
                         self._at += len(chunk)
                         self._proof.add(chunk)
-                        self._patience.note(self._at)
+                        self._retry_budget.note(self._at)
                         yield chunk
                 if self._at >= (self.size or 0):
                     self._proof.verify()
                     return
-            except Setback as setback:
-                await self._endure(setback)
+            except TransientError as transient_error:
+                await self._endure(transient_error)
             await self._go_on()
 
-    async def _endure(self, setback: Setback) -> None:
+    async def _endure(self, transient_error: TransientError) -> None:
         """Wait, or give up: at once when nothing could be put to what was read."""
         if self._version and not self._version.if_range:
-            raise setback.error
+            raise transient_error.error
         gained = self._at - self._begun_at
-        await asyncio.sleep(self._patience.wait(setback, gained=gained, jitter=self._random.random()))
+        await asyncio.sleep(self._retry_budget.wait(transient_error, gained=gained, jitter=self._random.random()))
 
     async def _ask(self) -> None:
         await self._open.aclose()
         self._begun_at = self._at
         if_range = self._version.if_range if self._version else None
-        asked = Asked(self._at, None, ranged=if_range is not None, if_range=if_range)
-        fields = asked.fields if self._version else {**asked.fields, **PLEASE}
+        asked = RangeRequest(self._at, None, ranged=if_range is not None, if_range=if_range)
+        fields = asked.fields if self._version else {**asked.fields, **WANT_DIGEST}
         response = await self._open.enter_async_context(self._exchange.get(fields))
         answer = self._exchange.head(response)
-        match judge(asked, self._version, answer):
-            case Whole(version, length) as whole:
+        match classify_response(asked, self._version, answer):
+            case Full(version, length) as whole:
                 self._introduce(answer, whole)
                 self._bytes = _after(self._at, self._flow(response, length, version.coding))
-            case Part(version) as part:
-                self._bytes = self._flow(response, part.length, promised=promise_of_part(answer, part))
-            case End(version):  # the body before has been read as far as it came, and none follows it
+            case Partial(version) as part:
+                self._bytes = self._flow(response, part.length, promised=expected_digest_of_part(answer, part))
+            case NothingLeft(version):  # the body before has been read as far as it came, and none follows it
                 pass
-            case Unfit(reason):
-                raise Setback(BadAnswer(reason))
-            case Changed():
+            case UnusableRange(reason):
+                raise TransientError(BadResponse(reason))
+            case VersionChanged():
                 raise RemoteChanged("the file on the server was replaced while it was read")
-            case Refused() as refused:
+            case ErrorStatus() as refused:
                 raise refused.exception
         self._version = version
 
-    def _introduce(self, answer: Answer, whole: Whole) -> None:
+    def _introduce(self, answer: ResponseHead, whole: Full) -> None:
         """Note what the first answer says of all that is to come."""
         if self._version is None:
             self.name = file_name(answer.fields.get("content-disposition"), self._url)
-            self._proof = Proof(promise(answer, whole))
+            self._proof = DigestCheck(expected_digest(answer, whole))
 
     def _flow(
         self,
@@ -143,15 +153,17 @@ class Body(AsyncIterator[bytes]):
         coding: str | None = None,
         promised: Checksum | None = None,
     ) -> AsyncGenerator[bytes]:
-        return flow(response, length=length, coding=coding, floor=self._limits.floor, promised=promised)
+        return body_stream(response, length=length, coding=coding, floor=self._limits.floor, promised=promised)
 
 
 async def _after(skip: int, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """Leave the first bytes out. Setback when there are not even those."""
+    """Leave the first bytes out. TransientError when there are not even those."""
     async with aclosing(chunks):
         async for chunk in chunks:
             if rest := chunk[skip:]:
                 yield rest
             skip = max(skip - len(chunk), 0)
     if skip:
-        raise Setback(NetworkError(f"the connection ended {skip} bytes before it had got as far as the one before"))
+        raise TransientError(
+            NetworkError(f"the connection ended {skip} bytes before it had got as far as the one before")
+        )

@@ -13,13 +13,13 @@ from typing import Final, Protocol, Self
 from ..errors import DigestMismatch
 from ..open_file import OpenFile
 from ..semantics.digests import WANTED, parse_digest
-from ..threads import in_thread, to_the_end
-from .decisions.response import Answer, Part, Whole
+from ..threads import await_shielded, in_thread
+from .decisions.response import Full, Partial, ResponseHead
 
-__all__ = ["PLEASE", "Checksum", "Proof", "promise", "promise_of_part"]
+__all__ = ["WANT_DIGEST", "Checksum", "DigestCheck", "expected_digest", "expected_digest_of_part"]
 
 
-PLEASE: Final = {"Want-Repr-Digest": WANTED}  # the fields that ask for a digest
+WANT_DIGEST: Final = {"Want-Repr-Digest": WANTED}  # the fields that ask for a digest
 _MIB: Final = 1024 * 1024
 _STEP: Final = 16 * _MIB  # bytes that are read before it is looked at whether anybody still waits
 _TEXT: Final = re.compile(r"([A-Za-z0-9-]+):([0-9A-Fa-f]+)")
@@ -85,7 +85,7 @@ class Checksum:
     async def actual(self, fd: int) -> "Checksum":
         """Return the digest that a file has, read in a thread."""
         hashed, offset = hashlib.new(self.algorithm, usedforsecurity=False), 0
-        while read := await to_the_end(asyncio.to_thread(_update, hashed, fd, offset)):
+        while read := await await_shielded(asyncio.to_thread(_update, hashed, fd, offset)):
             offset += read
         return Checksum(self.algorithm, hashed.digest())
 
@@ -93,24 +93,24 @@ class Checksum:
         return f"{self.algorithm}:{self.digest.hex()}"
 
 
-def promise(answer: Answer, verdict: Whole | Part) -> Checksum | None:
+def expected_digest(answer: ResponseHead, verdict: Full | Partial) -> Checksum | None:
     """Return the digest that an answer says the whole file has. That of coded bytes is of no use."""
     if verdict.version.coding:
         return None
     named = dict(parse_digest(answer.fields.get("repr-digest", "")))
-    if isinstance(verdict, Whole):  # the content is the whole (RFC 9530 §2)
+    if isinstance(verdict, Full):  # the content is the whole (RFC 9530 §2)
         named = {**parse_digest(answer.fields.get("content-digest", "")), **named}
     return Checksum.promised(named)
 
 
-def promise_of_part(answer: Answer, verdict: Whole | Part) -> Checksum | None:
+def expected_digest_of_part(answer: ResponseHead, verdict: Full | Partial) -> Checksum | None:
     """Return the digest that an answer says the bytes of its own body have, where they are not the whole file."""
-    if isinstance(verdict, Whole):
+    if isinstance(verdict, Full):
         return None
     return Checksum.promised(parse_digest(answer.fields.get("content-digest", "")))
 
 
-class Proof:
+class DigestCheck:
     """Holds a stream to what was promised for it; where that is nothing, it costs nothing."""
 
     def __init__(self, promised: Checksum | None = None) -> None:

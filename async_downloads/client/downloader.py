@@ -13,9 +13,9 @@ import httpx
 from ..errors import FetchError
 from .body import Body
 from .checksum import Checksum
-from .disk.destination import Place
+from .disk.destination import Destination
 from .fetch import Limits, gravest
-from .http.body_stream import Deadline, Floor
+from .http.body_stream import Deadline, MinSpeed
 from .http.exchange import Exchange
 from .http.transport import new_client
 from .job import Job
@@ -58,7 +58,7 @@ class Downloader:
             raise ValueError("it takes one connection at least, and no fewer than 0 retries")
         self._connections = connections
         self._timeout = timeout
-        self._limits = Limits(retries, Floor(stall_timeout, speed_floor), Rate(limit_rate))
+        self._limits = Limits(retries, MinSpeed(stall_timeout, speed_floor), Rate(limit_rate))
         self._headers = tuple(headers)
         self._insecure_redirects = insecure_redirects
         self._http2 = http2
@@ -99,7 +99,7 @@ class Downloader:
         """
         wanted = Checksum.parse(checksum) if checksum else None
         exchange = self._exchange(url)
-        place = Place(
+        destination = Destination(
             url,
             Path(path) if path is not None else None,
             Path(directory or "."),
@@ -107,7 +107,7 @@ class Downloader:
             resume=resume,
             checksum=wanted,
         )
-        job = Job(exchange, place, self._limits, self._connections, wanted, on_progress)
+        job = Job(exchange, destination, self._limits, self._connections, wanted, on_progress)
         async with Deadline(self._timeout).kept():
             return await job.run()
 

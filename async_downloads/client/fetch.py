@@ -1,8 +1,8 @@
-"""The engine: connections that take pieces from the plan, ask for them, and put what comes into the file.
+"""The engine: connections that take segments from the schedule, ask for them, and put what comes into the file.
 
-plan.take ──▶ ask ──▶ judge ──▶ admit ──STORE──▶ flow ──▶ keeper
+schedule.take ──▶ ask ──▶ judge ──▶ admit ──STORE──▶ flow ──▶ batch_writer
     ▲                             ├────STRIKE──▶ ask again
-    └── wait ◀── Setback ◀────────┴───RESTART──▶ everybody stops, nothing is held, from the start
+    └── wait ◀── TransientError ◀────────┴───RESTART──▶ everybody stops, nothing is held, from the start
 """
 
 import asyncio
@@ -15,17 +15,17 @@ from typing import Final
 import httpx
 
 from ..errors import DigestMismatch
-from .checksum import PLEASE, Checksum, promise, promise_of_part
-from .decisions.response import Answer, Part, Refused, Whole, judge
-from .decisions.retries import Patience, Setback, pause
-from .decisions.schedule import Outcome, Piece, Plan
-from .disk.batch_writer import Keeper, Writer
-from .disk.destination import Place
-from .http.body_stream import Floor, flow
+from .checksum import WANT_DIGEST, Checksum, expected_digest, expected_digest_of_part
+from .decisions.response import ErrorStatus, Full, Partial, ResponseHead, classify_response
+from .decisions.retries import RetryBudget, TransientError, pause
+from .decisions.schedule import Outcome, Schedule, Segment
+from .disk.batch_writer import BatchWriter, SegmentWriter
+from .disk.destination import Destination
+from .http.body_stream import MinSpeed, body_stream
 from .http.exchange import Exchange
 from .rate import Rate
 from .reporter import Reporter
-from .workers import Crew
+from .workers import WorkerPool
 
 __all__ = ["Fetch", "Limits", "gravest"]
 
@@ -40,7 +40,7 @@ class Limits:
     """How hard to try. `retries` counts tries that bring nothing new, one after the other."""
 
     retries: int
-    floor: Floor
+    floor: MinSpeed
     rate: Rate
 
 
@@ -49,167 +49,173 @@ class _Restart(Exception):
 
 
 class Fetch:
-    """Fetches what the plan lacks. `promised` is the digest that the server says the file has."""
+    """Fetches what the schedule lacks. `promised` is the digest that the server says the file has."""
 
-    def __init__(self, exchange: Exchange, plan: Plan, place: Place, *, limits: Limits, reporter: Reporter) -> None:
+    def __init__(
+        self, exchange: Exchange, schedule: Schedule, destination: Destination, *, limits: Limits, reporter: Reporter
+    ) -> None:
         self._exchange = exchange
-        self._plan = plan
-        self._place = place
+        self._schedule = schedule
+        self._destination = destination
         self._limits = limits
         self._reporter = reporter
-        self._patience = Patience(limits.retries)
+        self._retry_budget = RetryBudget(limits.retries)
         self._random = Random()  # noqa: S311  # it keeps no secret
         self._clock = asyncio.get_running_loop().time
         self._not_before = self._clock()
-        self._crew: Crew
+        self._workers: WorkerPool
         self._acquainted = False
         self._why = self._anew = ""
         self.promised: Checksum | None = None
 
     async def run(self) -> None:
-        """Return when all is held. Raises FetchError, and whatever the place or the reporter's listener raises."""
-        while not self._plan.complete:
+        """Return when all is held. Raises FetchError, and whatever the destination or the listener raises."""
+        while not self._schedule.complete:
             try:
                 await self._fetch_version()
             except _Restart:
-                self._plan.restart()
+                self._schedule.restart()
                 self._unpromise()
-                await self._place.clear()
-                self._patience.renew()
-                self._reporter.turn("retrying", "the file changed on the server: from the start")
+                await self._destination.clear()
+                self._retry_budget.renew()
+                self._reporter.state_changed("retrying", "the file changed on the server: from the start")
 
     async def _fetch_version(self) -> None:
-        self._crew = Crew(self._work, self._plan.connections)
+        self._workers = WorkerPool(self._work, self._schedule.connections)
         try:
-            await self._crew.run()
+            await self._workers.run()
         except BaseExceptionGroup as group:
             raise gravest(group) from None
 
     async def _work(self) -> None:
-        """Take pieces until there are none for this connection."""
+        """Take segments until there are none for this connection."""
         refused = 0
-        while piece := await self._take():
-            failed = self._patience.failed
+        while segment := await self._take():
+            failed = self._retry_budget.failed
             try:
-                await self._attempt(piece)
-            except Setback as setback:
-                self._note(setback, piece)
-                refused = 0 if piece.gained else refused + 1
-                if refused and self._plan.running:
+                await self._attempt(segment)
+            except TransientError as transient_error:
+                self._note(transient_error, segment)
+                refused = 0 if segment.gained else refused + 1
+                if refused and self._schedule.running:
                     if self._yields(refused):
                         return
-                elif failed == self._patience.failed:
-                    self._endure(setback, piece)
+                elif failed == self._retry_budget.failed:
+                    self._endure(transient_error, segment)
 
     def _yields(self, refused: int) -> bool:
         """Wait, or leave the work to the others: what is refused to one connection need not be to fewer."""
         if refused < _REFUSED:
             self._put_off(pause(self._random.random()))
             return False
-        self._crew.shrink()
+        self._workers.scale_down()
         return True
 
-    def _note(self, setback: Setback, piece: Piece) -> None:
-        self._why = str(setback)
-        self._anew = _ANEW if piece.gained and not self._plan.resumable else ""
-        self._put_off(setback.after or 0)
+    def _note(self, transient_error: TransientError, segment: Segment) -> None:
+        self._why = str(transient_error)
+        self._anew = _ANEW if segment.gained and not self._schedule.resumable else ""
+        self._put_off(transient_error.after or 0)
 
-    async def _take(self) -> Piece | None:
-        """Take a piece as soon as anything may be asked."""
+    async def _take(self) -> Segment | None:
+        """Take a segment as soon as anything may be asked."""
         while (wait := self._not_before - self._clock()) > 0:  # it may be put off meanwhile
             self._tell_why()
             await asyncio.sleep(wait)
-        return self._plan.take()
+        return self._schedule.take()
 
-    def _endure(self, setback: Setback, piece: Piece) -> None:
+    def _endure(self, transient_error: TransientError, segment: Segment) -> None:
         """Have everybody wait before the next request, or give up."""
-        self._put_off(self._patience.wait(setback, gained=piece.gained, jitter=self._random.random()))
+        self._put_off(self._retry_budget.wait(transient_error, gained=segment.gained, jitter=self._random.random()))
         self._tell_why()
 
     def _tell_why(self) -> None:
         """Tell why nothing comes, and for how long, when nobody brings anything."""
         wait = self._not_before - self._clock()
         then = ", ".join(filter(None, [f"again in {max(round(wait), 1)} s" if wait > 0 else "", self._anew]))
-        if not self._plan.running:
-            self._reporter.turn("retrying", f"{self._why}: {then}" if then else self._why, brief=wait < _BRIEF)
+        if not self._schedule.running:
+            self._reporter.state_changed("retrying", f"{self._why}: {then}" if then else self._why, brief=wait < _BRIEF)
 
     def _put_off(self, seconds: float) -> None:
         """Have nobody ask anything for so long."""
         self._not_before = max(self._not_before, self._clock() + seconds)
 
-    async def _attempt(self, piece: Piece) -> None:
+    async def _attempt(self, segment: Segment) -> None:
         try:
-            await self._ask(piece)
+            await self._ask(segment)
         finally:
-            self._plan.release(piece)
-            if self._plan.version is None:
+            self._schedule.release(segment)
+            if self._schedule.version is None:
                 self._unpromise()
 
     def _unpromise(self) -> None:
-        """Forget what was promised of a version that the plan has forgotten: what comes next may be another one."""
+        """Forget what was promised of a version that the schedule has forgotten: what comes next may be another one."""
         self.promised, self._acquainted = None, False
 
-    async def _ask(self, piece: Piece) -> None:
-        plan, asked = self._plan, self._plan.ask(piece)
+    async def _ask(self, segment: Segment) -> None:
+        schedule, asked = self._schedule, self._schedule.ask(segment)
         async with self._exchange.get({**asked.fields, **self._first()}) as response:
             answer = self._exchange.head(response)
-            verdict = judge(asked, plan.version, answer)
-            if isinstance(verdict, Refused):
+            verdict = classify_response(asked, schedule.version, answer)
+            if isinstance(verdict, ErrorStatus):
                 await self._refuse(answer, verdict)
-            elif (outcome := plan.admit(piece, verdict)) is Outcome.RESTART:
+            elif (outcome := schedule.admit(segment, verdict)) is Outcome.RESTART:
                 raise _Restart
-            elif outcome is Outcome.STORE and isinstance(verdict, Whole | Part):
-                await self._take_in(piece, verdict, answer, response)
+            elif outcome is Outcome.STORE and isinstance(verdict, Full | Partial):
+                await self._take_in(segment, verdict, answer, response)
 
     def _first(self) -> Mapping[str, str]:
         """Return what only a first request asks."""
-        wanted = {} if self._acquainted else PLEASE
-        return wanted if self._plan.version else {**wanted, **self._place.conditions}
+        wanted = {} if self._acquainted else WANT_DIGEST
+        return wanted if self._schedule.version else {**wanted, **self._destination.conditions}
 
-    async def _refuse(self, answer: Answer, verdict: Refused) -> None:
-        if answer.status == 304 and self._place.conditions:
-            await self._place.settle(answer, None)
+    async def _refuse(self, answer: ResponseHead, verdict: ErrorStatus) -> None:
+        if answer.status == 304 and self._destination.conditions:
+            await self._destination.accept(answer, None)
         raise verdict.exception
 
-    async def _take_in(self, piece: Piece, verdict: Whole | Part, answer: Answer, response: httpx.Response) -> None:
+    async def _take_in(
+        self, segment: Segment, verdict: Full | Partial, answer: ResponseHead, response: httpx.Response
+    ) -> None:
         """Store the body of an answer that is as it should be."""
-        keeper = await self._place.settle(answer, verdict.version)
-        self.promised, self._acquainted = promise(answer, verdict) or self.promised, True
-        if self._plan.proven:
-            self._crew.fill()
-        again = isinstance(verdict, Whole) and self._plan.held.size
-        self._reporter.turn("downloading", _ANEW if again else "")
-        promised, floor = promise_of_part(answer, verdict), self._limits.floor
-        body = flow(response, length=verdict.length, coding=verdict.version.coding, floor=floor, promised=promised)
+        batch_writer = await self._destination.accept(answer, verdict.version)
+        self.promised, self._acquainted = expected_digest(answer, verdict) or self.promised, True
+        if self._schedule.proven:
+            self._workers.fill()
+        again = isinstance(verdict, Full) and self._schedule.held.size
+        self._reporter.state_changed("downloading", _ANEW if again else "")
+        promised, floor = expected_digest_of_part(answer, verdict), self._limits.floor
+        body = body_stream(
+            response, length=verdict.length, coding=verdict.version.coding, floor=floor, promised=promised
+        )
         async with aclosing(body) as chunks:
-            if await self._store(piece, chunks, keeper):
-                self._plan.ended(piece)
+            if await self._store(segment, chunks, batch_writer):
+                self._schedule.ended(segment)
 
-    async def _store(self, piece: Piece, chunks: AsyncIterator[bytes], keeper: Keeper) -> bool:
-        """Put a body into the file, as far as the piece goes; return whether it was read to its end.
+    async def _store(self, segment: Segment, chunks: AsyncIterator[bytes], batch_writer: BatchWriter) -> bool:
+        """Put a body into the file, as far as the segment goes; return whether it was read to its end.
 
-        Else the connection cannot be used again: that is the price of giving half of a piece away.
+        Else the connection cannot be used again: that is the price of giving half of a segment away.
         """
-        writer = Writer(keeper, piece)
+        writer = SegmentWriter(batch_writer, segment)
         try:
             async for chunk in chunks:
                 await self._limits.rate.spend(len(chunk))
-                room = len(chunk) if piece.stop is None else max(piece.stop - writer.end, 0)
+                room = len(chunk) if segment.stop is None else max(segment.stop - writer.end, 0)
                 await writer.put(chunk[:room])
                 self._took(len(chunk))
-                if room < len(chunk) or (self._plan.complete and not piece.ranged and piece.left):
+                if room < len(chunk) or (self._schedule.complete and not segment.ranged and segment.left):
                     return False
         finally:
             await writer.aclose()
-            self._patience.note(self._plan.held.size)
+            self._retry_budget.note(self._schedule.held.size)
         return True
 
     def _took(self, size: int) -> None:
         """Look around after a chunk: there may be something to tell, or something to be tried."""
         self._reporter.came += size
-        self._reporter.moved()
-        self._patience.note(self._plan.held.size)
-        self._crew.dare()
+        self._reporter.advanced()
+        self._retry_budget.note(self._schedule.held.size)
+        self._workers.scale_up()
 
 
 def gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:

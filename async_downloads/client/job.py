@@ -9,7 +9,7 @@ import aiofiles.os
 from ..errors import DigestMismatch, DiskError
 from .checksum import Checksum
 from .decisions.version import UNKNOWN
-from .disk.destination import Place, Unchanged
+from .disk.destination import Destination, Unchanged
 from .fetch import Fetch, Limits
 from .http.exchange import Exchange
 from .reporter import Progress, Reporter, Result, Tell
@@ -22,7 +22,7 @@ class Job:
     """What makes one download; `checksum` is what the caller knows of the file."""
 
     exchange: Exchange
-    place: Place
+    destination: Destination
     limits: Limits
     connections: int = 1
     checksum: Checksum | None = None
@@ -44,7 +44,7 @@ class Job:
     async def _leave(self, *, keep: bool) -> None:
         """Tidy up. When that fails it is not worth telling: the file is there, or another error came first."""
         with suppress(DiskError):
-            await self.place.leave(keep=keep)
+            await self.destination.close(keep=keep)
 
     async def _fetch_or_find(self) -> Result:
         try:
@@ -53,22 +53,22 @@ class Job:
             return await self._unchanged(found)
 
     async def _fetch(self) -> Result:
-        plan = await self.place.prepare(self.connections)
-        reporter = Reporter(self.tell, plan, lambda: self.place.path.name)
-        reporter.turn("waiting")
-        fetch = Fetch(self.exchange, plan, self.place, limits=self.limits, reporter=reporter)
+        schedule = await self.destination.prepare(self.connections)
+        reporter = Reporter(self.tell, schedule, lambda: self.destination.path.name)
+        reporter.state_changed("waiting")
+        fetch = Fetch(self.exchange, schedule, self.destination, limits=self.limits, reporter=reporter)
         await fetch.run()
         digest = await self._verify(self.checksum or fetch.promised, reporter)
-        path = await self.place.finish()
-        reporter.turn("finished")
-        version = plan.version or UNKNOWN
-        return Result(path, plan.held.size, reporter.came, plan.resumed_from, version.validators, digest)
+        path = await self.destination.finish()
+        reporter.state_changed("finished")
+        version = schedule.version or UNKNOWN
+        return Result(path, schedule.held.size, reporter.came, schedule.resumed_from, version.validators, digest)
 
     async def _verify(self, checksum: Checksum | None, reporter: Reporter) -> str | None:
         if checksum is None:
             return None
-        reporter.turn("verifying")
-        await self.place.verify(checksum)
+        reporter.state_changed("verifying")
+        await self.destination.verify(checksum)
         return str(checksum)
 
     async def _unchanged(self, found: Unchanged) -> Result:

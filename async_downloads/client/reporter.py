@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from ..semantics.representation import Validators
-from .decisions.schedule import Plan
+from .decisions.schedule import Schedule
 
-__all__ = ["Progress", "Reporter", "Result", "Segment", "State", "Tell"]
+__all__ = ["Progress", "Reporter", "Result", "SegmentProgress", "State", "Tell"]
 
 
 State = Literal["waiting", "downloading", "retrying", "verifying", "finished"]
 
 
-class Segment(NamedTuple):
+class SegmentProgress(NamedTuple):
     """What one connection fetches: from `start` to before `stop` (None: to the end), of which it has come to `done`."""
 
     start: int
@@ -38,7 +38,7 @@ class Progress:
     total: int | None
     done: int
     resumed_from: int
-    segments: tuple[Segment, ...]
+    segments: tuple[SegmentProgress, ...]
     speed: float
     note: str
 
@@ -69,11 +69,11 @@ _MEMORY: Final = 2.0  # seconds, after which a speed has lost most of its weight
 
 
 class Reporter:
-    """Tells one listener about one plan; None listens to nothing. What the listener raises goes through."""
+    """Tells one listener about one schedule; None listens to nothing. What the listener raises goes through."""
 
-    def __init__(self, tell: Tell | None, plan: Plan, name: Callable[[], str]) -> None:
+    def __init__(self, tell: Tell | None, schedule: Schedule, name: Callable[[], str]) -> None:
         self._tell = tell
-        self._plan = plan
+        self._schedule = schedule
         self._name = name
         self.came: int = 0
         self._clock = asyncio.get_running_loop().time
@@ -85,7 +85,7 @@ class Reporter:
         self._state: State = "waiting"
         self._note = ""
 
-    def turn(self, state: State, note: str = "", *, brief: bool = False) -> None:
+    def state_changed(self, state: State, note: str = "", *, brief: bool = False) -> None:
         """Tell that the state is another, or the note. Of those that are over at once, ten a second are enough."""
         if brief and (self._clock() - self._noted_at < _OFTEN or self._is_enough()):
             return
@@ -96,7 +96,7 @@ class Reporter:
             if note or state != "downloading" or not self._is_enough():  # else it is told with what comes
                 self._report()
 
-    def moved(self) -> None:
+    def advanced(self) -> None:
         """Tell that there is more, if that was not told just now."""
         if self._clock() - self._told_at >= _OFTEN and not self._is_enough():
             self._report()
@@ -111,10 +111,12 @@ class Reporter:
             self._tell(self._progress())
 
     def _progress(self) -> Progress:
-        plan = self._plan
-        segments = tuple(Segment(each.start, each.done, each.stop) for each in plan.running)
-        held, speed = plan.held.size, self._measure()
-        return Progress(self._state, self._name(), plan.total, held, plan.resumed_from, segments, speed, self._note)
+        schedule = self._schedule
+        segments = tuple(SegmentProgress(each.start, each.done, each.stop) for each in schedule.running)
+        held, speed = schedule.held.size, self._measure()
+        return Progress(
+            self._state, self._name(), schedule.total, held, schedule.resumed_from, segments, speed, self._note
+        )
 
     def _measure(self) -> float:
         """Return the speed, in which the last seconds count most."""

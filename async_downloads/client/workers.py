@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-__all__ = ["Crew"]
+__all__ = ["WorkerPool"]
 
 
 _CALM: Final = 10.0  # seconds without a refusal after which one more connection is tried
 
 
-class Crew:
+class WorkerPool:
     """Does `work` in up to `most` tasks at the same time. How many there are is how many live: nobody keeps count."""
 
     def __init__(self, work: Callable[[], Coroutine[Any, Any, None]], most: int) -> None:
@@ -31,11 +31,11 @@ class Crew:
         for _ in range(len(self._living), self._allowed):
             self._add()
 
-    def shrink(self) -> None:
+    def scale_down(self) -> None:
         """Allow one fewer than there are: the one that asks goes."""
         self._allowed, self._refused_at = max(len(self._living) - 1, 1), self._clock()
 
-    def dare(self) -> None:
+    def scale_up(self) -> None:
         """Allow and add one more, if nothing was refused for a while."""
         if self._allowed < self._most and self._clock() - self._refused_at > _CALM:
             self._allowed, self._refused_at = self._allowed + 1, self._clock()

@@ -14,9 +14,9 @@ from ..config import DATABASE_VARIABLES, PREFIX
 from ..errors import DownloadError
 from ..sources.database.catalogue import Catalogue
 from ..sources.database.urls import open_catalogue
-from .messages import INTERRUPTED, Refused, complain, told
+from .messages import INTERRUPTED, UsageRefused, print_error, redacted
 
-__all__ = ["DATABASE", "IDS", "Database", "each"]
+__all__ = ["DATABASE", "IDS", "Database", "run_each"]
 
 
 T = TypeVar("T")
@@ -38,29 +38,29 @@ class Database:
         try:
             return asyncio.run(self._run(work))
         except KeyboardInterrupt:
-            complain("interrupted")
+            print_error("interrupted")
             return INTERRUPTED
 
     async def _run(self, work: Callable[[Catalogue], Coroutine[Any, Any, int]]) -> int:
         try:
             opened = open_catalogue(self.url)
         except ValueError as error:
-            raise Refused(told(error)) from None
+            raise UsageRefused(redacted(error)) from None
         try:
             async with aclosing(opened) as catalogue:
                 return await work(catalogue)
         except DownloadError as error:
-            raise click.ClickException(told(error)) from error
+            raise click.ClickException(redacted(error)) from error
 
 
-async def each(things: Iterable[T], do: Callable[[T], Awaitable[None]]) -> int:
+async def run_each(things: Iterable[T], do: Callable[[T], Awaitable[None]]) -> int:
     """Do something with each thing, also when it went wrong with another; say so, and return the worst exit code."""
     worst = 0
     for thing in things:
         try:
             await do(thing)
         except click.ClickException as error:
-            complain(error.format_message())
+            print_error(error.format_message())
             worst = max(worst, error.exit_code)
     return worst
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from ..sources.database.catalogue import Catalogue, Damage
+from ..sources.database.catalogue import Catalogue, Corruption
 from .database import DATABASE, Database
 from .progress import progress
 
@@ -68,8 +68,8 @@ async def _check(catalogue: Catalogue) -> int:
     with progress("checking", sum(file.size for file in files)) as tell:
         async with aclosing(catalogue.check()) as results:
             async for result in results:
-                tell(result.file.size if isinstance(result, Damage) else result.size)
-                if isinstance(result, Damage):
+                tell(result.file.size if isinstance(result, Corruption) else result.size)
+                if isinstance(result, Corruption):
                     damaged += 1
                     sys.stdout.write(f"{result.file.name}: {result.message}\n")  # click would write across the bar
                     sys.stdout.flush()

@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 import click
 
 from ..config import read_seconds
-from .get_options import STDOUT, Order
-from .messages import INTERRUPTED, Refused, complain
+from .get_options import STDOUT, GetOptions
+from .messages import INTERRUPTED, UsageRefused, print_error
 from .options import STDIN, reading, reading_each
 
 __all__ = ["get"]
@@ -67,14 +67,14 @@ def _listed(path: Path) -> tuple[str, ...]:
     """Return the URLs in a file, or in standard input for `-`."""
     what = "standard input" if path == STDIN else repr(str(path))
     if path == STDIN and sys.__stdin__ is None:
-        raise Refused("cannot read standard input: it is closed")
+        raise UsageRefused("cannot read standard input: it is closed")
     try:
         with open(0 if path == STDIN else path, encoding="utf-8-sig", closefd=path != STDIN) as file:
             lines = [line.strip() for line in file]
     except OSError as error:
-        raise Refused(f"cannot read {what}: {error.strerror}") from error
+        raise UsageRefused(f"cannot read {what}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Refused(f"cannot read {what}: it is no text in UTF-8") from error
+        raise UsageRefused(f"cannot read {what}: it is no text in UTF-8") from error
     return tuple(_urls(lines, what))
 
 
@@ -84,14 +84,14 @@ def _urls(lines: Iterable[str], what: str) -> Iterator[str]:
         if not line or line.startswith("#"):
             continue
         if len(line.split()) > 1:
-            raise Refused(f"line {number} of {what} is not a URL")
+            raise UsageRefused(f"line {number} of {what} is not a URL")
         yield line
 
 
-def _all(options: dict[str, Any]) -> Order:
+def _all(options: dict[str, Any]) -> GetOptions:
     """Put the options together. `UsageError` when they are not about the same thing."""
     given, listed, directory = options.pop("urls"), options.pop("input_file"), options.pop("directory")
-    urls = tuple(dict.fromkeys([*given, *(_listed(listed) if listed else ())]))  # once each: they share a target
+    urls = tuple(dict.fromkeys([*given, *(_listed(listed) if listed else ())]))  # once each: they share a part_file
     if not urls:
         raise click.UsageError("the input has no URL" if listed else "no URL is given")
     for name, value in (("-o", options["output"]), ("--checksum", options["checksum"])):
@@ -100,9 +100,9 @@ def _all(options: dict[str, Any]) -> Order:
     if options["output"] is not None and directory is not None:
         raise click.UsageError("-o and -d name the place twice")
     if options["output"] == STDOUT and sys.__stdout__ is None:
-        raise Refused("standard output is closed")
+        raise UsageRefused("standard output is closed")
     _check_place(options["output"], directory)
-    return Order(urls=urls, directory=directory or Path(), resume=not options.pop("anew"), **options)
+    return GetOptions(urls=urls, directory=directory or Path(), resume=not options.pop("anew"), **options)
 
 
 def _check_place(output: Path | None, directory: Path | None) -> None:
@@ -177,11 +177,11 @@ def get(**options: Any) -> int:
         order = _all(options)
         return _loaded()(order)
     except KeyboardInterrupt:  # before there is anything to resume
-        complain("interrupted")
+        print_error("interrupted")
         return INTERRUPTED
 
 
-def _loaded() -> Callable[[Order], int]:
+def _loaded() -> Callable[[GetOptions], int]:
     """Load what downloads, and no more: to load takes a third of a second, in which 300 MB could have come."""
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # httpx does without its own command then
     gc.disable()  # there is no garbage among what is loaded, and all of it stays

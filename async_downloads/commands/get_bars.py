@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, ProgressColumn, TaskID, Tex
 from rich.progress import Progress as RichProgress
 from rich.table import Column
 
-from .get_output import Lines, Wanted
+from .get_output import Lines, UrlItem
 
 __all__ = ["Bars"]
 
@@ -51,7 +51,7 @@ class Bars(Lines):
     def say(self, line: str) -> None:
         self._console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
-    def progress(self, wanted: Wanted, progress: "Progress", /) -> None:
+    def progress(self, wanted: UrlItem, progress: "Progress", /) -> None:
         super().progress(wanted, progress)
         name, speed, rest = progress.name or wanted.public, _speed(progress), _rest(progress)
         task = self._tasks.get(wanted.index)
@@ -59,15 +59,15 @@ class Bars(Lines):
             task = self._tasks[wanted.index] = self._bars.add_task(name, total=None, speed=speed, rest=rest)
         self._bars.update(task, description=name, total=progress.total, completed=progress.done, speed=speed, rest=rest)
 
-    def finished(self, wanted: Wanted, result: "Result", /) -> None:
+    def finished(self, wanted: UrlItem, result: "Result", /) -> None:
         self._remove(wanted)
         super().finished(wanted, result)
 
-    def failed(self, wanted: Wanted, error: Exception, code: int, /) -> None:
+    def failed(self, wanted: UrlItem, error: Exception, code: int, /) -> None:
         self._remove(wanted)
         super().failed(wanted, error, code)
 
-    def _remove(self, wanted: Wanted) -> None:
+    def _remove(self, wanted: UrlItem) -> None:
         if wanted.index in self._tasks:
             self._bars.remove_task(self._tasks.pop(wanted.index))
 

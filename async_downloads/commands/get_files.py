@@ -9,10 +9,10 @@ from typing import Final
 from ..client import Downloader, Result
 from ..client.disk.destination import resumable
 from ..errors import FetchError
-from .get_options import STDOUT, Order
-from .get_output import Display, Json, Lines, Wanted, is_url
+from .get_options import STDOUT, GetOptions
+from .get_output import Display, Json, Lines, UrlItem, is_url
 from .get_stdout import ReaderLeft, stream
-from .messages import Refused
+from .messages import UsageRefused
 from .signals import interruptible
 
 __all__ = ["run"]
@@ -23,13 +23,13 @@ _OTHER, _USAGE = 1, 2  # exit codes; the errors of a download have their own
 _READER_LEFT: Final = 128 + signal.SIGPIPE  # as a shell reports a program that a closed pipe ended
 
 
-def run(order: Order) -> int:
+def run(order: GetOptions) -> int:
     """Download what is ordered; return the exit code, that of the first URL that failed if any did."""
     with _display(order) as shown:
         return asyncio.run(_run(order, shown))
 
 
-def _display(order: Order) -> Display:
+def _display(order: GetOptions) -> Display:
     if order.as_json:
         return Json(quiet=order.quiet)
     if order.quiet:
@@ -41,7 +41,7 @@ def _display(order: Order) -> Display:
     return Bars()
 
 
-async def _run(order: Order, shown: Display) -> int:
+async def _run(order: GetOptions, shown: Display) -> int:
     downloader = _downloader(order)
     downloads = _Downloads(order, shown, downloader)
     with interruptible() as interruption:
@@ -49,7 +49,7 @@ async def _run(order: Order, shown: Display) -> int:
             async with downloader:
                 codes = await downloads.all()
         except ValueError as error:  # about a proxy in the environment: the downloads have told of their own
-            raise Refused(str(error)) from None
+            raise UsageRefused(str(error)) from None
         except asyncio.CancelledError:
             if interruption.code is None:
                 raise
@@ -58,7 +58,7 @@ async def _run(order: Order, shown: Display) -> int:
     return next(filter(None, codes), 0)
 
 
-def _downloader(order: Order) -> Downloader:
+def _downloader(order: GetOptions) -> Downloader:
     return Downloader(
         connections=order.connections,
         retries=order.retries,
@@ -73,7 +73,7 @@ def _downloader(order: Order) -> Downloader:
 class _Downloads:
     """The downloads of one command."""
 
-    def __init__(self, order: Order, shown: Display, downloader: Downloader) -> None:
+    def __init__(self, order: GetOptions, shown: Display, downloader: Downloader) -> None:
         self._order = order
         self._display = shown
         self._downloader = downloader
@@ -83,7 +83,7 @@ class _Downloads:
     async def all(self) -> list[int]:
         """Get all that is wanted, and return the exit code for each."""
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(self._one(Wanted(*each))) for each in enumerate(self._order.urls)]
+            running = [group.create_task(self._one(UrlItem(*each))) for each in enumerate(self._order.urls)]
         return [task.result() for task in running]
 
     def advice(self) -> str:
@@ -98,7 +98,7 @@ class _Downloads:
         left = (resumable(url, order.output, order.directory) for url in order.urls if is_url(url))
         return order.resume and (self._finished or any(left))
 
-    async def _one(self, wanted: Wanted) -> int:
+    async def _one(self, wanted: UrlItem) -> int:
         async with self._turns:
             try:
                 result = await self._result(wanted)
@@ -114,11 +114,11 @@ class _Downloads:
         self._display.finished(wanted, result)
         return 0
 
-    def _failed(self, wanted: Wanted, error: Exception, code: int) -> int:
+    def _failed(self, wanted: UrlItem, error: Exception, code: int) -> int:
         self._display.failed(wanted, error, code)
         return code
 
-    async def _result(self, wanted: Wanted) -> Result:
+    async def _result(self, wanted: UrlItem) -> Result:
         if not is_url(wanted.url):
             raise ValueError("not a URL: it must begin with http:// or https:// and have a host")
         tell = partial(self._display.progress, wanted)

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-__all__ = ["STDOUT", "Order"]
+__all__ = ["STDOUT", "GetOptions"]
 
 
 STDOUT: Final = Path("-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class GetOptions:
     """What the user wants: the options by their names."""
 
     urls: tuple[str, ...] = field(repr=False)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-__all__ = ["Display", "Json", "Lines", "Wanted", "is_url", "told"]
+__all__ = ["Display", "Json", "Lines", "UrlItem", "event_json", "is_url"]
 
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _PAUSE: Final = 1.0  # seconds between two notes about a file, though a server should drop every connection
 _USERINFO: Final = re.compile(r"//[^/]*@")  # also of those who forgot to escape a ? or # in a password
-_PLAIN: Final = re.compile(r"[\w./:-]*")  # no place for a password
+_PLAIN: Final = re.compile(r"[\w./:-]*")  # no destination for a password
 _URL: Final = re.compile(r"\bhttps?://[^\s'\"]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One URL of the command line, and its place there."""
+class UrlItem:
+    """One URL of the command line, and its destination there."""
 
     index: int
     url: str = field(repr=False)
@@ -62,10 +62,10 @@ def is_url(text: str) -> bool:
         return False
 
 
-def told(error: BaseException) -> str:
+def event_json(error: BaseException) -> str:
     """Return what an error says, in one line and without what is secret in a URL.
 
-    >>> told(ValueError("no server at\\nhttp://me:secret@localhost/files?key=abc"))
+    >>> event_json(ValueError("no server at\\nhttp://me:secret@localhost/files?key=abc"))
     'no server at http://localhost/files'
     """
     text = _URL.sub(lambda found: _public(found[0]) or "a URL", " ".join(str(error).split()))
@@ -85,15 +85,15 @@ class Display(AbstractContextManager["Display"]):
         with suppress(OSError):
             click.echo(line, err=True)
 
-    def progress(self, wanted: Wanted, progress: "Progress", /) -> None:
+    def progress(self, wanted: UrlItem, progress: "Progress", /) -> None:
         """Tell how far a download is."""
 
-    def finished(self, wanted: Wanted, result: "Result", /) -> None:
+    def finished(self, wanted: UrlItem, result: "Result", /) -> None:
         """Tell that a download is there."""
 
-    def failed(self, wanted: Wanted, error: Exception, _: int, /) -> None:
+    def failed(self, wanted: UrlItem, error: Exception, _: int, /) -> None:
         """Tell why a download could not be had, and the exit code for that."""
-        self.say(f"async-downloads: {wanted.public}: {told(error)}")
+        self.say(f"async-downloads: {wanted.public}: {event_json(error)}")
 
     def interrupted(self, advice: str, _: int, /) -> None:
         """Tell that the command was interrupted, what to do about it, and the exit code for that."""
@@ -106,14 +106,14 @@ class Lines(Display):
     def __init__(self) -> None:
         self._notes: dict[int, tuple[str, float]] = {}
 
-    def progress(self, wanted: Wanted, progress: "Progress", /) -> None:
+    def progress(self, wanted: UrlItem, progress: "Progress", /) -> None:
         last, at = self._notes.get(wanted.index, ("", float("-inf")))
         if progress.note in {"", last} or time.monotonic() - at < _PAUSE:
             return
         self._notes[wanted.index] = progress.note, time.monotonic()
         self.say(f"{progress.name or wanted.public}: {_printable(progress.note)}")
 
-    def finished(self, _: Wanted, result: "Result", /) -> None:
+    def finished(self, _: UrlItem, result: "Result", /) -> None:
         self.say(f"{result.path}: {_outcome(result)}")
 
 
@@ -134,22 +134,22 @@ class Json(Display):
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
 
-    def progress(self, wanted: Wanted, progress: "Progress", /) -> None:
+    def progress(self, wanted: UrlItem, progress: "Progress", /) -> None:
         if not self._quiet:
             segments = [segment._asdict() for segment in progress.segments]
             self._tell("progress", wanted, **{**asdict(progress), "segments": segments})
 
-    def finished(self, wanted: Wanted, result: "Result", /) -> None:
+    def finished(self, wanted: UrlItem, result: "Result", /) -> None:
         if not self._quiet:
             etag, last_modified = result.validators.etag, result.validators.last_modified
             rest = {each.name: getattr(result, each.name) for each in fields(result) if each.name != "validators"}
             self._tell("finished", wanted, **rest, etag=etag and str(etag), last_modified=last_modified)
 
-    def failed(self, wanted: Wanted, error: Exception, code: int, /) -> None:
-        self._tell("failed", wanted, error=type(error).__name__, message=told(error), exit_code=code)
+    def failed(self, wanted: UrlItem, error: Exception, code: int, /) -> None:
+        self._tell("failed", wanted, error=type(error).__name__, message=event_json(error), exit_code=code)
 
     def interrupted(self, advice: str, code: int, /) -> None:
         self.say(json.dumps({"event": "interrupted", "message": f"interrupted{advice}", "exit_code": code}))
 
-    def _tell(self, event: str, wanted: Wanted, **about: object) -> None:
+    def _tell(self, event: str, wanted: UrlItem, **about: object) -> None:
         self.say(json.dumps({"event": event, "index": wanted.index, "url": wanted.public, **about}, default=str))

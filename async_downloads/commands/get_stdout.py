@@ -17,7 +17,7 @@ from typing import Final
 
 from ..client import Body, Downloader, Progress, Result
 from ..client.checksum import Checksum
-from ..errors import DeadlineOver, DigestMismatch, DiskError
+from ..errors import DeadlineExceeded, DigestMismatch, DiskError
 from .get_options import STDOUT
 
 __all__ = ["ReaderLeft", "stream"]
@@ -46,7 +46,7 @@ async def stream(
     except TimeoutError:
         if not deadline.expired():
             raise
-        raise DeadlineOver(f"the download was not over after {within:g} s") from None
+        raise DeadlineExceeded(f"the download was not over after {within:g} s") from None
     if not expected or not hashed:
         return result
     actual = Checksum(expected.algorithm, hashed.digest())
@@ -89,17 +89,17 @@ class _Count:
 
 
 class _StandardOutput:
-    """Standard output, written in a thread, one piece after the other."""
+    """Standard output, written in a thread, one segment after the other."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._pieces: SimpleQueue[tuple[bytes, asyncio.Future[None]]] = SimpleQueue()
+        self._segments: SimpleQueue[tuple[bytes, asyncio.Future[None]]] = SimpleQueue()
         Thread(target=self._run, daemon=True).start()
 
     async def write(self, data: bytes) -> None:
         """Return when all of it is written."""
         written: asyncio.Future[None] = self._loop.create_future()
-        self._pieces.put((data, written))
+        self._segments.put((data, written))
         try:
             await written
         except BrokenPipeError:
@@ -109,7 +109,7 @@ class _StandardOutput:
 
     def _run(self) -> None:
         while True:
-            data, written = self._pieces.get()
+            data, written = self._segments.get()
             error = _write(data)
             with suppress(RuntimeError):  # the loop is closed: nobody wants to know
                 self._loop.call_soon_threadsafe(_settle, written, error)

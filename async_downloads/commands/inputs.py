@@ -18,7 +18,7 @@ from typing import Final
 import click
 
 from ..threads import in_thread
-from .messages import Refused
+from .messages import UsageRefused
 from .options import STDIN
 
 __all__ = ["Input", "opened"]
@@ -82,11 +82,11 @@ async def _in_thread(function: Callable[[], bytes]) -> bytes:
 
 @asynccontextmanager
 async def opened(path: Path) -> AsyncIterator[Input]:
-    """Open a file, or standard input for `-`, until the end of the block. `Refused` when it cannot be read."""
+    """Open a file, or standard input for `-`, until the end of the block. `UsageRefused` when it cannot be read."""
     try:
         fd = await in_thread(partial(_open, path), discard=os.close)
     except OSError as error:
-        raise Refused(_unreadable(path, error)) from error
+        raise UsageRefused(_unreadable(path, error)) from error
     try:
         yield Input(path, fd)
     finally:

@@ -8,8 +8,8 @@ from functools import partial
 import click
 
 from ..errors import NotFound
-from ..sources.database.catalogue import Catalogue, Identifier, Stored
-from .database import DATABASE, IDS, Database, each
+from ..sources.database.catalogue import Catalogue, Identifier, StoredFile
+from .database import DATABASE, IDS, Database, run_each
 
 __all__ = ["ls", "rm"]
 
@@ -30,7 +30,7 @@ async def _list(catalogue: Catalogue, *, as_json: bool, ids: Identifier) -> int:
     return 0
 
 
-def _objects(files: Sequence[Stored], ids: Identifier) -> Iterator[str]:
+def _objects(files: Sequence[StoredFile], ids: Identifier) -> Iterator[str]:
     for file in files:
         yield json.dumps(
             {
@@ -44,7 +44,7 @@ def _objects(files: Sequence[Stored], ids: Identifier) -> Iterator[str]:
         )
 
 
-def _table(files: Sequence[Stored], ids: Identifier) -> Iterator[str]:
+def _table(files: Sequence[StoredFile], ids: Identifier) -> Iterator[str]:
     rows = [(file.public(ids), str(file.size), file.media_type, _time(file.created), file.name) for file in files]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for public, size, media_type, created, name in rows:
@@ -84,4 +84,4 @@ async def _remove(catalogue: Catalogue, *, public: Sequence[str], names: Sequenc
             raise click.ClickException(f"there is no file {what}") from None
 
     by_id = [(known.get(each_id), f"with the id {each_id!r}") for each_id in public]
-    return await each([*by_id, *((name, repr(name)) for name in names)], remove)
+    return await run_each([*by_id, *((name, repr(name)) for name in names)], remove)

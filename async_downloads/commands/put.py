@@ -10,10 +10,10 @@ from typing import Final
 import click
 
 from ..errors import AlreadyThere, DownloadError
-from ..sources.database.catalogue import Catalogue, Identifier, Stored, is_name
-from .database import DATABASE, IDS, Database, each
+from ..sources.database.catalogue import Catalogue, Identifier, StoredFile, is_name
+from .database import DATABASE, IDS, Database, run_each
 from .inputs import Input, opened
-from .messages import Refused, told
+from .messages import UsageRefused, redacted
 from .options import STDIN
 from .progress import progress
 
@@ -42,17 +42,17 @@ class _Upload:
 
     async def put_all(self, paths: tuple[Path, ...], catalogue: Catalogue) -> int:
         """Put one file after the other, and return the exit code."""
-        return await each(paths, partial(self._put, catalogue))
+        return await run_each(paths, partial(self._put, catalogue))
 
     async def _put(self, catalogue: Catalogue, path: Path) -> None:
         async with opened(path) as source:
             name = path.name if self.name is None else self.name
             if not is_name(name):
-                raise Refused(f"{name!r} cannot be the name of a file in a database: say another with --name")
+                raise UsageRefused(f"{name!r} cannot be the name of a file in a database: say another with --name")
             public = (await self._stored(catalogue, source, name)).public(self.ids)
         click.echo(f"{public}\t/files/download/{public}")
 
-    async def _stored(self, catalogue: Catalogue, source: Input, name: str) -> Stored:
+    async def _stored(self, catalogue: Catalogue, source: Input, name: str) -> StoredFile:
         try:
             with progress(name, source.size) as tell:
                 async with aclosing(source.chunks(tell)) as data:
@@ -62,7 +62,7 @@ class _Upload:
         except DownloadError as error:
             if not source.begun:  # it is not about this file, so the others would fare no better
                 raise
-            raise click.ClickException(f"cannot store {name!r}: {told(error)}") from error
+            raise click.ClickException(f"cannot store {name!r}: {redacted(error)}") from error
 
 
 @click.command()

@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from ..config import DATABASE_VARIABLES, PREFIX, ServerSettings, Settings, read_cache_control, read_seconds
-from .messages import Refused
+from .messages import UsageRefused
 from .options import Whole, reading
 
 __all__ = ["demo", "serve"]
@@ -55,13 +55,13 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Refused(f"{path}: {error}") from error
+        raise UsageRefused(f"{path}: {error}") from error
     context.default_map = {}
     known = {parameter.name: parameter for parameter in context.command.params if parameter.name != "config"}
     for key, value in found.items():
         parameter = known.get(key.replace("-", "_"))
         if parameter is None or parameter.name is None:
-            raise Refused(f"{path}: unknown setting {key!r}")
+            raise UsageRefused(f"{path}: unknown setting {key!r}")
         context.default_map[parameter.name] = _default(parameter, value, where=f"{path}: {key}")
 
 
@@ -71,7 +71,7 @@ def _default(parameter: click.Parameter, value: object, *, where: str) -> object
         return str(value) if isinstance(value, float) else value  # whole numbers are not read from nan, inf or 2.5
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(each, str) for each in values):
-        raise Refused(f"{where} must be text in quotes, or a list of such")
+        raise UsageRefused(f"{where} must be text in quotes, or a list of such")
     return values
 
 
@@ -153,7 +153,7 @@ def serve(context: click.Context, /, **values: Any) -> int:
 def demo(context: click.Context, /, **values: Any) -> int:
     """Serve sample data on every route, out of a temporary folder."""
     if not find_spec("fpdf"):
-        raise Refused("the demo needs fpdf2: pip install 'async-downloads[demo]'")
+        raise UsageRefused("the demo needs fpdf2: pip install 'async-downloads[demo]'")
     from ..server.listen import hold_signals
 
     hold_signals()
@@ -185,7 +185,7 @@ def _server_settings(context: click.Context, values: Mapping[str, Any]) -> Serve
     names = {field.name for field in fields(ServerSettings)} & values.keys() - {"bind", "loop"}
     loop: Any = values.get("loop") or ("uvloop" if find_spec("uvloop") else "asyncio")
     if loop == "uvloop" and not find_spec("uvloop"):
-        raise Refused("uvloop is not installed: pip install 'async-downloads[uvloop]'")
+        raise UsageRefused("uvloop is not installed: pip install 'async-downloads[uvloop]'")
     return ServerSettings(bind=_bind(context, values), loop=loop, **{name: values[name] for name in names})
 
 
@@ -206,8 +206,8 @@ def _run(settings: Settings, server: ServerSettings, announce: Callable[[Sequenc
     from ..server.listen import CannotServe, run
 
     if settings.directory and not os.access(settings.directory, os.R_OK | os.X_OK):
-        raise Refused(f"{settings.directory} cannot be read")
+        raise UsageRefused(f"{settings.directory} cannot be read")
     try:
         return run(settings, server, announce)
     except CannotServe as error:
-        raise Refused(str(error)) from error
+        raise UsageRefused(str(error)) from error

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-__all__ = ["Interruption", "interruptible"]
+__all__ = ["SignalHandler", "interruptible"]
 
 
 _SAME: Final = 1.0  # seconds; who wants it a second time takes longer
 
 
-class Interruption:
+class SignalHandler:
     """What is done about signals. `code` is the exit code for the first one, None before that."""
 
     def __init__(self, cancel: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,10 +36,10 @@ class Interruption:
 
 
 @contextmanager
-def interruptible() -> Iterator[Interruption]:
+def interruptible() -> Iterator[SignalHandler]:
     """Cancel this task when a signal asks the command to end; after that the next ones are taken to the very end."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    interruption = Interruption(lambda: loop.call_soon_threadsafe(task.cancel) if task else None)
+    interruption = SignalHandler(lambda: loop.call_soon_threadsafe(task.cancel) if task else None)
     heeded = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
     before = {each: signal.signal(each, interruption) for each in heeded}
     try:

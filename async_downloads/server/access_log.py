@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ..sending import STRETCH, Receive, Scope, Send
+from ..sending import ZERO_COPY_SEND, Receive, Scope, Send
 
 __all__ = ["FORMATS", "AccessLog"]
 
@@ -78,7 +78,7 @@ class _Account:
                 self._bytes += len(message.get("body", b""))
         if message["type"] == "http.response.start":
             self._status = message["status"]
-        elif message["type"] in {"http.response.body", STRETCH}:
+        elif message["type"] in {"http.response.body", ZERO_COPY_SEND}:
             self._complete = not message.get("more_body", False)
 
     def record(self) -> Record:
@@ -87,7 +87,7 @@ class _Account:
 
 def _taken_by_socket(scope: Scope) -> Callable[[], int]:
     """Return what counts the bytes of parts of files that the socket has taken; none where it is sent no such parts."""
-    lane = (scope.get("extensions") or {}).get(STRETCH)
+    lane = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
     return lane["taken"] if lane else int
 
 

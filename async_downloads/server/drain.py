@@ -3,17 +3,17 @@
 import asyncio
 from typing import Any, Final
 
-from ..asgi import error_reply, in_origin_form, refusal, told
-from ..responder import Reply
-from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_reply
+from ..asgi import error_response, in_origin_form, plain_response, refusal
+from ..responder import Response
+from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_response
 
-__all__ = ["Gate"]
+__all__ = ["DrainGate"]
 
 
 _HEALTH: Final = "/-/healthy"
 
 
-class Gate:
+class DrainGate:
     """An ASGI app around another: `/-/healthy`, and the way from serving to having drained.
 
     After `drain`, requests that are running go on, new ones are 503, and `drained` returns with the last of them.
@@ -47,9 +47,9 @@ class Gate:
             return
         scope = in_origin_form(scope)
         if self.is_draining:
-            await send_reply(error_reply(503, ("Retry-After", "5"), *_closing_fields(scope)), scope, None, send)
+            await send_response(error_response(503, ("Retry-After", "5"), *_closing_fields(scope)), scope, None, send)
         elif scope["path"] == _HEALTH:
-            await send_reply(refusal(scope) or _healthy(), scope, None, closing_if_ambiguous(scope, send))
+            await send_response(refusal(scope) or _healthy(), scope, None, closing_if_ambiguous(scope, send))
         else:
             await self._admit(scope, receive, closing_if_ambiguous(scope, send))
 
@@ -64,8 +64,8 @@ class Gate:
                 self._empty.set()
 
 
-def _healthy() -> Reply:
-    return told(200, b"ok\n", (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "3")))
+def _healthy() -> Response:
+    return plain_response(200, b"ok\n", (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "3")))
 
 
 def _closing_fields(scope: Scope) -> tuple[tuple[str, str], ...]:

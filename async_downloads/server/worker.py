@@ -22,9 +22,9 @@ from quart import Quart
 
 from ..config import ServerSettings, Settings
 from ..site.app import create_app
-from ..threads import keep_memory
+from ..threads import raise_mmap_threshold
 from .access_log import AccessLog
-from .drain import Gate
+from .drain import DrainGate
 from .hypercorn.loops import loop_factory
 from .line_writer import LineWriter
 
@@ -51,10 +51,10 @@ def work(settings: Settings, server: ServerSettings, config: Config, lifeline: i
     app: Any = site
     gc.freeze()  # what is loaded by now stays: the collector need not look through it again
     gc.set_threshold(*_COLLECTED)
-    keep_memory()
-    gate = Gate(app)
+    raise_mmap_threshold()
+    gate = DrainGate(app)
     with _logged(gate, server.access_log) as logged, asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
-        runner.run(_serve(logged, _Ending(gate, server.drain_timeout), config, lifeline, leave=partial(_leave, site)))
+        runner.run(_serve(logged, _Shutdown(gate, server.drain_timeout), config, lifeline, leave=partial(_leave, site)))
     return 0
 
 
@@ -65,7 +65,7 @@ async def _leave(site: Quart) -> None:
 
 
 @contextmanager
-def _logged(gate: Gate, form: str) -> Iterator[Any]:
+def _logged(gate: DrainGate, form: str) -> Iterator[Any]:
     """Write down what comes to the gate, also what does not pass it; at the end wait for the last line."""
     if form == "none":
         yield gate
@@ -82,10 +82,10 @@ def _descriptor(stream: TextIO | None) -> int:
     return stream.fileno() if stream else os.open(os.devnull, os.O_WRONLY)
 
 
-class _Ending:
+class _Shutdown:
     """The way from a signal to the end."""
 
-    def __init__(self, gate: Gate, drain_timeout: float) -> None:
+    def __init__(self, gate: DrainGate, drain_timeout: float) -> None:
         self._gate = gate
         self._drain_timeout = drain_timeout
         self._began = 0.0
@@ -108,7 +108,7 @@ class _Ending:
 
 
 async def _serve(
-    app: Any, ending: _Ending, config: Config, lifeline: int | None, *, leave: Callable[[], Awaitable[None]]
+    app: Any, ending: _Shutdown, config: Config, lifeline: int | None, *, leave: Callable[[], Awaitable[None]]
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(_complain_unless_lost)
     serving = asyncio.create_task(serve(app, config, shutdown_trigger=cast("Any", ending.drained)))
@@ -124,7 +124,7 @@ async def _serve(
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # it is ending, and nobody heeds another one
 
 
-def _listen_for_the_end(ending: _Ending, lifeline: int | None) -> None:
+def _listen_for_the_end(ending: _Shutdown, lifeline: int | None) -> None:
     loop = asyncio.get_running_loop()
     if lifeline is not None:
         _when_readable(lifeline, ending.begin)

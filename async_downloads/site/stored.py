@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ..asgi import Downloads, answer, key_of, refusal, request_head
+from ..asgi import Downloads, key_of, refusal, request_head, respond_and_send
 from ..config import Settings
 from ..errors import NotFound
-from ..responder import Reply, respond
+from ..responder import Response, respond
 from ..semantics.plan import Policy
 from ..sending import Receive, Scope, Send
-from ..sources.database.catalogue import ById, Catalogue, Identifier, Stored
+from ..sources.database.catalogue import ById, Catalogue, Identifier, StoredFile
 from ..sources.database.urls import open_catalogue, path_of
 from ..threads import in_thread
 from .tree import page
@@ -57,9 +57,9 @@ class StoredFiles:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        await answer(self._reply, scope, receive, send)
+        await respond_and_send(self._reply, scope, receive, send)
 
-    async def _reply(self, scope: Scope) -> Reply:
+    async def _reply(self, scope: Scope) -> Response:
         if refused := refusal(scope):
             return refused
         key, root = key_of(scope), scope.get("root_path", "")
@@ -69,12 +69,12 @@ class StoredFiles:
             return await self._downloads.reply({**scope, "root_path": f"{root}/{_DOWNLOAD}"})
         raise NotFound(f"nothing is at {key!r}")
 
-    async def _listing(self, scope: Scope, base: str) -> Reply:
+    async def _listing(self, scope: Scope, base: str) -> Response:
         draw = partial(as_json, await self._catalogue.files(_MOST + 1), self._identifier, base)
         return await respond(request_head(scope), page(await in_thread(draw), "application/json"), _PAGE)
 
 
-def as_json(files: Sequence[Stored], identifier: Identifier, base: str) -> bytes:
+def as_json(files: Sequence[StoredFile], identifier: Identifier, base: str) -> bytes:
     """Write the first 10,000 files as JSON: `truncated`, and `files`; `base` stands before an id in a URL."""
     told = [
         {

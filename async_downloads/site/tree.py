@@ -5,9 +5,9 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from ..asgi import Downloads, answer, key_of, refusal, request_head, told
+from ..asgi import Downloads, key_of, plain_response, refusal, request_head, respond_and_send
 from ..errors import IsDirectory, NotFound
-from ..responder import Reply, respond
+from ..responder import Response, respond
 from ..semantics.etags import ETag
 from ..semantics.plan import Policy
 from ..semantics.representation import Representation, Validators
@@ -38,9 +38,9 @@ class Tree:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        await answer(self._reply, scope, receive, send)
+        await respond_and_send(self._reply, scope, receive, send)
 
-    async def _reply(self, scope: Scope) -> Reply:
+    async def _reply(self, scope: Scope) -> Response:
         if refused := refusal(scope):
             return refused
         key, path = key_of(scope), scope["path"]
@@ -55,7 +55,7 @@ class Tree:
         except IsDirectory:
             return _with_a_slash(key, scope)
 
-    async def _listing(self, key: str, scope: Scope) -> Reply:
+    async def _listing(self, key: str, scope: Scope) -> Response:
         store = self._downloads.store
         if not isinstance(store, Browsable):
             raise NotFound(f"{key!r}: this store cannot be listed")
@@ -86,9 +86,9 @@ def _wants_json(scope: Scope) -> bool:
     return b"application/json" in accept and b"text/html" not in accept
 
 
-def _with_a_slash(key: str, scope: Scope) -> Reply:
+def _with_a_slash(key: str, scope: Scope) -> Response:
     """Send the client to the directory's own address, below which its relative links are right."""
     query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
     name = quote(key.rpartition("/")[2], safe="", errors="surrogateescape")
     fields = (("Location", f"./{name}/{query}"), ("Cache-Control", "no-cache"), ("Content-Length", "0"))
-    return told(308, b"", fields)
+    return plain_response(308, b"", fields)

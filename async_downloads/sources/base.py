@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ..open_file import Stretch
+from ..open_file import FileRegion
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
 
@@ -57,7 +57,7 @@ class Prompt(Protocol):
 
     __slots__ = ()
 
-    def read_at_once(self, span: ByteRange) -> bytes | None:
+    def read_nowait(self, span: ByteRange) -> bytes | None:
         """Return the span's bytes if that takes no waiting, else None."""
 
 
@@ -71,10 +71,10 @@ class OnDisk(Protocol):
     def path(self) -> str | None:
         """A path that names the very file that was opened, for as long as the source is open; None without one."""
 
-    def lend(self, span: ByteRange) -> AsyncGenerator[bytes | Stretch, None]:
-        """Yield the bytes of the span, or stretches of the open file, each to be sent before the next is asked for.
+    def regions(self, span: ByteRange) -> AsyncGenerator[bytes | FileRegion, None]:
+        """Yield the bytes of the span, or regions of the open file, each to be sent before the next is asked for.
 
-        What a stretch holds is checked when it has been sent: those of another version are never all that was promised.
+        What a region holds is checked when it has been sent: those of another version are never all that was promised.
         """
 
     def close(self) -> None:

@@ -14,13 +14,13 @@ from heapq import nsmallest
 from typing import Final
 
 from ..errors import DownloadError, NotFound
-from ..open_file import Familiar
+from ..open_file import RecentPaths
 from ..semantics.ranges import ByteRange
 from ..threads import in_thread
 from .base import Entry, Listing
-from .files import FileSource, describe, open_regular, os_errors
+from .files import FileSource, describe, map_os_errors, open_regular
 from .memory import MemorySource
-from .small_files import Shelf
+from .small_files import SmallFileCache
 
 __all__ = ["DirectoryStore"]
 
@@ -55,8 +55,8 @@ class DirectoryStore:
         self._hidden = hidden
         self._confined = not follow_symlinks
         self._precompressed = precompressed
-        self._familiar = Familiar()
-        self._shelf = Shelf()
+        self._familiar = RecentPaths()
+        self._shelf = SmallFileCache()
         self._resolve()
 
     def _resolve(self) -> None:
@@ -102,7 +102,7 @@ class DirectoryStore:
         path = f"{self.directory}/{key}"
         if kept := self._shelf.get(path, coding):
             return kept
-        with os_errors(key):
+        with map_os_errors(key):
             file, status = open_regular(path)
         if not self._may_lie(_whereabouts(file.fd, path)):
             file.close()
@@ -110,7 +110,7 @@ class DirectoryStore:
         file.share()
         told = describe(status, named.rpartition("/")[2], coding=coding, negotiated=self._precompressed)
         source = FileSource(file, told, mtime_ns=status.st_mtime_ns)
-        if 0 < status.st_size <= _SMALL and (data := source.read_at_once(ByteRange(0, status.st_size))):
+        if 0 < status.st_size <= _SMALL and (data := source.read_nowait(ByteRange(0, status.st_size))):
             source.close()
             return self._shelf.put(path, status, MemorySource(data, told)), status.st_mtime_ns
         return source, status.st_mtime_ns
@@ -126,7 +126,7 @@ class DirectoryStore:
 
     def _list(self, key: str) -> Listing:
         path = os.path.join(self.directory, key)
-        with os_errors(key):
+        with map_os_errors(key):
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 place = _whereabouts(fd, path)

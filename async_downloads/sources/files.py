@@ -19,15 +19,15 @@ from ..errors import (
     SourceError,
     SourceTruncated,
 )
-from ..open_file import OpenFile, Stretch
-from ..pacing import Pace
+from ..open_file import FileRegion, OpenFile
+from ..pacing import ChunkSizer
 from ..semantics.etags import ETag
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation, Validators
 from .base import OnDisk, Prompt
 from .media_types import media_type
 
-__all__ = ["FileSource", "describe", "open_regular", "os_errors"]
+__all__ = ["FileSource", "describe", "map_os_errors", "open_regular"]
 
 
 _ABSENT: Final = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EINVAL}
@@ -64,11 +64,11 @@ class FileSource(Prompt, OnDisk):
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
         """Yield chunks that fit the client's pace."""
-        pace, offset, stop = Pace(), self._start + span.start, self._start + span.stop
-        if len(span) <= Pace.WHOLE:
+        pace, offset, stop = ChunkSizer(), self._start + span.start, self._start + span.stop
+        if len(span) <= ChunkSizer.WHOLE:
             pace.chunk = len(span)
-        with os_errors(f"reading from {offset}"):
-            if len(span) > Pace.WHOLE:
+        with map_os_errors(f"reading from {offset}"):
+            if len(span) > ChunkSizer.WHOLE:
                 self._file.read_ahead(wanted=True)  # another download of the file may have asked for the opposite
             while offset < stop:
                 count = min(pace.chunk, stop - offset)
@@ -79,22 +79,22 @@ class FileSource(Prompt, OnDisk):
                 yield chunk
                 pace.took(time.monotonic() - sent)
 
-    async def lend(self, span: ByteRange) -> AsyncGenerator[bytes | Stretch, None]:
-        """Yield stretches of the file where the kernel has it cached, and bytes elsewhere and at the end.
+    async def regions(self, span: ByteRange) -> AsyncGenerator[bytes | FileRegion, None]:
+        """Yield regions of the file where the kernel has it cached, and bytes elsewhere and at the end.
 
-        The last bytes are read, and checked, when all stretches have been sent.
+        The last bytes are read, and checked, when all regions have been sent.
         """
         cold = offset = self._start + span.start
         last = self._start + span.stop - min(len(span), _TAIL)
-        pace = Pace(small=128 * 1024, modest=256 * 1024)  # a thread for less would cost more than the reading
-        with os_errors(f"reading from {offset}"):
+        pace = ChunkSizer(small=128 * 1024, modest=256 * 1024)  # a thread for less would cost more than the reading
+        with map_os_errors(f"reading from {offset}"):
             self._file.read_ahead(wanted=False)
             while offset < last:
                 lent = min(_LENT, last - offset)
                 if offset >= cold and not self._is_at_hand(offset, lent):
                     cold = offset + _COLD
                 if offset >= cold:
-                    yield Stretch(self._file, offset, lent)
+                    yield FileRegion(self._file, offset, lent)
                     offset += lent
                 else:
                     chunk = await self._from_disk(offset, min(pace.chunk, last - offset))
@@ -118,12 +118,12 @@ class FileSource(Prompt, OnDisk):
         self._check(chunk, count, offset)
         return chunk
 
-    def read_at_once(self, span: ByteRange) -> bytes | None:
+    def read_nowait(self, span: ByteRange) -> bytes | None:
         """Return the span when it is small and in the page cache."""
         count, offset = len(span), self._start + span.start
-        if count > Pace.WHOLE:
+        if count > ChunkSizer.WHOLE:
             return None
-        with os_errors(f"reading from {offset}"):
+        with map_os_errors(f"reading from {offset}"):
             chunk = self._file.read_cached(offset, count)
             if chunk is not None:
                 self._check(chunk, count, offset)
@@ -156,7 +156,7 @@ class FileSource(Prompt, OnDisk):
         self.close()
 
 
-class os_errors:  # noqa: N801 - it reads as a statement
+class map_os_errors:  # noqa: N801 - it reads as a statement
     """Raise, in the block, what the operating system says as an error of ours; the key is for the log."""
 
     __slots__ = ("_key",)

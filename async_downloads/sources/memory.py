@@ -27,7 +27,7 @@ class MemorySource(Prompt):
         for start in range(span.start, span.stop, _CHUNK):
             yield self.data[start : min(start + _CHUNK, span.stop)]
 
-    def read_at_once(self, span: ByteRange) -> bytes:
+    def read_nowait(self, span: ByteRange) -> bytes:
         """Return a slice of the bytes; all of them cost no copy."""
         return self.data[span.start : span.stop]
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from .memory import MemorySource
 
-__all__ = ["Shelf"]
+__all__ = ["SmallFileCache"]
 
 
 _MTIME: Final = 3  # its place in a version
@@ -20,7 +20,7 @@ class _Kept(NamedTuple):
     since: float
 
 
-class Shelf:
+class SmallFileCache:
     """Sources by path and content coding, the least recently wanted of them leaving first; 16 MiB in all.
 
     `x.gz` is described in two ways: as the file of that name, and as `x` in the coding gzip. A shelf is for one store,

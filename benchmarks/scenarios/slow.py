@@ -22,7 +22,7 @@ from benchmarks.tree import LARGE, PROBE
 __all__ = ["SCENARIO"]
 
 CALM = 30.0  # per cent of a core
-STRETCH = 1.0
+ZERO_COPY_SEND = 1.0
 FEWEST = 50  # connections among which a server's own ups and downs, about a megabyte, may be divided
 
 
@@ -85,7 +85,7 @@ def _settle(bench: Bench, crowd: Crowd) -> float:
     calm = False
     while not calm and time.perf_counter() < begin + bench.settings.settle:
         meter = Meter(bench.running.session)
-        crowd.read(min(STRETCH, bench.settings.settle))
+        crowd.read(min(ZERO_COPY_SEND, bench.settings.settle))
         calm = meter.stop().server_percent < CALM
     return time.perf_counter() - begin
 

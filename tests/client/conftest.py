@@ -7,7 +7,7 @@ import pytest
 from harness.clock import SkippingClock, StillClock
 
 from async_downloads.client import Downloader
-from async_downloads.client.disk.part_file import Target
+from async_downloads.client.disk.part_file import PartFile
 from client.remote import Remote
 
 
@@ -24,11 +24,11 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def target(path: Path) -> Iterator[Target]:
-    """An open target."""
-    target = Target(path, "u")
-    yield target
-    target.close()
+def part_file(path: Path) -> Iterator[PartFile]:
+    """An open part_file."""
+    part_file = PartFile(path, "u")
+    yield part_file
+    part_file.close()
 
 
 @pytest.fixture

@@ -37,16 +37,16 @@ Spoil = Callable[["Remote", httpx.Request], httpx.Response]
 class Body(httpx.AsyncByteStream):
     """Pieces of a body, and then perhaps an error, or no end."""
 
-    def __init__(self, pieces: Iterable[bytes], error: Exception | None = None, *, hangs: bool = False) -> None:
-        self._pieces = pieces
+    def __init__(self, segments: Iterable[bytes], error: Exception | None = None, *, hangs: bool = False) -> None:
+        self._segments = segments
         self._error = error
         self._hangs = hangs
         self.closed = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
+        for segment in self._segments:
             await asyncio.sleep(0)
-            yield piece
+            yield segment
         if self._hangs:
             await asyncio.Event().wait()
         if self._error:
@@ -66,7 +66,7 @@ class Remote:
     fields: dict[str, str] = field(default_factory=dict)
     spoils: list[Spoil | None] = field(default_factory=list)
     requests: list[httpx.Request] = field(default_factory=list)
-    piece: int = 64 * 1024
+    segment: int = 64 * 1024
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer."""
@@ -91,8 +91,8 @@ class Remote:
 
     def response(self, status: int, fields: dict[str, str], content: bytes) -> httpx.Response:
         """Return an answer that is streamed."""
-        pieces = [content[at : at + self.piece] for at in range(0, len(content), self.piece)]
-        return httpx.Response(status, headers={"Content-Length": str(len(content)), **fields}, stream=Body(pieces))
+        segments = [content[at : at + self.segment] for at in range(0, len(content), self.segment)]
+        return httpx.Response(status, headers={"Content-Length": str(len(content)), **fields}, stream=Body(segments))
 
     def client(self) -> httpx.AsyncClient:
         """Return a client that speaks to nobody else."""

@@ -63,30 +63,30 @@ class Place:
     certificate: tuple[Path, Path]
 
 
-def _serve(place: Place) -> Sequence[object]:
-    return (*COMMAND, "serve", place.directory, "--bind", f"127.0.0.1:{place.port}")
+def _serve(destination: Place) -> Sequence[object]:
+    return (*COMMAND, "serve", destination.directory, "--bind", f"127.0.0.1:{destination.port}")
 
 
-def _http_server(place: Place) -> Sequence[object]:
-    return (sys.executable, "-m", "http.server", "-b", "127.0.0.1", "-d", place.directory, place.port)
+def _http_server(destination: Place) -> Sequence[object]:
+    return (sys.executable, "-m", "http.server", "-b", "127.0.0.1", "-d", destination.directory, destination.port)
 
 
-def _flask(place: Place) -> Sequence[object]:
-    return (sys.executable, "-c", _FLASK, place.directory, place.port)
+def _flask(destination: Place) -> Sequence[object]:
+    return (sys.executable, "-c", _FLASK, destination.directory, destination.port)
 
 
-def _nginx(place: Place, *, tls: str = "") -> Sequence[object]:
+def _nginx(destination: Place, *, tls: str = "") -> Sequence[object]:
     program = need("nginx")
-    configuration = place.scratch / "nginx.conf"
+    configuration = destination.scratch / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""  # the files are in a folder only their owner may enter
-    places = {"scratch": place.scratch, "port": place.port, "directory": place.directory}
+    places = {"scratch": destination.scratch, "port": destination.port, "directory": destination.directory}
     configuration.write_text(_NGINX.format(user=user, tls=tls, **places))
-    return (program, "-e", "stderr", "-p", place.scratch, "-c", configuration)
+    return (program, "-e", "stderr", "-p", destination.scratch, "-c", configuration)
 
 
-def _nginx_tls(place: Place) -> Sequence[object]:
-    certificate, key = place.certificate
-    return _nginx(place, tls=f"ssl; ssl_certificate {certificate}; ssl_certificate_key {key}")
+def _nginx_tls(destination: Place) -> Sequence[object]:
+    certificate, key = destination.certificate
+    return _nginx(destination, tls=f"ssl; ssl_certificate {certificate}; ssl_certificate_key {key}")
 
 
 SERVERS: Final[Mapping[str, Callable[[Place], Sequence[object]]]] = {
@@ -166,18 +166,18 @@ async def way(site: Site, certificate: tuple[Path, Path], monkeypatch: pytest.Mo
         yield Way(relay, f"{scheme}://127.0.0.1:{port}/large%20file.bin")
 
 
-async def _fetch(way: Way, target: Path, *, connections: int = 1) -> Result:
+async def _fetch(way: Way, part_file: Path, *, connections: int = 1) -> Result:
     async with Downloader(connections=connections, retries=0) as downloader:
-        return await downloader.fetch(way.url, target)
+        return await downloader.fetch(way.url, part_file)
 
 
 @pytest.mark.parametrize("connections", [1, 4])
 async def test_a_file_is_fetched(way: Way, content: bytes, tmp_path: Path, connections: int) -> None:
-    target = tmp_path / "target"
-    result = await _fetch(way, target, connections=connections)
-    assert target.read_bytes() == content
+    part_file = tmp_path / "target"
+    result = await _fetch(way, part_file, connections=connections)
+    assert part_file.read_bytes() == content
     assert (result.size, result.resumed_from, result.unchanged) == (len(content), 0, False)
-    assert int(target.stat().st_mtime) == MODIFIED
+    assert int(part_file.stat().st_mtime) == MODIFIED
     assert [each.name for each in tmp_path.iterdir()] == ["target"]
 
 
@@ -185,27 +185,27 @@ async def test_a_file_is_fetched(way: Way, content: bytes, tmp_path: Path, conne
 async def test_it_is_resumed_where_the_connection_broke(
     site: Site, way: Way, content: bytes, tmp_path: Path, connections: int
 ) -> None:
-    target = tmp_path / "target"
+    part_file = tmp_path / "target"
     way.relay.breaks_after = BROKEN_AFTER / connections
     with pytest.raises(NetworkError):
-        await _fetch(way, target, connections=connections)
-    assert not target.exists()
+        await _fetch(way, part_file, connections=connections)
+    assert not part_file.exists()
     way.relay.breaks_after = float("inf")
-    result = await _fetch(way, target, connections=connections)
-    assert target.read_bytes() == content
+    result = await _fetch(way, part_file, connections=connections)
+    assert part_file.read_bytes() == content
     assert (result.resumed_from > 0) is site.ranges
     again = result.resumed_from + result.transferred - len(content)
-    assert again == 0 if connections == 1 else 0 <= again < len(content)  # several may bring the same end of a piece
+    assert again == 0 if connections == 1 else 0 <= again < len(content)  # several may bring the same end of a segment
 
 
 @pytest.mark.parametrize("connections", [1, 4])
 async def test_again_it_is_already_complete(way: Way, content: bytes, tmp_path: Path, connections: int) -> None:
-    target = tmp_path / "target"
-    await _fetch(way, target, connections=connections)
-    inode = target.stat().st_ino
-    result = await _fetch(way, target, connections=connections)
+    part_file = tmp_path / "target"
+    await _fetch(way, part_file, connections=connections)
+    inode = part_file.stat().st_ino
+    result = await _fetch(way, part_file, connections=connections)
     assert (result.unchanged, result.transferred, result.size) == (True, 0, len(content))
-    assert (target.read_bytes() == content, target.stat().st_ino) == (True, inode)
+    assert (part_file.read_bytes() == content, part_file.stat().st_ino) == (True, inode)
 
 
 async def test_the_command_fetches_resumes_and_knows_when_it_is_complete(
@@ -215,11 +215,11 @@ async def test_the_command_fetches_resumes_and_knows_when_it_is_complete(
     assert await _get(way, tmp_path, "--retries", "0") == 4
     way.relay.breaks_after = float("inf")
     assert await _get(way, tmp_path) == 0
-    (target,) = tmp_path.iterdir()
-    assert (target.name, target.read_bytes() == content) == (NAME, True)
-    before = target.stat()
+    (part_file,) = tmp_path.iterdir()
+    assert (part_file.name, part_file.read_bytes() == content) == (NAME, True)
+    before = part_file.stat()
     assert await _get(way, tmp_path, "-x", "4") == 0
-    assert ([*tmp_path.iterdir()], target.stat().st_ino) == ([target], before.st_ino)
+    assert ([*tmp_path.iterdir()], part_file.stat().st_ino) == ([part_file], before.st_ino)
 
 
 async def _get(way: Way, directory: Path, *options: str) -> int:

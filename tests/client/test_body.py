@@ -11,7 +11,7 @@ import pytest
 from harness.waiting import HANGING
 
 from async_downloads.client import Body, Downloader
-from async_downloads.errors import BadAnswer, BadStatus, DigestMismatch, NetworkError, RemoteChanged, RetriesExhausted
+from async_downloads.errors import BadResponse, BadStatus, DigestMismatch, NetworkError, RemoteChanged, RetriesExhausted
 from client.remote import URL, Remote, Spoil, broken, cut, ignoring_range, refused, sha256, with_fields
 from client.remote import Body as Stream
 
@@ -106,7 +106,7 @@ async def test_after_enough_tries_it_is_given_up(downloader: Downloader, remote:
 
 @pytest.mark.parametrize(
     ("spoil", "kind"),
-    [pytest.param(refused(404), BadStatus, id="404"), pytest.param(refused(204), BadAnswer, id="204")],
+    [pytest.param(refused(404), BadStatus, id="404"), pytest.param(refused(204), BadResponse, id="204")],
 )
 async def test_what_does_not_pass_is_told_before_the_block_begins(
     downloader: Downloader, remote: Remote, spoil: Spoil, kind: type[Exception]

@@ -24,7 +24,7 @@ from async_downloads.client import download
 
 CALLS = {"open", "pwrite", "pwritev", "write", "fsync", "fdatasync", "replace", "rename", "link", "ftruncate",
          "truncate", "utime", "setxattr", "unlink", "remove", "chmod", "fchmod", "close", "flock"}
-url, place = sys.argv[1], json.loads(sys.argv[2])
+url, destination = sys.argv[1], json.loads(sys.argv[2])
 
 
 def die_before(number):
@@ -46,7 +46,7 @@ def fetched(*, number=0):
     if pid == 0:
         if number:
             die_before(number)
-        asyncio.run(download(url, **place))
+        asyncio.run(download(url, **destination))
         os._exit(0)
     status = os.waitpid(pid, 0)[1]
     sys.stdout.write(".")
@@ -71,18 +71,18 @@ assert status == 0, status
 async def test_killed_before_any_call_it_is_whole_when_it_is_run_again(
     tmp_path: Path, connections: int, named: bool
 ) -> None:
-    chaos, target = Chaos(Faults(size=SIZE)), tmp_path / "chaos.bin"
-    place = {"path": str(target)} if named else {"directory": str(tmp_path)}
+    chaos, part_file = Chaos(Faults(size=SIZE)), tmp_path / "chaos.bin"
+    destination = {"path": str(part_file)} if named else {"directory": str(tmp_path)}
     kills = 0
     async with chaos.listening() as url:
-        with _dying(url, {**place, "connections": connections}) as process:
+        with _dying(url, {**destination, "connections": connections}) as process:
             while await _ends(process):
-                assert not target.exists() or RIGHT.difference(target) is None
+                assert not part_file.exists() or RIGHT.difference(part_file) is None
                 _go_on(process)
                 assert await _ends(process)
-                assert [*tmp_path.iterdir()] == [target]
-                assert RIGHT.difference(target) is None
-                target.unlink()
+                assert [*tmp_path.iterdir()] == [part_file]
+                assert RIGHT.difference(part_file) is None
+                part_file.unlink()
                 _go_on(process)
                 kills += 1
             assert process.wait() == 0
@@ -91,9 +91,9 @@ async def test_killed_before_any_call_it_is_whole_when_it_is_run_again(
 
 
 @contextmanager
-def _dying(url: str, place: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
+def _dying(url: str, destination: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
     """Run the program until the end of the block."""
-    command, pipe = (sys.executable, "-c", _PROGRAM, url, json.dumps(place)), subprocess.PIPE
+    command, pipe = (sys.executable, "-c", _PROGRAM, url, json.dumps(destination)), subprocess.PIPE
     with subprocess.Popen(command, env=environment(), stdin=pipe, stdout=pipe, bufsize=0) as process:
         try:
             yield process

@@ -8,7 +8,7 @@ import pytest
 from harness.clock import StillClock
 
 from async_downloads.client import Downloader
-from async_downloads.errors import DeadlineOver
+from async_downloads.errors import DeadlineExceeded
 from client.remote import URL, Body, Remote, broken
 
 OVER = r"^the download was not over after 9 s$"
@@ -20,16 +20,16 @@ async def test_a_head_that_does_not_come_in_time_ends_it(still: StillClock) -> N
         return await asyncio.Future()
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(never)) as client:
-        with pytest.raises(DeadlineOver, match=OVER):
+        with pytest.raises(DeadlineExceeded, match=OVER):
             async with Downloader(client=client, timeout=9).open(URL):
                 pytest.fail("there is nothing to read")
 
 
 async def test_so_does_a_chunk_that_does_not(remote: Remote, still: StillClock) -> None:
     def silent(remote: Remote, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=Body(pieces(), hangs=True))
+        return httpx.Response(200, stream=Body(segments(), hangs=True))
 
-    def pieces() -> Iterator[bytes]:
+    def segments() -> Iterator[bytes]:
         yield b"some"
         still.now += 9
 
@@ -37,7 +37,7 @@ async def test_so_does_a_chunk_that_does_not(remote: Remote, still: StillClock) 
     async with remote.client() as client, Downloader(client=client, timeout=9).open(URL) as body:
         assert await anext(body) == b"some"
         for _ in range(2):
-            with pytest.raises(DeadlineOver, match=OVER):
+            with pytest.raises(DeadlineExceeded, match=OVER):
                 await anext(body)
 
 
@@ -47,7 +47,7 @@ async def test_the_time_that_the_reader_takes_counts(remote: Remote, still: Stil
         still.now += 8.5
         assert await anext(body)
         still.now += 0.5
-        with pytest.raises(DeadlineOver, match=OVER):
+        with pytest.raises(DeadlineExceeded, match=OVER):
             await anext(body)
 
 

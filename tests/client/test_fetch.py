@@ -11,9 +11,9 @@ from harness.clock import Clock, SkippingClock
 from async_downloads.client import Downloader, Progress, download
 from async_downloads.client.fetch import _Restart, gravest
 from async_downloads.errors import (
-    BadAnswer,
+    BadResponse,
     BadStatus,
-    DeadlineOver,
+    DeadlineExceeded,
     DigestMismatch,
     FetchError,
     NetworkError,
@@ -90,9 +90,9 @@ async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: R
     [
         pytest.param(refused(404), BadStatus, 8, id="404"),
         pytest.param(refused(401), BadStatus, 6, id="401"),
-        pytest.param(refused(204), BadAnswer, 7, id="204"),
-        pytest.param(refused(304), BadAnswer, 7, id="304, though nothing is there"),
-        pytest.param(with_fields(Content_Encoding="br"), BadAnswer, 7, id="a coding"),
+        pytest.param(refused(204), BadResponse, 7, id="204"),
+        pytest.param(refused(304), BadResponse, 7, id="304, though nothing is there"),
+        pytest.param(with_fields(Content_Encoding="br"), BadResponse, 7, id="a coding"),
     ],
 )
 async def test_what_does_not_pass_ends_it(
@@ -127,13 +127,13 @@ async def test_a_body_that_is_longer_than_it_says_is_tried_again(one: Downloader
 async def test_who_is_cancelled_can_go_on_later(remote: Remote, path: Path, connections: int) -> None:
     taken = asyncio.Event()
 
-    def pieces() -> Iterator[bytes]:
+    def segments() -> Iterator[bytes]:
         yield remote.content[:700_000]
         taken.set()
 
     def endless(remote: Remote, request: httpx.Request) -> httpx.Response:
         answer = remote.answer(request)
-        return httpx.Response(answer.status_code, headers=answer.headers, stream=Body(pieces(), hangs=True))
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=Body(segments(), hangs=True))
 
     remote.spoils = [endless]
     async with remote.client() as client, Downloader(connections=connections, client=client) as downloader:
@@ -148,19 +148,19 @@ async def test_who_is_cancelled_can_go_on_later(remote: Remote, path: Path, conn
 
 
 async def test_a_deadline_leaves_what_came(remote: Remote, path: Path, clock: Clock) -> None:
-    def pieces() -> Iterator[bytes]:
+    def segments() -> Iterator[bytes]:
         yield remote.content[:700_000]
         clock.forward(3600)
 
     def endless(remote: Remote, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers=remote.answer(request).headers, stream=Body(pieces(), hangs=True))
+        return httpx.Response(200, headers=remote.answer(request).headers, stream=Body(segments(), hangs=True))
 
     remote.spoils = [endless]
     async with (
         remote.client() as client,
         Downloader(connections=1, timeout=3600, stall_timeout=7200, client=client) as downloader,
     ):
-        with pytest.raises(DeadlineOver, match=r"after 3600 s"):
+        with pytest.raises(DeadlineExceeded, match=r"after 3600 s"):
             await downloader.fetch(URL, path)
         assert names(path) == ["target.part", "target.part.json"]
 

@@ -28,7 +28,7 @@ class _Waiting(Chaos):
     Else what the kernel holds between the two would be sent twice, too: it is as much as the client is slow.
     """
 
-    target: Path = Path()
+    part_file: Path = Path()
     _begun: int = 0  # what was sent so far, but for what was kept
     _lead: int = 0
 
@@ -37,7 +37,7 @@ class _Waiting(Chaos):
         self._begun, self._lead = self.sent - self._noted(), _LEAD
 
     def _noted(self) -> int:
-        journal = self.target.with_name(f"{self.target.name}.part.json")
+        journal = self.part_file.with_name(f"{self.part_file.name}.part.json")
         return sum(stop - start for start, stop in json.loads(journal.read_text())["done"]) if journal.exists() else 0
 
     async def _line(self, size: int) -> None:
@@ -49,23 +49,23 @@ class _Waiting(Chaos):
 
 @pytest.mark.timeout(300)  # it takes seconds where the disk is quick
 async def test_killed_at_twenty_moments_it_ends_byte_exact_and_little_is_sent_twice(tmp_path: Path) -> None:
-    target = tmp_path / "chaos.bin"
-    chaos = _Waiting(Faults(), target=target)
+    part_file = tmp_path / "chaos.bin"
+    chaos = _Waiting(Faults(), part_file=part_file)
     async with chaos.listening() as url:
         for moment in sorted(Random(4).sample(range(GIB), _KILLS)):
             assert await _get(chaos, url, killed_at=moment) == -signal.SIGKILL
-            assert not target.exists()
+            assert not part_file.exists()
         assert await _get(chaos, url) == 0
-    assert Version(0, GIB).difference(target) is None
+    assert Version(0, GIB).difference(part_file) is None
     assert chaos.sent < 1.2 * GIB
-    assert [*tmp_path.iterdir()] == [target]
-    target.unlink()  # it is large, and pytest keeps what is there
+    assert [*tmp_path.iterdir()] == [part_file]
+    part_file.unlink()  # it is large, and pytest keeps what is there
 
 
 async def _get(chaos: _Waiting, url: str, *, killed_at: int | None = None) -> int:
     """Run the command, and kill it when so many bytes have been sent in all; return how it ended."""
     chaos.begin()
-    process = await asyncio.create_subprocess_exec(*_GET, "-o", str(chaos.target), url, env=environment())
+    process = await asyncio.create_subprocess_exec(*_GET, "-o", str(chaos.part_file), url, env=environment())
     if killed_at is not None:
         chaos.at[killed_at] = process.kill
     return await process.wait()

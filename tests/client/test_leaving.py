@@ -11,7 +11,7 @@ from harness.process import descriptors
 
 from async_downloads.client import Downloader, Progress
 from async_downloads.client.disk.destination import resumable
-from async_downloads.client.disk.part_file import Target, part_of
+from async_downloads.client.disk.part_file import PartFile, part_of
 from async_downloads.errors import BadStatus, DigestMismatch, DiskError
 from client.remote import URL, Remote, cut, names, refused, sha256
 
@@ -96,13 +96,13 @@ async def test_a_listener_that_raises_at_the_end_leaves_the_file(one: Downloader
 async def test_cancelled_at_the_end_it_leaves_the_file(
     one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, loop = Target.place, asyncio.get_running_loop()
+    publish, loop = PartFile.publish, asyncio.get_running_loop()
 
-    def cancelled_meanwhile(target: Target, path: Path, *, replace: bool) -> bool:
+    def cancelled_meanwhile(part_file: PartFile, path: Path, *, replace: bool) -> bool:
         loop.call_soon_threadsafe(task.cancel)
-        return place(target, path, replace=replace)
+        return publish(part_file, path, replace=replace)
 
-    monkeypatch.setattr(Target, "place", cancelled_meanwhile)
+    monkeypatch.setattr(PartFile, "publish", cancelled_meanwhile)
     task = asyncio.create_task(one.fetch(URL, path))
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -126,7 +126,7 @@ async def test_a_listener_that_raises_when_nothing_is_new_leaves_no_lock(
     await one.fetch(URL, path)
     with pytest.raises(Gone):
         await one.fetch(URL, path, on_progress=raising("finished"))
-    held = [place for place in descriptors().values() if place.startswith(str(path.parent))]
+    held = [destination for destination in descriptors().values() if destination.startswith(str(path.parent))]
     assert (names(path), held) == (["target"], [])
     assert (await one.fetch(URL, path)).unchanged
 
@@ -158,12 +158,12 @@ async def test_a_server_cannot_plant_a_download_of_another_url(
 async def test_it_is_known_whether_the_next_one_can_go_on(
     one: Downloader, remote: Remote, path: Path, url: str, left: bool, named: bool
 ) -> None:
-    place = path if named else None
-    assert not resumable(url, place, path.parent)
+    destination = path if named else None
+    assert not resumable(url, destination, path.parent)
     remote.spoils = [cut(300_000), refused(404)]
     with pytest.raises(BadStatus):
-        await one.fetch(URL, place, directory=path.parent)
-    assert resumable(url, place, path.parent) == left
+        await one.fetch(URL, destination, directory=path.parent)
+    assert resumable(url, destination, path.parent) == left
 
 
 def test_where_no_file_can_be_nothing_is_left(path: Path) -> None:

@@ -56,10 +56,10 @@ async def test_downloads_at_the_same_time_do_not_get_the_same_name(url: str, tmp
 
 
 async def test_another_file_of_the_same_size_and_date_is_replaced(url: str, tmp_path: Path) -> None:
-    target = tmp_path / "target"
+    part_file = tmp_path / "target"
     for number in range(2):
-        await download(f"{url}?{number}", target)
-        assert _file(number).difference(target) is None
+        await download(f"{url}?{number}", part_file)
+        assert _file(number).difference(part_file) is None
 
 
 @pytest.mark.parametrize("left", [b"", b"begun"], ids=["empty", "begun"])
@@ -92,14 +92,14 @@ async def test_a_part_that_is_a_finished_file_is_not_written_to(url: str, tmp_pa
     ],
 )
 async def test_a_journal_with_an_etag_that_is_none_is_no_journal(tmp_path: Path, etag: str) -> None:
-    target, journal = tmp_path / "target", tmp_path / "target.part.json"
+    part_file, journal = tmp_path / "target", tmp_path / "target.part.json"
     async with Chaos(Faults(size=SIZE, cut=(2 * MIB, 2 * MIB))).listening() as url:
         with pytest.raises(NetworkError):
-            await download(url, target, connections=1, retries=0)
+            await download(url, part_file, connections=1, retries=0)
         journal.write_text(json.dumps({**json.loads(journal.read_text()), "etag": etag, "strong": etag}))
-        result = await download(url, target, connections=1)
+        result = await download(url, part_file, connections=1)
     assert result.resumed_from == 0
-    assert RIGHT.difference(target) is None
+    assert RIGHT.difference(part_file) is None
 
 
 @pytest.mark.parametrize("name", ["target.part.json", "target.part.json.tmp"])

@@ -22,8 +22,8 @@ class _Counted(Body):
         running.add(self)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._body:
-            yield piece
+        async for segment in self._body:
+            yield segment
 
     async def aclose(self) -> None:
         self._running.discard(self)

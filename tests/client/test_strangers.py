@@ -6,7 +6,7 @@ import pytest
 from harness.scripted import Connection, scripted
 
 from async_downloads.client import Downloader
-from async_downloads.errors import BadAnswer, TlsError
+from async_downloads.errors import BadResponse, TlsError
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ async def test_of_what_is_no_http_the_bytes_are_not_told(path: Path, said: bytes
         await connection.send(said)
 
     async with scripted(speaks) as server, Downloader(retries=0) as downloader:
-        with pytest.raises(BadAnswer, match=f"^the server does not speak HTTP: {told}$"):
+        with pytest.raises(BadResponse, match=f"^the server does not speak HTTP: {told}$"):
             await downloader.fetch(server.url, path)
 
 

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from async_downloads.client.workers import Crew
+from async_downloads.client.workers import WorkerPool
 
 
 @pytest.fixture
@@ -21,19 +21,19 @@ async def test_a_worker_that_is_cancelled_before_its_first_step_is_not_counted(n
     async def work() -> None:
         number = next(numbers)
         if number == 1:
-            crew.fill()
+            workers.fill()
             asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, gate.set)
         if number < 3:
             await gate.wait()
         if number == 1:
             raise LookupError
         if number == 2:
-            crew.fill()  # takes the place of the third, who has gone, and cannot begin any more
+            workers.fill()  # takes the place of the third, who has gone, and cannot begin any more
 
-    crew = Crew(work, 3)
+    workers = WorkerPool(work, 3)
     with pytest.raises(ExceptionGroup):
-        await crew.run()
-    assert (next(numbers), crew._living) == (4, set())
+        await workers.run()
+    assert (next(numbers), workers._living) == (4, set())
 
 
 async def test_there_are_as_many_as_are_allowed(numbers: Iterator[int]) -> None:
@@ -41,11 +41,11 @@ async def test_there_are_as_many_as_are_allowed(numbers: Iterator[int]) -> None:
 
     async def work() -> None:
         next(numbers)
-        crew.fill()
+        workers.fill()
         await all_here.wait()
 
-    crew = Crew(work, 3)
-    await crew.run()
+    workers = WorkerPool(work, 3)
+    await workers.run()
     assert next(numbers) == 4
 
 
@@ -58,25 +58,25 @@ async def test_where_one_went_there_are_fewer_until_it_was_calm_for_a_while(
     async def work() -> None:
         number = next(numbers)
         if number == 1:
-            crew.fill()
-            crew.shrink()
-            crew.dare()
-            sizes.append(len(crew._living))
+            workers.fill()
+            workers.scale_down()
+            workers.scale_up()
+            sizes.append(len(workers._living))
             monkeypatch.setattr("async_downloads.client.workers._CALM", -1.0)
-            crew.dare()
-            crew.dare()
+            workers.scale_up()
+            workers.scale_up()
             gate.set()
         await gate.wait()
 
-    crew = Crew(work, 3)
-    await crew.run()
-    assert (sizes, crew._allowed, next(numbers)) == ([3], 3, 4)
+    workers = WorkerPool(work, 3)
+    await workers.run()
+    assert (sizes, workers._allowed, next(numbers)) == ([3], 3, 4)
 
 
 async def test_one_is_left_whatever_is_refused() -> None:
     async def work() -> None:
-        crew.shrink()
+        workers.scale_down()
 
-    crew = Crew(work, 3)
-    await crew.run()
-    assert crew._allowed == 1
+    workers = WorkerPool(work, 3)
+    await workers.run()
+    assert workers._allowed == 1

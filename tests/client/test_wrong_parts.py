@@ -121,12 +121,12 @@ async def test_after_a_part_that_is_wrong_the_file_is_right(tmp_path: Path, chan
 async def test_where_all_parts_are_wrong_none_gets_into_the_file(
     tmp_path: Path, change: Change, connections: int
 ) -> None:
-    spoil, target = _Spoil(change), tmp_path / "target"
+    spoil, part_file = _Spoil(change), tmp_path / "target"
     async with Chaos(FAULTS, spoil).listening() as url:
         with suppress(FetchError):
-            await download(url, target, connections=connections, retries=1)
+            await download(url, part_file, connections=connections, retries=1)
     assert spoil.done
-    assert not target.exists() or RIGHT.difference(target) is None
+    assert not part_file.exists() or RIGHT.difference(part_file) is None
 
 
 @pytest.mark.parametrize("connections", [1, 4])

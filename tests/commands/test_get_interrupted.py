@@ -9,13 +9,13 @@ import pytest
 from harness.waiting import HANGING
 from tools.command import environment
 
-from async_downloads.commands.signals import Interruption
+from async_downloads.commands.signals import SignalHandler
 
 _TWICE = """
 import signal
-from async_downloads.commands.signals import Interruption
+from async_downloads.commands.signals import SignalHandler
 times = iter({times})
-interruption = Interruption(lambda: print("cancelled", flush=True), clock=lambda: next(times))
+interruption = SignalHandler(lambda: print("cancelled", flush=True), clock=lambda: next(times))
 signal.signal(signal.SIGTERM, interruption)
 for _ in range(2):
     signal.raise_signal(signal.SIGTERM)
@@ -42,7 +42,7 @@ def test_a_second_signal_counts_when_it_comes_later(times: list[float], code: in
 
 def test_the_first_signal_of_two_kinds_is_the_exit_code() -> None:
     cancelled: list[bool] = []
-    interruption = Interruption(lambda: cancelled.append(True), clock=lambda: 0.0)
+    interruption = SignalHandler(lambda: cancelled.append(True), clock=lambda: 0.0)
     interruption(signal.SIGINT, None)
     interruption(signal.SIGTERM, None)
     assert (interruption.code, cancelled) == (130, [True])

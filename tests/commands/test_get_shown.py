@@ -14,9 +14,9 @@ from tools.getting import VERSION, Origin
 from tools.getting import folder as folder  # noqa: PLC0414
 from tools.getting import origin as origin  # noqa: PLC0414
 
-from async_downloads.client import Progress, Segment
+from async_downloads.client import Progress, SegmentProgress
 from async_downloads.commands.get_bars import Bars
-from async_downloads.commands.get_output import Wanted, told
+from async_downloads.commands.get_output import UrlItem, event_json
 
 _TERMINAL = {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"}
 
@@ -33,7 +33,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         for name, value in {"TERM": "xterm-256color", "COLUMNS": str(columns), "FORCE_COLOR": "1"}.items():
             monkeypatch.setenv(name, value)
         with Bars() as bars:
-            bars.progress(Wanted(0, "http://127.0.0.1/a"), progress)
+            bars.progress(UrlItem(0, "http://127.0.0.1/a"), progress)
         lines = _CONTROLS.sub("", capsys.readouterr().err).replace("\r", "\n").split("\n")
         last = [line for line in lines if line][-1]
         assert len(last) <= columns
@@ -80,7 +80,7 @@ def test_a_terminal_is_shown_name_bytes_speed_connections_and_time_left(origin: 
     ],
 )
 def test_a_bar_is_as_wide_as_there_is_room(drawn: Drawn, columns: int, bar: int, numbers: str) -> None:
-    segments = (Segment(0, 25_000_000, 50_000_000), Segment(50_000_000, 75_000_000, 100_000_000))
+    segments = (SegmentProgress(0, 25_000_000, 50_000_000), SegmentProgress(50_000_000, 75_000_000, 100_000_000))
     line = drawn(columns, Progress("downloading", "x" * 30, 100_000_000, 50_000_000, 0, segments, 1e7, ""))
     assert re.fullmatch(rf"x+… ([━╸╺]{{{bar}}}) {re.escape(numbers)} *", line)
 
@@ -100,14 +100,14 @@ def test_a_terminal_that_goes_away_is_no_reason_to_lose_a_download(
     bars = Bars()
     os.close(master)
     with bars:
-        bars.progress(Wanted(0, "http://127.0.0.1/a"), Progress("downloading", "a", 2, 1, 0, (), 1.0, "note"))
+        bars.progress(UrlItem(0, "http://127.0.0.1/a"), Progress("downloading", "a", 2, 1, 0, (), 1.0, "note"))
         bars.say("a line")
     with pytest.raises(OSError, match="error"):
         gone.close()
 
 
 def test_what_a_terminal_would_obey_is_not_shown() -> None:
-    assert told(ValueError("\x1b]0;title\x07 and more")) == "_]0;title_ and more"
+    assert event_json(ValueError("\x1b]0;title\x07 and more")) == "_]0;title_ and more"
 
 
 def test_quiet_and_json_show_no_bar(origin: Origin, folder: Path) -> None:

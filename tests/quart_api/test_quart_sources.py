@@ -45,7 +45,7 @@ class Counted:
 class Hasty(SlicedSource):
     """A source that has bytes at hand, but no longer those it promised."""
 
-    def read_at_once(self, span: ByteRange) -> bytes | None:
+    def read_nowait(self, span: ByteRange) -> bytes | None:
         raise SourceTruncated("it ended")
 
 

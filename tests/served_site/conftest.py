@@ -16,7 +16,7 @@ from server.sending import IDLE
 
 from async_downloads.config import Settings
 from async_downloads.server.hypercorn.http1 import install
-from async_downloads.server.zero_copy.mapped_files import Segments
+from async_downloads.server.zero_copy.mapped_files import MappedFiles
 from served_site.site import Site, app_of
 
 IMAGE_ID = "0b5e6f1c-7c56-4d8a-9f3e-2a8f6d0c4b17"
@@ -52,7 +52,7 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have what is mapped stay so until the clock is put forward."""
-    monkeypatch.setattr(Segments, "_IDLE", IDLE)
+    monkeypatch.setattr(MappedFiles, "_IDLE", IDLE)
 
 
 @pytest.fixture

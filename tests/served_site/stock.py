@@ -9,7 +9,7 @@ import pytest
 from tools.databases import fill
 
 from async_downloads.config import Settings
-from async_downloads.sources.database.catalogue import Stored
+from async_downloads.sources.database.catalogue import StoredFile
 from served_site.conftest import SiteOf
 from served_site.site import Site
 
@@ -19,7 +19,7 @@ NAME = "reports/naïve plan.pdf"
 DATA = bytes(range(256)) * 4
 
 
-def target_of(file: Stored) -> str:
+def target_of(file: StoredFile) -> str:
     """Return the path of a file by its token."""
     return f"/files/download/{file.token}"
 
@@ -29,7 +29,7 @@ class Stock:
     """What is in a database, by name, and the site over it."""
 
     url: str
-    files: dict[str, Stored]
+    files: dict[str, StoredFile]
     site: Site
     settings: Settings
 

@@ -18,7 +18,7 @@ from tools.databases import sqlite as sqlite  # noqa: PLC0414
 
 from async_downloads.config import Settings
 from async_downloads.site.stored import as_json, catalogue_of
-from async_downloads.sources.database.catalogue import Catalogue, Stored
+from async_downloads.sources.database.catalogue import Catalogue, StoredFile
 from async_downloads.sources.database.urls import path_of
 from served_site.conftest import SiteOf
 from served_site.site import app_of
@@ -148,7 +148,7 @@ async def test_the_listing_tells_numbers_where_they_are_set(stock: Stock, site_o
 
 
 def test_the_listing_is_bounded() -> None:
-    files = [Stored(number, "t", 1, f"{number}", "a/b", 0, b"", 0) for number in range(10_001)]
+    files = [StoredFile(number, "t", 1, f"{number}", "a/b", 0, b"", 0) for number in range(10_001)]
     assert b'"truncated": true' in as_json(files, "integer", "/")
     assert as_json(files, "integer", "/").count(b'"name"') == 10_000
     assert b'"truncated": false' in as_json(files[:-1], "integer", "/")

@@ -8,12 +8,12 @@ from typing import Final
 from harness.asgi import App, Message
 from harness.served import Connection
 
-from async_downloads.open_file import OpenFile, Stretch
-from async_downloads.sending import STRETCH, Receive, Scope, Send
+from async_downloads.open_file import FileRegion, OpenFile
+from async_downloads.sending import ZERO_COPY_SEND, Receive, Scope, Send
 
 __all__ = ["IDLE", "ZERO_COPY", "Recorded", "app_that", "body", "head", "length", "mapped", "sending", "unchunked"]
 
-ZERO_COPY: Final = STRETCH
+ZERO_COPY: Final = ZERO_COPY_SEND
 IDLE: Final = 30.0
 """Seconds that a mapped part which nobody uses stays mapped where a test says so: the clock has to be put forward."""
 
@@ -45,7 +45,9 @@ class Recorded:
     def bytes_by(self, kind: str) -> int:
         """Return how many bytes of bodies went by that kind of message."""
         found = [message for message in self.sent if message["type"] == kind]
-        return sum(message["stretch"].size if kind == STRETCH else len(message.get("body", b"")) for message in found)
+        return sum(
+            message["region"].size if kind == ZERO_COPY_SEND else len(message.get("body", b"")) for message in found
+        )
 
 
 def head(*fields: tuple[bytes, bytes], status: int = 200) -> Message:
@@ -84,7 +86,7 @@ def sending(path: Path, *parts: tuple[int, int], fields: tuple[tuple[bytes, byte
             with suppress(ConnectionError):  # the client has left
                 await send(head(*fields))
                 for offset, count in parts:
-                    await send({"type": STRETCH, "stretch": Stretch(file, offset, count), "more_body": True})
+                    await send({"type": ZERO_COPY_SEND, "region": FileRegion(file, offset, count), "more_body": True})
                 await send(body())
         finally:
             file.close()

@@ -12,7 +12,7 @@ from served_site.site import app_of
 from async_downloads.asgi import Downloads
 from async_downloads.config import Settings
 from async_downloads.sending import Receive, Scope, Send
-from async_downloads.server.drain import Gate
+from async_downloads.server.drain import DrainGate
 from async_downloads.sources.directory import DirectoryStore
 
 
@@ -33,21 +33,21 @@ class _Room:
 async def test_while_it_is_open_it_is_healthy_and_lets_in() -> None:
     room = _Room()
     room.let_go.set()
-    gate = Gate(room)
+    gate = DrainGate(room)
     healthy = await ask(gate, "/-/healthy")
     assert (healthy.status, healthy.body, healthy.fields["content-type"]) == (200, b"ok\n", "text/plain; charset=utf-8")
     assert ((await ask(gate, "/x")).status, gate.is_draining) == (200, False)
 
 
 async def test_a_request_for_a_whole_url_is_let_in_as_one_for_its_path() -> None:
-    assert (await ask(Gate(_Room()), "http://localhost:8000/-/healthy")).body == b"ok\n"
+    assert (await ask(DrainGate(_Room()), "http://localhost:8000/-/healthy")).body == b"ok\n"
 
 
 @pytest.mark.parametrize("target", ["/-/healthy", "/x"])
 @pytest.mark.parametrize(("version", "connection"), [("1.1", "close"), ("1.0", "close"), ("2", None)])
 async def test_while_it_drains_it_refuses(target: str, version: str, connection: str | None) -> None:
     room = _Room()
-    gate = Gate(room)
+    gate = DrainGate(room)
     gate.drain()
     refused = await ask(gate, target, http_version=version)
     assert (refused.status, refused.body, room.inside) == (503, b"503 Service Unavailable\n", 0)
@@ -56,7 +56,7 @@ async def test_while_it_drains_it_refuses(target: str, version: str, connection:
 
 async def test_it_has_drained_when_the_last_has_left() -> None:
     room = _Room()
-    gate = Gate(room)
+    gate = DrainGate(room)
     async with asyncio.TaskGroup() as tasks:
         for _ in range(2):
             tasks.create_task(ask(gate, "/x"))
@@ -73,7 +73,7 @@ async def test_one_that_fails_has_left_as_well() -> None:
     async def failing(scope: Message, receive: object, send: object) -> None:
         raise RuntimeError("as apps do")
 
-    gate = Gate(failing)
+    gate = DrainGate(failing)
     exchange = Exchange(scope("/x"))
     with pytest.raises(RuntimeError):
         await gate(exchange.scope, exchange.receive, exchange.send)
@@ -92,7 +92,7 @@ async def test_the_lifespan_passes() -> None:
         said.append(message["type"])
 
     async with asyncio.timeout(HANGING):
-        await Gate(Downloads(DirectoryStore(".")))({"type": "lifespan"}, receive, send)
+        await DrainGate(Downloads(DirectoryStore(".")))({"type": "lifespan"}, receive, send)
     assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
@@ -100,7 +100,7 @@ async def test_the_lifespan_passes() -> None:
     ("method", "status"), [("HEAD", 200), ("OPTIONS", 204), ("POST", 405), ("DELETE", 405), ("PROPFIND", 405)]
 )
 async def test_health_is_asked_as_a_file_is(method: str, status: int) -> None:
-    answer = await ask(Gate(_Room()), "/-/healthy", method=method)
+    answer = await ask(DrainGate(_Room()), "/-/healthy", method=method)
     assert answer.status == status
     assert answer.fields.get("allow") == (None if status == 200 else "GET, HEAD, OPTIONS")
 
@@ -110,7 +110,7 @@ async def test_health_is_asked_as_a_file_is(method: str, status: int) -> None:
 async def test_two_lengths_close_the_connection_once(target: str, drains: bool) -> None:
     room = _Room()
     room.let_go.set()
-    gate = Gate(room)
+    gate = DrainGate(room)
     if drains:
         gate.drain()
     answer = await ask(gate, target, fields=[("Content-Length", "5"), ("Transfer-Encoding", "chunked")])
@@ -124,7 +124,7 @@ async def test_the_connection_of_a_request_with_two_lengths_is_closed(
     for name in ("file.txt", "file.csv"):
         (tmp_path / name).write_text("text")
     settings = Settings(directory=tmp_path, client_csv=tmp_path, pdf_examples=True)
-    server = await serve(Gate(app_of(settings)))
+    server = await serve(DrainGate(app_of(settings)))
     smuggled = "GET /file.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
     async with server.connected() as connection:
         await connection.ask(target, f"Content-Length: {5 + len(smuggled)}", "Transfer-Encoding: chunked")
@@ -137,7 +137,7 @@ async def test_the_connection_of_a_request_with_two_lengths_is_closed(
 
 async def test_a_request_with_one_length_keeps_its_connection(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "file.txt").write_text("text")
-    server = await serve(Gate(app_of(Settings(directory=tmp_path))))
+    server = await serve(DrainGate(app_of(Settings(directory=tmp_path))))
     async with server.connected() as connection:
         for _ in range(2):
             await connection.ask("/file.txt", "Content-Length: 0")

@@ -11,10 +11,10 @@ import pytest
 from harness.process import descriptors
 
 from async_downloads.errors import NotFound, SourceChanged, SourceError
-from async_downloads.pacing import Pace
+from async_downloads.pacing import ChunkSizer
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation
-from async_downloads.sources.files import FileSource, describe, open_regular, os_errors
+from async_downloads.sources.files import FileSource, describe, map_os_errors, open_regular
 from sources.contract import read, read_while
 
 
@@ -93,7 +93,7 @@ async def test_a_file_written_to_before_it_is_read_gives_nothing_at_once(
     source = open_source(large)
     change(large)
     with suppress(SourceChanged):
-        assert source.read_at_once(ByteRange(100_000, 100_010)) is None
+        assert source.read_nowait(ByteRange(100_000, 100_010)) is None
     await source.aclose()
 
 
@@ -101,7 +101,7 @@ async def test_a_file_that_is_appended_to_is_read_to_the_end_that_was_promised(l
     source = open_source(large)
     assert await read_while(source, partial(asyncio.to_thread, append, large)) == (content, True)
     append(large)
-    assert source.read_at_once(ByteRange(7, 11)) == content[7:11]
+    assert source.read_nowait(ByteRange(7, 11)) == content[7:11]
     await source.aclose()
 
 
@@ -125,7 +125,7 @@ async def test_a_file_that_only_loses_its_name_is_read_to_the_end(
     source = open_source(large)
     change(large)
     assert await read(source, 0, len(content)) == content
-    assert source.read_at_once(ByteRange(7, 11)) == content[7:11]
+    assert source.read_nowait(ByteRange(7, 11)) == content[7:11]
     await source.aclose()
 
 
@@ -141,15 +141,15 @@ async def test_a_source_may_begin_inside_a_file(large: Path, content: bytes) -> 
     source = open_source(large, start=1_000_003)
     assert source.representation.size == len(content) - 1_000_003
     assert await read(source, 0, source.representation.size) == content[1_000_003:]
-    assert source.read_at_once(ByteRange(5, 9)) == content[1_000_008:1_000_012]
+    assert source.read_nowait(ByteRange(5, 9)) == content[1_000_008:1_000_012]
     assert source.path is None
     await source.aclose()
 
 
 async def test_what_is_large_is_not_read_at_once(large: Path, content: bytes) -> None:
     source = open_source(large)
-    assert source.read_at_once(ByteRange(0, 128 * 1024)) == content[: 128 * 1024]
-    assert source.read_at_once(ByteRange(0, 128 * 1024 + 1)) is None
+    assert source.read_nowait(ByteRange(0, 128 * 1024)) == content[: 128 * 1024]
+    assert source.read_nowait(ByteRange(0, 128 * 1024 + 1)) is None
     await source.aclose()
 
 
@@ -159,7 +159,7 @@ async def test_chunks_grow_for_a_client_that_takes_them(large: Path, content: by
     async with aclosing(source.read(ByteRange(0, 2 * len(content)))) as chunks:
         sizes = [len(chunk) async for chunk in chunks]
     await source.aclose()
-    assert sizes[0] <= Pace.WHOLE
+    assert sizes[0] <= ChunkSizer.WHOLE
     assert sizes[0] < max(sizes) <= 512 * 1024
 
 
@@ -217,7 +217,7 @@ def test_a_date_in_the_future_is_told_as_now(large: Path) -> None:
 @pytest.mark.parametrize("path", ["", "/", "/dev/null", "/nothing", "x" * 300, "\ud800"])
 def test_what_cannot_be_opened_is_not_found_and_leaves_nothing_open(path: str) -> None:
     before = descriptors()
-    with pytest.raises(NotFound), os_errors("key"):
+    with pytest.raises(NotFound), map_os_errors("key"):
         open_regular(path)
     assert descriptors().items() <= before.items()
 

@@ -1,4 +1,4 @@
-"""FileSource.lend: bytes and stretches, put together, are the span; what changed is never all that was promised."""
+"""FileSource.regions: bytes and regions, put together, are the span; what changed is never all that was promised."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from async_downloads.errors import SourceChanged, SourceError, SourceTruncated
-from async_downloads.open_file import Stretch
+from async_downloads.open_file import FileRegion
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.sources.base import OnDisk
 from async_downloads.sources.files import FileSource
@@ -41,12 +41,12 @@ async def nothing() -> None:
     """Change nothing."""
 
 
-async def lent(
+async def regions_of(
     source: FileSource, span: ByteRange, change: Callable[[], Awaitable[None]] = nothing
-) -> list[bytes | Stretch]:
-    """Take what is lent; the change happens when the first has been sent."""
-    taken: list[bytes | Stretch] = []
-    async with aclosing(source.lend(span)) as chunks:
+) -> list[bytes | FileRegion]:
+    """Take what is regions; the change happens when the first has been sent."""
+    taken: list[bytes | FileRegion] = []
+    async with aclosing(source.regions(span)) as chunks:
         async for chunk in chunks:
             taken.append(chunk)
             if len(taken) == 1:
@@ -54,10 +54,10 @@ async def lent(
     return taken
 
 
-def joined(taken: list[bytes | Stretch]) -> bytes:
-    """Return the bytes, those of stretches from their file."""
+def joined(taken: list[bytes | FileRegion]) -> bytes:
+    """Return the bytes, those of regions from their file."""
     return b"".join(
-        os.pread(each.file.fd, each.size, each.offset) if isinstance(each, Stretch) else each for each in taken
+        os.pread(each.file.fd, each.size, each.offset) if isinstance(each, FileRegion) else each for each in taken
     )
 
 
@@ -72,7 +72,7 @@ async def test_bytes_and_stretches_put_together_are_the_span(
     source = open_source(large, start=start)
     if present is not None:
         evict(large, but=[(offset, 700_000) for offset in present])
-    taken = await lent(source, ByteRange(first, stop))
+    taken = await regions_of(source, ByteRange(first, stop))
     assert joined(taken) == content[start + first : start + stop]
     assert all(len(each) if isinstance(each, bytes) else each.size for each in taken), "nothing is empty"
     await source.aclose()
@@ -81,16 +81,16 @@ async def test_bytes_and_stretches_put_together_are_the_span(
 @pytest.mark.parametrize("count", [1, TAIL, TAIL + 1, 200_000, SIZE])
 async def test_what_is_cached_is_lent_but_for_the_last_bytes(large: Path, content: bytes, count: int) -> None:
     source = open_source(large)
-    *stretches, last = await lent(source, ByteRange(0, count))
+    *regions, last = await regions_of(source, ByteRange(0, count))
     assert last == content[max(count - TAIL, 0) : count]
-    assert sum(each.size for each in stretches if isinstance(each, Stretch)) == max(count - TAIL, 0)
+    assert sum(each.size for each in regions if isinstance(each, FileRegion)) == max(count - TAIL, 0)
     await source.aclose()
 
 
 async def test_what_is_not_cached_is_read(large: Path, content: bytes) -> None:
     source = open_source(large)
     evict(large)
-    first, *rest = await lent(source, ByteRange(0, SIZE))
+    first, *rest = await regions_of(source, ByteRange(0, SIZE))
     assert isinstance(first, bytes)
     assert joined([first, *rest]) == content
     await source.aclose()
@@ -102,8 +102,8 @@ async def test_of_a_large_file_so_much_is_lent_at_once(tmp_path: Path) -> None:
         file.truncate(2 * LARGEST + 1)
     sparse.read_bytes()
     source = open_source(sparse)
-    *stretches, last = await lent(source, ByteRange(0, 2 * LARGEST + 1))
-    sizes = [each.size for each in stretches if isinstance(each, Stretch)]
+    *regions, last = await regions_of(source, ByteRange(0, 2 * LARGEST + 1))
+    sizes = [each.size for each in regions if isinstance(each, FileRegion)]
     assert sizes == [LARGEST, LARGEST + 1 - TAIL]
     assert last == bytes(TAIL)
     await source.aclose()
@@ -113,7 +113,7 @@ async def test_of_a_large_file_so_much_is_lent_at_once(tmp_path: Path) -> None:
 async def test_what_was_written_to_in_place_is_not_lent_to_the_end(large: Path, change: Callable[[Path], None]) -> None:
     source = open_source(large)
     with pytest.raises((SourceChanged, SourceTruncated)):
-        await lent(source, ByteRange(0, SIZE), partial(asyncio.to_thread, change, large))
+        await regions_of(source, ByteRange(0, SIZE), partial(asyncio.to_thread, change, large))
     await source.aclose()
 
 
@@ -122,8 +122,8 @@ async def test_a_change_while_the_only_stretch_is_sent_is_noticed_after_it(
     large: Path, change: Callable[[Path], None]
 ) -> None:
     source = open_source(large)
-    lending = source.lend(ByteRange(0, 300_000))
-    assert isinstance(await anext(lending), Stretch)
+    lending = source.regions(ByteRange(0, 300_000))
+    assert isinstance(await anext(lending), FileRegion)
     change(large)
     with pytest.raises((SourceChanged, SourceTruncated)):
         await anext(lending)
@@ -135,7 +135,7 @@ async def test_what_grows_or_loses_its_name_is_lent_to_its_end(
     large: Path, content: bytes, change: Callable[[Path], None]
 ) -> None:
     source = open_source(large)
-    taken = await lent(source, ByteRange(0, SIZE), partial(asyncio.to_thread, change, large))
+    taken = await regions_of(source, ByteRange(0, SIZE), partial(asyncio.to_thread, change, large))
     assert joined(taken) == content
     await source.aclose()
 
@@ -144,7 +144,7 @@ async def test_an_error_of_the_disk_is_an_error_of_the_source(large: Path) -> No
     source = open_source(large)
     fd, source._file.fd = source._file.fd, 10**6  # the nearest to a disk that fails: EBADF instead of EIO
     with pytest.raises(SourceError):
-        await lent(source, ByteRange(0, SIZE))
+        await regions_of(source, ByteRange(0, SIZE))
     source._file.fd = fd
     await source.aclose()
 

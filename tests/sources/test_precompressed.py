@@ -12,7 +12,7 @@ from harness.waiting import HANGING
 
 from async_downloads.asgi import Downloads
 from async_downloads.sources.directory import DirectoryStore
-from async_downloads.sources.small_files import Shelf
+from async_downloads.sources.small_files import SmallFileCache
 
 PLAIN = b"plain " * 1000
 CODED = {"br": b"as brotli", "zstd": b"as zstandard", "gzip": gzip.compress(PLAIN)}
@@ -139,8 +139,8 @@ async def test_siblings_can_be_left_alone(root: Path) -> None:
 @pytest.fixture
 def _at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a store keep every small file from the first time it is asked for."""
-    monkeypatch.setattr(Shelf, "_TICK_NS", -(10**18))
-    monkeypatch.setattr(Shelf, "_SECONDS", HANGING)
+    monkeypatch.setattr(SmallFileCache, "_TICK_NS", -(10**18))
+    monkeypatch.setattr(SmallFileCache, "_SECONDS", HANGING)
 
 
 # What is asked for, with which coding accepted, and the media type and coding that are told.

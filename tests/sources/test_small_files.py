@@ -9,7 +9,7 @@ from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.memory import MemorySource
-from async_downloads.sources.small_files import Shelf
+from async_downloads.sources.small_files import SmallFileCache
 
 LONG_AGO = 1_000_000_000
 
@@ -22,22 +22,22 @@ def _source(path: Path) -> MemorySource:
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small file whose last change counts as long past."""
-    monkeypatch.setattr(Shelf, "_TICK_NS", -(10**18))
+    monkeypatch.setattr(SmallFileCache, "_TICK_NS", -(10**18))
     path = tmp_path / "small.txt"
     path.write_bytes(b"first")
     return path
 
 
-def _put(shelf: Shelf, path: Path) -> MemorySource:
+def _put(shelf: SmallFileCache, path: Path) -> MemorySource:
     return shelf.put(str(path), os.stat(path), _source(path))
 
 
-def _get(shelf: Shelf, path: Path) -> tuple[MemorySource, int] | None:
+def _get(shelf: SmallFileCache, path: Path) -> tuple[MemorySource, int] | None:
     return shelf.get(str(path), None)
 
 
 def test_a_file_that_has_not_changed_is_at_hand(path: Path) -> None:
-    shelf = Shelf()
+    shelf = SmallFileCache()
     source = _put(shelf, path)
     assert _get(shelf, path) == (source, path.stat().st_mtime_ns)
 
@@ -55,7 +55,7 @@ def _replace(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [_rewrite, _replace, Path.unlink, lambda path: path.chmod(0o640)])
 def test_a_file_that_was_touched_in_any_way_is_not(path: Path, change: object) -> None:
-    shelf = Shelf()
+    shelf = SmallFileCache()
     _put(shelf, path)
     assert callable(change)
     change(path)
@@ -64,26 +64,26 @@ def test_a_file_that_was_touched_in_any_way_is_not(path: Path, change: object) -
 
 
 def test_after_a_second_the_way_to_it_is_looked_up_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Shelf, "_SECONDS", 0)
-    shelf = Shelf()
+    monkeypatch.setattr(SmallFileCache, "_SECONDS", 0)
+    shelf = SmallFileCache()
     _put(shelf, path)
     assert _get(shelf, path) is None
 
 
 def test_a_file_that_changed_just_now_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Shelf, "_TICK_NS", 10**18)
+    monkeypatch.setattr(SmallFileCache, "_TICK_NS", 10**18)
     (tmp_path / "new.txt").write_bytes(b"new")
-    shelf = Shelf()
+    shelf = SmallFileCache()
     _put(shelf, tmp_path / "new.txt")
     assert _get(shelf, tmp_path / "new.txt") is None
 
 
 def test_the_least_recently_wanted_leaves_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Shelf, "_ROOM", 10)
+    monkeypatch.setattr(SmallFileCache, "_ROOM", 10)
     others = [path.with_name(name) for name in ("second", "third")]
     for other in others:
         other.write_bytes(b"12345")
-    shelf = Shelf()
+    shelf = SmallFileCache()
     _put(shelf, path)
     _put(shelf, others[0])
     assert _get(shelf, path)
@@ -92,8 +92,8 @@ def test_the_least_recently_wanted_leaves_first(path: Path, monkeypatch: pytest.
 
 
 def test_putting_a_file_twice_takes_its_room_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Shelf, "_ROOM", 5)
-    shelf = Shelf()
+    monkeypatch.setattr(SmallFileCache, "_ROOM", 5)
+    shelf = SmallFileCache()
     _put(shelf, path)
     again = _put(shelf, path)
     assert _get(shelf, path) == (again, path.stat().st_mtime_ns)

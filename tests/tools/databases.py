@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from async_downloads.semantics.ranges import ByteRange
-from async_downloads.sources.database.catalogue import Catalogue, Stored
+from async_downloads.sources.database.catalogue import Catalogue, StoredFile
 from async_downloads.sources.database.urls import open_catalogue
 from tools.command import finished
 
@@ -68,7 +68,7 @@ async def opened(url: str) -> AsyncIterator[Catalogue]:
         yield catalogue
 
 
-async def fill(url: str, **files: bytes) -> dict[str, Stored]:
+async def fill(url: str, **files: bytes) -> dict[str, StoredFile]:
     """Put files into a database, by name."""
 
     async def data(whole: bytes) -> AsyncIterator[bytes]:
@@ -78,7 +78,7 @@ async def fill(url: str, **files: bytes) -> dict[str, Stored]:
         return {name: await catalogue.put(name, data(whole)) for name, whole in files.items()}
 
 
-async def stored(url: str) -> dict[str, Stored]:
+async def stored(url: str) -> dict[str, StoredFile]:
     """Return what a stranger could get, by name."""
     async with opened(url) as catalogue:
         return {file.name: file for file in await catalogue.files()}

@@ -4,9 +4,9 @@
           another one                         Changed
     206   as asked, of the same version       Part
           of another version                  Changed
-          anything else                       Unfit      an error, not data
+          anything else                       UnusableRange      an error, not data
     416   for what is after the last byte     End        nothing was missing
-          otherwise                           Unfit      the whole may still be asked for
+          otherwise                           UnusableRange      the whole may still be asked for
     other                                     Refused    to be tried again, or not
 
 Nothing here waits, sends or stores.
@@ -16,14 +16,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from ...errors import BadAnswer, BadStatus, FetchError
+from ...errors import BadResponse, BadStatus, FetchError
 from ...semantics.dates import parse_retry_after
 from ...semantics.ranges import ByteRange, ContentRange
 from ...semantics.representation import Validators
-from .retries import Setback
-from .version import Version, coding_of
+from .retries import TransientError
+from .version import RemoteVersion, coding_of
 
-__all__ = ["Answer", "Asked", "Changed", "End", "Part", "Refused", "Unfit", "Verdict", "Whole", "judge"]
+__all__ = [
+    "ErrorStatus",
+    "Full",
+    "NothingLeft",
+    "Partial",
+    "RangeRequest",
+    "ResponseHead",
+    "UnusableRange",
+    "Verdict",
+    "VersionChanged",
+    "classify_response",
+]
 
 
 # Too early, too many, too slow, or not now: RFC 9110 §15 with RFC 6585 and RFC 8470.
@@ -32,7 +43,7 @@ _LONGEST_WAIT: Final = 120.0  # seconds; who is told to wait for longer asks aga
 _NONE: Final = Validators()
 
 
-class Asked(NamedTuple):
+class RangeRequest(NamedTuple):
     """What a request asks for: the bytes from `start` to before `stop`, or with `ranged` False all of them."""
 
     start: int = 0
@@ -50,7 +61,7 @@ class Asked(NamedTuple):
         return asked if self.if_range is None else {**asked, "If-Range": self.if_range}
 
 
-class Answer(NamedTuple):
+class ResponseHead(NamedTuple):
     """The head of an answer. `fields` is asked for names in lower case; `now` is in seconds since the epoch."""
 
     status: int
@@ -59,18 +70,18 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class Full:
     """The body is all of the version, from its first byte; it has `length` bytes, if that is told."""
 
-    version: Version
+    version: RemoteVersion
     length: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Partial:
     """The body is this part of the version. It begins where it was asked to, and may end before that or after."""
 
-    version: Version
+    version: RemoteVersion
     span: ByteRange
 
     @property
@@ -80,28 +91,28 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class NothingLeft:
     """There is no more of the version than what is before the byte that was asked for."""
 
-    version: Version
+    version: RemoteVersion
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class VersionChanged:
     """There is another version now."""
 
-    version: Version
+    version: RemoteVersion
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
+class UnusableRange:
     """A range was asked for, and this is no answer to that."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class ErrorStatus:
     """There are no bytes. It may be tried `again`, `after` so many seconds if the server says so."""
 
     error: FetchError
@@ -109,15 +120,15 @@ class Refused:
     after: float | None = None
 
     @property
-    def exception(self) -> FetchError | Setback:
+    def exception(self) -> FetchError | TransientError:
         """What to raise for it."""
-        return Setback(self.error, self.after) if self.again else self.error
+        return TransientError(self.error, self.after) if self.again else self.error
 
 
-Verdict = Whole | Part | End | Changed | Unfit | Refused
+Verdict = Full | Partial | NothingLeft | VersionChanged | UnusableRange | ErrorStatus
 
 
-def judge(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
+def classify_response(asked: RangeRequest, known: RemoteVersion | None, answer: ResponseHead) -> Verdict:
     """Return what an answer is worth to somebody who has bytes of the version that is `known`, or none."""
     match answer.status:
         case 200 | 203:
@@ -130,27 +141,27 @@ def judge(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
             return _judge_refusal(answer)
 
 
-def _judge_whole(known: Version | None, answer: Answer) -> Verdict:
+def _judge_whole(known: RemoteVersion | None, answer: ResponseHead) -> Verdict:
     length = _length(answer)
-    version = Version.of(answer.fields, length, now=answer.now)
+    version = RemoteVersion.of(answer.fields, length, now=answer.now)
     if known is not None and not known.same(version):
-        return Changed(version)
+        return VersionChanged(version)
     version = known.sized(length) if known else version
-    return Whole(version, version.total if length is None else length)
+    return Full(version, version.total if length is None else length)
 
 
-def _judge_part(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
+def _judge_part(asked: RangeRequest, known: RemoteVersion | None, answer: ResponseHead) -> Verdict:
     came = ContentRange.parse(answer.fields.get("content-range", ""))
     if came is None or came.span is None:
-        return Unfit("no usable Content-Range")
+        return UnusableRange("no usable Content-Range")
     if reason := _misfit(asked, came.span, answer):
-        return Unfit(reason)
+        return UnusableRange(reason)
     tacit = _asked_about(asked, known)
     version = _version(answer, came.size, tacit=_NONE if tacit.etag else tacit)  # an ETag is told again (§15.3.7)
     return _judge_version(known, version, came.span)
 
 
-def _misfit(asked: Asked, span: ByteRange, answer: Answer) -> str | None:
+def _misfit(asked: RangeRequest, span: ByteRange, answer: ResponseHead) -> str | None:
     """Say what is wrong with the form of a part, whatever version it is of."""
     if span.start != asked.start:
         return f"a part that begins at byte {span.start} instead of {asked.start}"
@@ -161,52 +172,54 @@ def _misfit(asked: Asked, span: ByteRange, answer: Answer) -> str | None:
     return None
 
 
-def _judge_version(known: Version | None, version: Version, span: ByteRange) -> Verdict:
+def _judge_version(known: RemoteVersion | None, version: RemoteVersion, span: ByteRange) -> Verdict:
     total = version.total if known is None or known.total is None else known.total
     if total is None:
-        return Unfit("a part of nobody knows how much")
+        return UnusableRange("a part of nobody knows how much")
     if span.stop > total:
-        return Unfit("a part that ends after the end")
+        return UnusableRange("a part that ends after the end")
     if known is None:
         whole = span == ByteRange(0, total)
-        return Part(version, span) if version.if_range or whole else Unfit("parts without a strong validator")
+        return (
+            Partial(version, span) if version.if_range or whole else UnusableRange("parts without a strong validator")
+        )
     if known.same(version):
-        return Part(known.sized(total), span)
+        return Partial(known.sized(total), span)
     told = version.validators.etag or (not known.validators.etag and version.validators.last_modified is not None)
-    return Changed(version) if told else Unfit("a part that does not say of which version it is")
+    return VersionChanged(version) if told else UnusableRange("a part that does not say of which version it is")
 
 
-def _judge_end(asked: Asked, known: Version | None, answer: Answer) -> Verdict:
+def _judge_end(asked: RangeRequest, known: RemoteVersion | None, answer: ResponseHead) -> Verdict:
     came = ContentRange.parse(answer.fields.get("content-range", ""))
     after_all = came is not None and came.span is None and asked.start == came.size and asked.stop is None
     if known and after_all and known.same(_version(answer, asked.start, tacit=_asked_about(asked, known))):
-        return End(known.sized(asked.start))
-    return Unfit("the range cannot be satisfied")
+        return NothingLeft(known.sized(asked.start))
+    return UnusableRange("the range cannot be satisfied")
 
 
-def _asked_about(asked: Asked, known: Version | None) -> Validators:
+def _asked_about(asked: RangeRequest, known: RemoteVersion | None) -> Validators:
     """Return what the server compared before it answered anything but 200: that of the version, by If-Range."""
     return known.validators if known and known.if_range and known.if_range == asked.if_range else _NONE
 
 
-def _version(answer: Answer, total: int | None, *, tacit: Validators) -> Version:
+def _version(answer: ResponseHead, total: int | None, *, tacit: Validators) -> RemoteVersion:
     """Read which version an answer is of; one that says nothing is of the `tacit` one."""
-    version = Version.of(answer.fields, total, now=answer.now)
+    version = RemoteVersion.of(answer.fields, total, now=answer.now)
     told = "etag" in answer.fields or "last-modified" in answer.fields
     return version if told else replace(version, validators=tacit)
 
 
-def _judge_refusal(answer: Answer) -> Refused:
+def _judge_refusal(answer: ResponseHead) -> ErrorStatus:
     code = answer.status
     if code in _PASSING:
         after = parse_retry_after(answer.fields.get("retry-after", ""), now=answer.now)
-        return Refused(BadStatus(code), again=True, after=None if after is None else min(after, _LONGEST_WAIT))
+        return ErrorStatus(BadStatus(code), again=True, after=None if after is None else min(after, _LONGEST_WAIT))
     if code < 400:
-        return Refused(BadAnswer(f"the server answers {code} to a plain request"))
-    return Refused(BadStatus(code))
+        return ErrorStatus(BadResponse(f"the server answers {code} to a plain request"))
+    return ErrorStatus(BadStatus(code))
 
 
-def _length(answer: Answer) -> int | None:
+def _length(answer: ResponseHead) -> int | None:
     """Return the Content-Length; None when it is not told, or is not a number."""
     text = answer.fields.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None

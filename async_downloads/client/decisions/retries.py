@@ -5,7 +5,7 @@ from typing import Final
 
 from ...errors import FetchError, NetworkError, NoSuchHost, RetriesExhausted
 
-__all__ = ["Patience", "Setback", "pause"]
+__all__ = ["RetryBudget", "TransientError", "pause"]
 
 
 _FIRST: Final = 0.5  # seconds, doubled with every failure
@@ -14,7 +14,7 @@ _SPREAD: Final = 0.3  # of the wait, to either side: those who failed together a
 _LIVELY: Final = 64 * 1024  # bytes after which a broken connection is no sign of trouble
 
 
-class Setback(Exception):
+class TransientError(Exception):
     """A try failed in a way that may pass; the server may have said `after` how many seconds."""
 
     def __init__(self, error: FetchError, after: float | None = None) -> None:
@@ -24,7 +24,7 @@ class Setback(Exception):
 
 
 @dataclass(slots=True)
-class Patience:
+class RetryBudget:
     """Counts the tries that brought nothing new: after `retries` of them in a row it is enough.
 
     What ends several connections at once is one failure: of the tries that had begun before it, none counts again.
@@ -47,7 +47,7 @@ class Patience:
         """Begin again: what is held is nothing, for there is another version."""
         self._best = self._failures = 0
 
-    def wait(self, setback: Setback, *, gained: int, jitter: float) -> float:
+    def wait(self, transient_error: TransientError, *, gained: int, jitter: float) -> float:
         """Return how many seconds to wait after a try that failed and had brought so many bytes.
 
         `jitter` is of [0, 1). Raises what the failure was when it was not to be tried again, and RetriesExhausted when
@@ -55,14 +55,14 @@ class Patience:
         """
         lively = gained >= _LIVELY and not self._failures
         self._failures, self.failed = self._failures + 1, self.failed + 1
-        hopeless = isinstance(setback.error, NoSuchHost) and not self._begun  # a name that was wrong stays so
+        hopeless = isinstance(transient_error.error, NoSuchHost) and not self._begun  # a name that was wrong stays so
         if not self.retries or hopeless:
-            raise setback.error
+            raise transient_error.error
         if self._failures > self.retries:
-            raise RetriesExhausted(setback.error, tries=self._failures) from setback.error
-        if setback.after is not None:
-            return setback.after
-        if lively and isinstance(setback.error, NetworkError):
+            raise RetriesExhausted(transient_error.error, tries=self._failures) from transient_error.error
+        if transient_error.after is not None:
+            return transient_error.after
+        if lively and isinstance(transient_error.error, NetworkError):
             return 0.0
         return _spread(min(_FIRST * 2.0 ** (self._failures - 1), _LONGEST), jitter)
 

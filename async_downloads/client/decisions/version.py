@@ -14,7 +14,7 @@ from ...semantics.dates import format_date, parse_date
 from ...semantics.etags import ETag
 from ...semantics.representation import Validators
 
-__all__ = ["UNKNOWN", "Version", "coding_of", "url_hash"]
+__all__ = ["UNKNOWN", "RemoteVersion", "coding_of", "url_hash"]
 
 
 _NONE: Final = Validators()
@@ -23,7 +23,7 @@ _STEADY: Final = 60  # seconds between Last-Modified and Date, for the clock of 
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class RemoteVersion:
     """One version of a resource: its size in bytes when that is known, and what tells it from others.
 
     `if_range` is the strong validator as If-Range takes it; None when parts of this version cannot be put together.
@@ -46,11 +46,11 @@ class Version:
             return cls(None, validators, None, coding)
         return cls(total, validators, _strong(validators, date, named="etag" in fields))
 
-    def same(self, other: "Version") -> bool:
+    def same(self, other: "RemoteVersion") -> bool:
         """Whether the bytes of the other version are those of this one, which is promised by a strong validator."""
         return self.if_range is not None and not other.coding and self._fits(other) and self._agrees(other)
 
-    def alike(self, other: "Version") -> bool:
+    def alike(self, other: "RemoteVersion") -> bool:
         """Whether a whole file of this version may stand for the other one, though no byte of them be mixed.
 
         For that a weak ETag is enough (§8.8.3.2), and so is any date along with the size.
@@ -60,21 +60,21 @@ class Version:
             return False
         return etag.weakly_equals(other.validators.etag) if etag else self.total == other.total and self._agrees(other)
 
-    def sized(self, total: int | None) -> "Version":
+    def sized(self, total: int | None) -> "RemoteVersion":
         """Return the version with its size, if that was not known."""
         return self if self.total is not None else replace(self, total=total)
 
-    def _fits(self, other: "Version") -> bool:
+    def _fits(self, other: "RemoteVersion") -> bool:
         return None in {self.total, other.total} or self.total == other.total
 
-    def _agrees(self, other: "Version") -> bool:
+    def _agrees(self, other: "RemoteVersion") -> bool:
         mine, others = self.validators, other.validators
         if mine.etag:
             return mine.etag.strongly_equals(others.etag)
         return mine.last_modified is not None and mine.last_modified == others.last_modified
 
 
-UNKNOWN: Final = Version()
+UNKNOWN: Final = RemoteVersion()
 
 
 def coding_of(fields: Mapping[str, str]) -> str | None:

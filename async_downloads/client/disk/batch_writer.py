@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...errors import DiskError
-from ...threads import in_thread, to_the_end
-from ..decisions.schedule import Piece, Plan
+from ...threads import await_shielded, in_thread
+from ..decisions.schedule import Schedule, Segment
 from ..decisions.spans import NOTHING, Spans
 from .journal import Record
-from .part_file import Target
+from .part_file import PartFile
 
-__all__ = ["Keeper", "Writer"]
+__all__ = ["BatchWriter", "SegmentWriter"]
 
 
 MIB: Final = 1024 * 1024
@@ -39,26 +39,26 @@ class _Run:
     chunks: list[bytes] = field(default_factory=list)
 
 
-class Keeper:
+class BatchWriter:
     """Writes for all connections of one download, and keeps its journal."""
 
-    def __init__(self, target: Target, plan: Plan, record: Record | None = None) -> None:
-        self._target = target
-        self._plan = plan
+    def __init__(self, part_file: PartFile, schedule: Schedule, record: Record | None = None) -> None:
+        self._part_file = part_file
+        self._schedule = schedule
         self._flushed = record.flushed if record else NOTHING
         self._loop = asyncio.get_running_loop()
         self._saved_at = self._flushed_at = self._loop.time()
         self._unsaved = 0
-        self._runs: dict[Piece, _Run] = {}
+        self._runs: dict[Segment, _Run] = {}
         self._collected = 0
         self._late: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._flushing: asyncio.Task[None] | None = None
 
-    async def put(self, piece: Piece, start: int, chunk: bytes) -> None:
-        """Take the next chunk of a piece. Waits while one batch is being written and another one is ready."""
+    async def put(self, segment: Segment, start: int, chunk: bytes) -> None:
+        """Take the next chunk of a segment. Waits while one batch is being written and another one is ready."""
         self._late = self._late or self._loop.call_later(_SOON, self._hurry)
-        run = self._runs.setdefault(piece, _Run(start, start))
+        run = self._runs.setdefault(segment, _Run(start, start))
         run.chunks.append(chunk)
         run.stop += len(chunk)
         self._collected += len(chunk)
@@ -85,7 +85,7 @@ class Keeper:
                     self._begin()
                 await self._landed()
             finally:
-                await self._settled()
+                await self._accepted()
 
     def _begin(self, *, due: bool = False) -> None:
         """Begin to write what was collected, and the journal with it if that is due or it is time for it."""
@@ -101,22 +101,22 @@ class Keeper:
         writing = self._writing
         if writing:
             try:
-                await to_the_end(writing)
+                await await_shielded(writing)
             finally:
                 if self._writing is writing:
                     self._writing = None
         self._look_at_the_disk()
 
-    async def _write(self, runs: dict[Piece, _Run], *, due: bool) -> None:
-        held = self._plan.held
+    async def _write(self, runs: dict[Segment, _Run], *, due: bool) -> None:
+        held = self._schedule.held
         for run in runs.values():
             held = held.add(run.start, run.stop)
             self._unsaved += run.stop - run.start
         record = self._record(held) if due or self._is_due() else None
-        await self._target.write([(run.start, run.chunks) for run in runs.values()], record)
-        for piece, run in runs.items():
-            self._plan.wrote(piece, run.start, run.stop - run.start)
-        if self._plan.resumable and not self._flushing and self._loop.time() - self._flushed_at >= _FLUSHED:
+        await self._part_file.write([(run.start, run.chunks) for run in runs.values()], record)
+        for segment, run in runs.items():
+            self._schedule.wrote(segment, run.start, run.stop - run.start)
+        if self._schedule.resumable and not self._flushing and self._loop.time() - self._flushed_at >= _FLUSHED:
             self._flushing = asyncio.create_task(self._flush())
         self._writing = None  # what failed stays, until somebody is told
 
@@ -124,11 +124,11 @@ class Keeper:
         """Whether it is time for the journal. What is small and quick is whole before it has one."""
         return self._unsaved >= _BATCH or self._loop.time() - self._saved_at >= _SOON
 
-    async def _settled(self) -> None:
+    async def _accepted(self) -> None:
         """Wait for a flush that is under way: it must not outlive the file, or what is held of this version."""
         try:
             if self._flushing:
-                await to_the_end(asyncio.wait([self._flushing]))
+                await await_shielded(asyncio.wait([self._flushing]))
         finally:
             self._look_at_the_disk()
 
@@ -140,7 +140,7 @@ class Keeper:
 
     def _record(self, held: Spans) -> Record | None:
         """Return what is to be saved, if anything can be gone on with."""
-        version = self._plan.version
+        version = self._schedule.version
         if version is None or version.if_range is None or not held.spans:
             return None
         self._unsaved, self._saved_at = 0, self._loop.time()
@@ -148,14 +148,14 @@ class Keeper:
 
     async def save(self) -> None:
         """Write down all that is held, safe from a loss of power; on a full disk the end of it makes room for that."""
-        await to_the_end(self._save_safely())
+        await await_shielded(self._save_safely())
 
     async def _save_safely(self) -> None:
         try:
             await self._flush()
         except DiskError:
-            if not self._plan.held.spans:
-                return await in_thread(self._target.discard)
+            if not self._schedule.held.spans:
+                return await in_thread(self._part_file.discard)
         try:
             await self._save()
         except DiskError as error:
@@ -166,47 +166,47 @@ class Keeper:
 
     async def _flush(self) -> None:
         """Have the disk take what is held. When it fails to, only what it took before is still held."""
-        held = self._plan.held
+        held = self._schedule.held
         try:
-            await in_thread(self._target.flush)
+            await in_thread(self._part_file.flush)
         except DiskError:
-            self._plan.held = self._flushed
+            self._schedule.held = self._flushed
             raise
         self._flushed, self._flushed_at = held, self._loop.time()
 
     async def _make_room(self) -> None:
-        self._plan.held = self._plan.held.until(self._plan.held.end - _ROOM)
-        self._flushed = self._flushed.until(self._plan.held.end)
-        await in_thread(lambda: self._target.truncate(self._plan.held.end))
+        self._schedule.held = self._schedule.held.until(self._schedule.held.end - _ROOM)
+        self._flushed = self._flushed.until(self._schedule.held.end)
+        await in_thread(lambda: self._part_file.truncate(self._schedule.held.end))
 
     async def _save(self) -> None:
-        if record := self._record(self._plan.held):
-            await in_thread(lambda: self._target.save(record))
+        if record := self._record(self._schedule.held):
+            await in_thread(lambda: self._part_file.save(record))
 
     async def clear(self) -> None:
         """Begin again with nothing."""
         self._flushed, self._unsaved = NOTHING, 0
-        await to_the_end(in_thread(self._target.clear))
+        await await_shielded(in_thread(self._part_file.clear))
 
 
 def _is_full(error: DiskError) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
 
 
-class Writer:
-    """Takes the chunks of one body, which belong into the piece one after the other."""
+class SegmentWriter:
+    """Takes the chunks of one body, which belong into the segment one after the other."""
 
-    def __init__(self, keeper: Keeper, piece: Piece) -> None:
-        self._keeper = keeper
-        self._piece = piece
-        self.end: int = piece.done
+    def __init__(self, batch_writer: BatchWriter, segment: Segment) -> None:
+        self._batch_writer = batch_writer
+        self._segment = segment
+        self.end: int = segment.done
 
     async def put(self, chunk: bytes) -> None:
         """Take the next chunk. Waits while the disk is slower than what comes. DiskError when it cannot take it."""
         start, self.end = self.end, self.end + len(chunk)
-        self._piece.came = self.end
-        await self._keeper.put(self._piece, start, chunk)
+        self._segment.came = self.end
+        await self._batch_writer.put(self._segment, start, chunk)
 
     async def aclose(self) -> None:
         """Return when all that was put is in the file. DiskError when it cannot be."""
-        await self._keeper.finish()
+        await self._batch_writer.finish()

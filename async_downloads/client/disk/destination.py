@@ -12,42 +12,42 @@ from typing import Final
 
 from ...errors import TargetBusy
 from ...semantics.digests import parse_digest
-from ...threads import in_thread, to_the_end
+from ...threads import await_shielded, in_thread
 from ..checksum import Checksum
-from ..decisions.response import Answer
-from ..decisions.schedule import Plan
-from ..decisions.version import UNKNOWN, Version, url_hash
-from .batch_writer import Keeper
+from ..decisions.response import ResponseHead
+from ..decisions.schedule import Schedule
+from ..decisions.version import UNKNOWN, RemoteVersion, url_hash
+from .batch_writer import BatchWriter
 from .journal import Journal, Record, unfinished
-from .names import file_name, followed, numbered, unused
-from .part_file import Target, disk_errors, journal_of, part_of, tidy
-from .provenance import recall
+from .names import file_name, numbered, resolve_links, unused
+from .part_file import PartFile, journal_of, map_disk_errors, part_of, tidy
+from .provenance import load
 
-__all__ = ["Place", "Unchanged", "resumable"]
+__all__ = ["Destination", "Unchanged", "resumable"]
 
 
 _NUMBERS: Final = 100  # of one name; among so many an earlier download is looked for
 
 
 def resumable(url: str, path: Path | None, directory: Path) -> bool:
-    """Whether a download, with these as a `Place` has them, left something that the next one can go on with."""
+    """Whether a download, with these as a `Destination` has them, left something that the next one can go on with."""
     if path is None:
         return unfinished(directory, url_hash(url)) is not None
     with suppress(OSError):
-        return Journal(journal_of(followed(path)), url_hash(url)).load() is not None
+        return Journal(journal_of(resolve_links(path)), url_hash(url)).load() is not None
     return False
 
 
 class Unchanged(Exception):
     """The whole file is there already, and is what the server has."""
 
-    def __init__(self, path: Path, version: Version) -> None:
+    def __init__(self, path: Path, version: RemoteVersion) -> None:
         super().__init__(str(path))
         self.path = path
         self.version = version
 
 
-class Place:
+class Destination:
     """The place of one download of `url`.
 
     `path` is None when the first answer is to name the file, in `directory`; with `overwrite` alone it may then take
@@ -68,17 +68,17 @@ class Place:
     ) -> None:
         self.path: Path = path or directory / file_name(None, url)
         self._first = self.path
-        self._opened: Target | None = None
+        self._opened: PartFile | None = None
         self._url = url
         self._hash = url_hash(url)
         self._named = path is not None
         self._replace = overwrite or path is not None
         self._resume = resume
         self._checksum = checksum
-        self._wholes: dict[Path, Version] = {}
-        self._keeper: Keeper | None = None
-        self._settled = False
-        self._plan = Plan()
+        self._wholes: dict[Path, RemoteVersion] = {}
+        self._batch_writer: BatchWriter | None = None
+        self._accepted = False
+        self._schedule = Schedule()
 
     @property
     def conditions(self) -> Mapping[str, str]:
@@ -89,33 +89,33 @@ class Place:
         return {"If-Modified-Since": version.if_range} if version.if_range else {}
 
     @property
-    def _latest(self) -> tuple[Path, Version]:
+    def _latest(self) -> tuple[Path, RemoteVersion]:
         """The whole file that is most likely what the server still has: the one with the highest number."""
         return next(reversed(self._wholes.items()), (self.path, UNKNOWN))
 
-    async def prepare(self, connections: int) -> Plan:
-        """Open the place as far as it is known, and return the plan for what is not there yet.
+    async def prepare(self, connections: int) -> Schedule:
+        """Open the destination as far as it is known, and return the schedule for what is not there yet.
 
         Unchanged when no request is needed, TargetBusy or DiskError when the file cannot be had.
         """
         await in_thread(self._follow if self._named else self._find)
         await self._look()
-        self._plan = Plan(connections)
+        self._schedule = Schedule(connections)
         if self._named:
             record = await self._open()
             if record:
-                self._wholes, self._plan = {}, Plan(connections, record.version, record.held)
-            self._keeper = Keeper(self._target(), self._plan, record)
-        return self._plan
+                self._wholes, self._schedule = {}, Schedule(connections, record.version, record.held)
+            self._batch_writer = BatchWriter(self._part_file(), self._schedule, record)
+        return self._schedule
 
     def _follow(self) -> None:
-        with disk_errors(self.path):
-            self.path = followed(self.path)
+        with map_disk_errors(self.path):
+            self.path = resolve_links(self.path)
 
     def _find(self) -> None:
         """Go on where an earlier download of the URL was, whatever it was called."""
         directory = self.path.parent
-        with disk_errors(directory):
+        with map_disk_errors(directory):
             if not directory.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "no such folder")
             if begun := unfinished(directory, self._hash):
@@ -132,24 +132,24 @@ class Place:
                 if await self._checksum.matches(path):
                     raise Unchanged(path, UNKNOWN)
 
-    def _recall(self) -> dict[Path, Version]:
+    def _recall(self) -> dict[Path, RemoteVersion]:
         """Find the files that are whole: the one at the path, and those that the server named and that got a number."""
-        found = {self.path: recall(self.path, self._hash)}
+        found = {self.path: load(self.path, self._hash)}
         for path in [] if self._replace else islice(numbered(self._first), _NUMBERS):
-            found.setdefault(path, recall(path, self._hash, guess=False))
+            found.setdefault(path, load(path, self._hash, guess=False))
         return {path: version for path, version in found.items() if version}
 
     async def _open(self) -> Record | None:
-        target = self._opened = await in_thread(lambda: Target(self.path, self._hash), discard=Target.close)
-        return await to_the_end(in_thread(target.resume)) if self._resume else None
+        part_file = self._opened = await in_thread(lambda: PartFile(self.path, self._hash), discard=PartFile.close)
+        return await await_shielded(in_thread(part_file.resume)) if self._resume else None
 
-    async def settle(self, answer: Answer, version: Version | None) -> Keeper:
+    async def accept(self, answer: ResponseHead, version: RemoteVersion | None) -> BatchWriter:
         """Return where to keep what comes; the first answer may decide on that. What is there and of no use goes now.
 
         Unchanged when it says that the whole file is there; `version` None says so of the one that was asked about.
         """
-        if self._settled and self._keeper:
-            return self._keeper
+        if self._accepted and self._batch_writer:
+            return self._batch_writer
         if version is None:
             raise Unchanged(*self._latest)
         self._first = self.path.with_name(file_name(answer.fields.get("content-disposition"), self._url))
@@ -157,15 +157,15 @@ class Place:
             self.path = self._first
             await self._look()
         await self._recognise(answer, version)
-        keeper = self._keeper or await self._begin()
-        held = self._plan.held.size
-        await in_thread(partial(self._target().reserve, (version.total or 0) - held, anew=not held))
+        batch_writer = self._batch_writer or await self._begin()
+        held = self._schedule.held.size
+        await in_thread(partial(self._part_file().reserve, (version.total or 0) - held, anew=not held))
         if not held:
-            await keeper.clear()
-        self._settled = True
-        return keeper
+            await batch_writer.clear()
+        self._accepted = True
+        return batch_writer
 
-    async def _recognise(self, answer: Answer, version: Version) -> None:
+    async def _recognise(self, answer: ResponseHead, version: RemoteVersion) -> None:
         """Unchanged when a file that is there is what the server has, by its version or by its digest (RFC 9530)."""
         for path, whole in self._wholes.items():
             if whole.alike(version):
@@ -177,64 +177,64 @@ class Place:
         if promised and await promised.matches(self.path, size=version.total):
             raise Unchanged(self.path, version)
 
-    async def _begin(self) -> Keeper:
-        self._opened = await in_thread(self._claim, discard=Target.close)
+    async def _begin(self) -> BatchWriter:
+        self._opened = await in_thread(self._claim, discard=PartFile.close)
         self.path, self._named = self._opened.path, True
-        self._keeper = Keeper(self._opened, self._plan)
-        return self._keeper
+        self._batch_writer = BatchWriter(self._opened, self._schedule)
+        return self._batch_writer
 
-    def _claim(self) -> Target:
-        """Have a target for a name that the server chose: the next free one unless it may replace what there is."""
+    def _claim(self) -> PartFile:
+        """Have a part_file for a name that the server chose: the next free one unless it may replace what there is."""
         if self._replace:
-            return Target(self.path, self._hash)
+            return PartFile(self.path, self._hash)
         busy: set[Path] = set()
         while True:
             path = unused(self._first, lambda each: each in busy or _taken(each))
             try:
-                return Target(path, self._hash)
+                return PartFile(path, self._hash)
             except TargetBusy:  # somebody else had the same idea
                 busy.add(path)
 
     async def verify(self, checksum: Checksum) -> None:
         """DigestMismatch when what is there has another digest."""
-        await checksum.verify(self._target().fd)
+        await checksum.verify(self._part_file().fd)
 
     async def clear(self) -> None:
         """Forget what came. What was there before stays until there is something to be stored in its place."""
-        if self._settled and self._keeper:
-            await self._keeper.clear()
-        self._settled = False
+        if self._accepted and self._batch_writer:
+            await self._batch_writer.clear()
+        self._accepted = False
 
     async def finish(self) -> Path:
         """Give the whole file its name, and return it."""
-        return await to_the_end(in_thread(self._finish))
+        return await await_shielded(in_thread(self._finish))
 
     def _finish(self) -> Path:
-        target = self._target()
-        target.complete(self._plan.version or UNKNOWN)
-        while not target.place(self.path, replace=self._replace):
+        part_file = self._part_file()
+        part_file.complete(self._schedule.version or UNKNOWN)
+        while not part_file.publish(self.path, replace=self._replace):
             self.path = unused(self._first, _taken)
         return self.path
 
-    async def leave(self, *, keep: bool) -> None:
-        """Let somebody else have the place. With `keep` another run may go on with what there is, if that can be.
+    async def close(self, *, keep: bool) -> None:
+        """Let somebody else have the destination. With `keep` another run may go on with what there is, if that can be.
 
         What was there before stays then, too, as long as there was nothing to be stored in its place.
         """
-        target, keeper = self._opened, self._keeper
-        if target is None:
+        part_file, batch_writer = self._opened, self._batch_writer
+        if part_file is None:
             return
         try:
-            if keeper is None or target.placed or (keep and not self._settled):
+            if batch_writer is None or part_file.published or (keep and not self._accepted):
                 return
-            if keep and self._plan.resumable and self._plan.held.size:
-                await keeper.save()
+            if keep and self._schedule.resumable and self._schedule.held.size:
+                await batch_writer.save()
             else:
-                await to_the_end(in_thread(target.discard))
+                await await_shielded(in_thread(part_file.discard))
         finally:
-            await to_the_end(in_thread(target.close))
+            await await_shielded(in_thread(part_file.close))
 
-    def _target(self) -> Target:
+    def _part_file(self) -> PartFile:
         if self._opened is None:
             raise RuntimeError("nothing has been opened yet")
         return self._opened

@@ -22,7 +22,7 @@ from ...semantics.dates import format_date, parse_date
 from ...semantics.etags import ETag
 from ...semantics.representation import Validators
 from ..decisions.spans import NOTHING, Spans
-from ..decisions.version import Version
+from ..decisions.version import RemoteVersion
 
 __all__ = ["SUFFIX", "Journal", "Record", "boot_id", "decode", "encode", "strong", "unfinished"]
 
@@ -37,7 +37,7 @@ _LARGEST: Final = 4 * 1024 * 1024  # bytes; no download has that many gaps
 class Record:
     """What a journal says: bytes of which version are `held`, and of them `flushed` to the disk."""
 
-    version: Version
+    version: RemoteVersion
     held: Spans
     flushed: Spans = NOTHING
 
@@ -96,7 +96,7 @@ def _record(data: Mapping[str, object], *, trusted: bool) -> Record | None:
     return Record(version, held, flushed)
 
 
-def _version(data: Mapping[str, object]) -> Version | None:
+def _version(data: Mapping[str, object]) -> RemoteVersion | None:
     etag, modified, if_range, total = (data[key] for key in ("etag", "lm", "strong", "total"))
     validators = Validators(
         ETag.parse(etag) if isinstance(etag, str) else None,
@@ -105,7 +105,7 @@ def _version(data: Mapping[str, object]) -> Version | None:
     whole = total is None or (type(total) is int and total >= 0)
     if not whole or if_range is None or if_range != strong(validators):
         return None
-    return Version(total, validators, if_range)  # type: ignore[arg-type]  # both were looked at
+    return RemoteVersion(total, validators, if_range)  # type: ignore[arg-type]  # both were looked at
 
 
 def strong(validators: Validators) -> str | None:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...semantics.disposition import parse_filename
 
-__all__ = ["file_name", "followed", "numbered", "unused"]
+__all__ = ["file_name", "numbered", "resolve_links", "unused"]
 
 
 _LINKS: Final = 40  # one after the other; Linux follows no more
@@ -20,7 +20,7 @@ _SYSTEM: Final = ("/dev", "/proc")
 _MEMORY: Final = "/dev/shm"  # noqa: S108  # it holds files like any other folder
 
 
-def followed(path: Path) -> Path:
+def resolve_links(path: Path) -> Path:
     """Return the file that a path leads to, whether it is there or not. OSError when that cannot be a file.
 
     Every link on the way is looked at, for /dev/stdout may lead through /proc to a file that somebody writes to.

@@ -16,12 +16,12 @@ from typing import Final
 import aiofiles.os
 
 from ...errors import DiskError, TargetBusy
-from ..decisions.version import Version
+from ..decisions.version import RemoteVersion
 from .journal import SUFFIX, Journal, Record
 from .lock import is_at, locked, refuse_locked, unlink_alias
-from .provenance import remember
+from .provenance import save
 
-__all__ = ["Target", "disk_errors", "journal_of", "part_of", "tidy", "write_all"]
+__all__ = ["PartFile", "journal_of", "map_disk_errors", "part_of", "tidy", "write_all"]
 
 
 _VECTOR: Final = 1024  # buffers that POSIX lets one call write, at the least that systems have
@@ -57,7 +57,7 @@ def journal_of(path: Path) -> Path:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
+def map_disk_errors(path: Path) -> Iterator[None]:
     """Raise DiskError for what the system says about a file, with the name of the file."""
     try:
         yield
@@ -65,22 +65,22 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise DiskError(f"{path}: {error.strerror or error}") from error
 
 
-class Target:
+class PartFile:
     """A file to be, open and locked. TargetBusy when somebody else has it, DiskError when it cannot be had.
 
     `url` is the hash of the URL it comes from. Once it is `placed`, nothing here is for anybody to change any more.
     """
 
     def __init__(self, path: Path, url: str) -> None:
-        with disk_errors(path):
+        with map_disk_errors(path):
             _refuse_unusual(path)
         self.path: Path = path
         self.part: Path = part_of(path)
-        self.placed: bool = False
+        self.published: bool = False
         self._unsure = False
         self._url = url
         self._journal = Journal(journal_of(path), url)
-        with disk_errors(self.part):
+        with map_disk_errors(self.part):
             self._journal.check()
             self.fd: int = locked(self.part)
         # One thread for all connections: several would fight for the interpreter, with each other and with the loop.
@@ -109,14 +109,14 @@ class Target:
     def clear(self) -> None:
         """Forget what there is, also should the power go: a journal must not outlive the bytes it tells of."""
         self._check()
-        with disk_errors(self.part):
+        with map_disk_errors(self.part):
             if self._journal.remove():
                 _flush_directory(self.part.parent)
             os.ftruncate(self.fd, 0)
 
     def reserve(self, size: int, *, anew: bool = False) -> None:
         """DiskError when the disk has no room for so many bytes more; `anew`, what there is makes room for them."""
-        with disk_errors(self.part):
+        with map_disk_errors(self.part):
             disk, status = os.fstatvfs(self.fd), os.fstat(self.fd)
         free = disk.f_bavail * disk.f_frsize + (status.st_blocks * _BLOCK if anew else 0)
         if disk.f_blocks and size > free:
@@ -130,7 +130,7 @@ class Target:
         await _in_thread(self._write, runs, record, executor=self._writing)
 
     def _write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None) -> None:
-        with disk_errors(self.part):
+        with map_disk_errors(self.part):
             for offset, buffers in runs:
                 write_all(self.fd, buffers, offset)
         if record:
@@ -138,7 +138,7 @@ class Target:
 
     def flush(self) -> None:
         """Return when the disk has what was written. Once that has failed, it fails for ever."""
-        with disk_errors(self.part):
+        with map_disk_errors(self.part):
             self._sync(os.fdatasync)
 
     def _sync(self, sync: Callable[[int], None]) -> None:
@@ -152,31 +152,31 @@ class Target:
     def save(self, record: Record) -> None:
         """Write down what is held."""
         self._check()
-        with disk_errors(self._journal.path):
+        with map_disk_errors(self._journal.path):
             self._journal.save(record)
 
     def truncate(self, size: int) -> None:
         """Give up what is after so many bytes."""
-        with disk_errors(self.part):
+        with map_disk_errors(self.part):
             os.ftruncate(self.fd, size)
 
-    def complete(self, version: Version) -> None:
+    def complete(self, version: RemoteVersion) -> None:
         """Give the whole file its size and the time of its version, and have the disk take it all."""
         modified = version.validators.last_modified
-        with disk_errors(self.part):
+        with map_disk_errors(self.part):
             os.ftruncate(self.fd, version.total or 0)
             if modified is not None:
                 os.utime(self.fd, (modified, modified))
-            remember(self.fd, self._url, version)
+            save(self.fd, self._url, version)
             self._sync(os.fsync)
 
-    def place(self, path: Path, *, replace: bool) -> bool:
+    def publish(self, path: Path, *, replace: bool) -> bool:
         """Give the file its name; False when that is taken and not to be replaced."""
         self._check()
-        with disk_errors(path):
+        with map_disk_errors(path):
             if not _rename(self.part, path, replace=replace):
                 return False
-        self.placed = True
+        self.published = True
         with suppress(OSError):  # the file is there, whatever is the matter with its journal
             self._journal.remove()
         _flush_directory(path.parent)
@@ -184,7 +184,7 @@ class Target:
 
     def discard(self) -> None:
         """Delete what there is, unless it has its name already: then the others are somebody else's."""
-        with disk_errors(self.part):
+        with map_disk_errors(self.part):
             if is_at(self.fd, self.part):
                 self._journal.remove()
                 self.part.unlink()
@@ -206,7 +206,7 @@ class Target:
 
     def _check(self) -> None:
         """DiskError when the part is not what was written to, so that no other file is taken for it."""
-        with disk_errors(self.part):
+        with map_disk_errors(self.part):
             if not is_at(self.fd, self.part):
                 raise DiskError(f"{self.part}: was removed or replaced by somebody else")
 

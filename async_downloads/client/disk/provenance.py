@@ -10,16 +10,16 @@ from typing import Final
 from ...semantics.dates import format_date, parse_date
 from ...semantics.etags import ETag
 from ...semantics.representation import Validators
-from ..decisions.version import Version
+from ..decisions.version import RemoteVersion
 from .journal import strong
 
-__all__ = ["recall", "remember"]
+__all__ = ["load", "save"]
 
 
 _ATTRIBUTE: Final = "user.async_downloads"
 
 
-def remember(fd: int, url: str, version: Version) -> None:
+def save(fd: int, url: str, version: RemoteVersion) -> None:
     """Note the version at a file, as an extended attribute; only Linux has those, and not for every file system."""
     validators, status = version.validators, os.fstat(fd)
     known = {
@@ -34,7 +34,7 @@ def remember(fd: int, url: str, version: Version) -> None:
         os.setxattr(fd, _ATTRIBUTE, json.dumps(known).encode("ascii"))
 
 
-def recall(path: Path, url: str, *, guess: bool = True) -> Version | None:
+def load(path: Path, url: str, *, guess: bool = True) -> RemoteVersion | None:
     """Return which version of the URL, whose hash is given, a file is; None when there is none.
 
     With `guess`, and without the attribute, its time is taken for the Last-Modified that other programs leave, too; of
@@ -48,7 +48,7 @@ def recall(path: Path, url: str, *, guess: bool = True) -> Version | None:
         return None
     noted = _noted(path)
     if noted is None:
-        return Version(status.st_size, Validators(None, status.st_mtime_ns // 10**9)) if guess else None
+        return RemoteVersion(status.st_size, Validators(None, status.st_mtime_ns // 10**9)) if guess else None
     return _read(noted, url, status)
 
 
@@ -58,7 +58,7 @@ def _noted(path: Path) -> bytes | None:
     return None
 
 
-def _read(noted: bytes, url: str, status: os.stat_result) -> Version | None:
+def _read(noted: bytes, url: str, status: os.stat_result) -> RemoteVersion | None:
     """Read the attribute; None when the file is of another URL, or was changed since."""
     with suppress(ValueError):
         match json.loads(noted):
@@ -68,5 +68,5 @@ def _read(noted: bytes, url: str, status: os.stat_result) -> Version | None:
                     parse_date(lm, now=0) if isinstance(lm, str) else None,
                 )
                 if_range = strong(validators) if more.get("strong") == strong(validators) else None
-                return Version(status.st_size, validators, if_range) if of == url else None
+                return RemoteVersion(status.st_size, validators, if_range) if of == url else None
     return None

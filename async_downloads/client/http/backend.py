@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 import httpcore
 
-from ...threads import keep_memory
+from ...threads import raise_mmap_threshold
 from .happy_eyeballs import connected
 
 __all__ = ["AsyncioBackend"]
@@ -41,7 +41,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
     """Opens connections on the running asyncio loop; any other loop is trio, and gets httpcore's own."""
 
     def __init__(self) -> None:
-        keep_memory()
+        raise_mmap_threshold()
 
     async def connect_tcp(
         self,
@@ -54,7 +54,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         """Connect within `timeout` seconds; raises ConnectError or ConnectTimeout of httpcore."""
         if not _on_asyncio():
             return await httpcore.TrioBackend().connect_tcp(host, port, timeout, local_address, socket_options)
-        with _raised_as(_CONNECTING):
+        with map_socket_errors(_CONNECTING):
             async with asyncio.timeout(timeout):
                 open_socket = await connected(host, port, local=local_address)
             try:
@@ -81,13 +81,13 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         """Return what has come, waiting for the first byte of it; empty at the end."""
         await asyncio.sleep(0)  # should there always be something to read, others have their turn all the same
-        with _raised_as(_READING):
+        with map_socket_errors(_READING):
             return await self._done(partial(self._source, max_bytes), timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         left = memoryview(buffer)
         try:
-            with _raised_as(_WRITING):
+            with map_socket_errors(_WRITING):
                 while left:
                     left = left[await self._done(partial(self._socket.send, left), timeout, sends=True) :]
         except asyncio.CancelledError:
@@ -111,7 +111,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
         try:
-            with _raised_as(_CONNECTING):
+            with map_socket_errors(_CONNECTING):
                 # Some releases of Python have OpenSSL take an end without a farewell for one with it.
                 ssl_context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
                 secure = ssl_context.wrap_socket(
@@ -247,7 +247,7 @@ def _on_asyncio() -> bool:
 
 
 @contextmanager
-def _raised_as(names: _Names) -> Iterator[None]:
+def map_socket_errors(names: _Names) -> Iterator[None]:
     """Raise httpcore's exception for ours, with ours as its cause."""
     try:
         yield

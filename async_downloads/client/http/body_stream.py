@@ -9,12 +9,12 @@ from typing import Final
 
 import httpx
 
-from ...errors import BadAnswer, DeadlineOver, NetworkError, Stalled
-from ..checksum import Checksum, Proof
-from ..decisions.retries import Setback
-from .errors import failures
+from ...errors import BadResponse, DeadlineExceeded, NetworkError, Stalled
+from ..checksum import Checksum, DigestCheck
+from ..decisions.retries import TransientError
+from .errors import map_httpx_errors
 
-__all__ = ["Deadline", "Floor", "decoded", "exactly", "flow", "proven", "steadily"]
+__all__ = ["Deadline", "MinSpeed", "body_stream", "decoded", "with_digest", "with_length", "with_min_speed"]
 
 
 _STEP: Final = 1024 * 1024  # bytes that are unpacked at once: a small answer may stand for a very long file
@@ -22,7 +22,7 @@ _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
+class MinSpeed:
     """The least speed: `speed` bytes per second over `seconds`, on each connection."""
 
     seconds: float = 30.0
@@ -39,7 +39,7 @@ class Deadline:
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
-        """DeadlineOver when the time is up before the end of the block, or before it begins."""
+        """DeadlineExceeded when the time is up before the end of the block, or before it begins."""
         if self._at is not None and self._clock() >= self._at:
             raise self._over()
         try:
@@ -50,33 +50,33 @@ class Deadline:
                 raise
             raise self._over() from None
 
-    def _over(self) -> DeadlineOver:
-        return DeadlineOver(f"the download was not over after {self._seconds:g} s")
+    def _over(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"the download was not over after {self._seconds:g} s")
 
 
-async def flow(
+async def body_stream(
     response: httpx.Response,
     *,
     length: int | None,
     coding: str | None,
-    floor: Floor,
+    floor: MinSpeed,
     promised: Checksum | None = None,
 ) -> AsyncGenerator[bytes]:
     """Yield the bytes of a body of `length` bytes that has the digest `promised`; a `coding` is taken off.
 
-    Raises Setback, BadAnswer or DigestMismatch.
+    Raises TransientError, BadResponse or DigestMismatch.
     """
-    raw = steadily(_again(response, coding) if response.is_stream_consumed else _received(response), floor)
-    whole = exactly(raw, length)
+    raw = with_min_speed(_again(response, coding) if response.is_stream_consumed else _received(response), floor)
+    whole = with_length(raw, length)
     if promised:
-        whole = proven(whole, promised)
+        whole = with_digest(whole, promised)
     async with aclosing(decoded(whole, coding) if coding else whole) as chunks:
         async for chunk in chunks:
             yield chunk
 
 
 async def _received(response: httpx.Response) -> AsyncGenerator[bytes]:
-    with failures():
+    with map_httpx_errors():
         async with aclosing(response.aiter_raw()) as chunks:  # type: ignore[type-var]  # it is a generator
             async for chunk in chunks:
                 yield chunk
@@ -91,11 +91,11 @@ async def _again(response: httpx.Response, coding: str | None) -> AsyncGenerator
         async for chunk in response.stream:  # that of a transport without a network, which gives whole answers
             yield chunk
     except (RuntimeError, httpx.TransportError) as error:  # that of a network, which a hook of the caller's has read
-        raise BadAnswer(f"the server sends {coding}, and was asked for no coding") from error
+        raise BadResponse(f"the server sends {coding}, and was asked for no coding") from error
 
 
-async def steadily(chunks: AsyncGenerator[bytes], floor: Floor) -> AsyncGenerator[bytes]:
-    """Pass chunks on. Setback when too few come; the time that whoever takes them needs does not count."""
+async def with_min_speed(chunks: AsyncGenerator[bytes], floor: MinSpeed) -> AsyncGenerator[bytes]:
+    """Pass chunks on. TransientError when too few come; the time that whoever takes them needs does not count."""
     clock = asyncio.get_running_loop().time
     least = floor.speed * floor.seconds
     left, came = floor.seconds, 0
@@ -106,7 +106,7 @@ async def steadily(chunks: AsyncGenerator[bytes], floor: Floor) -> AsyncGenerato
                 async with asyncio.timeout(left):
                     chunk = await anext(chunks, None)
             except TimeoutError:
-                raise Setback(Stalled(f"{came} bytes came in {floor.seconds:g} s")) from None
+                raise TransientError(Stalled(f"{came} bytes came in {floor.seconds:g} s")) from None
             if chunk is None:
                 return
             left, came = left - (clock() - asked), came + len(chunk)
@@ -115,22 +115,22 @@ async def steadily(chunks: AsyncGenerator[bytes], floor: Floor) -> AsyncGenerato
             yield chunk
 
 
-async def exactly(chunks: AsyncGenerator[bytes], length: int | None) -> AsyncGenerator[bytes]:
-    """Pass on a body that is to have so many bytes. Setback when it has fewer or more: of more, none is passed on."""
+async def with_length(chunks: AsyncGenerator[bytes], length: int | None) -> AsyncGenerator[bytes]:
+    """Pass on a body that is to have so many bytes. TransientError when it has fewer, or more."""
     came = 0
     async with aclosing(chunks):
         async for chunk in chunks:
             came += len(chunk)
             if length is not None and came > length:
-                raise Setback(BadAnswer(f"more than the {length} bytes that were promised came"))
+                raise TransientError(BadResponse(f"more than the {length} bytes that were promised came"))
             yield chunk
     if length is not None and came < length:
-        raise Setback(NetworkError(f"the connection ended after {came} of {length} bytes"))
+        raise TransientError(NetworkError(f"the connection ended after {came} of {length} bytes"))
 
 
-async def proven(chunks: AsyncGenerator[bytes], promised: Checksum) -> AsyncGenerator[bytes]:
+async def with_digest(chunks: AsyncGenerator[bytes], promised: Checksum) -> AsyncGenerator[bytes]:
     """Pass on a body that is to have this digest. DigestMismatch at its end when it has another."""
-    proof = Proof(promised)
+    proof = DigestCheck(promised)
     async with aclosing(chunks):
         async for chunk in chunks:
             proof.add(chunk)
@@ -139,9 +139,9 @@ async def proven(chunks: AsyncGenerator[bytes], promised: Checksum) -> AsyncGene
 
 
 async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[bytes]:
-    """Take gzip or deflate off. BadAnswer for another coding or damage, Setback when the end is missing."""
+    """Take gzip or deflate off. BadResponse for another coding or damage, TransientError when the end is missing."""
     if coding not in {"gzip", "x-gzip", "deflate"}:
-        raise BadAnswer(f"the server sends {coding}, and was asked for no coding")
+        raise BadResponse(f"the server sends {coding}, and was asked for no coding")
     decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
     async with aclosing(chunks):
         async for chunk in chunks:
@@ -151,9 +151,9 @@ async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[
                 try:
                     data = decoder.decompress(chunk, _STEP)
                 except zlib.error as error:
-                    raise BadAnswer(f"the server sends damaged {coding}") from error
+                    raise BadResponse(f"the server sends damaged {coding}") from error
                 chunk = decoder.unconsumed_tail or decoder.unused_data
                 if data:
                     yield data
     if not decoder.eof:
-        raise Setback(NetworkError(f"the {coding} ended in the middle"))
+        raise TransientError(NetworkError(f"the {coding} ended in the middle"))

@@ -11,10 +11,10 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from ...errors import BadAnswer, BadStatus, NetworkError, NoSuchHost, RefusedRedirect, Stalled, TlsError
-from ..decisions.retries import Setback
+from ...errors import BadResponse, BadStatus, NetworkError, NoSuchHost, RefusedRedirect, Stalled, TlsError
+from ..decisions.retries import TransientError
 
-__all__ = ["failures"]
+__all__ = ["map_httpx_errors"]
 
 
 _LOST: Final = "the connection was lost"
@@ -26,7 +26,7 @@ _UNTRUSTED: Final = {18, 19, 20, 21}  # X509_V_ERR_*: signed by itself, or by no
 
 
 @contextmanager
-def failures() -> Iterator[None]:
+def map_httpx_errors() -> Iterator[None]:
     """Raise what httpx raises as what it means here."""
     try:
         yield
@@ -40,17 +40,17 @@ def _meaning(error: httpx.TransportError) -> Exception:
     text = _text(error)
     match error:
         case httpx.ReadTimeout() | httpx.WriteTimeout():
-            return Setback(Stalled("nothing came for too long"))
+            return TransientError(Stalled("nothing came for too long"))
         case httpx.ConnectTimeout():
-            return Setback(NetworkError(f"no connection within the time for it{_by_proxy(error)}"))
+            return TransientError(NetworkError(f"no connection within the time for it{_by_proxy(error)}"))
         case httpx.ConnectError():
             return _unconnected(error, text)
         case httpx.ProxyError():
-            return BadStatus(407) if text.startswith("407") else Setback(NetworkError(f"the proxy says: {text}"))
+            return BadStatus(407) if text.startswith("407") else TransientError(NetworkError(f"the proxy says: {text}"))
         case httpx.RemoteProtocolError():
             return _broken_protocol(_WHAT_CAME.sub("", text))
         case _:
-            return Setback(NetworkError(text))
+            return TransientError(NetworkError(text))
 
 
 def _unconnected(error: httpx.ConnectError, text: str) -> Exception:
@@ -60,25 +60,25 @@ def _unconnected(error: httpx.ConnectError, text: str) -> Exception:
             case (
                 ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLError(reason="UNEXPECTED_EOF_WHILE_READING")
             ):  # about TLS it says nothing
-                return Setback(NetworkError(_LOST))
+                return TransientError(NetworkError(_LOST))
             case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):  # what came is no record of any version
                 return TlsError("the server does not speak TLS on this port")
             case ssl.SSLError():
                 return TlsError(f"{text}{_advice(cause)}")
             case socket.gaierror():
                 kind = NoSuchHost if cause.errno in _NO_HOST else NetworkError
-                return Setback(kind(f"{cause.strerror or 'no address'}: {host}{_by_proxy(error)}"))
+                return TransientError(kind(f"{cause.strerror or 'no address'}: {host}{_by_proxy(error)}"))
             case UnicodeError():
-                return Setback(NoSuchHost(f"no host can have this name: {host}"))
-    return Setback(NetworkError(f"{text}{_by_proxy(error)}"))
+                return TransientError(NoSuchHost(f"no host can have this name: {host}"))
+    return TransientError(NetworkError(f"{text}{_by_proxy(error)}"))
 
 
 def _broken_protocol(text: str) -> Exception:
     if "location header" in text:
         return RefusedRedirect("a redirect to what is no URL")
     if any(sign in text for sign in _SIGNS_OF_LOSS):
-        return Setback(NetworkError(_LOST))
-    return Setback(BadAnswer(f"the server does not speak HTTP: {text}"))
+        return TransientError(NetworkError(_LOST))
+    return TransientError(BadResponse(f"the server does not speak HTTP: {text}"))
 
 
 def _advice(error: ssl.SSLError) -> str:

@@ -10,9 +10,9 @@ from typing import Final
 import httpx
 
 from ...errors import RefusedRedirect, Stalled
-from ..decisions.response import Answer
-from ..decisions.retries import Setback
-from .errors import failures
+from ..decisions.response import ResponseHead
+from ..decisions.retries import TransientError
+from .errors import map_httpx_errors
 
 __all__ = ["Exchange"]
 
@@ -57,7 +57,7 @@ class Exchange:
     async def get(self, fields: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
         """Ask with these fields, and hold the answer open, whatever its status is; only redirects are followed.
 
-        Raises Setback for what may pass, RefusedRedirect and TlsError for what does not.
+        Raises TransientError for what may pass, RefusedRedirect and TlsError for what does not.
         """
         response = await self._follow({"Accept-Encoding": "identity", **fields})
         try:
@@ -66,9 +66,9 @@ class Exchange:
             await response.aclose()
 
     @staticmethod
-    def head(response: httpx.Response) -> Answer:
+    def head(response: httpx.Response) -> ResponseHead:
         """Return the head of an answer, as it is judged."""
-        return Answer(response.status_code, response.headers, int(time.time()))
+        return ResponseHead(response.status_code, response.headers, int(time.time()))
 
     async def _follow(self, fields: Mapping[str, str]) -> httpx.Response:
         request = self._request(self._url, fields)
@@ -85,7 +85,7 @@ class Exchange:
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:
-            with failures():
+            with map_httpx_errors():
                 async with _hurried(request, self._longest):
                     return await self._client.send(
                         request,
@@ -126,7 +126,7 @@ class Exchange:
 
 @asynccontextmanager
 async def _hurried(request: httpx.Request, seconds: float) -> AsyncIterator[None]:
-    """Setback when the head of the answer takes longer, though now and then a byte of it comes.
+    """TransientError when the head of the answer takes longer, though now and then a byte of it comes.
 
     httpcore tells when it begins to connect or to send: the wait for one's turn before does not count.
     """
@@ -142,7 +142,7 @@ async def _hurried(request: httpx.Request, seconds: float) -> AsyncIterator[None
     except TimeoutError:
         if not limit.expired():
             raise
-        raise Setback(Stalled(f"no answer came within {seconds:g} s")) from None
+        raise TransientError(Stalled(f"no answer came within {seconds:g} s")) from None
     finally:
         del request.extensions["trace"]
 

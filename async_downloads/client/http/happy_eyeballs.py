@@ -72,13 +72,13 @@ async def _raced(
 
 
 async def _attempt(address: Address, local: str | None) -> socket.socket:
-    family, kind, protocol, _, place = address
+    family, kind, protocol, _, destination = address
     connection = socket.socket(family, kind, protocol)
     try:
         connection.setblocking(False)
         if local is not None:
             connection.bind((local, 0))
-        await asyncio.get_running_loop().sock_connect(connection, place)
+        await asyncio.get_running_loop().sock_connect(connection, destination)
     except BaseException:
         connection.close()
         raise

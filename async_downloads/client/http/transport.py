@@ -16,40 +16,40 @@ import httpx
 
 from .backend import AsyncioBackend
 
-__all__ = ["TIMEOUT", "FastTransport", "new_client", "pieces", "plain_length"]
+__all__ = ["TIMEOUT", "FastTransport", "new_client", "plain_length", "segments"]
 
 
 _FULL: Final = 64 * 1024  # bytes that httpcore reads at once, at most
-_BUSY: Final = 16  # full pieces, which tell that more had come than was read
+_BUSY: Final = 16  # full segments, which tell that more had come than was read
 _LONG: Final = 8 * 1024 * 1024  # bytes that cost more to be parsed than another connection does
 _AT_ONCE: Final = 2 * 1024 * 1024  # bytes: a turn of the loop of one or two milliseconds
 
 
-async def pieces(response: httpcore.Response, patience: float | None) -> AsyncGenerator[bytes]:
+async def segments(response: httpcore.Response, patience: float | None) -> AsyncGenerator[bytes]:
     """Yield the body. Silence for `patience` seconds is a ReadTimeout, as it is when all of it is parsed."""
     left, busy = plain_length(response), 0
     async with aclosing(response.aiter_stream()) as parsed:  # type: ignore[type-var]  # it is a generator
-        async for piece in parsed:
-            yield piece
-            left -= len(piece)
-            busy += len(piece) >= _FULL
+        async for segment in parsed:
+            yield segment
+            left -= len(segment)
+            busy += len(segment) >= _FULL
             if busy >= _BUSY and left >= _LONG:
                 break
         else:
             return
         # The parser gives out all that it has: while there is more of the body to come, it holds nothing back.
         async with aclosing(_read(response.extensions["network_stream"], left, patience)) as unparsed:
-            async for piece in unparsed:
-                yield piece
+            async for segment in unparsed:
+                yield segment
 
 
 async def _read(stream: httpcore.AsyncNetworkStream, left: int, patience: float | None) -> AsyncGenerator[bytes]:
     while left:
-        piece = await stream.read(min(left, _AT_ONCE), patience)
-        if not piece:
+        segment = await stream.read(min(left, _AT_ONCE), patience)
+        if not segment:
             raise httpcore.RemoteProtocolError(f"peer closed connection {left} bytes before the end of the body")
-        left -= len(piece)
-        yield piece
+        left -= len(segment)
+        yield segment
 
 
 def plain_length(response: httpcore.Response) -> int:
@@ -120,7 +120,7 @@ def _limits(connections: int) -> httpx.Limits:
 
 
 class FastTransport(httpx.AsyncBaseTransport):
-    """Direct connections, on asyncio: pieces of a body come as the network brought them, to 2 MiB each.
+    """Direct connections, on asyncio: segments of a body come as the network brought them, to 2 MiB each.
 
     No more than `connections` are open at a time, for each of http and https. A connection is used again when its body
     was read to the end of the iterator, unless that was long and came very fast. `retries` are of connecting alone.
@@ -142,7 +142,7 @@ class FastTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request and return the answer, of which the body is still to be read."""
-        with _raised_by_httpx():
+        with map_httpcore_errors():
             response = await self._pool(request.url.scheme).handle_async_request(
                 httpcore.Request(
                     request.method,
@@ -180,17 +180,17 @@ class _Body(httpx.AsyncByteStream):
     """The body of an answer of httpcore."""
 
     def __init__(self, request: httpx.Request, response: httpcore.Response) -> None:
-        self._patience = request.extensions.get("timeout", {}).get("read")
+        self._retry_budget = request.extensions.get("timeout", {}).get("read")
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _raised_by_httpx():
-            async with aclosing(pieces(self._response, self._patience)) as body:
-                async for piece in body:
-                    yield piece
+        with map_httpcore_errors():
+            async with aclosing(segments(self._response, self._retry_budget)) as body:
+                async for segment in body:
+                    yield segment
 
     async def aclose(self) -> None:
-        with _raised_by_httpx():
+        with map_httpcore_errors():
             await self._response.aclose()
 
 
@@ -213,7 +213,7 @@ def _address(url: httpx.URL) -> httpcore.URL:
 
 
 @contextmanager
-def _raised_by_httpx() -> Iterator[None]:
+def map_httpcore_errors() -> Iterator[None]:
     """Raise the exception of httpx that has the name of httpcore's."""
     try:
         yield

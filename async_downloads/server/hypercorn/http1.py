@@ -3,7 +3,7 @@
 - A head that was sent lately, as that of a file many ask for, is not validated again.
 - The head of an answer goes out together with the first bytes of its body: one system call and one packet less.
 - Between two requests of a busy connection no task is made to end it, only a timer that seldom fires.
-- A part of a file (`sending.STRETCH`) goes from the page cache to the socket.
+- A part of a file (`sending.ZERO_COPY_SEND`) goes from the page cache to the socket.
 - When a client has left, nobody waits for ever to read its next request.
 
 There are no settings for these, so the classes that do it take the place of Hypercorn's own.
@@ -27,10 +27,10 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.utils import suppress_body
 
-from ...open_file import Stretch
-from ...sending import STRETCH
-from ..zero_copy.writer import AVAILABLE, Lane
-from .idle import LateTask
+from ...open_file import FileRegion
+from ...sending import ZERO_COPY_SEND
+from ..zero_copy.writer import AVAILABLE, ZeroCopyWriter
+from .idle import DeferredTask
 
 __all__ = ["install"]
 
@@ -42,17 +42,17 @@ _JOINED: Final = 64 * 1024  # bytes of a body that cost less to copy than to sen
 class FilePart(Event):
     """A part of a file; as long as that, for h11's bookkeeping."""
 
-    stretch: Stretch
+    region: FileRegion
 
     def __len__(self) -> int:
-        return self.stretch.size
+        return self.region.size
 
 
 @dataclass(frozen=True, slots=True)
 class FileBody(StreamEvent):
     """A part of a file as a part of a body."""
 
-    stretch: Stretch
+    region: FileRegion
 
 
 class Connection(TCPServer):
@@ -60,22 +60,22 @@ class Connection(TCPServer):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.idle_task: LateTask = LateTask()
-        self.lane: Lane | None = (
-            Lane(self.writer) if AVAILABLE and not self.writer.get_extra_info("ssl_object") else None
+        self.idle_task: DeferredTask = DeferredTask()
+        self.lane: ZeroCopyWriter | None = (
+            ZeroCopyWriter(self.writer) if AVAILABLE and not self.writer.get_extra_info("ssl_object") else None
         )
 
     async def protocol_send(self, event: Event) -> None:
         """Send what the protocol has for the client."""
         if isinstance(event, FilePart) and self.lane:
-            await self._send_part(event.stretch, self.lane)
+            await self._send_part(event.region, self.lane)
         else:
             await super().protocol_send(event)
 
-    async def _send_part(self, stretch: Stretch, lane: Lane) -> None:
+    async def _send_part(self, region: FileRegion, lane: ZeroCopyWriter) -> None:
         async with self.send_lock:
             try:
-                await lane.send(stretch)
+                await lane.send(region)
             except ConnectionError:
                 self.writer.transport.abort()  # the lane took the socket's error, so the transport has not seen it
                 await self.protocol.handle(Closed())
@@ -98,15 +98,15 @@ class Stream(HTTPStream):
     async def handle(self, event: StreamEvent) -> None:
         """Take what comes from the client; the app runs later, as a task."""
         await super().handle(event)
-        lane: Lane | None = _owner(self.send).lane
+        lane: ZeroCopyWriter | None = _owner(self.send).lane
         if isinstance(event, Request) and lane:
-            self.scope["extensions"][STRETCH] = {"acknowledged": lane.acknowledged, "taken": lane.taken}
+            self.scope["extensions"][ZERO_COPY_SEND] = {"acknowledged": lane.acknowledged, "taken": lane.taken}
 
     async def app_send(self, message: Any) -> None:
         """Take what comes from the app."""
-        if message is not None and message["type"] == STRETCH and self.state == ASGIHTTPState.RESPONSE:
+        if message is not None and message["type"] == ZERO_COPY_SEND and self.state == ASGIHTTPState.RESPONSE:
             if not suppress_body(self.scope["method"], int(self.response["status"])):
-                await self.send(FileBody(self.stream_id, message["stretch"]))
+                await self.send(FileBody(self.stream_id, message["region"]))
         elif message is not None and message["type"] == "http.response.start" and self.state == ASGIHTTPState.REQUEST:
             await self._start(message)
         else:
@@ -122,7 +122,7 @@ class Stream(HTTPStream):
         self.state = ASGIHTTPState.RESPONSE
 
 
-class Ended:
+class ClosedConnection:
     """In the place of h11's connection when the client has left: whoever reads from it sees that nothing comes.
 
     Hypercorn waits for the end of the answer before it reads the next request, and would wait for ever.
@@ -145,7 +145,7 @@ class Ended:
         raise h11.LocalProtocolError("the client has left")
 
 
-class Gate(EventWrapper):
+class ReadGate(EventWrapper):
     """What the reading waits at while an answer is being sent."""
 
     waiting: bool = False
@@ -162,15 +162,15 @@ class Protocol(H11Protocol):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.can_read: Gate = Gate()
-        self.lane: Lane | None = _owner(self.send).lane
+        self.can_read: ReadGate = ReadGate()
+        self.lane: ZeroCopyWriter | None = _owner(self.send).lane
         self._held = b""
 
     async def handle(self, event: Event) -> None:
         """Take what comes from the client."""
         await super().handle(event)
         if isinstance(event, Closed) and self.can_read.waiting:
-            setattr(self, "connection", Ended())  # noqa: B010 - it is of no kind that Hypercorn knows
+            setattr(self, "connection", ClosedConnection())  # noqa: B010 - it is of no kind that Hypercorn knows
             await self.can_read.set()
 
     async def _check_protocol(self, event: h11.Request) -> None:
@@ -183,7 +183,7 @@ class Protocol(H11Protocol):
             await self._send_h11_event(self._head(event))
             return
         if isinstance(event, FileBody):
-            await self._send_h11_event(h11.Data(data=cast("bytes", FilePart(event.stretch))))
+            await self._send_h11_event(h11.Data(data=cast("bytes", FilePart(event.region))))
             return
         if isinstance(event, StreamClosed):
             await self._pass_on([])  # an app that failed before the body has still answered

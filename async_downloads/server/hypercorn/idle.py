@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from hypercorn.asyncio.worker_context import AsyncioSingleTask
 
-__all__ = ["LateTask"]
+__all__ = ["DeferredTask"]
 
 
-class LateTask(AsyncioSingleTask):
+class DeferredTask(AsyncioSingleTask):
     """A task that is made only when nobody has stopped it for a while: in the place of Hypercorn's `SingleTask`."""
 
     _LATE: Final = 0.25  # seconds

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ...open_file import OpenFile
 
-__all__ = ["Segments"]
+__all__ = ["MappedFiles"]
 
 
 _WITHOUT_DESCRIPTOR: Final[dict[str, Any]] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
@@ -35,7 +35,7 @@ class _Segment:
         self.used = 0.0  # when that was, in the loop's time
 
 
-class Segments:
+class MappedFiles:
     """The parts of files that are mapped: those used lately, since mapping is as dear as reading, and only so many.
 
     An idle one is taken away soon: until then a deleted file keeps its place on the disk, and before Python 3.13 each

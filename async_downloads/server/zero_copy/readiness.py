@@ -4,10 +4,10 @@ import asyncio
 import select
 from collections import deque
 
-__all__ = ["Room", "Turns"]
+__all__ = ["FairTurns", "SocketReadiness"]
 
 
-class Turns:
+class FairTurns:
     """Lets a few do something that takes long in one turn of the event loop, the others in the next ones, in order.
 
     So whoever wants something short of the loop waits for those few alone.
@@ -41,7 +41,7 @@ class Turns:
         self._free += 1
 
 
-class Room:
+class SocketReadiness:
     """Tells when a socket that belongs to a transport has room; asyncio itself tells only the transport.
 
     The kernel says so when half of what it may hold back (`TCP_NOTSENT_LOWAT`) has gone, where a write that is tried

@@ -17,12 +17,12 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from ...errors import SourceTruncated
-from ...open_file import OpenFile, Stretch
-from ...sources.files import os_errors
-from .mapped_files import Segments
-from .readiness import Room, Turns
+from ...open_file import FileRegion, OpenFile
+from ...sources.files import map_os_errors
+from .mapped_files import MappedFiles
+from .readiness import FairTurns, SocketReadiness
 
-__all__ = ["AVAILABLE", "Lane"]
+__all__ = ["AVAILABLE", "ZeroCopyWriter"]
 
 
 AVAILABLE: Final = hasattr(select, "epoll")  # Linux
@@ -35,9 +35,9 @@ class _Shared:
     _WRITES: Final = 2  # large ones in one turn of the loop: two milliseconds
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.segments = Segments()
-        self.room = Room(loop)
-        self.turns = Turns(self._WRITES)
+        self.segments = MappedFiles()
+        self.room = SocketReadiness(loop)
+        self.turns = FairTurns(self._WRITES)
 
 
 _shared: "Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared]]" = WeakKeyDictionary()
@@ -49,7 +49,7 @@ def _shared_by(loop: asyncio.AbstractEventLoop) -> _Shared:
     return _shared[loop]
 
 
-class _Tide:
+class _UnsentLimit:
     """How much the kernel may hold back for a client: little for a slow one, so that there is memory for thousands."""
 
     _LOW: Final = 96 * 1024
@@ -80,7 +80,7 @@ class _Tide:
             self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self._HIGH if high else self._LOW)
 
 
-class Lane:
+class ZeroCopyWriter:
     """The way from a file to a socket, beside a stream writer that has the socket."""
 
     _READ: Final = 256 * 1024  # bytes that are in memory at once, where the kernel has not cached them
@@ -92,7 +92,7 @@ class Lane:
         self._transport: Any = writer.transport
         self._connection = writer.get_extra_info("socket")
         self._fd: int = self._connection.fileno()
-        self._tide = _Tide(self._connection)
+        self._tide = _UnsentLimit(self._connection)
         self._shared = _shared_by(asyncio.get_running_loop())
         self._taken = 0
         protocol: Any = self._transport.get_protocol()
@@ -112,16 +112,16 @@ class Lane:
         return int(_ACKNOWLEDGED.unpack(info)[0])
 
     def taken(self) -> int:
-        """Return how many bytes of stretches the socket has taken since the connection was made."""
+        """Return how many bytes of regions the socket has taken since the connection was made."""
         return self._taken
 
-    async def send(self, stretch: Stretch) -> None:
-        """Send a stretch; return when the socket has taken it.
+    async def send(self, region: FileRegion) -> None:
+        """Send a region; return when the socket has taken it.
 
         ConnectionError when the client has left, `SourceTruncated` when the file has become too short.
         """
         await self._empty()
-        file, offset, size = stretch
+        file, offset, size = region
         stop = offset + size
         while offset < stop:
             wanted = min(stop - offset, await self._next_size())
@@ -181,7 +181,7 @@ class Lane:
         """Read all of it, and write that."""
         for begin in range(offset, offset + count, self._READ):
             wanted = min(self._READ, offset + count - begin)
-            with os_errors(f"reading from {begin}"):
+            with map_os_errors(f"reading from {begin}"):
                 chunk = await file.read_from_disk(begin, wanted)
             self._check()
             self._writer.write(chunk)

@@ -23,15 +23,15 @@ __all__ = [
     "CHUNK",
     "ById",
     "Catalogue",
-    "Damage",
+    "Corruption",
     "Identifier",
-    "Stored",
-    "absent",
+    "StoredFile",
     "compared",
     "describe",
     "is_name",
     "listing",
     "new_token",
+    "not_found",
 ]
 
 
@@ -43,7 +43,7 @@ Identifier = Literal["token", "integer"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredFile:
     """A file in a database as it is now; `size` in bytes, `created` in seconds since the epoch.
 
     `id` and `token` name the file and outlive its versions, `version` is the number of this one.
@@ -64,10 +64,10 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class Corruption:
     """What `check` found wrong with a file."""
 
-    file: Stored
+    file: StoredFile
     message: str
 
 
@@ -91,12 +91,12 @@ class Catalogue(Protocol):
     async def list(self, key: str) -> Listing:
         """Return what stands directly below the key."""
 
-    async def files(self, most: int | None = None) -> Sequence[Stored]:
+    async def files(self, most: int | None = None) -> Sequence[StoredFile]:
         """Return every file, or that many, by name."""
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
-    ) -> Stored:
+    ) -> StoredFile:
         """Keep the bytes under a name, all or none of them; nobody sees them before the last is there.
 
         The media type comes from the name when none is given. `AlreadyThere` when the name is taken, unless `replace`.
@@ -108,7 +108,7 @@ class Catalogue(Protocol):
     async def gc(self, grace: float) -> int:
         """Free what was retired, or begun and never finished, more than `grace` seconds ago; return the bytes freed."""
 
-    def check(self) -> AsyncGenerator[Stored | Damage, None]:
+    def check(self) -> AsyncGenerator[StoredFile | Corruption, None]:
         """Read every file; yield it when its bytes have the digest they were stored with, else what is wrong."""
 
     async def aclose(self) -> None:
@@ -134,7 +134,7 @@ def new_token() -> str:
     return token
 
 
-def describe(file: Stored) -> Representation:
+def describe(file: StoredFile) -> Representation:
     """Describe a file. Its tag is strong: it is made of the digest, and the bytes are those of one version."""
     return Representation(
         size=file.size,
@@ -145,14 +145,14 @@ def describe(file: Stored) -> Representation:
     )
 
 
-async def compared(file: Stored, source: Source) -> Stored | Damage:
+async def compared(file: StoredFile, source: Source) -> StoredFile | Corruption:
     """Read a file from its source, and return it if its bytes have the digest they were stored with."""
     digest = hashlib.sha256()
     if file.size:
         async with aclosing(source.read(ByteRange(0, file.size))) as chunks:
             async for chunk in chunks:
                 digest.update(chunk)
-    return file if digest.digest() == file.sha256 else Damage(file, "its bytes are not those that were stored")
+    return file if digest.digest() == file.sha256 else Corruption(file, "its bytes are not those that were stored")
 
 
 def is_name(key: str) -> bool:
@@ -168,14 +168,14 @@ def _is_text(key: str) -> bool:
     return True
 
 
-def absent(key: str, names: Iterable[str]) -> NotFound:
+def not_found(key: str, names: Iterable[str]) -> NotFound:
     """Return the error for a key that no file has; `names` are some that begin with it."""
     if not key or any(name.startswith(f"{key}/") for name in names):
         return IsDirectory(f"{key!r} is the beginning of other names")
     return NotFound(f"there is no file {key!r}")
 
 
-def listing(key: str, files: Iterable[Stored]) -> Listing:
+def listing(key: str, files: Iterable[StoredFile]) -> Listing:
     """Return what stands directly below the key. `NotFound` when nothing does, unless it is the top."""
     prefix = f"{key}/" if key else ""
     below = {file.name.removeprefix(prefix): file for file in files if file.name.startswith(prefix)}

@@ -21,7 +21,7 @@ from ...semantics.representation import Representation, Validators
 from ..base import Listing
 from ..media_types import media_type as type_of
 from . import postgres_schema as schema
-from .catalogue import CHUNK, Damage, Identifier, Stored, compared, describe, is_name, listing
+from .catalogue import CHUNK, Corruption, Identifier, StoredFile, compared, describe, is_name, listing
 from .postgres_pool import Connections, forget
 
 __all__ = ["PostgresSource", "PostgresStore"]
@@ -144,11 +144,11 @@ class PostgresStore:
         )
         return PostgresSource(told, self._connections, schema.READ_BARE, oid)
 
-    async def _find(self, by: str, value: str | int) -> Stored | None:
+    async def _find(self, by: str, value: str | int) -> StoredFile | None:
         row = await self._connections.row(schema.FILES[by], value)
         return schema.stored(row) if row else None
 
-    def _source(self, file: Stored) -> PostgresSource:
+    def _source(self, file: StoredFile) -> PostgresSource:
         return PostgresSource(describe(file), self._connections, schema.READ, file.version)
 
     async def list(self, key: str) -> Listing:
@@ -157,13 +157,13 @@ class PostgresStore:
             raise NotFound(f"{key!r} is the beginning of no name")
         return listing(key, await self._connections.run(partial(schema.below, key=key)) if key else await self.files())
 
-    async def files(self, most: int | None = None) -> Sequence[Stored]:
+    async def files(self, most: int | None = None) -> Sequence[StoredFile]:
         """Return every file, or that many, by name."""
         return [schema.stored(row) for row in await self._connections.rows(schema.FILES["all"], most)]
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
-    ) -> Stored:
+    ) -> StoredFile:
         """Keep the bytes under a name. ValueError for a name that no file may have.
 
         What fails is freed at once if PostgreSQL can be reached, else by `gc`.
@@ -196,14 +196,14 @@ class PostgresStore:
             freed, versions = freed + row["size"], row["versions"]
         return freed
 
-    async def check(self) -> AsyncGenerator[Stored | Damage, None]:
+    async def check(self) -> AsyncGenerator[StoredFile | Corruption, None]:
         """Read every file and compare its digest; what was taken away meanwhile is left out."""
         for file in await self.files():
             try:
                 found = await compared(file, self._source(file))
             except (SourceChanged, SourceTruncated) as error:
                 if await self._find("integer", file.id) == file:
-                    yield Damage(file, str(error))
+                    yield Corruption(file, str(error))
             else:
                 yield found
 

@@ -13,7 +13,7 @@ from typing import Final
 import asyncpg
 
 from ...errors import AlreadyThere, NotFound, SourceError
-from .catalogue import Stored, absent, new_token
+from .catalogue import StoredFile, new_token, not_found
 
 __all__ = ["CREATE", "FILES", "FREE", "MEASURE", "READ", "READ_BARE", "Upload", "below", "missing", "remove", "stored"]
 
@@ -111,7 +111,7 @@ class Upload:
         self._size += len(piece)
         self._digest.update(piece)
 
-    async def publish(self, connection: asyncpg.Connection, name: str, *, replace: bool) -> Stored:
+    async def publish(self, connection: asyncpg.Connection, name: str, *, replace: bool) -> StoredFile:
         """Make it the version that the name has from now on, and retire the one before."""
         async with connection.transaction():
             file = await connection.fetchval(_NAME, new_token(), name, self._version, replace)
@@ -134,9 +134,9 @@ def _taken(name: str) -> AlreadyThere:
     return AlreadyThere(f"there is a file {name!r}")
 
 
-def stored(row: asyncpg.Record) -> Stored:
+def stored(row: asyncpg.Record) -> StoredFile:
     """Return the file that a row of `FILES` describes."""
-    return Stored(*row)
+    return StoredFile(*row)
 
 
 async def remove(connection: asyncpg.Connection, name: str) -> None:
@@ -149,11 +149,11 @@ async def remove(connection: asyncpg.Connection, name: str) -> None:
         await connection.execute("update ad_version set retired_at = now() where id = $1", version)
 
 
-async def below(connection: asyncpg.Connection, key: str, most: int | None = None) -> list[Stored]:
+async def below(connection: asyncpg.Connection, key: str, most: int | None = None) -> list[StoredFile]:
     """Return the files with names that begin with the key and a slash, by name."""
     return [stored(row) for row in await connection.fetch(FILES["below"], f"{key}/", f"{key}0", most)]
 
 
 async def missing(connection: asyncpg.Connection, key: str) -> NotFound:
     """Return the error for a key that no file has."""
-    return absent(key, [file.name for file in await below(connection, key, 1)])
+    return not_found(key, [file.name for file in await below(connection, key, 1)])

@@ -15,15 +15,15 @@ from sqlite3 import Connection
 from typing import Final
 
 from ...errors import NotFound, SourceBusy, SourceChanged, SourceError
-from ...pacing import Pace
+from ...pacing import ChunkSizer
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation
 from ...threads import in_thread
 from ..base import Listing
 from ..media_types import media_type as type_of
 from . import sqlite_schema as schema
-from .catalogue import CHUNK, Damage, Identifier, Stored, compared, describe, is_name, listing
-from .sqlite_pool import Threads
+from .catalogue import CHUNK, Corruption, Identifier, StoredFile, compared, describe, is_name, listing
+from .sqlite_pool import SqlitePool
 
 __all__ = ["SqliteSource", "SqliteStore"]
 
@@ -41,13 +41,13 @@ _BEYOND: Final = 2**63
 class SqliteSource:
     """One version of a file in a database."""
 
-    file: Stored
+    file: StoredFile
     representation: Representation
-    _readers: Threads
+    _readers: SqlitePool
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
         """Yield chunks: for a fast client several from one turn of a thread, and the next while it takes the last."""
-        pace, offset = Pace(small=CHUNK // 2, modest=CHUNK, large=_TURN * CHUNK), span.start
+        pace, offset = ChunkSizer(small=CHUNK // 2, modest=CHUNK, large=_TURN * CHUNK), span.start
         ahead: asyncio.Future[list[bytes]] | None = None
         try:
             while offset < span.stop:
@@ -63,7 +63,7 @@ class SqliteSource:
             if ahead and not ahead.cancel() and not ahead.cancelled():
                 ahead.exception()  # nobody else is there to take it
 
-    def _fetch(self, offset: int, stop: int, pace: Pace) -> "asyncio.Future[list[bytes]]":
+    def _fetch(self, offset: int, stop: int, pace: ChunkSizer) -> "asyncio.Future[list[bytes]]":
         """Begin to read as many bytes from `offset` as the pace allows: to the end of a chunk, or to `stop`."""
         end = min((offset // CHUNK + max(pace.chunk // CHUNK, 1)) * CHUNK, stop)
         return self._readers.run(schema.read, self.file, offset, end)
@@ -79,7 +79,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: str, *, patience: float = _PATIENCE) -> None:
-        self._threads = partial(Threads, path, Path(path).absolute(), patience=patience)
+        self._threads = partial(SqlitePool, path, Path(path).absolute(), patience=patience)
         self._readers = self._threads("ro", count=_READERS)
         self._writer = self._threads("rw", count=1)
 
@@ -107,7 +107,7 @@ class SqliteStore:
             raise NotFound(f"{public!r} is no number of a file")
         return self._source(await self._readers.run(_find, "id", int(public)))
 
-    def _source(self, file: Stored) -> SqliteSource:
+    def _source(self, file: StoredFile) -> SqliteSource:
         return SqliteSource(file, describe(file), self._readers)
 
     async def list(self, key: str) -> Listing:
@@ -116,13 +116,13 @@ class SqliteStore:
             raise NotFound(f"{key!r} is the beginning of no name")
         return await self._readers.run(_list, key)
 
-    async def files(self, most: int | None = None) -> Sequence[Stored]:
+    async def files(self, most: int | None = None) -> Sequence[StoredFile]:
         """Return every file, or that many, by name."""
         return await self._readers.run(schema.all_files, -1 if most is None else most)
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
-    ) -> Stored:
+    ) -> StoredFile:
         """Keep the bytes under a name. ValueError for a name that no file may have."""
         if not is_name(key):
             raise ValueError(f"{key!r} cannot be the name of a file")
@@ -147,7 +147,7 @@ class SqliteStore:
             freed += size * gone
         return freed
 
-    async def check(self) -> AsyncGenerator[Stored | Damage, None]:
+    async def check(self) -> AsyncGenerator[StoredFile | Corruption, None]:
         """Read every file and compare its digest; what was taken away meanwhile is left out."""
         for file in await self.files():
             try:
@@ -156,7 +156,7 @@ class SqliteStore:
                 raise
             except SourceError as error:
                 if not isinstance(error, SourceChanged) or await self._readers.run(_is_current, file):
-                    yield Damage(file, str(error))
+                    yield Corruption(file, str(error))
             else:
                 yield found
 
@@ -182,14 +182,14 @@ async def _gather(data: AsyncIterable[bytes]) -> AsyncGenerator[list[bytes], Non
     yield gathered
 
 
-def _find(connection: Connection, column: str, value: str | int) -> Stored:
+def _find(connection: Connection, column: str, value: str | int) -> StoredFile:
     found = schema.find(connection, column, value)
     if found:
         return found
     raise schema.missing(connection, str(value)) if column == "name" else NotFound(f"there is no file {value!r}")
 
 
-def _is_current(connection: Connection, file: Stored) -> bool:
+def _is_current(connection: Connection, file: StoredFile) -> bool:
     return schema.find(connection, "id", file.id) == file
 
 

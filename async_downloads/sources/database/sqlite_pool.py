@@ -16,9 +16,9 @@ from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from ...errors import SourceBusy, SourceError
-from ...threads import keep_memory
+from ...threads import raise_mmap_threshold
 
-__all__ = ["Mode", "Threads", "connect"]
+__all__ = ["Mode", "SqlitePool", "connect"]
 
 
 P = ParamSpec("P")
@@ -29,7 +29,7 @@ _WAL: Final = 64 * 1024 * 1024  # bytes that the log may keep when all of it is 
 _CACHE: Final = 512  # KiB of pages: chunks go through it, and a processor has that much close by
 
 
-class Threads:
+class SqlitePool:
     """A few threads that run functions of a connection, which each of them opens when it first needs one."""
 
     def __init__(self, path: str, file: Path, mode: Mode, *, count: int, patience: float) -> None:
@@ -41,7 +41,7 @@ class Threads:
         self._connections: list[sqlite3.Connection] = []
         self._closing = threading.Lock()
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=f"sqlite-{mode}")
-        keep_memory()
+        raise_mmap_threshold()
 
     def run(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs

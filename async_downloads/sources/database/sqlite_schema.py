@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ...errors import AlreadyThere, NotFound, SourceChanged, SourceError
 from ...semantics.ranges import ByteRange
-from .catalogue import CHUNK, Stored, absent, new_token
+from .catalogue import CHUNK, StoredFile, new_token, not_found
 
 __all__ = [
     "Upload",
@@ -79,32 +79,32 @@ def _log_ahead(connection: sqlite3.Connection, *, attempts: int = 50) -> None:
             time.sleep(0.1)  # its own waiting for locks does not cover this
 
 
-def find(connection: sqlite3.Connection, column: str, value: str | int) -> Stored | None:
+def find(connection: sqlite3.Connection, column: str, value: str | int) -> StoredFile | None:
     """Return the file of that name, token or id."""
     row = connection.execute(f"{_FILES} where file.{column} = ?", (value,)).fetchone()
-    return Stored(*row) if row else None
+    return StoredFile(*row) if row else None
 
 
-def all_files(connection: sqlite3.Connection, most: int = -1) -> list[Stored]:
+def all_files(connection: sqlite3.Connection, most: int = -1) -> list[StoredFile]:
     """Return that many files, by name; -1 is for every one."""
-    return [Stored(*row) for row in connection.execute(f"{_FILES} order by name limit ?", (most,))]
+    return [StoredFile(*row) for row in connection.execute(f"{_FILES} order by name limit ?", (most,))]
 
 
-def files_below(connection: sqlite3.Connection, key: str, most: int = -1) -> list[Stored]:
+def files_below(connection: sqlite3.Connection, key: str, most: int = -1) -> list[StoredFile]:
     """Return the files with names that begin with the key and a slash, by name: the character after it is a 0."""
     rows = connection.execute(
         f"{_FILES} where name > ? and name < ? order by name limit ?", (f"{key}/", f"{key}0", most)
     )
-    return [Stored(*row) for row in rows]
+    return [StoredFile(*row) for row in rows]
 
 
-def read(connection: sqlite3.Connection, file: Stored, start: int, stop: int) -> list[bytes]:
+def read(connection: sqlite3.Connection, file: StoredFile, start: int, stop: int) -> list[bytes]:
     """Return bytes of a version, in one piece for each chunk."""
     edges = [start, *range((start // CHUNK + 1) * CHUNK, stop, CHUNK), stop]
     return [_piece(connection, file, first, last) for first, last in pairwise(edges)]
 
 
-def _piece(connection: sqlite3.Connection, file: Stored, start: int, stop: int) -> bytes:
+def _piece(connection: sqlite3.Connection, file: StoredFile, start: int, stop: int) -> bytes:
     """Return bytes of one chunk. `SourceChanged` when it is not there, or not all of it."""
     place = start // CHUNK
     begin, end = place * CHUNK, min((place + 1) * CHUNK, file.size)
@@ -173,7 +173,7 @@ class Upload:
         if connection.execute(statement, (*values, self.version)).rowcount != 1:
             raise SourceError(f"version {self.version} was freed before the last of it was there")
 
-    def publish(self, connection: sqlite3.Connection, name: str, now: float, *, replace: bool) -> Stored:
+    def publish(self, connection: sqlite3.Connection, name: str, now: float, *, replace: bool) -> StoredFile:
         """Write the rest, and make it the version that the name has from now on."""
         with connection:
             connection.execute("begin immediate")
@@ -201,7 +201,7 @@ def begin(connection: sqlite3.Connection, name: str, media_type: str, now: float
     return Upload(version or 0)
 
 
-def _taken(connection: sqlite3.Connection, name: str, *, replace: bool) -> Stored | None:
+def _taken(connection: sqlite3.Connection, name: str, *, replace: bool) -> StoredFile | None:
     """Return the file with that name. `AlreadyThere` when there is one and it is not to be replaced."""
     before = find(connection, "name", name)
     if before and not replace:
@@ -222,7 +222,7 @@ def remove(connection: sqlite3.Connection, name: str, now: float) -> None:
 
 def missing(connection: sqlite3.Connection, key: str) -> NotFound:
     """Return the error for a key that no file has."""
-    return absent(key, [file.name for file in files_below(connection, key, 1)])
+    return not_found(key, [file.name for file in files_below(connection, key, 1)])
 
 
 def doomed(connection: sqlite3.Connection, before: float) -> list[tuple[int, int]]:

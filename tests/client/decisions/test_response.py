@@ -3,20 +3,20 @@
 import pytest
 
 from async_downloads.client.decisions.response import (
-    Answer,
-    Asked,
-    Changed,
-    End,
-    Part,
-    Refused,
-    Unfit,
+    ErrorStatus,
+    Full,
+    NothingLeft,
+    Partial,
+    RangeRequest,
+    ResponseHead,
+    UnusableRange,
     Verdict,
-    Whole,
-    judge,
+    VersionChanged,
+    classify_response,
 )
-from async_downloads.client.decisions.retries import Setback
-from async_downloads.client.decisions.version import Version
-from async_downloads.errors import BadAnswer, BadStatus
+from async_downloads.client.decisions.retries import TransientError
+from async_downloads.client.decisions.version import RemoteVersion
+from async_downloads.errors import BadResponse, BadStatus
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Validators
@@ -25,23 +25,23 @@ NOW = 1_700_000_000
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 OLD = "Tue, 14 Nov 2023 21:00:00 GMT"
 
-KNOWN = Version(100, Validators(ETag("a")), '"a"')
-OPEN = Version(None, Validators(ETag("a")), '"a"')
-DATED = Version.of({"last-modified": OLD, "date": DATE}, 100, now=NOW)
+KNOWN = RemoteVersion(100, Validators(ETag("a")), '"a"')
+OPEN = RemoteVersion(None, Validators(ETag("a")), '"a"')
+DATED = RemoteVersion.of({"last-modified": OLD, "date": DATE}, 100, now=NOW)
 
-FIRST = Asked(0, 50, ranged=True)
-REST = Asked(40, None, ranged=True, if_range='"a"')
-BY_DATE = Asked(40, None, ranged=True, if_range=OLD)
-AT_END = Asked(100, None, ranged=True, if_range='"a"')
-ALL = Asked()
+FIRST = RangeRequest(0, 50, ranged=True)
+REST = RangeRequest(40, None, ranged=True, if_range='"a"')
+BY_DATE = RangeRequest(40, None, ranged=True, if_range=OLD)
+AT_END = RangeRequest(100, None, ranged=True, if_range='"a"')
+ALL = RangeRequest()
 
 
-def answer(status: int, **fields: str) -> Answer:
+def answer(status: int, **fields: str) -> ResponseHead:
     """An answer; an underscore in a field's name is a hyphen."""
-    return Answer(status, {name.replace("_", "-"): value for name, value in fields.items()}, NOW)
+    return ResponseHead(status, {name.replace("_", "-"): value for name, value in fields.items()}, NOW)
 
 
-def part(content_range: str, etag: str = '"a"', **fields: str) -> Answer:
+def part(content_range: str, etag: str = '"a"', **fields: str) -> ResponseHead:
     """A part of the version that is known."""
     return answer(206, content_range=content_range, etag=etag, **fields)
 
@@ -50,12 +50,14 @@ def part(content_range: str, etag: str = '"a"', **fields: str) -> Answer:
     ("asked", "fields"),
     [
         pytest.param(ALL, {}, id="everything"),
-        pytest.param(Asked(0, 50, ranged=True), {"Range": "bytes=0-49"}, id="the first bytes"),
+        pytest.param(RangeRequest(0, 50, ranged=True), {"Range": "bytes=0-49"}, id="the first bytes"),
         pytest.param(REST, {"Range": "bytes=40-", "If-Range": '"a"'}, id="the rest of a version"),
-        pytest.param(Asked(4, 5, ranged=True, if_range=OLD), {"Range": "bytes=4-4", "If-Range": OLD}, id="one byte"),
+        pytest.param(
+            RangeRequest(4, 5, ranged=True, if_range=OLD), {"Range": "bytes=4-4", "If-Range": OLD}, id="one byte"
+        ),
     ],
 )
-def test_a_request_asks_in_fields(asked: Asked, fields: dict[str, str]) -> None:
+def test_a_request_asks_in_fields(asked: RangeRequest, fields: dict[str, str]) -> None:
     assert asked.fields == fields
 
 
@@ -87,17 +89,17 @@ def test_a_request_asks_in_fields(asked: Asked, fields: dict[str, str]) -> None:
     ],
 )
 def test_a_part_that_is_as_asked_is_taken(
-    asked: Asked, known: Version | None, came: Answer, span: tuple[int, int]
+    asked: RangeRequest, known: RemoteVersion | None, came: ResponseHead, span: tuple[int, int]
 ) -> None:
-    verdict = judge(asked, known, came)
-    assert isinstance(verdict, Part)
+    verdict = classify_response(asked, known, came)
+    assert isinstance(verdict, Partial)
     assert (verdict.span, verdict.version.total) == (ByteRange(*span), 100)
     assert verdict.version.if_range == (known or KNOWN).if_range
 
 
 def test_a_part_that_is_all_of_it_needs_no_validator() -> None:
-    verdict = judge(FIRST, None, answer(206, content_range="bytes 0-9/10"))
-    assert verdict == Part(Version(10), ByteRange(0, 10))
+    verdict = classify_response(FIRST, None, answer(206, content_range="bytes 0-9/10"))
+    assert verdict == Partial(RemoteVersion(10), ByteRange(0, 10))
 
 
 @pytest.mark.parametrize(
@@ -129,12 +131,17 @@ def test_a_part_that_is_all_of_it_needs_no_validator() -> None:
         pytest.param(AT_END, OPEN, answer(416), id="416 that tells no size"),
         pytest.param(AT_END, OPEN, answer(416, content_range="bytes */100", etag='"b"'), id="416 of another version"),
         pytest.param(
-            Asked(100, None, ranged=True), OPEN, answer(416, content_range="bytes */100"), id="416 without If-Range"
+            RangeRequest(100, None, ranged=True),
+            OPEN,
+            answer(416, content_range="bytes */100"),
+            id="416 without If-Range",
         ),
     ],
 )
-def test_what_is_no_answer_to_a_range_is_not_taken(asked: Asked, known: Version | None, came: Answer) -> None:
-    assert isinstance(judge(asked, known, came), Unfit)
+def test_what_is_no_answer_to_a_range_is_not_taken(
+    asked: RangeRequest, known: RemoteVersion | None, came: ResponseHead
+) -> None:
+    assert isinstance(classify_response(asked, known, came), UnusableRange)
 
 
 @pytest.mark.parametrize(
@@ -154,33 +161,35 @@ def test_what_is_no_answer_to_a_range_is_not_taken(asked: Asked, known: Version 
         pytest.param(KNOWN, answer(200, etag='"a"', content_encoding="gzip"), id="all, coded"),
     ],
 )
-def test_another_version_is_never_mixed_in(known: Version, came: Answer) -> None:
-    assert isinstance(judge(REST, known, came), Changed)
+def test_another_version_is_never_mixed_in(known: RemoteVersion, came: ResponseHead) -> None:
+    assert isinstance(classify_response(REST, known, came), VersionChanged)
 
 
 @pytest.mark.parametrize(
     ("asked", "known", "came", "verdict"),
     [
-        pytest.param(ALL, None, answer(200, etag='"a"', content_length="100"), Whole(KNOWN, 100), id="as was asked"),
-        pytest.param(FIRST, None, answer(200, etag='"a"', content_length="100"), Whole(KNOWN, 100), id="for a range"),
-        pytest.param(REST, KNOWN, answer(200, etag='"a"', content_length="100"), Whole(KNOWN, 100), id="for the rest"),
-        pytest.param(REST, OPEN, answer(200, etag='"a"', content_length="100"), Whole(KNOWN, 100), id="sized now"),
-        pytest.param(REST, KNOWN, answer(200, etag='"a"'), Whole(KNOWN, 100), id="of a length it does not tell"),
-        pytest.param(ALL, None, answer(203), Whole(Version(), None), id="203, about which nothing is known"),
-        pytest.param(ALL, None, answer(200, content_length="1" * 20), Whole(Version(), None), id="an absurd length"),
+        pytest.param(ALL, None, answer(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="as was asked"),
+        pytest.param(FIRST, None, answer(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="for a range"),
+        pytest.param(REST, KNOWN, answer(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="for the rest"),
+        pytest.param(REST, OPEN, answer(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="sized now"),
+        pytest.param(REST, KNOWN, answer(200, etag='"a"'), Full(KNOWN, 100), id="of a length it does not tell"),
+        pytest.param(ALL, None, answer(203), Full(RemoteVersion(), None), id="203, about which nothing is known"),
+        pytest.param(
+            ALL, None, answer(200, content_length="1" * 20), Full(RemoteVersion(), None), id="an absurd length"
+        ),
         pytest.param(
             ALL,
             None,
             answer(200, etag='"a"', content_length="9", content_encoding="gzip"),
-            Whole(Version(None, Validators(ETag("a")), None, "gzip"), 9),
+            Full(RemoteVersion(None, Validators(ETag("a")), None, "gzip"), 9),
             id="coded",
         ),
     ],
 )
 def test_all_of_the_version_is_taken_from_its_first_byte(
-    asked: Asked, known: Version | None, came: Answer, verdict: Verdict
+    asked: RangeRequest, known: RemoteVersion | None, came: ResponseHead, verdict: Verdict
 ) -> None:
-    assert judge(asked, known, came) == verdict
+    assert classify_response(asked, known, came) == verdict
 
 
 @pytest.mark.parametrize(
@@ -190,8 +199,8 @@ def test_all_of_the_version_is_taken_from_its_first_byte(
         pytest.param(AT_END, OPEN, answer(416, content_range="bytes */100", etag='"a"'), id="which says the version"),
     ],
 )
-def test_after_the_last_byte_there_is_the_end(asked: Asked, known: Version, came: Answer) -> None:
-    assert judge(asked, known, came) == End(KNOWN)
+def test_after_the_last_byte_there_is_the_end(asked: RangeRequest, known: RemoteVersion, came: ResponseHead) -> None:
+    assert classify_response(asked, known, came) == NothingLeft(KNOWN)
 
 
 @pytest.mark.parametrize("code", [408, 425, 429, 500, 502, 503, 504])
@@ -207,27 +216,27 @@ def test_after_the_last_byte_there_is_the_end(asked: Asked, known: Version, came
     ],
 )
 def test_what_may_pass_is_tried_again(code: int, retry_after: str, after: float | None) -> None:
-    verdict = judge(REST, KNOWN, answer(code, retry_after=retry_after))
-    assert isinstance(verdict, Refused)
+    verdict = classify_response(REST, KNOWN, answer(code, retry_after=retry_after))
+    assert isinstance(verdict, ErrorStatus)
     assert (verdict.again, verdict.after) == (True, after)
-    assert isinstance(verdict.exception, Setback)
+    assert isinstance(verdict.exception, TransientError)
 
 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
         *((code, BadStatus) for code in (400, 401, 403, 404, 407, 410, 412, 451, 501, 505)),
-        *((code, BadAnswer) for code in (204, 205, 300, 304, 305)),
+        *((code, BadResponse) for code in (204, 205, 300, 304, 305)),
     ],
 )
 def test_what_does_not_pass_is_final(code: int, kind: type[Exception]) -> None:
-    verdict = judge(REST, KNOWN, answer(code))
-    assert isinstance(verdict, Refused)
+    verdict = classify_response(REST, KNOWN, answer(code))
+    assert isinstance(verdict, ErrorStatus)
     assert (verdict.again, type(verdict.exception)) == (False, kind)
 
 
 @pytest.mark.parametrize("code", [206, 416])
 def test_a_part_that_nobody_asked_for_is_final(code: int) -> None:
-    verdict = judge(ALL, None, answer(code, content_range="bytes 0-49/100"))
-    assert isinstance(verdict, Refused)
+    verdict = classify_response(ALL, None, answer(code, content_range="bytes 0-49/100"))
+    assert isinstance(verdict, ErrorStatus)
     assert not verdict.again

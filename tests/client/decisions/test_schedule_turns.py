@@ -1,134 +1,134 @@
-"""Turns of a plan: ranges that do not work, validators that are missing, versions that go."""
+"""Turns of a schedule: ranges that do not work, validators that are missing, versions that go."""
 
 import pytest
 
-from async_downloads.client.decisions.response import Asked, Changed, Part, Unfit, Whole
-from async_downloads.client.decisions.schedule import FIRST, MIB, Outcome, Piece, Plan
+from async_downloads.client.decisions.response import Full, Partial, RangeRequest, UnusableRange, VersionChanged
+from async_downloads.client.decisions.schedule import FIRST, MIB, Outcome, Schedule, Segment
 from async_downloads.client.decisions.spans import NOTHING, Spans
-from async_downloads.client.decisions.version import Version
+from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.errors import RemoteChanged
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Validators
 
 SIZE = 100 * MIB
-STRONG = Version(SIZE, Validators(ETag("a")), '"a"')
-WEAK = Version(SIZE, Validators(ETag("a", weak=True)))
+STRONG = RemoteVersion(SIZE, Validators(ETag("a")), '"a"')
+WEAK = RemoteVersion(SIZE, Validators(ETag("a", weak=True)))
 
 
-def take(plan: Plan) -> Piece:
-    """Take a piece, which there is to be."""
-    piece = plan.take()
-    assert piece
-    return piece
+def take(schedule: Schedule) -> Segment:
+    """Take a segment, which there is to be."""
+    segment = schedule.take()
+    assert segment
+    return segment
 
 
-def parts(plan: Plan, version: Version = STRONG) -> Piece:
-    """Have the first request answered with a part, so that ranges are proven; return its piece."""
-    piece = take(plan)
-    stop = piece.stop or SIZE
-    assert plan.admit(piece, Part(version, ByteRange(piece.done, stop))) is Outcome.STORE
-    return piece
+def parts(schedule: Schedule, version: RemoteVersion = STRONG) -> Segment:
+    """Have the first request answered with a part, so that ranges are proven; return its segment."""
+    segment = take(schedule)
+    stop = segment.stop or SIZE
+    assert schedule.admit(segment, Partial(version, ByteRange(segment.done, stop))) is Outcome.STORE
+    return segment
 
 
 def test_the_whole_for_the_first_range_is_taken_as_one_stream() -> None:
-    plan = Plan(4)
-    piece = take(plan)
-    assert plan.admit(piece, Whole(STRONG, SIZE)) is Outcome.STORE
-    assert (piece.start, piece.stop, piece.ranged) == (0, SIZE, False)
-    assert plan.take() is None
+    schedule = Schedule(4)
+    segment = take(schedule)
+    assert schedule.admit(segment, Full(STRONG, SIZE)) is Outcome.STORE
+    assert (segment.start, segment.stop, segment.ranged) == (0, SIZE, False)
+    assert schedule.take() is None
 
 
 def test_the_whole_for_the_rest_is_taken_from_the_start_though_nothing_is_forgotten() -> None:
-    plan = Plan(1, STRONG, Spans.of([(0, 10)]))
-    piece = take(plan)
-    assert plan.admit(piece, Whole(STRONG, SIZE)) is Outcome.STORE
-    assert (piece.done, piece.stop, plan.held.size, plan.resumed_from) == (0, SIZE, 10, 0)
+    schedule = Schedule(1, STRONG, Spans.of([(0, 10)]))
+    segment = take(schedule)
+    assert schedule.admit(segment, Full(STRONG, SIZE)) is Outcome.STORE
+    assert (segment.done, segment.stop, schedule.held.size, schedule.resumed_from) == (0, SIZE, 10, 0)
 
 
 def test_where_ranges_were_proven_the_whole_is_asked_for_after_three_strikes() -> None:
-    plan = Plan(2, STRONG, Spans.of([(0, MIB)]))
-    plan.release(parts(plan))
+    schedule = Schedule(2, STRONG, Spans.of([(0, MIB)]))
+    schedule.release(parts(schedule))
     for _ in range(3):
-        piece = take(plan)
-        assert plan.ask(piece).ranged
-        assert plan.admit(piece, Whole(STRONG, SIZE)) is Outcome.STRIKE
-        plan.release(piece)
-    assert not plan.ask(take(plan)).fields
-    assert plan.take() is None
+        segment = take(schedule)
+        assert schedule.ask(segment).ranged
+        assert schedule.admit(segment, Full(STRONG, SIZE)) is Outcome.STRIKE
+        schedule.release(segment)
+    assert not schedule.ask(take(schedule)).fields
+    assert schedule.take() is None
 
 
 def test_a_part_makes_strikes_forgotten() -> None:
-    plan = Plan(1, STRONG, Spans.of([(0, MIB)]))
+    schedule = Schedule(1, STRONG, Spans.of([(0, MIB)]))
     for _ in range(2):
         for _ in range(2):
-            piece = take(plan)
-            plan.admit(piece, Unfit("odd"))
-            plan.release(piece)
-        plan.release(parts(plan))
-    assert plan.ask(take(plan)).ranged
+            segment = take(schedule)
+            schedule.admit(segment, UnusableRange("odd"))
+            schedule.release(segment)
+        schedule.release(parts(schedule))
+    assert schedule.ask(take(schedule)).ranged
 
 
 def test_after_a_whole_that_did_not_come_whole_a_range_is_tried_once_more() -> None:
-    plan = Plan(1, STRONG, Spans.of([(0, MIB)]))
+    schedule = Schedule(1, STRONG, Spans.of([(0, MIB)]))
     for ranged in (True, True, True, False, True, False):
-        piece = take(plan)
-        assert piece.ranged is ranged
-        plan.admit(piece, Unfit("odd") if ranged else Whole(STRONG, SIZE))
-        plan.release(piece)
+        segment = take(schedule)
+        assert segment.ranged is ranged
+        schedule.admit(segment, UnusableRange("odd") if ranged else Full(STRONG, SIZE))
+        schedule.release(segment)
 
 
 def test_a_server_that_cannot_do_the_first_range_is_asked_for_the_whole_at_once() -> None:
-    plan = Plan(4)
-    piece = take(plan)
-    assert plan.admit(piece, Unfit("416")) is Outcome.STRIKE
-    plan.release(piece)
-    assert plan.ask(take(plan)) == Asked()
+    schedule = Schedule(4)
+    segment = take(schedule)
+    assert schedule.admit(segment, UnusableRange("416")) is Outcome.STRIKE
+    schedule.release(segment)
+    assert schedule.ask(take(schedule)) == RangeRequest()
 
 
 def test_while_others_fetch_nobody_asks_for_the_whole() -> None:
-    plan = Plan(2, STRONG, Spans.of([(0, MIB)]))
-    parts(plan)
+    schedule = Schedule(2, STRONG, Spans.of([(0, MIB)]))
+    parts(schedule)
     for _ in range(3):
-        piece = take(plan)
-        plan.admit(piece, Unfit("odd"))
-        plan.release(piece)
-    assert plan.take() is None
+        segment = take(schedule)
+        schedule.admit(segment, UnusableRange("odd"))
+        schedule.release(segment)
+    assert schedule.take() is None
 
 
 def test_without_a_strong_validator_nothing_outlives_its_connection() -> None:
-    plan = Plan(1)
-    piece = take(plan)
-    plan.admit(piece, Whole(WEAK, SIZE))
-    plan.wrote(piece, 0, MIB)
-    plan.release(piece)
-    assert (plan.version, plan.held) == (None, NOTHING)
-    assert plan.ask(take(plan)) == Asked()
+    schedule = Schedule(1)
+    segment = take(schedule)
+    schedule.admit(segment, Full(WEAK, SIZE))
+    schedule.wrote(segment, 0, MIB)
+    schedule.release(segment)
+    assert (schedule.version, schedule.held) == (None, NOTHING)
+    assert schedule.ask(take(schedule)) == RangeRequest()
 
 
 def test_without_a_strong_validator_what_is_complete_stays() -> None:
-    plan = Plan(1)
-    piece = take(plan)
-    plan.admit(piece, Whole(WEAK, SIZE))
-    plan.wrote(piece, 0, SIZE)
-    plan.ended(piece)
-    plan.release(piece)
-    assert plan.complete
+    schedule = Schedule(1)
+    segment = take(schedule)
+    schedule.admit(segment, Full(WEAK, SIZE))
+    schedule.wrote(segment, 0, SIZE)
+    schedule.ended(segment)
+    schedule.release(segment)
+    assert schedule.complete
 
 
 def test_another_version_makes_all_begin_again() -> None:
-    plan = Plan(4, STRONG, Spans.of([(0, MIB)]))
-    piece = take(plan)
-    assert plan.admit(piece, Changed(WEAK)) is Outcome.RESTART
-    plan.release(piece)
-    plan.restart()
-    assert (plan.version, plan.held, plan.resumed_from, plan.proven) == (None, NOTHING, 0, False)
-    assert plan.ask(take(plan)) == Asked(0, FIRST, ranged=True)
+    schedule = Schedule(4, STRONG, Spans.of([(0, MIB)]))
+    segment = take(schedule)
+    assert schedule.admit(segment, VersionChanged(WEAK)) is Outcome.RESTART
+    schedule.release(segment)
+    schedule.restart()
+    assert (schedule.version, schedule.held, schedule.resumed_from, schedule.proven) == (None, NOTHING, 0, False)
+    assert schedule.ask(take(schedule)) == RangeRequest(0, FIRST, ranged=True)
 
 
 def test_five_other_versions_are_put_up_with_and_no_more() -> None:
-    plan = Plan(1)
+    schedule = Schedule(1)
     for _ in range(5):
-        plan.restart()
+        schedule.restart()
     with pytest.raises(RemoteChanged, match="replaced 6 times"):
-        plan.restart()
+        schedule.restart()

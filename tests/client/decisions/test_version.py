@@ -2,7 +2,7 @@
 
 import pytest
 
-from async_downloads.client.decisions.version import UNKNOWN, Version, coding_of, url_hash
+from async_downloads.client.decisions.version import UNKNOWN, RemoteVersion, coding_of, url_hash
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Validators
 
@@ -11,9 +11,9 @@ OLD = "Tue, 14 Nov 2023 21:00:00 GMT"
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
-def version(total: int | None = 9, /, **fields: str) -> Version:
+def version(total: int | None = 9, /, **fields: str) -> RemoteVersion:
     """What an answer with these fields speaks of; an underscore is a hyphen."""
-    return Version.of({name.replace("_", "-"): value for name, value in fields.items()}, total, now=NOW)
+    return RemoteVersion.of({name.replace("_", "-"): value for name, value in fields.items()}, total, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ DATED = version(last_modified=OLD, date=DATE)
         pytest.param(version(etag='W/"a"'), version(etag='W/"a"'), False, id="the same weak ETag"),
     ],
 )
-def test_bytes_are_put_together_only_of_what_is_the_same(held: Version, other: Version, same: bool) -> None:
+def test_bytes_are_put_together_only_of_what_is_the_same(held: RemoteVersion, other: RemoteVersion, same: bool) -> None:
     assert held.same(other) is same
 
 
@@ -79,12 +79,14 @@ def test_bytes_are_put_together_only_of_what_is_the_same(held: Version, other: V
         pytest.param(version(etag='W/"a"'), version(8, etag='W/"a"'), False, id="another size"),
         pytest.param(version(etag='"a"'), version(etag='"b"'), False, id="another ETag"),
         pytest.param(version(etag='"a"'), version(etag='"a"', content_encoding="br"), False, id="coded"),
-        pytest.param(Version(9, Validators(None, NOW)), version(last_modified=DATE), True, id="date and size"),
-        pytest.param(Version(9, Validators(None, NOW)), version(None, last_modified=DATE), False, id="a date alone"),
-        pytest.param(Version(9), version(), False, id="a size alone"),
+        pytest.param(RemoteVersion(9, Validators(None, NOW)), version(last_modified=DATE), True, id="date and size"),
+        pytest.param(
+            RemoteVersion(9, Validators(None, NOW)), version(None, last_modified=DATE), False, id="a date alone"
+        ),
+        pytest.param(RemoteVersion(9), version(), False, id="a size alone"),
     ],
 )
-def test_a_whole_file_stands_for_what_is_like_it(held: Version, other: Version, alike: bool) -> None:
+def test_a_whole_file_stands_for_what_is_like_it(held: RemoteVersion, other: RemoteVersion, alike: bool) -> None:
     assert held.alike(other) is alike
 
 

@@ -4,42 +4,42 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from async_downloads.client.decisions.response import Whole
-from async_downloads.client.decisions.schedule import Piece, Plan
-from async_downloads.client.decisions.version import Version
-from async_downloads.client.disk.batch_writer import Keeper, Writer
+from async_downloads.client.decisions.response import Full
+from async_downloads.client.decisions.schedule import Schedule, Segment
+from async_downloads.client.decisions.version import RemoteVersion
+from async_downloads.client.disk.batch_writer import BatchWriter, SegmentWriter
 from async_downloads.client.disk.journal import Journal, Record
-from async_downloads.client.disk.part_file import Target
+from async_downloads.client.disk.part_file import PartFile
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Validators
 
 __all__ = ["CHUNK", "MIB", "VERSION", "come_true", "failing", "journal", "started", "stored"]
 
 MIB = 1024 * 1024
-VERSION = Version(100 * MIB, Validators(ETag("a")), '"a"')
+VERSION = RemoteVersion(100 * MIB, Validators(ETag("a")), '"a"')
 CHUNK = bytes(range(256)) * 1024  # a quarter of a MiB
 
 
-def started(version: Version = VERSION, *, connections: int = 4) -> tuple[Plan, Piece]:
-    """A plan whose only piece is the whole file."""
-    plan = Plan(connections)
-    piece = plan.take()
-    assert piece
-    plan.admit(piece, Whole(version, version.total))
-    return plan, piece
+def started(version: RemoteVersion = VERSION, *, connections: int = 4) -> tuple[Schedule, Segment]:
+    """A schedule whose only segment is the whole file."""
+    schedule = Schedule(connections)
+    segment = schedule.take()
+    assert segment
+    schedule.admit(segment, Full(version, version.total))
+    return schedule, segment
 
 
-async def stored(keeper: Keeper, piece: Piece, count: int) -> None:
-    """Put so many chunks into the next bytes of the piece, and have them in the file."""
-    writer = Writer(keeper, piece)
+async def stored(batch_writer: BatchWriter, segment: Segment, count: int) -> None:
+    """Put so many chunks into the next bytes of the segment, and have them in the file."""
+    writer = SegmentWriter(batch_writer, segment)
     for _ in range(count):
         await writer.put(CHUNK)
     await writer.aclose()
 
 
-def journal(target: Target) -> Record | None:
+def journal(part_file: PartFile) -> Record | None:
     """What the journal says by now."""
-    return Journal(target.part.with_suffix(".part.json"), "u").load()
+    return Journal(part_file.part.with_suffix(".part.json"), "u").load()
 
 
 async def come_true(condition: Callable[[], bool]) -> None:

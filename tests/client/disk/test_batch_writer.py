@@ -10,85 +10,85 @@ from typing import Any
 import pytest
 from harness.clock import StillClock
 
-from async_downloads.client.decisions.schedule import Piece, Plan
+from async_downloads.client.decisions.schedule import Schedule, Segment
 from async_downloads.client.decisions.spans import NOTHING, Spans
-from async_downloads.client.decisions.version import Version
-from async_downloads.client.disk.batch_writer import Keeper, Writer
+from async_downloads.client.decisions.version import RemoteVersion
+from async_downloads.client.disk.batch_writer import BatchWriter, SegmentWriter
 from async_downloads.client.disk.journal import Record
-from async_downloads.client.disk.part_file import Target
+from async_downloads.client.disk.part_file import PartFile
 from async_downloads.errors import DiskError
 from client.disk.keeping import CHUNK, MIB, VERSION, come_true, failing, journal, started, stored
 
 pytestmark = pytest.mark.usefixtures("still")
 
 
-def two() -> tuple[Plan, list[Piece]]:
-    """A plan of which two connections fetch a piece each."""
-    plan = Plan(2, VERSION, Spans.of([(99 * MIB, 100 * MIB)]))
-    plan.proven = True
-    return plan, [piece for piece in (plan.take(), plan.take()) if piece]
+def two() -> tuple[Schedule, list[Segment]]:
+    """A schedule of which two connections fetch a segment each."""
+    schedule = Schedule(2, VERSION, Spans.of([(99 * MIB, 100 * MIB)]))
+    schedule.proven = True
+    return schedule, [segment for segment in (schedule.take(), schedule.take()) if segment]
 
 
-async def put(writer: Writer, count: int) -> None:
+async def put(writer: SegmentWriter, count: int) -> None:
     """Put so many chunks."""
     for _ in range(count):
         await writer.put(CHUNK)
 
 
-async def test_four_mib_are_written_at_once(target: Target) -> None:
-    plan, piece = started()
-    writer = Writer(Keeper(target, plan), piece)
+async def test_four_mib_are_written_at_once(part_file: PartFile) -> None:
+    schedule, segment = started()
+    writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
     await put(writer, 15)
-    assert target.part.stat().st_size == 0
+    assert part_file.part.stat().st_size == 0
     await put(writer, 17)  # which waits for the first sixteen
-    assert plan.held == Spans.of([(0, 4 * MIB)])
+    assert schedule.held == Spans.of([(0, 4 * MIB)])
     await writer.aclose()
-    assert target.part.read_bytes() == CHUNK * 32
+    assert part_file.part.read_bytes() == CHUNK * 32
 
 
-async def test_they_may_be_of_several_connections(target: Target) -> None:
-    plan, pieces = two()
-    keeper = Keeper(target, plan)
-    writers = [Writer(keeper, piece) for piece in pieces]
+async def test_they_may_be_of_several_connections(part_file: PartFile) -> None:
+    schedule, segments = two()
+    batch_writer = BatchWriter(part_file, schedule)
+    writers = [SegmentWriter(batch_writer, segment) for segment in segments]
     for writer in writers:
         await put(writer, 8)
     await writers[0].aclose()
-    spans = Spans.of([(piece.start, piece.start + 2 * MIB) for piece in pieces])
-    assert journal(target) == Record(VERSION, plan.held, NOTHING)
-    assert plan.held == spans.add(99 * MIB, 100 * MIB)
-    assert [piece.done - piece.start for piece in pieces] == [2 * MIB, 2 * MIB]
+    spans = Spans.of([(segment.start, segment.start + 2 * MIB) for segment in segments])
+    assert journal(part_file) == Record(VERSION, schedule.held, NOTHING)
+    assert schedule.held == spans.add(99 * MIB, 100 * MIB)
+    assert [segment.done - segment.start for segment in segments] == [2 * MIB, 2 * MIB]
 
 
-async def test_connections_that_wait_for_the_same_batch_all_go_on(target: Target) -> None:
-    plan, pieces = two()
-    keeper = Keeper(target, plan)
-    writers = [Writer(keeper, piece) for piece in pieces]
+async def test_connections_that_wait_for_the_same_batch_all_go_on(part_file: PartFile) -> None:
+    schedule, segments = two()
+    batch_writer = BatchWriter(part_file, schedule)
+    writers = [SegmentWriter(batch_writer, segment) for segment in segments]
     await asyncio.gather(*(put(writer, 64) for writer in writers))
     await asyncio.gather(*(writer.aclose() for writer in writers))
-    assert plan.held.size == 33 * MIB
-    for piece in pieces:
-        assert target.part.read_bytes()[piece.start :][: 16 * MIB] == CHUNK * 64
+    assert schedule.held.size == 33 * MIB
+    for segment in segments:
+        assert part_file.part.read_bytes()[segment.start :][: 16 * MIB] == CHUNK * 64
 
 
 async def test_half_a_second_is_as_good_as_four_mib_though_nothing_else_comes(
-    still: StillClock, target: Target
+    still: StillClock, part_file: PartFile
 ) -> None:
-    plan, piece = started()
-    writer = Writer(Keeper(target, plan), piece)
+    schedule, segment = started()
+    writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
     await put(writer, 1)
     still.now += 0.5
-    await come_true(lambda: piece.done > 0)
-    assert (plan.held.size, journal(target)) == (len(CHUNK), Record(VERSION, plan.held, NOTHING))
+    await come_true(lambda: segment.done > 0)
+    assert (schedule.held.size, journal(part_file)) == (len(CHUNK), Record(VERSION, schedule.held, NOTHING))
     await put(writer, 1)
     await writer.aclose()
-    assert (plan.held.size, piece.done) == (2 * len(CHUNK), 2 * len(CHUNK))
+    assert (schedule.held.size, segment.done) == (2 * len(CHUNK), 2 * len(CHUNK))
 
 
 async def test_what_is_late_while_a_batch_is_written_comes_after_it(
-    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
+    still: StillClock, part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, piece = started()
-    writer = Writer(Keeper(target, plan), piece)
+    schedule, segment = started()
+    writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
     written, write = threading.Event(), os.pwritev
 
     def slowly(*arguments: Any) -> int:
@@ -100,18 +100,18 @@ async def test_what_is_late_while_a_batch_is_written_comes_after_it(
     still.now += 0.5
     await asyncio.sleep(0)
     written.set()
-    await come_true(lambda: piece.done == 4 * MIB)
+    await come_true(lambda: segment.done == 4 * MIB)
     still.now += 0.5
-    await come_true(lambda: piece.done > 4 * MIB)
-    assert journal(target) == Record(VERSION, Spans.of([(0, 17 * len(CHUNK))]), NOTHING)
+    await come_true(lambda: segment.done > 4 * MIB)
+    assert journal(part_file) == Record(VERSION, Spans.of([(0, 17 * len(CHUNK))]), NOTHING)
     await writer.aclose()
 
 
 async def test_what_fails_while_nothing_comes_is_told_in_the_end(
-    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
+    still: StillClock, part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, piece = started()
-    writer = Writer(Keeper(target, plan), piece)
+    schedule, segment = started()
+    writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
     tried = threading.Event()
 
     def failing_once(*_: object) -> int:
@@ -126,86 +126,86 @@ async def test_what_fails_while_nothing_comes_is_told_in_the_end(
         await put(writer, 1)
         with pytest.raises(DiskError, match="Input/output error"):
             await writer.aclose()
-    assert plan.held == NOTHING
+    assert schedule.held == NOTHING
 
 
-async def test_the_journal_is_saved_after_four_mib(target: Target) -> None:
-    plan, piece = started()
-    keeper = Keeper(target, plan)
-    await stored(keeper, piece, 15)
-    assert journal(target) is None
-    await stored(keeper, piece, 1)
-    assert journal(target) == Record(VERSION, Spans.of([(0, 4 * MIB)]), NOTHING)
+async def test_the_journal_is_saved_after_four_mib(part_file: PartFile) -> None:
+    schedule, segment = started()
+    batch_writer = BatchWriter(part_file, schedule)
+    await stored(batch_writer, segment, 15)
+    assert journal(part_file) is None
+    await stored(batch_writer, segment, 1)
+    assert journal(part_file) == Record(VERSION, Spans.of([(0, 4 * MIB)]), NOTHING)
 
 
-async def test_or_after_half_a_second(still: StillClock, target: Target) -> None:
-    plan, piece = started()
-    keeper = Keeper(target, plan)
+async def test_or_after_half_a_second(still: StillClock, part_file: PartFile) -> None:
+    schedule, segment = started()
+    batch_writer = BatchWriter(part_file, schedule)
     still.now += 0.5
-    await stored(keeper, piece, 1)
-    assert journal(target) == Record(VERSION, Spans.of([(0, len(CHUNK))]), NOTHING)
+    await stored(batch_writer, segment, 1)
+    assert journal(part_file) == Record(VERSION, Spans.of([(0, len(CHUNK))]), NOTHING)
 
 
 async def test_what_the_disk_has_had_every_five_seconds_is_noted_with_the_next_batch(
-    still: StillClock, target: Target
+    still: StillClock, part_file: PartFile
 ) -> None:
-    plan, piece = started()
-    keeper = Keeper(target, plan)
+    schedule, segment = started()
+    batch_writer = BatchWriter(part_file, schedule)
     for _ in range(3):
         still.now += 2.5
-        await stored(keeper, piece, 1)
-    assert journal(target) == Record(VERSION, *[Spans.of([(0, count * len(CHUNK))]) for count in (3, 2)])
+        await stored(batch_writer, segment, 1)
+    assert journal(part_file) == Record(VERSION, *[Spans.of([(0, count * len(CHUNK))]) for count in (3, 2)])
 
 
-async def test_what_is_saved_in_the_end_is_on_the_disk(target: Target) -> None:
-    plan, piece = started()
-    keeper = Keeper(target, plan)
-    writer = Writer(keeper, piece)
+async def test_what_is_saved_in_the_end_is_on_the_disk(part_file: PartFile) -> None:
+    schedule, segment = started()
+    batch_writer = BatchWriter(part_file, schedule)
+    writer = SegmentWriter(batch_writer, segment)
     await put(writer, 1)
     await writer.aclose()
-    await keeper.save()
-    assert journal(target) == Record(VERSION, plan.held, plan.held)
+    await batch_writer.save()
+    assert journal(part_file) == Record(VERSION, schedule.held, schedule.held)
 
 
-async def test_without_a_strong_validator_there_is_no_journal(target: Target) -> None:
-    plan, piece = started(Version(100 * MIB))
-    keeper = Keeper(target, plan)
-    writer = Writer(keeper, piece)
+async def test_without_a_strong_validator_there_is_no_journal(part_file: PartFile) -> None:
+    schedule, segment = started(RemoteVersion(100 * MIB))
+    batch_writer = BatchWriter(part_file, schedule)
+    writer = SegmentWriter(batch_writer, segment)
     await put(writer, 1)
     await writer.aclose()
-    await keeper.save()
-    assert journal(target) is None
+    await batch_writer.save()
+    assert journal(part_file) is None
 
 
-async def test_what_was_flushed_before_stays_flushed(target: Target) -> None:
+async def test_what_was_flushed_before_stays_flushed(part_file: PartFile) -> None:
     held = Spans.of([(0, MIB)])
-    plan = Plan(1, VERSION, held)
-    keeper = Keeper(target, plan, Record(VERSION, held, held))
-    piece = plan.take()
-    assert piece
-    await stored(keeper, piece, 16)
-    assert journal(target) == Record(VERSION, Spans.of([(0, 5 * MIB)]), held)
+    schedule = Schedule(1, VERSION, held)
+    batch_writer = BatchWriter(part_file, schedule, Record(VERSION, held, held))
+    segment = schedule.take()
+    assert segment
+    await stored(batch_writer, segment, 16)
+    assert journal(part_file) == Record(VERSION, Spans.of([(0, 5 * MIB)]), held)
 
 
-async def test_of_another_version_nothing_is_kept(target: Target) -> None:
-    plan, piece = started()
-    keeper = Keeper(target, plan)
-    await stored(keeper, piece, 16)
-    await keeper.clear()
-    assert (journal(target), target.part.stat().st_size) == (None, 0)
+async def test_of_another_version_nothing_is_kept(part_file: PartFile) -> None:
+    schedule, segment = started()
+    batch_writer = BatchWriter(part_file, schedule)
+    await stored(batch_writer, segment, 16)
+    await batch_writer.clear()
+    assert (journal(part_file), part_file.part.stat().st_size) == (None, 0)
 
 
-async def test_what_could_not_be_written_is_not_held(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, piece = started()
-    writer = Writer(Keeper(target, plan), piece)
+async def test_what_could_not_be_written_is_not_held(part_file: PartFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule, segment = started()
+    writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
     await put(writer, 15)
     monkeypatch.setattr("os.pwritev", _full_once())
     await put(writer, 1)
     await put(writer, 1)
     with pytest.raises(DiskError, match="No space left"):
         await writer.aclose()
-    assert plan.held == Spans.of([(4 * MIB, 4 * MIB + len(CHUNK))])
-    assert target.part.read_bytes()[4 * MIB :] == CHUNK
+    assert schedule.held == Spans.of([(4 * MIB, 4 * MIB + len(CHUNK))])
+    assert part_file.part.read_bytes()[4 * MIB :] == CHUNK
 
 
 def _full_once() -> Callable[..., int]:
@@ -222,9 +222,9 @@ def _full_once() -> Callable[..., int]:
     return function
 
 
-async def test_who_is_cancelled_is_so_after_the_write(target: Target) -> None:
-    plan, piece = started()
-    writer = Writer(Keeper(target, plan), piece)
+async def test_who_is_cancelled_is_so_after_the_write(part_file: PartFile) -> None:
+    schedule, segment = started()
+    writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
 
     async def downloading() -> None:
         try:
@@ -239,32 +239,34 @@ async def test_who_is_cancelled_is_so_after_the_write(target: Target) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert plan.held == Spans.of([(0, 4 * MIB)])
-    assert target.part.read_bytes() == CHUNK * 16
+    assert schedule.held == Spans.of([(0, 4 * MIB)])
+    assert part_file.part.read_bytes() == CHUNK * 16
 
 
-async def test_a_flush_that_fails_is_told(still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, piece = started()
-    keeper = Keeper(target, plan)
+async def test_a_flush_that_fails_is_told(
+    still: StillClock, part_file: PartFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule, segment = started()
+    batch_writer = BatchWriter(part_file, schedule)
     still.now += 5
     monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
     with pytest.raises(DiskError, match="Input/output error"):
-        await stored(keeper, piece, 1)
-    assert plan.held == NOTHING
+        await stored(batch_writer, segment, 1)
+    assert schedule.held == NOTHING
 
 
 async def test_while_the_disk_flushes_more_is_written(
-    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
+    still: StillClock, part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, piece = started()
-    writer = Writer(Keeper(target, plan), piece)
+    schedule, segment = started()
+    writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
     still.now += 5
     flushed = threading.Event()
     monkeypatch.setattr(os, "fdatasync", lambda _: flushed.wait())
     await put(writer, 48)
-    assert plan.held.size == 8 * MIB
+    assert schedule.held.size == 8 * MIB
     flushed.set()
     await writer.aclose()
-    record = journal(target)
+    record = journal(part_file)
     assert record
     assert (record.held.size, record.flushed.size) == (12 * MIB, 0)

@@ -8,64 +8,66 @@ import threading
 import pytest
 from harness.clock import StillClock
 
-from async_downloads.client.decisions.schedule import Plan
+from async_downloads.client.decisions.schedule import Schedule
 from async_downloads.client.decisions.spans import NOTHING, Spans
-from async_downloads.client.disk.batch_writer import Keeper, Writer
+from async_downloads.client.disk.batch_writer import BatchWriter, SegmentWriter
 from async_downloads.client.disk.journal import Journal, Record
-from async_downloads.client.disk.part_file import Target
+from async_downloads.client.disk.part_file import PartFile
 from async_downloads.errors import DiskError
 from client.disk.keeping import CHUNK, MIB, VERSION, failing, journal, started, stored
 
 pytestmark = pytest.mark.usefixtures("still")
 
 
-async def _one_mib_flushed_of_two(target: Target) -> tuple[Plan, Keeper]:
-    plan, piece = started()
-    keeper = Keeper(target, plan)
-    await stored(keeper, piece, 4)
-    await keeper.save()
-    await stored(keeper, piece, 4)
-    return plan, keeper
+async def _one_mib_flushed_of_two(part_file: PartFile) -> tuple[Schedule, BatchWriter]:
+    schedule, segment = started()
+    batch_writer = BatchWriter(part_file, schedule)
+    await stored(batch_writer, segment, 4)
+    await batch_writer.save()
+    await stored(batch_writer, segment, 4)
+    return schedule, batch_writer
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
 async def test_after_a_flush_that_failed_only_what_was_flushed_before_is_held(
-    target: Target, number: int, monkeypatch: pytest.MonkeyPatch
+    part_file: PartFile, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, keeper = await _one_mib_flushed_of_two(target)
+    schedule, batch_writer = await _one_mib_flushed_of_two(part_file)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", failing(number))
-        await keeper.save()
+        await batch_writer.save()
     flushed = Spans.of([(0, MIB)])
-    assert (plan.held, journal(target)) == (flushed, Record(VERSION, flushed, flushed))
-    await keeper.save()
-    assert (plan.held, target.part.stat().st_size) == (flushed, 2 * MIB)
+    assert (schedule.held, journal(part_file)) == (flushed, Record(VERSION, flushed, flushed))
+    await batch_writer.save()
+    assert (schedule.held, part_file.part.stat().st_size) == (flushed, 2 * MIB)
 
 
-async def test_when_nothing_was_flushed_before_nothing_is_left(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, piece = started()
-    keeper = Keeper(target, plan)
-    await stored(keeper, piece, 16)
-    assert journal(target)
+async def test_when_nothing_was_flushed_before_nothing_is_left(
+    part_file: PartFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule, segment = started()
+    batch_writer = BatchWriter(part_file, schedule)
+    await stored(batch_writer, segment, 16)
+    assert journal(part_file)
     monkeypatch.setattr(os, "fdatasync", failing(errno.EIO))
-    await keeper.save()
-    assert (plan.held, journal(target), target.part.exists()) == (NOTHING, None, False)
+    await batch_writer.save()
+    assert (schedule.held, journal(part_file), part_file.part.exists()) == (NOTHING, None, False)
 
 
-async def test_only_a_full_disk_costs_the_end_of_the_part(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, keeper = await _one_mib_flushed_of_two(target)
+async def test_only_a_full_disk_costs_the_end_of_the_part(part_file: PartFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule, batch_writer = await _one_mib_flushed_of_two(part_file)
     monkeypatch.setattr(Journal, "save", failing(errno.EACCES))
     with pytest.raises(DiskError, match="Permission denied"):
-        await keeper.save()
-    assert (plan.held.size, target.part.stat().st_size) == (2 * MIB, 2 * MIB)
+        await batch_writer.save()
+    assert (schedule.held.size, part_file.part.stat().st_size) == (2 * MIB, 2 * MIB)
 
 
 async def test_on_a_full_disk_the_end_of_the_part_makes_room_for_the_journal(
-    target: Target, monkeypatch: pytest.MonkeyPatch
+    part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, piece = started()
-    keeper = Keeper(target, plan)
-    await stored(keeper, piece, 1)
+    schedule, segment = started()
+    batch_writer = BatchWriter(part_file, schedule)
+    await stored(batch_writer, segment, 1)
     save, calls = Journal.save, []
 
     def full_at_first(journal: Journal, record: Record) -> None:
@@ -75,16 +77,16 @@ async def test_on_a_full_disk_the_end_of_the_part_makes_room_for_the_journal(
         save(journal, record)
 
     monkeypatch.setattr(Journal, "save", full_at_first)
-    await keeper.save()
+    await batch_writer.save()
     rest = len(CHUNK) - 64 * 1024
-    assert (journal(target), target.part.stat().st_size) == (Record(VERSION, *[Spans.of([(0, rest)])] * 2), rest)
+    assert (journal(part_file), part_file.part.stat().st_size) == (Record(VERSION, *[Spans.of([(0, rest)])] * 2), rest)
 
 
 async def test_a_flush_does_not_outlive_a_batch_that_cannot_be_written(
-    still: StillClock, target: Target, monkeypatch: pytest.MonkeyPatch
+    still: StillClock, part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, piece = started()
-    keeper = Keeper(target, plan)
+    schedule, segment = started()
+    batch_writer = BatchWriter(part_file, schedule)
     still.now += 5
     begun, over = threading.Event(), threading.Event()
 
@@ -94,7 +96,7 @@ async def test_a_flush_does_not_outlive_a_batch_that_cannot_be_written(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", slowly)
-        writer = Writer(keeper, piece)
+        writer = SegmentWriter(batch_writer, segment)
         for _ in range(17):
             await writer.put(CHUNK)
         await asyncio.to_thread(begun.wait)
@@ -103,6 +105,6 @@ async def test_a_flush_does_not_outlive_a_batch_that_cannot_be_written(
         asyncio.get_running_loop().call_later(0, over.set)
         with pytest.raises(DiskError, match="Input/output error"):
             await ending
-    await keeper.save()
-    assert plan.held == Spans.of([(0, 4 * MIB)])
-    assert journal(target) == Record(VERSION, plan.held, plan.held)
+    await batch_writer.save()
+    assert schedule.held == Spans.of([(0, 4 * MIB)])
+    assert journal(part_file) == Record(VERSION, schedule.held, schedule.held)

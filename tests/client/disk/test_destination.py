@@ -168,7 +168,7 @@ async def test_an_error_while_leaving_does_not_hide_the_first(
         raise DiskError("full")
 
     remote.spoils = [cut(300_000), refused(404)]
-    monkeypatch.setattr("async_downloads.client.disk.part_file.Target.save", full)
+    monkeypatch.setattr("async_downloads.client.disk.part_file.PartFile.save", full)
     with pytest.raises(BadStatus):
         await one.fetch(URL, path)
 

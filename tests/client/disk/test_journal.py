@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from async_downloads.client.decisions.spans import NOTHING, Spans
-from async_downloads.client.decisions.version import Version
+from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.client.disk import journal
 from async_downloads.client.disk.journal import Journal, Record, boot_id, decode, encode, unfinished
 from async_downloads.semantics.dates import format_date
@@ -21,8 +21,8 @@ from async_downloads.semantics.representation import Validators
 
 HELD = Spans.of([(0, 10), (20, 30)])
 FLUSHED = Spans.of([(0, 5)])
-TAGGED = Version(100, Validators(ETag("a"), 1_700_000_000), '"a"')
-DATED = Version(None, Validators(None, 1_700_000_000), format_date(1_700_000_000))
+TAGGED = RemoteVersion(100, Validators(ETag("a"), 1_700_000_000), '"a"')
+DATED = RemoteVersion(None, Validators(None, 1_700_000_000), format_date(1_700_000_000))
 RECORD = Record(TAGGED, HELD, FLUSHED)
 
 
@@ -33,7 +33,7 @@ def written(**changes: Any) -> str:
 
 
 @pytest.mark.parametrize("version", [TAGGED, DATED], ids=["by its ETag", "by its date"])
-def test_what_was_written_is_read(version: Version) -> None:
+def test_what_was_written_is_read(version: RemoteVersion) -> None:
     record = Record(version, HELD, FLUSHED)
     assert decode(encode(record, url="u", boot="b"), url="u", boot="b") == record
 
@@ -169,7 +169,7 @@ def test_a_pipe_in_the_way_is_not_waited_for(tmp_path: Path) -> None:
 def test_there_is_always_something_to_ask_for(
     total: int | None, held: list[tuple[int, int]], reopened: list[tuple[int, int]]
 ) -> None:
-    version = Version(total, TAGGED.validators, TAGGED.if_range)
+    version = RemoteVersion(total, TAGGED.validators, TAGGED.if_range)
     before, after = Spans.of(held), Spans.of(reopened)
     assert Record(version, before, before).reopened() == Record(version, after, after)
 

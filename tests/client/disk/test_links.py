@@ -1,4 +1,4 @@
-"""Links that are given as the place of a download, and what only looks like a place."""
+"""Links that are given as the place of a download, and what only looks like a destination."""
 
 import os
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from async_downloads.client import Downloader
-from async_downloads.client.disk.names import followed
+from async_downloads.client.disk.names import resolve_links
 from async_downloads.errors import DiskError, RetriesExhausted
 from client.remote import URL, Remote, cut, names, refused
 
@@ -65,15 +65,15 @@ async def test_a_file_that_is_open_is_not_replaced_by_way_of_its_descriptor(
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/null", "/dev/none", "/dev/fd/1", "/proc/self/fd/1", "/proc/x"])
 def test_what_is_the_system_s_is_no_place(tmp_path: Path, name: str) -> None:
     with pytest.raises(OSError, match="not a regular file"):
-        followed(Path(name))
+        resolve_links(Path(name))
     (tmp_path / "folder").symlink_to(Path(name).parent)
     with pytest.raises(OSError, match="not a regular file"):
-        followed(tmp_path / "folder" / Path(name).name)
+        resolve_links(tmp_path / "folder" / Path(name).name)
 
 
 def test_files_in_memory_are_files() -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        assert followed(Path(folder, "file")) == Path(folder, "file")
+        assert resolve_links(Path(folder, "file")) == Path(folder, "file")
 
 
 async def test_links_that_lead_round_and_round_lead_nowhere(one: Downloader, path: Path) -> None:

@@ -29,7 +29,7 @@ suggestions = hostile | sequences | long
     ("suggested", "name"),
     [
         pytest.param("report.pdf", "report.pdf", id="as it is"),
-        pytest.param("naïve plan 日本 🎉.txt", "naïve plan 日本 🎉.txt", id="beyond ASCII"),
+        pytest.param("naïve schedule 日本 🎉.txt", "naïve schedule 日本 🎉.txt", id="beyond ASCII"),
         pytest.param("../../.ssh/authorized_keys", "authorized_keys", id="RFC 6266 §4.3 the last part of a path"),
         pytest.param("C:\\Windows\\x.dll", "x.dll", id="the last part of a Windows path"),
         pytest.param("C:x.dll", "C_x.dll", id="a drive, or a stream"),

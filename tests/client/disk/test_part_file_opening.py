@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from async_downloads.client.disk import lock as module
-from async_downloads.client.disk.part_file import Target, part_of, tidy
+from async_downloads.client.disk.part_file import PartFile, part_of, tidy
 from async_downloads.errors import DiskError, TargetBusy
 from client.remote import names
 
@@ -21,14 +21,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "file.bin"
 
 
-def test_somebody_else_is_told_that_it_is_busy(target: Target, path: Path) -> None:
+def test_somebody_else_is_told_that_it_is_busy(part_file: PartFile, path: Path) -> None:
     with pytest.raises(TargetBusy, match="another download to it is running"):
-        Target(path, "u")
+        PartFile(path, "u")
 
 
-def test_so_is_another_process(target: Target, path: Path) -> None:
+def test_so_is_another_process(part_file: PartFile, path: Path) -> None:
     program = (
-        f"from async_downloads.client.disk.part_file import Target; from pathlib import Path; Target(Path({str(path)!r}), 'u')"
+        "from async_downloads.client.disk.part_file import PartFile; from pathlib import Path; "
+        f"PartFile(Path({str(path)!r}), 'u')"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "TargetBusy" in ended.stderr
@@ -38,33 +39,33 @@ def test_so_is_another_process(target: Target, path: Path) -> None:
 @pytest.mark.parametrize("reverse", [False, True], ids=["the file first", "the file last"])
 def test_nobody_downloads_to_what_belongs_to_another_download(path: Path, ending: str, reverse: bool) -> None:
     paths = [path, path.with_name(f"{path.name}{ending}")]
-    first = Target(paths[reverse], "u")
+    first = PartFile(paths[reverse], "u")
     with pytest.raises(TargetBusy, match="another download to it is running"):
-        Target(paths[not reverse], "v")
+        PartFile(paths[not reverse], "v")
     assert names(path) == [first.part.name]
     first.close()
-    Target(paths[not reverse], "v").close()
+    PartFile(paths[not reverse], "v").close()
 
 
 def test_when_it_was_closed_it_can_be_had(path: Path) -> None:
-    Target(path, "u").close()
-    Target(path, "u").close()
+    PartFile(path, "u").close()
+    PartFile(path, "u").close()
 
 
 def test_a_part_that_got_its_name_while_it_was_opened_is_not_written_to(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = Target(path, "u")
+    first = PartFile(path, "u")
     lock = module._lock
 
     def finished_meanwhile(fd: int, part: Path) -> None:
         monkeypatch.setattr(module, "_lock", lock)
-        first.place(path, replace=True)
+        first.publish(path, replace=True)
         first.close()
         lock(fd, part)
 
     monkeypatch.setattr(module, "_lock", finished_meanwhile)
-    second = Target(path, "u")
+    second = PartFile(path, "u")
     assert not os.path.samestat(os.fstat(second.fd), path.stat())
     assert os.path.samestat(os.fstat(second.fd), second.part.stat())
     second.close()
@@ -78,20 +79,20 @@ def test_a_part_that_is_not_there_any_more_is_made_again(path: Path, monkeypatch
         part.unlink()
 
     monkeypatch.setattr(module, "_lock", deleted_meanwhile)
-    target = Target(path, "u")
-    assert target.part.exists()
-    target.close()
+    part_file = PartFile(path, "u")
+    assert part_file.part.exists()
+    part_file.close()
 
 
 def test_a_file_system_without_locks_does_without(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", _raise(OSError(95, "Operation not supported")))
-    Target(path, "u").close()
+    PartFile(path, "u").close()
 
 
 def test_any_other_failure_of_a_lock_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", _raise(OSError(5, "Input/output error")))
     with pytest.raises(DiskError, match="Input/output error"):
-        Target(path, "u")
+        PartFile(path, "u")
 
 
 def _raise(error: Exception) -> Callable[..., None]:
@@ -128,7 +129,7 @@ def _device(path: Path) -> None:
 def test_what_is_no_file_is_not_replaced(path: Path, prepare: Callable[[Path], None], says: str) -> None:
     prepare(path)
     with pytest.raises(DiskError, match=says):
-        Target(path, "u")
+        PartFile(path, "u")
 
 
 @pytest.mark.parametrize(
@@ -142,23 +143,23 @@ def test_what_is_no_file_is_not_replaced(path: Path, prepare: Callable[[Path], N
 def test_a_part_is_a_file_of_ours(path: Path, prepare: Callable[[Path], None], says: str) -> None:
     prepare(part_of(path))
     with pytest.raises(DiskError, match=says):
-        Target(path, "u")
+        PartFile(path, "u")
     assert not path.with_name("elsewhere").exists()
 
 
 @pytest.mark.parametrize("name", [".", "/", "none/file"])
 def test_a_path_that_cannot_be_is_an_error_of_the_disk(tmp_path: Path, name: str) -> None:
     with pytest.raises(DiskError):
-        Target(tmp_path / name, "u")
+        PartFile(tmp_path / name, "u")
 
 
 async def test_a_part_that_is_a_whole_file_already_is_not_touched(path: Path) -> None:
     path.write_text("whole")
     part_of(path).hardlink_to(path)
-    target = Target(path, "u")
-    await target.write([(0, [b"new"])])
-    assert (path.read_text(), target.part.read_text()) == ("whole", "new")
-    target.close()
+    part_file = PartFile(path, "u")
+    await part_file.write([(0, [b"new"])])
+    assert (path.read_text(), part_file.part.read_text()) == ("whole", "new")
+    part_file.close()
 
 
 @pytest.mark.parametrize(("prepare", "left"), [("hardlink_to", ["file.bin"]), ("touch", ["file.bin", "file.bin.part"])])
@@ -169,8 +170,8 @@ def test_what_a_killed_process_left_is_tidied_up(path: Path, prepare: str, left:
     assert names(path) == left
 
 
-def test_what_somebody_is_about_to_tidy_up_is_left_to_him(path: Path, target: Target) -> None:
-    path.hardlink_to(target.part)
+def test_what_somebody_is_about_to_tidy_up_is_left_to_him(path: Path, part_file: PartFile) -> None:
+    path.hardlink_to(part_file.part)
     tidy(path)
     assert names(path) == ["file.bin", "file.bin.part"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from async_downloads.client.disk.part_file import write_all
-from async_downloads.threads import to_the_end
+from async_downloads.threads import await_shielded
 
 
 @pytest.fixture
@@ -53,20 +53,20 @@ class Work:
 async def test_the_result_of_work_is_returned() -> None:
     work = Work()
     work.may_end.set()
-    assert await to_the_end(work()) == "done"
+    assert await await_shielded(work()) == "done"
 
 
 async def test_the_error_of_work_is_raised() -> None:
     work = Work()
     work.may_end.set()
     with pytest.raises(ValueError, match="broken"):
-        await to_the_end(work(ValueError("broken")))
+        await await_shielded(work(ValueError("broken")))
 
 
 @pytest.mark.parametrize("error", [None, ValueError("that nobody waits for")])
 async def test_who_is_cancelled_waits_for_the_end_however_often(error: Exception | None) -> None:
     work = Work()
-    task = asyncio.create_task(to_the_end(work(error)))
+    task = asyncio.create_task(await_shielded(work(error)))
     for _ in range(3):
         await asyncio.sleep(0)
         task.cancel()
@@ -80,7 +80,7 @@ async def test_who_is_cancelled_waits_for_the_end_however_often(error: Exception
 
 async def test_work_that_is_cancelled_itself_is_over() -> None:
     work = asyncio.create_task(Work()())
-    task = asyncio.create_task(to_the_end(work))
+    task = asyncio.create_task(await_shielded(work))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.sleep(0)

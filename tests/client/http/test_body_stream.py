@@ -11,26 +11,33 @@ import httpx
 import pytest
 
 from async_downloads.client.checksum import Checksum
-from async_downloads.client.decisions.retries import Setback
-from async_downloads.client.http.body_stream import Floor, decoded, exactly, flow, proven, steadily
-from async_downloads.errors import BadAnswer, DigestMismatch, NetworkError, Stalled
+from async_downloads.client.decisions.retries import TransientError
+from async_downloads.client.http.body_stream import (
+    MinSpeed,
+    body_stream,
+    decoded,
+    with_digest,
+    with_length,
+    with_min_speed,
+)
+from async_downloads.errors import BadResponse, DigestMismatch, NetworkError, Stalled
 from client.remote import Body
 
 TEXT = Random(0).randbytes(3000) * 3
-FLOOR = Floor(30.0, 1)
+FLOOR = MinSpeed(30.0, 1)
 
 
-async def chunks(*pieces: bytes, hangs: bool = False) -> AsyncGenerator[bytes]:
-    """Yield the pieces; then end, or never go on."""
-    for piece in pieces:
-        yield piece
+async def chunks(*segments: bytes, hangs: bool = False) -> AsyncGenerator[bytes]:
+    """Yield the segments; then end, or never go on."""
+    for segment in segments:
+        yield segment
     if hangs:
         await asyncio.Event().wait()
 
 
-async def joined(pieces: AsyncGenerator[bytes]) -> bytes:
+async def joined(segments: AsyncGenerator[bytes]) -> bytes:
     """Read all there is."""
-    return b"".join([piece async for piece in pieces])
+    return b"".join([segment async for segment in segments])
 
 
 def split(data: bytes, size: int) -> Iterable[bytes]:
@@ -39,15 +46,15 @@ def split(data: bytes, size: int) -> Iterable[bytes]:
 
 
 async def test_what_comes_fast_enough_is_passed_on() -> None:
-    assert await joined(steadily(chunks(b"a", b"b"), Floor(0.01, 1))) == b"ab"
+    assert await joined(with_min_speed(chunks(b"a", b"b"), MinSpeed(0.01, 1))) == b"ab"
 
 
 @pytest.mark.parametrize(
     "passed",
     [
-        pytest.param(lambda below: steadily(below, FLOOR), id="steadily"),
-        pytest.param(lambda below: exactly(below, 99), id="exactly"),
-        pytest.param(lambda below: proven(below, Checksum("sha256", bytes(32))), id="proven"),
+        pytest.param(lambda below: with_min_speed(below, FLOOR), id="steadily"),
+        pytest.param(lambda below: with_length(below, 99), id="exactly"),
+        pytest.param(lambda below: with_digest(below, Checksum("sha256", bytes(32))), id="proven"),
         pytest.param(lambda below: decoded(below, "gzip"), id="decoded"),
     ],
 )
@@ -69,8 +76,8 @@ async def test_who_leaves_closes_what_is_below_at_once(
 
 
 async def test_nothing_for_too_long_is_a_stall() -> None:
-    with pytest.raises(Setback, match=r"1 bytes came in 0.01 s") as caught:
-        await joined(steadily(chunks(b"a", hangs=True), Floor(0.01, 1000)))
+    with pytest.raises(TransientError, match=r"1 bytes came in 0.01 s") as caught:
+        await joined(with_min_speed(chunks(b"a", hangs=True), MinSpeed(0.01, 1000)))
     assert isinstance(caught.value.error, Stalled)
 
 
@@ -80,41 +87,41 @@ async def test_too_little_for_too_long_is_a_stall_though_something_comes() -> No
             await asyncio.sleep(0.001)
             yield b"a"
 
-    with pytest.raises(Setback, match="came in"):
-        await joined(steadily(dripping(), Floor(0.02, 10**6)))
+    with pytest.raises(TransientError, match="came in"):
+        await joined(with_min_speed(dripping(), MinSpeed(0.02, 10**6)))
 
 
 async def test_the_time_that_the_taker_needs_is_no_stall() -> None:
-    async for _ in steadily(chunks(b"a", b"b", b"c"), Floor(0.01, 1000)):
+    async for _ in with_min_speed(chunks(b"a", b"b", b"c"), MinSpeed(0.01, 1000)):
         await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("length", [None, 4])
 async def test_a_body_of_the_promised_length_is_passed_on(length: int | None) -> None:
-    assert await joined(exactly(chunks(b"ab", b"cd"), length)) == b"abcd"
+    assert await joined(with_length(chunks(b"ab", b"cd"), length)) == b"abcd"
 
 
 async def test_a_body_that_is_too_short_was_cut() -> None:
-    with pytest.raises(Setback, match="after 2 of 3 bytes") as caught:
-        await joined(exactly(chunks(b"ab"), 3))
+    with pytest.raises(TransientError, match="after 2 of 3 bytes") as caught:
+        await joined(with_length(chunks(b"ab"), 3))
     assert isinstance(caught.value.error, NetworkError)
 
 
 async def test_a_body_that_is_too_long_breaks_a_promise() -> None:
-    with pytest.raises(Setback, match="more than the 3 bytes") as caught:
-        await joined(exactly(chunks(b"ab", b"cd"), 3))
-    assert isinstance(caught.value.error, BadAnswer)
+    with pytest.raises(TransientError, match="more than the 3 bytes") as caught:
+        await joined(with_length(chunks(b"ab", b"cd"), 3))
+    assert isinstance(caught.value.error, BadResponse)
 
 
 async def test_a_body_of_the_promised_digest_is_passed_on() -> None:
     promised = Checksum("sha256", hashlib.sha256(b"abcd").digest())
-    assert await joined(proven(chunks(b"ab", b"cd"), promised)) == b"abcd"
+    assert await joined(with_digest(chunks(b"ab", b"cd"), promised)) == b"abcd"
 
 
 async def test_one_of_another_is_told_with_both() -> None:
     promised = Checksum("sha512", bytes(64))
     with pytest.raises(DigestMismatch) as caught:
-        await joined(proven(chunks(b"ab", b"cd"), promised))
+        await joined(with_digest(chunks(b"ab", b"cd"), promised))
     actual = Checksum("sha512", hashlib.sha512(b"abcd").digest())
     assert (caught.value.expected, caught.value.actual) == (str(promised), str(actual))
 
@@ -138,7 +145,7 @@ async def test_a_short_answer_that_stands_for_a_long_file_comes_in_steps() -> No
 
 
 async def test_a_coding_without_its_end_was_cut() -> None:
-    with pytest.raises(Setback, match="ended in the middle"):
+    with pytest.raises(TransientError, match="ended in the middle"):
         await joined(decoded(chunks(gzip.compress(TEXT)[:-1]), "gzip"))
 
 
@@ -150,41 +157,43 @@ async def test_a_coding_without_its_end_was_cut() -> None:
     ],
 )
 async def test_what_cannot_be_decoded_is_refused(coding: str, says: str) -> None:
-    with pytest.raises(BadAnswer, match=says):
+    with pytest.raises(BadResponse, match=says):
         await joined(decoded(chunks(b"no coding of anything"), coding))
 
 
 async def test_a_body_goes_through_all_of_it() -> None:
     coded = gzip.compress(TEXT)
     response = httpx.Response(200, stream=Body(split(coded, 100)))
-    assert await joined(flow(response, length=len(coded), coding="gzip", floor=FLOOR)) == TEXT
+    assert await joined(body_stream(response, length=len(coded), coding="gzip", floor=FLOOR)) == TEXT
 
 
 async def test_the_digest_is_that_of_what_is_sent() -> None:
     coded = gzip.compress(TEXT)
     promised = Checksum("sha256", hashlib.sha256(coded).digest())
     response = httpx.Response(200, stream=Body(split(coded, 100)))
-    assert await joined(flow(response, length=None, coding="gzip", floor=FLOOR, promised=promised)) == TEXT
+    assert await joined(body_stream(response, length=None, coding="gzip", floor=FLOOR, promised=promised)) == TEXT
 
 
 async def test_a_failing_transport_is_a_setback() -> None:
     response = httpx.Response(200, stream=Body([b"a"], httpx.ReadError("reset")))
-    with pytest.raises(Setback, match="reset"):
-        await joined(flow(response, length=None, coding=None, floor=FLOOR))
+    with pytest.raises(TransientError, match="reset"):
+        await joined(body_stream(response, length=None, coding=None, floor=FLOOR))
 
 
 async def test_an_answer_that_was_read_already_is_as_good() -> None:
-    assert await joined(flow(httpx.Response(200, content=TEXT), length=len(TEXT), coding=None, floor=FLOOR)) == TEXT
+    assert (
+        await joined(body_stream(httpx.Response(200, content=TEXT), length=len(TEXT), coding=None, floor=FLOOR)) == TEXT
+    )
 
 
 async def test_so_is_one_that_httpx_has_decoded() -> None:
     coded = gzip.compress(TEXT)
     response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=coded)
-    assert await joined(flow(response, length=len(coded), coding="gzip", floor=FLOOR)) == TEXT
+    assert await joined(body_stream(response, length=len(coded), coding="gzip", floor=FLOOR)) == TEXT
 
 
 async def test_one_that_came_in_a_stream_cannot_be_decoded_once_more() -> None:
     response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=chunks(gzip.compress(TEXT)))
     await response.aread()
-    with pytest.raises(BadAnswer, match="sends gzip, and was asked for no coding"):
-        await joined(flow(response, length=None, coding="gzip", floor=FLOOR))
+    with pytest.raises(BadResponse, match="sends gzip, and was asked for no coding"):
+        await joined(body_stream(response, length=None, coding="gzip", floor=FLOOR))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 import httpx
 import pytest
 
-from async_downloads.client.decisions.retries import Setback
+from async_downloads.client.decisions.retries import TransientError
 from async_downloads.client.http.exchange import Exchange
-from async_downloads.errors import BadAnswer, NetworkError, RefusedRedirect, Stalled, TlsError
+from async_downloads.errors import BadResponse, NetworkError, RefusedRedirect, Stalled, TlsError
 from client.remote import Body
 
 SECRETS = (("Authorization", "Bearer secret"), ("X-Api-Key", "secret"), ("User-Agent", "me"), ("Range", "bytes=9-"))
@@ -179,11 +179,11 @@ def _tls() -> httpx.ConnectError:
         pytest.param(httpx.ReadError(""), NetworkError, id="reset"),
         pytest.param(httpx.ProxyError("proxy"), NetworkError, id="the proxy"),
         pytest.param(httpx.RemoteProtocolError("Server disconnected without…"), NetworkError, id="closed"),
-        pytest.param(httpx.RemoteProtocolError("illegal status line"), BadAnswer, id="not HTTP"),
+        pytest.param(httpx.RemoteProtocolError("illegal status line"), BadResponse, id="not HTTP"),
     ],
 )
 async def test_what_may_pass_is_a_setback(error: Exception, kind: type[Exception]) -> None:
-    with pytest.raises(Setback) as caught:
+    with pytest.raises(TransientError) as caught:
         async with exchange(raising(error)).get({}):
             pass
     assert type(caught.value.error) is kind
@@ -224,7 +224,7 @@ async def test_so_is_one_that_http_does_not_know() -> None:
 async def test_what_the_system_says_is_told_in_its_words() -> None:
     error = httpx.ConnectError("All connection attempts failed")
     error.__context__ = ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)")
-    with pytest.raises(Setback, match="Connection refused"):
+    with pytest.raises(TransientError, match="Connection refused"):
         async with exchange(raising(error)).get({}):
             pass
 

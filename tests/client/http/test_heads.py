@@ -8,7 +8,7 @@ import httpx
 import pytest
 from harness.clock import Clock
 
-from async_downloads.client.decisions.retries import Setback
+from async_downloads.client.decisions.retries import TransientError
 from async_downloads.client.http.exchange import Exchange
 from async_downloads.client.http.transport import new_client
 from async_downloads.errors import BadStatus, Stalled
@@ -51,9 +51,9 @@ async def test_the_body_of_a_redirect_does_not_matter(body: Body, fields: dict[s
 
 
 async def test_it_is_read_as_it_is_and_no_further_than_it_says() -> None:
-    piece, left = gzip.compress(bytes(1_000_000)), list(range(1000))
-    pieces = (piece for _ in iter(left.pop, 0))
-    await status(redirecting(Body(pieces), Content_Length=str(3 * len(piece)), Content_Encoding="gzip"), stall=30)
+    segment, left = gzip.compress(bytes(1_000_000)), list(range(1000))
+    segments = (segment for _ in iter(left.pop, 0))
+    await status(redirecting(Body(segments), Content_Length=str(3 * len(segment)), Content_Encoding="gzip"), stall=30)
     assert len(left) == 1000 - 4
 
 
@@ -63,7 +63,7 @@ async def test_a_head_that_does_not_come_is_a_stall() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    with pytest.raises(Setback, match=r"no answer came within 0\.02 s") as caught:
+    with pytest.raises(TransientError, match=r"no answer came within 0\.02 s") as caught:
         await status(httpx.AsyncClient(transport=httpx.MockTransport(answer)))
     assert isinstance(caught.value.error, Stalled)
 
@@ -86,7 +86,7 @@ async def test_so_is_one_that_comes_byte_by_byte(clock: Clock) -> None:
 
     async with await asyncio.start_server(drip, "127.0.0.1", 0) as server, new_client() as client:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(Setback, match="no answer came"):
+        with pytest.raises(TransientError, match="no answer came"):
             await status(client, f"http://127.0.0.1:{port}/", stall=30)
         await gone.wait()
 

@@ -92,7 +92,7 @@ async def test_a_connection_is_used_again_after_a_body_was_read_to_its_end(
     async with start(answers) as server:
         for _ in range(4):
             async with client.stream("GET", server.url) as response:
-                assert sum([len(piece) async for piece in response.aiter_raw()]) == PIECES * len(PIECE)
+                assert sum([len(segment) async for segment in response.aiter_raw()]) == PIECES * len(PIECE)
         assert len(server.connections) == 1
 
 
@@ -137,4 +137,4 @@ async def test_no_more_is_read_than_is_wanted(client: httpx.AsyncClient, start: 
     async with start(watched) as server, client.stream("GET", server.url) as response:
         await stalled.wait()
         assert sent < size / 2  # and most of that is in the kernel
-        assert sum([len(piece) async for piece in response.aiter_raw()]) == size
+        assert sum([len(segment) async for segment in response.aiter_raw()]) == size

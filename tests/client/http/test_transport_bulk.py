@@ -34,14 +34,14 @@ def _answers(*fields: str, body: bytes = BODY) -> Script:
 
 
 async def _backed_up(url: str, client: httpx.AsyncClient) -> tuple[bytes, int]:
-    """Read a body more slowly than it comes; return it, and how long the longest piece was."""
-    pieces = []
+    """Read a body more slowly than it comes; return it, and how long the longest segment was."""
+    segments = []
     async with client.stream("GET", url) as response:
-        async for piece in response.aiter_raw():
-            pieces.append(piece)
+        async for segment in response.aiter_raw():
+            segments.append(segment)
             for _ in range(5):  # turns of the loop, in which the server sends on
                 await asyncio.sleep(0)
-    return b"".join(pieces), max(map(len, pieces))
+    return b"".join(segments), max(map(len, segments))
 
 
 async def test_it_arrives_whole_and_in_longer_pieces(client: httpx.AsyncClient, start: Start) -> None:

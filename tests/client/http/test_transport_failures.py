@@ -25,10 +25,10 @@ from client.http.test_transport import trusted as trusted  # noqa: PLC0414
 _RESET = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _after(*pieces: bytes, reset: bool = False) -> Script:
+def _after(*segments: bytes, reset: bool = False) -> Script:
     async def breaks(connection: Connection) -> None:
         await connection.request()
-        await connection.send(*pieces)
+        await connection.send(*segments)
         if reset:
             connection.reset()
 
@@ -61,13 +61,13 @@ async def test_an_answer_that_breaks_off_raises(
 
 async def test_a_connection_reset_under_a_reader_is_a_read_error(client: httpx.AsyncClient, start: Start) -> None:
     async with start(_endless) as server, client.stream("GET", server.url) as response:
-        pieces = response.aiter_raw()
-        await anext(pieces)
+        segments = response.aiter_raw()
+        await anext(segments)
         [connection] = server.connections
         connection.writer.transport.get_extra_info("socket").setsockopt(*_RESET)
         connection.reset()
         with pytest.raises(httpx.ReadError):
-            await _read(pieces)
+            await _read(segments)
 
 
 async def test_an_end_without_the_farewell_of_tls_is_not_that_of_a_body(
@@ -199,8 +199,8 @@ async def test_closing_the_client_closes_idle_connections(client: httpx.AsyncCli
         await eventually(lambda: server.gone == len(server.connections) == 3)
 
 
-async def _read(pieces: AsyncIterator[bytes]) -> None:
-    async for _ in pieces:
+async def _read(segments: AsyncIterator[bytes]) -> None:
+    async for _ in segments:
         pass
 
 

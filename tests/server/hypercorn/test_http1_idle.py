@@ -11,7 +11,7 @@ from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
-from async_downloads.server.hypercorn.idle import LateTask
+from async_downloads.server.hypercorn.idle import DeferredTask
 from async_downloads.sources.directory import DirectoryStore
 
 SHORT = 0.05  # seconds
@@ -44,7 +44,7 @@ async def test_a_busy_connection_is_not_ended() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"a", "more_body": True})
         passed = asyncio.Event()  # of more time than an idle connection is given
-        asyncio.get_running_loop().call_later(LateTask._LATE + 4 * SHORT, passed.set)
+        asyncio.get_running_loop().call_later(DeferredTask._LATE + 4 * SHORT, passed.set)
         await passed.wait()
         assert not idle_tasks()
         await send({"type": "http.response.body", "body": b"b"})
@@ -57,7 +57,7 @@ async def test_a_busy_connection_is_not_ended() -> None:
 async def test_between_requests_that_follow_each_other_no_task_is_made(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LateTask, "_LATE", HANGING)  # they follow each other sooner than that
+    monkeypatch.setattr(DeferredTask, "_LATE", HANGING)  # they follow each other sooner than that
     server = await serve(Downloads(DirectoryStore(folder)))
     async with server.connected() as connection:
         for _ in range(20):
@@ -69,7 +69,7 @@ async def test_between_requests_that_follow_each_other_no_task_is_made(
 async def test_a_task_that_was_made_is_stopped_by_the_next_request(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LateTask, "_LATE", 0)
+    monkeypatch.setattr(DeferredTask, "_LATE", 0)
     server = await serve(Downloads(DirectoryStore(folder)))
     async with server.connected() as connection:
         for _ in range(5):
@@ -100,7 +100,7 @@ async def test_a_server_that_ends_ends_idle_connections(folder: Path) -> None:
 
 
 async def test_stopping_what_has_not_begun_does_nothing() -> None:
-    task = LateTask()
+    task = DeferredTask()
     await task.stop()
     async with asyncio.TaskGroup() as group:
         ran = asyncio.Event()

@@ -1,4 +1,4 @@
-"""`STRETCH` in Hypercorn's HTTP/1.1: parts of files among the bytes of a body."""
+"""`ZERO_COPY_SEND` in Hypercorn's HTTP/1.1: parts of files among the bytes of a body."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Turns: so many at once and no more, in order, and whoever leaves loses nobody's."""
+"""FairTurns: so many at once and no more, in order, and whoever leaves loses nobody's."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_downloads.server.zero_copy.readiness import Turns
+from async_downloads.server.zero_copy.readiness import FairTurns
 
 
 class Rounds:
@@ -27,7 +27,7 @@ class Rounds:
 
 async def _all_come(at_once: int, tasks: int, times: int) -> list[tuple[int, int]]:
     """Have each come so many times; return who came in which turn of the loop."""
-    turns, rounds, came = Turns(at_once), Rounds(), list[tuple[int, int]]()
+    turns, rounds, came = FairTurns(at_once), Rounds(), list[tuple[int, int]]()
 
     async def one(number: int) -> None:
         for _ in range(times):
@@ -59,7 +59,7 @@ def test_only_so_many_come_in_one_turn_and_nobody_gets_far_ahead(at_once: int, t
 
 async def test_who_comes_alone_does_not_wait() -> None:
     with pytest.raises(StopIteration):
-        Turns(1).come().send(None)
+        FairTurns(1).come().send(None)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ async def test_who_comes_alone_does_not_wait() -> None:
     ],
 )
 async def test_the_turn_of_one_who_is_cancelled_is_given_to_the_next(rounds: int, too_late: bool) -> None:
-    turns = Turns(1)
+    turns = FairTurns(1)
     holder, first, second = (asyncio.create_task(turns.come()) for _ in range(3))
     for _ in range(rounds):
         await asyncio.sleep(0)

@@ -102,7 +102,7 @@ async def test_of_many_segments_only_so_many_are_mapped(
     server: Server, app: Recorded, large: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segments._Segment, "SIZE", 64 * KIB)
-    monkeypatch.setattr(segments.Segments, "_MOST", 4)
+    monkeypatch.setattr(segments.MappedFiles, "_MOST", 4)
     async with server.connected() as connection:
         assert await get(connection, "/large.bin") == content
         assert mapped(large) == 4
@@ -112,8 +112,8 @@ async def test_of_many_segments_only_so_many_are_mapped(
 async def test_a_part_that_goes_in_many_turns_arrives(
     server: Server, app: Recorded, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zero_copy.Lane, "_SMALL", 5000)
-    monkeypatch.setattr(zero_copy.Lane, "_LARGE", 5000)
+    monkeypatch.setattr(zero_copy.ZeroCopyWriter, "_SMALL", 5000)
+    monkeypatch.setattr(zero_copy.ZeroCopyWriter, "_LARGE", 5000)
     async with server.connected() as connection:
         assert await get(connection, "/large.bin") == content
     assert app.bytes_by(ZERO_COPY) == len(content) - TAIL

@@ -14,10 +14,10 @@ from harness.process import descriptors
 from harness.waiting import eventually
 
 from async_downloads.errors import SourceTruncated
-from async_downloads.open_file import OpenFile, Stretch
+from async_downloads.open_file import FileRegion, OpenFile
 from async_downloads.sending import Receive, Scope, Send
-from async_downloads.server.zero_copy.mapped_files import Segments
-from async_downloads.server.zero_copy.writer import Lane, _Tide
+from async_downloads.server.zero_copy.mapped_files import MappedFiles
+from async_downloads.server.zero_copy.writer import ZeroCopyWriter, _UnsentLimit
 from server.sending import mapped, sending
 from server.zero_copy.test_writer_faults import rest
 
@@ -42,7 +42,7 @@ async def test_a_part_beyond_the_end_of_a_file_breaks_the_answer_off(large: Path
 
 
 async def test_what_is_mapped_but_gone_is_an_error_and_no_signal(large: Path, content: bytes) -> None:
-    segments, file = Segments(), OpenFile(str(large))
+    segments, file = MappedFiles(), OpenFile(str(large))
     reader, writer = socket.socketpair()
     with reader, writer:
         view = segments.find(file, 5)
@@ -78,7 +78,7 @@ async def test_a_file_that_shrinks_between_the_question_and_the_sending_is_said_
     async with _accepted() as writer:
         file = Shrinking(str(large))
         with pytest.raises(SourceTruncated):
-            await Lane(writer).send(Stretch(file, offset, 4096))
+            await ZeroCopyWriter(writer).send(FileRegion(file, offset, 4096))
         file.close()
 
 
@@ -101,12 +101,12 @@ async def test_nothing_is_written_to_what_has_got_the_number_of_a_closed_socket(
     with mine, other:
         async with _accepted() as writer:
             file = OpenFile(str(large))
-            lane, number = Lane(writer), writer.get_extra_info("socket").fileno()
+            lane, number = ZeroCopyWriter(writer), writer.get_extra_info("socket").fileno()
             writer.transport.abort()
             await eventually(lambda: number not in descriptors())
             os.dup2(mine.fileno(), number)
             with pytest.raises(ConnectionResetError):
-                await lane.send(Stretch(file, 0, 100))
+                await lane.send(FileRegion(file, 0, 100))
             os.close(number)
             file.close()
         mine.close()
@@ -116,7 +116,7 @@ async def test_nothing_is_written_to_what_has_got_the_number_of_a_closed_socket(
 async def test_a_sending_that_waits_ends_when_its_socket_is_closed(large: Path) -> None:
     file = OpenFile(str(large))
     async with _accepted() as writer:
-        sending_all = asyncio.create_task(Lane(writer).send(Stretch(file, 0, 4 * MIB)))
+        sending_all = asyncio.create_task(ZeroCopyWriter(writer).send(FileRegion(file, 0, 4 * MIB)))
         while not sending_all.done():
             await asyncio.sleep(0)
             writer.transport.abort()
@@ -139,8 +139,8 @@ async def test_of_a_unix_socket_it_is_told_what_the_socket_has_taken(large: Path
     file = OpenFile(str(large))
     with other:
         _, writer = await asyncio.open_connection(sock=mine)
-        lane = Lane(writer)
-        sending_all = asyncio.create_task(lane.send(Stretch(file, 0, 4 * MIB)))
+        lane = ZeroCopyWriter(writer)
+        sending_all = asyncio.create_task(lane.send(FileRegion(file, 0, 4 * MIB)))
         await eventually(lambda: 0 < lane.acknowledged() < 4 * MIB)
         assert lane.acknowledged() == lane.taken()
         writer.transport.abort()
@@ -151,7 +151,7 @@ async def test_of_a_unix_socket_it_is_told_what_the_socket_has_taken(large: Path
 
 async def test_what_the_client_has_taken_is_counted_until_the_connection_is_closed() -> None:
     async with _accepted() as writer:
-        lane = Lane(writer)
+        lane = ZeroCopyWriter(writer)
         writer.write(b"x" * 1000)
         await eventually(lambda: lane.acknowledged() >= 1000)
         writer.transport.abort()
@@ -159,7 +159,7 @@ async def test_what_the_client_has_taken_is_counted_until_the_connection_is_clos
 
 
 async def test_a_file_that_has_grown_is_mapped_to_its_new_end(large: Path) -> None:
-    segments, file = Segments(), OpenFile(str(large))
+    segments, file = MappedFiles(), OpenFile(str(large))
     large.write_bytes(b"x" * 5000)
     assert segments.find(file, 0) is not None
     large.write_bytes(b"x" * 9000)
@@ -171,14 +171,14 @@ async def test_a_file_that_has_grown_is_mapped_to_its_new_end(large: Path) -> No
 async def test_in_one_turn_of_the_loop_only_a_few_fast_clients_are_sent_to(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Lane, "_LARGE", 8192)
-    monkeypatch.setattr(_Tide, "_CALM", 1)
+    monkeypatch.setattr(ZeroCopyWriter, "_LARGE", 8192)
+    monkeypatch.setattr(_UnsentLimit, "_CALM", 1)
     file, taken = OpenFile(str(large)), [0]
     async with AsyncExitStack() as stack:
-        lanes = [Lane(await stack.enter_async_context(_drained())) for _ in range(12)]
+        lanes = [ZeroCopyWriter(await stack.enter_async_context(_drained())) for _ in range(12)]
         for lane in lanes:
-            await lane.send(Stretch(file, 0, 1))
-        sending_all = [asyncio.create_task(lane.send(Stretch(file, 0, 80 * 8192))) for lane in lanes]
+            await lane.send(FileRegion(file, 0, 1))
+        sending_all = [asyncio.create_task(lane.send(FileRegion(file, 0, 80 * 8192))) for lane in lanes]
         while not all(each.done() for each in sending_all):
             taken.append(sum(lane.taken() for lane in lanes))
             await asyncio.sleep(0)

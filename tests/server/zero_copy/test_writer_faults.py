@@ -17,7 +17,7 @@ from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.server.access_log import AccessLog
-from async_downloads.server.hypercorn.idle import LateTask
+from async_downloads.server.hypercorn.idle import DeferredTask
 from async_downloads.sources.directory import DirectoryStore
 from server.sending import IDLE, ZERO_COPY, Recorded, mapped
 
@@ -31,7 +31,7 @@ impatient = pytest.mark.parametrize("stall_timeout", [0.3])
 @pytest.fixture
 def _never_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no connection be idle for so long that it gets a task, which would not have been there before."""
-    monkeypatch.setattr(LateTask, "_LATE", 10 * HANGING)
+    monkeypatch.setattr(DeferredTask, "_LATE", 10 * HANGING)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from contextlib import aclosing
 import pytest
 
 from async_downloads.errors import DownloadError, NotFound, SourceError
-from async_downloads.sources.database.catalogue import Catalogue, Stored
+from async_downloads.sources.database.catalogue import Catalogue, StoredFile
 from sources.contract import read_whole
 from sources.database.catalogue_naming import NamingContract
 from sources.database.catalogue_reading import ReadingContract
@@ -95,7 +95,7 @@ class CatalogueContract(ReadingContract, NamingContract, WritingContract, Upload
             await catalogue.put("c", blocks(SMALL), replace=True)
             await catalogue.gc(0)
             files += [file async for file in found]
-        assert all(isinstance(file, Stored) for file in files)
+        assert all(isinstance(file, StoredFile) for file in files)
 
     async def test_to_close_again_does_nothing(self, catalogue: Catalogue, fresh: Fresh) -> None:
         await catalogue.put("a.txt", blocks(SMALL))

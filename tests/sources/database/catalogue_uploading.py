@@ -9,7 +9,7 @@ import pytest
 from harness.waiting import HANGING
 
 from async_downloads.errors import AlreadyThere, NotFound, SourceError
-from async_downloads.sources.database.catalogue import CHUNK, Catalogue, Stored
+from async_downloads.sources.database.catalogue import CHUNK, Catalogue, StoredFile
 from sources.contract import read_whole
 from sources.database.uploads import LARGE, SMALL, Fresh, Upload, blocks, checked
 
@@ -126,7 +126,7 @@ class UploadingContract:
         for upload in uploads:
             upload.go_on.set()
         first, second = await asyncio.gather(*putting, return_exceptions=True)
-        kept, refused = (first, second) if isinstance(first, Stored) else (second, first)
+        kept, refused = (first, second) if isinstance(first, StoredFile) else (second, first)
         assert isinstance(refused, AlreadyThere)
         assert await catalogue.files() == [kept]
         assert await read_whole(catalogue, "a.bin") == (LARGE if kept is first else LARGE[::-1])

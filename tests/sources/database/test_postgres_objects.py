@@ -13,7 +13,7 @@ from harness.waiting import HANGING
 
 from async_downloads.errors import Forbidden, NotFound, SourceBusy, SourceChanged, SourceError, SourceTruncated
 from async_downloads.semantics.ranges import ByteRange
-from async_downloads.sources.database.catalogue import CHUNK, Damage
+from async_downloads.sources.database.catalogue import CHUNK, Corruption
 from async_downloads.sources.database.postgres import PostgresStore
 from sources.contract import read, read_whole
 from sources.database.uploads import blocks
@@ -141,7 +141,7 @@ async def test_a_check_tells_what_is_wrong(store: PostgresStore, sql: asyncpg.Co
     await sql.execute("select lo_truncate(lo_open($1, 131072), 10)", numbers["cut"])
     await sql.execute("select lo_unlink($1)", numbers["gone"])
     found = [each async for each in store.check()]
-    wrong = {each.file.name: each.message for each in found if isinstance(each, Damage)}
+    wrong = {each.file.name: each.message for each in found if isinstance(each, Corruption)}
     assert list(wrong) == ["changed", "cut", "gone"]
     assert "not those that were stored" in wrong["changed"]
     assert "ended at byte 10" in wrong["cut"]

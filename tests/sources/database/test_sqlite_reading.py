@@ -8,7 +8,7 @@ import pytest
 
 from async_downloads.errors import NotFound, SourceChanged
 from async_downloads.semantics.ranges import ByteRange
-from async_downloads.sources.database.catalogue import CHUNK, Damage
+from async_downloads.sources.database.catalogue import CHUNK, Corruption
 from async_downloads.sources.database.sqlite import SqliteStore
 from sources.contract import read, read_while
 from sources.database.sqlite_database import asked, change
@@ -72,7 +72,7 @@ class TestDamage:
         async with aclosing(catalogue.check()) as found:
             first, damage, last = [each async for each in found]
         assert (first, last) == (files[0], files[2])
-        assert isinstance(damage, Damage)
+        assert isinstance(damage, Corruption)
         assert damage.file.name == "b"
         assert message in damage.message
 

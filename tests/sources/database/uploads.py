@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from async_downloads.sources.base import Source
-from async_downloads.sources.database.catalogue import CHUNK, Catalogue, Stored
+from async_downloads.sources.database.catalogue import CHUNK, Catalogue, StoredFile
 from sources.contract import read
 
 __all__ = ["LARGE", "SMALL", "Fresh", "Upload", "blocks", "checked", "content_of"]
@@ -37,8 +37,8 @@ async def checked(catalogue: Catalogue) -> list[str]:
     """Return the names of all files; each must be sound."""
     async with aclosing(catalogue.check()) as found:
         files = [file async for file in found]
-    assert [file for file in files if not isinstance(file, Stored)] == []
-    return [file.name for file in files if isinstance(file, Stored)]
+    assert [file for file in files if not isinstance(file, StoredFile)] == []
+    return [file.name for file in files if isinstance(file, StoredFile)]
 
 
 class Upload:
