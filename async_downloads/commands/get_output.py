@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _PAUSE: Final = 1.0  # seconds between two notes about a file, though a server should drop every connection
 _USERINFO: Final = re.compile(r"//[^/]*@")  # also of those who forgot to escape a ? or # in a password
-_PLAIN: Final = re.compile(r"[\w./:-]*")  # no destination for a password
+_PLAIN: Final = re.compile(r"[\w./:-]*")  # nothing in it can be a password
 _URL: Final = re.compile(r"\bhttps?://[^\s'\"]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class UrlItem:
-    """One URL of the command line, and its destination there."""
+    """One URL of the command line, and its place there."""
 
     index: int
     url: str = field(repr=False)
