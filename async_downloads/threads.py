@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from functools import partial
 from typing import Final, TypeVar
 
@@ -32,9 +33,14 @@ async def await_shielded(work: Awaitable[T]) -> T:
     return pending.result()
 
 
-async def in_thread(function: Callable[[], T], *, discard: Callable[[T], object] = lambda _: None) -> T:
-    """Run `function` in a thread; hand its result to `discard` when nobody waits for it any more."""
-    pending = asyncio.ensure_future(aiofiles.os.wrap(function)())
+async def in_thread(
+    function: Callable[[], T], *, discard: Callable[[T], object] = lambda _: None, executor: Executor | None = None
+) -> T:
+    """Run `function` in a thread of `executor`, by default the event loop's own.
+
+    A cancelled caller does not stop the thread: what `function` then returns goes to `discard`, which closes it.
+    """
+    pending = asyncio.ensure_future(aiofiles.os.wrap(function)(executor=executor))
     try:
         return await asyncio.shield(pending)
     except asyncio.CancelledError:

@@ -15,7 +15,6 @@ import pytest
 from harness.process import descriptors, other_tasks
 from harness.waiting import eventually
 
-from async_downloads.errors import DownloadError
 from async_downloads.open_file import OpenFile, RecentPaths
 from async_downloads.pacing import ChunkSizer
 from async_downloads.threads import in_thread
@@ -168,15 +167,6 @@ async def test_a_cancelled_opening_that_fails_is_told_to_nobody(executor: OneThr
     await _cancel_when_asked(in_thread(partial(OpenFile, "/nothing"), discard=OpenFile.close), executor)
     executor.release()
     await eventually(lambda: executor.asked[0].done() and not other_tasks())
-
-
-async def test_the_result_and_the_error_of_a_thread_come_through() -> None:
-    def fail() -> None:
-        raise DownloadError
-
-    assert await in_thread(threading.get_ident, discard=lambda _: None) != threading.get_ident()
-    with pytest.raises(DownloadError):
-        await in_thread(fail, discard=lambda _: None)
 
 
 async def test_a_path_is_opened_in_a_thread_once_and_then_on_the_loop(large: Path, executor: OneThread) -> None:
