@@ -98,12 +98,17 @@ class Schedule:
     def __init__(self, connections: int = 1, version: RemoteVersion | None = None, held: Spans = NOTHING) -> None:
         self.connections: int = connections
         self.version: RemoteVersion | None = version
-        self.held: Spans = held
+        self._held = held
         self.resumed_from: int = held.size
         self.proven: bool = False
         self.running: list[Segment] = []
         self._strikes = 0
         self._replaced = 0
+
+    @property
+    def held(self) -> Spans:
+        """The bytes of this version that are in the part file. Only the methods of the schedule change it."""
+        return self._held
 
     @property
     def total(self) -> int | None:
@@ -195,12 +200,16 @@ class Schedule:
             raise RemoteChanged(f"the file on the server was replaced {self._replaced} times while it was fetched")
 
     def _forget(self) -> None:
-        self.version, self.held, self.resumed_from, self.proven = None, NOTHING, 0, False
+        self.version, self._held, self.resumed_from, self.proven = None, NOTHING, 0, False
 
     def wrote(self, segment: Segment, start: int, size: int) -> None:
         """Note that so many bytes of the segment are in the file, from `start` on."""
-        self.held = self.held.add(start, start + size)
+        self._held = self._held.add(start, start + size)
         segment.done = start + size
+
+    def keep_only(self, spans: Spans) -> None:
+        """Note that of all that was written, the part file has only `spans` left."""
+        self._held = spans
 
     def ended(self, segment: Segment) -> None:
         """Note that the body of a segment ended well: of what nobody knew the size of, that is the size.

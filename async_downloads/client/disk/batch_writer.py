@@ -170,14 +170,16 @@ class BatchWriter:
         try:
             await in_thread(self._part_file.flush)
         except DiskError:
-            self._schedule.held = self._flushed
+            self._schedule.keep_only(self._flushed)
             raise
         self._flushed, self._flushed_at = held, self._loop.time()
 
     async def _make_room(self) -> None:
-        self._schedule.held = self._schedule.held.until(self._schedule.held.end - _ROOM)
-        self._flushed = self._flushed.until(self._schedule.held.end)
-        await in_thread(lambda: self._part_file.truncate(self._schedule.held.end))
+        held = self._schedule.held
+        held = held.until(held.end - _ROOM)
+        self._schedule.keep_only(held)
+        self._flushed = self._flushed.until(held.end)
+        await in_thread(lambda: self._part_file.truncate(held.end))
 
     async def _save(self) -> None:
         if record := self._record(self._schedule.held):

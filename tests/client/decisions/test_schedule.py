@@ -178,3 +178,10 @@ def test_an_empty_file_is_complete_when_its_body_has_ended() -> None:
     schedule.ended(segment)
     schedule.release(segment)
     assert schedule.complete
+
+
+def test_bytes_the_disk_lost_are_asked_for_again() -> None:
+    schedule = Schedule(1, STRONG, Spans.of([(0, 50 * MIB)]))
+    schedule.keep_only(Spans.of([(0, 20 * MIB)]))
+    assert schedule.held == Spans.of([(0, 20 * MIB)])
+    assert taken(schedule) == (20 * MIB, SIZE, True)
