@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from .errors import DownloadError, NotFound, SourceBusy
-from .responder import Body, Response, respond
+from .responder import BOUNDARY_SECRET, Body, Response, respond
 from .semantics.codings import acceptable
 from .semantics.plan import Policy
 from .semantics.representation import Field, Representation, RequestHead
@@ -95,10 +95,9 @@ class Downloads:
         self._attachment = attachment
         self._stall_timeout = stall_timeout
         fields = (("Cache-Control", cache_control),) if cache_control else ()
-        secret = os.urandom(16)
         self._policies = {
-            True: Policy(disposition="attachment", fields=fields, secret=secret),
-            False: Policy(disposition="inline" if attachment else None, fields=fields, secret=secret),
+            True: Policy(disposition="attachment", fields=fields, secret=BOUNDARY_SECRET),
+            False: Policy(disposition="inline" if attachment else None, fields=fields, secret=BOUNDARY_SECRET),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

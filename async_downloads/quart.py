@@ -21,7 +21,7 @@ import time
 from collections.abc import AsyncIterable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, cast
+from typing import Any, BinaryIO, NamedTuple, NoReturn, cast
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
 from quart import Quart, Response, abort, current_app, make_response, request
@@ -66,7 +66,6 @@ __all__ = [
 
 PathLike = str | os.PathLike[str]
 MaxAge = int | Callable[[str | None], int | None] | None
-_SECRET: Final = os.urandom(16)
 _log = logging.getLogger("async_downloads")
 _familiar = RecentPaths()
 
@@ -203,7 +202,7 @@ def _store(root_path: str, directory: str) -> DirectoryStore:
 
 @functools.lru_cache(maxsize=64)
 def _policy(disposition: Disposition | None, conditional: bool, fields: tuple[Field, ...]) -> Policy:
-    return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=_SECRET)
+    return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=responder.BOUNDARY_SECRET)
 
 
 def _abort(error: DownloadError) -> NoReturn:

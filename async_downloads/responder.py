@@ -23,10 +23,12 @@ from .semantics.representation import Field, Representation, RequestHead
 from .sources.base import OnDisk, Prompt, Source
 from .timeouts import STALL_TIMEOUT, StallTimer
 
-__all__ = ["Body", "Response", "respond"]
+__all__ = ["BOUNDARY_SECRET", "Body", "Response", "respond"]
 
 
-_SECRET: Final = os.urandom(16)
+# Multipart boundaries are made from it. It is made on import, before `serve` forks its workers: a HEAD request and the
+# GET request after it may reach two workers, and both responses must name the same boundary.
+BOUNDARY_SECRET: Final = os.urandom(16)
 
 
 class Body:
@@ -141,7 +143,7 @@ async def respond(
 
     `selected` describes the source where its own representation is not what is to be told.
     """
-    policy = policy if policy.secret else replace(policy, secret=_SECRET)
+    policy = policy if policy.secret else replace(policy, secret=BOUNDARY_SECRET)
     try:
         planned = plan(request, selected or source.representation, policy)
         body = Body(planned.pieces, source, stall_timeout=stall_timeout)

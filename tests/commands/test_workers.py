@@ -5,11 +5,13 @@ import re
 import signal
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 from harness.process import catches
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 from tools.command import Command, serving
 
 
@@ -78,3 +80,24 @@ def _group(leader: int) -> list[int]:
             if int(group) == leader and state != "Z":
                 found.append(int(path.parent.name))
     return found
+
+
+@pytest.mark.parametrize("target", ["/a.txt", "/download"])
+async def test_all_workers_name_the_same_multipart_boundary(tree: Path, target: str) -> None:
+    (tree / "a.txt").write_bytes(bytes(100_000))
+    async with serving(tree, "--workers", "2", "--download-file", tree / "a.txt") as command:
+        await eventually(lambda: len(command.children) == 2)
+        types = []
+        for silent, method in zip(command.children, ("HEAD", "GET"), strict=True):
+            os.kill(silent, signal.SIGSTOP)
+            await eventually(partial(is_stopped, silent))
+            response = httpx.request(method, command.url + target, headers={"Range": "bytes=0-0,-1"}, timeout=HANGING)
+            types.append((response.status_code, response.headers["Content-Type"]))
+            os.kill(silent, signal.SIGCONT)
+        assert types[0][0] == 206
+        assert types[0] == types[1]
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether the kernel shows the process as stopped by a signal."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
