@@ -12,15 +12,12 @@ another file and the thread would read that one: so a close waits for the last t
 import asyncio
 import os
 import threading
-from collections.abc import Callable
 from typing import Final, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 import aiofiles.os
 
-from .threads import T, in_thread
-
-__all__ = ["Descriptor", "FileRegion", "OpenFile", "RecentPaths"]
+__all__ = ["Descriptor", "FileRegion", "OpenFile"]
 
 
 _Version = tuple[int, int, int, int, int]
@@ -186,35 +183,8 @@ class OpenFile:
 
 
 class FileRegion(NamedTuple):
-    """Bytes `offset` to `offset + size` of an open file, for somebody else to send."""
+    """The `size` bytes from `offset` of an open file, for a server to send from the file itself."""
 
     file: OpenFile
     offset: int
     size: int
-
-
-class RecentPaths:
-    """Paths that were opened lately, so that the way to them is in the kernel's cache.
-
-    Opening one of those takes no waiting for the disk and is done on the loop; any other goes to a thread.
-    """
-
-    __slots__ = ("_paths",)
-
-    _MOST: Final = 4096
-
-    def __init__(self) -> None:
-        self._paths: set[str] = set()
-
-    def __contains__(self, path: str) -> bool:
-        return path in self._paths
-
-    async def open(self, path: str, function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
-        """Run `function`, which opens the path; what it opened is discarded when nobody waits for it any more."""
-        if path in self._paths:
-            return function()
-        opened = await in_thread(function, discard=discard)
-        if len(self._paths) >= self._MOST:
-            self._paths.clear()
-        self._paths.add(path)
-        return opened

@@ -37,7 +37,7 @@ from . import responder
 from .asgi import request_head, request_line, response_to_error
 from .deprecation import accepting_former_names
 from .errors import DownloadError, NotFound, SourceBusy
-from .open_file import RecentPaths
+from .recent_paths import RecentPaths
 from .responder import Body, respond
 from .semantics.dates import format_date
 from .semantics.disposition import Disposition
@@ -67,7 +67,7 @@ __all__ = [
 PathLike = str | os.PathLike[str]
 MaxAge = int | Callable[[str | None], int | None] | None
 _log = logging.getLogger("async_downloads")
-_familiar = RecentPaths()
+_recent_paths = RecentPaths()
 
 
 ResponseBody.register(Body)
@@ -154,7 +154,7 @@ async def _open(given: object) -> _Opened:
 async def _found(given: object) -> _Opened:
     if isinstance(given, (str, os.PathLike)):
         path = os.path.join(current_app.root_path, given)
-        file = await _familiar.open(path, functools.partial(_open_path, path), discard=FileSource.close)
+        file = await _recent_paths.open(path, functools.partial(_open_path, path), discard=FileSource.close)
         return _Opened(file, path, typed=False)
     source = given if isinstance(given, Source) else source_of(given)
     return _Opened(source, None, typed=source is given)

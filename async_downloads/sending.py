@@ -21,9 +21,10 @@ Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-# An extension of ASGI between `serve` and us, and its message type: a `FileRegion` that the server sends from the
-# file itself. `send` returns when the socket has taken it, and raises ConnectionError when the client has left.
-# Two functions count: `acknowledged` what the client has taken so far, `taken` what the socket has, of regions alone.
+# A private extension of ASGI, made like `http.response.zerocopysend`, and the type of its message: the server sends
+# `count` bytes from `offset` of `file`, an OpenFile. `send` returns when the socket has taken them all, and raises
+# ConnectionError if the client has left. The extension holds two functions that return numbers of bytes:
+# `acknowledged`, what the client has received of the whole response; `taken`, what the socket has taken of files.
 ZERO_COPY_SEND: Final = "async_downloads.zerocopysend"
 _RECURRING: Final = 200  # characters: what is longer is the client's, and would fill the cache
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
@@ -63,7 +64,13 @@ async def _send_chunks(
 
 def _message(chunk: bytes | FileRegion) -> Message:
     if isinstance(chunk, FileRegion):
-        return {"type": ZERO_COPY_SEND, "region": chunk, "more_body": True}
+        return {
+            "type": ZERO_COPY_SEND,
+            "file": chunk.file,
+            "offset": chunk.offset,
+            "count": chunk.size,
+            "more_body": True,
+        }
     return {"type": "http.response.body", "body": chunk, "more_body": True}
 
 

@@ -8,7 +8,7 @@
     L3  responder, sending
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
-    L0  errors, open_file, threads, pacing, timeouts, deprecation
+    L0  errors, open_file, recent_paths, threads, pacing, timeouts, deprecation
 
 The public names of the package itself load what they need when they are first used: any layer below `cli` that
 imported them would import upwards.
@@ -29,7 +29,7 @@ ROOT = Path(async_downloads.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = (
-    {"deprecation", "errors", "open_file", "pacing", "threads", "timeouts"},
+    {"deprecation", "errors", "open_file", "pacing", "recent_paths", "threads", "timeouts"},
     {"semantics"},
     {"sources"},
     {"responder"},

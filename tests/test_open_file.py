@@ -3,59 +3,22 @@
 import asyncio
 import gc
 import os
-import threading
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.one_thread import OneThread
+from harness.one_thread import executor as executor  # noqa: PLC0414
 from harness.process import descriptors, other_tasks
 from harness.waiting import eventually
 
-from async_downloads.open_file import OpenFile, RecentPaths
-from async_downloads.pacing import ChunkSizer
+from async_downloads.open_file import OpenFile
 from async_downloads.threads import in_thread
 
 # A file system that cannot tell what is cached, on every Linux; its files are read in threads.
 UNPROBED = Path("/proc/version")
-
-MIB = 1024 * 1024
-
-
-class OneThread(ThreadPoolExecutor):
-    """The loop's executor, with one thread that is kept busy until `release`; it remembers what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(1)
-        self.asked: list[Future[Any]] = []
-        self._gate = threading.Event()
-
-    def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-        """Note it, and do it later."""
-        future = super().submit(function, *args, **named)
-        self.asked.append(future)
-        return future
-
-    def occupy(self) -> None:
-        """Keep the thread from anything else."""
-        super().submit(self._gate.wait)
-
-    def release(self) -> None:
-        """Let the thread do what it was asked."""
-        self._gate.set()
-
-
-@pytest.fixture
-async def executor() -> AsyncIterator[OneThread]:
-    """The executor of the running loop."""
-    executor = OneThread()
-    asyncio.get_running_loop().set_default_executor(executor)
-    executor.occupy()
-    yield executor
-    executor.release()
 
 
 async def test_what_the_kernel_has_is_read_without_a_thread(large: Path, content: bytes, executor: OneThread) -> None:
@@ -169,31 +132,6 @@ async def test_a_cancelled_opening_that_fails_is_told_to_nobody(executor: OneThr
     await eventually(lambda: executor.asked[0].done() and not other_tasks())
 
 
-async def test_a_path_is_opened_in_a_thread_once_and_then_on_the_loop(large: Path, executor: OneThread) -> None:
-    executor.release()
-    familiar = RecentPaths()
-    for _ in range(3):
-        file = await familiar.open("key", partial(OpenFile, str(large)), discard=OpenFile.close)
-        file.close()
-    assert len(executor.asked) == 1
-
-
-async def test_a_path_that_could_not_be_opened_is_not_familiar(executor: OneThread) -> None:
-    executor.release()
-    familiar = RecentPaths()
-    for _ in range(2):
-        with pytest.raises(FileNotFoundError):
-            await familiar.open("key", partial(OpenFile, "/nothing"), discard=OpenFile.close)
-    assert len(executor.asked) == 2
-
-
-async def test_familiar_paths_are_bounded_in_number() -> None:
-    familiar = RecentPaths()
-    for number in range(5000):
-        await familiar.open(str(number), int, discard=lambda _: None)
-    assert len(familiar._paths) <= 4096
-
-
 def test_a_duplicate_is_closed_by_itself(large: Path, content: bytes) -> None:
     with large.open("rb") as original:
         file = OpenFile.duplicate(original.fileno())
@@ -215,26 +153,3 @@ def test_a_file_that_nobody_closed_is_closed_with_its_last_reference(large: Path
 def test_a_file_that_could_not_be_opened_raises_and_leaves_nothing() -> None:
     with pytest.raises(FileNotFoundError):
         OpenFile("/nothing")
-
-
-def _chunks_until(taken: int, seconds: float, pace: ChunkSizer) -> list[int]:
-    """Take that many bytes, each chunk in that time; return how large the chunks were."""
-    chunks: list[int] = []
-    while sum(chunks) < taken:
-        chunks.append(pace.chunk)
-        pace.took(seconds)
-    return chunks
-
-
-def test_chunks_double_after_four_mebibytes_without_a_wait() -> None:
-    pace = ChunkSizer()
-    assert set(_chunks_until(4 * MIB, 0.01, pace)) == {64 * 1024}
-    assert _chunks_until(2 * MIB, 0.01, pace)[:4] == [128 * 1024, 256 * 1024, 512 * 1024, 512 * 1024]
-
-
-def test_chunks_are_small_after_a_wait_until_the_client_has_been_calm_for_a_while() -> None:
-    pace = ChunkSizer()
-    _chunks_until(8 * MIB, 0.01, pace)
-    pace.took(0.2)
-    assert set(_chunks_until(4 * MIB, 0.01, pace)) == {16 * 1024}
-    assert pace.chunk == 32 * 1024

@@ -9,10 +9,11 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from harness.one_thread import OneThread
+from harness.one_thread import executor as executor  # noqa: PLC0414
 from harness.process import descriptors
 from harness.waiting import eventually
-from test_open_file import UNPROBED, OneThread
-from test_open_file import executor as executor  # noqa: PLC0414
+from test_open_file import UNPROBED
 
 from async_downloads.open_file import OpenFile
 

@@ -29,8 +29,7 @@ async def test_parts_of_a_file_are_named_where_the_server_sends_them(large: Path
     async def send(message: Message) -> None:
         await exchange.send(message)
         if message["type"] == ZERO_COPY_SEND:
-            file, offset, size = message["region"]
-            sent.append(os.pread(file.fd, size, offset))
+            sent.append(os.pread(message["file"].fd, message["count"], message["offset"]))
         elif message["type"] == "http.response.body":
             sent.append(message["body"])
 

@@ -14,7 +14,7 @@ from heapq import nsmallest
 from typing import Final
 
 from ..errors import DownloadError, NotFound
-from ..open_file import RecentPaths
+from ..recent_paths import RecentPaths
 from ..semantics.ranges import ByteRange
 from ..threads import in_thread
 from .base import Entry, Listing
@@ -55,7 +55,7 @@ class DirectoryStore:
         self._hidden = hidden
         self._confined = not follow_symlinks
         self._precompressed = precompressed
-        self._familiar = RecentPaths()
+        self._recent_paths = RecentPaths(self.directory)
         self._shelf = SmallFileCache()
         self._resolve()
 
@@ -67,9 +67,9 @@ class DirectoryStore:
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource | MemorySource:
         """Open the file, or one of its precompressed siblings."""
-        if key not in self._familiar:
+        if key not in self._recent_paths:
             self._refuse(key)
-        return await self._familiar.open(key, partial(self._open, key, codings), discard=_close)
+        return await self._recent_paths.open(key, partial(self._open, key, codings), discard=_close)
 
     async def list(self, key: str) -> Listing:
         """Return what a client may open directly below the key, the first 10,000 entries of it."""

@@ -8,7 +8,7 @@ from typing import Final
 from harness.asgi import App, Message
 from harness.served import Connection
 
-from async_downloads.open_file import FileRegion, OpenFile
+from async_downloads.open_file import OpenFile
 from async_downloads.sending import ZERO_COPY_SEND, Receive, Scope, Send
 
 __all__ = ["IDLE", "ZERO_COPY", "Recorded", "app_that", "body", "head", "length", "mapped", "sending", "unchunked"]
@@ -45,9 +45,7 @@ class Recorded:
     def bytes_by(self, kind: str) -> int:
         """Return how many bytes of bodies went by that kind of message."""
         found = [message for message in self.sent if message["type"] == kind]
-        return sum(
-            message["region"].size if kind == ZERO_COPY_SEND else len(message.get("body", b"")) for message in found
-        )
+        return sum(message["count"] if kind == ZERO_COPY_SEND else len(message.get("body", b"")) for message in found)
 
 
 def head(*fields: tuple[bytes, bytes], status: int = 200) -> Message:
@@ -86,7 +84,9 @@ def sending(path: Path, *parts: tuple[int, int], fields: tuple[tuple[bytes, byte
             with suppress(ConnectionError):  # the client has left
                 await send(head(*fields))
                 for offset, count in parts:
-                    await send({"type": ZERO_COPY_SEND, "region": FileRegion(file, offset, count), "more_body": True})
+                    await send(
+                        {"type": ZERO_COPY_SEND, "file": file, "offset": offset, "count": count, "more_body": True}
+                    )
                 await send(body())
         finally:
             file.close()

@@ -106,7 +106,8 @@ class Stream(HTTPStream):
         """Take what comes from the app."""
         if message is not None and message["type"] == ZERO_COPY_SEND and self.state == ASGIHTTPState.RESPONSE:
             if not suppress_body(self.scope["method"], int(self.response["status"])):
-                await self.send(FileBody(self.stream_id, message["region"]))
+                region = FileRegion(message["file"], message["offset"], message["count"])
+                await self.send(FileBody(self.stream_id, region))
         elif message is not None and message["type"] == "http.response.start" and self.state == ASGIHTTPState.REQUEST:
             await self._start(message)
         else:
