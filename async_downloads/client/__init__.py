@@ -1,8 +1,8 @@
 """Downloads over httpx that resume, run in parallel ranges, and cannot be corrupted."""
 
 from ..errors import FetchError
-from .body import Body
 from .downloader import Downloader, download
 from .reporter import Progress, Result, SegmentProgress
+from .response_stream import ResponseStream
 
-__all__ = ["Body", "Downloader", "FetchError", "Progress", "Result", "SegmentProgress", "download"]
+__all__ = ["Downloader", "FetchError", "Progress", "ResponseStream", "Result", "SegmentProgress", "download"]

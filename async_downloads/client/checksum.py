@@ -57,7 +57,7 @@ class Checksum:
         return cls(algorithm, bytes.fromhex(digits))
 
     @classmethod
-    def promised(cls, digests: Mapping[str, bytes]) -> Self | None:
+    def strongest(cls, digests: Mapping[str, bytes]) -> Self | None:
         """Choose the strongest of what Repr-Digest names (RFC 9530)."""
         for name in ("sha-512", "sha-256"):
             if name in digests:
@@ -100,14 +100,14 @@ def expected_digest(answer: ResponseHead, verdict: Full | Partial) -> Checksum |
     named = dict(parse_digest(answer.fields.get("repr-digest", "")))
     if isinstance(verdict, Full):  # the content is the whole (RFC 9530 §2)
         named = {**parse_digest(answer.fields.get("content-digest", "")), **named}
-    return Checksum.promised(named)
+    return Checksum.strongest(named)
 
 
 def expected_digest_of_part(answer: ResponseHead, verdict: Full | Partial) -> Checksum | None:
     """Return the digest that an answer says the bytes of its own body have, where they are not the whole file."""
     if isinstance(verdict, Full):
         return None
-    return Checksum.promised(parse_digest(answer.fields.get("content-digest", "")))
+    return Checksum.strongest(parse_digest(answer.fields.get("content-digest", "")))
 
 
 class DigestCheck:

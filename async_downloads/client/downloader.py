@@ -11,16 +11,16 @@ from typing import Any, Self
 import httpx
 
 from ..errors import FetchError
-from .body import Body
 from .checksum import Checksum
 from .disk.destination import Destination
-from .fetch import Limits, gravest
+from .fetch import TransferLimits, most_severe
 from .http.body_stream import Deadline, MinSpeed
 from .http.exchange import Exchange
 from .http.transport import new_client
 from .job import Job
 from .rate import Rate
-from .reporter import Result, Tell
+from .reporter import ProgressListener, Result
+from .response_stream import ResponseStream
 
 __all__ = ["Downloader", "download"]
 
@@ -58,7 +58,7 @@ class Downloader:
             raise ValueError("it takes one connection at least, and no fewer than 0 retries")
         self._connections = connections
         self._timeout = timeout
-        self._limits = Limits(retries, MinSpeed(stall_timeout, speed_floor), Rate(limit_rate))
+        self._limits = TransferLimits(retries, MinSpeed(stall_timeout, speed_floor), Rate(limit_rate))
         self._headers = tuple(headers)
         self._insecure_redirects = insecure_redirects
         self._http2 = http2
@@ -86,7 +86,7 @@ class Downloader:
         checksum: str | None = None,
         overwrite: bool = False,
         resume: bool = True,
-        on_progress: Tell | None = None,
+        on_progress: ProgressListener | None = None,
     ) -> Result:
         """Download to a file, going on with what an earlier run has left there.
 
@@ -112,7 +112,11 @@ class Downloader:
             return await job.run()
 
     async def fetch_all(
-        self, pairs: Iterable[tuple[str, StrPath | None]], *, limit: int = 4, on_progress: Tell | None = None
+        self,
+        pairs: Iterable[tuple[str, StrPath | None]],
+        *,
+        limit: int = 4,
+        on_progress: ProgressListener | None = None,
     ) -> list[Result | FetchError]:
         """Download each URL to its path, `limit` at the same time; return in order what became of them.
 
@@ -133,17 +137,17 @@ class Downloader:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(fetched(url, path)) for url, path in pairs]
         except BaseExceptionGroup as errors:
-            raise gravest(errors) from None
+            raise most_severe(errors) from None
         return [task.result() for task in tasks]
 
     @asynccontextmanager
-    async def open(self, url: str) -> AsyncIterator[Body]:
+    async def open(self, url: str) -> AsyncIterator[ResponseStream]:
         """Read a resource as a stream, over one connection that is made again when it breaks; nothing is stored.
 
         A digest that the server tells is verified at the end. What the reader does between two chunks takes of the
         `timeout`, too. Raises FetchError, here and while the body is read, and ValueError when the URL is none.
         """
-        body = Body(self._exchange(url), self._limits, url, timeout=self._timeout)
+        body = ResponseStream(self._exchange(url), self._limits, url, timeout=self._timeout)
         try:
             await body.begin()
             yield body
@@ -158,7 +162,7 @@ class Downloader:
             url,
             headers=self._headers,
             insecure_redirects=self._insecure_redirects,
-            stall=self._limits.floor.seconds,
+            stall=self._limits.min_speed.seconds,
         )
 
 

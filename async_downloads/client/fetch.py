@@ -1,7 +1,7 @@
 """The engine: connections that take segments from the schedule, ask for them, and put what comes into the file.
 
 schedule.take ──▶ ask ──▶ judge ──▶ admit ──STORE──▶ flow ──▶ batch_writer
-    ▲                             ├────STRIKE──▶ ask again
+    ▲                             ├────RETRY──▶ ask again
     └── wait ◀── TransientError ◀────────┴───RESTART──▶ everybody stops, nothing is held, from the start
 """
 
@@ -27,7 +27,7 @@ from .rate import Rate
 from .reporter import Reporter
 from .workers import WorkerPool
 
-__all__ = ["Fetch", "Limits", "gravest"]
+__all__ = ["Fetch", "TransferLimits", "most_severe"]
 
 
 _ANEW: Final = "from the start: the server gave nothing to go on with"
@@ -36,11 +36,11 @@ _BRIEF: Final = 0.1  # seconds; who waits for less may do so many times a second
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TransferLimits:
     """How hard to try. `retries` counts tries that bring nothing new, one after the other."""
 
     retries: int
-    floor: MinSpeed
+    min_speed: MinSpeed
     rate: Rate
 
 
@@ -52,7 +52,13 @@ class Fetch:
     """Fetches what the schedule lacks. `promised` is the digest that the server says the file has."""
 
     def __init__(
-        self, exchange: Exchange, schedule: Schedule, destination: Destination, *, limits: Limits, reporter: Reporter
+        self,
+        exchange: Exchange,
+        schedule: Schedule,
+        destination: Destination,
+        *,
+        limits: TransferLimits,
+        reporter: Reporter,
     ) -> None:
         self._exchange = exchange
         self._schedule = schedule
@@ -66,7 +72,7 @@ class Fetch:
         self._workers: WorkerPool
         self._acquainted = False
         self._why = self._anew = ""
-        self.promised: Checksum | None = None
+        self.expected_digest: Checksum | None = None
 
     async def run(self) -> None:
         """Return when all is held. Raises FetchError, and whatever the destination or the listener raises."""
@@ -85,7 +91,7 @@ class Fetch:
         try:
             await self._workers.run()
         except BaseExceptionGroup as group:
-            raise gravest(group) from None
+            raise most_severe(group) from None
 
     async def _work(self) -> None:
         """Take segments until there are none for this connection."""
@@ -96,7 +102,7 @@ class Fetch:
                 await self._attempt(segment)
             except TransientError as transient_error:
                 self._note(transient_error, segment)
-                refused = 0 if segment.gained else refused + 1
+                refused = 0 if segment.received_count else refused + 1
                 if refused and self._schedule.running:
                     if self._yields(refused):
                         return
@@ -113,7 +119,7 @@ class Fetch:
 
     def _note(self, transient_error: TransientError, segment: Segment) -> None:
         self._why = str(transient_error)
-        self._anew = _ANEW if segment.gained and not self._schedule.resumable else ""
+        self._anew = _ANEW if segment.received_count and not self._schedule.resumable else ""
         self._put_off(transient_error.after or 0)
 
     async def _take(self) -> Segment | None:
@@ -125,7 +131,9 @@ class Fetch:
 
     def _endure(self, transient_error: TransientError, segment: Segment) -> None:
         """Have everybody wait before the next request, or give up."""
-        self._put_off(self._retry_budget.wait(transient_error, gained=segment.gained, jitter=self._random.random()))
+        self._put_off(
+            self._retry_budget.wait(transient_error, gained=segment.received_count, jitter=self._random.random())
+        )
         self._tell_why()
 
     def _tell_why(self) -> None:
@@ -149,7 +157,7 @@ class Fetch:
 
     def _unpromise(self) -> None:
         """Forget what was promised of a version that the schedule has forgotten: what comes next may be another one."""
-        self.promised, self._acquainted = None, False
+        self.expected_digest, self._acquainted = None, False
 
     async def _ask(self, segment: Segment) -> None:
         schedule, asked = self._schedule, self._schedule.ask(segment)
@@ -158,7 +166,7 @@ class Fetch:
             verdict = classify_response(asked, schedule.version, answer)
             if isinstance(verdict, ErrorStatus):
                 await self._refuse(answer, verdict)
-            elif (outcome := schedule.admit(segment, verdict)) is Outcome.RESTART:
+            elif (outcome := schedule.apply(segment, verdict)) is Outcome.RESTART:
                 raise _Restart
             elif outcome is Outcome.STORE and isinstance(verdict, Full | Partial):
                 await self._take_in(segment, verdict, answer, response)
@@ -178,18 +186,18 @@ class Fetch:
     ) -> None:
         """Store the body of an answer that is as it should be."""
         batch_writer = await self._destination.accept(answer, verdict.version)
-        self.promised, self._acquainted = expected_digest(answer, verdict) or self.promised, True
-        if self._schedule.proven:
+        self.expected_digest, self._acquainted = expected_digest(answer, verdict) or self.expected_digest, True
+        if self._schedule.ranges_proven:
             self._workers.fill()
         again = isinstance(verdict, Full) and self._schedule.held.size
         self._reporter.state_changed("downloading", _ANEW if again else "")
-        promised, floor = expected_digest_of_part(answer, verdict), self._limits.floor
+        expected, min_speed = expected_digest_of_part(answer, verdict), self._limits.min_speed
         body = body_stream(
-            response, length=verdict.length, coding=verdict.version.coding, floor=floor, promised=promised
+            response, length=verdict.length, coding=verdict.version.coding, min_speed=min_speed, expected=expected
         )
         async with aclosing(body) as chunks:
             if await self._store(segment, chunks, batch_writer):
-                self._schedule.ended(segment)
+                self._schedule.body_ended(segment)
 
     async def _store(self, segment: Segment, chunks: AsyncIterator[bytes], batch_writer: BatchWriter) -> bool:
         """Put a body into the file, as far as the segment goes; return whether it was read to its end.
@@ -212,16 +220,16 @@ class Fetch:
 
     def _took(self, size: int) -> None:
         """Look around after a chunk: there may be something to tell, or something to be tried."""
-        self._reporter.came += size
+        self._reporter.received += size
         self._reporter.advanced()
         self._retry_budget.note(self._schedule.held.size)
         self._workers.scale_up()
 
 
-def gravest(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def most_severe(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the one that counts of what connections raised at the same time.
 
     Damage does first, since it must not be kept, and a new version only if it is alone.
     """
-    leaves = [gravest(each) if isinstance(each, BaseExceptionGroup) else each for each in group.exceptions]
+    leaves = [most_severe(each) if isinstance(each, BaseExceptionGroup) else each for each in group.exceptions]
     return min(leaves, key=lambda each: (not isinstance(each, DigestMismatch), isinstance(each, _Restart)))

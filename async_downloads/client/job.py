@@ -10,9 +10,9 @@ from ..errors import DigestMismatch, DiskError
 from .checksum import Checksum
 from .decisions.version import UNKNOWN
 from .disk.destination import Destination, Unchanged
-from .fetch import Fetch, Limits
+from .fetch import Fetch, TransferLimits
 from .http.exchange import Exchange
-from .reporter import Progress, Reporter, Result, Tell
+from .reporter import Progress, ProgressListener, Reporter, Result
 
 __all__ = ["Job"]
 
@@ -23,10 +23,10 @@ class Job:
 
     exchange: Exchange
     destination: Destination
-    limits: Limits
+    limits: TransferLimits
     connections: int = 1
     checksum: Checksum | None = None
-    tell: Tell | None = None
+    tell: ProgressListener | None = None
 
     async def run(self) -> Result:
         """Fetch, verify and finish. Whatever ends it before, what came is kept if another run can go on with it."""
@@ -58,11 +58,11 @@ class Job:
         reporter.state_changed("waiting")
         fetch = Fetch(self.exchange, schedule, self.destination, limits=self.limits, reporter=reporter)
         await fetch.run()
-        digest = await self._verify(self.checksum or fetch.promised, reporter)
+        digest = await self._verify(self.checksum or fetch.expected_digest, reporter)
         path = await self.destination.finish()
         reporter.state_changed("finished")
         version = schedule.version or UNKNOWN
-        return Result(path, schedule.held.size, reporter.came, schedule.resumed_from, version.validators, digest)
+        return Result(path, schedule.held.size, reporter.received, schedule.resumed_from, version.validators, digest)
 
     async def _verify(self, checksum: Checksum | None, reporter: Reporter) -> str | None:
         if checksum is None:

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 from ..semantics.representation import Validators
 from .decisions.schedule import Schedule
 
-__all__ = ["Progress", "Reporter", "Result", "SegmentProgress", "State", "Tell"]
+__all__ = ["Progress", "ProgressListener", "Reporter", "Result", "SegmentProgress", "State"]
 
 
 State = Literal["waiting", "downloading", "retrying", "verifying", "finished"]
@@ -62,8 +62,8 @@ class Result:
     unchanged: bool = False
 
 
-Tell = Callable[[Progress], object]
-_OFTEN: Final = 0.1  # seconds
+ProgressListener = Callable[[Progress], object]
+_INTERVAL_SECONDS: Final = 0.1  # seconds
 _MOST: Final = 10  # reports in a second
 _MEMORY: Final = 2.0  # seconds, after which a speed has lost most of its weight
 
@@ -71,11 +71,11 @@ _MEMORY: Final = 2.0  # seconds, after which a speed has lost most of its weight
 class Reporter:
     """Tells one listener about one schedule; None listens to nothing. What the listener raises goes through."""
 
-    def __init__(self, tell: Tell | None, schedule: Schedule, name: Callable[[], str]) -> None:
+    def __init__(self, tell: ProgressListener | None, schedule: Schedule, name: Callable[[], str]) -> None:
         self._tell = tell
         self._schedule = schedule
         self._name = name
-        self.came: int = 0
+        self.received: int = 0
         self._clock = asyncio.get_running_loop().time
         self._told_at = self._measured_at = self._clock()
         self._told: deque[float] = deque(maxlen=_MOST)
@@ -87,7 +87,7 @@ class Reporter:
 
     def state_changed(self, state: State, note: str = "", *, brief: bool = False) -> None:
         """Tell that the state is another, or the note. Of those that are over at once, ten a second are enough."""
-        if brief and (self._clock() - self._noted_at < _OFTEN or self._is_enough()):
+        if brief and (self._clock() - self._noted_at < _INTERVAL_SECONDS or self._is_enough()):
             return
         if (state, note) != (self._state, self._note) or state in {"waiting", "finished"}:
             self._state, self._note = state, note
@@ -98,7 +98,7 @@ class Reporter:
 
     def advanced(self) -> None:
         """Tell that there is more, if that was not told just now."""
-        if self._clock() - self._told_at >= _OFTEN and not self._is_enough():
+        if self._clock() - self._told_at >= _INTERVAL_SECONDS and not self._is_enough():
             self._report()
 
     def _is_enough(self) -> bool:
@@ -120,9 +120,9 @@ class Reporter:
 
     def _measure(self) -> float:
         """Return the speed, in which the last seconds count most."""
-        passed, came = self._told_at - self._measured_at, self.came - self._measured
-        if passed >= _OFTEN:
+        passed, came = self._told_at - self._measured_at, self.received - self._measured
+        if passed >= _INTERVAL_SECONDS:
             weight = 1 - exp(-passed / _MEMORY) if self._speed else 1
             self._speed += weight * (came / passed - self._speed)
-            self._measured_at, self._measured = self._told_at, self.came
+            self._measured_at, self._measured = self._told_at, self.received
         return self._speed

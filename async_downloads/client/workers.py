@@ -7,7 +7,7 @@ from typing import Any, Final
 __all__ = ["WorkerPool"]
 
 
-_CALM: Final = 10.0  # seconds without a refusal after which one more connection is tried
+_CALM_SECONDS: Final = 10.0  # seconds without a refusal after which one more connection is tried
 
 
 class WorkerPool:
@@ -37,7 +37,7 @@ class WorkerPool:
 
     def scale_up(self) -> None:
         """Allow and add one more, if nothing was refused for a while."""
-        if self._allowed < self._most and self._clock() - self._refused_at > _CALM:
+        if self._allowed < self._most and self._clock() - self._refused_at > _CALM_SECONDS:
             self._allowed, self._refused_at = self._allowed + 1, self._clock()
             self.fill()
 

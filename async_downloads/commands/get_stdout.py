@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Final
 
-from ..client import Body, Downloader, Progress, Result
+from ..client import Downloader, Progress, ResponseStream, Result
 from ..client.checksum import Checksum
 from ..errors import DeadlineExceeded, DigestMismatch, DiskError
 from .get_options import STDOUT
@@ -55,7 +55,7 @@ async def stream(
     return replace(result, digest=str(actual))
 
 
-async def _copied(body: Body, hashed: "hashlib._Hash | None", tell: Callable[[Progress], object]) -> Result:
+async def _copied(body: ResponseStream, hashed: "hashlib._Hash | None", tell: Callable[[Progress], object]) -> Result:
     output, count = _StandardOutput(), _Count(body, tell)
     async for chunk in body:
         await output.write(chunk)
@@ -68,7 +68,7 @@ async def _copied(body: Body, hashed: "hashlib._Hash | None", tell: Callable[[Pr
 class _Count:
     """How far a body is, told now and then."""
 
-    def __init__(self, body: Body, tell: Callable[[Progress], object]) -> None:
+    def __init__(self, body: ResponseStream, tell: Callable[[Progress], object]) -> None:
         self._body = body
         self._tell = tell
         self._begun = self._last = time.monotonic()

@@ -46,7 +46,7 @@ async def skipping(monkeypatch: pytest.MonkeyPatch) -> SkippingClock:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for the second of the dice only: no test is to sleep."""
-    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST", 0.0)
+    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST_WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture

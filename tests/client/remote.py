@@ -13,9 +13,9 @@ import httpx
 __all__ = [
     "MIB",
     "URL",
-    "Body",
+    "Fault",
     "Remote",
-    "Spoil",
+    "ScriptedBody",
     "broken",
     "cut",
     "ignoring_range",
@@ -31,10 +31,10 @@ DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
-Spoil = Callable[["Remote", httpx.Request], httpx.Response]
+Fault = Callable[["Remote", httpx.Request], httpx.Response]
 
 
-class Body(httpx.AsyncByteStream):
+class ScriptedBody(httpx.AsyncByteStream):
     """Pieces of a body, and then perhaps an error, or no end."""
 
     def __init__(self, segments: Iterable[bytes], error: Exception | None = None, *, hangs: bool = False) -> None:
@@ -59,22 +59,22 @@ class Body(httpx.AsyncByteStream):
 
 @dataclass
 class Remote:
-    """One resource. `spoils` are what happens to the first requests instead of a right answer; None is that."""
+    """One resource. `faults` are what happens to the first requests instead of a right answer; None is that."""
 
     content: bytes = field(default_factory=lambda: Random(0).randbytes(3 * MIB + 7))
     etag: str | None = '"a"'
     fields: dict[str, str] = field(default_factory=dict)
-    spoils: list[Spoil | None] = field(default_factory=list)
+    faults: list[Fault | None] = field(default_factory=list)
     requests: list[httpx.Request] = field(default_factory=list)
     segment: int = 64 * 1024
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer."""
         self.requests.append(request)
-        spoil = self.spoils.pop(0) if self.spoils else None
-        return spoil(self, request) if spoil else self.answer(request)
+        fault = self.faults.pop(0) if self.faults else None
+        return fault(self, request) if fault else self.respond(request)
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def respond(self, request: httpx.Request) -> httpx.Response:
         """Answer as a server should."""
         fields = {"Date": DATE, **({"ETag": self.etag} if self.etag else {}), **self.fields}
         if self.etag and request.headers.get("if-none-match") == self.etag:
@@ -82,17 +82,19 @@ class Remote:
         asked = _RANGE.fullmatch(request.headers.get("range", ""))
         validators = (self.etag, self.fields.get("Last-Modified"))
         if asked is None or request.headers.get("if-range", self.etag) not in validators:
-            return self.response(200, fields, self.content)
+            return self.streamed(200, fields, self.content)
         start, stop = int(asked[1]), min(int(asked[2] or len(self.content)) + 1, len(self.content))
         if start >= stop:
-            return self.response(416, {"Content-Range": f"bytes */{len(self.content)}"}, b"")
+            return self.streamed(416, {"Content-Range": f"bytes */{len(self.content)}"}, b"")
         fields["Content-Range"] = f"bytes {start}-{stop - 1}/{len(self.content)}"
-        return self.response(206, fields, self.content[start:stop])
+        return self.streamed(206, fields, self.content[start:stop])
 
-    def response(self, status: int, fields: dict[str, str], content: bytes) -> httpx.Response:
+    def streamed(self, status: int, fields: dict[str, str], content: bytes) -> httpx.Response:
         """Return an answer that is streamed."""
         segments = [content[at : at + self.segment] for at in range(0, len(content), self.segment)]
-        return httpx.Response(status, headers={"Content-Length": str(len(content)), **fields}, stream=Body(segments))
+        return httpx.Response(
+            status, headers={"Content-Length": str(len(content)), **fields}, stream=ScriptedBody(segments)
+        )
 
     def client(self) -> httpx.AsyncClient:
         """Return a client that speaks to nobody else."""
@@ -104,51 +106,51 @@ class Remote:
         return [request.headers.get("range") for request in self.requests]
 
 
-def cut(after: int) -> Spoil:
+def cut(after: int) -> Fault:
     """Break the connection when so many bytes have come."""
 
-    def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
-        answer = remote.answer(request)
+    def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
+        answer = remote.respond(request)
         start = int(answer.headers.get("content-range", "bytes 0-").removeprefix("bytes ").partition("-")[0])
         length = min(after, int(answer.headers["content-length"]))
-        stream = Body([remote.content[start : start + length]], httpx.ReadError("reset"))
+        stream = ScriptedBody([remote.content[start : start + length]], httpx.ReadError("reset"))
         return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
 
-    return spoil
+    return fault
 
 
-def refused(status: int, **fields: str) -> Spoil:
+def refused(status: int, **fields: str) -> Fault:
     """Answer with a status; an underscore in a field's name is a hyphen."""
     named = {name.replace("_", "-"): value for name, value in fields.items()}
     return lambda remote, request: httpx.Response(status, headers=named)
 
 
-def broken(error: Exception) -> Spoil:
+def broken(error: Exception) -> Fault:
     """Fail before there is an answer."""
 
-    def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
+    def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
         raise error
 
-    return spoil
+    return fault
 
 
 def ignoring_range(remote: Remote, request: httpx.Request) -> httpx.Response:
     """Answer with the whole."""
-    return remote.answer(httpx.Request("GET", request.url))
+    return remote.respond(httpx.Request("GET", request.url))
 
 
-def with_fields(**fields: str) -> Spoil:
+def with_fields(**fields: str) -> Fault:
     """Answer with other fields; an underscore in a name is a hyphen, an empty value leaves the field out."""
 
-    def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
-        answer = remote.answer(request)
+    def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
+        answer = remote.respond(request)
         for name, value in fields.items():
             answer.headers[name.replace("_", "-")] = value
             if not value:
                 del answer.headers[name.replace("_", "-")]
         return answer
 
-    return spoil
+    return fault
 
 
 def names(path: Path) -> list[str]:

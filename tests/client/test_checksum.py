@@ -60,13 +60,13 @@ def test_what_is_no_checksum_is_refused(text: str, says: str) -> None:
     ],
 )
 def test_a_server_promises_one(digests: dict[str, bytes], algorithm: str) -> None:
-    promised = Checksum.promised(digests)
+    promised = Checksum.strongest(digests)
     assert promised
     assert promised.algorithm == algorithm
 
 
 def test_a_server_need_not() -> None:
-    assert Checksum.promised({}) is None
+    assert Checksum.strongest({}) is None
 
 
 async def test_a_file_that_has_another_digest_is_told_with_both(file: Path) -> None:

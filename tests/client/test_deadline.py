@@ -9,7 +9,7 @@ from harness.clock import StillClock
 
 from async_downloads.client import Downloader
 from async_downloads.errors import DeadlineExceeded
-from client.remote import URL, Body, Remote, broken
+from client.remote import URL, Remote, ScriptedBody, broken
 
 OVER = r"^the download was not over after 9 s$"
 
@@ -27,13 +27,13 @@ async def test_a_head_that_does_not_come_in_time_ends_it(still: StillClock) -> N
 
 async def test_so_does_a_chunk_that_does_not(remote: Remote, still: StillClock) -> None:
     def silent(remote: Remote, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=Body(segments(), hangs=True))
+        return httpx.Response(200, stream=ScriptedBody(segments(), hangs=True))
 
     def segments() -> Iterator[bytes]:
         yield b"some"
         still.now += 9
 
-    remote.spoils = [silent]
+    remote.faults = [silent]
     async with remote.client() as client, Downloader(client=client, timeout=9).open(URL) as body:
         assert await anext(body) == b"some"
         for _ in range(2):
@@ -52,7 +52,7 @@ async def test_the_time_that_the_reader_takes_counts(remote: Remote, still: Stil
 
 
 async def test_a_time_that_is_out_elsewhere_is_raised_as_it_is(remote: Remote) -> None:
-    remote.spoils = [broken(TimeoutError("mine"))]
+    remote.faults = [broken(TimeoutError("mine"))]
     async with remote.client() as client:
         with pytest.raises(TimeoutError, match="mine"):
             async with Downloader(client=client, timeout=60).open(URL):

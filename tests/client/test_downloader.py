@@ -52,12 +52,12 @@ async def test_small_files_are_files(four: Downloader, remote: Remote, path: Pat
 
 
 async def test_a_body_of_no_length_ends_where_it_ends(one: Downloader, remote: Remote, path: Path) -> None:
-    remote.spoils = [with_fields(Content_Length="")]
+    remote.faults = [with_fields(Content_Length="")]
     assert (await one.fetch(URL, path)).size == len(remote.content)
 
 
 async def test_of_many_the_others_go_on(one: Downloader, remote: Remote, path: Path) -> None:
-    remote.spoils = [refused(404)]
+    remote.faults = [refused(404)]
     results = await one.fetch_all([(URL, path), (URL, path.with_name("b")), (URL, path.with_name("c"))], limit=1)
     assert [type(result).__name__ for result in results] == ["BadStatus", "Result", "Result"]
 
@@ -112,9 +112,9 @@ async def test_progress_begins_with_waiting_and_ends_with_finished(
 async def test_progress_tells_why_it_waits(
     one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST", 0.5)
+    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST_WAIT_SECONDS", 0.5)
     heard: list[Progress] = []
-    remote.spoils = [refused(503)]
+    remote.faults = [refused(503)]
     await one.fetch(URL, path, on_progress=heard.append)
     assert [(each.state, each.note) for each in heard][1] == (
         "retrying",

@@ -9,7 +9,7 @@ import pytest
 from harness.clock import Clock, SkippingClock
 
 from async_downloads.client import Downloader, Progress, download
-from async_downloads.client.fetch import _Restart, gravest
+from async_downloads.client.fetch import _Restart, most_severe
 from async_downloads.errors import (
     BadResponse,
     BadStatus,
@@ -21,7 +21,7 @@ from async_downloads.errors import (
     RetriesExhausted,
     Stalled,
 )
-from client.remote import URL, Body, Remote, broken, cut, ignoring_range, names, refused, with_fields
+from client.remote import URL, Remote, ScriptedBody, broken, cut, ignoring_range, names, refused, with_fields
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -30,7 +30,7 @@ DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 @pytest.mark.parametrize("connections", [1, 4])
 async def test_what_broke_goes_on(remote: Remote, path: Path, connections: int) -> None:
-    remote.spoils = [cut(300_000), refused(503), broken(httpx.ConnectError("refused")), cut(100), None, cut(200_000)]
+    remote.faults = [cut(300_000), refused(503), broken(httpx.ConnectError("refused")), cut(100), None, cut(200_000)]
     async with remote.client() as client:
         result = await download(URL, path, client=client, connections=connections)
     assert path.read_bytes() == remote.content
@@ -39,7 +39,7 @@ async def test_what_broke_goes_on(remote: Remote, path: Path, connections: int) 
 
 async def test_without_a_validator_it_begins_again(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag = None
-    remote.spoils = [cut(300_000)]
+    remote.faults = [cut(300_000)]
     result = await one.fetch(URL, path)
     assert path.read_bytes() == remote.content
     assert (remote.ranges, result.transferred) == ([None, None], 300_000 + len(remote.content))
@@ -47,14 +47,14 @@ async def test_without_a_validator_it_begins_again(one: Downloader, remote: Remo
 
 async def test_by_a_date_that_is_old_enough_it_goes_on(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag, remote.fields["Last-Modified"] = None, DATE
-    remote.spoils = [cut(300_000)]
+    remote.faults = [cut(300_000)]
     await one.fetch(URL, path)
     assert path.read_bytes() == remote.content
     assert remote.requests[1].headers["if-range"] == DATE
 
 
 async def test_a_server_without_ranges_sends_the_whole_again(one: Downloader, remote: Remote, path: Path) -> None:
-    remote.spoils = [cut(300_000), ignoring_range]
+    remote.faults = [cut(300_000), ignoring_range]
     result = await one.fetch(URL, path)
     assert path.read_bytes() == remote.content
     assert (len(remote.requests), result.transferred) == (2, 300_000 + len(remote.content))
@@ -66,9 +66,9 @@ async def test_another_version_is_fetched_from_the_start(four: Downloader, remot
 
     def replaced(remote: Remote, request: httpx.Request) -> httpx.Response:
         remote.etag, remote.content = '"b"', new
-        return remote.answer(request)
+        return remote.respond(request)
 
-    remote.spoils = [cut(900_000), None, replaced]
+    remote.faults = [cut(900_000), None, replaced]
     result = await four.fetch(URL, path, on_progress=heard.append)
     assert (path.read_bytes() == new, old != new, str(result.validators.etag)) == (True, True, '"b"')
     assert "the file changed on the server: from the start" in {each.note for each in heard}
@@ -79,14 +79,14 @@ async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: R
         remote.etag = f'"{len(remote.requests)}"'
         return cut(100)(remote, request)
 
-    remote.spoils = [changing] * 50
+    remote.faults = [changing] * 50
     with pytest.raises(RemoteChanged, match="replaced 6 times"):
         await one.fetch(URL, path)
     assert names(path) == []
 
 
 @pytest.mark.parametrize(
-    ("spoil", "kind", "code"),
+    ("fault", "kind", "code"),
     [
         pytest.param(refused(404), BadStatus, 8, id="404"),
         pytest.param(refused(401), BadStatus, 6, id="401"),
@@ -96,10 +96,10 @@ async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: R
     ],
 )
 async def test_what_does_not_pass_ends_it(
-    one: Downloader, remote: Remote, path: Path, spoil: object, kind: type[FetchError], code: int
+    one: Downloader, remote: Remote, path: Path, fault: object, kind: type[FetchError], code: int
 ) -> None:
     path.write_text("old")
-    remote.spoils = [spoil]  # type: ignore[list-item]
+    remote.faults = [fault]  # type: ignore[list-item]
     with pytest.raises(kind) as caught:
         await one.fetch(URL, path)
     assert (caught.value.exit_code, path.read_text(), names(path)) == (code, "old", ["target"])
@@ -108,7 +108,7 @@ async def test_what_does_not_pass_ends_it(
 async def test_after_enough_tries_it_is_given_up_and_can_go_on_later(
     one: Downloader, remote: Remote, path: Path
 ) -> None:
-    remote.spoils = [cut(300_000), *[refused(503)] * 6]
+    remote.faults = [cut(300_000), *[refused(503)] * 6]
     with pytest.raises(RetriesExhausted, match="gave up after 6 tries: the server answers 503"):
         await one.fetch(URL, path)
     assert names(path) == ["target.part", "target.part.json"]
@@ -118,7 +118,7 @@ async def test_after_enough_tries_it_is_given_up_and_can_go_on_later(
 
 
 async def test_a_body_that_is_longer_than_it_says_is_tried_again(one: Downloader, remote: Remote, path: Path) -> None:
-    remote.spoils = [with_fields(Content_Length="1000000")]
+    remote.faults = [with_fields(Content_Length="1000000")]
     await one.fetch(URL, path)
     assert path.read_bytes() == remote.content
 
@@ -132,10 +132,10 @@ async def test_who_is_cancelled_can_go_on_later(remote: Remote, path: Path, conn
         taken.set()
 
     def endless(remote: Remote, request: httpx.Request) -> httpx.Response:
-        answer = remote.answer(request)
-        return httpx.Response(answer.status_code, headers=answer.headers, stream=Body(segments(), hangs=True))
+        answer = remote.respond(request)
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=ScriptedBody(segments(), hangs=True))
 
-    remote.spoils = [endless]
+    remote.faults = [endless]
     async with remote.client() as client, Downloader(connections=connections, client=client) as downloader:
         task = asyncio.create_task(downloader.fetch(URL, path))
         await taken.wait()
@@ -153,9 +153,9 @@ async def test_a_deadline_leaves_what_came(remote: Remote, path: Path, clock: Cl
         clock.forward(3600)
 
     def endless(remote: Remote, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers=remote.answer(request).headers, stream=Body(segments(), hangs=True))
+        return httpx.Response(200, headers=remote.respond(request).headers, stream=ScriptedBody(segments(), hangs=True))
 
-    remote.spoils = [endless]
+    remote.faults = [endless]
     async with (
         remote.client() as client,
         Downloader(connections=1, timeout=3600, stall_timeout=7200, client=client) as downloader,
@@ -176,13 +176,13 @@ async def test_a_time_that_is_out_elsewhere_is_not_the_deadline(one: Downloader,
 async def test_a_stall_is_tried_again(remote: Remote, path: Path) -> None:
     def stalled(remote: Remote, request: httpx.Request) -> httpx.Response:
         return httpx.Response(
-            200, headers=remote.answer(request).headers, stream=Body([remote.content[:9]], hangs=True)
+            200, headers=remote.respond(request).headers, stream=ScriptedBody([remote.content[:9]], hangs=True)
         )
 
-    remote.spoils = [stalled]
+    remote.faults = [stalled]
     async with remote.client() as client, Downloader(connections=1, stall_timeout=0.02, client=client) as downloader:
         assert (await downloader.fetch(URL, path)).size == len(remote.content)
-        remote.spoils, remote.etag = [stalled], '"b"'
+        remote.faults, remote.etag = [stalled], '"b"'
     async with remote.client() as client, Downloader(retries=0, stall_timeout=0.02, client=client) as downloader:
         with pytest.raises(Stalled):
             await downloader.fetch(URL, path)
@@ -190,7 +190,7 @@ async def test_a_stall_is_tried_again(remote: Remote, path: Path) -> None:
 
 async def test_what_is_refused_to_many_is_fetched_by_few(four: Downloader, remote: Remote, path: Path) -> None:
     remote.content *= 16
-    remote.spoils = [None, None, *[refused(429)] * 3]
+    remote.faults = [None, None, *[refused(429)] * 3]
     await four.fetch(URL, path)
     assert path.read_bytes() == remote.content
 
@@ -198,22 +198,22 @@ async def test_what_is_refused_to_many_is_fetched_by_few(four: Downloader, remot
 async def test_after_a_while_more_are_tried(
     four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.client.workers._CALM", 0.0)
+    monkeypatch.setattr("async_downloads.client.workers._CALM_SECONDS", 0.0)
     remote.content *= 16
-    remote.spoils = [None, None, *[refused(429)] * 3]
+    remote.faults = [None, None, *[refused(429)] * 3]
     most = 0
 
     def listener(progress: Progress) -> None:
         nonlocal most
         most = max(most, len(progress.segments))
 
-    monkeypatch.setattr("async_downloads.client.reporter._OFTEN", 0.0)
+    monkeypatch.setattr("async_downloads.client.reporter._INTERVAL_SECONDS", 0.0)
     await four.fetch(URL, path, on_progress=listener)
     assert (path.read_bytes() == remote.content, most > 1) == (True, True)
 
 
 async def test_where_ranges_stop_working_the_whole_is_asked_for(four: Downloader, remote: Remote, path: Path) -> None:
-    remote.spoils = [None, *[ignoring_range] * 20]
+    remote.faults = [None, *[ignoring_range] * 20]
     await four.fetch(URL, path)
     assert path.read_bytes() == remote.content
 
@@ -223,10 +223,10 @@ async def test_what_comes_from_the_start_ends_where_nothing_is_missing(
 ) -> None:
     def ignoring_one(remote: Remote, request: httpx.Request) -> httpx.Response:
         ignored = request.headers.get("range") == "bytes=100-1048575"
-        return ignoring_range(remote, request) if ignored else remote.answer(request)
+        return ignoring_range(remote, request) if ignored else remote.respond(request)
 
     remote.content *= 16
-    remote.spoils = [cut(100), *[ignoring_one] * 20]
+    remote.faults = [cut(100), *[ignoring_one] * 20]
     result = await four.fetch(URL, path)
     assert (path.read_bytes() == remote.content, None in remote.ranges) == (True, True)
     assert result.transferred < 1.95 * len(remote.content)
@@ -234,10 +234,10 @@ async def test_what_comes_from_the_start_ends_where_nothing_is_missing(
 
 def test_the_gravest_of_several_errors_is_told() -> None:
     inner = ExceptionGroup("", [_Restart(), NetworkError("lost")])
-    assert isinstance(gravest(ExceptionGroup("", [_Restart(), inner])), NetworkError)
-    assert isinstance(gravest(ExceptionGroup("", [_Restart()])), _Restart)
+    assert isinstance(most_severe(ExceptionGroup("", [_Restart(), inner])), NetworkError)
+    assert isinstance(most_severe(ExceptionGroup("", [_Restart()])), _Restart)
     damage = DigestMismatch("sha256:a", "sha256:b")
-    assert gravest(ExceptionGroup("", [_Restart(), NetworkError("lost"), damage])) is damage
+    assert most_severe(ExceptionGroup("", [_Restart(), NetworkError("lost"), damage])) is damage
 
 
 async def test_what_one_is_told_to_wait_all_wait(
@@ -247,9 +247,9 @@ async def test_what_one_is_told_to_wait_all_wait(
 
     def noting(remote: Remote, request: httpx.Request) -> httpx.Response:
         asked_at.append(skipping.now - began)
-        return remote.answer(request)
+        return remote.respond(request)
 
-    remote.spoils = [None, refused(503, Retry_After="60"), noting, noting, noting]
+    remote.faults = [None, refused(503, Retry_After="60"), noting, noting, noting]
     await four.fetch(URL, path)
     assert path.read_bytes() == remote.content
     assert (len(asked_at), min(asked_at)) == (3, 60)

@@ -71,7 +71,7 @@ async def test_the_speed_follows_what_comes_with_some_delay(still: StillClock) -
     def go(seconds: int, size: int) -> float:
         for _ in range(seconds * 5):
             still.now += 0.2
-            reporter.came += size // 5
+            reporter.received += size // 5
             reporter.advanced()
         return heard[-1].speed
 

@@ -62,7 +62,7 @@ async def test_where_one_went_there_are_fewer_until_it_was_calm_for_a_while(
             workers.scale_down()
             workers.scale_up()
             sizes.append(len(workers._living))
-            monkeypatch.setattr("async_downloads.client.workers._CALM", -1.0)
+            monkeypatch.setattr("async_downloads.client.workers._CALM_SECONDS", -1.0)
             workers.scale_up()
             workers.scale_up()
             gate.set()

@@ -109,10 +109,10 @@ def _table(changes: Mapping[str, Change]) -> list[object]:
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("change", _table(WRONG))
 async def test_after_a_part_that_is_wrong_the_file_is_right(tmp_path: Path, change: Change, connections: int) -> None:
-    spoil = _Spoil(change, times=1)
-    async with Chaos(FAULTS, spoil).listening() as url:
+    fault = _Spoil(change, times=1)
+    async with Chaos(FAULTS, fault).listening() as url:
         await download(url, tmp_path / "target", connections=connections)
-    assert spoil.done
+    assert fault.done
     assert RIGHT.difference(tmp_path / "target") is None
 
 
@@ -121,11 +121,11 @@ async def test_after_a_part_that_is_wrong_the_file_is_right(tmp_path: Path, chan
 async def test_where_all_parts_are_wrong_none_gets_into_the_file(
     tmp_path: Path, change: Change, connections: int
 ) -> None:
-    spoil, part_file = _Spoil(change), tmp_path / "target"
-    async with Chaos(FAULTS, spoil).listening() as url:
+    fault, part_file = _Spoil(change), tmp_path / "target"
+    async with Chaos(FAULTS, fault).listening() as url:
         with suppress(FetchError):
             await download(url, part_file, connections=connections, retries=1)
-    assert spoil.done
+    assert fault.done
     assert not part_file.exists() or RIGHT.difference(part_file) is None
 
 

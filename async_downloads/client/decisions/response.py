@@ -21,7 +21,7 @@ from ...semantics.dates import parse_retry_after
 from ...semantics.ranges import ByteRange, ContentRange
 from ...semantics.representation import Validators
 from .retries import TransientError
-from .version import RemoteVersion, coding_of
+from .version import RemoteVersion, content_coding
 
 __all__ = [
     "ErrorStatus",
@@ -143,10 +143,10 @@ def classify_response(asked: RangeRequest, known: RemoteVersion | None, answer: 
 
 def _judge_whole(known: RemoteVersion | None, answer: ResponseHead) -> Verdict:
     length = _length(answer)
-    version = RemoteVersion.of(answer.fields, length, now=answer.now)
-    if known is not None and not known.same(version):
+    version = RemoteVersion.from_fields(answer.fields, length, now=answer.now)
+    if known is not None and not known.strongly_matches(version):
         return VersionChanged(version)
-    version = known.sized(length) if known else version
+    version = known.with_total(length) if known else version
     return Full(version, version.total if length is None else length)
 
 
@@ -165,7 +165,7 @@ def _misfit(asked: RangeRequest, span: ByteRange, answer: ResponseHead) -> str |
     """Say what is wrong with the form of a part, whatever version it is of."""
     if span.start != asked.start:
         return f"a part that begins at byte {span.start} instead of {asked.start}"
-    if coding_of(answer.fields):
+    if content_coding(answer.fields):
         return "a part of coded bytes"
     if _length(answer) not in {None, len(span)}:
         return "a part of another length than its Content-Length"
@@ -183,8 +183,8 @@ def _judge_version(known: RemoteVersion | None, version: RemoteVersion, span: By
         return (
             Partial(version, span) if version.if_range or whole else UnusableRange("parts without a strong validator")
         )
-    if known.same(version):
-        return Partial(known.sized(total), span)
+    if known.strongly_matches(version):
+        return Partial(known.with_total(total), span)
     told = version.validators.etag or (not known.validators.etag and version.validators.last_modified is not None)
     return VersionChanged(version) if told else UnusableRange("a part that does not say of which version it is")
 
@@ -192,8 +192,8 @@ def _judge_version(known: RemoteVersion | None, version: RemoteVersion, span: By
 def _judge_end(asked: RangeRequest, known: RemoteVersion | None, answer: ResponseHead) -> Verdict:
     came = ContentRange.parse(answer.fields.get("content-range", ""))
     after_all = came is not None and came.span is None and asked.start == came.size and asked.stop is None
-    if known and after_all and known.same(_version(answer, asked.start, tacit=_asked_about(asked, known))):
-        return NothingLeft(known.sized(asked.start))
+    if known and after_all and known.strongly_matches(_version(answer, asked.start, tacit=_asked_about(asked, known))):
+        return NothingLeft(known.with_total(asked.start))
     return UnusableRange("the range cannot be satisfied")
 
 
@@ -204,7 +204,7 @@ def _asked_about(asked: RangeRequest, known: RemoteVersion | None) -> Validators
 
 def _version(answer: ResponseHead, total: int | None, *, tacit: Validators) -> RemoteVersion:
     """Read which version an answer is of; one that says nothing is of the `tacit` one."""
-    version = RemoteVersion.of(answer.fields, total, now=answer.now)
+    version = RemoteVersion.from_fields(answer.fields, total, now=answer.now)
     told = "etag" in answer.fields or "last-modified" in answer.fields
     return version if told else replace(version, validators=tacit)
 

@@ -8,7 +8,7 @@ from ...errors import FetchError, NetworkError, NoSuchHost, RetriesExhausted
 __all__ = ["RetryBudget", "TransientError", "pause"]
 
 
-_FIRST: Final = 0.5  # seconds, doubled with every failure
+_FIRST_WAIT_SECONDS: Final = 0.5  # seconds, doubled with every failure
 _LONGEST: Final = 30.0  # seconds
 _SPREAD: Final = 0.3  # of the wait, to either side: those who failed together are not to come back together
 _LIVELY: Final = 64 * 1024  # bytes after which a broken connection is no sign of trouble
@@ -64,12 +64,12 @@ class RetryBudget:
             return transient_error.after
         if lively and isinstance(transient_error.error, NetworkError):
             return 0.0
-        return _spread(min(_FIRST * 2.0 ** (self._failures - 1), _LONGEST), jitter)
+        return _spread(min(_FIRST_WAIT_SECONDS * 2.0 ** (self._failures - 1), _LONGEST), jitter)
 
 
 def pause(jitter: float) -> float:
     """Return how many seconds to wait after a failure that does not count, since others are at work."""
-    return _spread(_FIRST, jitter)
+    return _spread(_FIRST_WAIT_SECONDS, jitter)
 
 
 def _spread(seconds: float, jitter: float) -> float:

@@ -41,17 +41,17 @@ class Segment:
     stop: int | None
     done: int
     ranged: bool = True
-    came: int = 0
+    received: int = 0
 
     @property
-    def gained(self) -> int:
+    def received_count(self) -> int:
         """How many bytes of it have come."""
-        return max(self.came - self.start, 0)
+        return max(self.received - self.start, 0)
 
     @property
     def left(self) -> int:
         """How many bytes are still to come; 0 when nobody knows, or more came than the half that was not given away."""
-        return 0 if self.stop is None else max(self.stop - max(self.done, self.came), 0)
+        return 0 if self.stop is None else max(self.stop - max(self.done, self.received), 0)
 
 
 def segment_size(total: int, connections: int) -> int:
@@ -70,13 +70,13 @@ def largest(running: list[Segment]) -> Segment | None:
 
 def split(segment: Segment) -> Segment:
     """Take the second half of what is left of a segment away from it."""
-    middle = max(segment.done, segment.came) + segment.left // 2
+    middle = max(segment.done, segment.received) + segment.left // 2
     half = Segment(middle, segment.stop, middle)
     segment.stop = middle
     return half
 
 
-_STRIKES: Final = 3  # answers in a row that are none to the range that was asked for
+_MAX_UNUSABLE: Final = 3  # answers in a row that are none to the range that was asked for
 _VERSIONS: Final = 5  # replacements on the server that are put up with
 
 
@@ -84,7 +84,7 @@ class Outcome(Enum):
     """What an answer leads to."""
 
     STORE = "the body goes into the file, from the segment's destination on"
-    STRIKE = "the answer is of no use: ask again"
+    RETRY = "the answer is of no use: ask again"
     END = "nothing was missing: the size is known now"
     RESTART = "what is held is of a version that is gone"
 
@@ -100,7 +100,7 @@ class Schedule:
         self.version: RemoteVersion | None = version
         self._held = held
         self.resumed_from: int = held.size
-        self.proven: bool = False
+        self.ranges_proven: bool = False
         self.running: list[Segment] = []
         self._strikes = 0
         self._replaced = 0
@@ -133,9 +133,9 @@ class Schedule:
         return segment
 
     def _next(self) -> Segment | None:
-        if self.complete or (self.running and not self.proven):
+        if self.complete or (self.running and not self.ranges_proven):
             return None
-        if self._strikes >= _STRIKES or (not self.resumable and self.connections == 1):
+        if self._strikes >= _MAX_UNUSABLE or (not self.resumable and self.connections == 1):
             return None if self.running else Segment(0, self.total, 0, ranged=False)
         if self.total is None:
             first = None if self.version else FIRST
@@ -159,7 +159,7 @@ class Schedule:
         if_range = self.version.if_range if self.version else None
         return RangeRequest(segment.done, segment.stop, segment.ranged, if_range if segment.ranged else None)
 
-    def admit(
+    def apply(
         self, segment: Segment, verdict: Full | Partial | NothingLeft | VersionChanged | UnusableRange
     ) -> Outcome:
         """Take note of an answer, and say what it leads to."""
@@ -170,21 +170,21 @@ class Schedule:
                 self.version = version
                 return Outcome.END
             case Partial(version, span):
-                self.version, self.proven, self._strikes = version, True, 0
+                self.version, self.ranges_proven, self._strikes = version, True, 0
                 segment.stop = span.stop if segment.stop is None else min(segment.stop, span.stop)
                 return Outcome.STORE
-            case Full(version) if not segment.ranged or not self.proven:
+            case Full(version) if not segment.ranged or not self.ranges_proven:
                 self.version = version
                 self._sweep(segment)
                 return Outcome.STORE
             case _:
                 # Of nothing held, the whole is as good as a part. 206 without what it takes will be the same again.
-                self._strikes = _STRIKES if self.version is None else self._strikes + 1
-                return Outcome.STRIKE
+                self._strikes = _MAX_UNUSABLE if self.version is None else self._strikes + 1
+                return Outcome.RETRY
 
     def _sweep(self, segment: Segment) -> None:
         """Fetch all of the version in one stream, over what is held: those are the same bytes."""
-        segment.start = segment.done = segment.came = 0
+        segment.start = segment.done = segment.received = 0
         segment.stop, segment.ranged = self.total, False
         self.resumed_from = 0
 
@@ -200,7 +200,7 @@ class Schedule:
             raise RemoteChanged(f"the file on the server was replaced {self._replaced} times while it was fetched")
 
     def _forget(self) -> None:
-        self.version, self._held, self.resumed_from, self.proven = None, NOTHING, 0, False
+        self.version, self._held, self.resumed_from, self.ranges_proven = None, NOTHING, 0, False
 
     def wrote(self, segment: Segment, start: int, size: int) -> None:
         """Note that so many bytes of the segment are in the file, from `start` on."""
@@ -211,7 +211,7 @@ class Schedule:
         """Note that of all that was written, the part file has only `spans` left."""
         self._held = spans
 
-    def ended(self, segment: Segment) -> None:
+    def body_ended(self, segment: Segment) -> None:
         """Note that the body of a segment ended well: of what nobody knew the size of, that is the size.
 
         TransientError when more of it came before: a connection without a length may break and look like that.
@@ -222,12 +222,12 @@ class Schedule:
                     NetworkError(f"the connection ended after {segment.done} of {self.held.end} bytes or more")
                 )
             segment.stop = segment.done
-            self.version = (self.version or UNKNOWN).sized(segment.done)
+            self.version = (self.version or UNKNOWN).with_total(segment.done)
 
     def release(self, segment: Segment) -> None:
         """Take a segment back, whether it is fetched or not."""
         self.running.remove(segment)
         if not segment.ranged and self._strikes:
-            self._strikes = _STRIKES - 1  # one stream has not brought all: give ranges one more chance
+            self._strikes = _MAX_UNUSABLE - 1  # one stream has not brought all: give ranges one more chance
         if not self.resumable and not self.complete:
             self._forget()

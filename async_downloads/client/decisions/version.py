@@ -14,7 +14,7 @@ from ...semantics.dates import format_date, parse_date
 from ...semantics.etags import ETag
 from ...semantics.representation import Validators
 
-__all__ = ["UNKNOWN", "RemoteVersion", "coding_of", "url_hash"]
+__all__ = ["UNKNOWN", "RemoteVersion", "content_coding", "url_hash"]
 
 
 _NONE: Final = Validators()
@@ -36,21 +36,21 @@ class RemoteVersion:
     coding: str | None = None
 
     @classmethod
-    def of(cls, fields: Mapping[str, str], total: int | None, *, now: int) -> Self:
+    def from_fields(cls, fields: Mapping[str, str], total: int | None, *, now: int) -> Self:
         """Read what the fields of an answer say; `now` settles the century of an old date."""
         etag = ETag.parse(fields.get("etag", ""))
         modified = parse_date(fields.get("last-modified", ""), now=now)
         date = parse_date(fields.get("date", "")[-_IMF:], now=now)
-        validators, coding = Validators(etag, modified), coding_of(fields)
+        validators, coding = Validators(etag, modified), content_coding(fields)
         if coding:
             return cls(None, validators, None, coding)
         return cls(total, validators, _strong(validators, date, named="etag" in fields))
 
-    def same(self, other: "RemoteVersion") -> bool:
+    def strongly_matches(self, other: "RemoteVersion") -> bool:
         """Whether the bytes of the other version are those of this one, which is promised by a strong validator."""
         return self.if_range is not None and not other.coding and self._fits(other) and self._agrees(other)
 
-    def alike(self, other: "RemoteVersion") -> bool:
+    def weakly_matches(self, other: "RemoteVersion") -> bool:
         """Whether a whole file of this version may stand for the other one, though no byte of them be mixed.
 
         For that a weak ETag is enough (§8.8.3.2), and so is any date along with the size.
@@ -60,7 +60,7 @@ class RemoteVersion:
             return False
         return etag.weakly_equals(other.validators.etag) if etag else self.total == other.total and self._agrees(other)
 
-    def sized(self, total: int | None) -> "RemoteVersion":
+    def with_total(self, total: int | None) -> "RemoteVersion":
         """Return the version with its size, if that was not known."""
         return self if self.total is not None else replace(self, total=total)
 
@@ -77,7 +77,7 @@ class RemoteVersion:
 UNKNOWN: Final = RemoteVersion()
 
 
-def coding_of(fields: Mapping[str, str]) -> str | None:
+def content_coding(fields: Mapping[str, str]) -> str | None:
     """Return the content coding of an answer, in lower case; None when the bytes are as they are."""
     coding = fields.get("content-encoding", "").strip(" \t").lower()
     return None if coding in {"", "identity"} else coding

@@ -206,7 +206,7 @@ class SegmentWriter:
     async def put(self, chunk: bytes) -> None:
         """Take the next chunk. Waits while the disk is slower than what comes. DiskError when it cannot take it."""
         start, self.end = self.end, self.end + len(chunk)
-        self._segment.came = self.end
+        self._segment.received = self.end
         await self._batch_writer.put(self._segment, start, chunk)
 
     async def aclose(self) -> None:

@@ -168,12 +168,12 @@ class Destination:
     async def _recognise(self, answer: ResponseHead, version: RemoteVersion) -> None:
         """Unchanged when a file that is there is what the server has, by its version or by its digest (RFC 9530)."""
         for path, whole in self._wholes.items():
-            if whole.alike(version):
+            if whole.weakly_matches(version):
                 raise Unchanged(path, version)
         self._wholes = {}
         if self._named or self._checksum or not self._resume or version.total is None:
             return
-        promised = Checksum.promised(parse_digest(answer.fields.get("repr-digest", "")))
+        promised = Checksum.strongest(parse_digest(answer.fields.get("repr-digest", "")))
         if promised and await promised.matches(self.path, size=version.total):
             raise Unchanged(self.path, version)
 

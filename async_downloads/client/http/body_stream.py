@@ -59,17 +59,17 @@ async def body_stream(
     *,
     length: int | None,
     coding: str | None,
-    floor: MinSpeed,
-    promised: Checksum | None = None,
+    min_speed: MinSpeed,
+    expected: Checksum | None = None,
 ) -> AsyncGenerator[bytes]:
-    """Yield the bytes of a body of `length` bytes that has the digest `promised`; a `coding` is taken off.
+    """Yield the bytes of a body of `length` bytes that has the digest `expected`; a `coding` is taken off.
 
     Raises TransientError, BadResponse or DigestMismatch.
     """
-    raw = with_min_speed(_again(response, coding) if response.is_stream_consumed else _received(response), floor)
+    raw = with_min_speed(_again(response, coding) if response.is_stream_consumed else _received(response), min_speed)
     whole = with_length(raw, length)
-    if promised:
-        whole = with_digest(whole, promised)
+    if expected:
+        whole = with_digest(whole, expected)
     async with aclosing(decoded(whole, coding) if coding else whole) as chunks:
         async for chunk in chunks:
             yield chunk
@@ -94,11 +94,11 @@ async def _again(response: httpx.Response, coding: str | None) -> AsyncGenerator
         raise BadResponse(f"the server sends {coding}, and was asked for no coding") from error
 
 
-async def with_min_speed(chunks: AsyncGenerator[bytes], floor: MinSpeed) -> AsyncGenerator[bytes]:
+async def with_min_speed(chunks: AsyncGenerator[bytes], min_speed: MinSpeed) -> AsyncGenerator[bytes]:
     """Pass chunks on. TransientError when too few come; the time that whoever takes them needs does not count."""
     clock = asyncio.get_running_loop().time
-    least = floor.speed * floor.seconds
-    left, came = floor.seconds, 0
+    least = min_speed.speed * min_speed.seconds
+    left, came = min_speed.seconds, 0
     async with aclosing(chunks):
         while True:
             asked = clock()
@@ -106,12 +106,12 @@ async def with_min_speed(chunks: AsyncGenerator[bytes], floor: MinSpeed) -> Asyn
                 async with asyncio.timeout(left):
                     chunk = await anext(chunks, None)
             except TimeoutError:
-                raise TransientError(Stalled(f"{came} bytes came in {floor.seconds:g} s")) from None
+                raise TransientError(Stalled(f"{came} bytes came in {min_speed.seconds:g} s")) from None
             if chunk is None:
                 return
             left, came = left - (clock() - asked), came + len(chunk)
             if came >= least:
-                left, came = floor.seconds, 0
+                left, came = min_speed.seconds, 0
             yield chunk
 
 
@@ -128,14 +128,14 @@ async def with_length(chunks: AsyncGenerator[bytes], length: int | None) -> Asyn
         raise TransientError(NetworkError(f"the connection ended after {came} of {length} bytes"))
 
 
-async def with_digest(chunks: AsyncGenerator[bytes], promised: Checksum) -> AsyncGenerator[bytes]:
+async def with_digest(chunks: AsyncGenerator[bytes], expected: Checksum) -> AsyncGenerator[bytes]:
     """Pass on a body that is to have this digest. DigestMismatch at its end when it has another."""
-    proof = DigestCheck(promised)
+    check = DigestCheck(expected)
     async with aclosing(chunks):
         async for chunk in chunks:
-            proof.add(chunk)
+            check.add(chunk)
             yield chunk
-    proof.verify()
+    check.verify()
 
 
 async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[bytes]:

@@ -27,7 +27,7 @@ OLD = "Tue, 14 Nov 2023 21:00:00 GMT"
 
 KNOWN = RemoteVersion(100, Validators(ETag("a")), '"a"')
 OPEN = RemoteVersion(None, Validators(ETag("a")), '"a"')
-DATED = RemoteVersion.of({"last-modified": OLD, "date": DATE}, 100, now=NOW)
+DATED = RemoteVersion.from_fields({"last-modified": OLD, "date": DATE}, 100, now=NOW)
 
 FIRST = RangeRequest(0, 50, ranged=True)
 REST = RangeRequest(40, None, ranged=True, if_range='"a"')

@@ -33,7 +33,7 @@ def parts(schedule: Schedule, version: RemoteVersion = STRONG) -> Segment:
     """Have the first request answered with a part, so that ranges are proven; return its segment."""
     segment = take(schedule)
     stop = segment.stop or SIZE
-    assert schedule.admit(segment, Partial(version, ByteRange(segment.done, stop))) is Outcome.STORE
+    assert schedule.apply(segment, Partial(version, ByteRange(segment.done, stop))) is Outcome.STORE
     return segment
 
 
@@ -126,30 +126,30 @@ def test_what_was_not_fetched_of_a_piece_goes_back() -> None:
 def test_a_part_that_is_shorter_than_asked_leaves_the_rest() -> None:
     schedule = Schedule(1, STRONG, Spans.of([(0, 10)]))
     segment = take(schedule)
-    schedule.admit(segment, Partial(STRONG, ByteRange(10, 20)))
+    schedule.apply(segment, Partial(STRONG, ByteRange(10, 20)))
     assert segment.stop == 20
 
 
 def test_a_part_that_is_longer_than_asked_is_cut() -> None:
     schedule = Schedule(4)
     segment = take(schedule)
-    schedule.admit(segment, Partial(STRONG, ByteRange(0, SIZE)))
+    schedule.apply(segment, Partial(STRONG, ByteRange(0, SIZE)))
     assert segment.stop == FIRST
 
 
 def test_the_end_of_a_part_is_that_of_a_piece_without_an_end() -> None:
     schedule = Schedule(1, UNSIZED, Spans.of([(0, 10)]))
     segment = take(schedule)
-    schedule.admit(segment, Partial(STRONG, ByteRange(10, 20)))
+    schedule.apply(segment, Partial(STRONG, ByteRange(10, 20)))
     assert (segment.stop, schedule.total) == (20, SIZE)
 
 
 def test_of_an_unknown_size_the_end_of_the_body_is_the_size() -> None:
     schedule = Schedule(1)
     segment = take(schedule)
-    schedule.admit(segment, Full(RemoteVersion(), None))
+    schedule.apply(segment, Full(RemoteVersion(), None))
     schedule.wrote(segment, 0, 7)
-    schedule.ended(segment)
+    schedule.body_ended(segment)
     schedule.release(segment)
     assert (schedule.total, schedule.complete) == (7, True)
 
@@ -157,16 +157,16 @@ def test_of_an_unknown_size_the_end_of_the_body_is_the_size() -> None:
 def test_an_end_before_what_is_held_is_none() -> None:
     schedule = Schedule(1, UNSIZED, Spans.of([(0, 10)]))
     segment = take(schedule)
-    schedule.admit(segment, Full(UNSIZED, None))
+    schedule.apply(segment, Full(UNSIZED, None))
     schedule.wrote(segment, 0, 7)
     with pytest.raises(TransientError, match="after 7 of 10 bytes or more"):
-        schedule.ended(segment)
+        schedule.body_ended(segment)
 
 
 def test_where_nothing_was_missing_all_is_held() -> None:
     schedule = Schedule(1, UNSIZED, Spans.of([(0, 10)]))
     segment = take(schedule)
-    assert schedule.admit(segment, NothingLeft(UNSIZED.sized(10))) is Outcome.END
+    assert schedule.apply(segment, NothingLeft(UNSIZED.with_total(10))) is Outcome.END
     schedule.release(segment)
     assert schedule.complete
 
@@ -174,8 +174,8 @@ def test_where_nothing_was_missing_all_is_held() -> None:
 def test_an_empty_file_is_complete_when_its_body_has_ended() -> None:
     schedule = Schedule(1)
     segment = take(schedule)
-    schedule.admit(segment, Full(RemoteVersion(0), 0))
-    schedule.ended(segment)
+    schedule.apply(segment, Full(RemoteVersion(0), 0))
+    schedule.body_ended(segment)
     schedule.release(segment)
     assert schedule.complete
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from async_downloads.client.decisions.version import UNKNOWN, RemoteVersion, coding_of, url_hash
+from async_downloads.client.decisions.version import UNKNOWN, RemoteVersion, content_coding, url_hash
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Validators
 
@@ -13,7 +13,7 @@ DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 def version(total: int | None = 9, /, **fields: str) -> RemoteVersion:
     """What an answer with these fields speaks of; an underscore is a hyphen."""
-    return RemoteVersion.of({name.replace("_", "-"): value for name, value in fields.items()}, total, now=NOW)
+    return RemoteVersion.from_fields({name.replace("_", "-"): value for name, value in fields.items()}, total, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ DATED = version(last_modified=OLD, date=DATE)
     ],
 )
 def test_bytes_are_put_together_only_of_what_is_the_same(held: RemoteVersion, other: RemoteVersion, same: bool) -> None:
-    assert held.same(other) is same
+    assert held.strongly_matches(other) is same
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_bytes_are_put_together_only_of_what_is_the_same(held: RemoteVersion, ot
     ],
 )
 def test_a_whole_file_stands_for_what_is_like_it(held: RemoteVersion, other: RemoteVersion, alike: bool) -> None:
-    assert held.alike(other) is alike
+    assert held.weakly_matches(other) is alike
 
 
 def test_a_size_that_is_known_stays() -> None:
-    assert (UNKNOWN.sized(3).total, TAGGED.sized(3).total) == (3, 9)
+    assert (UNKNOWN.with_total(3).total, TAGGED.with_total(3).total) == (3, 9)
 
 
 def test_validators_are_kept_though_they_are_weak() -> None:
@@ -102,7 +102,7 @@ def test_validators_are_kept_though_they_are_weak() -> None:
     ("value", "coding"), [("", None), ("identity", None), (" Identity ", None), ("GZIP", "gzip"), ("br", "br")]
 )
 def test_identity_is_no_coding(value: str, coding: str | None) -> None:
-    assert coding_of({"content-encoding": value}) == coding
+    assert content_coding({"content-encoding": value}) == coding
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def started(version: RemoteVersion = VERSION, *, connections: int = 4) -> tuple[
     schedule = Schedule(connections)
     segment = schedule.take()
     assert segment
-    schedule.admit(segment, Full(version, version.total))
+    schedule.apply(segment, Full(version, version.total))
     return schedule, segment
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("still")
 def two() -> tuple[Schedule, list[Segment]]:
     """A schedule of which two connections fetch a segment each."""
     schedule = Schedule(2, VERSION, Spans.of([(99 * MIB, 100 * MIB)]))
-    schedule.proven = True
+    schedule.ranges_proven = True
     return schedule, [segment for segment in (schedule.take(), schedule.take()) if segment]
 
 

@@ -15,7 +15,7 @@ from async_downloads.errors import (
     RetriesExhausted,
     TargetBusy,
 )
-from client.remote import MIB, URL, Body, Remote, cut, names, refused
+from client.remote import MIB, URL, Remote, ScriptedBody, cut, names, refused
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -23,7 +23,7 @@ DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
 async def test_with_no_resume_it_begins_at_the_start(one: Downloader, remote: Remote, path: Path) -> None:
-    remote.spoils = [cut(300_000), *[refused(503)] * 6]
+    remote.faults = [cut(300_000), *[refused(503)] * 6]
     with pytest.raises(RetriesExhausted):
         await one.fetch(URL, path)
     result = await one.fetch(URL, path, resume=False)
@@ -94,7 +94,7 @@ async def test_an_unfinished_file_is_found_whatever_the_server_called_it(
     one: Downloader, remote: Remote, path: Path
 ) -> None:
     remote.fields["Content-Disposition"] = "attachment; filename=other.bin"
-    remote.spoils = [cut(300_000), *[refused(503)] * 6]
+    remote.faults = [cut(300_000), *[refused(503)] * 6]
     with pytest.raises(RetriesExhausted):
         await one.fetch(URL, directory=path.parent)
     assert names(path) == ["other.bin.part", "other.bin.part.json"]
@@ -142,7 +142,7 @@ async def test_a_disk_that_fails_ends_it_and_keeps_what_is_there(
 async def test_a_second_download_to_the_same_target_is_told(one: Downloader, remote: Remote, path: Path) -> None:
     asked, told = asyncio.Event(), asyncio.Event()
 
-    class Waiting(Body):
+    class Waiting(ScriptedBody):
         """A body that comes when the second was told."""
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -150,7 +150,7 @@ async def test_a_second_download_to_the_same_target_is_told(one: Downloader, rem
             await told.wait()
             yield remote.content
 
-    remote.spoils = [lambda remote, request: httpx.Response(200, stream=Waiting([]))]
+    remote.faults = [lambda remote, request: httpx.Response(200, stream=Waiting([]))]
     first = asyncio.create_task(one.fetch(URL, path))
     await asked.wait()
     (second,) = await one.fetch_all([(URL, path)])
@@ -167,7 +167,7 @@ async def test_an_error_while_leaving_does_not_hide_the_first(
     def full(*_: object) -> None:
         raise DiskError("full")
 
-    remote.spoils = [cut(300_000), refused(404)]
+    remote.faults = [cut(300_000), refused(404)]
     monkeypatch.setattr("async_downloads.client.disk.part_file.PartFile.save", full)
     with pytest.raises(BadStatus):
         await one.fetch(URL, path)

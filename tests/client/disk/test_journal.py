@@ -136,11 +136,11 @@ def _link(path: Path) -> None:
     path.symlink_to(path.rename(path.with_name("elsewhere")))
 
 
-@pytest.mark.parametrize("spoil", [pytest.param(_pipe, id="a pipe"), pytest.param(_link, id="a link")])
-def test_only_a_file_is_believed(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("fault", [pytest.param(_pipe, id="a pipe"), pytest.param(_link, id="a link")])
+def test_only_a_file_is_believed(tmp_path: Path, fault: Callable[[Path], None]) -> None:
     one = Journal(tmp_path / "x.part.json", "u")
     one.save(RECORD)
-    spoil(one.path)
+    fault(one.path)
     assert (one.load(), unfinished(tmp_path, "u")) == (None, None)
 
 

@@ -37,7 +37,7 @@ async def test_a_link_stays_and_what_it_leads_to_is_replaced(
 
 
 async def test_what_is_unfinished_is_beside_the_file(one: Downloader, remote: Remote, path: Path, link: Path) -> None:
-    remote.spoils = [cut(300_000), *[refused(503)] * 6]
+    remote.faults = [cut(300_000), *[refused(503)] * 6]
     with pytest.raises(RetriesExhausted):
         await one.fetch(URL, link)
     assert names(path) == ["folder", "link", "target.part", "target.part.json"]

@@ -21,7 +21,7 @@ from async_downloads.client.http.body_stream import (
     with_min_speed,
 )
 from async_downloads.errors import BadResponse, DigestMismatch, NetworkError, Stalled
-from client.remote import Body
+from client.remote import ScriptedBody
 
 TEXT = Random(0).randbytes(3000) * 3
 FLOOR = MinSpeed(30.0, 1)
@@ -54,7 +54,7 @@ async def test_what_comes_fast_enough_is_passed_on() -> None:
     [
         pytest.param(lambda below: with_min_speed(below, FLOOR), id="steadily"),
         pytest.param(lambda below: with_length(below, 99), id="exactly"),
-        pytest.param(lambda below: with_digest(below, Checksum("sha256", bytes(32))), id="proven"),
+        pytest.param(lambda below: with_digest(below, Checksum("sha256", bytes(32))), id="verified"),
         pytest.param(lambda below: decoded(below, "gzip"), id="decoded"),
     ],
 )
@@ -114,16 +114,16 @@ async def test_a_body_that_is_too_long_breaks_a_promise() -> None:
 
 
 async def test_a_body_of_the_promised_digest_is_passed_on() -> None:
-    promised = Checksum("sha256", hashlib.sha256(b"abcd").digest())
-    assert await joined(with_digest(chunks(b"ab", b"cd"), promised)) == b"abcd"
+    expected = Checksum("sha256", hashlib.sha256(b"abcd").digest())
+    assert await joined(with_digest(chunks(b"ab", b"cd"), expected)) == b"abcd"
 
 
 async def test_one_of_another_is_told_with_both() -> None:
-    promised = Checksum("sha512", bytes(64))
+    expected = Checksum("sha512", bytes(64))
     with pytest.raises(DigestMismatch) as caught:
-        await joined(with_digest(chunks(b"ab", b"cd"), promised))
+        await joined(with_digest(chunks(b"ab", b"cd"), expected))
     actual = Checksum("sha512", hashlib.sha512(b"abcd").digest())
-    assert (caught.value.expected, caught.value.actual) == (str(promised), str(actual))
+    assert (caught.value.expected, caught.value.actual) == (str(expected), str(actual))
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
@@ -163,37 +163,38 @@ async def test_what_cannot_be_decoded_is_refused(coding: str, says: str) -> None
 
 async def test_a_body_goes_through_all_of_it() -> None:
     coded = gzip.compress(TEXT)
-    response = httpx.Response(200, stream=Body(split(coded, 100)))
-    assert await joined(body_stream(response, length=len(coded), coding="gzip", floor=FLOOR)) == TEXT
+    response = httpx.Response(200, stream=ScriptedBody(split(coded, 100)))
+    assert await joined(body_stream(response, length=len(coded), coding="gzip", min_speed=FLOOR)) == TEXT
 
 
 async def test_the_digest_is_that_of_what_is_sent() -> None:
     coded = gzip.compress(TEXT)
-    promised = Checksum("sha256", hashlib.sha256(coded).digest())
-    response = httpx.Response(200, stream=Body(split(coded, 100)))
-    assert await joined(body_stream(response, length=None, coding="gzip", floor=FLOOR, promised=promised)) == TEXT
+    expected = Checksum("sha256", hashlib.sha256(coded).digest())
+    response = httpx.Response(200, stream=ScriptedBody(split(coded, 100)))
+    assert await joined(body_stream(response, length=None, coding="gzip", min_speed=FLOOR, expected=expected)) == TEXT
 
 
 async def test_a_failing_transport_is_a_setback() -> None:
-    response = httpx.Response(200, stream=Body([b"a"], httpx.ReadError("reset")))
+    response = httpx.Response(200, stream=ScriptedBody([b"a"], httpx.ReadError("reset")))
     with pytest.raises(TransientError, match="reset"):
-        await joined(body_stream(response, length=None, coding=None, floor=FLOOR))
+        await joined(body_stream(response, length=None, coding=None, min_speed=FLOOR))
 
 
 async def test_an_answer_that_was_read_already_is_as_good() -> None:
     assert (
-        await joined(body_stream(httpx.Response(200, content=TEXT), length=len(TEXT), coding=None, floor=FLOOR)) == TEXT
+        await joined(body_stream(httpx.Response(200, content=TEXT), length=len(TEXT), coding=None, min_speed=FLOOR))
+        == TEXT
     )
 
 
 async def test_so_is_one_that_httpx_has_decoded() -> None:
     coded = gzip.compress(TEXT)
     response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=coded)
-    assert await joined(body_stream(response, length=len(coded), coding="gzip", floor=FLOOR)) == TEXT
+    assert await joined(body_stream(response, length=len(coded), coding="gzip", min_speed=FLOOR)) == TEXT
 
 
 async def test_one_that_came_in_a_stream_cannot_be_decoded_once_more() -> None:
     response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=chunks(gzip.compress(TEXT)))
     await response.aread()
     with pytest.raises(BadResponse, match="sends gzip, and was asked for no coding"):
-        await joined(body_stream(response, length=None, coding="gzip", floor=FLOOR))
+        await joined(body_stream(response, length=None, coding="gzip", min_speed=FLOOR))

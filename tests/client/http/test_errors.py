@@ -11,7 +11,7 @@ from test_servers import certificate as certificate  # noqa: PLC0414
 
 from async_downloads.client import Downloader, FetchError
 from async_downloads.errors import NetworkError, NoSuchHost, RetriesExhausted, TlsError
-from client.remote import URL, Remote, Spoil, broken, cut
+from client.remote import URL, Fault, Remote, broken, cut
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -28,7 +28,7 @@ def after(cause: BaseException, text: str = "All connection attempts failed") ->
     return error
 
 
-def unresolved(number: int, text: str) -> Spoil:
+def unresolved(number: int, text: str) -> Fault:
     """Fail as a name does that has no address."""
     return broken(after(socket.gaierror(number, text), f"[Errno {number}] {text}"))
 
@@ -39,7 +39,7 @@ NOT_NOW = unresolved(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("fault", "told"),
     [
         pytest.param(NO_NAME, r"Name or service not known: example\.com", id="unknown"),
         pytest.param(NO_DATA, r"No address associated with hostname: example\.com", id="without an address"),
@@ -47,22 +47,22 @@ NOT_NOW = unresolved(socket.EAI_AGAIN, "Temporary failure in name resolution")
     ],
 )
 async def test_a_name_that_no_host_has_is_not_tried_again(
-    one: Downloader, remote: Remote, path: Path, spoil: Spoil, told: str
+    one: Downloader, remote: Remote, path: Path, fault: Fault, told: str
 ) -> None:
-    remote.spoils = [spoil]
+    remote.faults = [fault]
     with pytest.raises(NoSuchHost, match=f"^{told}$") as caught:
         await one.fetch(URL, path)
     assert (caught.value.exit_code, len(remote.requests)) == (4, 1)
 
 
 async def test_unless_it_had_one_before(one: Downloader, remote: Remote, path: Path) -> None:
-    remote.spoils = [cut(300_000), NO_NAME, NO_NAME]
+    remote.faults = [cut(300_000), NO_NAME, NO_NAME]
     await one.fetch(URL, path)
     assert path.read_bytes() == remote.content
 
 
 async def test_a_stream_does_not_try_such_a_name_again_either(one: Downloader, remote: Remote) -> None:
-    remote.spoils = [NO_NAME]
+    remote.faults = [NO_NAME]
     with pytest.raises(NoSuchHost):
         async with one.open(URL):
             pytest.fail("there is nothing to read")
@@ -70,7 +70,7 @@ async def test_a_stream_does_not_try_such_a_name_again_either(one: Downloader, r
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("fault", "told"),
     [
         pytest.param(NOT_NOW, r"Temporary failure in name resolution: example\.com", id="no name for now"),
         pytest.param(broken(after(ConnectionRefusedError(111, "x"))), "Connection refused", id="refused"),
@@ -78,9 +78,9 @@ async def test_a_stream_does_not_try_such_a_name_again_either(one: Downloader, r
     ],
 )
 async def test_what_may_pass_is_tried_again(
-    one: Downloader, remote: Remote, path: Path, spoil: Spoil, told: str
+    one: Downloader, remote: Remote, path: Path, fault: Fault, told: str
 ) -> None:
-    remote.spoils = [spoil] * 6
+    remote.faults = [fault] * 6
     with pytest.raises(RetriesExhausted, match=f"^gave up after 6 tries: {told}$"):
         await one.fetch(URL, path)
 
@@ -97,13 +97,13 @@ async def test_the_system_s_word_on_a_name_is_final_on_a_real_connection(
             await downloader.fetch("http://nobody.invalid/a", path)
 
 
-@pytest.mark.parametrize("spoil", [NO_NAME, NOT_NOW, broken(httpx.ConnectError("refused"))])
+@pytest.mark.parametrize("fault", [NO_NAME, NOT_NOW, broken(httpx.ConnectError("refused"))])
 async def test_a_proxy_of_the_environment_is_told_of(
-    one: Downloader, remote: Remote, path: Path, spoil: Spoil, monkeypatch: pytest.MonkeyPatch
+    one: Downloader, remote: Remote, path: Path, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("http_proxy", "http://me:secret@proxy.invalid:3128")
-    remote.spoils = [spoil] * 6
+    remote.faults = [fault] * 6
     with pytest.raises(FetchError, match=r"\(the environment names a proxy for it\)$"):
         await one.fetch(URL, path)
 
@@ -129,7 +129,7 @@ HELP = r" \(SSL_CERT_FILE can name the certificates to trust\)"
 async def test_of_tls_the_reason_is_told(
     one: Downloader, remote: Remote, path: Path, error: Exception, told: str
 ) -> None:
-    remote.spoils = [broken(error)]
+    remote.faults = [broken(error)]
     with pytest.raises(TlsError, match=f"^{told}$"):
         await one.fetch(URL, path)
 
@@ -156,7 +156,7 @@ LOST = "the connection was lost"
     ],
 )
 async def test_what_is_lost_is_told_shortly(remote: Remote, path: Path, error: Exception, told: str) -> None:
-    remote.spoils = [broken(error)]
+    remote.faults = [broken(error)]
     async with remote.client() as client, Downloader(retries=0, client=client) as downloader:
         with pytest.raises(NetworkError, match=f"^{told}$"):
             await downloader.fetch(URL, path)

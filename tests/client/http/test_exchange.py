@@ -9,7 +9,7 @@ import pytest
 from async_downloads.client.decisions.retries import TransientError
 from async_downloads.client.http.exchange import Exchange
 from async_downloads.errors import BadResponse, NetworkError, RefusedRedirect, Stalled, TlsError
-from client.remote import Body
+from client.remote import ScriptedBody
 
 SECRETS = (("Authorization", "Bearer secret"), ("X-Api-Key", "secret"), ("User-Agent", "me"), ("Range", "bytes=9-"))
 
@@ -19,14 +19,14 @@ class Site:
 
     def __init__(self, **redirects: str) -> None:
         self.requests: list[httpx.Request] = []
-        self.bodies: list[Body] = []
+        self.bodies: list[ScriptedBody] = []
         self._redirects = redirects
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer."""
         self.requests.append(request)
         location = self._redirects.get(request.url.path.strip("/"))
-        self.bodies.append(Body([b"gone"]))
+        self.bodies.append(ScriptedBody([b"gone"]))
         if location is None:
             return httpx.Response(200, stream=self.bodies[-1])
         return httpx.Response(302, headers={"Location": location, "Content-Length": "4"}, stream=self.bodies[-1])
@@ -203,7 +203,7 @@ async def test_a_header_that_cannot_be_is_a_mistake_of_the_caller(header: tuple[
 
 
 async def test_a_long_body_of_a_redirect_is_not_read() -> None:
-    long = Body([bytes(100_000)] * 3)
+    long = ScriptedBody([bytes(100_000)] * 3)
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/a":

@@ -12,7 +12,7 @@ from async_downloads.client.decisions.retries import TransientError
 from async_downloads.client.http.exchange import Exchange
 from async_downloads.client.http.transport import new_client
 from async_downloads.errors import BadStatus, Stalled
-from client.remote import Body
+from client.remote import ScriptedBody
 
 URL = "https://example.com/a"
 
@@ -37,15 +37,17 @@ async def status(client: httpx.AsyncClient, url: str = URL, *, stall: float = 0.
 @pytest.mark.parametrize(
     ("body", "fields"),
     [
-        pytest.param(Body([b"garbage"]), {"Content_Length": "7", "Content_Encoding": "gzip"}, id="of damaged gzip"),
-        pytest.param(Body([b"gone"], hangs=True), {"Content_Length": "9"}, id="that does not come"),
-        pytest.param(Body([b"gone"], httpx.ReadError("reset")), {"Content_Length": "9"}, id="that breaks"),
-        pytest.param(Body([b"gone"], hangs=True), {"Content_Length": "9" * 5000}, id="of an absurd length"),
-        pytest.param(Body([b"gone"], hangs=True), {"Content_Length": "²"}, id="of a length that is none"),
-        pytest.param(Body([b"gone"], hangs=True), {}, id="of no length"),
+        pytest.param(
+            ScriptedBody([b"garbage"]), {"Content_Length": "7", "Content_Encoding": "gzip"}, id="of damaged gzip"
+        ),
+        pytest.param(ScriptedBody([b"gone"], hangs=True), {"Content_Length": "9"}, id="that does not come"),
+        pytest.param(ScriptedBody([b"gone"], httpx.ReadError("reset")), {"Content_Length": "9"}, id="that breaks"),
+        pytest.param(ScriptedBody([b"gone"], hangs=True), {"Content_Length": "9" * 5000}, id="of an absurd length"),
+        pytest.param(ScriptedBody([b"gone"], hangs=True), {"Content_Length": "²"}, id="of a length that is none"),
+        pytest.param(ScriptedBody([b"gone"], hangs=True), {}, id="of no length"),
     ],
 )
-async def test_the_body_of_a_redirect_does_not_matter(body: Body, fields: dict[str, str]) -> None:
+async def test_the_body_of_a_redirect_does_not_matter(body: ScriptedBody, fields: dict[str, str]) -> None:
     assert await status(redirecting(body, **fields)) == 200
     assert body.closed
 
@@ -53,7 +55,9 @@ async def test_the_body_of_a_redirect_does_not_matter(body: Body, fields: dict[s
 async def test_it_is_read_as_it_is_and_no_further_than_it_says() -> None:
     segment, left = gzip.compress(bytes(1_000_000)), list(range(1000))
     segments = (segment for _ in iter(left.pop, 0))
-    await status(redirecting(Body(segments), Content_Length=str(3 * len(segment)), Content_Encoding="gzip"), stall=30)
+    await status(
+        redirecting(ScriptedBody(segments), Content_Length=str(3 * len(segment)), Content_Encoding="gzip"), stall=30
+    )
     assert len(left) == 1000 - 4
 
 

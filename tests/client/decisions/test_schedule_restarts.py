@@ -27,14 +27,14 @@ def parts(schedule: Schedule, version: RemoteVersion = STRONG) -> Segment:
     """Have the first request answered with a part, so that ranges are proven; return its segment."""
     segment = take(schedule)
     stop = segment.stop or SIZE
-    assert schedule.admit(segment, Partial(version, ByteRange(segment.done, stop))) is Outcome.STORE
+    assert schedule.apply(segment, Partial(version, ByteRange(segment.done, stop))) is Outcome.STORE
     return segment
 
 
 def test_the_whole_for_the_first_range_is_taken_as_one_stream() -> None:
     schedule = Schedule(4)
     segment = take(schedule)
-    assert schedule.admit(segment, Full(STRONG, SIZE)) is Outcome.STORE
+    assert schedule.apply(segment, Full(STRONG, SIZE)) is Outcome.STORE
     assert (segment.start, segment.stop, segment.ranged) == (0, SIZE, False)
     assert schedule.take() is None
 
@@ -42,7 +42,7 @@ def test_the_whole_for_the_first_range_is_taken_as_one_stream() -> None:
 def test_the_whole_for_the_rest_is_taken_from_the_start_though_nothing_is_forgotten() -> None:
     schedule = Schedule(1, STRONG, Spans.of([(0, 10)]))
     segment = take(schedule)
-    assert schedule.admit(segment, Full(STRONG, SIZE)) is Outcome.STORE
+    assert schedule.apply(segment, Full(STRONG, SIZE)) is Outcome.STORE
     assert (segment.done, segment.stop, schedule.held.size, schedule.resumed_from) == (0, SIZE, 10, 0)
 
 
@@ -52,7 +52,7 @@ def test_where_ranges_were_proven_the_whole_is_asked_for_after_three_strikes() -
     for _ in range(3):
         segment = take(schedule)
         assert schedule.ask(segment).ranged
-        assert schedule.admit(segment, Full(STRONG, SIZE)) is Outcome.STRIKE
+        assert schedule.apply(segment, Full(STRONG, SIZE)) is Outcome.RETRY
         schedule.release(segment)
     assert not schedule.ask(take(schedule)).fields
     assert schedule.take() is None
@@ -63,7 +63,7 @@ def test_a_part_makes_strikes_forgotten() -> None:
     for _ in range(2):
         for _ in range(2):
             segment = take(schedule)
-            schedule.admit(segment, UnusableRange("odd"))
+            schedule.apply(segment, UnusableRange("odd"))
             schedule.release(segment)
         schedule.release(parts(schedule))
     assert schedule.ask(take(schedule)).ranged
@@ -74,14 +74,14 @@ def test_after_a_whole_that_did_not_come_whole_a_range_is_tried_once_more() -> N
     for ranged in (True, True, True, False, True, False):
         segment = take(schedule)
         assert segment.ranged is ranged
-        schedule.admit(segment, UnusableRange("odd") if ranged else Full(STRONG, SIZE))
+        schedule.apply(segment, UnusableRange("odd") if ranged else Full(STRONG, SIZE))
         schedule.release(segment)
 
 
 def test_a_server_that_cannot_do_the_first_range_is_asked_for_the_whole_at_once() -> None:
     schedule = Schedule(4)
     segment = take(schedule)
-    assert schedule.admit(segment, UnusableRange("416")) is Outcome.STRIKE
+    assert schedule.apply(segment, UnusableRange("416")) is Outcome.RETRY
     schedule.release(segment)
     assert schedule.ask(take(schedule)) == RangeRequest()
 
@@ -91,7 +91,7 @@ def test_while_others_fetch_nobody_asks_for_the_whole() -> None:
     parts(schedule)
     for _ in range(3):
         segment = take(schedule)
-        schedule.admit(segment, UnusableRange("odd"))
+        schedule.apply(segment, UnusableRange("odd"))
         schedule.release(segment)
     assert schedule.take() is None
 
@@ -99,7 +99,7 @@ def test_while_others_fetch_nobody_asks_for_the_whole() -> None:
 def test_without_a_strong_validator_nothing_outlives_its_connection() -> None:
     schedule = Schedule(1)
     segment = take(schedule)
-    schedule.admit(segment, Full(WEAK, SIZE))
+    schedule.apply(segment, Full(WEAK, SIZE))
     schedule.wrote(segment, 0, MIB)
     schedule.release(segment)
     assert (schedule.version, schedule.held) == (None, NOTHING)
@@ -109,9 +109,9 @@ def test_without_a_strong_validator_nothing_outlives_its_connection() -> None:
 def test_without_a_strong_validator_what_is_complete_stays() -> None:
     schedule = Schedule(1)
     segment = take(schedule)
-    schedule.admit(segment, Full(WEAK, SIZE))
+    schedule.apply(segment, Full(WEAK, SIZE))
     schedule.wrote(segment, 0, SIZE)
-    schedule.ended(segment)
+    schedule.body_ended(segment)
     schedule.release(segment)
     assert schedule.complete
 
@@ -119,10 +119,10 @@ def test_without_a_strong_validator_what_is_complete_stays() -> None:
 def test_another_version_makes_all_begin_again() -> None:
     schedule = Schedule(4, STRONG, Spans.of([(0, MIB)]))
     segment = take(schedule)
-    assert schedule.admit(segment, VersionChanged(WEAK)) is Outcome.RESTART
+    assert schedule.apply(segment, VersionChanged(WEAK)) is Outcome.RESTART
     schedule.release(segment)
     schedule.restart()
-    assert (schedule.version, schedule.held, schedule.resumed_from, schedule.proven) == (None, NOTHING, 0, False)
+    assert (schedule.version, schedule.held, schedule.resumed_from, schedule.ranges_proven) == (None, NOTHING, 0, False)
     assert schedule.ask(take(schedule)) == RangeRequest(0, FIRST, ranged=True)
 
 

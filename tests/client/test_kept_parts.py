@@ -10,7 +10,7 @@ import pytest
 from async_downloads.client import Downloader
 from async_downloads.client.disk.part_file import journal_of, part_of
 from async_downloads.errors import DiskError, FetchError
-from client.remote import URL, Body, Remote, Spoil, broken, cut, names, refused, with_fields
+from client.remote import URL, Fault, Remote, ScriptedBody, broken, cut, names, refused, with_fields
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -25,7 +25,7 @@ def _kept(path: Path) -> tuple[bytes, bytes]:
 @pytest.fixture
 async def begun(one: Downloader, remote: Remote, path: Path) -> tuple[bytes, bytes]:
     """A part and a journal."""
-    remote.spoils = [cut(HELD), refused(404)]
+    remote.faults = [cut(HELD), refused(404)]
     with pytest.raises(FetchError):
         await one.fetch(URL, path)
     return _kept(path)
@@ -33,13 +33,13 @@ async def begun(one: Downloader, remote: Remote, path: Path) -> tuple[bytes, byt
 
 def _replaced(remote: Remote, request: httpx.Request) -> httpx.Response:
     remote.etag = '"b"'
-    return remote.answer(request)
+    return remote.respond(request)
 
 
 @pytest.mark.parametrize("resume", [True, False])
 @pytest.mark.parametrize("url", [URL, OTHER])
 @pytest.mark.parametrize(
-    "spoils",
+    "faults",
     [
         pytest.param([refused(404)], id="not there"),
         pytest.param([refused(403)], id="not allowed"),
@@ -47,9 +47,9 @@ def _replaced(remote: Remote, request: httpx.Request) -> httpx.Response:
     ],
 )
 async def test_whoever_gets_no_answer_leaves_it(
-    one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes], spoils: list[Spoil], url: str, resume: bool
+    one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes], faults: list[Fault], url: str, resume: bool
 ) -> None:
-    remote.spoils = list(spoils)
+    remote.faults = list(faults)
     with pytest.raises(FetchError):
         await one.fetch(url, path, resume=resume)
     assert _kept(path) == begun
@@ -62,9 +62,9 @@ async def test_so_does_who_is_cancelled_before_an_answer(
 ) -> None:
     def cancelling(remote: Remote, request: httpx.Request) -> httpx.Response:
         task.cancel()
-        return remote.answer(request)
+        return remote.respond(request)
 
-    remote.spoils = [cancelling]
+    remote.faults = [cancelling]
     task = asyncio.create_task(one.fetch(OTHER, path))
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -74,7 +74,7 @@ async def test_so_does_who_is_cancelled_before_an_answer(
 async def test_so_does_who_hears_of_another_version_but_gets_none_of_it(
     one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes]
 ) -> None:
-    remote.spoils = [_replaced, refused(404)]
+    remote.faults = [_replaced, refused(404)]
     with pytest.raises(FetchError):
         await one.fetch(URL, path)
     assert _kept(path) == begun
@@ -85,7 +85,7 @@ async def test_so_does_who_hears_of_another_version_but_gets_none_of_it(
 async def test_so_does_who_has_no_room_for_what_is_to_come(
     one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes]
 ) -> None:
-    remote.spoils = [with_fields(Content_Length=str(2**62))]
+    remote.faults = [with_fields(Content_Length=str(2**62))]
     with pytest.raises(DiskError, match="and there is room for"):
         await one.fetch(OTHER, path)
     assert _kept(path) == begun
@@ -102,7 +102,7 @@ async def test_so_does_who_has_the_whole_file(one: Downloader, path: Path, begun
 @pytest.mark.parametrize("name", ["target.part", "target.part.json"])
 async def test_nor_is_a_file_of_somebody_else_touched(one: Downloader, remote: Remote, path: Path, name: str) -> None:
     path.with_name(name).write_text("somebody's")
-    remote.spoils = [refused(404)]
+    remote.faults = [refused(404)]
     with pytest.raises(FetchError):
         await one.fetch(URL, path)
     assert (names(path), path.with_name(name).read_text()) == ([name], "somebody's")
@@ -113,7 +113,7 @@ async def test_nor_is_a_file_of_somebody_else_touched(one: Downloader, remote: R
 async def test_with_the_first_byte_to_be_stored_it_begins_anew(
     one: Downloader, remote: Remote, path: Path, gone: bool
 ) -> None:
-    class Seeing(Body):
+    class Seeing(ScriptedBody):
         """A body that notes what there is when it is asked for."""
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -124,7 +124,7 @@ async def test_with_the_first_byte_to_be_stored_it_begins_anew(
 
     seen: list[tuple[list[str], int]] = []
     fields = {"ETag": '"c"', "Content-Length": str(len(remote.content))}
-    remote.spoils = [lambda remote, request: httpx.Response(200, headers=fields, stream=Seeing([])), refused(404)]
+    remote.faults = [lambda remote, request: httpx.Response(200, headers=fields, stream=Seeing([])), refused(404)]
     with pytest.raises(FetchError):
         await one.fetch(OTHER, path)
     assert seen == [(["target.part"], 0)]

@@ -160,7 +160,7 @@ async def test_it_is_known_whether_the_next_one_can_go_on(
 ) -> None:
     destination = path if named else None
     assert not resumable(url, destination, path.parent)
-    remote.spoils = [cut(300_000), refused(404)]
+    remote.faults = [cut(300_000), refused(404)]
     with pytest.raises(BadStatus):
         await one.fetch(URL, destination, directory=path.parent)
     assert resumable(url, destination, path.parent) == left
@@ -174,7 +174,7 @@ def test_where_no_file_can_be_nothing_is_left(path: Path) -> None:
 async def test_by_its_date_a_file_is_asked_about_too(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag, remote.fields["Last-Modified"] = None, DATE
     await one.fetch(URL, path)
-    remote.spoils = [refused(304)]
+    remote.faults = [refused(304)]
     assert (await one.fetch(URL, path)).unchanged
     assert remote.requests[-1].headers["if-modified-since"] == DATE
 

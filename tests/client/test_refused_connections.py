@@ -8,12 +8,12 @@ import pytest
 
 from async_downloads.client import Downloader
 from async_downloads.errors import RetriesExhausted
-from client.remote import URL, Body, Remote, Spoil, cut, refused
+from client.remote import URL, Fault, Remote, ScriptedBody, cut, refused
 
 pytestmark = pytest.mark.usefixtures("quick", "clock")
 
 
-class _Counted(Body):
+class _Counted(ScriptedBody):
     """A body that is counted until it is closed."""
 
     def __init__(self, body: httpx.AsyncByteStream, running: set[httpx.AsyncByteStream]) -> None:
@@ -29,18 +29,18 @@ class _Counted(Body):
         self._running.discard(self)
 
 
-def crowded(most: int, refusal: Spoil) -> Spoil:
+def crowded(most: int, refusal: Fault) -> Fault:
     """Refuse a connection while there are so many."""
     running: set[httpx.AsyncByteStream] = set()
 
-    def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
+    def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
         if len(running) >= most:
             return refusal(remote, request)
-        answer = remote.answer(request)
+        answer = remote.respond(request)
         assert isinstance(answer.stream, httpx.AsyncByteStream)
         return httpx.Response(answer.status_code, headers=answer.headers, stream=_Counted(answer.stream, running))
 
-    return spoil
+    return fault
 
 
 def lost(remote: Remote, request: httpx.Request) -> httpx.Response:
@@ -50,9 +50,9 @@ def lost(remote: Remote, request: httpx.Request) -> httpx.Response:
 
 def stalled(remote: Remote, request: httpx.Request) -> httpx.Response:
     """Answer as is right, and send nothing after the first bytes."""
-    answer = remote.answer(request)
+    answer = remote.respond(request)
     start = int(answer.headers["content-range"].removeprefix("bytes ").partition("-")[0])
-    stream = Body([remote.content[start : start + 100_000]], hangs=True)
+    stream = ScriptedBody([remote.content[start : start + 100_000]], hangs=True)
     return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
 
 
@@ -77,24 +77,24 @@ async def eight(remote: Remote) -> AsyncIterator[Downloader]:
     ],
 )
 async def test_where_many_are_refused_few_fetch_it(
-    eight: Downloader, remote: Remote, path: Path, most: int, refusal: Spoil
+    eight: Downloader, remote: Remote, path: Path, most: int, refusal: Fault
 ) -> None:
-    remote.spoils = [crowded(most, refusal)] * 1000
+    remote.faults = [crowded(most, refusal)] * 1000
     await eight.fetch(URL, path)
     assert path.read_bytes() == remote.content
 
 
-@pytest.mark.parametrize("spoil", [pytest.param(cut(100_000), id="lost"), pytest.param(stalled, id="stalled")])
+@pytest.mark.parametrize("fault", [pytest.param(cut(100_000), id="lost"), pytest.param(stalled, id="stalled")])
 async def test_what_all_meet_with_at_once_is_one_failure(
-    eight: Downloader, remote: Remote, path: Path, spoil: Spoil
+    eight: Downloader, remote: Remote, path: Path, fault: Fault
 ) -> None:
-    remote.spoils = [None, *[spoil] * 8]
+    remote.faults = [None, *[fault] * 8]
     await eight.fetch(URL, path)
     assert path.read_bytes() == remote.content
 
 
 async def test_what_goes_on_is_another_one(eight: Downloader, remote: Remote, path: Path) -> None:
-    remote.spoils = [None, *[refused(503)] * 1000]
+    remote.faults = [None, *[refused(503)] * 1000]
     with pytest.raises(RetriesExhausted, match="gave up after 2 tries"):
         await eight.fetch(URL, path)
 
@@ -102,9 +102,9 @@ async def test_what_goes_on_is_another_one(eight: Downloader, remote: Remote, pa
 async def test_connections_that_break_again_and_again_do_not_wait_for_each_other(
     four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST", 3600.0)
+    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST_WAIT_SECONDS", 3600.0)
     remote.content *= 16
-    remote.spoils = [cut(100_000)] * 1000
+    remote.faults = [cut(100_000)] * 1000
     await four.fetch(URL, path)
     assert path.read_bytes() == remote.content
     assert len(remote.requests) < 3 * len(remote.content) / 100_000

@@ -102,10 +102,10 @@ class Download:
         answer, start, stop = self.server.answer(asked)
         verdict = classify_response(asked, self.schedule.version, answer)
         assert not isinstance(verdict, ErrorStatus)
-        match self.schedule.admit(segment, verdict):
+        match self.schedule.apply(segment, verdict):
             case Outcome.STORE:
                 self.bodies.append(Body(segment, start, stop, self.server.version))
-            case Outcome.STRIKE:
+            case Outcome.RETRY:
                 assert isinstance(verdict, UnusableRange | Full)
                 self.schedule.release(segment)
             case Outcome.RESTART:
@@ -124,7 +124,7 @@ class Download:
             body.at += MIB
             return
         if body.at == body.stop:
-            self.schedule.ended(segment)
+            self.schedule.body_ended(segment)
         self.bodies.remove(body)
         self.schedule.release(segment)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from async_downloads.client import Downloader, Progress
-from client.remote import URL, Remote, Spoil, cut, ignoring_range, refused
+from client.remote import URL, Fault, Remote, cut, ignoring_range, refused
 
 ANEW = "from the start: the server gave nothing to go on with"
 BUSY = "the server answers 503 Service Unavailable"
@@ -20,7 +20,7 @@ async def notes(downloader: Downloader, path: Path) -> list[str]:
 
 @pytest.mark.usefixtures("skipping")
 @pytest.mark.parametrize(
-    ("spoil", "note"),
+    ("fault", "note"),
     [
         pytest.param(refused(503), f"{BUSY}: again in 1 s", id="for less than a second"),
         pytest.param(refused(503, Retry_After="2"), f"{BUSY}: again in 2 s", id="for as long as the server says"),
@@ -30,15 +30,15 @@ async def notes(downloader: Downloader, path: Path) -> list[str]:
     ],
 )
 async def test_it_is_told_for_how_long_it_waits(
-    one: Downloader, remote: Remote, path: Path, spoil: Spoil, note: str
+    one: Downloader, remote: Remote, path: Path, fault: Fault, note: str
 ) -> None:
-    remote.spoils = [spoil]
+    remote.faults = [fault]
     assert await notes(one, path) == [note]
 
 
 @pytest.mark.usefixtures("skipping")
 async def test_so_it_is_when_another_connection_was_told_to_wait(remote: Remote, path: Path) -> None:
-    remote.spoils = [None, *[refused(503, Retry_After="60")] * 2]
+    remote.faults = [None, *[refused(503, Retry_After="60")] * 2]
     async with remote.client() as client, Downloader(connections=2, client=client) as two:
         assert await notes(two, path) == [f"{BUSY}: again in 60 s"]
 
@@ -46,11 +46,11 @@ async def test_so_it_is_when_another_connection_was_told_to_wait(remote: Remote,
 @pytest.mark.usefixtures("skipping")
 async def test_it_is_told_when_what_came_is_of_no_use(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag = None
-    remote.spoils = [cut(9), cut(300_000)]
+    remote.faults = [cut(9), cut(300_000)]
     assert await notes(one, path) == [f"reset: again in 1 s, {ANEW}", f"reset: {ANEW}"]
 
 
 @pytest.mark.usefixtures("skipping")
 async def test_so_it_is_when_the_server_sends_the_whole_again(one: Downloader, remote: Remote, path: Path) -> None:
-    remote.spoils = [cut(300_000), ignoring_range]
+    remote.faults = [cut(300_000), ignoring_range]
     assert await notes(one, path) == ["reset", ANEW]

@@ -10,10 +10,9 @@ import httpx
 import pytest
 from harness.waiting import HANGING
 
-from async_downloads.client import Body, Downloader
+from async_downloads.client import Downloader, ResponseStream
 from async_downloads.errors import BadResponse, BadStatus, DigestMismatch, NetworkError, RemoteChanged, RetriesExhausted
-from client.remote import URL, Remote, Spoil, broken, cut, ignoring_range, refused, sha256, with_fields
-from client.remote import Body as Stream
+from client.remote import URL, Fault, Remote, ScriptedBody, broken, cut, ignoring_range, refused, sha256, with_fields
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def remote() -> Remote:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test is to sleep."""
-    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST", 0.0)
+    monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST_WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ async def downloader(remote: Remote) -> AsyncIterator[Downloader]:
         yield downloader
 
 
-async def read(body: Body) -> bytes:
+async def read(body: ResponseStream) -> bytes:
     """Read all there is."""
     return b"".join([chunk async for chunk in body])
 
@@ -49,7 +48,7 @@ async def test_a_body_is_read(downloader: Downloader, remote: Remote) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoils", "asked"),
+    ("faults", "asked"),
     [
         pytest.param([cut(300_000)], [None, "bytes=300000-"], id="it broke"),
         pytest.param([cut(9), cut(9)], [None, "bytes=9-", "bytes=18-"], id="it broke twice"),
@@ -63,9 +62,9 @@ async def test_a_body_is_read(downloader: Downloader, remote: Remote) -> None:
     ],
 )
 async def test_it_goes_on_where_it_was(
-    downloader: Downloader, remote: Remote, spoils: list[Spoil | None], asked: list[str | None]
+    downloader: Downloader, remote: Remote, faults: list[Fault | None], asked: list[str | None]
 ) -> None:
-    remote.spoils = spoils
+    remote.faults = faults
     async with downloader.open(URL) as body:
         assert await read(body) == remote.content
     assert remote.ranges == asked
@@ -73,16 +72,16 @@ async def test_it_goes_on_where_it_was(
 
 async def test_a_part_that_is_shorter_is_followed_by_another(downloader: Downloader, remote: Remote) -> None:
     def shorter(remote: Remote, request: httpx.Request) -> httpx.Response:
-        return remote.answer(httpx.Request("GET", URL, headers={"Range": "bytes=9-99"}))
+        return remote.respond(httpx.Request("GET", URL, headers={"Range": "bytes=9-99"}))
 
-    remote.spoils = [cut(9), shorter]
+    remote.faults = [cut(9), shorter]
     async with downloader.open(URL) as body:
         assert await read(body) == remote.content
     assert remote.ranges == [None, "bytes=9-", "bytes=100-"]
 
 
 async def test_another_version_is_not_mixed_in(downloader: Downloader, remote: Remote) -> None:
-    remote.spoils = [cut(9), with_fields(ETag='"b"')]
+    remote.faults = [cut(9), with_fields(ETag='"b"')]
     async with downloader.open(URL) as body:
         assert await anext(body) == remote.content[:9]
         with pytest.raises(RemoteChanged, match="while it was read"):
@@ -90,7 +89,7 @@ async def test_another_version_is_not_mixed_in(downloader: Downloader, remote: R
 
 
 async def test_without_a_strong_validator_nothing_can_be_put_to_it(downloader: Downloader, remote: Remote) -> None:
-    remote.etag, remote.spoils = None, [cut(9)]
+    remote.etag, remote.faults = None, [cut(9)]
     async with downloader.open(URL) as body:
         assert await anext(body) == remote.content[:9]
         with pytest.raises(NetworkError, match="reset"):
@@ -98,63 +97,63 @@ async def test_without_a_strong_validator_nothing_can_be_put_to_it(downloader: D
 
 
 async def test_after_enough_tries_it_is_given_up(downloader: Downloader, remote: Remote) -> None:
-    remote.spoils = [cut(9), *[refused(503)] * 6]
+    remote.faults = [cut(9), *[refused(503)] * 6]
     async with downloader.open(URL) as body:
         with pytest.raises(RetriesExhausted):
             await read(body)
 
 
 @pytest.mark.parametrize(
-    ("spoil", "kind"),
+    ("fault", "kind"),
     [pytest.param(refused(404), BadStatus, id="404"), pytest.param(refused(204), BadResponse, id="204")],
 )
 async def test_what_does_not_pass_is_told_before_the_block_begins(
-    downloader: Downloader, remote: Remote, spoil: Spoil, kind: type[Exception]
+    downloader: Downloader, remote: Remote, fault: Fault, kind: type[Exception]
 ) -> None:
-    remote.spoils = [spoil]
+    remote.faults = [fault]
     with pytest.raises(kind):
         async with downloader.open(URL):
             pytest.fail("there is nothing to read")
 
 
-def unsized(after: int, error: Exception | None = None) -> Spoil:
+def unsized(after: int, error: Exception | None = None) -> Fault:
     """Answer with the whole, whose length is not told, and end after so many bytes."""
 
-    def spoil(remote: Remote, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers={"ETag": '"a"'}, stream=Stream([remote.content[:after]], error))
+    def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"ETag": '"a"'}, stream=ScriptedBody([remote.content[:after]], error))
 
-    return spoil
+    return fault
 
 
 async def test_the_whole_that_ends_early_without_a_length_costs_patience(
     downloader: Downloader, remote: Remote
 ) -> None:
-    remote.spoils = [cut(9), *[unsized(5)] * 100]
+    remote.faults = [cut(9), *[unsized(5)] * 100]
     async with asyncio.timeout(HANGING), downloader.open(URL) as body:
         with pytest.raises(RetriesExhausted, match="after 5 of"):
             await read(body)
 
 
 async def test_an_end_before_what_was_read_is_none(downloader: Downloader, remote: Remote) -> None:
-    remote.spoils = [unsized(9, httpx.ReadError("reset")), unsized(5)]
+    remote.faults = [unsized(9, httpx.ReadError("reset")), unsized(5)]
     async with downloader.open(URL) as body:
         assert await read(body) == remote.content
 
 
 async def test_what_broke_after_its_last_byte_is_complete(downloader: Downloader, remote: Remote) -> None:
-    remote.spoils = [unsized(len(remote.content), httpx.ReadError("reset"))]
+    remote.faults = [unsized(len(remote.content), httpx.ReadError("reset"))]
     async with downloader.open(URL) as body:
         assert (await read(body) == remote.content, body.size) == (True, len(remote.content))
     assert len(remote.requests) == 2
 
 
-@pytest.mark.parametrize("spoils", [[], [cut(9)]], ids=["at once", "after it broke"])
+@pytest.mark.parametrize("faults", [[], [cut(9)]], ids=["at once", "after it broke"])
 async def test_what_the_server_promises_is_verified_at_the_end(
-    downloader: Downloader, remote: Remote, spoils: list[Spoil | None]
+    downloader: Downloader, remote: Remote, faults: list[Fault | None]
 ) -> None:
     for digest in (hashlib.sha256(remote.content).digest(), bytes(32)):
         remote.fields["Repr-Digest"] = f"sha-256=:{b64encode(digest).decode()}:"
-        remote.spoils = [*spoils]
+        remote.faults = [*faults]
         async with downloader.open(URL) as body:
             if any(digest):
                 assert await read(body) == remote.content
@@ -165,7 +164,7 @@ async def test_what_the_server_promises_is_verified_at_the_end(
 
 
 async def test_so_is_what_it_promises_for_a_part(downloader: Downloader, remote: Remote) -> None:
-    remote.spoils = [cut(9), with_fields(Content_Digest=f"sha-256=:{b64encode(bytes(32)).decode()}:")]
+    remote.faults = [cut(9), with_fields(Content_Digest=f"sha-256=:{b64encode(bytes(32)).decode()}:")]
     async with downloader.open(URL) as body:
         with pytest.raises(DigestMismatch) as caught:
             await read(body)
@@ -198,6 +197,6 @@ async def test_an_empty_body_has_nothing(downloader: Downloader, remote: Remote)
 
 async def test_a_body_that_has_not_begun_is_of_no_size() -> None:
     async with Remote().client() as client, Downloader(client=client) as downloader:
-        body = Body(downloader._exchange(URL), downloader._limits, URL)
+        body = ResponseStream(downloader._exchange(URL), downloader._limits, URL)
         assert (body.size, body.name) == (None, "file.bin")
         await body.aclose()

@@ -25,14 +25,14 @@ from .decisions.response import (
 from .decisions.retries import RetryBudget, TransientError
 from .decisions.version import UNKNOWN, RemoteVersion
 from .disk.names import file_name
-from .fetch import Limits
+from .fetch import TransferLimits
 from .http.body_stream import Deadline, body_stream
 from .http.exchange import Exchange
 
-__all__ = ["Body"]
+__all__ = ["ResponseStream"]
 
 
-class Body(AsyncIterator[bytes]):
+class ResponseStream(AsyncIterator[bytes]):
     """The bytes of one version of a resource, in order, each of them once.
 
     Iterating raises FetchError when they cannot be had: RemoteChanged when another version took the place of this one
@@ -41,7 +41,7 @@ class Body(AsyncIterator[bytes]):
     It raises DeadlineOver when all is not read within `timeout` seconds.
     """
 
-    def __init__(self, exchange: Exchange, limits: Limits, url: str, *, timeout: float | None = None) -> None:
+    def __init__(self, exchange: Exchange, limits: TransferLimits, url: str, *, timeout: float | None = None) -> None:
         self.name: str = file_name(None, url)
         """What a file of this would be called: one harmless name."""
         self._exchange = exchange
@@ -129,7 +129,7 @@ class Body(AsyncIterator[bytes]):
                 self._introduce(answer, whole)
                 self._bytes = _after(self._at, self._flow(response, length, version.coding))
             case Partial(version) as part:
-                self._bytes = self._flow(response, part.length, promised=expected_digest_of_part(answer, part))
+                self._bytes = self._flow(response, part.length, expected=expected_digest_of_part(answer, part))
             case NothingLeft(version):  # the body before has been read as far as it came, and none follows it
                 pass
             case UnusableRange(reason):
@@ -151,9 +151,9 @@ class Body(AsyncIterator[bytes]):
         response: httpx.Response,
         length: int | None,
         coding: str | None = None,
-        promised: Checksum | None = None,
+        expected: Checksum | None = None,
     ) -> AsyncGenerator[bytes]:
-        return body_stream(response, length=length, coding=coding, floor=self._limits.floor, promised=promised)
+        return body_stream(response, length=length, coding=coding, min_speed=self._limits.min_speed, expected=expected)
 
 
 async def _after(skip: int, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

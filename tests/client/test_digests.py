@@ -24,14 +24,14 @@ class Digesting(Remote):
     damaged: bool = False
     told: list[str] = field(default_factory=list)
 
-    def response(self, status: int, fields: dict[str, str], content: bytes) -> httpx.Response:
+    def streamed(self, status: int, fields: dict[str, str], content: bytes) -> httpx.Response:
         """Return an answer that is streamed."""
         if status == 206:
             digest = hashlib.sha256(content).digest()
             fields = {**fields, "Content-Digest": f"sha-256=:{b64encode(digest).decode()}:"}
             self.told.append(sha256(content))
             content = content[:-1] + bytes([content[-1] ^ self.damaged])
-        return super().response(status, fields, content)
+        return super().streamed(status, fields, content)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ async def test_a_part_that_has_another_digest_than_it_says_ends_it(
 
 
 async def test_a_part_that_was_cut_is_not_held_to_it(from_it: Downloader, digesting: Digesting, path: Path) -> None:
-    digesting.spoils = [cut(300_000), None, cut(9)]
+    digesting.faults = [cut(300_000), None, cut(9)]
     await from_it.fetch(URL, path)
     assert path.read_bytes() == digesting.content
 
@@ -112,13 +112,13 @@ async def test_a_coded_answer_is_decoded_and_its_digest_is_of_no_use(
 ) -> None:
     plain, remote.content = remote.content, gzip.compress(remote.content, 1)
     remote.fields = {"Content-Encoding": "gzip", "Repr-Digest": f"sha-256=:{b64encode(bytes(32)).decode()}:"}
-    remote.spoils = [cut(300_000)]
+    remote.faults = [cut(300_000)]
     result = await one.fetch(URL, path)
     assert (path.read_bytes() == plain, result.size, remote.ranges) == (True, len(plain), [None, None])
 
 
 async def test_a_digest_is_asked_for_once_in_each_run(one: Downloader, remote: Remote, path: Path) -> None:
-    remote.spoils = [cut(300_000), refused(404), None]
+    remote.faults = [cut(300_000), refused(404), None]
     with pytest.raises(BadStatus):
         await one.fetch(URL, path)
     await one.fetch(URL, path)
