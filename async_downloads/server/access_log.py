@@ -1,4 +1,4 @@
-"""The access log: what was really sent, not what was promised."""
+"""The access log: it counts the bytes that were really sent, not those of Content-Length."""
 
 import json
 import time
@@ -15,12 +15,12 @@ Record = Mapping[str, Any]
 
 
 def _as_text(record: Record) -> str:
-    # Quoted as JSON does it: whatever a client sends, it can end neither the quotes nor the line.
-    asked = json.dumps(f"{record['method']} {record['target']} HTTP/{record['version']}")
+    # JSON quotes it, so nothing that a client sends can end the quotes or the line.
+    request = json.dumps(f"{record['method']} {record['target']} HTTP/{record['version']}")
     extent = f"range={json.dumps(record['range'])}" if record["range"] else "whole"
     outcome = "aborted" if record["aborted"] else "complete"
     return (
-        f"{record['client']} [{record['time']}] {asked} {record['status']} {record['bytes']} bytes "
+        f"{record['client']} [{record['time']}] {request} {record['status']} {record['bytes']} bytes "
         f"{extent} {record['seconds']:.3f} s {outcome}"
     )
 
@@ -29,10 +29,11 @@ FORMATS: Final[Mapping[str, Callable[[Record], str]]] = {"text": _as_text, "json
 
 
 class AccessLog:
-    """An ASGI app around another that writes a line for each request when it has ended.
+    """An ASGI app around another one; it writes a line for each request when the request has ended.
 
-    `bytes` are those of the body that the server took, of a part of a file those that the socket took: never fewer
-    than the client has. `aborted` says that not all of it came. `write` is called on the event loop, and may not wait.
+    `form` is a key of `FORMATS`. `bytes` counts the part of the body that the server accepted, and of file regions
+    what the socket accepted; it is never less than what the client has received. `aborted` means that the response is
+    incomplete. `write` is called on the event loop and must not block.
     """
 
     def __init__(self, app: Any, form: str, *, write: Callable[[str], object]) -> None:
@@ -41,23 +42,23 @@ class AccessLog:
         self._write = write
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, and write down how it went."""
+        """Run the app, then write the line, also if the app failed."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        account = _Account(send, _taken_by_socket(scope), has_body=scope["method"] != "HEAD")
-        began = time.monotonic()
+        counter = _Counter(send, _taken_by_socket(scope), has_body=scope["method"] != "HEAD")
+        started = time.monotonic()
         try:
-            await self._app(scope, receive, account.send)
+            await self._app(scope, receive, counter.send)
         finally:
-            record = {**_request(scope), **account.record(), "seconds": round(time.monotonic() - began, 6)}
+            record = {**_request(scope), **counter.record(), "seconds": round(time.monotonic() - started, 6)}
             self._write(self._format(record) + "\n")
 
 
-class _Account:
-    """Counts what passes through `send`, also of a message that could not be sent to its end.
+class _Counter:
+    """Counts the bytes that pass through `send`, also those of a message that was sent only in part.
 
-    The body of an answer to HEAD is left out by the server.
+    Without `has_body` it counts no bytes of the body: the server leaves it out of a response to HEAD.
     """
 
     def __init__(self, send: Send, taken: Callable[[], int], *, has_body: bool) -> None:
@@ -86,13 +87,13 @@ class _Account:
 
 
 def _taken_by_socket(scope: Scope) -> Callable[[], int]:
-    """Return what counts the bytes of parts of files that the socket has taken; none where it is sent no such parts."""
-    lane = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
-    return lane["taken"] if lane else int
+    """Return a function that counts the bytes of file regions that the socket took: 0 without the extension."""
+    extension = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
+    return extension["taken"] if extension else int
 
 
 def _request(scope: Scope) -> Record:
-    """Say who asked for what. The target is as it came, percent-encoded."""
+    """Return the fields that describe the request. The target stays percent-encoded, as it came."""
     target = scope["raw_path"].decode("ascii", "backslashreplace")
     if scope["query_string"]:
         target += "?" + scope["query_string"].decode("ascii", "backslashreplace")

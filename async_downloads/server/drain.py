@@ -1,4 +1,4 @@
-"""The door of a serving process: it counts who is inside, and lets nobody in while the process drains."""
+"""The gate of a serving process: it counts running requests and refuses new ones while the process drains."""
 
 import asyncio
 from typing import Any, Final
@@ -10,13 +10,15 @@ from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_response
 __all__ = ["DrainGate"]
 
 
-_HEALTH: Final = "/-/healthy"
+_HEALTH_PATH: Final = "/-/healthy"
 
 
 class DrainGate:
-    """An ASGI app around another: `/-/healthy`, and the way from serving to having drained.
+    """An ASGI app around another one: it serves `/-/healthy`, counts requests, and ends the serving in good order.
 
-    After `drain`, requests that are running go on, new ones are 503, and `drained` returns with the last of them.
+    States: serving, then draining (after `drain`), then drained (when the last running request has ended). There is no
+    way back. While it drains, running requests continue and new ones get a 503. `_Shutdown` of the worker owns it and
+    decides when to drain; all of it runs on the event loop.
     """
 
     def __init__(self, app: Any) -> None:
@@ -28,32 +30,33 @@ class DrainGate:
 
     @property
     def is_draining(self) -> bool:
-        """Whether the process is about to end."""
+        """Whether `drain` was called."""
         return self._draining.is_set()
 
     def drain(self) -> None:
-        """Let nobody in from now on."""
+        """Refuse new requests from now on."""
         self._draining.set()
 
     async def drained(self) -> None:
-        """Wait for `drain`, then for the last request to end."""
+        """Wait for `drain`, then for the last running request to end."""
         await self._draining.wait()
         await self._empty.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or answer it at the door."""
+        """Pass a request to the app; while draining, respond with 503. Report health at `/-/healthy`."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         scope = in_origin_form(scope)
         if self.is_draining:
             await send_response(error_response(503, ("Retry-After", "5"), *_closing_fields(scope)), scope, None, send)
-        elif scope["path"] == _HEALTH:
+        elif scope["path"] == _HEALTH_PATH:
             await send_response(refusal(scope) or _healthy(), scope, None, closing_if_ambiguous(scope, send))
         else:
-            await self._admit(scope, receive, closing_if_ambiguous(scope, send))
+            await self._count(scope, receive, closing_if_ambiguous(scope, send))
 
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run a request and count it as long as it runs."""
         self._running += 1
         self._empty.clear()
         try:
@@ -69,5 +72,5 @@ def _healthy() -> Response:
 
 
 def _closing_fields(scope: Scope) -> tuple[tuple[str, str], ...]:
-    """Have the connection closed, however the request is framed."""
-    return (("Connection", "close"),) if scope["http_version"].startswith("1") else ()  # no such field in HTTP/2
+    """Return the field that closes the connection, whatever the framing of the request. HTTP/2 has no such field."""
+    return (("Connection", "close"),) if scope["http_version"].startswith("1") else ()

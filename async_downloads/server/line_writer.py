@@ -1,89 +1,103 @@
-"""Lines written by a thread of its own, so that a reader who is slow, or none, holds up nobody.
+"""Lines written by their own thread, so that a slow reader of standard output delays no request.
 
-The thread writes to the descriptor, not through a stream: a stream is flushed when the process ends, and would be found
-locked by the thread that still waits.
+The thread writes to the file descriptor, not to a Python stream. Python flushes streams when the process ends, and that
+would wait for the lock that a blocked thread holds.
 """
 
 import os
 import select
+import sys
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import Final
 
-__all__ = ["LineWriter"]
+__all__ = ["LineWriter", "report"]
 
 
-_MOST: Final = 10_000  # lines that wait: a few MB
+_MAX_WAITING_LINES: Final = 10_000  # a few MB
+_REPORT_MILLISECONDS: Final = 1000
 
 
 class LineWriter:
-    """Writes lines to a descriptor in their order; beyond 10,000 that wait they are dropped and counted.
+    """Writes lines to a descriptor in their order; drops and counts those beyond 10,000 waiting ones.
 
-    How many were is said on `complaints`, when those that waited have been written. When the descriptor cannot be
-    written to any more, that is said once, and all further lines are nobody's.
+    States: it writes; it is broken, when the descriptor cannot be written to any more; it is closed. A broken writer
+    says so once on the descriptor `complaints` and ignores all further lines. When the waiting lines have been written,
+    or on `close`, it writes there how many lines were dropped.
+
+    The event loop's thread owns `_dropped` and calls `write` and `close`. The writer's own thread owns `_reported` and
+    `_broken`; `close` touches `_reported` only for a thread that is blocked.
     """
 
     def __init__(self, fd: int, *, complaints: int) -> None:
         self._fd = fd
         self._complaints = complaints
         self._waiting: SimpleQueue[str | None] = SimpleQueue()
-        self._dropped = 0  # by the thread that calls `write`
-        self._told = 0  # how many of those the other has told of
+        self._dropped = 0  # lines
+        self._reported = 0  # of those, the lines that a complaint has counted
         self._broken = False
         self._thread = Thread(target=self._run, name="lines", daemon=True)
         self._thread.start()
 
     def write(self, line: str) -> None:
-        """Have a line written; it ends with a line break. To be called from one thread alone."""
+        """Queue a line, which ends with a line break. Only one thread may call this."""
         if self._broken:
             return
-        if self._waiting.qsize() >= _MOST:
+        if self._waiting.qsize() >= _MAX_WAITING_LINES:
             self._dropped += 1
         else:
             self._waiting.put(line)
 
     def close(self, *, within: float) -> None:
-        """Wait until all has been written, but no longer than that many seconds."""
+        """Wait until all lines have been written, for at most `within` seconds."""
         self._waiting.put(None)
         self._thread.join(within)
         if self._thread.is_alive():
             self._dropped += self._waiting.qsize()
-            self._tell_of_dropped(patience=0)
+            self._report_dropped(milliseconds=0)
 
     def _run(self) -> None:
         try:
             while (line := self._waiting.get()) is not None:
                 _write_all(self._fd, line.encode())
                 if self._waiting.empty():
-                    self._tell_of_dropped()
+                    self._report_dropped()
         except OSError as error:
             self._broken = True
-            self._complain(f"the access log ends here: {error.strerror}")
-        self._tell_of_dropped()
+            _complain(self._complaints, f"the access log ends here: {error.strerror}")
+        self._report_dropped()
 
-    def _tell_of_dropped(self, *, patience: int | None = None) -> None:
-        dropped = self._dropped - self._told
+    def _report_dropped(self, *, milliseconds: int | None = None) -> None:
+        dropped = self._dropped - self._reported
         if dropped:
-            self._told += dropped
-            self._complain(f"{dropped} lines of the access log were dropped: nobody read them in time", patience)
+            self._reported += dropped
+            text = f"{dropped} lines of the access log were dropped: they were not read in time"
+            _complain(self._complaints, text, milliseconds)
 
-    def _complain(self, text: str, patience: int | None = None) -> None:
-        """Say something, if there is room for it within so many milliseconds: both may be one pipe."""
-        with suppress(OSError):
-            if _has_room(self._complaints, patience):
-                _write_all(self._complaints, f"async-downloads: {text}\n".encode())
+
+def report(text: str) -> None:
+    """Write a line to standard error. If nobody reads it, wait one second at most; if it is closed, do nothing."""
+    if sys.stderr is not None:
+        _complain(sys.stderr.fileno(), text, _REPORT_MILLISECONDS)
+
+
+def _complain(fd: int, text: str, milliseconds: int | None = None) -> None:
+    """Write a line if the descriptor is writable within that time; None waits without a limit."""
+    with suppress(OSError):
+        if _is_writable(fd, milliseconds):
+            _write_all(fd, f"async-downloads: {text}\n".encode())
 
 
 def _write_all(fd: int, data: bytes) -> None:
     while data:
         try:
             data = data[os.write(fd, data) :]
-        except BlockingIOError:  # somebody who shares the pipe has made it so
-            _has_room(fd, None)
+        except BlockingIOError:  # another process that shares the pipe has made it non-blocking
+            _is_writable(fd, None)
 
 
-def _has_room(fd: int, patience: int | None) -> bool:
+def _is_writable(fd: int, milliseconds: int | None) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
-    return bool(poll.poll(patience))
+    return bool(poll.poll(milliseconds))

@@ -1,4 +1,4 @@
-"""Where the site listens: addresses, sockets and TLS, for one process or for several."""
+"""Start serving: addresses, sockets and TLS, for one process or several."""
 
 import asyncio
 import errno
@@ -8,22 +8,18 @@ import signal
 import socket
 import ssl
 import stat
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from hypercorn.config import Config
-
 from ..config import ServerSettings, Settings
 from ..errors import DownloadError, SourceBusy
 from ..site.stored import probe
 from ..sources.database.urls import path_of
-from .hypercorn import http1
-from .hypercorn.http2 import bound_streams
-from .hypercorn.install import _Config
+from .hypercorn.install import Config, ServeConfig, install
+from .line_writer import report
 from .supervisor import supervise
 from .worker import SIGNALS, work
 
@@ -31,74 +27,79 @@ __all__ = ["CannotServe", "hold_signals", "listen", "run", "url_of"]
 
 
 _BACKLOG: Final = 4096
-_PROBING: Final = 5.0  # seconds
-# Bytes the kernel takes beyond what is on its way. Else it takes megabytes and wakes the writer when a third of them
-# have gone, which for a slow client is after longer than the stall limit; and ten thousand clients would use up the
-# memory it has for TCP. Where files go out past TLS, `zero_copy` allows a fast client more.
-_UNSENT: Final = {True: 512 * 1024, False: 96 * 1024}
+_PROBE_SECONDS: Final = 5.0
+# Bytes that the kernel buffers beyond those on their way to the client, with TLS and without. By default it takes
+# megabytes and wakes the writer only when a third of them have been sent: for a slow client that takes longer than the
+# stall timeout, and ten thousand clients would use up the kernel's memory for TCP. Without TLS, `zero_copy` raises the
+# limit for a fast client.
+_UNSENT_BYTES: Final = {True: 512 * 1024, False: 96 * 1024}
 
 
 class CannotServe(Exception):
-    """The process cannot start; the message says why in one line."""
+    """The server cannot start; the message says why in one line."""
 
 
 def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence[str]], None]) -> int:
-    """Serve until told to stop, and return the exit code; `announce` is given the URLs, which answer from then on.
+    """Serve until a signal ends it; return the exit code. `announce` gets the URLs as soon as connections are accepted.
 
-    `CannotServe` when an address is taken, a file cannot be read, or there is no such database.
+    Raises CannotServe if an address is in use, a file cannot be read, or the database does not exist.
     """
     config = _config(server)
     _probe(settings)
-    _allow_many_descriptors()
+    _raise_descriptor_limit()
     sockets: list[socket.socket] = []
-    with ExitStack() as leftovers:
+    with ExitStack() as cleanup:
         for bind in server.bind:
             sockets.append(listen(bind, settings.stall_timeout, secure=config.ssl_enabled))
-            leftovers.callback(sockets[-1].close)
+            cleanup.callback(sockets[-1].close)
             if bind.startswith("unix:"):
-                leftovers.callback(Path(bind.removeprefix("unix:")).unlink, missing_ok=True)
+                cleanup.callback(Path(bind.removeprefix("unix:")).unlink, missing_ok=True)
         hold_signals()
         announce([url_of(sock, secure=config.ssl_enabled) for sock in sockets])
-        config.bind = [f"fd://{sock.detach()}" for sock in sockets]  # Hypercorn closes them
+        config.bind = [f"fd://{sock.detach()}" for sock in sockets]  # Hypercorn closes these
         worker = partial(work, settings, server, config)
         return worker() if server.workers == 1 else supervise(worker, server.workers)
 
 
 def _probe(settings: Settings) -> None:
-    """See that the database is there, which takes at most some seconds, in a loop of its own.
+    """Check for at most five seconds, in an event loop of its own, that the database can be read.
 
-    An SQLite database that cannot be read now never will be: a name is wrong, or `db init` was forgotten. But a server
-    of databases is started, moved and restarted when it pleases: the rest of the site must not wait for it, nor a
-    worker that is replaced meanwhile; requests for its files are refused until it is there.
+    Raises CannotServe if an SQLite database cannot be read: it never will be, since its name is wrong or `db init` was
+    forgotten. A PostgreSQL server may be started, moved or restarted at any time. The rest of the site does not wait
+    for it, and requests for its files get a 503 until it is there.
     """
     try:
-        asyncio.run(asyncio.wait_for(probe(settings), _PROBING))
+        asyncio.run(asyncio.wait_for(probe(settings), _PROBE_SECONDS))
     except ValueError as error:
         raise CannotServe(str(error)) from error
     except (DownloadError, TimeoutError) as error:
-        reason = str(error) or f"the database does not answer within {_PROBING:g} s"
+        reason = str(error) or f"the database does not respond within {_PROBE_SECONDS:g} s"
         if path_of(settings.database or "") and not isinstance(error, SourceBusy):
             raise CannotServe(reason) from error
-        print(f"async-downloads: {reason}; serving without its files until it does", file=sys.stderr)  # noqa: T201
+        report(f"{reason}; serving without its files until the database responds")
 
 
 def hold_signals() -> None:
-    """Have signals that come early wait until somebody heeds them.
+    """Block the signals that end the server until a worker has set its handlers.
 
-    Threads that libraries begin afterwards hold them, too; one begun before would get the signal, and the process end.
+    Call this before a library starts a thread: threads inherit the block. A thread that does not block a signal would
+    receive it, and the process would end without cleaning up.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
-def _allow_many_descriptors() -> None:
-    """Ask for as many connections and files as this process may have: systems begin with few."""
+def _raise_descriptor_limit() -> None:
+    """Raise the limit of open connections and files to what the system allows; the default is often 1,024."""
     with suppress(OSError, ValueError):
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
 
 
 def listen(bind: str, stall_timeout: float, *, secure: bool = False) -> socket.socket:
-    """Open the listening socket for `host:port`, `unix:path` or `fd://n`."""
+    """Open the listening socket for `host:port`, `unix:path` or `fd://n`. Raises CannotServe.
+
+    The kernel drops a client that acknowledges nothing for `stall_timeout` seconds; `secure` means that TLS is used.
+    """
     with ExitStack() as if_not_bound:
         try:
             sock, address = _socket_for(bind)
@@ -106,9 +107,9 @@ def listen(bind: str, stall_timeout: float, *, secure: bool = False) -> socket.s
             if address is not None:
                 sock.bind(address)
             if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
-                # What is left in the kernel for a client that takes nothing: accepted connections inherit this.
+                # These hold for what the kernel has buffered. Accepted connections inherit them.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT[secure])
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES[secure])
             sock.listen(_BACKLOG)
         except (OSError, ValueError, OverflowError) as error:
             raise CannotServe(f"cannot listen on {bind}: {getattr(error, 'strerror', None) or error}") from error
@@ -117,13 +118,13 @@ def listen(bind: str, stall_timeout: float, *, secure: bool = False) -> socket.s
 
 
 def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]:
-    """Return a socket and the address to bind it to; one that was passed on is bound already."""
+    """Return a socket and the address to bind it to: None for an inherited socket, which is bound."""
     number = bind.removeprefix("fd://")
     if number != bind and number.isdecimal():
         return socket.socket(fileno=int(number)), None
     if bind.startswith("unix:"):
         path = bind.removeprefix("unix:")
-        _make_room(path)
+        _remove_stale_socket(path)
         return socket.socket(socket.AF_UNIX), path
     host, colon, port = bind.rpartition(":")
     if not colon or not port.isdecimal():
@@ -135,15 +136,15 @@ def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]
     return sock, (host, int(port))
 
 
-def _make_room(path: str) -> None:
-    """Take away a socket that was left by a process that is gone, and nothing else."""
+def _remove_stale_socket(path: str) -> None:
+    """Delete the socket file of a process that has ended, and no other file. Raises OSError if a process listens."""
     with socket.socket(socket.AF_UNIX) as client:
         try:
             client.connect(path)
         except FileNotFoundError:
             return
         except ConnectionRefusedError:
-            if not stat.S_ISSOCK(os.lstat(path).st_mode):  # connecting to any other file is refused, too
+            if not stat.S_ISSOCK(os.lstat(path).st_mode):  # the kernel refuses to connect to any other file, too
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
             os.unlink(path)
             return
@@ -151,7 +152,7 @@ def _make_room(path: str) -> None:
 
 
 def url_of(sock: socket.socket, *, secure: bool) -> str:
-    """Return the URL under which a listening socket answers."""
+    """Return the URL of a listening socket; for a UNIX socket, `unix:` and its path."""
     if sock.family == socket.AF_UNIX:
         return f"unix:{sock.getsockname()}"
     host, port = sock.getsockname()[:2]
@@ -160,9 +161,8 @@ def url_of(sock: socket.socket, *, secure: bool) -> str:
 
 
 def _config(server: ServerSettings) -> Config:
-    http1.install()
-    bound_streams()
-    config = _Config()
+    install()
+    config = ServeConfig()
     config.backlog = _BACKLOG
     config.graceful_timeout = server.drain_timeout
     config.keep_alive_max_requests = 1_000_000
@@ -172,15 +172,15 @@ def _config(server: ServerSettings) -> Config:
         try:
             config.create_ssl_context()
         except OSError as error:
-            reason = _tls_mistake(server.certfile, server.keyfile, error)
+            reason = _describe_tls_error(server.certfile, server.keyfile, error)
             raise CannotServe(f"cannot use {config.certfile} and {config.keyfile} for TLS: {reason}") from error
     elif server.certfile or server.keyfile:
         raise CannotServe("TLS needs both a certificate and its key")
     return config
 
 
-def _tls_mistake(certfile: Path, keyfile: Path, error: OSError) -> str:
-    """Say what is wrong with the files: OpenSSL tells its programmers."""
+def _describe_tls_error(certfile: Path, keyfile: Path, error: OSError) -> str:
+    """Return what is wrong with the files, in words for an operator: OpenSSL's messages are for its developers."""
     if not isinstance(error, ssl.SSLError):
         return error.strerror or str(error)
     for flag, path, kind in (("--certfile", certfile, "certificate"), ("--keyfile", keyfile, "private key")):

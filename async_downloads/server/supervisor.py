@@ -1,36 +1,37 @@
-"""Several processes that share the listening sockets, and the one that looks after them.
+"""Several worker processes that share the listening sockets, and the parent process that supervises them.
 
-A worker that dies is replaced, unless it died as soon as it was born: then the next would, too.
+The parent replaces a worker that dies. If a worker dies within a second of its start, the next one would, too: then the
+parent ends all of them.
 
-    parent ── lifeline (write end) ──┐        Nobody writes. When the parent is gone, however that
-    worker ── lifeline (read end) ───┤        came, the workers read the end of the pipe, and end.
-    worker ── lifeline (read end) ───┘
+    parent ── lifeline (write end) ──┐        No process writes to the pipe. When the parent ends, for whatever
+    worker ── lifeline (read end) ───┤        reason, the kernel closes the write end; the workers read the end
+    worker ── lifeline (read end) ───┘        of the pipe, and end.
 """
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from multiprocessing import connection, get_context
 from multiprocessing.process import BaseProcess
 from typing import Final, cast
 
+from .line_writer import report
 from .worker import SIGNALS
 
 __all__ = ["supervise"]
 
 
-_STILLBORN: Final = 1.0  # seconds: what lives no longer would be started over and over
+_MIN_LIFE_SECONDS: Final = 1.0  # a worker that lives shorter is not replaced: it would be restarted without end
 
 
 def supervise(work: Callable[[int], int], count: int) -> int:
-    """Keep that many processes at work until a signal ends them; return the exit code.
+    """Keep `count` worker processes running until a signal ends them; return the exit code.
 
-    `work` is given the end of a pipe that is closed when this process is gone. Call this with `SIGNALS` blocked.
+    `work` gets the read end of a pipe that closes when this process ends. Call this with `SIGNALS` blocked.
     """
-    lifeline, held = os.pipe()
-    workers = _Workers(work, lifeline, held)
+    read_end, write_end = os.pipe()
+    workers = _Workers(work, read_end, write_end)
     try:
         for _ in range(count):
             workers.start()
@@ -39,68 +40,68 @@ def supervise(work: Callable[[int], int], count: int) -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return workers.watch()
     finally:
-        os.close(held)
-        os.close(lifeline)
+        os.close(write_end)
+        os.close(read_end)
 
 
 class _Workers:
-    """The processes that run, by what tells of their death."""
+    """The running workers, keyed by the sentinel that becomes readable when one dies.
 
-    def __init__(self, work: Callable[[int], int], lifeline: int, held: int) -> None:
+    States: supervising, then ending (after `end`, which a signal or a short-lived worker calls). The parent's main
+    thread owns it; `end` also runs in that thread's signal handler.
+    """
+
+    def __init__(self, work: Callable[[int], int], read_end: int, write_end: int) -> None:
         self._work = work
-        self._lifeline = lifeline
-        self._held = held
+        self._read_end = read_end
+        self._write_end = write_end
         self._ending = False
-        self._running: dict[int, tuple[BaseProcess, float]] = {}
+        self._running: dict[int, tuple[BaseProcess, float]] = {}  # sentinel: process, start time
 
     def start(self) -> None:
-        """Start one; signals wait meanwhile, in it until it heeds them."""
+        """Fork a worker. Signals stay blocked meanwhile; the worker unblocks them when its handlers are set."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        process = get_context("fork").Process(target=self._live)
+        process = get_context("fork").Process(target=self._run)
         process.start()
         self._running[process.sentinel] = process, time.monotonic()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _live(self) -> None:
-        os.close(self._held)  # else the worker itself would keep the pipe from its end
-        sys.exit(self._work(self._lifeline))
+    def _run(self) -> None:
+        os.close(self._write_end)  # a copy in the worker would keep the pipe open after the parent's death
+        raise SystemExit(self._work(self._read_end))
 
     def end(self) -> None:
-        """Tell all to end."""
+        """Send SIGTERM to all workers, and replace none from now on."""
         self._ending = True
         for process, _ in list(self._running.values()):
             process.terminate()
 
     def watch(self) -> int:
-        """Replace those that die; return when none is left."""
+        """Replace workers that die; return the exit code when none is left."""
         exit_code = 0
         while self._running:
             for sentinel in connection.wait(list(self._running)):
-                exit_code |= self._bury(cast("int", sentinel))
+                exit_code |= self._handle_death(cast("int", sentinel))
         return exit_code
 
-    def _bury(self, sentinel: int) -> int:
-        """Do what the death of one asks for; return what it means for the exit code."""
-        process, born = self._running.pop(sentinel)
-        process.join()  # its end of the pipe is closed a moment before it has an exit code
+    def _handle_death(self, sentinel: int) -> int:
+        """Replace a dead worker, or end all, and report it; return the bit that it adds to the exit code."""
+        process, started = self._running.pop(sentinel)
+        process.join()  # the sentinel is readable a moment before the process has an exit code
         if self._ending:
             if process.exitcode:
-                _say(_obituary(process))
+                report(_describe_end(process))
             return int(bool(process.exitcode))
-        if time.monotonic() - born < _STILLBORN:
-            _say(f"{_obituary(process)} as soon as it was started: all end")
+        if time.monotonic() - started < _MIN_LIFE_SECONDS:
+            report(f"{_describe_end(process)} as soon as it was started: all workers end")
             self.end()
             return 1
-        _say(f"{_obituary(process)}: another takes its place")
+        report(f"{_describe_end(process)}: a new worker replaces it")
         self.start()
         return 0
 
 
-def _obituary(process: BaseProcess) -> str:
+def _describe_end(process: BaseProcess) -> str:
     code = process.exitcode or 0
     end = f"was ended by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"ended with exit code {code}"
     return f"worker {process.pid} {end}"
-
-
-def _say(text: str) -> None:
-    print(f"async-downloads: {text}", file=sys.stderr, flush=True)  # noqa: T201

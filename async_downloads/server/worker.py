@@ -1,9 +1,8 @@
-"""One process that serves: its app, the signals that end it, and an end in good order.
+"""One process that serves: its app, its signals, and its shutdown.
 
-SIGTERM or Ctrl-C begins the draining, and so does the closing of its terminal, or the death of the process that started
-this one: running downloads go on for `drain_timeout` seconds at most, new requests are refused. A second signal, and it
-ends at once. Hypercorn alone would wait for a client that has stalled, or cut off those that have not, depending on the
-version of Python.
+SIGTERM or Ctrl-C starts the draining. So does the end of its terminal, or of the parent process. Then running downloads
+continue for at most `drain_timeout` seconds, and new requests are refused. A second signal ends the process at once.
+Hypercorn alone would wait for stalled clients, or cut off active ones, depending on the version of Python.
 """
 
 import asyncio
@@ -16,8 +15,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final, TextIO, cast
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 from quart import Quart
 
 from ..config import ServerSettings, Settings
@@ -25,48 +22,49 @@ from ..site.app import create_app
 from ..threads import raise_mmap_threshold
 from .access_log import AccessLog
 from .drain import DrainGate
+from .hypercorn.install import Config, serve
 from .hypercorn.loops import loop_factory
 from .line_writer import LineWriter
 
 __all__ = ["SIGNALS", "work"]
 
 
-# `nohup` is for those who want it to outlive the terminal.
-_HANGUP: Final = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *_HANGUP)
-_ONE_SIGNAL: Final = 0.5  # seconds: a terminal signals the whole group, and the parent passes it on once more
-# As Python has it, ten thousand connections that come at once are looked through again and again, half a second each
-# time, while everybody waits.
-_COLLECTED: Final = (2000, 20, 50)
-_LEAVING: Final = 2.0  # seconds that the database may take to let us go
-_FLUSH: Final = 1.0  # seconds that the access log may take to be read at the end
+# `nohup` sets SIGHUP to be ignored: then the server outlives its terminal.
+_HANG_UP: Final = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *_HANG_UP)
+# One Ctrl-C arrives twice: the terminal signals the whole process group, and the parent passes the signal on.
+_SAME_SIGNAL_SECONDS: Final = 0.5
+# With Python's default the collector runs again and again while ten thousand connections arrive at once. Each run takes
+# half a second, and all requests wait for it.
+_GC_THRESHOLDS: Final = (2000, 20, 50)
+_CLOSE_SECONDS: Final = 2.0  # for the site to close, mainly its database connections
+_FLUSH_SECONDS: Final = 1.0  # for the last lines of the access log to be read
 
 
 def work(settings: Settings, server: ServerSettings, config: Config, lifeline: int | None = None) -> int:
-    """Serve until told to end, or until the other end of the pipe `lifeline` is closed; return the exit code.
+    """Serve until a signal comes, or until the write end of the pipe `lifeline` is closed; return the exit code.
 
-    To be called with `SIGNALS` blocked, so that one that comes early waits until it is heeded.
+    Call this with `SIGNALS` blocked: a signal that comes early is then delivered when its handler is set.
     """
     site = create_app(settings)
-    app: Any = site
-    gc.freeze()  # what is loaded by now stays: the collector need not look through it again
-    gc.set_threshold(*_COLLECTED)
+    gc.freeze()  # the objects loaded by now stay, so the collector need not visit them
+    gc.set_threshold(*_GC_THRESHOLDS)
     raise_mmap_threshold()
-    gate = DrainGate(app)
-    with _logged(gate, server.access_log) as logged, asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
-        runner.run(_serve(logged, _Shutdown(gate, server.drain_timeout), config, lifeline, leave=partial(_leave, site)))
+    gate = DrainGate(site)
+    with _logged(gate, server.access_log) as app, asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
+        runner.run(_serve(app, _Shutdown(gate, server.drain_timeout), config, lifeline, close=partial(_close, site)))
     return 0
 
 
-async def _leave(site: Quart) -> None:
-    """Have the site end, if it has begun: one that was told to end at once may not have."""
+async def _close(site: Quart) -> None:
+    """Shut the site down if it has started; after a very early signal it has not."""
     if hasattr(site, "shutdown_event"):
         await site.shutdown()
 
 
 @contextmanager
 def _logged(gate: DrainGate, form: str) -> Iterator[Any]:
-    """Write down what comes to the gate, also what does not pass it; at the end wait for the last line."""
+    """Put the access log around the gate, so that it logs refused requests, too; at the end flush it."""
     if form == "none":
         yield gate
         return
@@ -74,67 +72,71 @@ def _logged(gate: DrainGate, form: str) -> Iterator[Any]:
     try:
         yield AccessLog(gate, form, write=lines.write)
     finally:
-        lines.close(within=_FLUSH)
+        lines.close(within=_FLUSH_SECONDS)
 
 
 def _descriptor(stream: TextIO | None) -> int:
-    """Return where a stream writes. One that the process was started without may be anything by now: write nowhere."""
+    """Return a stream's descriptor, or /dev/null if the process has no such stream: another file has its number now."""
     return stream.fileno() if stream else os.open(os.devnull, os.O_WRONLY)
 
 
 class _Shutdown:
-    """The way from a signal to the end."""
+    """Decides when the process ends.
+
+    States: serving; draining, from the first signal on; ended, when the time for draining is over, at a second signal,
+    or when Hypercorn has returned. `_serve` owns it; its methods run on the event loop.
+    """
 
     def __init__(self, gate: DrainGate, drain_timeout: float) -> None:
         self._gate = gate
         self._drain_timeout = drain_timeout
-        self._began = 0.0
+        self._started = 0.0  # the draining, in the loop's time
         self.drained = gate.drained
         self.ended = asyncio.Event()
 
-    def begin(self) -> None:
-        """Drain."""
+    def start(self) -> None:
+        """Start to drain, if that has not happened."""
         if not self._gate.is_draining:
             loop = asyncio.get_running_loop()
-            self._began = loop.time()
+            self._started = loop.time()
             self._gate.drain()
             loop.call_later(self._drain_timeout, self.ended.set)
 
-    def heed(self) -> None:
-        """Drain, or end at once when told once more."""
-        if self._gate.is_draining and asyncio.get_running_loop().time() - self._began > _ONE_SIGNAL:
+    def handle_signal(self) -> None:
+        """Start to drain at the first signal; end at the second."""
+        if self._gate.is_draining and asyncio.get_running_loop().time() - self._started > _SAME_SIGNAL_SECONDS:
             self.ended.set()
-        self.begin()
+        self.start()
 
 
 async def _serve(
-    app: Any, ending: _Shutdown, config: Config, lifeline: int | None, *, leave: Callable[[], Awaitable[None]]
+    app: Any, shutdown: _Shutdown, config: Config, lifeline: int | None, *, close: Callable[[], Awaitable[None]]
 ) -> None:
-    asyncio.get_running_loop().set_exception_handler(_complain_unless_lost)
-    serving = asyncio.create_task(serve(app, config, shutdown_trigger=cast("Any", ending.drained)))
-    serving.add_done_callback(lambda _: ending.ended.set())
-    _listen_for_the_end(ending, lifeline)
-    await ending.ended.wait()
+    asyncio.get_running_loop().set_exception_handler(_ignore_lost_connections)
+    serving = asyncio.create_task(serve(app, config, shutdown_trigger=cast("Any", shutdown.drained)))
+    serving.add_done_callback(lambda _: shutdown.ended.set())
+    _watch_signals(shutdown, lifeline)
+    await shutdown.ended.wait()
     if serving.done():
         serving.result()
-    await _drop_connections()
+    await _cancel_all_tasks()
     with suppress(TimeoutError):
-        async with asyncio.timeout(_LEAVING):
-            await leave()  # once more, if the lifespan has: when the time is up, nobody else does
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # it is ending, and nobody heeds another one
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await close()  # the lifespan has not closed it if the time for draining was over; closing twice is harmless
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the loop that handles signals ends now
 
 
-def _listen_for_the_end(ending: _Shutdown, lifeline: int | None) -> None:
+def _watch_signals(shutdown: _Shutdown, lifeline: int | None) -> None:
     loop = asyncio.get_running_loop()
     if lifeline is not None:
-        _when_readable(lifeline, ending.begin)
+        _call_when_readable(lifeline, shutdown.start)
     for number in SIGNALS:
-        loop.add_signal_handler(number, ending.heed)
+        loop.add_signal_handler(number, shutdown.handle_signal)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def _when_readable(fd: int, callback: Callable[[], None]) -> None:
-    """Call back once: a pipe at its end stays readable."""
+def _call_when_readable(fd: int, callback: Callable[[], None]) -> None:
+    """Call back once: a pipe whose write end is closed stays readable."""
     loop = asyncio.get_running_loop()
 
     def once() -> None:
@@ -144,22 +146,22 @@ def _when_readable(fd: int, callback: Callable[[], None]) -> None:
     loop.add_reader(fd, once)
 
 
-async def _drop_connections() -> None:
-    """Cancel what is left until nothing is: a connection that is being closed waits again, for its client."""
+async def _cancel_all_tasks() -> None:
+    """Cancel the tasks of open connections, again while any is left: a cancelled one waits for its client to close."""
     for _ in range(20):
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        if not left:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        if not tasks:
             return
-        for task in left:
+        for task in tasks:
             task.cancel()
-        await asyncio.wait(left, timeout=0.1)
+        await asyncio.wait(tasks, timeout=0.1)
 
 
-def _complain_unless_lost(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Take it quietly that a connection is gone.
+def _ignore_lost_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report an unhandled exception, unless it means that a connection is lost.
 
-    Either the kernel has given its client up (`TCP_USER_TIMEOUT`), which Hypercorn does not expect while it closes, or
-    we have cancelled it, which asyncio tells as an error before Python 3.12.
+    Hypercorn does not expect OSError while it closes a connection; the kernel causes one when it drops a client
+    (`TCP_USER_TIMEOUT`). Before Python 3.12 asyncio reports the tasks that we cancel, too.
     """
     if not isinstance(context.get("exception"), (OSError, asyncio.CancelledError)):
         loop.default_exception_handler(context)

@@ -135,7 +135,7 @@ async def _served_without(url: str, tree: Path) -> None:
         assert command.get(_FILE).status_code in {502, 503}
         first, *_ = command.stderr.splitlines()
         assert first.startswith("async-downloads: ")
-        assert "serving without its files until it does" in first
+        assert "serving without its files until the database responds" in first
         assert "secret" not in command.stderr
         command.send(signal.SIGTERM)
         assert await command.ended() == 0

@@ -39,7 +39,7 @@ async def test_a_worker_that_dies_is_named_and_replaced(tree: Path, number: sign
         await eventually(lambda: len(set(command.children) - {victim}) == 2)
         assert other in command.children
         how = r"was ended by signal 9 \(Killed\)" if number == signal.SIGKILL else "ended with exit code 0"
-        assert re.fullmatch(rf"async-downloads: worker {victim} {how}: another takes its place\n", command.stderr)
+        assert re.fullmatch(rf"async-downloads: worker {victim} {how}: a new worker replaces it\n", command.stderr)
         os.kill(other, signal.SIGKILL)
         await eventually(lambda: not {victim, other} & set(command.children))
         assert command.get("/a.txt").text == "here\n"
@@ -58,7 +58,7 @@ async def test_when_workers_die_as_soon_as_they_live_all_end(tree: Path) -> None
 
         await eventually(all_dead)
         assert await command.ended() == 1
-        assert "as soon as it was started: all end\n" in command.stderr
+        assert "as soon as it was started: all workers end\n" in command.stderr
 
 
 async def test_workers_whose_parent_died_end_by_themselves(tree: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import hypercorn.asyncio.run
+import hypercorn.protocol.h2
 import hypercorn.protocol.h11
 import pytest
 from conftest import Serve
@@ -15,7 +16,7 @@ from harness.waiting import HANGING
 from server.sending import IDLE
 
 from async_downloads.config import Settings
-from async_downloads.server.hypercorn.http1 import install
+from async_downloads.server.hypercorn.install import install
 from async_downloads.server.zero_copy.mapped_files import MappedFiles
 from served_site.site import Site, app_of
 
@@ -44,9 +45,10 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
         (hypercorn.asyncio.run, "TCPServer"),
         (hypercorn.protocol, "H11Protocol"),
         (hypercorn.protocol.h11, "HTTPStream"),
+        (hypercorn.protocol.h2, "StreamBuffer"),
     ):
         monkeypatch.setattr(module, name, getattr(module, name))
-    install()
+    assert install()
 
 
 @pytest.fixture

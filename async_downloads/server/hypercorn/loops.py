@@ -1,7 +1,8 @@
-"""Event loops whose connections keep little for clients that take little.
+"""Event loops whose connections buffer little for slow clients.
 
-asyncio lets a connection hold 64 KiB that its socket did not take before a writer has to wait. With ten thousand slow
-clients that is most of the memory; a quarter of it serves fast ones as well, since the kernel holds megabytes more.
+By default asyncio lets a connection buffer 64 KiB that its socket did not take before its writer must wait. With ten
+thousand slow clients that is most of the memory. A quarter of it serves fast clients as well: the kernel buffers
+megabytes for them.
 """
 
 import asyncio
@@ -15,45 +16,46 @@ from typing import Any, Final
 __all__ = ["loop_factory"]
 
 
-_HIGH_WATER: Final = 16 * 1024
-# More would keep the loop waiting on one core: a reader that has the interpreter and not the processor waits for the
-# other readers. With eight a client that has nothing to do with it waited 20 to 80 ms, with four it is 4.
-_READERS: Final = 4
-_NICE: Final = 10
+_HIGH_WATER_BYTES: Final = 16 * 1024
+# Threads that read files. More of them delay the event loop on one core: a thread that holds the interpreter's lock but
+# not the processor waits for the other threads. An unrelated client waited 20 to 80 ms with eight threads, 4 ms with
+# four.
+_READER_THREADS: Final = 4
+_READER_NICENESS: Final = 10
 
 
 def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes a loop: `uvloop` where that is asked for, asyncio's own else."""
+    """Return a loop factory: uvloop's loop if `kind` is "uvloop", else asyncio's."""
     base: type[Any] = asyncio.SelectorEventLoop
     if kind == "uvloop":
         import uvloop
 
         base = uvloop.Loop
 
-    class Loop(base):  # type: ignore[misc] # the base is not known before
+    class Loop(base):  # type: ignore[misc] # mypy does not know the base
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
-            self.set_default_executor(ThreadPoolExecutor(_READERS, "reader", _step_back))
+            self.set_default_executor(ThreadPoolExecutor(_READER_THREADS, "reader", _lower_priority))
 
         async def create_server(self, protocol_factory: Callable[[], Any], *args: Any, **options: Any) -> Any:
-            return await super().create_server(lambda: _frugal(protocol_factory()), *args, **options)
+            return await super().create_server(lambda: _limited(protocol_factory()), *args, **options)
 
     return Loop
 
 
-def _step_back() -> None:
-    """Let the event loop go first: a thread that reads from a disk has time."""
-    if sys.platform == "linux":  # where every thread has a priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+def _lower_priority() -> None:
+    """Give way to the event loop: a thread that reads from a disk can wait."""
+    if sys.platform == "linux":  # only there each thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _READER_NICENESS)
 
 
-def _frugal(protocol: Any) -> Any:
-    """Have the protocol's transport ask its writer to wait sooner."""
+def _limited(protocol: Any) -> Any:
+    """Lower the write buffer limit of the protocol's transport as soon as it is connected."""
     connection_made = protocol.connection_made
 
-    def limited(transport: asyncio.WriteTransport) -> None:
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
+    def limit_and_connect(transport: asyncio.WriteTransport) -> None:
+        transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
         connection_made(transport)
 
-    protocol.connection_made = limited
+    protocol.connection_made = limit_and_connect
     return protocol

@@ -44,7 +44,7 @@ async def test_a_busy_connection_is_not_ended() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"a", "more_body": True})
         passed = asyncio.Event()  # of more time than an idle connection is given
-        asyncio.get_running_loop().call_later(DeferredTask._LATE + 4 * SHORT, passed.set)
+        asyncio.get_running_loop().call_later(DeferredTask._DELAY_SECONDS + 4 * SHORT, passed.set)
         await passed.wait()
         assert not idle_tasks()
         await send({"type": "http.response.body", "body": b"b"})
@@ -57,7 +57,7 @@ async def test_a_busy_connection_is_not_ended() -> None:
 async def test_between_requests_that_follow_each_other_no_task_is_made(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DeferredTask, "_LATE", HANGING)  # they follow each other sooner than that
+    monkeypatch.setattr(DeferredTask, "_DELAY_SECONDS", HANGING)  # they follow each other sooner than that
     server = await serve(Downloads(DirectoryStore(folder)))
     async with server.connected() as connection:
         for _ in range(20):
@@ -69,7 +69,7 @@ async def test_between_requests_that_follow_each_other_no_task_is_made(
 async def test_a_task_that_was_made_is_stopped_by_the_next_request(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DeferredTask, "_LATE", 0)
+    monkeypatch.setattr(DeferredTask, "_DELAY_SECONDS", 0)
     server = await serve(Downloads(DirectoryStore(folder)))
     async with server.connected() as connection:
         for _ in range(5):

@@ -15,7 +15,7 @@ from hypercorn.asyncio.worker_context import EventWrapper
 from async_downloads.asgi import Downloads
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation
-from async_downloads.server.hypercorn.http2 import BoundedStreamBuffer, bound_streams
+from async_downloads.server.hypercorn.http2 import BoundedStreamBuffer
 
 SIZE = 16 * 1024 * 1024
 CHUNK = 64 * 1024
@@ -40,13 +40,7 @@ class Counting:
         self.closed = True
 
 
-@pytest.fixture
-def _bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hypercorn.protocol.h2, "StreamBuffer", hypercorn.protocol.h2.StreamBuffer)
-    bound_streams()
-
-
-@pytest.mark.usefixtures("_bounded")
+@pytest.mark.usefixtures("_fast")
 async def test_a_client_that_never_opens_its_window_is_read_for_little_and_dropped(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -60,7 +54,7 @@ async def test_a_client_that_never_opens_its_window_is_read_for_little_and_dropp
     writer.write(client.data_to_send())
     await eventually(lambda: "closed short: the client took nothing for 0.5 s" in caplog.text)
     assert source.closed
-    assert source.taken <= INITIAL_WINDOW + BoundedStreamBuffer.HIGH_WATER + 2 * CHUNK
+    assert source.taken <= INITIAL_WINDOW + BoundedStreamBuffer.HIGH_WATER_BYTES + 2 * CHUNK
     writer.close()
     await writer.wait_closed()
 
@@ -73,7 +67,7 @@ async def test_a_writer_waits_until_the_buffer_has_room() -> None:
         assert taken < 100_000
         taken += len(await buffer.pop(1_000))
         await asyncio.sleep(0)
-    assert 100_000 - taken < BoundedStreamBuffer.LOW_WATER
+    assert 100_000 - taken < BoundedStreamBuffer.LOW_WATER_BYTES
     await buffer.close()
     with pytest.raises(hypercorn.protocol.h2.BufferCompleteError):
         await buffer.push(b"more")

@@ -31,7 +31,7 @@ impatient = pytest.mark.parametrize("stall_timeout", [0.3])
 @pytest.fixture
 def _never_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no connection be idle for so long that it gets a task, which would not have been there before."""
-    monkeypatch.setattr(DeferredTask, "_LATE", 10 * HANGING)
+    monkeypatch.setattr(DeferredTask, "_DELAY_SECONDS", 10 * HANGING)
 
 
 @pytest.fixture
