@@ -1,4 +1,4 @@
-"""Downloads over httpx that resume, run in parallel ranges, and cannot be corrupted."""
+"""Downloads over httpx that resume, use several connections, and cannot be corrupted."""
 
 from ..errors import FetchError
 from .downloader import Downloader, download

@@ -1,4 +1,4 @@
-"""The digest that a file is to have, and the one it has."""
+"""The digest that a file must have, and the digest that it has."""
 
 import asyncio
 import hashlib
@@ -20,8 +20,8 @@ __all__ = ["WANT_DIGEST", "Checksum", "DigestCheck", "expected_digest", "expecte
 
 
 WANT_DIGEST: Final = {"Want-Repr-Digest": WANTED}  # the fields that ask for a digest
-_MIB: Final = 1024 * 1024
-_STEP: Final = 16 * _MIB  # bytes that are read before it is looked at whether anybody still waits
+_READ_BYTES: Final = 1024 * 1024
+_HOP_BYTES: Final = 16 * _READ_BYTES  # hashed in one hop to a thread; a cancelled caller waits for no more than that
 _TEXT: Final = re.compile(r"([A-Za-z0-9-]+):([0-9A-Fa-f]+)")
 _ALGORITHMS: Final = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5", "sha3_256", "sha3_512", "blake2b")
 
@@ -33,7 +33,7 @@ class _Hash(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """The digest of a whole file. Its text is like `sha256:HEX`.
+    """A digest with its algorithm, written like `sha256:HEX`.
 
     >>> str(Checksum.parse("SHA-1:DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"))
     'sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709'
@@ -44,34 +44,34 @@ class Checksum:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what a user says. ValueError for an unknown algorithm, or a digest of another length."""
+        """Read a checksum. Raises ValueError if the algorithm is unknown or the digest has the wrong length."""
         found = _TEXT.fullmatch(text.strip())
         if not found:
-            raise ValueError("a checksum is like sha256:HEX")
+            raise ValueError("a checksum looks like sha256:HEX")
         algorithm, digits = re.sub(r"^sha-", "sha", found[1].lower()).replace("-", "_"), found[2]
         if algorithm not in _ALGORITHMS:
-            raise ValueError(f"no checksum is known as {found[1]}; known are {', '.join(_ALGORITHMS)}")
+            raise ValueError(f"unknown checksum algorithm {found[1]}; known: {', '.join(_ALGORITHMS)}")
         if len(digits) != (length := 2 * hashlib.new(algorithm, usedforsecurity=False).digest_size):
-            told = f"a checksum with {len(digits)} digits is none of {algorithm}, which has {length}"
-            raise ValueError(f"{told}; known are {', '.join(_ALGORITHMS)}")
+            problem = f"a {algorithm} checksum has {length} hexadecimal digits, not {len(digits)}"
+            raise ValueError(f"{problem}; known: {', '.join(_ALGORITHMS)}")
         return cls(algorithm, bytes.fromhex(digits))
 
     @classmethod
     def strongest(cls, digests: Mapping[str, bytes]) -> Self | None:
-        """Choose the strongest of what Repr-Digest names (RFC 9530)."""
+        """Return the strongest of the digests that a digest field has (RFC 9530); None if it has none."""
         for name in ("sha-512", "sha-256"):
             if name in digests:
                 return cls(name.replace("-", ""), digests[name])
         return None
 
     async def verify(self, fd: int) -> None:
-        """DigestMismatch when a file has another digest."""
+        """Hash an open file. Raises DigestMismatch if it has another digest."""
         actual = await self.actual(fd)
         if actual != self:
             raise DigestMismatch(str(self), str(actual))
 
     async def matches(self, path: Path, *, size: int | None = None) -> bool:
-        """Whether there is a file, of this size if one is given, and it has this digest."""
+        """Whether the path is a file with this digest, and with `size` bytes if given."""
         try:
             file = await in_thread(lambda: OpenFile(str(path)), discard=OpenFile.close)
         except OSError:
@@ -83,9 +83,9 @@ class Checksum:
             file.close()
 
     async def actual(self, fd: int) -> "Checksum":
-        """Return the digest that a file has, read in a thread."""
+        """Return the digest of an open file, read in threads."""
         hashed, offset = hashlib.new(self.algorithm, usedforsecurity=False), 0
-        while read := await await_shielded(asyncio.to_thread(_update, hashed, fd, offset)):
+        while read := await await_shielded(asyncio.to_thread(_hash_next, hashed, fd, offset)):
             offset += read
         return Checksum(self.algorithm, hashed.digest())
 
@@ -93,47 +93,47 @@ class Checksum:
         return f"{self.algorithm}:{self.digest.hex()}"
 
 
-def expected_digest(answer: ResponseHead, verdict: Full | Partial) -> Checksum | None:
-    """Return the digest that an answer says the whole file has. That of coded bytes is of no use."""
+def expected_digest(head: ResponseHead, verdict: Full | Partial) -> Checksum | None:
+    """Return the digest of the whole file that a response names; None if it has a content coding (RFC 9530)."""
     if verdict.version.coding:
         return None
-    named = dict(parse_digest(answer.fields.get("repr-digest", "")))
-    if isinstance(verdict, Full):  # the content is the whole (RFC 9530 §2)
-        named = {**parse_digest(answer.fields.get("content-digest", "")), **named}
-    return Checksum.strongest(named)
+    digests = dict(parse_digest(head.fields.get("repr-digest", "")))
+    if isinstance(verdict, Full):  # its content is the whole file (RFC 9530 §2)
+        digests = {**parse_digest(head.fields.get("content-digest", "")), **digests}
+    return Checksum.strongest(digests)
 
 
-def expected_digest_of_part(answer: ResponseHead, verdict: Full | Partial) -> Checksum | None:
-    """Return the digest that an answer says the bytes of its own body have, where they are not the whole file."""
+def expected_digest_of_part(head: ResponseHead, verdict: Full | Partial) -> Checksum | None:
+    """Return the digest of the body that a partial response names (Content-Digest, RFC 9530 §2)."""
     if isinstance(verdict, Full):
         return None
-    return Checksum.strongest(parse_digest(answer.fields.get("content-digest", "")))
+    return Checksum.strongest(parse_digest(head.fields.get("content-digest", "")))
 
 
 class DigestCheck:
-    """Holds a stream to what was promised for it; where that is nothing, it costs nothing."""
+    """Hashes a stream, and compares its digest with the expected one. Without one, nothing is hashed."""
 
-    def __init__(self, promised: Checksum | None = None) -> None:
-        self._promised = promised
-        self._hashed = hashlib.new(promised.algorithm, usedforsecurity=False) if promised else None
+    def __init__(self, expected: Checksum | None = None) -> None:
+        self._expected = expected
+        self._hashed = hashlib.new(expected.algorithm, usedforsecurity=False) if expected else None
 
     def add(self, chunk: bytes) -> None:
-        """Take the next bytes into account."""
+        """Hash the next bytes."""
         if self._hashed:
             self._hashed.update(chunk)
 
     def verify(self) -> None:
-        """DigestMismatch when all that was added is not what was promised."""
-        if self._promised and self._hashed:
-            actual = Checksum(self._promised.algorithm, self._hashed.digest())
-            if actual != self._promised:
-                raise DigestMismatch(str(self._promised), str(actual))
+        """Raise DigestMismatch if the bytes have another digest than expected."""
+        if self._expected and self._hashed:
+            actual = Checksum(self._expected.algorithm, self._hashed.digest())
+            if actual != self._expected:
+                raise DigestMismatch(str(self._expected), str(actual))
 
 
-def _update(hashed: _Hash, fd: int, offset: int) -> int:
-    """Hash the next bytes of a file; return how many those were."""
+def _hash_next(hashed: _Hash, fd: int, offset: int) -> int:
+    """Hash the bytes from `offset` on; return how many. 0 is the end of the file."""
     read = 0
-    while read < _STEP and (data := os.pread(fd, _MIB, offset + read)):
+    while read < _HOP_BYTES and (data := os.pread(fd, _READ_BYTES, offset + read)):
         hashed.update(data)
         read += len(data)
     return read

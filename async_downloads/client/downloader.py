@@ -1,4 +1,4 @@
-"""Downloads to files: what is called for one URL, for many, or as a stream."""
+"""The entry points: download one URL or many to files, or read one as a stream."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from .http.body_stream import Deadline, MinSpeed
 from .http.exchange import Exchange
 from .http.transport import new_client
 from .job import Job
-from .rate import Rate
+from .rate import RateLimit
 from .reporter import ProgressListener, Result
 from .response_stream import ResponseStream
 
@@ -31,13 +31,14 @@ StrPath = str | os.PathLike[str]
 class Downloader:
     """Downloads over one pool of connections; an async context manager.
 
-    Up to `connections` fetch one file at the same time, once the server has proven that it does ranges. A failure that
-    may pass is tried again, up to `retries` times without a new byte. One download may take `timeout` seconds; one
-    connection has to bring `speed_floor` bytes per second over `stall_timeout` seconds. All downloads together take
-    `limit_rate` bytes per second. `headers` are sent to the origin of each URL, and not where it redirects to;
-    a redirect from https to http is refused but with `insecure_redirects`.
+    Up to `connections` connections fetch one file at the same time if the server supports ranges. A failed request is
+    repeated if that can help, up to `retries` times in a row without a new byte. A download fails after `timeout`
+    seconds. A connection is given up if it brings fewer than `speed_floor` bytes per second over `stall_timeout`
+    seconds. All downloads together take at most `limit_rate` bytes per second. `headers` are sent to the origin of
+    each URL, but not to another origin after a redirect. A redirect from https to http is refused unless
+    `insecure_redirects` is set. An httpx `client` of the caller is used unchanged, and not closed.
 
-    A `client` of the caller's own is used as it is, and not closed.
+    Raises ValueError if `connections` is below 1 or `retries` is negative.
     """
 
     def __init__(  # noqa: PLR0913  # each is one line of a command's options
@@ -51,29 +52,27 @@ class Downloader:
         limit_rate: int | None = None,
         headers: Sequence[tuple[str, str]] = (),
         insecure_redirects: bool = False,
-        http2: bool = False,
         client: httpx.AsyncClient | None = None,
     ) -> None:
         if connections < 1 or retries < 0:
-            raise ValueError("it takes one connection at least, and no fewer than 0 retries")
+            raise ValueError("connections must be at least 1, and retries at least 0")
         self._connections = connections
         self._timeout = timeout
-        self._limits = TransferLimits(retries, MinSpeed(stall_timeout, speed_floor), Rate(limit_rate))
+        self._limits = TransferLimits(retries, MinSpeed(stall_timeout, speed_floor), RateLimit(limit_rate))
         self._headers = tuple(headers)
         self._insecure_redirects = insecure_redirects
-        self._http2 = http2
-        self._own = client is None
+        self._owns_client = client is None
         self._client = client
 
     async def __aenter__(self) -> Self:
-        if self._own:
-            self._client = new_client(http2=self._http2)
+        if self._owns_client:
+            self._client = new_client()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._own and self._client:
+        if self._owns_client and self._client:
             await self._client.aclose()
             self._client = None
 
@@ -88,16 +87,18 @@ class Downloader:
         resume: bool = True,
         on_progress: ProgressListener | None = None,
     ) -> Result:
-        """Download to a file, going on with what an earlier run has left there.
+        """Download to a file, and continue what an earlier run left there.
 
-        The file at `path` is replaced when the new one is whole; of a link, the file that it leads to. Without a path
-        the server names the file, which comes into `directory` (default: the working directory) and replaces another
-        one but with `overwrite`. The `checksum` is like `sha256:HEX`; without one, a digest that the server tells is
-        verified. Without `resume` nothing counts that is there.
+        The complete file replaces the one at `path`, or at the target of a link. Without `path`, the server names the
+        file; it is put into `directory` (by default the working directory), with a number added if the name is taken,
+        unless `overwrite` is set. `checksum` is like `sha256:HEX`; without it, the digest that the server sends is
+        verified, if any. With `resume` False, existing files and parts are ignored. `on_progress` is called on the
+        event loop up to ten times per second; its errors end the download.
 
-        Raises FetchError, and ValueError when the URL or the checksum is none.
+        Raises FetchError if the download fails, ValueError if the URL or the checksum is malformed, and whatever
+        `on_progress` raises.
         """
-        wanted = Checksum.parse(checksum) if checksum else None
+        expected = Checksum.parse(checksum) if checksum else None
         exchange = self._exchange(url)
         destination = Destination(
             url,
@@ -105,9 +106,9 @@ class Downloader:
             Path(directory or "."),
             overwrite=overwrite,
             resume=resume,
-            checksum=wanted,
+            checksum=expected,
         )
-        job = Job(exchange, destination, self._limits, self._connections, wanted, on_progress)
+        job = Job(exchange, destination, self._limits, self._connections, expected, on_progress)
         async with Deadline(self._timeout).kept():
             return await job.run()
 
@@ -118,16 +119,17 @@ class Downloader:
         limit: int = 4,
         on_progress: ProgressListener | None = None,
     ) -> list[Result | FetchError]:
-        """Download each URL to its path, `limit` at the same time; return in order what became of them.
+        """Download each URL to its path, `limit` of them at the same time; return the results in order.
 
-        An error is a value here, so that the others go on; ValueError is raised all the same.
+        If a download fails, its FetchError is returned in place of its result, and the others continue. Raises
+        ValueError if `limit` is below 1 or a URL is malformed.
         """
         if limit < 1:
-            raise ValueError("it takes one download at a time at least")
-        room = asyncio.Semaphore(limit)
+            raise ValueError("limit must be at least 1")
+        slots = asyncio.Semaphore(limit)
 
-        async def fetched(url: str, path: StrPath | None) -> Result | FetchError:
-            async with room:
+        async def fetch_one(url: str, path: StrPath | None) -> Result | FetchError:
+            async with slots:
                 try:
                     return await self.fetch(url, path, on_progress=on_progress)
                 except FetchError as error:
@@ -135,28 +137,29 @@ class Downloader:
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(fetched(url, path)) for url, path in pairs]
+                tasks = [group.create_task(fetch_one(url, path)) for url, path in pairs]
         except BaseExceptionGroup as errors:
             raise most_severe(errors) from None
         return [task.result() for task in tasks]
 
     @asynccontextmanager
     async def open(self, url: str) -> AsyncIterator[ResponseStream]:
-        """Read a resource as a stream, over one connection that is made again when it breaks; nothing is stored.
+        """Read a resource as a stream over one connection, which is replaced when it breaks. Nothing is stored.
 
-        A digest that the server tells is verified at the end. What the reader does between two chunks takes of the
-        `timeout`, too. Raises FetchError, here and while the body is read, and ValueError when the URL is none.
+        The digest that the server sends is verified at the end, if any. The time that the reader takes between two
+        chunks counts for `timeout`. Raises FetchError, here and while the stream is read, and ValueError if the URL is
+        malformed.
         """
-        body = ResponseStream(self._exchange(url), self._limits, url, timeout=self._timeout)
+        stream = ResponseStream(self._exchange(url), self._limits, url, timeout=self._timeout)
         try:
-            await body.begin()
-            yield body
+            await stream.start()
+            yield stream
         finally:
-            await body.aclose()
+            await stream.aclose()
 
     def _exchange(self, url: str) -> Exchange:
         if self._client is None:
-            raise RuntimeError("a Downloader is used inside `async with`")
+            raise RuntimeError("use a Downloader inside `async with`")
         return Exchange(
             self._client,
             url,
@@ -167,8 +170,8 @@ class Downloader:
 
 
 async def download(url: str, path: StrPath | None = None, **options: Any) -> Result:
-    """Download one URL; the options are those of `Downloader` and of its `fetch`."""
-    own = {"directory", "checksum", "overwrite", "resume", "on_progress"}
-    fetching = {name: options.pop(name) for name in own & options.keys()}
+    """Download one URL. The options are those of `Downloader` and of `Downloader.fetch`."""
+    names = {"directory", "checksum", "overwrite", "resume", "on_progress"}
+    fetch_options = {name: options.pop(name) for name in names & options.keys()}
     async with Downloader(**options) as downloader:
-        return await downloader.fetch(url, path, **fetching)
+        return await downloader.fetch(url, path, **fetch_options)

@@ -1,4 +1,4 @@
-"""One download, from the first look at the disk to the file in its place."""
+"""One download: look at the disk, fetch, verify, and give the file its name."""
 
 import asyncio
 from contextlib import suppress
@@ -19,42 +19,38 @@ __all__ = ["Job"]
 
 @dataclass(slots=True)
 class Job:
-    """What makes one download; `checksum` is what the caller knows of the file."""
+    """One download to a file. `checksum` is the digest that the caller expects."""
 
     exchange: Exchange
     destination: Destination
     limits: TransferLimits
     connections: int = 1
     checksum: Checksum | None = None
-    tell: ProgressListener | None = None
+    listener: ProgressListener | None = None
 
     async def run(self) -> Result:
-        """Fetch, verify and finish. Whatever ends it before, what came is kept if another run can go on with it."""
+        """Fetch, verify and publish the file. If that fails, the bytes are kept for another run that can use them."""
         clock = asyncio.get_running_loop().time
-        begun, keep = clock(), True
+        started, keep = clock(), True
         try:
-            result = await self._fetch_or_find()
+            result = await self._result()
         except DigestMismatch:
-            keep = False  # with these bytes, no other run could succeed
+            keep = False  # no other run could succeed with these bytes
             raise
         finally:
-            await self._leave(keep=keep)
-        return replace(result, seconds=clock() - begun)
+            with suppress(DiskError):  # the file is complete, or an earlier error says more
+                await self.destination.close(keep=keep)
+        return replace(result, seconds=clock() - started)
 
-    async def _leave(self, *, keep: bool) -> None:
-        """Tidy up. When that fails it is not worth telling: the file is there, or another error came first."""
-        with suppress(DiskError):
-            await self.destination.close(keep=keep)
-
-    async def _fetch_or_find(self) -> Result:
+    async def _result(self) -> Result:
         try:
             return await self._fetch()
-        except Unchanged as found:
-            return await self._unchanged(found)
+        except Unchanged as unchanged:
+            return await self._unchanged(unchanged)
 
     async def _fetch(self) -> Result:
         schedule = await self.destination.prepare(self.connections)
-        reporter = Reporter(self.tell, schedule, lambda: self.destination.path.name)
+        reporter = Reporter(self.listener, schedule, lambda: self.destination.path.name)
         reporter.state_changed("waiting")
         fetch = Fetch(self.exchange, schedule, self.destination, limits=self.limits, reporter=reporter)
         await fetch.run()
@@ -71,9 +67,10 @@ class Job:
         await self.destination.verify(checksum)
         return str(checksum)
 
-    async def _unchanged(self, found: Unchanged) -> Result:
-        size = (await aiofiles.os.stat(found.path)).st_size
-        if self.tell is not None:
-            self.tell(Progress("finished", found.path.name, size, size, size, (), 0.0, ""))
+    async def _unchanged(self, unchanged: Unchanged) -> Result:
+        path = unchanged.path
+        size = (await aiofiles.os.stat(path)).st_size
+        if self.listener is not None:
+            self.listener(Progress("finished", path.name, size, size, size, (), 0.0, ""))
         digest = str(self.checksum) if self.checksum else None
-        return Result(found.path, size, 0, size, found.version.validators, digest, unchanged=True)
+        return Result(path, size, 0, size, unchanged.version.validators, digest, unchanged=True)

@@ -1,13 +1,13 @@
-"""A bucket of tokens: so many bytes per second, of all who draw from it together."""
+"""Limit the bytes per second of all downloads that share one limit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-__all__ = ["Rate"]
+__all__ = ["RateLimit"]
 
 
-class Rate:
-    """Lets `limit` bytes through each second; None is no limit. Clock and sleep are those of the loop by default."""
+class RateLimit:
+    """Lets `limit` bytes per second through; None is no limit. The clock and the sleep default to the event loop's."""
 
     def __init__(
         self,
@@ -21,8 +21,8 @@ class Rate:
         self._sleep = sleep
         self._paid_until: float | None = None
 
-    async def spend(self, size: int) -> None:
-        """Return when so many bytes have had their time."""
+    async def consume(self, size: int) -> None:
+        """Wait until `size` more bytes are within the limit."""
         if not self._limit:
             return
         now = self._clock() if self._clock else asyncio.get_running_loop().time()

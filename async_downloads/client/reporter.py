@@ -1,4 +1,4 @@
-"""Tells how far a download is: ten times a second at most, but for what is to last."""
+"""Report the progress of a download, at most ten times a second; lasting changes of state at once."""
 
 import asyncio
 from collections import deque
@@ -18,7 +18,7 @@ State = Literal["waiting", "downloading", "retrying", "verifying", "finished"]
 
 
 class SegmentProgress(NamedTuple):
-    """What one connection fetches: from `start` to before `stop` (None: to the end), of which it has come to `done`."""
+    """What one connection fetches: the bytes from `start` to before `stop` (None: to the end), held up to `done`."""
 
     start: int
     done: int
@@ -27,10 +27,10 @@ class SegmentProgress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a download is. `done` of `total` bytes are held, `resumed_from` of which were held at the start.
+    """How far a download is: `done` of `total` bytes are held, and `resumed_from` bytes were held at its start.
 
-    `speed` is in bytes per second, smoothed. `note` says what happened lately, for people, and
-    is empty when all is well.
+    `total` is None while the size is unknown. `speed` is in bytes per second, smoothed over seconds. `note` explains
+    to people why the download waits or starts over; it is empty if all is well.
     """
 
     state: State
@@ -47,9 +47,9 @@ class Progress:
 class Result:
     """A finished download.
 
-    `transferred` counts the bytes of bodies that came, `resumed_from` those that were held from an earlier run.
-    `digest` is what was verified, as `sha256:HEX`; None when there was none to verify. `unchanged` says that the whole
-    file was there already.
+    `transferred` is the number of bytes that arrived in response bodies, `resumed_from` the number that an earlier run
+    had left. `digest` is the verified digest, like `sha256:HEX`; None if there was none to verify. If `unchanged`, the
+    whole file was there before.
     """
 
     path: Path
@@ -63,22 +63,28 @@ class Result:
 
 
 ProgressListener = Callable[[Progress], object]
-_INTERVAL_SECONDS: Final = 0.1  # seconds
-_MOST: Final = 10  # reports in a second
-_MEMORY: Final = 2.0  # seconds, after which a speed has lost most of its weight
+_INTERVAL_SECONDS: Final = 0.1  # between two reports of progress
+_REPORTS_PER_SECOND: Final = 10
+_SPEED_MEMORY_SECONDS: Final = 2.0  # after which an earlier speed has lost most of its weight
 
 
 class Reporter:
-    """Tells one listener about one schedule; None listens to nothing. What the listener raises goes through."""
+    """Reports one download to one listener; None listens to nothing. `Job` owns it.
 
-    def __init__(self, tell: ProgressListener | None, schedule: Schedule, name: Callable[[], str]) -> None:
-        self._tell = tell
+    Its states are those of `State`: waiting, then downloading and retrying in turns, then verifying if there is a
+    digest, then finished. A lasting change is reported at once. A brief change, and progress between changes, is
+    reported only if fewer than ten reports were made in the last second. `received` is the number of bytes that have
+    arrived; `Fetch` adds to it. An error that the listener raises ends the download.
+    """
+
+    def __init__(self, listener: ProgressListener | None, schedule: Schedule, name: Callable[[], str]) -> None:
+        self.received: int = 0
+        self._listener = listener
         self._schedule = schedule
         self._name = name
-        self.received: int = 0
         self._clock = asyncio.get_running_loop().time
-        self._told_at = self._measured_at = self._clock()
-        self._told: deque[float] = deque(maxlen=_MOST)
+        self._reported_at = self._measured_at = self._clock()
+        self._recent: deque[float] = deque(maxlen=_REPORTS_PER_SECOND)
         self._noted_at = -inf
         self._measured = 0
         self._speed = 0.0
@@ -86,43 +92,43 @@ class Reporter:
         self._note = ""
 
     def state_changed(self, state: State, note: str = "", *, brief: bool = False) -> None:
-        """Tell that the state is another, or the note. Of those that are over at once, ten a second are enough."""
-        if brief and (self._clock() - self._noted_at < _INTERVAL_SECONDS or self._is_enough()):
+        """Report another state or note. A `brief` change ends at once, so ten of them per second are enough."""
+        if brief and (self._clock() - self._noted_at < _INTERVAL_SECONDS or self._is_limited()):
             return
         if (state, note) != (self._state, self._note) or state in {"waiting", "finished"}:
             self._state, self._note = state, note
             if note:
                 self._noted_at = self._clock()
-            if note or state != "downloading" or not self._is_enough():  # else it is told with what comes
+            if note or state != "downloading" or not self._is_limited():  # otherwise the next progress reports it
                 self._report()
 
     def advanced(self) -> None:
-        """Tell that there is more, if that was not told just now."""
-        if self._clock() - self._told_at >= _INTERVAL_SECONDS and not self._is_enough():
+        """Report progress, unless a report was made just now."""
+        if self._clock() - self._reported_at >= _INTERVAL_SECONDS and not self._is_limited():
             self._report()
 
-    def _is_enough(self) -> bool:
-        return len(self._told) == _MOST and self._clock() - self._told[0] < 1.0
+    def _is_limited(self) -> bool:
+        return len(self._recent) == _REPORTS_PER_SECOND and self._clock() - self._recent[0] < 1.0
 
     def _report(self) -> None:
-        self._told_at = self._clock()
-        self._told.append(self._told_at)
-        if self._tell is not None:
-            self._tell(self._progress())
+        self._reported_at = self._clock()
+        self._recent.append(self._reported_at)
+        if self._listener is not None:
+            self._listener(self._progress())
 
     def _progress(self) -> Progress:
         schedule = self._schedule
         segments = tuple(SegmentProgress(each.start, each.done, each.stop) for each in schedule.running)
-        held, speed = schedule.held.size, self._measure()
+        held, speed = schedule.held.size, self._measure_speed()
         return Progress(
             self._state, self._name(), schedule.total, held, schedule.resumed_from, segments, speed, self._note
         )
 
-    def _measure(self) -> float:
-        """Return the speed, in which the last seconds count most."""
-        passed, came = self._told_at - self._measured_at, self.received - self._measured
-        if passed >= _INTERVAL_SECONDS:
-            weight = 1 - exp(-passed / _MEMORY) if self._speed else 1
-            self._speed += weight * (came / passed - self._speed)
-            self._measured_at, self._measured = self._told_at, self.received
+    def _measure_speed(self) -> float:
+        """Return the speed in bytes per second. The last seconds have the most weight."""
+        seconds, received = self._reported_at - self._measured_at, self.received - self._measured
+        if seconds >= _INTERVAL_SECONDS:
+            weight = 1 - exp(-seconds / _SPEED_MEMORY_SECONDS) if self._speed else 1
+            self._speed += weight * (received / seconds - self._speed)
+            self._measured_at, self._measured = self._reported_at, self.received
         return self._speed

@@ -1,4 +1,4 @@
-"""A resource as a stream, over one connection that is made again when it breaks."""
+"""The bytes of a resource as an async iterator, over one connection that is replaced when it breaks."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -33,38 +33,45 @@ __all__ = ["ResponseStream"]
 
 
 class ResponseStream(AsyncIterator[bytes]):
-    """The bytes of one version of a resource, in order, each of them once.
+    """The bytes of one version of a resource, in order, each byte once. `Downloader.open` makes and closes it.
 
-    Iterating raises FetchError when they cannot be had: RemoteChanged when another version took the place of this one
-    while it was read, and whatever broke the connection when the server gave no strong validator to go on with. At the
-    end it raises DigestMismatch when the first answer promised another digest, and before when one did for its part.
-    It raises DeadlineOver when all is not read within `timeout` seconds.
+    Its states:
+
+        new        `start` has not returned: `size` is None, and `name` comes from the URL.
+        reading    The body of a response is open, from `_position` on.
+        broken     The connection broke. After a wait a range request continues at `_position`, if the version has a
+                   strong validator; otherwise the error is raised.
+        ended      All bytes were read and the digest fits, or an error was raised, or `aclose` was called.
+
+    Iterating raises RemoteChanged if another version replaces this one, and the error that broke the connection if
+    there is no strong validator. It raises DigestMismatch if a part, or at the end the whole, does not have the digest
+    that the server sent, and DeadlineExceeded if not all is read within `timeout` seconds of making the stream.
     """
 
     def __init__(self, exchange: Exchange, limits: TransferLimits, url: str, *, timeout: float | None = None) -> None:
         self.name: str = file_name(None, url)
-        """What a file of this would be called: one harmless name."""
+        """A harmless name for a file with these bytes."""
         self._exchange = exchange
         self._limits = limits
         self._url = url
         self._deadline = Deadline(timeout)
         self._version: RemoteVersion | None = None
-        self._at = self._begun_at = 0
-        self._open = AsyncExitStack()
-        self._bytes: AsyncGenerator[bytes]
-        self._chunks = self._read()
+        self._position = self._attempt_start = 0
+        self._connection = AsyncExitStack()
+        self._body: AsyncGenerator[bytes]
+        self._reader = self._read()
         self._retry_budget = RetryBudget(limits.retries)
-        self._proof = DigestCheck()
+        self._digest_check = DigestCheck()
         self._random = Random()  # noqa: S311  # it keeps no secret
 
     @property
     def size(self) -> int | None:
-        """How many bytes there are in all, if the server has told."""
+        """The size of the resource in bytes; None if the server has not sent it."""
         return self._version.total if self._version else None
 
     @property
     def validators(self) -> Validators:
-        """What tells this version from others."""
+        """The validators of this version."""
         return (self._version or UNKNOWN).validators
 
     def __aiter__(self) -> Self:
@@ -72,98 +79,96 @@ class ResponseStream(AsyncIterator[bytes]):
 
     async def __anext__(self) -> bytes:
         async with self._deadline.kept():
-            return await anext(self._chunks)
+            return await anext(self._reader)
 
     async def aclose(self) -> None:
-        """Close the connection if there is more to come."""
-        await self._chunks.aclose()
-        await self._open.aclose()
+        """Release the connection."""
+        await self._reader.aclose()
+        await self._connection.aclose()
 
-    async def begin(self) -> None:
-        """Have the first answer."""
+    async def start(self) -> None:
+        """Wait for the first response."""
         async with self._deadline.kept():
-            await self._go_on()
-
-    async def _go_on(self) -> None:
-        """Have an answer that begins, or goes on, where the bytes that were read have ended."""
-        while True:
-            try:
-                return await self._ask()
-            except TransientError as transient_error:
-                await self._endure(transient_error)
+            await self._connect()
 
     async def _read(self) -> AsyncGenerator[bytes]:
         while True:
             try:
-                async with aclosing(self._bytes) as chunks:
+                async with aclosing(self._body) as chunks:
                     async for chunk in chunks:
-                        await self._limits.rate.spend(len(chunk))
-                        self._at += len(chunk)
-                        self._proof.add(chunk)
-                        self._retry_budget.note(self._at)
+                        await self._limits.rate.consume(len(chunk))
+                        self._position += len(chunk)
+                        self._digest_check.add(chunk)
+                        self._retry_budget.note_held(self._position)
                         yield chunk
-                if self._at >= (self.size or 0):
-                    self._proof.verify()
+                if self._position >= (self.size or 0):
+                    self._digest_check.verify()
                     return
             except TransientError as transient_error:
-                await self._endure(transient_error)
-            await self._go_on()
+                await self._back_off(transient_error)
+            await self._connect()
 
-    async def _endure(self, transient_error: TransientError) -> None:
-        """Wait, or give up: at once when nothing could be put to what was read."""
+    async def _connect(self) -> None:
+        """Request the bytes from `_position` on until a response brings them."""
+        while True:
+            try:
+                return await self._request()
+            except TransientError as transient_error:
+                await self._back_off(transient_error)
+
+    async def _back_off(self, transient_error: TransientError) -> None:
+        """Wait before the next request; raise if the retries are used up or the bytes cannot be continued."""
         if self._version and not self._version.if_range:
             raise transient_error.error
-        gained = self._at - self._begun_at
-        await asyncio.sleep(self._retry_budget.wait(transient_error, gained=gained, jitter=self._random.random()))
+        received, jitter = self._position - self._attempt_start, self._random.random()
+        await asyncio.sleep(self._retry_budget.wait(transient_error, received=received, jitter=jitter))
 
-    async def _ask(self) -> None:
-        await self._open.aclose()
-        self._begun_at = self._at
+    async def _request(self) -> None:
+        await self._connection.aclose()
+        self._attempt_start = self._position
         if_range = self._version.if_range if self._version else None
-        asked = RangeRequest(self._at, None, ranged=if_range is not None, if_range=if_range)
-        fields = asked.fields if self._version else {**asked.fields, **WANT_DIGEST}
-        response = await self._open.enter_async_context(self._exchange.get(fields))
-        answer = self._exchange.head(response)
-        match classify_response(asked, self._version, answer):
-            case Full(version, length) as whole:
-                self._introduce(answer, whole)
-                self._bytes = _after(self._at, self._flow(response, length, version.coding))
+        request = RangeRequest(self._position, None, ranged=if_range is not None, if_range=if_range)
+        fields = request.fields if self._version else {**request.fields, **WANT_DIGEST}
+        response = await self._connection.enter_async_context(self._exchange.get(fields))
+        head = self._exchange.head(response)
+        match classify_response(request, self._version, head):
+            case Full(version, length) as full:
+                self._note_first_response(head, full)
+                self._body = _skip(self._position, self._open_body(response, length, coding=version.coding))
             case Partial(version) as part:
-                self._bytes = self._flow(response, part.length, expected=expected_digest_of_part(answer, part))
-            case NothingLeft(version):  # the body before has been read as far as it came, and none follows it
+                self._body = self._open_body(response, part.length, expected=expected_digest_of_part(head, part))
+            case NothingLeft(version):  # the body before was read to its end, although its connection then broke
                 pass
             case UnusableRange(reason):
                 raise TransientError(BadResponse(reason))
             case VersionChanged():
                 raise RemoteChanged("the file on the server was replaced while it was read")
-            case ErrorStatus() as refused:
-                raise refused.exception
+            case ErrorStatus() as status:
+                raise status.exception
         self._version = version
 
-    def _introduce(self, answer: ResponseHead, whole: Full) -> None:
-        """Note what the first answer says of all that is to come."""
+    def _note_first_response(self, head: ResponseHead, full: Full) -> None:
         if self._version is None:
-            self.name = file_name(answer.fields.get("content-disposition"), self._url)
-            self._proof = DigestCheck(expected_digest(answer, whole))
+            self.name = file_name(head.fields.get("content-disposition"), self._url)
+            self._digest_check = DigestCheck(expected_digest(head, full))
 
-    def _flow(
+    def _open_body(
         self,
         response: httpx.Response,
         length: int | None,
+        *,
         coding: str | None = None,
         expected: Checksum | None = None,
     ) -> AsyncGenerator[bytes]:
         return body_stream(response, length=length, coding=coding, min_speed=self._limits.min_speed, expected=expected)
 
 
-async def _after(skip: int, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """Leave the first bytes out. TransientError when there are not even those."""
+async def _skip(count: int, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield the bytes after the first `count`. Raises TransientError if there are fewer than `count`."""
     async with aclosing(chunks):
         async for chunk in chunks:
-            if rest := chunk[skip:]:
+            if rest := chunk[count:]:
                 yield rest
-            skip = max(skip - len(chunk), 0)
-    if skip:
-        raise TransientError(
-            NetworkError(f"the connection ended {skip} bytes before it had got as far as the one before")
-        )
+            count = max(count - len(chunk), 0)
+    if count:
+        raise TransientError(NetworkError(f"the connection ended {count} bytes before the end of an earlier one"))

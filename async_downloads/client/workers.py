@@ -1,4 +1,4 @@
-"""The connections that fetch one version: as many as are allowed, and fewer where the server refuses many."""
+"""The connections that fetch one version: as many as allowed, and fewer if the server refuses some of them."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -7,41 +7,52 @@ from typing import Any, Final
 __all__ = ["WorkerPool"]
 
 
-_CALM_SECONDS: Final = 10.0  # seconds without a refusal after which one more connection is tried
+_SCALE_UP_SECONDS: Final = 10.0  # one more worker is tried after as long without a refusal
 
 
 class WorkerPool:
-    """Does `work` in up to `most` tasks at the same time. How many there are is how many live: nobody keeps count."""
+    """Runs `work` in up to `limit` tasks at the same time. `Fetch` owns one pool for each version that it fetches.
 
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]], most: int) -> None:
+    Its states:
+
+        one        `run` starts with one worker, which finds out whether the server does ranges.
+        full       `fill` starts workers up to the allowed number, at first `limit`.
+        reduced    `scale_down` allows one fewer than are running; the worker that calls it returns.
+                   `scale_up` allows one more after some seconds without a refusal.
+        ending     A worker raised, and the task group cancels the others. The pool ends when no task is left.
+
+    The number of workers is the number of live tasks, so a task that is cancelled before its first step counts right.
+    """
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]], limit: int) -> None:
         self._work = work
-        self._most = self._allowed = most
-        self._living: set[asyncio.Task[None]] = set()
+        self._limit = self._allowed = limit
+        self._running: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
         self._clock = asyncio.get_running_loop().time
-        self._refused_at = self._clock()
+        self._scaled_at = self._clock()
 
     async def run(self) -> None:
-        """Begin with one, and return when none is left. Raises the group of what they raised."""
+        """Start one worker, and return when all have ended. Raises the group of their errors."""
         async with self._group:
             self._add()
 
     def fill(self) -> None:
-        """Have as many as are allowed. None can be added in a `finally`, where all may be about to end."""
-        for _ in range(len(self._living), self._allowed):
+        """Start workers up to the allowed number. Must not be called in a `finally`: the group may be ending."""
+        for _ in range(len(self._running), self._allowed):
             self._add()
 
     def scale_down(self) -> None:
-        """Allow one fewer than there are: the one that asks goes."""
-        self._allowed, self._refused_at = max(len(self._living) - 1, 1), self._clock()
+        """Allow one worker fewer than are running. The caller is a worker, and ends."""
+        self._allowed, self._scaled_at = max(len(self._running) - 1, 1), self._clock()
 
     def scale_up(self) -> None:
-        """Allow and add one more, if nothing was refused for a while."""
-        if self._allowed < self._most and self._clock() - self._refused_at > _CALM_SECONDS:
-            self._allowed, self._refused_at = self._allowed + 1, self._clock()
+        """Allow and start one more worker if the number has not changed for some seconds."""
+        if self._allowed < self._limit and self._clock() - self._scaled_at > _SCALE_UP_SECONDS:
+            self._allowed, self._scaled_at = self._allowed + 1, self._clock()
             self.fill()
 
     def _add(self) -> None:
         worker = self._group.create_task(self._work())
-        self._living.add(worker)
-        worker.add_done_callback(self._living.discard)
+        self._running.add(worker)
+        worker.add_done_callback(self._running.discard)

@@ -41,10 +41,10 @@ async def test_other_algorithms_are_known(name: str, file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param("abc", "is like sha256:HEX", id="no algorithm"),
-        pytest.param("sha256:xyz", "is like sha256:HEX", id="not hexadecimal"),
-        pytest.param("sha257:00", "no checksum is known as sha257", id="unknown"),
-        pytest.param("sha256:00", "with 2 digits is none of sha256, which has 64; known are sha256,", id="too short"),
+        pytest.param("abc", "looks like sha256:HEX", id="no algorithm"),
+        pytest.param("sha256:xyz", "looks like sha256:HEX", id="not hexadecimal"),
+        pytest.param("sha257:00", "unknown checksum algorithm sha257", id="unknown"),
+        pytest.param("sha256:00", "a sha256 checksum has 64 hexadecimal digits, not 2; known: sha256,", id="too short"),
     ],
 )
 def test_what_is_no_checksum_is_refused(text: str, says: str) -> None:

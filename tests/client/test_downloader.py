@@ -71,12 +71,12 @@ async def test_what_is_no_url_is_a_mistake(one: Downloader, path: Path) -> None:
 
 @pytest.mark.parametrize("options", [{"connections": 0}, {"retries": -1}])
 def test_so_is_a_downloader_that_cannot_be(options: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="it takes one connection"):
+    with pytest.raises(ValueError, match="connections must be at least 1"):
         Downloader(**options)  # type: ignore[arg-type]
 
 
 async def test_so_is_to_download_none_at_a_time(one: Downloader, path: Path) -> None:
-    with pytest.raises(ValueError, match="one download at a time"):
+    with pytest.raises(ValueError, match="limit must be at least 1"):
         await one.fetch_all([(URL, path)], limit=0)
 
 

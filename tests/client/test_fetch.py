@@ -71,7 +71,7 @@ async def test_another_version_is_fetched_from_the_start(four: Downloader, remot
     remote.faults = [cut(900_000), None, replaced]
     result = await four.fetch(URL, path, on_progress=heard.append)
     assert (path.read_bytes() == new, old != new, str(result.validators.etag)) == (True, True, '"b"')
-    assert "the file changed on the server: from the start" in {each.note for each in heard}
+    assert "the file changed on the server: starting over" in {each.note for each in heard}
 
 
 async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: Remote, path: Path) -> None:
@@ -198,7 +198,7 @@ async def test_what_is_refused_to_many_is_fetched_by_few(four: Downloader, remot
 async def test_after_a_while_more_are_tried(
     four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_downloads.client.workers._CALM_SECONDS", 0.0)
+    monkeypatch.setattr("async_downloads.client.workers._SCALE_UP_SECONDS", 0.0)
     remote.content *= 16
     remote.faults = [None, None, *[refused(429)] * 3]
     most = 0

@@ -39,7 +39,7 @@ async def test_who_is_cancelled_while_one_more_may_be_tried_is_cancelled(
     async with remote.client() as client, Downloader(connections=3, client=client) as downloader:
         task = asyncio.create_task(downloader.fetch(URL, path))
         await eventually(lambda: len(remote.requests) == 4)
-        monkeypatch.setattr("async_downloads.client.workers._CALM_SECONDS", -1.0)
+        monkeypatch.setattr("async_downloads.client.workers._SCALE_UP_SECONDS", -1.0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -50,7 +50,7 @@ async def test_another_version_while_one_more_may_be_tried_is_fetched(
 ) -> None:
     def replaced(remote: Remote, request: httpx.Request) -> httpx.Response:
         remote.etag, remote.content = '"b"', bytes(reversed(remote.content))
-        monkeypatch.setattr("async_downloads.client.workers._CALM_SECONDS", -1.0)
+        monkeypatch.setattr("async_downloads.client.workers._SCALE_UP_SECONDS", -1.0)
         return remote.respond(request)
 
     remote.faults = [None, hanging, refused(503), replaced]

@@ -7,7 +7,7 @@ import pytest
 from async_downloads.client import Downloader, Progress
 from client.remote import URL, Fault, Remote, cut, ignoring_range, refused
 
-ANEW = "from the start: the server gave nothing to go on with"
+ANEW = "starting over: the server cannot resume this file"
 BUSY = "the server answers 503 Service Unavailable"
 
 

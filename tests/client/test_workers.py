@@ -33,7 +33,7 @@ async def test_a_worker_that_is_cancelled_before_its_first_step_is_not_counted(n
     workers = WorkerPool(work, 3)
     with pytest.raises(ExceptionGroup):
         await workers.run()
-    assert (next(numbers), workers._living) == (4, set())
+    assert (next(numbers), workers._running) == (4, set())
 
 
 async def test_there_are_as_many_as_are_allowed(numbers: Iterator[int]) -> None:
@@ -61,8 +61,8 @@ async def test_where_one_went_there_are_fewer_until_it_was_calm_for_a_while(
             workers.fill()
             workers.scale_down()
             workers.scale_up()
-            sizes.append(len(workers._living))
-            monkeypatch.setattr("async_downloads.client.workers._CALM_SECONDS", -1.0)
+            sizes.append(len(workers._running))
+            monkeypatch.setattr("async_downloads.client.workers._SCALE_UP_SECONDS", -1.0)
             workers.scale_up()
             workers.scale_up()
             gate.set()

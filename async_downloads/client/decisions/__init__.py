@@ -1,1 +1,1 @@
-"""What a download decides, without I/O."""
+"""The decisions of a download, as pure functions and values without I/O."""

@@ -1,76 +1,76 @@
-"""How long to wait before another try, and when to give up."""
+"""How long to wait before the next attempt, and when to give up."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from ...errors import FetchError, NetworkError, NoSuchHost, RetriesExhausted
 
-__all__ = ["RetryBudget", "TransientError", "pause"]
+__all__ = ["RetryBudget", "TransientError", "short_wait"]
 
 
-_FIRST_WAIT_SECONDS: Final = 0.5  # seconds, doubled with every failure
-_LONGEST: Final = 30.0  # seconds
-_SPREAD: Final = 0.3  # of the wait, to either side: those who failed together are not to come back together
-_LIVELY: Final = 64 * 1024  # bytes after which a broken connection is no sign of trouble
+_FIRST_WAIT_SECONDS: Final = 0.5  # doubled after every failure
+_MAX_WAIT_SECONDS: Final = 30.0
+_JITTER: Final = 0.3  # share of the wait, up or down: clients that failed together must not return together
+_PRODUCTIVE_BYTES: Final = 64 * 1024  # a connection that brought as much is replaced at once when it breaks
 
 
 class TransientError(Exception):
-    """A try failed in a way that may pass; the server may have said `after` how many seconds."""
+    """An attempt failed, and another one may succeed. `retry_after` is the server's wish in seconds, if it has one."""
 
-    def __init__(self, error: FetchError, after: float | None = None) -> None:
+    def __init__(self, error: FetchError, retry_after: float | None = None) -> None:
         super().__init__(str(error))
         self.error = error
-        self.after = after
+        self.retry_after = retry_after
 
 
 @dataclass(slots=True)
 class RetryBudget:
-    """Counts the tries that brought nothing new: after `retries` of them in a row it is enough.
+    """Counts attempts without progress, and gives up after `retries` of them in a row.
 
-    What ends several connections at once is one failure: of the tries that had begun before it, none counts again.
-    `failed` says how many have counted so far.
+    One event may break several connections. The caller counts that as one failure: it compares `failures`, the number
+    counted so far, with its value at the start of the attempt.
     """
 
     retries: int
-    failed: int = 0
-    _failures: int = 0
-    _best: int = 0
-    _begun: bool = False
+    failures: int = 0
+    _in_a_row: int = 0
+    _most_held: int = 0
+    _received_any: bool = False
 
-    def note(self, held: int) -> None:
-        """Take note of how many bytes are held. Only more than ever before are new."""
-        self._begun = True
-        if held > self._best:
-            self._best, self._failures = held, 0
+    def note_held(self, held: int) -> None:
+        """Note that `held` bytes are held. Only more bytes than ever before are progress."""
+        self._received_any = True
+        if held > self._most_held:
+            self._most_held, self._in_a_row = held, 0
 
-    def renew(self) -> None:
-        """Begin again: what is held is nothing, for there is another version."""
-        self._best = self._failures = 0
+    def reset(self) -> None:
+        """Forget the progress and the failures: the download starts over with another version."""
+        self._most_held = self._in_a_row = 0
 
-    def wait(self, transient_error: TransientError, *, gained: int, jitter: float) -> float:
-        """Return how many seconds to wait after a try that failed and had brought so many bytes.
+    def wait(self, transient_error: TransientError, *, received: int, jitter: float) -> float:
+        """Count the failure of an attempt that brought `received` bytes; return the seconds to wait.
 
-        `jitter` is of [0, 1). Raises what the failure was when it was not to be tried again, and RetriesExhausted when
-        that was in vain.
+        `jitter` is a random number in [0, 1). Raises the error itself if there are no retries or if the host name was
+        wrong from the start, and RetriesExhausted if the budget is used up.
         """
-        lively = gained >= _LIVELY and not self._failures
-        self._failures, self.failed = self._failures + 1, self.failed + 1
-        hopeless = isinstance(transient_error.error, NoSuchHost) and not self._begun  # a name that was wrong stays so
-        if not self.retries or hopeless:
+        productive = received >= _PRODUCTIVE_BYTES and not self._in_a_row
+        self._in_a_row, self.failures = self._in_a_row + 1, self.failures + 1
+        wrong_name = isinstance(transient_error.error, NoSuchHost) and not self._received_any
+        if not self.retries or wrong_name:
             raise transient_error.error
-        if self._failures > self.retries:
-            raise RetriesExhausted(transient_error.error, tries=self._failures) from transient_error.error
-        if transient_error.after is not None:
-            return transient_error.after
-        if lively and isinstance(transient_error.error, NetworkError):
+        if self._in_a_row > self.retries:
+            raise RetriesExhausted(transient_error.error, tries=self._in_a_row) from transient_error.error
+        if transient_error.retry_after is not None:
+            return transient_error.retry_after
+        if productive and isinstance(transient_error.error, NetworkError):
             return 0.0
-        return _spread(min(_FIRST_WAIT_SECONDS * 2.0 ** (self._failures - 1), _LONGEST), jitter)
+        return _jittered(min(_FIRST_WAIT_SECONDS * 2.0 ** (self._in_a_row - 1), _MAX_WAIT_SECONDS), jitter)
 
 
-def pause(jitter: float) -> float:
-    """Return how many seconds to wait after a failure that does not count, since others are at work."""
-    return _spread(_FIRST_WAIT_SECONDS, jitter)
+def short_wait(jitter: float) -> float:
+    """Return the seconds to wait after a failure that does not count, because other connections make progress."""
+    return _jittered(_FIRST_WAIT_SECONDS, jitter)
 
 
-def _spread(seconds: float, jitter: float) -> float:
-    return seconds * (1.0 - _SPREAD + 2 * _SPREAD * jitter)
+def _jittered(seconds: float, jitter: float) -> float:
+    return seconds * (1.0 - _JITTER + 2 * _JITTER * jitter)

@@ -1,14 +1,13 @@
-"""The schedule of one download: what is known, what is held, and what to ask for next. It neither waits nor sends.
+"""What is known of one download, what is held, and what to request next. Nothing here waits or sends.
 
-    take      a segment to fetch, or None when there is nothing to do for one more connection
-    ask       what to send for it
-    admit     what to make of the verdict: whether the body belongs into the segment
-    wrote     bytes are in the file now
-    release   the segment is fetched, or what is left of it goes back
-    restart   there is another version, and nothing is held of it
-
-One connection begins. When its answer proves that ranges work, there may be more. Without a strong validator, or on a
-server that does not do ranges, there is one stream from the first byte to the last.
+take         a segment for one more connection; None if there is nothing to do for it
+request      the range to request for a segment
+apply        note the verdict on the response; say whether its body is stored
+wrote        bytes are in the part file
+keep_only    bytes are no longer in the part file
+body_ended   the body of a segment was read to its end
+release      give the segment back, complete or not
+restart      the server has another version: nothing is held of it
 """
 
 from dataclasses import dataclass
@@ -21,20 +20,22 @@ from .retries import TransientError
 from .spans import NOTHING, Spans
 from .version import UNKNOWN, RemoteVersion
 
-__all__ = ["FIRST", "Outcome", "Schedule", "Segment", "largest", "segment_size", "split"]
+__all__ = ["FIRST_REQUEST_BYTES", "Outcome", "Schedule", "Segment", "segment_size"]
 
 
 MIB: Final = 1024 * 1024
-FIRST: Final = MIB  # what the first request asks for: enough to be of use, and no great loss if it is asked for again
-_SPLIT: Final = 4 * MIB  # below that, another connection would come too late
+FIRST_REQUEST_BYTES: Final = MIB  # enough to be useful, and little to lose if it is requested again
+_MIN_SPLIT_BYTES: Final = 4 * MIB  # a second connection for less would start too late to help
+_MAX_UNUSABLE: Final = 3  # unusable responses to range requests in a row; then the whole file is requested
+_MAX_REPLACEMENTS: Final = 5  # new versions on the server during one download
 
 
 @dataclass(slots=True, eq=False)
 class Segment:
-    """What one connection has to bring: from `start` to before `stop`; None is the end, wherever that is.
+    """The bytes that one connection fetches: from `start` to before `stop` (None: to the end of the file).
 
-    All before `done` is in the file, and all before `came` has come, if that is further. A segment that is not `ranged`
-    is asked for as a whole file is.
+    All bytes before `done` are in the part file; all bytes before `received` have arrived, if that is further.
+    The request for a segment that is not `ranged` is one for the whole file.
     """
 
     start: int
@@ -45,65 +46,68 @@ class Segment:
 
     @property
     def received_count(self) -> int:
-        """How many bytes of it have come."""
+        """The number of bytes that have arrived."""
         return max(self.received - self.start, 0)
 
     @property
     def left(self) -> int:
-        """How many bytes are still to come; 0 when nobody knows, or more came than the half that was not given away."""
-        return 0 if self.stop is None else max(self.stop - max(self.done, self.received), 0)
+        """The number of bytes to come; 0 if the end is unknown, or if a split cut off bytes that had arrived."""
+        return 0 if self.stop is None else max(self.stop - self._reached, 0)
+
+    def split(self) -> "Segment":
+        """Cut off the second half of the bytes to come, and return it."""
+        middle = self._reached + self.left // 2
+        half = Segment(middle, self.stop, middle)
+        self.stop = middle
+        return half
+
+    @property
+    def _reached(self) -> int:
+        return max(self.done, self.received)
 
 
 def segment_size(total: int, connections: int) -> int:
-    """Return how many bytes to ask for at once: each connection has its share, of which others take when they are done.
+    """Return the bytes of one request: an equal share for each connection, and no less than 1 MiB.
 
-    To come back more often would cost connections, since one that was fast is given up.
+    Smaller segments would cost connections, since a split ends the connection whose segment was cut.
     """
     return max(-(-total // connections), MIB)
 
 
-def largest(running: list[Segment]) -> Segment | None:
-    """Return the segment with most left, if that is worth a second connection."""
-    segment = max((each for each in running if each.ranged), key=lambda each: each.left, default=None)
-    return segment if segment and segment.left > _SPLIT else None
-
-
-def split(segment: Segment) -> Segment:
-    """Take the second half of what is left of a segment away from it."""
-    middle = max(segment.done, segment.received) + segment.left // 2
-    half = Segment(middle, segment.stop, middle)
-    segment.stop = middle
-    return half
-
-
-_MAX_UNUSABLE: Final = 3  # answers in a row that are none to the range that was asked for
-_VERSIONS: Final = 5  # replacements on the server that are put up with
-
-
 class Outcome(Enum):
-    """What an answer leads to."""
+    """What to do after a response."""
 
-    STORE = "the body goes into the file, from the segment's destination on"
-    RETRY = "the answer is of no use: ask again"
-    END = "nothing was missing: the size is known now"
-    RESTART = "what is held is of a version that is gone"
+    STORE = "store the body in the segment"
+    RETRY = "request again: this response cannot be used"
+    END = "nothing: no byte was missing, and the size is known now"
+    RESTART = "start over: the held bytes belong to a version that is gone"
 
 
 class Schedule:
-    """The state of one download by so many `connections`, with what is held of it.
+    """The plan of one download over at most `connections`. The download's event loop owns it; no thread touches it.
 
-    `resumed_from` counts the bytes that were held at the start and are of use; `proven` is that the server does ranges.
+    Its states:
+
+        unknown      `version` is None. One connection requests the first MiB, or the whole file if it stays alone.
+        one stream   No strong validator, or a server without ranges: one connection reads from byte 0 to the end.
+                     The held bytes are forgotten if it breaks and there is no strong validator.
+        ranged       `ranges_proven`: a 206 has come. Up to `connections` fetch the gaps in `held`; a connection
+                     without a gap takes half of the largest segment.
+        complete     Every byte up to `total` is held. `take` returns None.
+
+    `restart` leads from any state back to unknown. After three unusable responses a ranged download tries one stream.
+    `resumed_from` is the number of bytes that an earlier run left and that this one can use.
     """
 
     def __init__(self, connections: int = 1, version: RemoteVersion | None = None, held: Spans = NOTHING) -> None:
         self.connections: int = connections
         self.version: RemoteVersion | None = version
-        self._held = held
         self.resumed_from: int = held.size
         self.ranges_proven: bool = False
         self.running: list[Segment] = []
-        self._strikes = 0
-        self._replaced = 0
+        self._held = held
+        self._unusable = 0
+        self._replacements = 0
 
     @property
     def held(self) -> Spans:
@@ -112,21 +116,21 @@ class Schedule:
 
     @property
     def total(self) -> int | None:
-        """The size of the file, when that is known."""
+        """The size of the file in bytes, if it is known."""
         return self.version.total if self.version else None
 
     @property
     def resumable(self) -> bool:
-        """Whether what is held may be kept for another connection."""
+        """Whether another connection can continue with the held bytes."""
         return self.version is not None and self.version.if_range is not None
 
     @property
     def complete(self) -> bool:
-        """Whether all of the file is held."""
+        """Whether the whole file is held."""
         return self.total is not None and not any(self.held.missing(self.total))
 
     def take(self) -> Segment | None:
-        """Give out what one more connection is to fetch."""
+        """Return what one more connection is to fetch; None if there is nothing for it."""
         segment = self._next()
         if segment:
             self.running.append(segment)
@@ -135,34 +139,38 @@ class Schedule:
     def _next(self) -> Segment | None:
         if self.complete or (self.running and not self.ranges_proven):
             return None
-        if self._strikes >= _MAX_UNUSABLE or (not self.resumable and self.connections == 1):
+        if self._unusable >= _MAX_UNUSABLE or (not self.resumable and self.connections == 1):
             return None if self.running else Segment(0, self.total, 0, ranged=False)
         if self.total is None:
-            first = None if self.version else FIRST
-            return Segment(self.held.end, first, self.held.end)
-        return self._gap(self.total)
+            stop = None if self.version else FIRST_REQUEST_BYTES
+            return Segment(self.held.end, stop, self.held.end)
+        return self._gap(self.total) or self._half_of_largest()
 
     def _gap(self, total: int) -> Segment | None:
-        """Give out what nobody fetches yet, or half of what somebody does."""
+        """Return a segment that is neither held nor being fetched, if there is one."""
         taken = self.held
         for segment in self.running:
             taken = taken.add(segment.done, total if segment.stop is None else max(segment.stop, segment.done))
         gap = next(taken.missing(total), None)
         if gap is None:
-            busy = largest(self.running)
-            return split(busy) if busy else None
+            return None
         size = total if self.connections == 1 else segment_size(total, self.connections)
         return Segment(gap[0], min(gap[1], gap[0] + size), gap[0])
 
-    def ask(self, segment: Segment) -> RangeRequest:
-        """Say what to send for a segment."""
+    def _half_of_largest(self) -> Segment | None:
+        """Take half of the running segment with the most bytes left, if a second connection is worth it."""
+        largest = max((each for each in self.running if each.ranged), key=lambda each: each.left, default=None)
+        return largest.split() if largest and largest.left > _MIN_SPLIT_BYTES else None
+
+    def request(self, segment: Segment) -> RangeRequest:
+        """Return the request for a segment."""
         if_range = self.version.if_range if self.version else None
         return RangeRequest(segment.done, segment.stop, segment.ranged, if_range if segment.ranged else None)
 
     def apply(
         self, segment: Segment, verdict: Full | Partial | NothingLeft | VersionChanged | UnusableRange
     ) -> Outcome:
-        """Take note of an answer, and say what it leads to."""
+        """Note the verdict on the response to a segment's request, and say what to do."""
         match verdict:
             case VersionChanged():
                 return Outcome.RESTART
@@ -170,40 +178,40 @@ class Schedule:
                 self.version = version
                 return Outcome.END
             case Partial(version, span):
-                self.version, self.ranges_proven, self._strikes = version, True, 0
+                self.version, self.ranges_proven, self._unusable = version, True, 0
                 segment.stop = span.stop if segment.stop is None else min(segment.stop, span.stop)
                 return Outcome.STORE
             case Full(version) if not segment.ranged or not self.ranges_proven:
                 self.version = version
-                self._sweep(segment)
+                self._read_from_start(segment)
                 return Outcome.STORE
             case _:
-                # Of nothing held, the whole is as good as a part. 206 without what it takes will be the same again.
-                self._strikes = _MAX_UNUSABLE if self.version is None else self._strikes + 1
+                # With nothing held, request the whole file at once: it costs no more than a range does.
+                self._unusable = _MAX_UNUSABLE if self.version is None else self._unusable + 1
                 return Outcome.RETRY
 
-    def _sweep(self, segment: Segment) -> None:
-        """Fetch all of the version in one stream, over what is held: those are the same bytes."""
+    def _read_from_start(self, segment: Segment) -> None:
+        """Make the segment the whole file. Its bytes are written over the held ones, which are the same."""
         segment.start = segment.done = segment.received = 0
         segment.stop, segment.ranged = self.total, False
         self.resumed_from = 0
 
     def restart(self) -> None:
-        """Begin with another version, when nobody fetches the one before any more.
+        """Start over with another version, after every segment was released.
 
-        RemoteChanged when the versions change faster than they can be fetched.
+        Raises RemoteChanged if the file was replaced too often to be fetched.
         """
         self._forget()
-        self._strikes = 0
-        self._replaced += 1
-        if self._replaced > _VERSIONS:
-            raise RemoteChanged(f"the file on the server was replaced {self._replaced} times while it was fetched")
+        self._unusable = 0
+        self._replacements += 1
+        if self._replacements > _MAX_REPLACEMENTS:
+            raise RemoteChanged(f"the file on the server was replaced {self._replacements} times during the download")
 
     def _forget(self) -> None:
         self.version, self._held, self.resumed_from, self.ranges_proven = None, NOTHING, 0, False
 
     def wrote(self, segment: Segment, start: int, size: int) -> None:
-        """Note that so many bytes of the segment are in the file, from `start` on."""
+        """Note that `size` bytes of the segment, from `start` on, are in the part file."""
         self._held = self._held.add(start, start + size)
         segment.done = start + size
 
@@ -212,22 +220,22 @@ class Schedule:
         self._held = spans
 
     def body_ended(self, segment: Segment) -> None:
-        """Note that the body of a segment ended well: of what nobody knew the size of, that is the size.
+        """Note that a segment's body was read to its end. If the size was unknown, the end of the body is the size.
 
-        TransientError when more of it came before: a connection without a length may break and look like that.
+        Raises TransientError if an earlier body went further: without a length, a broken connection looks like an end.
         """
         if segment.stop is None:
             if segment.done < self.held.end:
                 raise TransientError(
-                    NetworkError(f"the connection ended after {segment.done} of {self.held.end} bytes or more")
+                    NetworkError(f"the connection ended after {segment.done} of at least {self.held.end} bytes")
                 )
             segment.stop = segment.done
             self.version = (self.version or UNKNOWN).with_total(segment.done)
 
     def release(self, segment: Segment) -> None:
-        """Take a segment back, whether it is fetched or not."""
+        """Take a segment back. Bytes that were not fetched can be taken again."""
         self.running.remove(segment)
-        if not segment.ranged and self._strikes:
-            self._strikes = _MAX_UNUSABLE - 1  # one stream has not brought all: give ranges one more chance
+        if not segment.ranged and self._unusable:
+            self._unusable = _MAX_UNUSABLE - 1  # one stream did not bring the whole file: try one range again
         if not self.resumable and not self.complete:
             self._forget()

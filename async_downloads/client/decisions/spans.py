@@ -1,4 +1,4 @@
-"""A set of byte positions, held as half-open spans: what of a file is there."""
+"""A set of byte positions as half-open spans: the bytes of a file that are held."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,10 +7,7 @@ from typing import Final, Self
 __all__ = ["NOTHING", "Span", "Spans"]
 
 
-Span = tuple[int, int]
-
-
-"""The bytes from the first position to before the second."""
+Span = tuple[int, int]  # the bytes from the first position to before the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +23,14 @@ class Spans:
 
     @classmethod
     def of(cls, spans: Iterable[Span]) -> Self:
-        """Collect spans in any order; an empty one adds nothing. ValueError for one that is none."""
+        """Collect spans in any order. An empty span adds nothing; raises ValueError if a span ends before it starts."""
         collected = cls()
         for start, stop in spans:
             collected = collected.add(start, stop)
         return collected
 
     def add(self, start: int, stop: int) -> Self:
-        """Return the set with these positions, too."""
+        """Return the set with these positions added."""
         if not 0 <= start <= stop:
             raise ValueError(f"not a span of bytes: {start} to {stop}")
         if start == stop:
@@ -45,7 +42,7 @@ class Spans:
         return type(self)((*before, (start, stop), *after))
 
     def missing(self, stop: int) -> Iterator[Span]:
-        """Yield what is not there of the positions before `stop`, in order."""
+        """Yield the spans before `stop` that are not in the set, in order."""
         at = 0
         for span in self.spans:
             if span[0] >= stop:
@@ -62,12 +59,12 @@ class Spans:
 
     @property
     def size(self) -> int:
-        """How many positions there are."""
+        """The number of positions."""
         return sum(stop - start for start, stop in self.spans)
 
     @property
     def end(self) -> int:
-        """The position after the last; 0 when there are none."""
+        """The position after the last one; 0 for an empty set."""
         return self.spans[-1][1] if self.spans else 0
 
 

@@ -1,7 +1,7 @@
-"""Which version of a resource an answer speaks of, and whether two answers speak of the same: RFC 9110 §8.8.
+"""The version of a resource that a response carries, and whether two versions are the same: RFC 9110 §8.8.
 
-Bytes of two answers may be put together only when both have the same strong validator. That is a strong ETag, or
-without any ETag a Last-Modified that is old enough at the server's Date: a file may change twice in one second.
+The bytes of two responses may be combined only if both have the same strong validator. That is a strong ETag or,
+without any ETag, a Last-Modified well before the server's Date: a file may change twice in one second.
 """
 
 import hashlib
@@ -17,57 +17,63 @@ from ...semantics.representation import Validators
 __all__ = ["UNKNOWN", "RemoteVersion", "content_coding", "url_hash"]
 
 
-_NONE: Final = Validators()
-_IMF: Final = 29  # characters of a date; of the two that some servers send, the last one
-_STEADY: Final = 60  # seconds between Last-Modified and Date, for the clock of a server's disk need not be its own
+_NO_VALIDATORS: Final = Validators()
+_DATE_CHARACTERS: Final = 29  # some servers send two dates in one field; the last one counts
+_STRONG_AFTER_SECONDS: Final = 60  # from Last-Modified to Date: the clocks of a server and its disk may differ
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteVersion:
-    """One version of a resource: its size in bytes when that is known, and what tells it from others.
+    """One version of a resource: its size in bytes if known, and the validators that distinguish it.
 
-    `if_range` is the strong validator as If-Range takes it; None when parts of this version cannot be put together.
-    `coding` is the content coding the server chose in spite of being asked for none.
+    `if_range` is the strong validator, written as for If-Range; None if parts of this version cannot be combined.
+    `coding` is the content coding of the response, although the request asked for none.
     """
 
     total: int | None = None
-    validators: Validators = _NONE
+    validators: Validators = _NO_VALIDATORS
     if_range: str | None = None
     coding: str | None = None
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str], total: int | None, *, now: int) -> Self:
-        """Read what the fields of an answer say; `now` settles the century of an old date."""
+        """Read the version from the fields of a response. `now` decides the century of a two-digit year."""
         etag = ETag.parse(fields.get("etag", ""))
         modified = parse_date(fields.get("last-modified", ""), now=now)
-        date = parse_date(fields.get("date", "")[-_IMF:], now=now)
+        date = parse_date(fields.get("date", "")[-_DATE_CHARACTERS:], now=now)
         validators, coding = Validators(etag, modified), content_coding(fields)
         if coding:
             return cls(None, validators, None, coding)
-        return cls(total, validators, _strong(validators, date, named="etag" in fields))
+        return cls(total, validators, _strong_validator(validators, date, has_etag="etag" in fields))
 
     def strongly_matches(self, other: "RemoteVersion") -> bool:
-        """Whether the bytes of the other version are those of this one, which is promised by a strong validator."""
-        return self.if_range is not None and not other.coding and self._fits(other) and self._agrees(other)
+        """Whether a strong validator guarantees that both versions have the same bytes."""
+        return (
+            self.if_range is not None and not other.coding and self._same_total(other) and self._same_validator(other)
+        )
 
     def weakly_matches(self, other: "RemoteVersion") -> bool:
-        """Whether a whole file of this version may stand for the other one, though no byte of them be mixed.
+        """Whether a whole file of this version can replace the other, although their bytes must not be mixed.
 
-        For that a weak ETag is enough (§8.8.3.2), and so is any date along with the size.
+        A weak ETag is enough for that (§8.8.3.2), and so is any date together with the size.
         """
         etag = self.validators.etag
-        if other.coding or not self._fits(other):
+        if other.coding or not self._same_total(other):
             return False
-        return etag.weakly_equals(other.validators.etag) if etag else self.total == other.total and self._agrees(other)
+        return (
+            etag.weakly_equals(other.validators.etag)
+            if etag
+            else self.total == other.total and self._same_validator(other)
+        )
 
     def with_total(self, total: int | None) -> "RemoteVersion":
-        """Return the version with its size, if that was not known."""
+        """Return the version with this size, unless its size is known."""
         return self if self.total is not None else replace(self, total=total)
 
-    def _fits(self, other: "RemoteVersion") -> bool:
+    def _same_total(self, other: "RemoteVersion") -> bool:
         return None in {self.total, other.total} or self.total == other.total
 
-    def _agrees(self, other: "RemoteVersion") -> bool:
+    def _same_validator(self, other: "RemoteVersion") -> bool:
         mine, others = self.validators, other.validators
         if mine.etag:
             return mine.etag.strongly_equals(others.etag)
@@ -78,23 +84,23 @@ UNKNOWN: Final = RemoteVersion()
 
 
 def content_coding(fields: Mapping[str, str]) -> str | None:
-    """Return the content coding of an answer, in lower case; None when the bytes are as they are."""
+    """Return the content coding of a response in lower case; None if the body is not coded."""
     coding = fields.get("content-encoding", "").strip(" \t").lower()
     return None if coding in {"", "identity"} else coding
 
 
-def _strong(validators: Validators, date: int | None, *, named: bool) -> str | None:
-    """Return what If-Range may carry (§13.1.5): no weak ETag, and a date only where there is no ETag at all."""
-    if named:
+def _strong_validator(validators: Validators, date: int | None, *, has_etag: bool) -> str | None:
+    """Return what If-Range may carry (§13.1.5): no weak ETag, and a date only if there is no ETag at all."""
+    if has_etag:
         return str(validators.etag) if validators.etag and not validators.etag.weak else None
     modified = validators.last_modified
-    if modified is None or date is None or date - modified < _STEADY:
+    if modified is None or date is None or date - modified < _STRONG_AFTER_SECONDS:
         return None
     return format_date(modified)
 
 
 def url_hash(url: str) -> str:
-    """Name a URL without telling it: neither the user's name and password nor the fragment have a part in it."""
+    """Return a hash that identifies a URL without its user name, password and fragment."""
     parts = urlsplit(url)
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
     return hashlib.sha256(urlunsplit(bare).encode("utf-8", "surrogatepass")).hexdigest()

@@ -218,7 +218,7 @@ def test_after_the_last_byte_there_is_the_end(asked: RangeRequest, known: Remote
 def test_what_may_pass_is_tried_again(code: int, retry_after: str, after: float | None) -> None:
     verdict = classify_response(REST, KNOWN, answer(code, retry_after=retry_after))
     assert isinstance(verdict, ErrorStatus)
-    assert (verdict.again, verdict.after) == (True, after)
+    assert (verdict.retryable, verdict.retry_after) == (True, after)
     assert isinstance(verdict.exception, TransientError)
 
 
@@ -232,11 +232,11 @@ def test_what_may_pass_is_tried_again(code: int, retry_after: str, after: float 
 def test_what_does_not_pass_is_final(code: int, kind: type[Exception]) -> None:
     verdict = classify_response(REST, KNOWN, answer(code))
     assert isinstance(verdict, ErrorStatus)
-    assert (verdict.again, type(verdict.exception)) == (False, kind)
+    assert (verdict.retryable, type(verdict.exception)) == (False, kind)
 
 
 @pytest.mark.parametrize("code", [206, 416])
 def test_a_part_that_nobody_asked_for_is_final(code: int) -> None:
     verdict = classify_response(ALL, None, answer(code, content_range="bytes 0-49/100"))
     assert isinstance(verdict, ErrorStatus)
-    assert not verdict.again
+    assert not verdict.retryable

@@ -4,7 +4,7 @@ import pytest
 
 from async_downloads.client.decisions.response import Full, NothingLeft, Partial, RangeRequest
 from async_downloads.client.decisions.retries import TransientError
-from async_downloads.client.decisions.schedule import FIRST, MIB, Outcome, Schedule, Segment, segment_size
+from async_downloads.client.decisions.schedule import FIRST_REQUEST_BYTES, MIB, Outcome, Schedule, Segment, segment_size
 from async_downloads.client.decisions.spans import Spans
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.semantics.etags import ETag
@@ -39,12 +39,12 @@ def parts(schedule: Schedule, version: RemoteVersion = STRONG) -> Segment:
 
 def test_one_connection_asks_for_the_whole_file() -> None:
     schedule = Schedule(1)
-    assert schedule.ask(take(schedule)) == RangeRequest()
+    assert schedule.request(take(schedule)) == RangeRequest()
 
 
 def test_several_ask_for_the_first_bytes_and_wait_for_the_answer() -> None:
     schedule = Schedule(4)
-    assert schedule.ask(take(schedule)) == RangeRequest(0, FIRST, ranged=True)
+    assert schedule.request(take(schedule)) == RangeRequest(0, FIRST_REQUEST_BYTES, ranged=True)
     assert schedule.take() is None
 
 
@@ -52,8 +52,10 @@ def test_an_answer_with_a_part_lets_the_others_begin() -> None:
     schedule = Schedule(4)
     first = parts(schedule)
     size = segment_size(SIZE, 4)
-    assert taken(schedule) == (FIRST, FIRST + size, True)
-    assert schedule.ask(take(schedule)) == RangeRequest(FIRST + size, FIRST + 2 * size, ranged=True, if_range='"a"')
+    assert taken(schedule) == (FIRST_REQUEST_BYTES, FIRST_REQUEST_BYTES + size, True)
+    assert schedule.request(take(schedule)) == RangeRequest(
+        FIRST_REQUEST_BYTES + size, FIRST_REQUEST_BYTES + 2 * size, ranged=True, if_range='"a"'
+    )
     assert schedule.running[0] is first
 
 
@@ -71,12 +73,12 @@ def test_a_piece_is_a_share_and_not_small(total: int, connections: int, size: in
 
 def test_one_connection_asks_for_a_gap_at_once() -> None:
     schedule = Schedule(1, STRONG, Spans.of([(0, 10), (90 * MIB, SIZE)]))
-    assert schedule.ask(take(schedule)) == RangeRequest(10, 90 * MIB, ranged=True, if_range='"a"')
+    assert schedule.request(take(schedule)) == RangeRequest(10, 90 * MIB, ranged=True, if_range='"a"')
 
 
 def test_of_an_unknown_size_the_rest_is_asked_for_without_an_end() -> None:
     schedule = Schedule(4, UNSIZED, Spans.of([(0, 10)]))
-    assert schedule.ask(take(schedule)) == RangeRequest(10, None, ranged=True, if_range='"a"')
+    assert schedule.request(take(schedule)) == RangeRequest(10, None, ranged=True, if_range='"a"')
 
 
 def test_what_was_held_is_not_asked_for_again() -> None:
@@ -134,7 +136,7 @@ def test_a_part_that_is_longer_than_asked_is_cut() -> None:
     schedule = Schedule(4)
     segment = take(schedule)
     schedule.apply(segment, Partial(STRONG, ByteRange(0, SIZE)))
-    assert segment.stop == FIRST
+    assert segment.stop == FIRST_REQUEST_BYTES
 
 
 def test_the_end_of_a_part_is_that_of_a_piece_without_an_end() -> None:
@@ -159,7 +161,7 @@ def test_an_end_before_what_is_held_is_none() -> None:
     segment = take(schedule)
     schedule.apply(segment, Full(UNSIZED, None))
     schedule.wrote(segment, 0, 7)
-    with pytest.raises(TransientError, match="after 7 of 10 bytes or more"):
+    with pytest.raises(TransientError, match="after 7 of at least 10 bytes"):
         schedule.body_ended(segment)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from async_downloads.client.decisions.response import Full, Partial, RangeRequest, UnusableRange, VersionChanged
-from async_downloads.client.decisions.schedule import FIRST, MIB, Outcome, Schedule, Segment
+from async_downloads.client.decisions.schedule import FIRST_REQUEST_BYTES, MIB, Outcome, Schedule, Segment
 from async_downloads.client.decisions.spans import NOTHING, Spans
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.errors import RemoteChanged
@@ -51,10 +51,10 @@ def test_where_ranges_were_proven_the_whole_is_asked_for_after_three_strikes() -
     schedule.release(parts(schedule))
     for _ in range(3):
         segment = take(schedule)
-        assert schedule.ask(segment).ranged
+        assert schedule.request(segment).ranged
         assert schedule.apply(segment, Full(STRONG, SIZE)) is Outcome.RETRY
         schedule.release(segment)
-    assert not schedule.ask(take(schedule)).fields
+    assert not schedule.request(take(schedule)).fields
     assert schedule.take() is None
 
 
@@ -66,7 +66,7 @@ def test_a_part_makes_strikes_forgotten() -> None:
             schedule.apply(segment, UnusableRange("odd"))
             schedule.release(segment)
         schedule.release(parts(schedule))
-    assert schedule.ask(take(schedule)).ranged
+    assert schedule.request(take(schedule)).ranged
 
 
 def test_after_a_whole_that_did_not_come_whole_a_range_is_tried_once_more() -> None:
@@ -83,7 +83,7 @@ def test_a_server_that_cannot_do_the_first_range_is_asked_for_the_whole_at_once(
     segment = take(schedule)
     assert schedule.apply(segment, UnusableRange("416")) is Outcome.RETRY
     schedule.release(segment)
-    assert schedule.ask(take(schedule)) == RangeRequest()
+    assert schedule.request(take(schedule)) == RangeRequest()
 
 
 def test_while_others_fetch_nobody_asks_for_the_whole() -> None:
@@ -103,7 +103,7 @@ def test_without_a_strong_validator_nothing_outlives_its_connection() -> None:
     schedule.wrote(segment, 0, MIB)
     schedule.release(segment)
     assert (schedule.version, schedule.held) == (None, NOTHING)
-    assert schedule.ask(take(schedule)) == RangeRequest()
+    assert schedule.request(take(schedule)) == RangeRequest()
 
 
 def test_without_a_strong_validator_what_is_complete_stays() -> None:
@@ -123,7 +123,7 @@ def test_another_version_makes_all_begin_again() -> None:
     schedule.release(segment)
     schedule.restart()
     assert (schedule.version, schedule.held, schedule.resumed_from, schedule.ranges_proven) == (None, NOTHING, 0, False)
-    assert schedule.ask(take(schedule)) == RangeRequest(0, FIRST, ranged=True)
+    assert schedule.request(take(schedule)) == RangeRequest(0, FIRST_REQUEST_BYTES, ranged=True)
 
 
 def test_five_other_versions_are_put_up_with_and_no_more() -> None:

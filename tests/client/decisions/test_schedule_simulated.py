@@ -98,7 +98,7 @@ class Download:
 
     def ask(self, segment: Segment) -> None:
         """Ask for a segment."""
-        asked = self.schedule.ask(segment)
+        asked = self.schedule.request(segment)
         answer, start, stop = self.server.answer(asked)
         verdict = classify_response(asked, self.schedule.version, answer)
         assert not isinstance(verdict, ErrorStatus)
