@@ -49,7 +49,7 @@ from .sources.base import Source
 from .sources.directory import DirectoryStore
 from .sources.files import FileSource, describe, open_regular
 from .sources.media_types import media_type
-from .sources.objects import source_of
+from .sources.streams import source_of
 from .timeouts import STALL_TIMEOUT
 
 __all__ = [

@@ -25,7 +25,7 @@ from async_downloads.semantics.representation import Representation, RequestHead
 from async_downloads.sending import send_response
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.memory import MemorySource
-from async_downloads.sources.objects import source_of
+from async_downloads.sources.streams import source_of
 
 DATA = bytes(range(256)) * 8
 WHILE = 60  # seconds that a path stays good

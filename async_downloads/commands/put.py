@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from ..errors import AlreadyThere, DownloadError
-from ..sources.database.catalogue import Catalogue, Identifier, StoredFile, is_name
+from ..sources.database.catalogue import Catalogue, Identifier, StoredFile, is_valid_name
 from .database import DATABASE, IDS, Database, run_each
 from .inputs import Input, opened
 from .messages import UsageRefused, redacted
@@ -47,7 +47,7 @@ class _Upload:
     async def _put(self, catalogue: Catalogue, path: Path) -> None:
         async with opened(path) as source:
             name = path.name if self.name is None else self.name
-            if not is_name(name):
+            if not is_valid_name(name):
                 raise UsageRefused(f"{name!r} cannot be the name of a file in a database: say another with --name")
             public = (await self._stored(catalogue, source, name)).public(self.ids)
         click.echo(f"{public}\t/files/download/{public}")

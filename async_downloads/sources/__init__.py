@@ -1,1 +1,1 @@
-"""Where bytes come from: a source is one version of one representation, a store is a named collection of them."""
+"""Sources of bytes. A source is one version of one representation; a store is a collection of them by key."""

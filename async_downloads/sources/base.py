@@ -1,18 +1,19 @@
-"""What a source and a store promise.
+"""The interfaces of sources and stores.
 
 A source
 
-- describes the version it opened, and `read` gives bytes of that version alone;
-- may be read several times, and in any order;
-- holds nothing scarce (a thread, a pool's connection, a transaction) while the reader has a chunk;
-- raises `SourceChanged` or `SourceTruncated` when it can no longer give what it promised: never other bytes, never
-  fewer.
+- describes the version that it opened, and `read` yields bytes of that version only;
+- may be read several times and in any order;
+- holds nothing scarce (a thread, a pooled connection, a transaction) while its reader works on a chunk;
+- raises `SourceChanged` or `SourceTruncated` if it cannot deliver the promised bytes. It never yields other bytes and
+  never ends early without an error.
 
-`Store.open` costs one cheap look-up and reads no body, so that HEAD, 304 and 416 stop there.
-What not every source can do is a protocol of its own, found by `isinstance`.
+`Store.open` costs one cheap look-up and reads no body, because responses to HEAD and responses with status 304 or 416
+need no body. Abilities that only some sources or stores have are protocols of their own; callers test for them with
+`isinstance`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -20,7 +21,7 @@ from ..open_file import FileRegion
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
 
-__all__ = ["Browsable", "Entry", "Listing", "OnDisk", "Prompt", "Source", "Store", "Writable"]
+__all__ = ["Browsable", "Entry", "Listing", "OnDisk", "Prompt", "Source", "Store"]
 
 
 @runtime_checkable
@@ -29,72 +30,66 @@ class Source(Protocol):
 
     @property
     def representation(self) -> Representation:
-        """What is to be read, as it was when the source was opened."""
+        """The description of the bytes, as it was when the source was opened."""
 
     def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield exactly the bytes of the span, or raise `SourceError`.
+        """Yield exactly the bytes of the span. Raises SourceError if that is impossible.
 
-        A source of unknown size is read once, with `UNBOUNDED`, and ends where it ends.
+        A source of unknown size is read only once, with the span `UNBOUNDED`, to its end.
         """
 
     async def aclose(self) -> None:
-        """Give back what the source holds. Closing again does nothing; being cancelled loses nothing."""
+        """Release the resources of the source. A second call does nothing. Cancelling the call leaks nothing."""
 
 
 class Store(Protocol):
     """A collection of representations, each with a key."""
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> Source:
-        """Open the current version, in the first of the content codings that there is, else as it is.
+        """Open the current version of a representation. The caller closes the returned source.
 
-        The caller closes it. `NotFound`, `Forbidden` and `SourceError` say what else can happen.
+        `codings` are content codings in the order of preference (RFC 9110 §8.4.1). The store opens the first one that
+        it has, or else the representation without a coding.
+
+        Raises NotFound if the key has no representation, Forbidden if this process may not read it, and SourceError
+        if opening it fails for any other reason.
         """
 
 
 @runtime_checkable
 class Prompt(Protocol):
-    """A source that may have bytes at hand."""
+    """A source that can often deliver bytes without waiting."""
 
     __slots__ = ()
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
-        """Return the span's bytes if that takes no waiting, else None."""
+        """Return the bytes of the span, or None if reading them could block."""
 
 
 @runtime_checkable
 class OnDisk(Protocol):
-    """A source that a server can send by itself."""
+    """A source that is an open file, so that a server can send it without copying."""
 
     __slots__ = ()
 
     @property
     def path(self) -> str | None:
-        """A path that names the very file that was opened, for as long as the source is open; None without one."""
+        """A path that names the open file itself while the source is open, or None if there is no such path."""
 
     def regions(self, span: ByteRange) -> AsyncGenerator[bytes | FileRegion, None]:
-        """Yield the bytes of the span, or regions of the open file, each to be sent before the next is asked for.
+        """Yield the span as bytes and as regions of the open file; the caller sends each one before it asks for more.
 
-        What a region holds is checked when it has been sent: those of another version are never all that was promised.
+        The source checks the content of a region after the caller has sent it. If the file changed meanwhile, the
+        generator raises SourceError before the span is complete, so a mixed body never looks complete.
         """
 
     def close(self) -> None:
-        """Close the source, as `aclose` does."""
-
-
-@runtime_checkable
-class Writable(Protocol):
-    """A store that takes new representations."""
-
-    async def put(self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None) -> object:
-        """Keep the bytes under the key, all or none of them. `AlreadyThere` when the key is taken."""
-
-    async def remove(self, key: str) -> None:
-        """Take away what is at the key. `NotFound` when nothing is."""
+        """Close the source as `aclose` does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a listing; `size` in bytes, `modified` in seconds since the epoch, both None for a directory."""
+    """One entry of a listing: `size` in bytes, `modified` in seconds since 1970; a directory has None for both."""
 
     name: str
     is_directory: bool
@@ -104,7 +99,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a directory holds: directories first, by name; `truncated` when there is more than is told."""
+    """The entries of a directory: directories first, then by name. `truncated` if entries had to be left out."""
 
     entries: tuple[Entry, ...]
     truncated: bool = False
@@ -112,7 +107,7 @@ class Listing:
 
 @runtime_checkable
 class Browsable(Protocol):
-    """A store that can be looked through."""
+    """A store whose keys can be listed."""
 
     async def list(self, key: str) -> Listing:
-        """Return what stands directly below the key; "" is the top. `NotFound` when that is no directory."""
+        """Return the entries directly below the key; "" is the top. Raises NotFound if the key is no directory."""

@@ -1,8 +1,8 @@
-"""A directory as a store: nothing outside it, nothing hidden, nothing but regular files.
+"""A directory as a store: it serves regular files only, none outside the directory and none that are hidden.
 
-A key is refused on its text first, so that `..`, an empty segment or a NUL never reaches the disk. Then the file is
-opened, and what was opened, not the path to it, is asked where it lies: a link that is exchanged in between changes
-nothing.
+First the text of a key is checked, so that `..`, an empty segment or a NUL never reaches the file system. Then the
+file is opened, and the store checks where the open descriptor is, not where the path leads. So a link that is
+swapped between the check and the opening gains nothing.
 """
 
 import os
@@ -25,22 +25,26 @@ from .small_files import SmallFileCache
 __all__ = ["DirectoryStore"]
 
 
-# NUL, a backslash, and the segments "", "." and ".."; on Windows a colon too, for drives and streams.
+# NUL, a backslash, and the segments "", "." and "..". On Windows also a colon, which marks drives and streams.
 _UNSAFE: Final = re.compile(r"[\0\\]|(?:^|/)\.{0,2}(?:/|\Z)" + ("|:" if os.name == "nt" else ""))
 _HIDDEN: Final = re.compile(r"(?:^|/)\.")
 _SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
-_MOST: Final = 10_000  # entries of a listing
-_SMALL: Final = 64 * 1024  # bytes of a file that is kept at hand
-# Directories first, then by name; no two have the same, so that the last is never compared.
+_MAX_ENTRIES: Final = 10_000  # of a listing
+_SMALL_BYTES: Final = 64 * 1024  # files up to this size are cached
+# Directories sort first, then names. Names are unique, so Python never compares the last items.
 _Sortable = tuple[bool, str, str, "os.DirEntry[str]"]
 
 
 class DirectoryStore:
-    """The regular files below a directory; a key is the path from there, with `/` between its segments.
+    """The regular files below a directory. A key is the path from the directory, with `/` between its segments.
 
-    Names that begin with a dot are not there unless `hidden`. Links may lead anywhere below the directory, and
-    beyond only with `follow_symlinks`. With `precompressed`, a file `x.br`, `x.zst` or `x.gz` that is no older than
-    `x` stands in for it where the client takes that content coding.
+    `hidden` also serves names that begin with a dot. `follow_symlinks` also serves files outside the directory that a
+    link inside leads to; links that stay inside always work. With `precompressed`, the store opens `x.br`, `x.zst` or
+    `x.gz` in the place of `x` if the client accepts that content coding and the file is not older than `x`.
+
+    Owner: the application that created it; there is nothing to close. The store caches small files and remembers
+    recently opened paths. It resolves the real place of the directory when it is created, and again when a file is
+    not below that place: the directory may be a link that was replaced.
     """
 
     def __init__(
@@ -56,36 +60,36 @@ class DirectoryStore:
         self._confined = not follow_symlinks
         self._precompressed = precompressed
         self._recent_paths = RecentPaths(self.directory)
-        self._shelf = SmallFileCache()
+        self._small_files = SmallFileCache()
         self._resolve()
 
     def _resolve(self) -> None:
-        """Find out where the directory really is, and remember what tells that place from others."""
+        """Store the real path of the directory, and its identity if the given path goes through a link."""
         real = os.path.realpath(self.directory)
-        self._identity = _identity(self.directory) if real != self.directory else None
+        self._identity = _identity_of(self.directory) if real != self.directory else None
         self._prefix = os.path.join(real, "")
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource | MemorySource:
         """Open the file, or one of its precompressed siblings."""
         if key not in self._recent_paths:
-            self._refuse(key)
+            self._check_key(key)
         return await self._recent_paths.open(key, partial(self._open, key, codings), discard=_close)
 
     async def list(self, key: str) -> Listing:
-        """Return what a client may open directly below the key, the first 10,000 entries of it."""
+        """Return up to 10,000 entries directly below the key that a client may open."""
         if key:
-            self._refuse(key)
+            self._check_key(key)
         return await in_thread(partial(self._list, key))
 
-    def _refuse(self, key: str) -> None:
+    def _check_key(self, key: str) -> None:
         if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)):
-            raise NotFound(f"{key!r} is not a key")
+            raise NotFound(f"{key!r} is not a valid key")
 
     def _open(self, key: str, codings: Sequence[str]) -> FileSource | MemorySource:
-        opened, modified = self._admit(key, key, None)
+        opened, modified = self._open_one(key, key, None)
         for coding in codings if self._precompressed else ():
             try:
-                sibling, coded = self._admit(key + _SUFFIXES[coding], key, coding)
+                sibling, coded = self._open_one(key + _SUFFIXES[coding], key, coding)
             except (DownloadError, KeyError):
                 continue
             if coded >= modified:
@@ -94,33 +98,32 @@ class DirectoryStore:
             sibling.close()
         return opened
 
-    def _admit(self, key: str, named: str, coding: str | None) -> tuple[FileSource | MemorySource, int]:
-        """Open a file, see that it lies where it may, and return it with its modification time in nanoseconds.
+    def _open_one(self, key: str, plain_key: str, coding: str | None) -> tuple[FileSource | MemorySource, int]:
+        """Open a file if its place is allowed. Return it with its modification time in nanoseconds.
 
-        A small one is read at once and kept at hand: that is the whole of it.
+        `plain_key` is the key without the suffix of the content coding. A small file is read at once and cached.
         """
         path = f"{self.directory}/{key}"
-        if kept := self._shelf.get(path, coding):
-            return kept
+        if cached := self._small_files.get(path, coding):
+            return cached
         with map_os_errors(key):
             file, status = open_regular(path)
-        if not self._may_lie(_whereabouts(file.fd, path)):
+        if not self._is_allowed(_place_of(file.fd, path)):
             file.close()
-            raise NotFound(f"{key} leads out of {self.directory}, or to a hidden file")
+            raise NotFound(f"{key} is outside {self.directory} or hidden")
         file.share()
-        told = describe(status, named.rpartition("/")[2], coding=coding, negotiated=self._precompressed)
-        source = FileSource(file, told, mtime_ns=status.st_mtime_ns)
-        if 0 < status.st_size <= _SMALL and (data := source.read_nowait(ByteRange(0, status.st_size))):
+        representation = describe(status, plain_key.rpartition("/")[2], coding=coding, negotiated=self._precompressed)
+        source = FileSource(file, representation, mtime_ns=status.st_mtime_ns)
+        if 0 < status.st_size <= _SMALL_BYTES and (data := source.read_nowait(ByteRange(0, status.st_size))):
             source.close()
-            return self._shelf.put(path, status, MemorySource(data, told)), status.st_mtime_ns
+            return self._small_files.put(path, status, MemorySource(data, representation)), status.st_mtime_ns
         return source, status.st_mtime_ns
 
-    def _may_lie(self, place: str) -> bool:
+    def _is_allowed(self, place: str) -> bool:
         if not self._confined:
             return True
-        if not place.startswith(self._prefix) or (self._identity and self._identity != _identity(self.directory)):
-            # The directory may be a link that was exchanged; what it led to before is outside by now.
-            self._resolve()
+        if not place.startswith(self._prefix) or (self._identity and self._identity != _identity_of(self.directory)):
+            self._resolve()  # the directory may be a link that was replaced; then its old target is outside now
         inside = place.startswith(self._prefix) or place == self._prefix[:-1]
         return inside and (self._hidden or not _HIDDEN.search(place, len(self._prefix) - 1))
 
@@ -129,23 +132,23 @@ class DirectoryStore:
         with map_os_errors(key):
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                place = _whereabouts(fd, path)
-                if not self._may_lie(place):
-                    raise NotFound(f"{key} leads out of {self.directory}, or to a hidden directory")
-                with os.scandir(fd) as found:  # which takes a descriptor of its own
-                    first = nsmallest(_MOST + 1, self._sortable(found, place))
-                entries = tuple(_entries(first[:_MOST]))  # while the descriptor is open: they are asked through it
+                place = _place_of(fd, path)
+                if not self._is_allowed(place):
+                    raise NotFound(f"{key} is outside {self.directory} or hidden")
+                with os.scandir(fd) as found:  # it duplicates the descriptor
+                    first = nsmallest(_MAX_ENTRIES + 1, self._sortable(found, place))
+                entries = tuple(_entries(first[:_MAX_ENTRIES]))  # `stat` of the entries needs the descriptor
             finally:
                 os.close(fd)
-        return Listing(entries, truncated=len(first) > _MOST)
+        return Listing(entries, truncated=len(first) > _MAX_ENTRIES)
 
     def _sortable(self, found: Iterator["os.DirEntry[str]"], place: str) -> Iterator[_Sortable]:
         for item in found:
             if _UNSAFE.search(item.name) or (item.name.startswith(".") and not self._hidden):
                 continue
-            if item.is_symlink() and not self._may_lie(os.path.realpath(os.path.join(place, item.name))):
+            if item.is_symlink() and not self._is_allowed(os.path.realpath(os.path.join(place, item.name))):
                 continue
-            with suppress(OSError):  # gone meanwhile, or a link to nowhere
+            with suppress(OSError):  # it was removed meanwhile, or is a broken link
                 if (is_directory := item.is_dir()) or item.is_file():
                     yield not is_directory, item.name.casefold(), item.name, item
 
@@ -155,13 +158,13 @@ def _entries(sorted_items: Iterable[_Sortable]) -> Iterator[Entry]:
         if not is_file:
             yield Entry(name, is_directory=True)
             continue
-        with suppress(OSError):  # gone meanwhile
+        with suppress(OSError):  # it was removed meanwhile
             status = item.stat()
             yield Entry(name, is_directory=False, size=status.st_size, modified=int(status.st_mtime))
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    """Return what tells a directory from all others, whatever path leads to it."""
+def _identity_of(path: str) -> tuple[int, int] | None:
+    """Return device and inode, which identify a directory whatever path leads to it; None if it does not exist."""
     try:
         status = os.stat(path)
     except OSError:
@@ -173,8 +176,8 @@ def _close(source: FileSource | MemorySource) -> None:
     source.close()
 
 
-def _whereabouts(fd: int, path: str) -> str:
-    """Return where an open file lies, all links followed; where the system cannot tell, where its path leads now."""
+def _place_of(fd: int, path: str) -> str:
+    """Return the real path of an open file. Without /proc, return the real path that `path` has now."""
     try:
         return os.readlink(f"/proc/self/fd/{fd}")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""One regular file, described by what was opened and read from nothing else."""
+"""One regular file as a source: it is described by its open descriptor, and only that descriptor is read."""
 
 import errno
 import os
@@ -30,22 +30,36 @@ from .media_types import media_type
 __all__ = ["FileSource", "describe", "map_os_errors", "open_regular"]
 
 
-_ABSENT: Final = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EINVAL}
-_CLOSED: Final = {errno.EACCES, errno.EPERM}
-_SCARCE: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-_TAIL: Final = 4096  # bytes: a page that was read just now, and too much to be the same by chance
-_LENT: Final = 8 * 1024 * 1024  # bytes at most that are sent without a look at what the file has become
-_COLD: Final = 64 * 1024 * 1024  # bytes to read in threads, without asking, after one that was not cached
-_DESCRIPTORS: Final = Path("/proc/self/fd")
-_HAS_DESCRIPTORS: Final = _DESCRIPTORS.is_dir()
+_NOT_FOUND: Final = {
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.ENXIO,
+    errno.ENODEV,
+    errno.EINVAL,
+}
+_FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
+_BUSY: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_TAIL_BYTES: Final = 4096  # one page, which the kernel has cached; long enough not to be equal by chance
+_MAX_REGION_BYTES: Final = 8 * 1024 * 1024  # how much is sent before the file is checked again
+_UNCACHED_BYTES: Final = 64 * 1024 * 1024  # how much to read in threads after a place that was not cached
+_FD_DIRECTORY: Final = Path("/proc/self/fd")
+_HAS_FD_DIRECTORY: Final = _FD_DIRECTORY.is_dir()
 
 
 class FileSource(Prompt, OnDisk):
     """A regular file as it was when it was opened; its representation begins at byte `start` of the file.
 
-    Renamed or deleted, it goes on to its end. A file that is appended to keeps its promised length. One that shrinks,
-    or is written to in place, is not what was promised, and `read` raises. A larger file counts as appended to when
-    the last bytes read still stand where they stood; before any were, nothing tells an append from other contents.
+    Owner: the caller that opened the source. It closes the source, which closes the file.
+
+    States of the file, checked after each read:
+    - unchanged, also if it was renamed or deleted: it is read to its end;
+    - appended to: it is read up to the size that was promised;
+    - shorter, or written to in place: `read` and `regions` raise.
+
+    A file that grew counts as appended to only if the last bytes read are still in their place. Before the first read
+    there are no such bytes, so any change then counts as written to in place.
     """
 
     __slots__ = ("_file", "_mtime_ns", "_start", "_tail", "_tail_stop", "representation")
@@ -59,67 +73,67 @@ class FileSource(Prompt, OnDisk):
 
     @property
     def path(self) -> str | None:
-        """The open file under a name that stays right when the file is replaced; only Linux has one."""
-        return f"{_DESCRIPTORS}/{self._file.fd}" if _HAS_DESCRIPTORS and not self._start else None
+        """A path of the open descriptor, which stays valid when the file is replaced; None except on Linux."""
+        return f"{_FD_DIRECTORY}/{self._file.fd}" if _HAS_FD_DIRECTORY and not self._start else None
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks that fit the client's pace."""
-        pace, offset, stop = ChunkSizer(), self._start + span.start, self._start + span.stop
+        """Yield the span in chunks whose size follows the speed of the client."""
+        sizer, offset, stop = ChunkSizer(), self._start + span.start, self._start + span.stop
         if len(span) <= ChunkSizer.WHOLE:
-            pace.chunk = len(span)
+            sizer.chunk = len(span)
         with map_os_errors(f"reading from {offset}"):
             if len(span) > ChunkSizer.WHOLE:
-                self._file.read_ahead(wanted=True)  # another download of the file may have asked for the opposite
+                self._file.read_ahead(wanted=True)  # another download of this file may have switched it off
             while offset < stop:
-                count = min(pace.chunk, stop - offset)
+                count = min(sizer.chunk, stop - offset)
                 chunk = await self._file.read(offset, count)
                 self._check(chunk, count, offset)
                 offset += len(chunk)
                 sent = time.monotonic()
                 yield chunk
-                pace.took(time.monotonic() - sent)
+                sizer.took(time.monotonic() - sent)
 
     async def regions(self, span: ByteRange) -> AsyncGenerator[bytes | FileRegion, None]:
-        """Yield regions of the file where the kernel has it cached, and bytes elsewhere and at the end.
+        """Yield regions of the file where the kernel has it cached, and bytes where it has not.
 
-        The last bytes are read, and checked, when all regions have been sent.
+        The last bytes of the span are always read and checked here, after the caller has sent all regions.
         """
-        cold = offset = self._start + span.start
-        last = self._start + span.stop - min(len(span), _TAIL)
-        pace = ChunkSizer(small=128 * 1024, modest=256 * 1024)  # a thread for less would cost more than the reading
+        uncached_stop = offset = self._start + span.start
+        last = self._start + span.stop - min(len(span), _TAIL_BYTES)
+        sizer = ChunkSizer(small=128 * 1024, modest=256 * 1024)  # for less, the thread costs more than the read
         with map_os_errors(f"reading from {offset}"):
             self._file.read_ahead(wanted=False)
             while offset < last:
-                lent = min(_LENT, last - offset)
-                if offset >= cold and not self._is_at_hand(offset, lent):
-                    cold = offset + _COLD
-                if offset >= cold:
-                    yield FileRegion(self._file, offset, lent)
-                    offset += lent
+                count = min(_MAX_REGION_BYTES, last - offset)
+                if offset >= uncached_stop and not self._is_cached(offset, count):
+                    uncached_stop = offset + _UNCACHED_BYTES
+                if offset >= uncached_stop:
+                    yield FileRegion(self._file, offset, count)
+                    offset += count
                 else:
-                    chunk = await self._from_disk(offset, min(pace.chunk, last - offset))
+                    chunk = await self._read_from_disk(offset, min(sizer.chunk, last - offset))
                     offset += len(chunk)
                     sent = time.monotonic()
                     yield chunk
-                    pace.took(time.monotonic() - sent)
+                    sizer.took(time.monotonic() - sent)
         async for chunk in self.read(ByteRange(last - self._start, span.stop)):
             yield chunk
 
-    def _is_at_hand(self, offset: int, count: int) -> bool:
-        """Whether the kernel has the last of the bytes cached; if it has, they are of the right version so far."""
-        known = min(count, _TAIL)
-        tail = self._file.read_cached(offset + count - known, known)
+    def _is_cached(self, offset: int, count: int) -> bool:
+        """Whether the kernel has the end of these bytes cached. If it has, also check the version of the file."""
+        probed = min(count, _TAIL_BYTES)
+        tail = self._file.read_cached(offset + count - probed, probed)
         if tail is not None:
-            self._check(tail, known, offset + count - known)
+            self._check(tail, probed, offset + count - probed)
         return tail is not None
 
-    async def _from_disk(self, offset: int, count: int) -> bytes:
+    async def _read_from_disk(self, offset: int, count: int) -> bytes:
         chunk = await self._file.read_from_disk(offset, count)
         self._check(chunk, count, offset)
         return chunk
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
-        """Return the span when it is small and in the page cache."""
+        """Return the span if it is small and in the page cache, else None."""
         count, offset = len(span), self._start + span.start
         if count > ChunkSizer.WHOLE:
             return None
@@ -130,20 +144,23 @@ class FileSource(Prompt, OnDisk):
         return chunk
 
     def _check(self, chunk: bytes, count: int, offset: int) -> None:
-        """Raise when a chunk is not `count` bytes of the version that was described; else remember how it ends."""
+        """Check that the chunk is `count` bytes of the described version, and remember its last bytes.
+
+        Raises SourceTruncated if the file ended early, and SourceChanged if it was written to in place.
+        """
         size, stop = self._start + (self.representation.size or 0), offset + len(chunk)
         if len(chunk) < count:
             raise SourceTruncated(f"the file ended at byte {stop} of {size}")
         status = os.fstat(self._file.fd)
         if status.st_mtime_ns != self._mtime_ns:
-            if status.st_size <= size or not self._stands():
+            if status.st_size <= size or not self._is_tail_unchanged():
                 raise SourceChanged(f"the file was written to before byte {stop} was read")
             self._mtime_ns = status.st_mtime_ns
         if chunk:
-            self._tail, self._tail_stop = chunk[-_TAIL:], stop
+            self._tail, self._tail_stop = chunk[-_TAIL_BYTES:], stop
 
-    def _stands(self) -> bool:
-        """Whether the last bytes of the chunk before are still where they were read, and there are any."""
+    def _is_tail_unchanged(self) -> bool:
+        """Whether the last bytes read are still in their place; False if nothing was read yet."""
         start = self._tail_stop - len(self._tail)
         return self._tail != b"" and os.pread(self._file.fd, len(self._tail), start) == self._tail
 
@@ -156,36 +173,42 @@ class FileSource(Prompt, OnDisk):
         self.close()
 
 
-class map_os_errors:  # noqa: N801 - it reads as a statement
-    """Raise, in the block, what the operating system says as an error of ours; the key is for the log."""
+class map_os_errors:  # noqa: N801 - it is used as a context manager, in the `with` statement only
+    """Raise the OSError of a block as the DownloadError that it means. `subject` begins the message for the log.
 
-    __slots__ = ("_key",)
+    A class is entered faster than a generator is, and every read of a file enters this one.
+    """
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    __slots__ = ("_subject",)
+
+    def __init__(self, subject: str) -> None:
+        self._subject = subject
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
-            raise _error_for(error)(f"{self._key!r}: {error.strerror}") from error
-        if isinstance(error, UnicodeEncodeError):  # a character that no path can have
-            raise NotFound(f"{self._key!r}: {error}") from error
+            raise _error_type(error)(f"{self._subject!r}: {error.strerror}") from error
+        if isinstance(error, UnicodeEncodeError):  # a path cannot have this character
+            raise NotFound(f"{self._subject!r}: {error}") from error
 
 
-def _error_for(error: OSError) -> type[DownloadError]:
-    if error.errno in _ABSENT:
+def _error_type(error: OSError) -> type[DownloadError]:
+    if error.errno in _NOT_FOUND:
         return NotFound
     if error.errno == errno.EISDIR:
         return IsDirectory
-    if error.errno in _CLOSED:
+    if error.errno in _FORBIDDEN:
         return Forbidden
-    return SourceBusy if error.errno in _SCARCE else SourceError
+    return SourceBusy if error.errno in _BUSY else SourceError
 
 
 def open_regular(path: str) -> tuple[OpenFile, os.stat_result]:
-    """Open a regular file without ever waiting for a FIFO's writer; OSError for anything else."""
+    """Open a regular file and return it with its status. It never blocks on a FIFO without a writer.
+
+    Raises OSError if the path cannot be opened or is not a regular file.
+    """
     file = OpenFile(path)
     status = file.status
     if stat.S_ISREG(status.st_mode):
@@ -199,15 +222,16 @@ def open_regular(path: str) -> tuple[OpenFile, os.stat_result]:
 def describe(
     status: os.stat_result, name: str, *, coding: str | None = None, negotiated: bool = False
 ) -> Representation:
-    """Describe an open file; `name` is what it is called without its content coding."""
-    return _described((status.st_mtime_ns, status.st_ctime_ns, status.st_size), name, coding, negotiated)
+    """Describe an open file by its status. `name` is its name without the suffix of its content coding."""
+    return _describe((status.st_mtime_ns, status.st_ctime_ns, status.st_size), name, coding, negotiated)
 
 
 @lru_cache(maxsize=1024)
-def _described(version: tuple[int, int, int], name: str, coding: str | None, negotiated: bool) -> Representation:
-    """Describe a file by what changes with it.
+def _describe(version: tuple[int, int, int], name: str, coding: str | None, negotiated: bool) -> Representation:
+    """Describe a version of a file: modification time and change time in nanoseconds, and size in bytes.
 
-    The tag is strong: whoever sets the modification time back (`cp -p`, `rsync -t`) still moves the change time.
+    The ETag is strong. A program that restores the modification time (`cp -p`, `rsync -t`) still changes the change
+    time, so every new version has a new ETag.
     """
     mtime_ns, _, size = version
     return Representation(

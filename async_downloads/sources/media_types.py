@@ -1,4 +1,4 @@
-"""Media types by file name, the same on every machine: the system's own tables are not asked."""
+"""Media types by file name. They are the same on every machine, because the system's own tables are not used."""
 
 from functools import lru_cache
 from mimetypes import MimeTypes
@@ -8,8 +8,9 @@ __all__ = ["DEFAULT", "media_type"]
 
 
 DEFAULT: Final = "application/octet-stream"
-# What Python's table lacks, in some or all of the versions we run on. A `.tar.gz` is a gzip file, not a coded tar.
-_MORE: Final = {
+# Types that Python's own table lacks in at least one supported version. A `.tar.gz` is a gzip file, not a tar file
+# with a content coding.
+_ADDED_TYPES: Final = {
     ".7z": "application/x-7z-compressed",
     ".avif": "image/avif",
     ".br": "application/x-brotli",
@@ -50,16 +51,16 @@ _MORE: Final = {
     ".yml": "application/yaml",
     ".zst": "application/zstd",
 }
-_TYPES: Final = {**MimeTypes().types_map[1], **_MORE}
+_TYPES: Final = {**MimeTypes().types_map[1], **_ADDED_TYPES}
 
 
 @lru_cache(maxsize=1024)
 def media_type(name: str) -> str:
-    """Return the media type that a name's ending stands for; text is UTF-8.
+    """Return the media type for the extension of a file name. Text types get the charset UTF-8.
 
     >>> media_type("notes.TXT"), media_type("backup.tar.gz"), media_type("Makefile")
     ('text/plain; charset=utf-8', 'application/gzip', 'application/octet-stream')
     """
-    stem, dot, ending = name.rpartition(".")
-    found = _TYPES.get(f".{ending.lower()}", DEFAULT) if stem and dot else DEFAULT
+    stem, dot, extension = name.rpartition(".")
+    found = _TYPES.get(f".{extension.lower()}", DEFAULT) if stem and dot else DEFAULT
     return f"{found}; charset=utf-8" if found.startswith("text/") else found

@@ -1,4 +1,4 @@
-"""Representations in memory, and a store of them that behaves as the real ones do."""
+"""Representations in memory, and a store of them."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,40 +12,40 @@ from .base import Entry, Listing, Prompt
 __all__ = ["MemorySource", "MemoryStore"]
 
 
-_CHUNK: Final = 256 * 1024
+_CHUNK_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class MemorySource(Prompt):
-    """Bytes that are already there; `representation.size` is their length."""
+    """Bytes in memory; `representation.size` must be their length."""
 
     data: bytes
     representation: Representation
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
         """Yield slices of the bytes."""
-        for start in range(span.start, span.stop, _CHUNK):
-            yield self.data[start : min(start + _CHUNK, span.stop)]
+        for start in range(span.start, span.stop, _CHUNK_BYTES):
+            yield self.data[start : min(start + _CHUNK_BYTES, span.stop)]
 
     def read_nowait(self, span: ByteRange) -> bytes:
-        """Return a slice of the bytes; all of them cost no copy."""
+        """Return a slice of the bytes. The slice of all bytes is not a copy."""
         return self.data[span.start : span.stop]
 
     def close(self) -> None:
-        """Do nothing: there is nothing to give back."""
+        """Do nothing: the source holds no resource."""
 
     async def aclose(self) -> None:
-        """Do nothing: there is nothing to give back."""
+        """Do nothing: the source holds no resource."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryStore:
-    """Sources by key. Replacing one leaves the downloads of the old one as they are."""
+    """Sources by key. Replacing a source in the mapping does not affect downloads of the old one."""
 
     sources: Mapping[str, MemorySource]
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> MemorySource:  # noqa: ARG002
-        """Return the source at the key."""
+        """Return the source with the key."""
         if source := self.sources.get(key):
             return source
         if any(name.startswith(f"{key}/") for name in self.sources) or not key:
@@ -53,7 +53,7 @@ class MemoryStore:
         raise NotFound(key)
 
     async def list(self, key: str) -> Listing:
-        """Return what stands directly below the key."""
+        """Return the entries directly below the key."""
         prefix = f"{key}/" if key else ""
         below = {name.removeprefix(prefix): source for name, source in self.sources.items() if name.startswith(prefix)}
         if key and not below:
@@ -63,7 +63,7 @@ class MemoryStore:
         return Listing(
             tuple(Entry(name, is_directory=True) for name in directories)
             + tuple(
-                Entry(name, is_directory=False, size=told.size, modified=told.validators.last_modified)
-                for name, told in files
+                Entry(name, is_directory=False, size=file.size, modified=file.validators.last_modified)
+                for name, file in files
             )
         )

@@ -128,7 +128,7 @@ async def test_a_file_that_may_not_be_read_is_forbidden_where_flask_fails(tmp_pa
 async def test_options_of_one_answer_are_not_those_of_the_next(
     tmp_path: Path, with_init: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SmallFileCache, "_TICK_NS", -(10**18))  # what was read is kept from the first time on
+    monkeypatch.setattr(SmallFileCache, "_CLOCK_TICK_NS", -(10**18))  # what was read is kept from the first time on
     (tmp_path / "notes.txt").write_bytes(CONTENT)
 
     async def view() -> Any:

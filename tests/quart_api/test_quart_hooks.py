@@ -13,7 +13,7 @@ from quart import Quart, Response, request, session
 
 from async_downloads import send_file, send_from_directory, send_source
 from async_downloads.errors import DownloadError, Forbidden, IsDirectory, NotFound, SourceBusy, SourceTruncated
-from async_downloads.sources.objects import StreamSource
+from async_downloads.sources.streams import StreamSource
 from quart_api.apps import exchange, quart_app
 
 View = Callable[[], Awaitable[Response]]

@@ -13,9 +13,9 @@ from harness.waiting import HANGING
 from async_downloads.sources.database import sqlite_schema
 from async_downloads.sources.database.sqlite import SqliteStore
 
-_WAYS: Final = [pytest.param(sqlite_schema.part_by_query, id="query")]
+_WAYS: Final = [pytest.param(sqlite_schema._read_by_query, id="query")]
 if sys.version_info >= (3, 11, 3):
-    _WAYS.append(pytest.param(sqlite_schema.part_by_handle, id="handle"))
+    _WAYS.append(pytest.param(sqlite_schema._read_by_blob, id="blob"))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(params=_WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the chunks of SQLite in each way that this Python has."""
-    monkeypatch.setattr(sqlite_schema, "_part", request.param)
+    monkeypatch.setattr(sqlite_schema, "_read_chunk", request.param)
 
 
 @pytest.fixture

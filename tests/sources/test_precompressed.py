@@ -139,8 +139,8 @@ async def test_siblings_can_be_left_alone(root: Path) -> None:
 @pytest.fixture
 def _at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a store keep every small file from the first time it is asked for."""
-    monkeypatch.setattr(SmallFileCache, "_TICK_NS", -(10**18))
-    monkeypatch.setattr(SmallFileCache, "_SECONDS", HANGING)
+    monkeypatch.setattr(SmallFileCache, "_CLOCK_TICK_NS", -(10**18))
+    monkeypatch.setattr(SmallFileCache, "_FRESH_SECONDS", HANGING)
 
 
 # What is asked for, with which coding accepted, and the media type and coding that are told.

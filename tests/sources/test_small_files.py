@@ -1,17 +1,21 @@
-"""Small files at hand: never another version than the one on the disk, never more than there is room for."""
+"""SmallFileCache returns only the version that is on the disk, and never holds more than its capacity."""
 
 import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
+from harness.waiting import HANGING
 
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.memory import MemorySource
 from async_downloads.sources.small_files import SmallFileCache
-
-LONG_AGO = 1_000_000_000
 
 
 def _source(path: Path) -> MemorySource:
@@ -21,25 +25,25 @@ def _source(path: Path) -> MemorySource:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small file whose last change counts as long past."""
-    monkeypatch.setattr(SmallFileCache, "_TICK_NS", -(10**18))
+    """Write a small file that the cache accepts although it was written just now."""
+    monkeypatch.setattr(SmallFileCache, "_CLOCK_TICK_NS", -(10**18))
     path = tmp_path / "small.txt"
     path.write_bytes(b"first")
     return path
 
 
-def _put(shelf: SmallFileCache, path: Path) -> MemorySource:
-    return shelf.put(str(path), os.stat(path), _source(path))
+def _put(cache: SmallFileCache, path: Path) -> MemorySource:
+    return cache.put(str(path), os.stat(path), _source(path))
 
 
-def _get(shelf: SmallFileCache, path: Path) -> tuple[MemorySource, int] | None:
-    return shelf.get(str(path), None)
+def _get(cache: SmallFileCache, path: Path) -> tuple[MemorySource, int] | None:
+    return cache.get(str(path), None)
 
 
-def test_a_file_that_has_not_changed_is_at_hand(path: Path) -> None:
-    shelf = SmallFileCache()
-    source = _put(shelf, path)
-    assert _get(shelf, path) == (source, path.stat().st_mtime_ns)
+def test_an_unchanged_file_is_cached(path: Path) -> None:
+    cache = SmallFileCache()
+    source = _put(cache, path)
+    assert _get(cache, path) == (source, path.stat().st_mtime_ns)
 
 
 def _rewrite(path: Path) -> None:
@@ -54,52 +58,99 @@ def _replace(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [_rewrite, _replace, Path.unlink, lambda path: path.chmod(0o640)])
-def test_a_file_that_was_touched_in_any_way_is_not(path: Path, change: object) -> None:
-    shelf = SmallFileCache()
-    _put(shelf, path)
+def test_any_change_of_the_file_removes_it_from_the_cache(path: Path, change: object) -> None:
+    cache = SmallFileCache()
+    _put(cache, path)
     assert callable(change)
     change(path)
-    assert _get(shelf, path) is None
-    assert _get(shelf, path) is None
+    assert _get(cache, path) is None
+    assert _get(cache, path) is None
 
 
-def test_after_a_second_the_way_to_it_is_looked_up_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SmallFileCache, "_SECONDS", 0)
-    shelf = SmallFileCache()
-    _put(shelf, path)
-    assert _get(shelf, path) is None
+def test_a_file_is_opened_again_after_a_second(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SmallFileCache, "_FRESH_SECONDS", 0)
+    cache = SmallFileCache()
+    _put(cache, path)
+    assert _get(cache, path) is None
 
 
-def test_a_file_that_changed_just_now_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SmallFileCache, "_TICK_NS", 10**18)
+def test_a_file_that_changed_just_now_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SmallFileCache, "_CLOCK_TICK_NS", 10**18)
     (tmp_path / "new.txt").write_bytes(b"new")
-    shelf = SmallFileCache()
-    _put(shelf, tmp_path / "new.txt")
-    assert _get(shelf, tmp_path / "new.txt") is None
+    cache = SmallFileCache()
+    _put(cache, tmp_path / "new.txt")
+    assert _get(cache, tmp_path / "new.txt") is None
 
 
-def test_the_least_recently_wanted_leaves_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SmallFileCache, "_ROOM", 10)
+def test_the_least_recently_used_file_is_removed_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SmallFileCache, "_CAPACITY_BYTES", 10)
     others = [path.with_name(name) for name in ("second", "third")]
     for other in others:
         other.write_bytes(b"12345")
-    shelf = SmallFileCache()
-    _put(shelf, path)
-    _put(shelf, others[0])
-    assert _get(shelf, path)
-    _put(shelf, others[1])
-    assert [_get(shelf, place) is not None for place in (path, *others)] == [True, False, True]
+    cache = SmallFileCache()
+    _put(cache, path)
+    _put(cache, others[0])
+    assert _get(cache, path)
+    _put(cache, others[1])
+    assert [_get(cache, place) is not None for place in (path, *others)] == [True, False, True]
 
 
-def test_putting_a_file_twice_takes_its_room_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SmallFileCache, "_ROOM", 5)
-    shelf = SmallFileCache()
-    _put(shelf, path)
-    again = _put(shelf, path)
-    assert _get(shelf, path) == (again, path.stat().st_mtime_ns)
+def test_a_file_that_is_put_twice_takes_its_size_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SmallFileCache, "_CAPACITY_BYTES", 5)
+    cache = SmallFileCache()
+    _put(cache, path)
+    again = _put(cache, path)
+    assert _get(cache, path) == (again, path.stat().st_mtime_ns)
 
 
-async def test_a_store_gives_what_is_on_the_disk_now(path: Path) -> None:
+class MeetingPath(os.PathLike[str]):
+    """A path on which two threads wait for each other when both ask the disk for its version."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._barrier = Barrier(2, timeout=HANGING)
+
+    def __fspath__(self) -> str:
+        self._barrier.wait()
+        return str(self._path)
+
+
+def test_two_threads_may_find_the_same_file_stale(path: Path) -> None:
+    cache = SmallFileCache()
+    meeting: Any = MeetingPath(path)
+    cache.put(meeting, os.stat(path), _source(path))
+    _rewrite(path)
+    with ThreadPoolExecutor(2) as threads:
+        found = [threads.submit(cache.get, meeting, None) for _ in range(2)]
+    assert [future.result() for future in found] == [None, None]
+
+
+@pytest.fixture
+def _many_thread_switches() -> Iterator[None]:
+    """Let the interpreter switch threads as often as it can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-7)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("_many_thread_switches")
+def test_threads_that_put_the_same_file_count_its_size_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SmallFileCache, "_CAPACITY_BYTES", 5)
+    monkeypatch.setattr(SmallFileCache, "_FRESH_SECONDS", HANGING)
+    cache, status, source = SmallFileCache(), os.stat(path), _source(path)
+
+    def put_often() -> None:
+        for _ in range(5000):
+            cache.put(str(path), status, source)
+
+    with ThreadPoolExecutor(4) as threads:
+        putting = [threads.submit(put_often) for _ in range(4)]
+    assert [future.exception() for future in putting] == [None] * 4
+    assert _get(cache, path) == (source, status.st_mtime_ns)
+
+
+async def test_a_store_always_returns_what_is_on_the_disk(path: Path) -> None:
     store = DirectoryStore(path.parent)
     for content in (b"first", b"other", b"third"):
         path.write_bytes(content)

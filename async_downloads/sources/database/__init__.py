@@ -1,1 +1,1 @@
-"""Files in a database: SQLite, or PostgreSQL with large objects."""
+"""Stores of files in a database: SQLite, or PostgreSQL with large objects."""

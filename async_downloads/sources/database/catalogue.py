@@ -1,8 +1,8 @@
-"""Files in a database: what both kinds of database have in common.
+"""The catalogue: the interface of the stores in a database, and the rules that all of them share.
 
-A file has a name that no other file has, and two public identifiers: an integer, and a token that nobody can guess.
-What it holds is a version, and versions never change: replacing a file adds one, and retires the one before, which
-downloads go on reading until `gc` takes it away.
+A file has a unique name and two public identifiers: an integer, and a token that cannot be guessed. The content of a
+file is a version, and a version never changes. Replacing a file adds a version and retires the old one. Downloads go
+on reading a retired version until `gc` deletes it.
 """
 
 import hashlib
@@ -20,33 +20,37 @@ from ...semantics.representation import Representation, Validators
 from ..base import Entry, Listing, Source
 
 __all__ = [
-    "CHUNK",
+    "CHUNK_BYTES",
     "ById",
     "Catalogue",
     "Corruption",
     "Identifier",
     "StoredFile",
-    "compared",
+    "check_key",
     "describe",
-    "is_name",
+    "is_valid_name",
     "listing",
     "new_token",
     "not_found",
+    "parse_identifier",
+    "verify",
 ]
 
 
-CHUNK: Final = 256 * 1024  # bytes that are read and kept together
-_MOST: Final = 10_000  # entries of a listing
-_LONGEST: Final = 1024  # characters of a name
+CHUNK_BYTES: Final = 256 * 1024  # the unit in which content is stored and read
+_MAX_ENTRIES: Final = 10_000  # of a listing
+_MAX_NAME_CHARACTERS: Final = 1024
 _UNSAFE: Final = re.compile(r"[\0-\x1f\x7f\\]|(?:^|/)\.{0,2}(?:/|\Z)")
+_INTEGER: Final = re.compile(r"[1-9][0-9]{0,18}")
+_INTEGER_LIMIT: Final = 2**63  # both databases store 64 bits with a sign
 Identifier = Literal["token", "integer"]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file in a database as it is now; `size` in bytes, `created` in seconds since the epoch.
+    """A file and its current version; `size` in bytes, `created` in seconds since 1970.
 
-    `id` and `token` name the file and outlive its versions, `version` is the number of this one.
+    `id` and `token` belong to the file and stay the same when it is replaced. `version` is the number of the version.
     """
 
     id: int
@@ -59,83 +63,87 @@ class StoredFile:
     created: int
 
     def public(self, identifier: Identifier) -> str:
-        """Return what names the file to strangers."""
+        """Return the identifier of the file that public URLs use."""
         return self.token if identifier == "token" else str(self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """What `check` found wrong with a file."""
+    """A file whose stored bytes are wrong, with a message that says how."""
 
     file: StoredFile
     message: str
 
 
 class Catalogue(Protocol):
-    """A store in a database; keys are names.
+    """A store in a database. Its keys are the names of files.
 
-    Every method raises `SourceBusy` when the database has no connection to spare, and `SourceError`, with a line that
-    says what to do, when it cannot be reached, refuses us, or has no schema. It belongs to the event loop that used
-    it first.
+    Every method raises SourceBusy if the database has no free connection. It raises SourceError, with one line that
+    says what to do, if the database cannot be reached, denies access, or has no tables. A catalogue belongs to the
+    event loop that uses it first.
     """
 
     async def init(self) -> None:
-        """Create the schema where it is not there yet; doing it again changes nothing."""
+        """Create the tables that do not exist yet. A second call changes nothing."""
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> Source:
         """Open the current version of the file with that name."""
 
     async def open_id(self, public: str, identifier: Identifier) -> Source:
-        """Open the current version of the file with that identifier. `NotFound` for one that is none, too."""
+        """Open the current version of the file with that identifier. Raises NotFound if no file has it."""
 
     async def list(self, key: str) -> Listing:
-        """Return what stands directly below the key."""
+        """Return the entries directly below the key."""
 
-    async def files(self, most: int | None = None) -> Sequence[StoredFile]:
-        """Return every file, or that many, by name."""
+    async def files(self, limit: int | None = None) -> Sequence[StoredFile]:
+        """Return all files, or the first `limit` of them, in the order of their names."""
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
     ) -> StoredFile:
-        """Keep the bytes under a name, all or none of them; nobody sees them before the last is there.
+        """Store the bytes as a file with that name. The file becomes visible when its last byte is stored, or never.
 
-        The media type comes from the name when none is given. `AlreadyThere` when the name is taken, unless `replace`.
+        Without `media_type`, the name determines the type. Raises AlreadyThere if the name is taken, unless `replace`,
+        and ValueError if the name is invalid.
         """
 
     async def remove(self, key: str) -> None:
-        """Take the file with that name away; downloads of it end short when `gc` takes its bytes. `NotFound`."""
+        """Remove a file. Its downloads go on until `gc` deletes the bytes. Raises NotFound if there is no such file."""
 
     async def gc(self, grace: float) -> int:
-        """Free what was retired, or begun and never finished, more than `grace` seconds ago; return the bytes freed."""
+        """Delete versions that were retired, or last written to by an unfinished upload, over `grace` seconds ago.
+
+        Return the number of bytes that were freed.
+        """
 
     def check(self) -> AsyncGenerator[StoredFile | Corruption, None]:
-        """Read every file; yield it when its bytes have the digest they were stored with, else what is wrong."""
+        """Read every file and yield it if its bytes have their stored digest, else yield a Corruption."""
 
     async def aclose(self) -> None:
-        """Give back connections and threads."""
+        """Close the connections and end the threads."""
 
 
 @dataclass(frozen=True, slots=True)
 class ById:
-    """A catalogue as a store whose keys are public identifiers."""
+    """A store that opens the files of a catalogue by their public identifiers."""
 
     catalogue: Catalogue
     identifier: Identifier = "token"
 
-    async def open(self, key: str, *, codings: Sequence[str] = ()) -> Source:  # noqa: ARG002 - stored files have none
-        """Open the current version of the file."""
+    async def open(self, key: str, *, codings: Sequence[str] = ()) -> Source:  # noqa: ARG002 - a catalogue has no codings
+        """Open the current version of the file with that identifier."""
         return await self.catalogue.open_id(key, self.identifier)
 
 
 def new_token() -> str:
-    """Return an identifier of 128 bits that nobody can guess, and no command takes for an option."""
+    """Return an identifier of 128 random bits. It never begins with `-`, so no command takes it for an option."""
     while (token := secrets.token_urlsafe(16)).startswith("-"):
         pass
     return token
 
 
 def describe(file: StoredFile) -> Representation:
-    """Describe a file. Its tag is strong: it is made of the digest, and the bytes are those of one version."""
+    """Describe the current version of a file. Its ETag is strong, because it is the digest of the bytes."""
     return Representation(
         size=file.size,
         media_type=file.media_type,
@@ -145,8 +153,8 @@ def describe(file: StoredFile) -> Representation:
     )
 
 
-async def compared(file: StoredFile, source: Source) -> StoredFile | Corruption:
-    """Read a file from its source, and return it if its bytes have the digest they were stored with."""
+async def verify(file: StoredFile, source: Source) -> StoredFile | Corruption:
+    """Read a file from its source. Return it if its bytes have their stored digest, else return a Corruption."""
     digest = hashlib.sha256()
     if file.size:
         async with aclosing(source.read(ByteRange(0, file.size))) as chunks:
@@ -155,12 +163,12 @@ async def compared(file: StoredFile, source: Source) -> StoredFile | Corruption:
     return file if digest.digest() == file.sha256 else Corruption(file, "its bytes are not those that were stored")
 
 
-def is_name(key: str) -> bool:
-    """Whether a file may have that name: segments with `/` between them, none of them empty, `.` or `..`."""
-    return 0 < len(key) <= _LONGEST and not _UNSAFE.search(key) and key.isprintable() and _is_text(key)
+def is_valid_name(key: str) -> bool:
+    """Whether a file may have that name: printable segments with `/` between them, none empty, `.` or `..`."""
+    return 0 < len(key) <= _MAX_NAME_CHARACTERS and not _UNSAFE.search(key) and key.isprintable() and _is_encodable(key)
 
 
-def _is_text(key: str) -> bool:
+def _is_encodable(key: str) -> bool:
     try:
         key.encode()
     except UnicodeEncodeError:
@@ -168,19 +176,37 @@ def _is_text(key: str) -> bool:
     return True
 
 
+def check_key(key: str) -> None:
+    """Raises NotFound if the key is neither a valid name, nor a valid directory, nor the top."""
+    if key and not is_valid_name(key):
+        raise NotFound(f"{key!r} is not a valid name")
+
+
+def parse_identifier(public: str, identifier: Identifier) -> str | int:
+    """Return the value to look up for an identifier from a URL; an integer has only one valid spelling.
+
+    Raises NotFound if no file can have the identifier.
+    """
+    if identifier == "token" and public.isascii() and public.isprintable():
+        return public
+    if identifier == "integer" and _INTEGER.fullmatch(public) and int(public) < _INTEGER_LIMIT:
+        return int(public)
+    raise NotFound(f"there is no file with the {identifier} {public[:50]!r}")
+
+
 def not_found(key: str, names: Iterable[str]) -> NotFound:
-    """Return the error for a key that no file has; `names` are some that begin with it."""
+    """Return the error for a key that no file has: IsDirectory if one of the names is below the key."""
     if not key or any(name.startswith(f"{key}/") for name in names):
-        return IsDirectory(f"{key!r} is the beginning of other names")
+        return IsDirectory(f"{key!r} is a directory")
     return NotFound(f"there is no file {key!r}")
 
 
 def listing(key: str, files: Iterable[StoredFile]) -> Listing:
-    """Return what stands directly below the key. `NotFound` when nothing does, unless it is the top."""
+    """Return the entries directly below the key. Raises NotFound if there are none, except for the top."""
     prefix = f"{key}/" if key else ""
     below = {file.name.removeprefix(prefix): file for file in files if file.name.startswith(prefix)}
     if key and not below:
-        raise NotFound(f"nothing begins with {prefix!r}")
+        raise NotFound(f"there is no directory {prefix!r}")
     directories = sorted({name.partition("/")[0] for name in below if "/" in name})
     entries = [Entry(name, is_directory=True) for name in directories]
     entries += [
@@ -188,4 +214,4 @@ def listing(key: str, files: Iterable[StoredFile]) -> Listing:
         for name, file in sorted(below.items())
         if "/" not in name
     ]
-    return Listing(tuple(entries[:_MOST]), truncated=len(entries) > _MOST)
+    return Listing(tuple(entries[:_MAX_ENTRIES]), truncated=len(entries) > _MAX_ENTRIES)

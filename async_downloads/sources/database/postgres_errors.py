@@ -1,6 +1,8 @@
-"""What PostgreSQL's errors mean to us, each in one line that never holds a password."""
+"""The errors of PostgreSQL as errors of this package. Each message is one line and never contains a password."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -8,13 +10,14 @@ import asyncpg
 
 from ...errors import DownloadError, Forbidden, SourceBusy, SourceChanged, SourceError
 
-__all__ = ["error_for", "is_readable", "label"]
+__all__ = ["is_unambiguous", "map_postgres_errors", "redacted", "unreadable_url"]
 
 
-# A password may hold what it should not, unescaped: all from the first colon to the last @ counts as one.
+# A password may contain characters that should have been escaped, so everything from the first colon to the last @
+# counts as the password.
 _URL: Final = re.compile(r"(postgres(?:ql)?://)(?:([^:@/?#]*)(?::(.*))?@)?([^@?]*)(?:\?([^@]*))?", re.DOTALL)
-_ODD: Final = re.compile(r"[/?#@\s]")
-_TOLD: Final = ("host", "port", "dbname", "user", "search_path")  # of the parameters: others may hold a password
+_RESERVED: Final = re.compile(r"[/?#@\s]")
+_SHOWN_PARAMETERS: Final = ("host", "port", "dbname", "user", "search_path")  # any other may hold a password
 _MEANINGS: Final[tuple[tuple[type[Exception], type[DownloadError], str], ...]] = (
     (
         asyncpg.UndefinedTableError,
@@ -27,56 +30,69 @@ _MEANINGS: Final[tuple[tuple[type[Exception], type[DownloadError], str], ...]] =
     (
         asyncpg.InvalidAuthorizationSpecificationError,
         SourceError,
-        "{0} refuses us: {1}: correct the user or the password in the URL",
+        "{0} denies access: {1}: correct the user or the password in the URL",
     ),
     (
         asyncpg.InvalidCatalogNameError,
         SourceError,
-        "{0} is not there: {1}: create it with createdb, or correct its name in the URL",
+        "{0} does not exist: {1}: create it with createdb, or correct its name in the URL",
     ),
-    (asyncpg.TooManyConnectionsError, SourceBusy, "{0} has no connection to spare: {1}"),
-    (asyncpg.CannotConnectNowError, SourceBusy, "{0} takes no connections now: {1}"),
-    (TimeoutError, SourceError, "{0} gave no answer in time: is its server alive?"),
+    (asyncpg.TooManyConnectionsError, SourceBusy, "{0} has no free connection: {1}"),
+    (asyncpg.CannotConnectNowError, SourceBusy, "{0} accepts no connections at the moment: {1}"),
+    (TimeoutError, SourceError, "{0} did not respond in time: check that its server is running"),
     (asyncpg.PostgresConnectionError, SourceError, "{0}: the connection was lost: {1}"),
     (OSError, SourceError, "{0} cannot be reached: {1}: start its server, or correct the host and the port in the URL"),
-    (
-        ValueError,
-        SourceError,
-        "the database's URL cannot be read: expected postgresql://user:password@host:port/name, with %-escapes",
-    ),
 )
 
 
-def label(dsn: str) -> str:
-    """Return a URL to show: without its password.
+def redacted(dsn: str) -> str:
+    """Return the URL without its password, to show it in messages.
 
-    >>> label("postgresql://me:p/w@d?#@db:5432/files?sslmode=require&password=p&host=%2Ftmp")
+    >>> redacted("postgresql://me:p/w@d?#@db:5432/files?sslmode=require&password=p&host=%2Ftmp")
     'postgresql://me@db:5432/files?host=%2Ftmp'
-    >>> label("postgresql:///files"), label("postgresql://me@/files?password=a@b")
+    >>> redacted("postgresql:///files"), redacted("postgresql://me@/files?password=a@b")
     ('postgresql:///files', 'the PostgreSQL database')
     """
     found = _URL.fullmatch(dsn)
     if not found:
         return "the PostgreSQL database"
     scheme, user, _, place, query = found.groups()
-    told = urlencode([(name, value) for name, value in parse_qsl(query or "") if name in _TOLD])
-    return "".join([scheme, f"{user}@" if user is not None else "", place, f"?{told}" if told else ""])
+    shown = urlencode([(name, value) for name, value in parse_qsl(query or "") if name in _SHOWN_PARAMETERS])
+    return "".join([scheme, f"{user}@" if user is not None else "", place, f"?{shown}" if shown else ""])
 
 
-def is_readable(dsn: str) -> bool:
-    """Whether a URL has no password that could be taken for something else, and then be told.
+def is_unambiguous(dsn: str) -> bool:
+    """Whether no part of the password can be taken for another part of the URL, and then be shown.
 
-    >>> is_readable("postgresql://me:p%2Fw@db/files"), is_readable("postgresql://me:p/w@db/files")
+    >>> is_unambiguous("postgresql://me:p%2Fw@db/files"), is_unambiguous("postgresql://me:p/w@db/files")
     (True, False)
     """
     found = _URL.fullmatch(dsn)
-    return found is not None and not _ODD.search(found[3] or "")
+    return found is not None and not _RESERVED.search(found[3] or "")
 
 
-def error_for(error: Exception, database: str) -> DownloadError:
-    """Return the error of ours that says what went wrong with a database, which is named without its password."""
-    said = (getattr(error, "message", None) or str(error) or type(error).__name__).partition("\n")[0]
-    for theirs, ours, text in _MEANINGS:
-        if isinstance(error, theirs) and not isinstance(error, asyncpg.DataError):
-            return ours(text.format(database, said))
-    return SourceError(f"{database}: {said}")
+def unreadable_url() -> SourceError:
+    """Return the error for a URL that cannot be parsed. Its message does not show the URL."""
+    return SourceError(
+        "the URL of the database cannot be read: expected postgresql://user:password@host:port/name, with %-escapes"
+    )
+
+
+@contextmanager
+def map_postgres_errors(database: str) -> Iterator[None]:
+    """Raise an error of PostgreSQL or of its connection in the block as the DownloadError that it means.
+
+    `database` is the redacted URL, which the message names.
+    """
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        raise _error(error, database) from error
+
+
+def _error(error: Exception, database: str) -> DownloadError:
+    text = (getattr(error, "message", None) or str(error) or type(error).__name__).partition("\n")[0]
+    for kind, ours, message in _MEANINGS:
+        if isinstance(error, kind):
+            return ours(message.format(database, text))
+    return SourceError(f"{database}: {text}")

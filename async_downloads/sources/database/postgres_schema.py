@@ -1,10 +1,11 @@
-"""The tables that files have in PostgreSQL, and the statements on them.
+"""The tables of the PostgreSQL catalogue, and the statements on them.
 
-    ad_file     what a name stands for, and the version it has now
-    ad_version  bytes that never change, in a large object; `retired_at` from the first, until it is published
+    ad_file     a name, its identifiers, and the number of its current version
+    ad_version  the description of bytes that never change, and the number `lo` of their large object; `retired_at` is
+                null only while a file has the version
 
-The number of a large object may be given again when it is free; that of a version is not. So bytes are read by way of
-the version: when it is gone, they are not those of another. What an upload has written is found by way of it, too.
+PostgreSQL gives the number of a deleted large object to a later one; the number of a version is never given again. So
+every statement finds the large object through its version, and cannot read the bytes of another.
 """
 
 import hashlib
@@ -15,12 +16,24 @@ import asyncpg
 from ...errors import AlreadyThere, NotFound, SourceError
 from .catalogue import StoredFile, new_token, not_found
 
-__all__ = ["CREATE", "FILES", "FREE", "MEASURE", "READ", "READ_BARE", "Upload", "below", "missing", "remove", "stored"]
+__all__ = [
+    "CREATE",
+    "FILES",
+    "FREE",
+    "READ",
+    "READ_BARE",
+    "SIZE_BARE",
+    "Upload",
+    "below",
+    "missing",
+    "remove",
+    "stored",
+]
 
 
-_LOCK: Final = 0x61646F776E6C  # any number, but always the same
-# An entry of an index holds 2,704 bytes and a name has up to 4,096, so what is unique is its digest, and what is in
-# order its beginning. A name has no backslash, which is all that the cast would take for something else.
+_LOCK: Final = 0x61646F776E6C  # an arbitrary number, the same in every process
+# An index entry holds up to 2,704 bytes and a name has up to 4,096. So the unique index is on the digest of the name,
+# and the index for the order is on its beginning. The cast to `bytea` would interpret a backslash, but no name has one.
 CREATE: Final = f"""
 select pg_advisory_xact_lock({_LOCK});
 create table if not exists ad_version (
@@ -46,7 +59,9 @@ create index if not exists ad_version_retired_at on ad_version (retired_at);
 """
 READ: Final = "select lo_get(lo, $2, $3) from ad_version where id = $1"
 READ_BARE: Final = "select lo_get($1::oid, $2, $3)"
-MEASURE: Final = "select lo_lseek64(lo_open($1, 262144), 0, 2) as size"  # 0x40000 is to read, 2 is from the end
+SIZE_BARE: Final = (
+    "select lo_lseek64(lo_open($1, 262144), 0, 2) as size"  # 0x40000 opens for reading; 2 seeks from the end
+)
 _FILES: Final = """
 select f.id, f.token, v.id, f.name, v.media_type, v.size, v.sha256, floor(extract(epoch from v.created_at))::bigint
 from ad_file f join ad_version v on v.id = f.version """
@@ -55,22 +70,22 @@ FILES: Final = {
     "token": f"{_FILES} where f.token = $1",
     "integer": f"{_FILES} where f.id = $1",
     "all": f"{_FILES} order by f.name limit $1",
-    # Below "a" is what begins with "a/", and 0 comes after the slash.
+    # The names from "a/" up to "a0" are those below "a": 0 follows the slash in ASCII.
     "below": f"""{_FILES} where left(f.name, 512) between left($1, 512) and left($2, 512)
         and f.name > $1 and f.name < $2 order by left(f.name, 512), f.name limit $3""",
 }
-# A few at once, since each needs a lock. One that somebody has freed by hand is no reason to leave the others.
+# 16 at a time, because each one needs a lock. The join skips large objects that an administrator deleted by hand.
 FREE: Final = """
-with doomed as (
+with expired as (
     delete from ad_version where id in (
         select id from ad_version where retired_at <= now() - make_interval(secs => $1)
         order by retired_at limit 16 for update skip locked
     ) returning lo, size
 )
 select count(*) as versions, coalesce(sum(size), 0)::bigint as size, count(lo_unlink(there.oid))
-from doomed left join pg_largeobject_metadata there on there.oid = lo"""
+from expired left join pg_largeobject_metadata there on there.oid = lo"""
 _BEGIN: Final = "insert into ad_version (lo, media_type, size) values (lo_create(0), $1, 0) returning id"
-# The time says that the upload is alive.
+# `gc` compares `retired_at`, so each write postpones the deletion of an unfinished upload.
 _WRITE: Final = """
 with own as (
     update ad_version set size = $2::bigint + length($3::bytea), retired_at = now()
@@ -85,12 +100,20 @@ insert into ad_file (token, name, version) values ($1, $2, $3)
 on conflict (sha256(name::bytea)) do update set version = excluded.version where $4 returning id"""
 _RETIRE: Final = "update ad_version set retired_at = now() where file = $1 and id <> $2 and retired_at is null"
 _DISCARD: Final = """
-with doomed as (delete from ad_version where id = $1 and retired_at is not null returning lo)
-select count(lo_unlink(lo)) from doomed"""
+with expired as (delete from ad_version where id = $1 and retired_at is not null returning lo)
+select count(lo_unlink(lo)) from expired"""
 
 
 class Upload:
-    """A version that is being put; between two pieces no transaction is open."""
+    """A version that is being uploaded. No transaction is open between two calls.
+
+    Owner: one call of `PostgresStore.put`.
+
+    States of the version:
+    - unfinished, from `begin` on: `retired_at` is the time of the last `write`, and no file has it;
+    - published: it is the current version of a file, and `retired_at` is null;
+    - deleted, by `discard` or by `gc`: the next `write` or `publish` raises SourceError.
+    """
 
     def __init__(self, version: int) -> None:
         self._version = version
@@ -99,59 +122,59 @@ class Upload:
 
     @classmethod
     async def begin(cls, connection: asyncpg.Connection, name: str, media_type: str, *, replace: bool) -> "Upload":
-        """Begin to put a file. `AlreadyThere` when the name is taken, so that its bytes need not come."""
+        """Begin an upload. Raises AlreadyThere if the name is taken, before any byte has been sent."""
         if await connection.fetchrow(FILES["name"], name) and not replace:
-            raise _taken(name)
+            raise _already_there(name)
         return cls(await connection.fetchval(_BEGIN, media_type))
 
     async def write(self, connection: asyncpg.Connection, piece: bytes) -> None:
-        """Write what comes next."""
+        """Append a piece to the version."""
         if await connection.fetchrow(_WRITE, self._version, self._size, piece) is None:
-            raise self._freed()
+            raise self._deleted()
         self._size += len(piece)
         self._digest.update(piece)
 
     async def publish(self, connection: asyncpg.Connection, name: str, *, replace: bool) -> StoredFile:
-        """Make it the version that the name has from now on, and retire the one before."""
+        """Make this the current version of the file, and retire the previous one. Raises AlreadyThere as `begin`."""
         async with connection.transaction():
             file = await connection.fetchval(_NAME, new_token(), name, self._version, replace)
             if file is None:
-                raise _taken(name)
+                raise _already_there(name)
             if not await connection.fetchval(_PUBLISH, self._version, file, self._digest.digest()):
-                raise self._freed()
+                raise self._deleted()
             await connection.execute(_RETIRE, file, self._version)
             return stored(await connection.fetchrow(FILES["integer"], file))
 
     async def discard(self, connection: asyncpg.Connection) -> None:
-        """Free what was written, unless it is published."""
+        """Delete the version, unless it is published."""
         await connection.execute(_DISCARD, self._version)
 
-    def _freed(self) -> SourceError:
-        return SourceError(f"version {self._version} was freed before the last of it was there")
+    def _deleted(self) -> SourceError:
+        return SourceError(f"version {self._version} was deleted before its upload was complete")
 
 
-def _taken(name: str) -> AlreadyThere:
-    return AlreadyThere(f"there is a file {name!r}")
+def _already_there(name: str) -> AlreadyThere:
+    return AlreadyThere(f"there is already a file {name!r}")
 
 
 def stored(row: asyncpg.Record) -> StoredFile:
-    """Return the file that a row of `FILES` describes."""
+    """Return the file in a row of a `FILES` statement."""
     return StoredFile(*row)
 
 
 async def remove(connection: asyncpg.Connection, name: str) -> None:
-    """Take a file away, and retire its version. `NotFound` when there is none."""
+    """Delete a file and retire its version. Raises NotFound if there is no such file."""
     async with connection.transaction():
-        taken = "delete from ad_file where sha256(name::bytea) = sha256($1::text::bytea) returning version"
-        version = await connection.fetchval(taken, name)
+        delete = "delete from ad_file where sha256(name::bytea) = sha256($1::text::bytea) returning version"
+        version = await connection.fetchval(delete, name)
         if version is None:
             raise await missing(connection, name)
         await connection.execute("update ad_version set retired_at = now() where id = $1", version)
 
 
-async def below(connection: asyncpg.Connection, key: str, most: int | None = None) -> list[StoredFile]:
-    """Return the files with names that begin with the key and a slash, by name."""
-    return [stored(row) for row in await connection.fetch(FILES["below"], f"{key}/", f"{key}0", most)]
+async def below(connection: asyncpg.Connection, key: str, limit: int | None = None) -> list[StoredFile]:
+    """Return the files below the key in the order of their names."""
+    return [stored(row) for row in await connection.fetch(FILES["below"], f"{key}/", f"{key}0", limit)]
 
 
 async def missing(connection: asyncpg.Connection, key: str) -> NotFound:

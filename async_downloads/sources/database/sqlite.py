@@ -1,11 +1,11 @@
 """Files in a SQLite database.
 
-Four threads read and one writes. A download holds none of them while its client has a chunk, and no transaction: so
-the log can be folded into the database at any time, and nobody's download makes a writer wait.
+Four threads read and one writes. A download uses a thread only while it reads, not while its client receives a chunk,
+and it holds no transaction. So SQLite can move its write-ahead log into the database at any time, and no download makes
+a writer wait.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from dataclasses import dataclass
@@ -20,138 +20,146 @@ from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation
 from ...threads import in_thread
 from ..base import Listing
-from ..media_types import media_type as type_of
+from ..media_types import media_type as media_type_of
 from . import sqlite_schema as schema
-from .catalogue import CHUNK, Corruption, Identifier, StoredFile, compared, describe, is_name, listing
+from .catalogue import (
+    CHUNK_BYTES,
+    Corruption,
+    Identifier,
+    StoredFile,
+    check_key,
+    describe,
+    is_valid_name,
+    listing,
+    parse_identifier,
+    verify,
+)
 from .sqlite_pool import SqlitePool
 
 __all__ = ["SqliteSource", "SqliteStore"]
 
 
-_READERS: Final = 4
-_PATIENCE: Final = 5.0  # seconds to wait for another process that writes
-_TURN: Final = 6  # chunks for a fast client from one turn of a thread, which costs as much as copying 1 MiB
-_LAST: Final = 2  # of them are left when the next turn begins: no client has more than 2 MiB waiting
-_GATHERED: Final = 8 * 1024 * 1024  # bytes of an upload that go to the writer together
-_INTEGER: Final = re.compile(r"[1-9][0-9]{0,18}")
-_BEYOND: Final = 2**63
+_READER_THREADS: Final = 4
+_PATIENCE_SECONDS: Final = 5.0  # how long to wait for a lock of another process
+_BATCH_CHUNKS: Final = 6  # read at once for a fast client: a thread hop costs as much as copying 1 MiB
+_READ_AHEAD_CHUNKS: Final = 2  # unsent chunks at which the next batch begins; 2 MiB at most wait for one client
+_WRITE_BYTES: Final = 8 * 1024 * 1024  # of an upload that go to the writer thread together
 
 
 @dataclass(frozen=True, slots=True)
 class SqliteSource:
-    """One version of a file in a database."""
+    """One version of a file in a SQLite database."""
 
     file: StoredFile
     representation: Representation
     _readers: SqlitePool
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks: for a fast client several from one turn of a thread, and the next while it takes the last."""
-        pace, offset = ChunkSizer(small=CHUNK // 2, modest=CHUNK, large=_TURN * CHUNK), span.start
+        """Yield chunks. For a fast client, read several of them at once, and the next ones before it needs them."""
+        offset = span.start
+        sizer = ChunkSizer(small=CHUNK_BYTES // 2, modest=CHUNK_BYTES, large=_BATCH_CHUNKS * CHUNK_BYTES)
         ahead: asyncio.Future[list[bytes]] | None = None
         try:
             while offset < span.stop:
-                chunks = await (ahead or self._fetch(offset, span.stop, pace))
+                chunks = await (ahead or self._fetch(offset, span.stop, sizer))
                 offset, ahead = offset + sum(map(len, chunks)), None
-                is_slow, begin = pace.chunk < CHUNK, time.monotonic()
+                is_slow, begin = sizer.chunk < CHUNK_BYTES, time.monotonic()
                 while chunks:
-                    if not ahead and len(chunks) <= _LAST and not is_slow and offset < span.stop:
-                        ahead = self._fetch(offset, span.stop, pace)
-                    yield chunks.pop(0)  # so that what the client has is not kept
-                pace.took(time.monotonic() - begin)
+                    if not ahead and len(chunks) <= _READ_AHEAD_CHUNKS and not is_slow and offset < span.stop:
+                        ahead = self._fetch(offset, span.stop, sizer)
+                    yield chunks.pop(0)  # `pop` frees the chunk as soon as the client has it
+                sizer.took(time.monotonic() - begin)
         finally:
             if ahead and not ahead.cancel() and not ahead.cancelled():
-                ahead.exception()  # nobody else is there to take it
+                ahead.exception()  # retrieve it, or asyncio logs it as never retrieved
 
-    def _fetch(self, offset: int, stop: int, pace: ChunkSizer) -> "asyncio.Future[list[bytes]]":
-        """Begin to read as many bytes from `offset` as the pace allows: to the end of a chunk, or to `stop`."""
-        end = min((offset // CHUNK + max(pace.chunk // CHUNK, 1)) * CHUNK, stop)
+    def _fetch(self, offset: int, stop: int, sizer: ChunkSizer) -> "asyncio.Future[list[bytes]]":
+        """Begin to read from `offset` to the end of a chunk or to `stop`, as many bytes as the sizer allows."""
+        count = max(sizer.chunk // CHUNK_BYTES, 1)
+        end = min((offset // CHUNK_BYTES + count) * CHUNK_BYTES, stop)
         return self._readers.run(schema.read, self.file, offset, end)
 
     async def aclose(self) -> None:
-        """Do nothing: there is nothing to give back."""
+        """Do nothing: the source holds no resource."""
 
 
 class SqliteStore:
-    """A catalogue in a SQLite file, which other processes may use at the same time.
+    """A catalogue in a SQLite file that other processes may use at the same time.
 
-    `patience` is how many seconds a locked database is waited for.
+    `patience` is the number of seconds to wait for a lock of another process.
+
+    Owner: the application that created it. It calls `aclose` at its end; afterwards every method raises SourceError.
+    Two pools belong to the store: four threads that only read, and one thread that writes, so two of our writers
+    never compete. Connections are opened when they are first needed. An upload is unfinished until `publish`, then
+    current, then retired after a replacement, and deleted by `gc`; see `sqlite_schema`.
     """
 
-    def __init__(self, path: str, *, patience: float = _PATIENCE) -> None:
-        self._threads = partial(SqlitePool, path, Path(path).absolute(), patience=patience)
-        self._readers = self._threads("ro", count=_READERS)
-        self._writer = self._threads("rw", count=1)
+    def __init__(self, path: str, *, patience: float = _PATIENCE_SECONDS) -> None:
+        self._new_pool = partial(SqlitePool, path, Path(path).absolute(), patience=patience)
+        self._readers = self._new_pool("ro", count=_READER_THREADS)
+        self._writer = self._new_pool("rw", count=1)
 
     async def init(self) -> None:
-        """Create the file, and the tables in it, where they are not there yet."""
-        creator = self._threads("rwc", count=1)
+        """Create the file and its tables, unless they exist already."""
+        creator = self._new_pool("rwc", count=1)
         try:
             await creator.run(schema.create)
         finally:
             await in_thread(creator.close)
 
-    async def open(self, key: str, *, codings: Sequence[str] = ()) -> SqliteSource:  # noqa: ARG002 - there are none
+    async def open(self, key: str, *, codings: Sequence[str] = ()) -> SqliteSource:  # noqa: ARG002 - a catalogue has no codings
         """Open the current version of the file with that name."""
-        if key and not is_name(key):
-            raise NotFound(f"{key!r} is no name of a file")
+        check_key(key)
         return self._source(await self._readers.run(_find, "name", key))
 
     async def open_id(self, public: str, identifier: Identifier) -> SqliteSource:
-        """Open the current version of the file with that identifier; an integer is written in one way only."""
-        if identifier == "token":
-            if not public.isascii():
-                raise NotFound(f"{public!r} is no token")
-            return self._source(await self._readers.run(_find, "token", public))
-        if not _INTEGER.fullmatch(public) or int(public) >= _BEYOND:
-            raise NotFound(f"{public!r} is no number of a file")
-        return self._source(await self._readers.run(_find, "id", int(public)))
+        """Open the current version of the file with that identifier."""
+        column = "token" if identifier == "token" else "id"
+        return self._source(await self._readers.run(_find, column, parse_identifier(public, identifier)))
 
     def _source(self, file: StoredFile) -> SqliteSource:
         return SqliteSource(file, describe(file), self._readers)
 
     async def list(self, key: str) -> Listing:
-        """Return what stands directly below the key."""
-        if key and not is_name(key):
-            raise NotFound(f"{key!r} is the beginning of no name")
+        """Return the entries directly below the key."""
+        check_key(key)
         return await self._readers.run(_list, key)
 
-    async def files(self, most: int | None = None) -> Sequence[StoredFile]:
-        """Return every file, or that many, by name."""
-        return await self._readers.run(schema.all_files, -1 if most is None else most)
+    async def files(self, limit: int | None = None) -> Sequence[StoredFile]:
+        """Return all files, or the first `limit` of them, in the order of their names."""
+        return await self._readers.run(schema.all_files, -1 if limit is None else limit)
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
     ) -> StoredFile:
-        """Keep the bytes under a name. ValueError for a name that no file may have."""
-        if not is_name(key):
+        """Store the bytes as a file with that name."""
+        if not is_valid_name(key):
             raise ValueError(f"{key!r} cannot be the name of a file")
-        kind = media_type or type_of(key)
-        upload = await self._writer.run(schema.begin, key, kind, time.time(), replace=replace)
-        async for blocks in _gather(data):
-            await self._writer.run(upload.take, blocks, time.time())
+        media_type = media_type or media_type_of(key)
+        upload = await self._writer.run(schema.begin, key, media_type, time.time(), replace=replace)
+        async for blocks in _group(data):
+            await self._writer.run(upload.write, blocks, time.time())
         return await self._writer.run(upload.publish, key, time.time(), replace=replace)
 
     async def remove(self, key: str) -> None:
-        """Take the file with that name away, and leave its bytes to `gc`."""
-        if not is_name(key):
-            raise NotFound(f"{key!r} is no name of a file")
+        """Remove a file; `gc` deletes its bytes later."""
+        check_key(key)
         await self._writer.run(schema.remove, key, time.time())
 
     async def gc(self, grace: float) -> int:
-        """Free versions that nobody needs, a few megabytes at a time; SQLite uses the space again."""
+        """Delete retired versions, 8 MiB in each transaction. SQLite uses the free space for later files."""
         freed = 0
-        for version, size in await self._writer.run(schema.doomed, time.time() - grace):
-            while (gone := await self._writer.run(schema.free, version)) is None:
+        for version, size in await self._writer.run(schema.retire_unfinished, time.time() - grace):
+            while (is_deleted := await self._writer.run(schema.free, version)) is None:
                 pass
-            freed += size * gone
+            freed += size * is_deleted
         return freed
 
     async def check(self) -> AsyncGenerator[StoredFile | Corruption, None]:
-        """Read every file and compare its digest; what was taken away meanwhile is left out."""
+        """Read every file and compare its digest. Skip files that are removed or replaced meanwhile."""
         for file in await self.files():
             try:
-                found = await compared(file, self._source(file))
+                found = await verify(file, self._source(file))
             except SourceBusy:
                 raise
             except SourceError as error:
@@ -161,31 +169,30 @@ class SqliteStore:
                 yield found
 
     async def aclose(self) -> None:
-        """End the threads and close their connections; what is being read or written is waited for."""
+        """Wait for running reads and writes, then end the threads and close their connections."""
         await in_thread(self._close)
 
     def _close(self) -> None:
         self._readers.close()
-        self._writer.close()  # the last one to leave folds the log into the database, which readers cannot
+        self._writer.close()  # after the readers: only a writer can move the log into the database
 
 
-async def _gather(data: AsyncIterable[bytes]) -> AsyncGenerator[list[bytes], None]:
-    """Yield the blocks of an upload, a few megabytes of them at a time."""
-    gathered: list[bytes] = []
+async def _group(data: AsyncIterable[bytes]) -> AsyncGenerator[list[bytes], None]:
+    """Yield the blocks of an upload in groups of about 8 MiB."""
+    group: list[bytes] = []
     size = 0
     async for block in data:
-        gathered.append(block)
+        group.append(block)
         size += len(block)
-        if size >= _GATHERED:
-            yield gathered
-            gathered, size = [], 0
-    yield gathered
+        if size >= _WRITE_BYTES:
+            yield group
+            group, size = [], 0
+    yield group
 
 
 def _find(connection: Connection, column: str, value: str | int) -> StoredFile:
-    found = schema.find(connection, column, value)
-    if found:
-        return found
+    if file := schema.find(connection, column, value):
+        return file
     raise schema.missing(connection, str(value)) if column == "name" else NotFound(f"there is no file {value!r}")
 
 

@@ -1,16 +1,13 @@
-"""Connections to a SQLite file, each in a thread of its own.
-
-Whoever stops waiting for a thread leaves nothing behind: a function that has not begun never does, and one that has
-is a whole transaction, which ends by itself.
-"""
+"""Connections to a SQLite file, each in a thread of its own."""
 
 import asyncio
 import os
 import shlex
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -18,99 +15,115 @@ from urllib.parse import quote
 from ...errors import SourceBusy, SourceError
 from ...threads import raise_mmap_threshold
 
-__all__ = ["Mode", "SqlitePool", "connect"]
+__all__ = ["SqlitePool", "map_sqlite_errors"]
 
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Mode = Literal["ro", "rw", "rwc"]
-_MISSING: Final = ("no such table", "no such column")
-_WAL: Final = 64 * 1024 * 1024  # bytes that the log may keep when all of it is in the database
-_CACHE: Final = 512  # KiB of pages: chunks go through it, and a processor has that much close by
+_Mode = Literal["ro", "rw", "rwc"]
+_NO_TABLES: Final = ("no such table", "no such column")
+_WAL_BYTES: Final = 64 * 1024 * 1024  # the file size that the log may keep after it was moved into the database
+_CACHE_KIB: Final = 512  # of pages; chunks pass through this cache, and it fits into that of a processor
 
 
 class SqlitePool:
-    """A few threads that run functions of a connection, which each of them opens when it first needs one."""
+    """`count` threads that run functions with a connection to the database.
 
-    def __init__(self, path: str, file: Path, mode: Mode, *, count: int, patience: float) -> None:
-        self._path = path  # as it was given, for messages
+    Owner: one SqliteStore. States: open from the start; a thread opens its connection when it runs its first function,
+    and tries again with the next function if that fails. `close` is final.
+
+    A function is one transaction. Cancelling the future of `run` takes a waiting function out of the queue, which
+    `threads.in_thread` would not do; a running function continues to its end.
+
+    The lock is held while connections are closed. It makes a second `close` wait until that is done.
+    """
+
+    def __init__(self, path: str, file: Path, mode: _Mode, *, count: int, patience: float) -> None:
+        self._path = path  # as the caller wrote it, for messages
         self._file = file
-        self._mode: Mode = mode
+        self._mode: _Mode = mode
         self._patience = patience
-        self._own = threading.local()
+        self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._closing = threading.Lock()
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix=f"sqlite-{mode}")
+        self._executor = ThreadPoolExecutor(count, thread_name_prefix=f"sqlite-{mode}")
         raise_mmap_threshold()
 
     def run(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> "asyncio.Future[T]":
-        """Run the function in the next thread that is free. The future raises `SourceError` for what SQLite says."""
+        """Run the function in the next free thread. The future raises SourceError for an error of SQLite."""
         try:
-            return asyncio.wrap_future(self._pool.submit(self._within, function, *args, **kwargs))
+            return asyncio.wrap_future(self._executor.submit(self._run_in_thread, function, *args, **kwargs))
         except RuntimeError as error:
             raise SourceError(f"{self._path} is closed") from error
 
-    def _within(
+    def _run_in_thread(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        try:
+        with map_sqlite_errors(self._path, self._file):
             return function(self._connection(), *args, **kwargs)
-        except sqlite3.Error as error:
-            raise _error_for(error, self._path, self._file) from error
 
     def _connection(self) -> sqlite3.Connection:
-        """Return this thread's connection; one that cannot be had is tried for again the next time."""
-        found: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        """Return the connection of this thread, and open it first if necessary."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
-            found = self._own.connection = connect(self._file, self._mode, patience=self._patience)
+            found = self._local.connection = _connect(self._file, self._mode, patience=self._patience)
             self._connections.append(found)
         return found
 
     def close(self) -> None:
-        """Wait for what was asked for, end the threads and close their connections. Closing again does nothing."""
-        self._pool.shutdown()
-        with self._closing:  # whoever closes again waits, too, until they are closed
+        """Run all waiting functions, end the threads and close their connections. A second call does nothing."""
+        self._executor.shutdown()
+        with self._closing:
             while self._connections:
                 self._connections.pop().close()
 
 
-def connect(path: Path, mode: Mode, *, patience: float) -> sqlite3.Connection:
-    """Open a file; only "rwc" creates one. What is locked is waited for, `patience` seconds at the most."""
+def _connect(path: Path, mode: _Mode, *, patience: float) -> sqlite3.Connection:
+    """Open a database file; only the mode "rwc" creates it. Statements wait up to `patience` seconds for a lock."""
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}",
         uri=True,
         timeout=patience,
-        isolation_level=None,  # a transaction begins where it says so
-        check_same_thread=False,  # it is closed when its thread has ended
+        isolation_level=None,  # only an explicit `begin` opens a transaction
+        check_same_thread=False,  # `close` runs in another thread
     )
     try:
         if mode == "ro":
-            connection.execute(f"pragma cache_size=-{_CACHE}")
+            connection.execute(f"pragma cache_size=-{_CACHE_KIB}")
         else:
-            connection.executescript(f"pragma synchronous=full; pragma journal_size_limit={_WAL}")
+            connection.executescript(f"pragma synchronous=full; pragma journal_size_limit={_WAL_BYTES}")
     except sqlite3.Error:
         connection.close()
         raise
     return connection
 
 
-def _error_for(error: sqlite3.Error, path: str, file: Path) -> SourceError:
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # without what it says more exactly
+@contextmanager
+def map_sqlite_errors(path: str, file: Path) -> Iterator[None]:
+    """Raise an error of SQLite in the block as the SourceError that it means. The message names `path`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _error(error, path, file) from error
+
+
+def _error(error: sqlite3.Error, path: str, file: Path) -> SourceError:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the primary code of an extended code
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return SourceBusy(f"{path}: {error}")
-    if code == sqlite3.SQLITE_CANTOPEN and not os.path.isdir(file.parent) and _is_absent(file):
+    if code == sqlite3.SQLITE_CANTOPEN and not os.path.isdir(file.parent) and _is_missing(file):
         folder = str(Path(path).parent)
         return SourceError(f"{folder}: no such folder (mkdir -p {shlex.quote(folder)} makes it)")
-    if (code == sqlite3.SQLITE_CANTOPEN and _is_absent(file)) or str(error).startswith(_MISSING):
+    if (code == sqlite3.SQLITE_CANTOPEN and _is_missing(file)) or str(error).startswith(_NO_TABLES):
         command = f"async-downloads db init --database sqlite:///{quote(path)}"
         return SourceError(f"{path} has no tables for files: run '{command}'")
     return SourceError(f"{path}: {error}")
 
 
-def _is_absent(file: Path) -> bool:
-    """Whether there is no file; one that we may not see may be there."""
+def _is_missing(file: Path) -> bool:
+    """Whether the file does not exist. False if this process may not look."""
     try:
         file.lstat()
     except FileNotFoundError:

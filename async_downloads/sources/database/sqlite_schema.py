@@ -1,11 +1,12 @@
-"""The tables that files have in SQLite, and every statement on them.
+"""The tables of the SQLite catalogue, and every statement on them.
 
-    file     what a name stands for, and the version it has now
-    version  bytes that never change; without a digest while they are being put, `retired` when no file has them
-    chunk    256 KiB of a version, but for its last; their number is version * 2**32 + place
+    file     a name, its identifiers, and the number of its current version
+    version  the description of bytes that never change; `sha256` is null during the upload, `retired` is the time
+             since which no file has the version
+    chunk    256 KiB of a version, or less at its end; its id is version * 2**32 + position
 
-A number is never given twice (`autoincrement`), so a chunk that is found is of the version it was asked for, and one
-that was freed is never taken for another. Each function that writes is one transaction.
+`autoincrement` never gives a number twice. So a chunk id always means the same bytes, and the chunk of a deleted
+version cannot be confused with another. Each function that writes is one transaction; only `Upload.write` uses several.
 """
 
 import hashlib
@@ -18,30 +19,29 @@ from typing import Any, Final
 
 from ...errors import AlreadyThere, NotFound, SourceChanged, SourceError
 from ...semantics.ranges import ByteRange
-from .catalogue import CHUNK, StoredFile, new_token, not_found
+from .catalogue import CHUNK_BYTES, StoredFile, new_token, not_found
 
 __all__ = [
     "Upload",
     "all_files",
     "begin",
     "create",
-    "doomed",
     "files_below",
     "find",
     "free",
     "missing",
-    "part_by_handle",
-    "part_by_query",
     "read",
     "remove",
+    "retire_unfinished",
 ]
 
 
-_PAGE: Final = (
-    64 * 1024
-)  # bytes, the most there can be: a chunk takes five pages instead of 65, and is read twice as fast
-_COMMIT: Final = 8 * 1024 * 1024  # bytes that are written, or freed, in one transaction: others get their turn
-_NO_BLOB: Final = ("no such rowid", "cannot open value of type")  # what a handle says when there is nothing to open
+# The largest page size of SQLite: a chunk takes five pages instead of 65, and is read twice as fast.
+_PAGE_BYTES: Final = 64 * 1024
+_COMMIT_BYTES: Final = 8 * 1024 * 1024  # written or deleted in one transaction, so that other writers need not wait
+_NO_BLOB: Final = ("no such rowid", "cannot open value of type")  # how `blobopen` reports that there is no blob
+_WAL_ATTEMPTS: Final = 50
+_WAL_RETRY_SECONDS: Final = 0.1
 _SCHEMA: Final = (
     """create table if not exists version (
         id integer primary key autoincrement, media_type text not null, size integer not null,
@@ -58,127 +58,134 @@ _FILES: Final = """select file.id, token, version.id, name, media_type, size, sh
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make the tables that are not there yet. The size of a page is that of a new file alone."""
-    connection.execute(f"pragma page_size={_PAGE}")
-    _log_ahead(connection)
+    """Create the tables that do not exist yet. Only a new file gets our page size."""
+    connection.execute(f"pragma page_size={_PAGE_BYTES}")
+    _enable_wal(connection)
     with connection:
         connection.execute("begin immediate")
         for statement in _SCHEMA:
             connection.execute(statement)
 
 
-def _log_ahead(connection: sqlite3.Connection, *, attempts: int = 50) -> None:
-    """Turn the log on. Where two do that at once, SQLite tells one of them at once that it is locked."""
-    for left in reversed(range(attempts)):
+def _enable_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. If two connections do so at the same time, one of them must try again."""
+    for retries in reversed(range(_WAL_ATTEMPTS)):
         try:
             connection.execute("pragma journal_mode=wal")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not left:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not retries:
                 raise
-            time.sleep(0.1)  # its own waiting for locks does not cover this
+            time.sleep(_WAL_RETRY_SECONDS)  # SQLite's own timeout does not apply to this statement
 
 
 def find(connection: sqlite3.Connection, column: str, value: str | int) -> StoredFile | None:
-    """Return the file of that name, token or id."""
+    """Return the file whose column (`name`, `token` or `id`) has that value."""
     row = connection.execute(f"{_FILES} where file.{column} = ?", (value,)).fetchone()
     return StoredFile(*row) if row else None
 
 
-def all_files(connection: sqlite3.Connection, most: int = -1) -> list[StoredFile]:
-    """Return that many files, by name; -1 is for every one."""
-    return [StoredFile(*row) for row in connection.execute(f"{_FILES} order by name limit ?", (most,))]
+def all_files(connection: sqlite3.Connection, limit: int = -1) -> list[StoredFile]:
+    """Return the first `limit` files in the order of their names; -1 means all."""
+    return [StoredFile(*row) for row in connection.execute(f"{_FILES} order by name limit ?", (limit,))]
 
 
-def files_below(connection: sqlite3.Connection, key: str, most: int = -1) -> list[StoredFile]:
-    """Return the files with names that begin with the key and a slash, by name: the character after it is a 0."""
-    rows = connection.execute(
-        f"{_FILES} where name > ? and name < ? order by name limit ?", (f"{key}/", f"{key}0", most)
-    )
-    return [StoredFile(*row) for row in rows]
+def files_below(connection: sqlite3.Connection, key: str, limit: int = -1) -> list[StoredFile]:
+    """Return the files below the key in the order of their names. The character after the slash in ASCII is 0."""
+    query = f"{_FILES} where name > ? and name < ? order by name limit ?"
+    return [StoredFile(*row) for row in connection.execute(query, (f"{key}/", f"{key}0", limit))]
 
 
 def read(connection: sqlite3.Connection, file: StoredFile, start: int, stop: int) -> list[bytes]:
-    """Return bytes of a version, in one piece for each chunk."""
-    edges = [start, *range((start // CHUNK + 1) * CHUNK, stop, CHUNK), stop]
-    return [_piece(connection, file, first, last) for first, last in pairwise(edges)]
+    """Return the bytes from `start` to `stop` of a version, in one piece for each chunk."""
+    edges = [start, *range((start // CHUNK_BYTES + 1) * CHUNK_BYTES, stop, CHUNK_BYTES), stop]
+    return [_read_piece(connection, file, first, last) for first, last in pairwise(edges)]
 
 
-def _piece(connection: sqlite3.Connection, file: StoredFile, start: int, stop: int) -> bytes:
-    """Return bytes of one chunk. `SourceChanged` when it is not there, or not all of it."""
-    place = start // CHUNK
-    begin, end = place * CHUNK, min((place + 1) * CHUNK, file.size)
-    wanted = ByteRange(start - begin, stop - begin)
-    piece = _part(connection, file.version << 32 | place, wanted, end - begin) if stop <= end else None
+def _read_piece(connection: sqlite3.Connection, file: StoredFile, start: int, stop: int) -> bytes:
+    """Return bytes of one chunk. Raises SourceChanged if the chunk is missing or incomplete."""
+    position = start // CHUNK_BYTES
+    begin, end = position * CHUNK_BYTES, min((position + 1) * CHUNK_BYTES, file.size)
+    span = ByteRange(start - begin, stop - begin)
+    piece = _read_chunk(connection, file.version << 32 | position, span, end - begin) if stop <= end else None
     if piece is None:
-        raise SourceChanged(f"{file.name!r}: chunk {place} of version {file.version} is not there, or not all of it")
+        raise SourceChanged(f"{file.name!r}: chunk {position} of version {file.version} is missing or incomplete")
     return piece
 
 
-def part_by_handle(connection: sqlite3.Connection, number: int, wanted: ByteRange, size: int) -> bytes | None:
-    """Return a part of a chunk, if there is one of that size: read into the very `bytes` that are sent."""
+def _read_by_blob(connection: sqlite3.Connection, number: int, span: ByteRange, size: int) -> bytes | None:
+    """Return a span of a chunk, or None if there is no chunk of that size. SQLite writes into the returned bytes."""
     try:
         with connection.blobopen("chunk", "data", number, readonly=True) as data:
             if len(data) != size:
                 return None
-            data.seek(wanted.start)
-            return data.read(len(wanted))
+            data.seek(span.start)
+            return data.read(len(span))
     except sqlite3.OperationalError as error:
         if str(error).startswith(_NO_BLOB):
             return None
         raise
 
 
-def part_by_query(connection: sqlite3.Connection, number: int, wanted: ByteRange, size: int) -> bytes | None:
-    """Return the same: for a seventh more of the server's time, but with every Python."""
+def _read_by_query(connection: sqlite3.Connection, number: int, span: ByteRange, size: int) -> bytes | None:
+    """Return the same as `_read_by_blob`, with one more copy, which costs a server a seventh more CPU time."""
     query = "select data from chunk where id = ? and typeof(data) = 'blob'"
     row = connection.execute(query, (number,)).fetchone()
     data: bytes = row[0] if row else b""
-    return data[wanted.start : wanted.stop] if len(data) == size else None
+    return data[span.start : span.stop] if len(data) == size else None
 
 
-# Before 3.11.3, which Debian 12 does not have yet, a handle takes no number beyond 32 bits.
-_part = part_by_handle if sys.version_info >= (3, 11, 3) else part_by_query
+# Before Python 3.11.3, `blobopen` cannot open a row whose number has more than 32 bits. Debian 12 has Python 3.11.2.
+_read_chunk = _read_by_blob if sys.version_info >= (3, 11, 3) else _read_by_query
 
 
 class Upload:
-    """A version that is being put: nobody sees it before it is published, and `free` may take it away."""
+    """A version that is being uploaded.
+
+    Owner: one call of `SqliteStore.put`. Every method runs in the writer thread.
+
+    States of the version:
+    - unfinished, from `begin` on: its `sha256` is null and no file has it. Its digest, its size and up to 256 KiB of
+      its end are in memory; all full chunks before are in the database.
+    - published: it is the current version of a file.
+    - retired: `gc` took the unfinished upload for abandoned. The next `write` or `publish` raises SourceError.
+    """
 
     def __init__(self, version: int) -> None:
         self.version: int = version
         self.size: int = 0
         self.digest: Any = hashlib.sha256()
-        self._rest = b""
+        self._unwritten = b""
 
-    def take(self, connection: sqlite3.Connection, blocks: Iterable[bytes], now: float) -> None:
-        """Write what came, in whole chunks, and keep the rest for the next time."""
-        data = memoryview(b"".join([self._rest, *blocks]))
-        stop = len(data) - len(data) % CHUNK
-        for start in range(0, stop, _COMMIT):
+    def write(self, connection: sqlite3.Connection, blocks: Iterable[bytes], now: float) -> None:
+        """Write the full chunks of these blocks, and keep the rest in memory for the next call."""
+        data = memoryview(b"".join([self._unwritten, *blocks]))
+        stop = len(data) - len(data) % CHUNK_BYTES
+        for start in range(0, stop, _COMMIT_BYTES):
             with connection:
                 connection.execute("begin immediate")
-                self._write(connection, data[start : min(start + _COMMIT, stop)], now)
-        self._rest = bytes(data[stop:])
+                self._write_chunks(connection, data[start : min(start + _COMMIT_BYTES, stop)], now)
+        self._unwritten = bytes(data[stop:])
 
-    def _write(self, connection: sqlite3.Connection, data: memoryview, now: float) -> None:
-        first = self.version << 32 | self.size // CHUNK
+    def _write_chunks(self, connection: sqlite3.Connection, data: memoryview, now: float) -> None:
+        first = self.version << 32 | self.size // CHUNK_BYTES
         self.size += len(data)
         self.digest.update(data)
         self._update(connection, "size = ?, created = ?", self.size, now)
-        parts = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
-        connection.executemany("insert into chunk values (?, ?)", enumerate(parts, first))
+        chunks = [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
+        connection.executemany("insert into chunk values (?, ?)", enumerate(chunks, first))
 
     def _update(self, connection: sqlite3.Connection, changes: str, *values: object) -> None:
-        statement = f"update version set {changes} where id = ? and retired is null"  # noqa: S608 - no user's text
+        statement = f"update version set {changes} where id = ? and retired is null"  # noqa: S608 - `changes` is our own text
         if connection.execute(statement, (*values, self.version)).rowcount != 1:
-            raise SourceError(f"version {self.version} was freed before the last of it was there")
+            raise SourceError(f"version {self.version} was deleted before its upload was complete")
 
     def publish(self, connection: sqlite3.Connection, name: str, now: float, *, replace: bool) -> StoredFile:
-        """Write the rest, and make it the version that the name has from now on."""
+        """Write the rest and make this the current version of the file. Raises AlreadyThere as `begin` does."""
         with connection:
             connection.execute("begin immediate")
-            self._write(connection, memoryview(self._rest), now)
-            before = _taken(connection, name, replace=replace)
+            self._write_chunks(connection, memoryview(self._unwritten), now)
+            before = _check_free(connection, name, replace=replace)
             if before:
                 connection.execute("update version set retired = ? where id = ?", (now, before.version))
                 connection.execute("update file set current = ? where id = ?", (self.version, before.id))
@@ -187,30 +194,30 @@ class Upload:
                 connection.execute("insert into file (token, name, current) values (?, ?, ?)", row)
             self._update(connection, "sha256 = ?, created = ?", self.digest.digest(), now)
             file = find(connection, "name", name)
-        assert file is not None  # noqa: S101 - it was written in the same transaction
+        assert file is not None  # noqa: S101 - this transaction wrote it
         return file
 
 
 def begin(connection: sqlite3.Connection, name: str, media_type: str, now: float, *, replace: bool) -> Upload:
-    """Begin to put a file. `AlreadyThere` when the name is taken, so that its bytes need not come."""
+    """Begin an upload. Raises AlreadyThere if the name is taken, before any byte has been sent."""
     with connection:
         connection.execute("begin immediate")
-        _taken(connection, name, replace=replace)
+        _check_free(connection, name, replace=replace)
         row = (media_type, 0, now)
         version = connection.execute("insert into version (media_type, size, created) values (?, ?, ?)", row).lastrowid
     return Upload(version or 0)
 
 
-def _taken(connection: sqlite3.Connection, name: str, *, replace: bool) -> StoredFile | None:
-    """Return the file with that name. `AlreadyThere` when there is one and it is not to be replaced."""
+def _check_free(connection: sqlite3.Connection, name: str, *, replace: bool) -> StoredFile | None:
+    """Return the file with that name, if any. Raises AlreadyThere if there is one, unless `replace`."""
     before = find(connection, "name", name)
     if before and not replace:
-        raise AlreadyThere(f"there is a file {name!r}")
+        raise AlreadyThere(f"there is already a file {name!r}")
     return before
 
 
 def remove(connection: sqlite3.Connection, name: str, now: float) -> None:
-    """Take a file away, and retire its version. `NotFound` when there is none."""
+    """Delete a file and retire its version. Raises NotFound if there is no such file."""
     with connection:
         connection.execute("begin immediate")
         file = find(connection, "name", name)
@@ -225,10 +232,11 @@ def missing(connection: sqlite3.Connection, key: str) -> NotFound:
     return not_found(key, [file.name for file in files_below(connection, key, 1)])
 
 
-def doomed(connection: sqlite3.Connection, before: float) -> list[tuple[int, int]]:
-    """Retire what was begun and not written to since then; return the versions that were retired till then, and sizes.
+def retire_unfinished(connection: sqlite3.Connection, before: float) -> list[tuple[int, int]]:
+    """Retire uploads that wrote nothing since `before`. Return number and size of all versions retired until then.
 
-    An upload whose version was retired cannot go on, so that nothing comes after what is freed.
+    `before` is in seconds since 1970. An upload whose version is retired cannot continue, so it never adds chunks to a
+    version that is being deleted.
     """
     with connection:
         connection.execute("begin immediate")
@@ -239,17 +247,17 @@ def doomed(connection: sqlite3.Connection, before: float) -> list[tuple[int, int
 
 
 def free(connection: sqlite3.Connection, version: int) -> bool | None:
-    """Take some chunks of a retired version away, and the version when there are no more.
+    """Delete some chunks of a retired version, or the version itself if it has no chunks left.
 
-    None is that there may be more; else whether it was us who took the version away.
+    Return None if there may be more chunks, else whether this call deleted the version; another process may have.
     """
-    base = version << 32
-    some = (base, base + 2**32, _COMMIT // CHUNK)
+    first = version << 32
+    limits = (first, first + 2**32, _COMMIT_BYTES // CHUNK_BYTES)
     with connection:
         connection.execute("begin immediate")
-        gone = connection.execute(
-            "delete from chunk where id in (select id from chunk where id >= ? and id < ? order by id limit ?)", some
+        deleted = connection.execute(
+            "delete from chunk where id in (select id from chunk where id >= ? and id < ? order by id limit ?)", limits
         ).rowcount
-        if gone:
+        if deleted:
             return None
         return connection.execute("delete from version where id = ?", (version,)).rowcount > 0

@@ -1,7 +1,8 @@
-"""Which database a URL means."""
+"""The catalogue for the URL of a database."""
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote
 
 from .catalogue import Catalogue
@@ -9,13 +10,13 @@ from .catalogue import Catalogue
 __all__ = ["open_catalogue", "path_of"]
 
 
-_SQLITE = "sqlite:///"
+_SQLITE: Final = "sqlite:///"
 
 
 def open_catalogue(url: str) -> Catalogue:
     """Return the catalogue at `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://…`.
 
-    Nothing is connected to yet. ValueError, with a line that says what to do, for a URL that is none of them.
+    No connection is made yet. Raises ValueError, with one line that says what to do, if the URL is of another kind.
     """
     if path := path_of(url):
         from .sqlite import SqliteStore
@@ -28,10 +29,12 @@ def open_catalogue(url: str) -> Catalogue:
 
         return PostgresStore(url)
     kind = url.partition(":")[0]
-    problem = f"{url!r} has no path after three slashes" if kind == "sqlite" else f"{kind!r} is no database of ours"
+    problem = (
+        f"{url!r} has no path after three slashes" if kind == "sqlite" else f"{kind!r} is not a supported database"
+    )
     raise ValueError(f"{problem}: expected sqlite:///path.db or postgresql://…")
 
 
 def path_of(url: str) -> Path | None:
-    """Return the file of an SQLite database; None for any other URL."""
+    """Return the path of the SQLite database, or None if the URL is not one of SQLite."""
     return Path(unquote(url.removeprefix(_SQLITE))) if url.startswith(_SQLITE) and len(url) > len(_SQLITE) else None

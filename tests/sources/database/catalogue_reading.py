@@ -12,8 +12,8 @@ from harness.waiting import HANGING
 
 from async_downloads.errors import SourceChanged
 from async_downloads.semantics.ranges import ByteRange
-from async_downloads.sources.base import Browsable, Writable
-from async_downloads.sources.database.catalogue import CHUNK, Catalogue
+from async_downloads.sources.base import Browsable
+from async_downloads.sources.database.catalogue import CHUNK_BYTES, Catalogue
 from sources.contract import read, read_while, read_whole
 from sources.database.uploads import LARGE, SMALL, blocks, checked, content_of
 
@@ -23,17 +23,18 @@ __all__ = ["ReadingContract"]
 class ReadingContract:
     """Opening, reading, and what happens to a download meanwhile."""
 
-    async def test_it_can_be_looked_through_and_written_to(self, catalogue: Catalogue) -> None:
+    async def test_a_catalogue_is_browsable(self, catalogue: Catalogue) -> None:
         assert isinstance(catalogue, Browsable)
-        assert isinstance(catalogue, Writable)
 
-    @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 5 * CHUNK + 7])
+    @pytest.mark.parametrize(
+        "size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 5 * CHUNK_BYTES + 7]
+    )
     async def test_what_was_put_is_read(self, catalogue: Catalogue, size: int) -> None:
         file = await catalogue.put("a.bin", blocks(LARGE[:size], 99_991))
         assert file.size == size
         assert await read_whole(catalogue, "a.bin") == LARGE[:size]
 
-    @pytest.mark.parametrize("block", [1000, CHUNK, CHUNK + 1, len(LARGE)])
+    @pytest.mark.parametrize("block", [1000, CHUNK_BYTES, CHUNK_BYTES + 1, len(LARGE)])
     async def test_the_blocks_of_an_upload_leave_no_trace(self, catalogue: Catalogue, block: int) -> None:
         await catalogue.put("a.bin", blocks(LARGE, block))
         assert await read_whole(catalogue, "a.bin") == LARGE
@@ -42,11 +43,11 @@ class ReadingContract:
         ("start", "stop"),
         [
             pytest.param(0, 1, id="first byte"),
-            pytest.param(CHUNK - 1, CHUNK, id="last of a chunk"),
-            pytest.param(CHUNK, CHUNK + 1, id="first of a chunk"),
-            pytest.param(CHUNK - 1, CHUNK + 1, id="over an edge"),
-            pytest.param(CHUNK - 1, 4 * CHUNK + 1, id="over several edges"),
-            pytest.param(CHUNK, 3 * CHUNK, id="whole chunks"),
+            pytest.param(CHUNK_BYTES - 1, CHUNK_BYTES, id="last of a chunk"),
+            pytest.param(CHUNK_BYTES, CHUNK_BYTES + 1, id="first of a chunk"),
+            pytest.param(CHUNK_BYTES - 1, CHUNK_BYTES + 1, id="over an edge"),
+            pytest.param(CHUNK_BYTES - 1, 4 * CHUNK_BYTES + 1, id="over several edges"),
+            pytest.param(CHUNK_BYTES, 3 * CHUNK_BYTES, id="whole chunks"),
             pytest.param(len(LARGE) - 1, len(LARGE), id="last byte"),
             pytest.param(5, len(LARGE), id="all but the first"),
         ],

@@ -9,7 +9,7 @@ import pytest
 from harness.waiting import HANGING
 
 from async_downloads.errors import AlreadyThere, NotFound, SourceError
-from async_downloads.sources.database.catalogue import CHUNK, Catalogue, StoredFile
+from async_downloads.sources.database.catalogue import CHUNK_BYTES, Catalogue, StoredFile
 from sources.contract import read_whole
 from sources.database.uploads import LARGE, SMALL, Fresh, Upload, blocks, checked
 
@@ -54,7 +54,7 @@ class UploadingContract:
         assert await read_whole(other, "a.bin") == LARGE
 
     async def test_uploads_that_wait_keep_nobody_waiting(self, catalogue: Catalogue) -> None:
-        uploads = [Upload(LARGE[: 2 * CHUNK]) for _ in range(20)]
+        uploads = [Upload(LARGE[: 2 * CHUNK_BYTES]) for _ in range(20)]
         async with asyncio.TaskGroup() as tasks:
             putting = [
                 tasks.create_task(catalogue.put(f"{place}", upload.blocks())) for place, upload in enumerate(uploads)
@@ -105,7 +105,7 @@ class UploadingContract:
 
     async def test_cancelled_anywhere_an_upload_is_there_wholly_or_not_at_all(self, catalogue: Catalogue) -> None:
         for steps in range(25):
-            putting = asyncio.create_task(catalogue.put("a.bin", blocks(LARGE[: 2 * CHUNK]), replace=True))
+            putting = asyncio.create_task(catalogue.put("a.bin", blocks(LARGE[: 2 * CHUNK_BYTES]), replace=True))
             for _ in range(steps):
                 await asyncio.sleep(0)
             putting.cancel()

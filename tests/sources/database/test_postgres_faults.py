@@ -18,12 +18,12 @@ from harness.waiting import HANGING
 
 from async_downloads.errors import NotFound, SourceBusy, SourceError
 from async_downloads.semantics.ranges import ByteRange
-from async_downloads.sources.database.catalogue import CHUNK
+from async_downloads.sources.database.catalogue import CHUNK_BYTES
 from async_downloads.sources.database.postgres import PostgresStore
 from sources.contract import read, read_whole
 from sources.database.uploads import blocks
 
-DATA: Final = Random(7).randbytes(12 * CHUNK)
+DATA: Final = Random(7).randbytes(12 * CHUNK_BYTES)
 _BACKENDS: Final = "select pid from pg_stat_activity where application_name = 'async-downloads'"
 
 
@@ -76,12 +76,12 @@ async def test_a_download_that_meanwhile_asks_nothing_survives_a_restart(
     server: Postgres, store: PostgresStore
 ) -> None:
     source = await store.open("a.bin")
-    async with aclosing(source.read(ByteRange(0, CHUNK))) as chunks:
-        assert await anext(chunks) == DATA[:CHUNK]
+    async with aclosing(source.read(ByteRange(0, CHUNK_BYTES))) as chunks:
+        assert await anext(chunks) == DATA[:CHUNK_BYTES]
         server.stop()
         server.start()
     await (await asyncpg.connect(server.url)).close()  # by now the event loop has heard of it
-    assert await read(source, CHUNK, len(DATA)) == DATA[CHUNK:]
+    assert await read(source, CHUNK_BYTES, len(DATA)) == DATA[CHUNK_BYTES:]
 
 
 async def test_a_dead_server_holds_no_download(server: Postgres, clock: Clock) -> None:
@@ -100,7 +100,7 @@ async def test_a_dead_server_holds_no_download(server: Postgres, clock: Clock) -
                 while not taking.done():
                     clock.forward(1)
                     await asyncio.sleep(0)
-                with pytest.raises(SourceError, match="gave no answer in time"):
+                with pytest.raises(SourceError, match="did not respond in time"):
                     await taking
             finally:
                 for pid in frozen:
@@ -116,7 +116,7 @@ async def test_without_the_password_the_server_lets_nobody_in(server: Postgres) 
     by_password = server.url.replace("postgres@", "locked:{}@")
     line = await refusal(by_password.format("hunter2"))
     assert line.startswith(f"postgresql://locked@/postgres?host={server.folder}".replace("/tmp/", "%2Ftmp%2F"))
-    assert 'refuses us: password authentication failed for user "locked": correct the user or the password' in line
+    assert 'denies access: password authentication failed for user "locked": correct the user or the password' in line
     async with aclosing(PostgresStore(by_password.format("secret"))) as store:
         with pytest.raises(NotFound):
             await store.large_object(1, name="a")
@@ -139,7 +139,7 @@ async def test_without_a_server_it_says_where_none_was(server: Postgres) -> None
 async def test_a_server_that_takes_a_connection_and_says_nothing_is_left() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/files?sslmode=disable"
-        assert "gave no answer in time" in await refusal(url, patience=0.2)
+        assert "did not respond in time" in await refusal(url, patience=0.2)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ async def test_a_server_that_takes_a_connection_and_says_nothing_is_left() -> No
     ],
 )
 async def test_a_url_that_cannot_be_read_is_not_shown(url: str) -> None:
-    assert "the database's URL cannot be read: expected postgresql://user:password@" in await refusal(url)
+    assert "the URL of the database cannot be read: expected postgresql://user:password@" in await refusal(url)
 
 
 async def test_a_server_that_is_full_says_when_to_come_back(server: Postgres) -> None:
@@ -160,7 +160,7 @@ async def test_a_server_that_is_full_says_when_to_come_back(server: Postgres) ->
     await administrator.execute("create role many login connection limit 0")
     await administrator.close()
     async with aclosing(PostgresStore(server.url.replace("postgres@", "many@"))) as store:
-        with pytest.raises(SourceBusy, match="has no connection to spare: too many connections for role"):
+        with pytest.raises(SourceBusy, match="has no free connection: too many connections for role"):
             await store.files()
 
 

@@ -13,12 +13,12 @@ from harness.waiting import HANGING
 
 from async_downloads.errors import Forbidden, NotFound, SourceBusy, SourceChanged, SourceError, SourceTruncated
 from async_downloads.semantics.ranges import ByteRange
-from async_downloads.sources.database.catalogue import CHUNK, Corruption
+from async_downloads.sources.database.catalogue import CHUNK_BYTES, Corruption
 from async_downloads.sources.database.postgres import PostgresStore
 from sources.contract import read, read_whole
 from sources.database.uploads import blocks
 
-DATA: Final = Random(4).randbytes(4 * CHUNK + 7)
+DATA: Final = Random(4).randbytes(4 * CHUNK_BYTES + 7)
 FAR: Final = 1024**4
 LAST: Final = Random(5).randbytes(1024)
 _OURS: Final = "select count(*) from pg_stat_activity where application_name = 'async-downloads'"
@@ -84,7 +84,7 @@ async def test_the_end_of_what_is_larger_than_4_gib_takes_no_reading_of_the_rest
     source = await store.open("a.bin")
     async with asyncio.timeout(HANGING):  # 1 TiB would take half an hour
         assert await read(source, FAR, FAR + len(LAST)) == LAST
-        assert await read(source, FAR - CHUNK - 1, FAR + 1) == bytes(CHUNK + 1) + LAST[:1]
+        assert await read(source, FAR - CHUNK_BYTES - 1, FAR + 1) == bytes(CHUNK_BYTES + 1) + LAST[:1]
         assert await read(source, 0, len(DATA)) == DATA
 
 
@@ -167,7 +167,7 @@ async def test_two_hundred_slow_downloads_share_ten_connections(store: PostgresS
         for _ in received:
             source = await store.open("a.bin")
             downloads.append(await stack.enter_async_context(aclosing(source.read(ByteRange(0, len(DATA))))))
-        for _ in range(-(-len(DATA) // CHUNK)):
+        for _ in range(-(-len(DATA) // CHUNK_BYTES)):
             for mine, chunk in zip(received, await asyncio.gather(*map(anext, downloads)), strict=True):
                 mine += chunk
             await until(sql, f"0 = ({_LENT})")  # though all of them go on
@@ -220,7 +220,7 @@ async def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(
             waiting = asyncio.create_task(hasty.open("a.bin"))
             await until(sql, "exists (select from pg_locks where not granted)")
             clock.forward(1001)
-            with pytest.raises(SourceError, match="gave no answer in time"):
+            with pytest.raises(SourceError, match="did not respond in time"):
                 await waiting
         assert await read_whole(hasty, "a.bin") == DATA
 

@@ -8,7 +8,7 @@ import pytest
 
 from async_downloads.errors import NotFound, SourceChanged
 from async_downloads.semantics.ranges import ByteRange
-from async_downloads.sources.database.catalogue import CHUNK, Corruption
+from async_downloads.sources.database.catalogue import CHUNK_BYTES, Corruption
 from async_downloads.sources.database.sqlite import SqliteStore
 from sources.contract import read, read_while
 from sources.database.sqlite_database import asked, change
@@ -24,9 +24,13 @@ class TestLargeFiles:
 
     async def test_any_place_can_be_read(self, catalogue: SqliteStore, path: Path) -> None:
         file = await catalogue.put("a", blocks(SMALL))
-        edge = 2**32 // CHUNK
+        edge = 2**32 // CHUNK_BYTES
         change(path, "update version set size = ?", self.SIZE)
-        for place, data in {edge - 1: b"x" * CHUNK, edge: b"y" * CHUNK, self.SIZE // CHUNK: b"end"}.items():
+        for place, data in {
+            edge - 1: b"x" * CHUNK_BYTES,
+            edge: b"y" * CHUNK_BYTES,
+            self.SIZE // CHUNK_BYTES: b"end",
+        }.items():
             change(path, "insert into chunk values (?, ?)", file.version << 32 | place, data)
         source = await catalogue.open("a")
         assert source.representation.size == self.SIZE
@@ -90,7 +94,7 @@ class TestReading:
 
         received, whole = await read_while(source, free)
         assert not whole
-        assert len(received) in {CHUNK, 2 * CHUNK}
+        assert len(received) in {CHUNK_BYTES, 2 * CHUNK_BYTES}
 
     async def test_no_more_than_two_megabytes_wait_for_a_fast_client(self, catalogue: SqliteStore) -> None:
         await catalogue.put("a", blocks(LARGE * 6))
@@ -104,20 +108,20 @@ class TestReading:
             with suppress(SourceChanged):
                 async for _ in chunks:
                     waiting += 1
-        assert waiting <= 2 * 1024 * 1024 // CHUNK
+        assert waiting <= 2 * 1024 * 1024 // CHUNK_BYTES
 
-    @pytest.mark.parametrize("beyond", [1, CHUNK, 2**40])
+    @pytest.mark.parametrize("beyond", [1, CHUNK_BYTES, 2**40])
     async def test_what_is_beyond_the_end_is_not_made_up(self, catalogue: SqliteStore, beyond: int) -> None:
         file = await catalogue.put("a", blocks(LARGE))
         source = await catalogue.open("a")
-        for start in (0, file.size - 1, file.size, file.size + CHUNK):
+        for start in (0, file.size - 1, file.size, file.size + CHUNK_BYTES):
             with pytest.raises(SourceChanged):
-                await read(source, start, file.size + CHUNK + beyond)
+                await read(source, start, file.size + CHUNK_BYTES + beyond)
 
     async def test_no_piece_is_larger_than_a_chunk(self, catalogue: SqliteStore) -> None:
         await catalogue.put("a", blocks(LARGE * 4))
         source = await catalogue.open("a")
         async with aclosing(source.read(ByteRange(10, 4 * len(LARGE)))) as chunks:
             sizes = [len(chunk) async for chunk in chunks]
-        assert sizes[0] == CHUNK - 10
-        assert set(sizes[1:-1]) == {CHUNK}
+        assert sizes[0] == CHUNK_BYTES - 10
+        assert set(sizes[1:-1]) == {CHUNK_BYTES}

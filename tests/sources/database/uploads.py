@@ -7,12 +7,12 @@ from random import Random
 from typing import Final
 
 from async_downloads.sources.base import Source
-from async_downloads.sources.database.catalogue import CHUNK, Catalogue, StoredFile
+from async_downloads.sources.database.catalogue import CHUNK_BYTES, Catalogue, StoredFile
 from sources.contract import read
 
 __all__ = ["LARGE", "SMALL", "Fresh", "Upload", "blocks", "checked", "content_of"]
 
-LARGE: Final = Random(3).randbytes(12 * CHUNK + 7)  # more than is ever read ahead
+LARGE: Final = Random(3).randbytes(12 * CHUNK_BYTES + 7)  # more than is ever read ahead
 SMALL: Final = b"Twelve bytes"
 
 Fresh = Callable[[], Catalogue]

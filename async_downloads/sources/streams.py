@@ -1,4 +1,4 @@
-"""What a program has at hand as sources: bytes, open files, asynchronous iterators."""
+"""Sources for the objects of a program: bytes, open files and asynchronous iterators."""
 
 import asyncio
 import io
@@ -21,35 +21,36 @@ from .memory import MemorySource
 __all__ = ["StreamSource", "source_of"]
 
 
-_CHUNK: Final = 256 * 1024
+_CHUNK_BYTES: Final = 256 * 1024
 
 
 def source_of(given: object) -> Source:
-    """Return a source for bytes, an open file, asynchronous or not, or an asynchronous iterator.
+    """Return a source for bytes, a synchronous or asynchronous file object, or an asynchronous iterator.
 
-    A file is read from where it stands, and closed. TypeError for anything else, ValueError for a file in text mode.
+    The source reads a file from its current position, and closes the file when it is closed itself.
+    Raises TypeError for any other object, and ValueError for a file in text mode.
     """
     if isinstance(given, io.BytesIO):
         given = given.getvalue()[given.tell() :]
     if isinstance(given, (bytes, bytearray, memoryview)):
-        data = bytes(given)  # what can be changed is copied
+        data = bytes(given)  # a copy, in case the caller changes a mutable object
         return MemorySource(data, Representation(len(data)))
-    if _is_text(given):
+    if _is_text_file(given):
         raise ValueError("a file must be open in binary mode")
     if _is_async_file(given):
         return StreamSource(_chunks(given.read), close=given.close)
     if isinstance(given, AsyncIterable):
         return StreamSource(given)
     if not hasattr(given, "read"):
-        raise TypeError(f"neither a path nor a file, bytes, an asynchronous iterator or a source: {given!r}")
-    return _of_file(cast("BinaryIO", given))
+        raise TypeError(f"expected a path, a file, bytes, an asynchronous iterator or a source, not {given!r}")
+    return _file_source(cast("BinaryIO", given))
 
 
-def _is_text(given: object) -> bool:
-    """Whether it is a file in text mode, or stands before one, as temporary files do.
+def _is_text_file(given: object) -> bool:
+    """Whether the object is a file in text mode, or a wrapper of one, as the temporary files are.
 
-    Such a file has an encoding. The mode alone says too little: a `ZipExtFile`, which is binary, has "r", and a
-    `SpooledTemporaryFile` of text "w+b".
+    A text file has an encoding. The mode alone is not enough: the mode of a `ZipExtFile`, which is binary, is "r", and
+    the mode of a `SpooledTemporaryFile` with text is "w+b".
     """
     if not hasattr(given, "read") or isinstance(given, (io.RawIOBase, io.BufferedIOBase)):
         return False
@@ -64,31 +65,31 @@ class _AsyncFile(Protocol):
 
 
 def _is_async_file(given: object) -> TypeGuard[_AsyncFile]:
-    """Whether it is such as aiofiles opens; to iterate over those gives lines, and closes nothing."""
+    """Whether the object is a file of aiofiles. Iterating over one would yield lines and would not close it."""
     return all(iscoroutinefunction(getattr(given, name, None)) for name in ("read", "close"))
 
 
-def _of_file(file: BinaryIO) -> Source:
-    """Read a regular file by itself, from where it stands; any other file object as a stream."""
+def _file_source(file: BinaryIO) -> Source:
+    """Return a FileSource for a regular file, from its current position; a StreamSource for any other file object."""
     if not _is_raw(file) or not stat.S_ISREG((status := os.fstat(file.fileno())).st_mode):
-        threaded = _Threaded(file)
+        threaded = _ThreadedFile(file)
         return StreamSource(_chunks(threaded.read), close=threaded.close)
     start = file.tell()
-    own = OpenFile.duplicate(file.fileno())
+    duplicate = OpenFile.duplicate(file.fileno())
     file.close()
-    told = Representation(max(status.st_size - start, 0))
-    return FileSource(own, told, mtime_ns=status.st_mtime_ns, start=start)
+    representation = Representation(max(status.st_size - start, 0))
+    return FileSource(duplicate, representation, mtime_ns=status.st_mtime_ns, start=start)
 
 
 def _is_raw(file: BinaryIO) -> bool:
-    """Whether the descriptor reads what the object reads: a `GzipFile` has one, too, but of the compressed file."""
+    """Whether descriptor and object read the same bytes; the descriptor of a `GzipFile` reads the compressed file."""
     return isinstance(getattr(file, "raw", file), io.FileIO)
 
 
 class StreamSource:
-    """A stream of chunks; how many bytes they come to, only its end tells.
+    """A stream of chunks whose total size is unknown until its end.
 
-    `close` gives back what the chunks are made from, whether any was asked for or not.
+    `close` releases what the chunks come from. `aclose` calls it once, also if no chunk was read.
     """
 
     __slots__ = ("_chunks", "_close", "representation")
@@ -99,12 +100,12 @@ class StreamSource:
         self.representation: Representation = Representation(size=None, ranges=False)
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:  # noqa: ARG002
-        """Yield all of the stream; there is no other span."""
+        """Yield the whole stream; a stream has no other span."""
         async for chunk in self._chunks:
             yield chunk
 
     async def aclose(self) -> None:
-        """Close the stream, if it is one that can be closed, and what it is made from."""
+        """Close the iterator, if it is a generator, and then call `close`."""
         close, self._close = self._close, None
         try:
             if isinstance(self._chunks, AsyncGenerator):
@@ -115,16 +116,16 @@ class StreamSource:
 
 
 async def _chunks(read: Callable[[int], Awaitable[bytes]]) -> AsyncGenerator[bytes, None]:
-    """Read to the end."""
-    while chunk := await read(_CHUNK):
+    """Yield chunks up to the end of the file."""
+    while chunk := await read(_CHUNK_BYTES):
         yield chunk
 
 
-class _Threaded:
-    """A file object, read and closed in threads, and never closed while it is read.
+class _ThreadedFile:
+    """A file object that is read and closed in threads, and never closed during a read.
 
-    A read that nobody waits for any more goes on, and a pipe that nobody writes to holds it for ever. It has the
-    lock of a `BufferedReader`: a close would have to wait, so it is put off until that read is over.
+    A read whose caller was cancelled continues in its thread; a pipe without data can keep it there for ever. During a
+    read a `BufferedReader` holds its lock, and closing it would block. So the file is closed when that read ends.
     """
 
     __slots__ = ("_file", "_reading")
@@ -134,18 +135,18 @@ class _Threaded:
         self._reading: asyncio.Future[bytes] | None = None
 
     async def read(self, count: int) -> bytes:
-        """Read up to `count` bytes; none at the end."""
+        """Read up to `count` bytes; return no bytes at the end of the file."""
         self._reading = asyncio.ensure_future(aiofiles.os.wrap(self._file.read)(count))
         return await asyncio.shield(self._reading)
 
     async def close(self) -> None:
-        """Close the object, or have it closed when the read that goes on is over."""
+        """Close the file now, or when the running read ends."""
         if not hasattr(self._file, "close"):
             return
         if self._reading and not self._reading.done():
-            self._reading.add_done_callback(self._close_late)
+            self._reading.add_done_callback(self._close_after_read)
         else:
             await in_thread(self._file.close)
 
-    def _close_late(self, _: "asyncio.Future[bytes]") -> None:
+    def _close_after_read(self, _: "asyncio.Future[bytes]") -> None:
         asyncio.get_running_loop().run_in_executor(None, self._file.close)

@@ -18,7 +18,7 @@ from harness.waiting import HANGING, eventually
 
 from async_downloads.semantics.ranges import UNBOUNDED
 from async_downloads.sources.base import Source
-from async_downloads.sources.objects import source_of
+from async_downloads.sources.streams import source_of
 from sources.contract import read
 
 
