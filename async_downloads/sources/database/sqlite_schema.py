@@ -56,6 +56,11 @@ _SCHEMA: Final = (
 _FILES: Final = """select file.id, token, version.id, name, media_type, size, sha256, cast(created as integer)
     from file join version on version.id = current"""
 
+_UNFINISHED: Final = "sha256 is null and retired is null"
+_FREE_CHUNKS: Final = (
+    "delete from chunk where id in (select id from chunk where id >= ? and id < ? order by id limit ?)"
+)
+
 
 def create(connection: sqlite3.Connection) -> None:
     """Create the tables that do not exist yet. Only a new file gets our page size."""
@@ -240,9 +245,7 @@ def retire_unfinished(connection: sqlite3.Connection, before: float) -> list[tup
     """
     with connection:
         connection.execute("begin immediate")
-        connection.execute(
-            "update version set retired = created where sha256 is null and retired is null and created <= ?", (before,)
-        )
+        connection.execute(f"update version set retired = created where created <= ? and {_UNFINISHED}", (before,))
         return connection.execute("select id, size from version where retired <= ?", (before,)).fetchall()
 
 
@@ -255,9 +258,6 @@ def free(connection: sqlite3.Connection, version: int) -> bool | None:
     limits = (first, first + 2**32, _COMMIT_BYTES // CHUNK_BYTES)
     with connection:
         connection.execute("begin immediate")
-        deleted = connection.execute(
-            "delete from chunk where id in (select id from chunk where id >= ? and id < ? order by id limit ?)", limits
-        ).rowcount
-        if deleted:
+        if connection.execute(_FREE_CHUNKS, limits).rowcount:
             return None
         return connection.execute("delete from version where id = ?", (version,)).rowcount > 0
