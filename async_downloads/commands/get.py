@@ -183,11 +183,15 @@ def get(**options: Any) -> int:
 
 def _loaded() -> Callable[[GetOptions], int]:
     """Load what downloads, and no more: to load takes a third of a second, in which 300 MB could have come."""
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # httpx does without its own command then
+    # httpx has a command of its own, whose modules take a third of the time to load. httpx works without it: its import
+    # may fail, as it does where those modules are not installed. None makes it fail.
+    blocked = sys.modules.setdefault("httpx._main", None) is None  # type: ignore[arg-type]
     gc.disable()  # there is no garbage among what is loaded, and all of it stays
     try:
         from .get_files import run
     finally:
+        if blocked:
+            sys.modules.pop("httpx._main", None)  # other code of this process can import it again
         gc.freeze()
         gc.enable()
     return run

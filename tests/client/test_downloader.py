@@ -63,7 +63,7 @@ async def test_of_many_the_others_go_on(one: Downloader, remote: Remote, path: P
 
 
 async def test_what_is_no_url_is_a_mistake(one: Downloader, path: Path) -> None:
-    with pytest.raises(ValueError, match="not the URL"):
+    with pytest.raises(ValueError, match="not a URL"):
         await one.fetch("ftp://example.com/a", path)
     with pytest.raises(ValueError, match="checksum"):
         await one.fetch(URL, path, checksum="?")
@@ -169,5 +169,5 @@ async def test_a_proxy_that_is_none_is_a_mistake(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_of_many_a_mistake_is_raised_as_it_is(one: Downloader, path: Path) -> None:
-    with pytest.raises(ValueError, match="not the URL"):
+    with pytest.raises(ValueError, match="not a URL"):
         await one.fetch_all([(URL, path), ("ftp://example.com/", path.with_name("b"))])

@@ -1,44 +1,37 @@
-"""Connections for httpcore straight on the socket: what the kernel has is read in one go, and TLS is OpenSSL's alone.
+"""Connections for httpcore directly on sockets: one read takes all bytes that the kernel has, and OpenSSL does TLS.
 
     plain   kernel ──recv──▶ bytes
     TLS     kernel ──OpenSSL──▶ record, record, record... ──▶ bytes
 
-The backend that httpcore brings reads through asyncio's streams, which hold, cut up and copy what comes, and carries
-each record of TLS to OpenSSL and back itself: a third of the speed.
+httpcore's own backend reads through asyncio's streams. They buffer, split and copy the bytes, and asyncio carries each
+TLS record to OpenSSL and back. That reaches a third of this speed.
 """
 
 import asyncio
 import select
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import httpcore
+from aiohappyeyeballs import start_connection
 
 from ...threads import raise_mmap_threshold
-from .happy_eyeballs import connected
+from .errors import CONNECTING, READING, WRITING, map_socket_errors
 
 __all__ = ["AsyncioBackend"]
 
 
 T = TypeVar("T")
-_Names = Mapping[type[Exception], type[Exception]]
-_CONNECTING: Final[_Names] = {
-    TimeoutError: httpcore.ConnectTimeout,  # first, since it is an OSError
-    OSError: httpcore.ConnectError,
-    UnicodeError: httpcore.ConnectError,  # a name that DNS cannot have
-}
-_READING: Final[_Names] = {TimeoutError: httpcore.ReadTimeout, OSError: httpcore.ReadError}
-_WRITING: Final[_Names] = {TimeoutError: httpcore.WriteTimeout, OSError: httpcore.WriteError}
-_RECORD: Final = 16 * 1024  # bytes, the most that one has (RFC 8446 §5.1)
-_LATER: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # what came is not a whole record, or none can be sent
+_NEXT_ADDRESS_SECONDS: Final = 0.25  # RFC 8305 §5: a silent IPv6 address delays the next address by no more
+_RECORD_BYTES: Final = 16 * 1024  # the largest TLS record (RFC 8446 §5.1)
+_INCOMPLETE: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # TLS needs another read or write on the socket
 
 
 class AsyncioBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections on the running asyncio loop; any other loop is trio, and gets httpcore's own."""
+    """Opens TCP connections on the running asyncio loop."""
 
     def __init__(self) -> None:
         raise_mmap_threshold()
@@ -51,58 +44,70 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect within `timeout` seconds; raises ConnectError or ConnectTimeout of httpcore."""
-        if not _on_asyncio():
-            return await httpcore.TrioBackend().connect_tcp(host, port, timeout, local_address, socket_options)
-        with map_socket_errors(_CONNECTING):
+        """Connect to the first address of `host` that accepts, within `timeout` seconds (Happy Eyeballs, RFC 8305).
+
+        Raises httpcore's ConnectError or ConnectTimeout.
+        """
+        with map_socket_errors(CONNECTING):
             async with asyncio.timeout(timeout):
-                open_socket = await connected(host, port, local=local_address)
+                connection = await start_connection(
+                    await _resolve(host, port),
+                    local_addr_infos=await _resolve(local_address, 0) if local_address else None,
+                    happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
+                )
             try:
                 for option in ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *(socket_options or ())):
-                    open_socket.setsockopt(*option)
+                    connection.setsockopt(*option)
             except BaseException:
-                open_socket.close()
+                connection.close()
                 raise
-        return _Stream(open_socket)
+        return _Stream(connection)
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait between two attempts to connect."""
-        await (asyncio.sleep(seconds) if _on_asyncio() else httpcore.TrioBackend().sleep(seconds))
+
+async def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
+    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """One connection, as httpcore wants it, over a socket that does not block."""
+    """One connection over a non-blocking socket. httpcore's pool owns it.
 
-    def __init__(self, open_socket: socket.socket) -> None:
-        self._socket = open_socket
-        self._source = _Source(open_socket)
+        plain ──start_tls──▶ TLS        `_socket` is then an SSLSocket, and `_receive` reads records
+          └───────aclose──────┴──▶ closed   each waiting read or write wakes up and fails
+
+    A read and a write may wait at the same time. A cancelled write closes the connection.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._receive = _PlainReader(connection)
         self._waiting: set[asyncio.Future[None]] = set()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        """Return what has come, waiting for the first byte of it; empty at the end."""
-        await asyncio.sleep(0)  # should there always be something to read, others have their turn all the same
-        with map_socket_errors(_READING):
-            return await self._done(partial(self._source, max_bytes), timeout)
+        """Return up to `max_bytes` bytes as soon as some are there; empty at the end of the connection."""
+        await asyncio.sleep(0)  # a socket that always has bytes would otherwise keep all other tasks from running
+        with map_socket_errors(READING):
+            return await self._retry(partial(self._receive, max_bytes), timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Send all of `buffer`."""
         left = memoryview(buffer)
         try:
-            with map_socket_errors(_WRITING):
+            with map_socket_errors(WRITING):
                 while left:
-                    left = left[await self._done(partial(self._socket.send, left), timeout, sends=True) :]
+                    left = left[await self._retry(partial(self._socket.send, left), timeout, sends=True) :]
         except asyncio.CancelledError:
-            await self.aclose()  # what others send over it would follow the half of this
+            await self.aclose()  # the next request would follow the first half of this one
             raise
 
     async def aclose(self) -> None:
-        """Close without waiting for the other side: TLS would wait for its farewell, for seconds."""
-        loop, number = asyncio.get_running_loop(), self._socket.fileno()
-        if number >= 0:
-            loop.remove_reader(number)
-            loop.remove_writer(number)
+        """Close at once. Waiting for the server's TLS close_notify could take seconds."""
+        loop, fd = asyncio.get_running_loop(), self._socket.fileno()
+        if fd >= 0:
+            loop.remove_reader(fd)
+            loop.remove_writer(fd)
         self._socket.close()
         for ready in self._waiting:
-            _set(ready)
+            _wake(ready)
 
     async def start_tls(
         self,
@@ -110,9 +115,10 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
+        """Do the TLS handshake within `timeout` seconds. Raises httpcore's ConnectError or ConnectTimeout."""
         try:
-            with map_socket_errors(_CONNECTING):
-                # Some releases of Python have OpenSSL take an end without a farewell for one with it.
+            with map_socket_errors(CONNECTING):
+                # Some Python releases set this option, which hides that a connection ended without close_notify.
                 ssl_context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
                 secure = ssl_context.wrap_socket(
                     self._socket,
@@ -120,14 +126,15 @@ class _Stream(httpcore.AsyncNetworkStream):
                     do_handshake_on_connect=False,
                     suppress_ragged_eofs=False,
                 )
-                self._socket, self._source = secure, _Secure(secure)
-                await self._done(secure.do_handshake, timeout)
+                self._socket, self._receive = secure, _TlsReader(secure)
+                await self._retry(secure.do_handshake, timeout)
         except BaseException:
             await self.aclose()
             raise
         return self
 
     def get_extra_info(self, info: str) -> Any:
+        """Return what httpcore asks about the connection; None for an unknown name."""
         match info:
             case "socket":
                 return self._socket
@@ -138,48 +145,48 @@ class _Stream(httpcore.AsyncNetworkStream):
             case "server_addr":
                 return self._socket.getpeername()
             case "is_readable":
-                return self._source.readable
+                return self._receive.is_readable
         return None
 
-    async def _done(self, step: Callable[[], T], seconds: float | None, *, sends: bool = False) -> T:
-        """Do what may have to wait for the other side. TimeoutError when that takes too long."""
+    async def _retry(self, step: Callable[[], T], seconds: float | None, *, sends: bool = False) -> T:
+        """Repeat a socket call until it no longer has to wait. Raises TimeoutError after `seconds`."""
         async with asyncio.timeout(seconds):
             while True:
                 try:
                     return step()
                 except BlockingIOError:
                     to_send = sends
-                except _LATER as error:  # TLS may have to send in order to read, and the reverse
+                except _INCOMPLETE as error:  # TLS may have to send in order to read, and the reverse
                     to_send = isinstance(error, ssl.SSLWantWriteError)
-                await self._ready(to_send=to_send)
+                await self._wait_until_ready(to_send=to_send)
 
-    async def _ready(self, *, to_send: bool) -> None:
-        """Wait until the socket can be written to, or read from, or is closed."""
-        loop, number = asyncio.get_running_loop(), self._socket.fileno()
+    async def _wait_until_ready(self, *, to_send: bool) -> None:
+        """Wait until the socket is writable or readable, or is closed."""
+        loop, fd = asyncio.get_running_loop(), self._socket.fileno()
         add, remove = (loop.add_writer, loop.remove_writer) if to_send else (loop.add_reader, loop.remove_reader)
         ready = loop.create_future()
         self._waiting.add(ready)
-        add(number, _set, ready)
+        add(fd, _wake, ready)
         try:
             await ready
         finally:
             self._waiting.discard(ready)
-            if self._socket.fileno() >= 0:  # else the number may be somebody else's by now
-                remove(number)
+            if self._socket.fileno() >= 0:  # after a close, another socket may have this number
+                remove(fd)
 
 
-class _Source:
+class _PlainReader:
     """Reads from a plain socket."""
 
-    def __init__(self, open_socket: socket.socket) -> None:
-        self._socket = open_socket
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
 
     def __call__(self, size: int) -> bytes:
         return self._socket.recv(size)
 
     @property
-    def readable(self) -> bool:
-        """Whether a read would not wait: on a connection that should be idle, a sign that it has ended."""
+    def is_readable(self) -> bool:
+        """Whether a read would return at once. On an idle connection this means that the server has closed it."""
         if self._socket.fileno() < 0:
             return True
         poll = select.poll()
@@ -187,11 +194,11 @@ class _Source:
         return bool(poll.poll(0))
 
 
-class _Secure(_Source):
-    """Reads by TLS, record by record, as many as have come; what ends them is for the next time.
+class _TlsReader(_PlainReader):
+    """Reads all TLS records that have arrived. An error after some bytes is raised by the next read.
 
-    An end without the farewell of TLS is an error: it may be somebody else's doing, and must not be taken for that of a
-    body which is over when the connection is (RFC 9112 §9.8).
+    An end without close_notify is an error: an attacker can cause it, and a body that lasts until the connection ends
+    would look complete (RFC 9112 §9.8).
     """
 
     def __init__(self, secure: ssl.SSLSocket) -> None:
@@ -202,54 +209,37 @@ class _Secure(_Source):
 
     def __call__(self, size: int) -> bytes:
         records: list[bytes] = []
-        came = 0
+        received = 0
         try:
-            while came < size and not self._ended:
-                record = self._socket.recv(min(size - came, _RECORD))
+            while received < size and not self._ended:
+                record = self._socket.recv(min(size - received, _RECORD_BYTES))
                 records.append(record)
-                came += len(record)
+                received += len(record)
                 self._ended = not record
-        except _LATER:
-            if not came:
+        except _INCOMPLETE:
+            if not received:
                 raise
         except OSError as error:
-            self._ended, self._error = True, _cut() if _is_cut(error) else error
-        if self._error and not came:
+            self._ended, self._error = True, _no_close_notify() if _is_truncated(error) else error
+        if self._error and not received:
             raise self._error
         return b"".join(records)
 
     @property
-    def readable(self) -> bool:
-        """Whether a read would not wait."""
-        return self._ended or self._secure.pending() > 0 or super().readable
+    def is_readable(self) -> bool:
+        """Whether a read would return at once."""
+        return self._ended or self._secure.pending() > 0 or super().is_readable
 
 
-def _is_cut(error: OSError) -> bool:
-    """Whether TLS has met with an end without a farewell; not every release of Python has an exception for it."""
+def _is_truncated(error: OSError) -> bool:
+    """Whether the connection ended without close_notify. Some Python releases have no exception class for it."""
     return isinstance(error, ssl.SSLEOFError) or getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
 
 
-def _cut() -> OSError:
-    return ConnectionAbortedError("the connection was closed without the farewell of TLS")
+def _no_close_notify() -> OSError:
+    return ConnectionAbortedError("the connection ended without TLS close_notify")
 
 
-def _set(ready: "asyncio.Future[None]") -> None:
+def _wake(ready: "asyncio.Future[None]") -> None:
     if not ready.done():
         ready.set_result(None)
-
-
-def _on_asyncio() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-@contextmanager
-def map_socket_errors(names: _Names) -> Iterator[None]:
-    """Raise httpcore's exception for ours, with ours as its cause."""
-    try:
-        yield
-    except tuple(names) as error:
-        raise next(name for kind, name in names.items() if isinstance(error, kind))(str(error)) from error

@@ -1,4 +1,9 @@
-"""The body of an answer as it comes: fast enough, in time, of the length and digest promised, and decoded."""
+"""The body of a response, checked while it arrives: speed, time, length, digest; then decoded.
+
+    network ──▶ with_min_speed ──▶ with_length ──▶ with_digest ──▶ decoded ──▶ caller
+
+Each step is a generator that owns the one before it and closes it when it ends.
+"""
 
 import asyncio
 import zlib
@@ -17,20 +22,20 @@ from .errors import map_httpx_errors
 __all__ = ["Deadline", "MinSpeed", "body_stream", "decoded", "with_digest", "with_length", "with_min_speed"]
 
 
-_STEP: Final = 1024 * 1024  # bytes that are unpacked at once: a small answer may stand for a very long file
+_STEP_BYTES: Final = 1024 * 1024  # decoded at once: a small response may decode to a very long file
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
 class MinSpeed:
-    """The least speed: `speed` bytes per second over `seconds`, on each connection."""
+    """The speed that each connection must reach: `speed` bytes per second on average over `seconds`."""
 
     seconds: float = 30.0
     speed: int = 1
 
 
 class Deadline:
-    """The most time: `seconds` from now for all of a download, or as long as it takes."""
+    """The time limit of one whole download: `seconds` from now; None for no limit."""
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds
@@ -39,18 +44,18 @@ class Deadline:
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
-        """DeadlineExceeded when the time is up before the end of the block, or before it begins."""
+        """Run the block within the limit. Raises DeadlineExceeded if the time ends in the block or has ended before."""
         if self._at is not None and self._clock() >= self._at:
-            raise self._over()
+            raise self._exceeded()
         try:
             async with asyncio.timeout_at(self._at) as limit:
                 yield
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise self._over() from None
+            raise self._exceeded() from None
 
-    def _over(self) -> DeadlineExceeded:
+    def _exceeded(self) -> DeadlineExceeded:
         return DeadlineExceeded(f"the download was not over after {self._seconds:g} s")
 
 
@@ -62,15 +67,18 @@ async def body_stream(
     min_speed: MinSpeed,
     expected: Checksum | None = None,
 ) -> AsyncGenerator[bytes]:
-    """Yield the bytes of a body of `length` bytes that has the digest `expected`; a `coding` is taken off.
+    """Yield the bytes of a body, without its content `coding`.
+
+    The body must arrive as fast as `min_speed` says, have `length` bytes and, if `expected` is given, that digest; both
+    are those of the coded bytes.
 
     Raises TransientError, BadResponse or DigestMismatch.
     """
-    raw = with_min_speed(_again(response, coding) if response.is_stream_consumed else _received(response), min_speed)
-    whole = with_length(raw, length)
+    raw = _already_read(response, coding) if response.is_stream_consumed else _received(response)
+    checked = with_length(with_min_speed(raw, min_speed), length)
     if expected:
-        whole = with_digest(whole, expected)
-    async with aclosing(decoded(whole, coding) if coding else whole) as chunks:
+        checked = with_digest(checked, expected)
+    async with aclosing(decoded(checked, coding) if coding else checked) as chunks:
         async for chunk in chunks:
             yield chunk
 
@@ -82,54 +90,57 @@ async def _received(response: httpx.Response) -> AsyncGenerator[bytes]:
                 yield chunk
 
 
-async def _again(response: httpx.Response, coding: str | None) -> AsyncGenerator[bytes]:
-    """Yield an answer that was read already, as it was sent: of its content httpx has taken a coding off, unseen."""
+async def _already_read(response: httpx.Response, coding: str | None) -> AsyncGenerator[bytes]:
+    """Yield the raw bytes of a response that was already read; httpx decoded its `.content`."""
     if not coding or not isinstance(response.stream, httpx.AsyncByteStream):
         yield response.content
         return
     try:
-        async for chunk in response.stream:  # that of a transport without a network, which gives whole answers
+        async for chunk in response.stream:  # a transport without a network keeps the raw bytes, and yields them again
             yield chunk
-    except (RuntimeError, httpx.TransportError) as error:  # that of a network, which a hook of the caller's has read
-        raise BadResponse(f"the server sends {coding}, and was asked for no coding") from error
+    except (RuntimeError, httpx.TransportError) as error:  # an event hook of the caller's client read it from a network
+        raise _unwanted_coding(coding) from error
 
 
 async def with_min_speed(chunks: AsyncGenerator[bytes], min_speed: MinSpeed) -> AsyncGenerator[bytes]:
-    """Pass chunks on. TransientError when too few come; the time that whoever takes them needs does not count."""
+    """Yield the chunks. Raises TransientError if fewer bytes arrive than `min_speed` says.
+
+    Only the time spent waiting for a chunk counts, not the time that the caller needs between two chunks.
+    """
     clock = asyncio.get_running_loop().time
     least = min_speed.speed * min_speed.seconds
-    left, came = min_speed.seconds, 0
+    left, received = min_speed.seconds, 0  # of the current period
     async with aclosing(chunks):
         while True:
-            asked = clock()
+            began = clock()
             try:
                 async with asyncio.timeout(left):
                     chunk = await anext(chunks, None)
             except TimeoutError:
-                raise TransientError(Stalled(f"{came} bytes came in {min_speed.seconds:g} s")) from None
+                raise TransientError(Stalled(f"{received} bytes came in {min_speed.seconds:g} s")) from None
             if chunk is None:
                 return
-            left, came = left - (clock() - asked), came + len(chunk)
-            if came >= least:
-                left, came = min_speed.seconds, 0
+            left, received = left - (clock() - began), received + len(chunk)
+            if received >= least:
+                left, received = min_speed.seconds, 0
             yield chunk
 
 
 async def with_length(chunks: AsyncGenerator[bytes], length: int | None) -> AsyncGenerator[bytes]:
-    """Pass on a body that is to have so many bytes. TransientError when it has fewer, or more."""
-    came = 0
+    """Yield a body of `length` bytes; None accepts any length. Raises TransientError if it has fewer or more."""
+    received = 0
     async with aclosing(chunks):
         async for chunk in chunks:
-            came += len(chunk)
-            if length is not None and came > length:
-                raise TransientError(BadResponse(f"more than the {length} bytes that were promised came"))
+            received += len(chunk)
+            if length is not None and received > length:
+                raise TransientError(BadResponse(f"more than the {length} bytes of the body came"))
             yield chunk
-    if length is not None and came < length:
-        raise TransientError(NetworkError(f"the connection ended after {came} of {length} bytes"))
+    if length is not None and received < length:
+        raise TransientError(NetworkError(f"the connection ended after {received} of {length} bytes"))
 
 
 async def with_digest(chunks: AsyncGenerator[bytes], expected: Checksum) -> AsyncGenerator[bytes]:
-    """Pass on a body that is to have this digest. DigestMismatch at its end when it has another."""
+    """Yield a body. Raises DigestMismatch at its end if it does not have the digest `expected`."""
     check = DigestCheck(expected)
     async with aclosing(chunks):
         async for chunk in chunks:
@@ -139,17 +150,20 @@ async def with_digest(chunks: AsyncGenerator[bytes], expected: Checksum) -> Asyn
 
 
 async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[bytes]:
-    """Take gzip or deflate off. BadResponse for another coding or damage, TransientError when the end is missing."""
+    """Yield the content of a gzip or deflate body.
+
+    Raises BadResponse if the coding is another one or is damaged, TransientError if its end is missing.
+    """
     if coding not in {"gzip", "x-gzip", "deflate"}:
-        raise BadResponse(f"the server sends {coding}, and was asked for no coding")
+        raise _unwanted_coding(coding)
     decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
     async with aclosing(chunks):
         async for chunk in chunks:
             while chunk:
-                if decoder.eof:  # gzip allows another member to follow
+                if decoder.eof:  # RFC 1952 §2.2: another member may follow
                     decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
                 try:
-                    data = decoder.decompress(chunk, _STEP)
+                    data = decoder.decompress(chunk, _STEP_BYTES)
                 except zlib.error as error:
                     raise BadResponse(f"the server sends damaged {coding}") from error
                 chunk = decoder.unconsumed_tail or decoder.unused_data
@@ -157,3 +171,7 @@ async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[
                     yield data
     if not decoder.eof:
         raise TransientError(NetworkError(f"the {coding} ended in the middle"))
+
+
+def _unwanted_coding(coding: str) -> BadResponse:
+    return BadResponse(f"the server sends {coding}, and was asked for no coding")

@@ -1,42 +1,85 @@
-"""What httpx raises as what it means here: whether it may pass, and what there is to tell of it."""
+"""The errors of each layer in the terms of the next one, by context managers that are named alike.
+
+socket ──map_socket_errors──▶ httpcore ──map_httpcore_errors──▶ httpx ──map_httpx_errors──▶ TransientError or final
+"""
 
 import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
 
+import httpcore
 import httpx
 
 from ...errors import BadResponse, BadStatus, NetworkError, NoSuchHost, RefusedRedirect, Stalled, TlsError
 from ..decisions.retries import TransientError
 
-__all__ = ["map_httpx_errors"]
+__all__ = ["CONNECTING", "READING", "WRITING", "map_httpcore_errors", "map_httpx_errors", "map_socket_errors"]
+
+
+_Table = Mapping[type[Exception], type[Exception]]  # the first that an error is an instance of counts
+CONNECTING: Final[_Table] = {
+    TimeoutError: httpcore.ConnectTimeout,  # before OSError, its base class
+    OSError: httpcore.ConnectError,
+    UnicodeError: httpcore.ConnectError,  # DNS cannot have such a name
+}
+READING: Final[_Table] = {TimeoutError: httpcore.ReadTimeout, OSError: httpcore.ReadError}
+WRITING: Final[_Table] = {TimeoutError: httpcore.WriteTimeout, OSError: httpcore.WriteError}
+_HTTPCORE: Final[_Table] = {
+    getattr(httpcore, name): getattr(httpx, name)
+    for name in (
+        "ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout", "TimeoutException",
+        "ConnectError", "ReadError", "WriteError", "NetworkError",
+        "LocalProtocolError", "RemoteProtocolError", "ProtocolError",
+        "ProxyError", "UnsupportedProtocol",
+    )
+}  # fmt: skip
+
+
+@contextmanager
+def _map_errors(table: _Table) -> Iterator[None]:
+    try:
+        yield
+    except tuple(table) as error:
+        raise next(mapped for kind, mapped in table.items() if isinstance(error, kind))(str(error)) from error
+
+
+def map_socket_errors(table: _Table) -> AbstractContextManager[None]:
+    """Raise httpcore's exception for an error of a socket: `table` is CONNECTING, READING or WRITING."""
+    return _map_errors(table)
+
+
+def map_httpcore_errors() -> AbstractContextManager[None]:
+    """Raise httpx's exception of the same name for one of httpcore."""
+    return _map_errors(_HTTPCORE)
+
+
+@contextmanager
+def map_httpx_errors() -> Iterator[None]:
+    """Raise TransientError for what may be better the next time, another FetchError or ValueError for what is final."""
+    try:
+        yield
+    except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
+        raise ValueError(f"this cannot be requested: {error}") from error
+    except httpx.TransportError as error:
+        raise _mapped(error) from error
 
 
 _LOST: Final = "the connection was lost"
 _SIGNS_OF_LOSS: Final = ("disconnected", "closed", "EOF")
 _NO_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}  # not every system has both
-_OPENSSL: Final = re.compile(r"\[SSL\b[^]]*\] ?| ?\(_ssl\.c:\d+\)")  # where in its source it says so
-_WHAT_CAME: Final = re.compile(r": bytearray\(.*", re.DOTALL)  # as h11 shows it
-_UNTRUSTED: Final = {18, 19, 20, 21}  # X509_V_ERR_*: signed by itself, or by nobody who is known
+_NOISE: Final = re.compile(  # the place in OpenSSL's source; what the library for connecting puts before several errors
+    r"\[SSL\b[^]]*\] ?| ?\(_ssl\.c:\d+\)|Multiple exceptions: |\[Errno \d+\] "
+)
+_RECEIVED: Final = re.compile(r": bytearray\(.*", re.DOTALL)  # h11 appends the bytes that it could not parse
+_UNTRUSTED: Final = {18, 19, 20, 21}  # X509_V_ERR_*: self-signed, or the issuer is unknown
 
 
-@contextmanager
-def map_httpx_errors() -> Iterator[None]:
-    """Raise what httpx raises as what it means here."""
-    try:
-        yield
-    except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-        raise ValueError(f"cannot ask for this: {error}") from error
-    except httpx.TransportError as error:
-        raise _meaning(error) from error
-
-
-def _meaning(error: httpx.TransportError) -> Exception:
+def _mapped(error: httpx.TransportError) -> Exception:
     text = _text(error)
     match error:
         case httpx.ReadTimeout() | httpx.WriteTimeout():
@@ -44,24 +87,24 @@ def _meaning(error: httpx.TransportError) -> Exception:
         case httpx.ConnectTimeout():
             return TransientError(NetworkError(f"no connection within the time for it{_by_proxy(error)}"))
         case httpx.ConnectError():
-            return _unconnected(error, text)
+            return _connect_error(error, text)
         case httpx.ProxyError():
             return BadStatus(407) if text.startswith("407") else TransientError(NetworkError(f"the proxy says: {text}"))
         case httpx.RemoteProtocolError():
-            return _broken_protocol(_WHAT_CAME.sub("", text))
+            return _protocol_error(_RECEIVED.sub("", text))
         case _:
             return TransientError(NetworkError(text))
 
 
-def _unconnected(error: httpx.ConnectError, text: str) -> Exception:
+def _connect_error(error: httpx.ConnectError, text: str) -> Exception:
     host = error.request.url.host
     for cause in _causes(error):
         match cause:
             case (
                 ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLError(reason="UNEXPECTED_EOF_WHILE_READING")
-            ):  # about TLS it says nothing
+            ):  # the connection ended in the handshake, which is no sign that TLS itself is wrong
                 return TransientError(NetworkError(_LOST))
-            case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):  # what came is no record of any version
+            case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):  # the first bytes are no TLS record of any version
                 return TlsError("the server does not speak TLS on this port")
             case ssl.SSLError():
                 return TlsError(f"{text}{_advice(cause)}")
@@ -73,34 +116,34 @@ def _unconnected(error: httpx.ConnectError, text: str) -> Exception:
     return TransientError(NetworkError(f"{text}{_by_proxy(error)}"))
 
 
-def _broken_protocol(text: str) -> Exception:
+def _protocol_error(text: str) -> Exception:
     if "location header" in text:
-        return RefusedRedirect("a redirect to what is no URL")
+        return RefusedRedirect("a redirect to something that is not a URL")
     if any(sign in text for sign in _SIGNS_OF_LOSS):
         return TransientError(NetworkError(_LOST))
     return TransientError(BadResponse(f"the server does not speak HTTP: {text}"))
 
 
 def _advice(error: ssl.SSLError) -> str:
-    """Say what helps when the certificate is right, and only those who have signed it are not known."""
+    """Return what helps if the only fault of the certificate is its unknown issuer."""
     untrusted = getattr(error, "verify_code", None) in _UNTRUSTED
     return " (SSL_CERT_FILE can name the certificates to trust)" if untrusted else ""
 
 
 def _by_proxy(error: httpx.TransportError) -> str:
-    """Say when the environment names a proxy: then it may be that one that cannot be reached."""
+    """Return a hint if the environment names a proxy for the URL: the proxy itself may be the one that fails."""
     url, proxies = error.request.url, getproxies()
     named = (url.scheme in proxies or "all" in proxies) and not proxy_bypass(url.host)
     return " (the environment names a proxy for it)" if named else ""
 
 
 def _text(error: BaseException) -> str:
-    """Return what the system says of it; asyncio and others say it in ways of their own."""
+    """Return the system's text for the error number: asyncio and others replace it with their own."""
     numbers = (
         each.errno for each in _causes(error) if isinstance(each, OSError) and not isinstance(each, ssl.SSLError)
     )
-    told = next((os.strerror(number) for number in numbers if number and number > 0), None)
-    return told or _OPENSSL.sub("", str(error)) or _LOST
+    text = next((os.strerror(number) for number in numbers if number and number > 0), None)
+    return text or _NOISE.sub("", str(error)) or _LOST
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -1,4 +1,4 @@
-"""One request and the head of its answer: redirects followed, and credentials kept at home."""
+"""One request and the head of its response: redirects are followed, credentials stay with their origin."""
 
 import asyncio
 import re
@@ -18,17 +18,23 @@ __all__ = ["Exchange"]
 
 
 _REDIRECTS: Final = 10
-_CONNECT: Final = 10.0  # seconds
-_SHORT: Final = re.compile(r"[0-9]{1,5}")  # bytes of a redirect's body that cost less to read than a new connection
-# What another origin may be told of what the caller or the client sends. All else might be a key to the first one.
-_HARMLESS: Final = frozenset({b"accept", b"accept-language", b"user-agent"})
+_CONNECT_SECONDS: Final = 10.0
+_SHORT_LENGTH: Final = re.compile(r"[0-9]{1,5}")  # bytes of a redirect's body: reading them beats a new connection
+# The headers that another origin may see. Any other header of the caller or the client might be a secret.
+_PUBLIC_HEADERS: Final = frozenset({b"accept", b"accept-language", b"user-agent"})
 
 
 class Exchange:
-    """Asks one URL, always the original: where it redirects to may change, and a signature there may expire.
+    """Requests one URL, as often as needed. A download owns it and does not share it; the client is the caller's.
 
-    `headers` are the caller's. `stall` is how many seconds the server may be silent; the head of an answer may take no
-    longer than that and a connection together. ValueError when the URL or a header is none.
+        idle ──get──▶ request ──3xx──▶ request ... ──any other status──▶ open response ──end of the block──▶ idle
+
+    Each `get` starts again at the original URL, because a redirect may change and a signature in it may expire.
+
+    `headers` are sent to the origin of `url` only. The server may be silent for `stall` seconds; a head may take the
+    time to connect and `stall` together. With `insecure_redirects`, a redirect from https to http is followed.
+
+    Raises ValueError if the URL is not valid or has no http or https scheme.
     """
 
     def __init__(
@@ -42,22 +48,23 @@ class Exchange:
     ) -> None:
         self._client = client
         self._headers = headers
-        self._insecure = insecure_redirects
-        self._connect = min(_CONNECT, stall)
-        self._timeout = httpx.Timeout(stall, connect=self._connect, pool=None)
-        self._longest = self._connect + stall
+        self._insecure_redirects = insecure_redirects
+        self._connect_seconds = min(_CONNECT_SECONDS, stall)
+        self._timeout = httpx.Timeout(stall, connect=self._connect_seconds, pool=None)
+        self._head_seconds = self._connect_seconds + stall
         try:
             self._url = client.build_request("GET", url).url
         except httpx.InvalidURL as error:
             raise ValueError(f"not a URL: {error}") from error
         if self._url.scheme not in {"http", "https"} or not self._url.host:
-            raise ValueError("not the URL of anything to download: it begins with http:// or https:// and a host")
+            raise ValueError("not a URL to download from: it must begin with http:// or https:// and a host")
 
     @asynccontextmanager
     async def get(self, fields: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        """Ask with these fields, and hold the answer open, whatever its status is; only redirects are followed.
+        """Send these header fields with a GET and yield the open response, whatever its status; follow redirects.
 
-        Raises TransientError for what may pass, RefusedRedirect and TlsError for what does not.
+        Raises TransientError if another attempt may succeed, RefusedRedirect, TlsError or BadStatus if not, and
+        ValueError if a header is not valid.
         """
         response = await self._follow({"Accept-Encoding": "identity", **fields})
         try:
@@ -67,7 +74,7 @@ class Exchange:
 
     @staticmethod
     def head(response: httpx.Response) -> ResponseHead:
-        """Return the head of an answer, as it is judged."""
+        """Return the head of a response, with the time of its arrival."""
         return ResponseHead(response.status_code, response.headers, int(time.time()))
 
     async def _follow(self, fields: Mapping[str, str]) -> httpx.Response:
@@ -78,7 +85,7 @@ class Exchange:
                 return response
             try:
                 request = self._redirected(response, fields)
-                await _read_scrap(response, within=self._connect)
+                await _drain(response, seconds=self._connect_seconds)
             finally:
                 await response.aclose()
         raise RefusedRedirect(f"more than {_REDIRECTS} redirects")
@@ -86,81 +93,85 @@ class Exchange:
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:
             with map_httpx_errors():
-                async with _hurried(request, self._longest):
+                async with _head_within(request, self._head_seconds):
                     return await self._client.send(
                         request,
                         stream=True,
                         follow_redirects=False,
-                        auth=httpx.USE_CLIENT_DEFAULT if self._is_home(request.url) else None,
+                        auth=httpx.USE_CLIENT_DEFAULT if self._is_own_origin(request.url) else None,
                     )
-        except httpx.InvalidURL as error:  # httpx looks where a redirect goes though it is not to follow it
-            raise RefusedRedirect(f"a redirect to what is no URL: {error}") from error
+        except httpx.InvalidURL as error:  # httpx parses the Location field even if it does not follow it
+            raise RefusedRedirect(f"a redirect to something that is not a URL: {error}") from error
 
     def _redirected(self, response: httpx.Response, fields: Mapping[str, str]) -> httpx.Request:
         url = response.url.join(response.headers["location"])
         if url.scheme not in {"http", "https"} or not url.host:
             raise RefusedRedirect("a redirect to something else than http or https")
-        if "%" in url.host and ":" not in url.host:  # httpx writes so what no name has; an address may have a zone
-            raise RefusedRedirect("a redirect to what is no URL")
-        if (response.url.scheme, url.scheme) == ("https", "http") and not self._insecure:
+        if (
+            "%" in url.host and ":" not in url.host
+        ):  # httpx escapes characters that no name has; "%" before a zone stays
+            raise RefusedRedirect("a redirect to something that is not a URL")
+        if (response.url.scheme, url.scheme) == ("https", "http") and not self._insecure_redirects:
             raise RefusedRedirect(f"a redirect from https to http, to {url.host}")
         return self._request(url, fields)
 
     def _request(self, url: httpx.URL, fields: Mapping[str, str]) -> httpx.Request:
-        """Ask the origin of the URL with all that the caller and the client send, others with next to nothing."""
-        if self._is_home(url):
-            known = {"username": self._url.username, "password": self._url.password}
+        """Send all headers of the caller and the client to the origin of the URL; to others, the public ones only."""
+        if self._is_own_origin(url):
+            user = {"username": self._url.username, "password": self._url.password}
             headers = _headers(self._headers, fields)
-            return self._client.build_request("GET", url.copy_with(**known), headers=headers, timeout=self._timeout)
+            return self._client.build_request("GET", url.copy_with(**user), headers=headers, timeout=self._timeout)
         extensions = {"timeout": self._timeout.as_dict()}
-        return httpx.Request("GET", url, headers=[*self._harmless(), *_headers((), fields)], extensions=extensions)
+        return httpx.Request("GET", url, headers=[*self._public(), *_headers((), fields)], extensions=extensions)
 
-    def _harmless(self) -> list[tuple[bytes, bytes]]:
+    def _public(self) -> list[tuple[bytes, bytes]]:
         headers = self._client.headers.copy()
         headers.update(_headers(self._headers, {}))
-        return [(name, value) for name, value in headers.raw if name.lower() in _HARMLESS]
+        return [(name, value) for name, value in headers.raw if name.lower() in _PUBLIC_HEADERS]
 
-    def _is_home(self, url: httpx.URL) -> bool:
+    def _is_own_origin(self, url: httpx.URL) -> bool:
         return (url.scheme, url.host, url.port) == (self._url.scheme, self._url.host, self._url.port)
 
 
 @asynccontextmanager
-async def _hurried(request: httpx.Request, seconds: float) -> AsyncIterator[None]:
-    """TransientError when the head of the answer takes longer, though now and then a byte of it comes.
+async def _head_within(request: httpx.Request, seconds: float) -> AsyncIterator[None]:
+    """Limit the time for the whole head: a server could send one byte now and then. Raises TransientError.
 
-    httpcore tells when it begins to connect or to send: the wait for one's turn before does not count.
+    The time starts at the first event that httpcore traces, when it begins to connect or to send. Waiting for a free
+    connection of the pool does not count.
     """
 
-    async def begin(*_: object) -> None:
+    async def start(*_: object) -> None:
         if limit.when() is None:
             limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
-    request.extensions["trace"] = begin
+    request.extensions["trace"] = start
     try:
         async with asyncio.timeout(None) as limit:
             yield
     except TimeoutError:
         if not limit.expired():
             raise
-        raise TransientError(Stalled(f"no answer came within {seconds:g} s")) from None
+        raise TransientError(Stalled(f"no response came within {seconds:g} s")) from None
     finally:
         del request.extensions["trace"]
 
 
 def _headers(headers: Sequence[tuple[str, str]], fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Put the caller's first; a field of ours with the same name takes their place."""
-    kept = [(name, value) for name, value in headers if name.lower() not in {each.lower() for each in fields}]
+    """Return the caller's headers, then our fields. A field of ours replaces a header of the same name."""
+    replaced = {name.lower() for name in fields}
+    kept = [(name, value) for name, value in headers if name.lower() not in replaced]
     return [(name.encode("ascii"), value.encode("latin-1")) for name, value in (*kept, *fields.items())]
 
 
-async def _read_scrap(response: httpx.Response, *, within: float) -> None:
-    """Read a short body to its end, as it is, so that the connection can be used again; a failure matters little."""
+async def _drain(response: httpx.Response, *, seconds: float) -> None:
+    """Read a short body without decoding it, so that its connection can be reused. Failures are ignored."""
     length = response.headers.get("content-length", "")
-    if response.is_stream_consumed or not _SHORT.fullmatch(length):
+    if response.is_stream_consumed or not _SHORT_LENGTH.fullmatch(length):
         return
     left = int(length)
     with suppress(httpx.TransportError, TimeoutError):
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(seconds):
             async with aclosing(response.aiter_raw()) as chunks:  # type: ignore[type-var]  # it is a generator
                 async for chunk in chunks:
                     left -= len(chunk)

@@ -1,13 +1,13 @@
 """httpx over the fast backend, and the client that downloads with it.
 
-httpx has no argument for a network backend, so the transport that puts its requests to httpcore is here again, with
-the public interface of both alone.
+httpx has no argument for a network backend. This transport therefore repeats the step from httpx's requests to
+httpcore's, using only the public interface of both.
 """
 
 import os
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Final
 from urllib.request import getproxies
 
@@ -15,138 +15,70 @@ import httpcore
 import httpx
 
 from .backend import AsyncioBackend
+from .errors import map_httpcore_errors
 
-__all__ = ["TIMEOUT", "FastTransport", "new_client", "plain_length", "segments"]
-
-
-_FULL: Final = 64 * 1024  # bytes that httpcore reads at once, at most
-_BUSY: Final = 16  # full segments, which tell that more had come than was read
-_LONG: Final = 8 * 1024 * 1024  # bytes that cost more to be parsed than another connection does
-_AT_ONCE: Final = 2 * 1024 * 1024  # bytes: a turn of the loop of one or two milliseconds
+__all__ = ["TIMEOUT", "FastTransport", "new_client", "plain_length"]
 
 
-async def segments(response: httpcore.Response, patience: float | None) -> AsyncGenerator[bytes]:
-    """Yield the body. Silence for `patience` seconds is a ReadTimeout, as it is when all of it is parsed."""
-    left, busy = plain_length(response), 0
-    async with aclosing(response.aiter_stream()) as parsed:  # type: ignore[type-var]  # it is a generator
-        async for segment in parsed:
-            yield segment
-            left -= len(segment)
-            busy += len(segment) >= _FULL
-            if busy >= _BUSY and left >= _LONG:
-                break
-        else:
-            return
-        # The parser gives out all that it has: while there is more of the body to come, it holds nothing back.
-        async with aclosing(_read(response.extensions["network_stream"], left, patience)) as unparsed:
-            async for segment in unparsed:
-                yield segment
-
-
-async def _read(stream: httpcore.AsyncNetworkStream, left: int, patience: float | None) -> AsyncGenerator[bytes]:
-    while left:
-        segment = await stream.read(min(left, _AT_ONCE), patience)
-        if not segment:
-            raise httpcore.RemoteProtocolError(f"peer closed connection {left} bytes before the end of the body")
-        left -= len(segment)
-        yield segment
-
-
-def plain_length(response: httpcore.Response) -> int:
-    """Return how many bytes follow the head when they are those of the body and nothing else; otherwise 0."""
-    if not response.extensions["http_version"].startswith(b"HTTP/1"):
-        return 0
-    fields = [(name.lower(), value) for name, value in response.headers]
-    lengths = [value for name, value in fields if name == b"content-length"]
-    if len(lengths) != 1 or not lengths[0].isdigit() or any(name == b"transfer-encoding" for name, _ in fields):
-        return 0
-    return int(lengths[0])
-
-
-# Seconds. A connection that is not there after ten will not come, and a server may think for a while. None for the
-# pool: to wait for one's turn is no failure.
+# A server that has not accepted after ten seconds will not accept, but it may need time for the response. The wait for
+# a connection of the pool has no limit, because it is not a failure.
 TIMEOUT: Final = httpx.Timeout(30, connect=10, pool=None)
-_KEPT: Final = 5.0  # seconds that an idle connection is kept, as Apache and httpx do
-_NAMES: Final = (
-    "TimeoutException", "ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout",
-    "NetworkError", "ConnectError", "ReadError", "WriteError",
-    "ProtocolError", "LocalProtocolError", "RemoteProtocolError",
-    "ProxyError", "UnsupportedProtocol",
-)  # fmt: skip
-_RAISED: Final[dict[type[Exception], type[httpx.TransportError]]] = {
-    getattr(httpcore, name): getattr(httpx, name) for name in _NAMES
-}
+_CONNECTIONS: Final = 100  # open at a time, for each of http and https
+_IDLE_SECONDS: Final = 5.0  # that an unused connection stays open, as in Apache and httpx
+_HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "async-downloads"}
 
 
-def new_client(
-    *,
-    connections: int = 100,
-    http2: bool = False,
-    headers: Sequence[tuple[str, str]] = (),
-    verify: ssl.SSLContext | bool = True,
-    fast: bool = True,
-) -> httpx.AsyncClient:
-    """Return a client for downloads: nothing coded, no redirect followed, proxies of the environment respected.
+def new_client() -> httpx.AsyncClient:
+    """Return a client for downloads: no content coding, no redirects, and the proxies that the environment names.
 
-    A proxy is reached by httpx's own transport, and so is everything when `fast` is false. HTTP/2 is slower than
-    HTTP/1.1 here. ValueError when that or a proxy needs a package that is not installed, or a proxy's URL is none.
-    Without a proxy, certificates are read when they are needed first: ConnectError is then that they cannot be.
+    A proxy is reached through httpx's own transport, everything else through `FastTransport`.
+
+    Raises ValueError if the URL of a proxy is not valid, if a proxy needs a package that is not installed, or if a
+    proxy is set and the certificates cannot be read. Without a proxy they are read for the first https URL, which then
+    raises ConnectError.
     """
     proxied = getproxies().keys() & {"http", "https", "all"}
-    transport = FastTransport(connections=connections, verify=verify, http2=http2) if fast else None
-    # Given as the transport, ours would have httpx forget the proxies. Mounted for all, it gives way to a proxy for
-    # one scheme, and would take the place of one for all of them.
-    mounts = {"all://": transport} if transport and proxied and "all" not in proxied else None
+    transport = FastTransport()
+    # httpx ignores the environment's proxies if it is given a transport. A mount for "all" is used for the schemes
+    # that have no proxy; it would replace a proxy for "all".
+    mounts = {"all://": transport} if proxied and "all" not in proxied else None
     try:
         return httpx.AsyncClient(
             transport=None if proxied else transport,
             mounts=mounts,
-            verify=verify,
-            http2=http2,
-            limits=_limits(connections),
+            limits=httpx.Limits(
+                max_connections=_CONNECTIONS,
+                max_keepalive_connections=_CONNECTIONS,
+                keepalive_expiry=_IDLE_SECONDS,
+            ),
             timeout=TIMEOUT,
-            headers=[("Accept-Encoding", "identity"), ("User-Agent", "async-downloads"), *headers],
+            headers=_HEADERS,
         )
     except httpx.InvalidURL as error:
-        raise ValueError(f"the URL of a proxy in the environment is none: {error}") from error
+        raise ValueError(f"the environment names a proxy whose URL is not valid: {error}") from error
     except ImportError as error:
         raise ValueError(str(error)) from error
     except OSError as error:
-        raise ValueError(_distrust(error)) from error
-
-
-def _limits(connections: int) -> httpx.Limits:
-    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEPT)
+        raise ValueError(_unreadable_certificates(error)) from error
 
 
 class FastTransport(httpx.AsyncBaseTransport):
-    """Direct connections, on asyncio: segments of a body come as the network brought them, to 2 MiB each.
+    """Direct connections on asyncio, up to 100 for each of http and https.
 
-    No more than `connections` are open at a time, for each of http and https. A connection is used again when its body
-    was read to the end of the iterator, unless that was long and came very fast. `retries` are of connecting alone.
+    A connection is reused if its body was read to the end, unless `_body_chunks` took the connection from the parser.
     """
 
-    def __init__(
-        self,
-        *,
-        connections: int = 100,
-        verify: ssl.SSLContext | bool = True,
-        http2: bool = False,
-        retries: int = 0,
-    ) -> None:
-        self._connections = connections
-        self._verify = verify
-        self._http2 = http2
-        self._retries = retries
+    def __init__(self) -> None:
         self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request and return the answer, of which the body is still to be read."""
+        """Send the request and return the response; its body is still to be read. Raises httpx.TransportError."""
+        url = request.url
         with map_httpcore_errors():
-            response = await self._pool(request.url.scheme).handle_async_request(
+            response = await self._pool(url.scheme).handle_async_request(
                 httpcore.Request(
                     request.method,
-                    _address(request.url),
+                    httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
                     headers=request.headers.raw,
                     content=request.stream,
                     extensions=request.extensions,
@@ -157,66 +89,102 @@ class FastTransport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         while self._pools:
             await self._pools.popitem()[1].aclose()
 
     def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
-        """Return the connections of a scheme: who never uses TLS need not wait for the certificates to be read."""
+        """Return the connections of a scheme. Certificates are read for https only, because that takes long."""
         if scheme not in self._pools:
-            context = None if scheme == "http" else _trusting(self._verify)
             self._pools[scheme] = httpcore.AsyncConnectionPool(
-                ssl_context=context,
-                max_connections=self._connections,
-                keepalive_expiry=_KEPT,
-                http2=self._http2,
-                retries=self._retries,
+                ssl_context=None if scheme == "http" else _tls_context(),
+                max_connections=_CONNECTIONS,
+                keepalive_expiry=_IDLE_SECONDS,
                 network_backend=AsyncioBackend(),
             )
         return self._pools[scheme]
 
 
+def _tls_context() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise httpx.ConnectError(_unreadable_certificates(error)) from ssl.SSLError(str(error))
+
+
+def _unreadable_certificates(error: OSError) -> str:
+    """Name the certificates that cannot be read, because the error does not."""
+    variables = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    path = next(filter(None, variables), "those of certifi")
+    return f"the trusted certificates cannot be read, {path}: {error.strerror or error}"
+
+
 class _Body(httpx.AsyncByteStream):
-    """The body of an answer of httpcore."""
+    """The body of a response of httpcore. httpx reads it once and closes it."""
 
     def __init__(self, request: httpx.Request, response: httpcore.Response) -> None:
-        self._retry_budget = request.extensions.get("timeout", {}).get("read")
+        self._read_timeout = request.extensions.get("timeout", {}).get("read")
         self._response = response
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with map_httpcore_errors():
-            async with aclosing(segments(self._response, self._retry_budget)) as body:
-                async for segment in body:
-                    yield segment
+            async with aclosing(_body_chunks(self._response, self._read_timeout)) as body:
+                async for chunk in body:
+                    yield chunk
 
     async def aclose(self) -> None:
+        """Give the connection back to the pool, which closes it if the body was not read to its end."""
         with map_httpcore_errors():
             await self._response.aclose()
 
 
-def _trusting(verify: ssl.SSLContext | bool) -> ssl.SSLContext:
-    try:
-        return httpx.create_ssl_context(verify=verify)
-    except OSError as error:
-        raise httpx.ConnectError(_distrust(error)) from ssl.SSLError(str(error))
+_PARSED_BYTES: Final = 64 * 1024  # that httpcore reads at once, at most
+_FULL_CHUNKS: Final = 16  # of that size: the body then arrives faster than httpcore parses it
+_LEFT_BYTES: Final = 8 * 1024 * 1024  # to come: parsing these costs more time than a new connection
+_CHUNK_BYTES: Final = 2 * 1024 * 1024  # read at once without the parser: this blocks the loop for 1 to 2 ms
 
 
-def _distrust(error: OSError) -> str:
-    """Say which certificates cannot be read, since the error does not."""
-    places = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
-    place = next(filter(None, places), "those of certifi")
-    return f"the certificates to be trusted cannot be read, {place}: {error.strerror or error}"
+async def _body_chunks(response: httpcore.Response, read_timeout: float | None) -> AsyncGenerator[bytes]:
+    """Yield the body in two phases. Raises ReadTimeout if nothing arrives for `read_timeout` seconds.
+
+    parsed     httpcore reads and parses; it can reuse the connection afterwards
+    unparsed   from `_FULL_CHUNKS` full chunks on, if `_LEFT_BYTES` are still to come: read from the connection
+               itself, which costs less but hides the end of the body from httpcore, so it closes the connection
+    """
+    left, full = plain_length(response), 0
+    async with aclosing(response.aiter_stream()) as parsed:  # type: ignore[type-var]  # it is a generator
+        async for chunk in parsed:
+            yield chunk
+            left -= len(chunk)
+            full += len(chunk) >= _PARSED_BYTES
+            if full >= _FULL_CHUNKS and left >= _LEFT_BYTES:
+                break
+        else:
+            return
+        # The parser yields every byte that it has read, so the next byte of the body is the next one on the connection.
+        # `parsed` stays open in this phase: closing it would close the connection.
+        async with aclosing(_unparsed(response.extensions["network_stream"], left, read_timeout)) as unparsed:
+            async for chunk in unparsed:
+                yield chunk
 
 
-def _address(url: httpx.URL) -> httpcore.URL:
-    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+async def _unparsed(
+    stream: httpcore.AsyncNetworkStream, left: int, read_timeout: float | None
+) -> AsyncGenerator[bytes]:
+    while left:
+        chunk = await stream.read(min(left, _CHUNK_BYTES), read_timeout)
+        if not chunk:
+            raise httpcore.RemoteProtocolError(f"peer closed connection {left} bytes before the end of the body")
+        left -= len(chunk)
+        yield chunk
 
 
-@contextmanager
-def map_httpcore_errors() -> Iterator[None]:
-    """Raise the exception of httpx that has the name of httpcore's."""
-    try:
-        yield
-    except tuple(_RAISED) as error:
-        kind = next(_RAISED[base] for base in type(error).__mro__ if base in _RAISED)
-        raise kind(str(error)) from error
+def plain_length(response: httpcore.Response) -> int:
+    """Return the length of a body that follows its head with nothing in between (RFC 9112 §6.2); 0 for any other."""
+    if not response.extensions["http_version"].startswith(b"HTTP/1"):
+        return 0
+    fields = [(name.lower(), value) for name, value in response.headers]
+    lengths = [value for name, value in fields if name == b"content-length"]
+    if len(lengths) != 1 or not lengths[0].isdigit() or any(name == b"transfer-encoding" for name, _ in fields):
+        return 0
+    return int(lengths[0])

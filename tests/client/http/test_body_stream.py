@@ -1,4 +1,4 @@
-"""A body as it comes: too slow, too short, too long, coded."""
+"""The checks of a body while it arrives: speed, length, digest, content coding."""
 
 import asyncio
 import gzip
@@ -27,39 +27,39 @@ TEXT = Random(0).randbytes(3000) * 3
 FLOOR = MinSpeed(30.0, 1)
 
 
-async def chunks(*segments: bytes, hangs: bool = False) -> AsyncGenerator[bytes]:
-    """Yield the segments; then end, or never go on."""
-    for segment in segments:
-        yield segment
+async def chunks(*pieces: bytes, hangs: bool = False) -> AsyncGenerator[bytes]:
+    """Yield the pieces; then end or hang."""
+    for piece in pieces:
+        yield piece
     if hangs:
         await asyncio.Event().wait()
 
 
-async def joined(segments: AsyncGenerator[bytes]) -> bytes:
-    """Read all there is."""
-    return b"".join([segment async for segment in segments])
+async def joined(pieces: AsyncGenerator[bytes]) -> bytes:
+    """Read to the end."""
+    return b"".join([piece async for piece in pieces])
 
 
 def split(data: bytes, size: int) -> Iterable[bytes]:
-    """Cut up."""
+    """Cut into pieces of `size` bytes."""
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-async def test_what_comes_fast_enough_is_passed_on() -> None:
+async def test_a_body_that_is_fast_enough_is_passed_on() -> None:
     assert await joined(with_min_speed(chunks(b"a", b"b"), MinSpeed(0.01, 1))) == b"ab"
 
 
 @pytest.mark.parametrize(
-    "passed",
+    "step",
     [
-        pytest.param(lambda below: with_min_speed(below, FLOOR), id="steadily"),
-        pytest.param(lambda below: with_length(below, 99), id="exactly"),
-        pytest.param(lambda below: with_digest(below, Checksum("sha256", bytes(32))), id="verified"),
+        pytest.param(lambda below: with_min_speed(below, FLOOR), id="with_min_speed"),
+        pytest.param(lambda below: with_length(below, 99), id="with_length"),
+        pytest.param(lambda below: with_digest(below, Checksum("sha256", bytes(32))), id="with_digest"),
         pytest.param(lambda below: decoded(below, "gzip"), id="decoded"),
     ],
 )
-async def test_who_leaves_closes_what_is_below_at_once(
-    passed: Callable[[AsyncGenerator[bytes]], AsyncGenerator[bytes]],
+async def test_closing_a_step_closes_the_step_before_it_at_once(
+    step: Callable[[AsyncGenerator[bytes]], AsyncGenerator[bytes]],
 ) -> None:
     closed = []
 
@@ -69,19 +69,19 @@ async def test_who_leaves_closes_what_is_below_at_once(
         finally:
             closed.append(True)
 
-    chunks = passed(below())
+    chunks = step(below())
     await anext(chunks)
     await chunks.aclose()
     assert closed
 
 
-async def test_nothing_for_too_long_is_a_stall() -> None:
+async def test_silence_for_too_long_is_a_stall() -> None:
     with pytest.raises(TransientError, match=r"1 bytes came in 0.01 s") as caught:
         await joined(with_min_speed(chunks(b"a", hangs=True), MinSpeed(0.01, 1000)))
     assert isinstance(caught.value.error, Stalled)
 
 
-async def test_too_little_for_too_long_is_a_stall_though_something_comes() -> None:
+async def test_too_few_bytes_for_too_long_are_a_stall() -> None:
     async def dripping() -> AsyncGenerator[bytes]:
         while True:
             await asyncio.sleep(0.001)
@@ -91,34 +91,34 @@ async def test_too_little_for_too_long_is_a_stall_though_something_comes() -> No
         await joined(with_min_speed(dripping(), MinSpeed(0.02, 10**6)))
 
 
-async def test_the_time_that_the_taker_needs_is_no_stall() -> None:
+async def test_the_time_between_two_reads_does_not_count_as_a_stall() -> None:
     async for _ in with_min_speed(chunks(b"a", b"b", b"c"), MinSpeed(0.01, 1000)):
         await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("length", [None, 4])
-async def test_a_body_of_the_promised_length_is_passed_on(length: int | None) -> None:
+async def test_a_body_of_the_expected_length_is_passed_on(length: int | None) -> None:
     assert await joined(with_length(chunks(b"ab", b"cd"), length)) == b"abcd"
 
 
-async def test_a_body_that_is_too_short_was_cut() -> None:
+async def test_a_body_that_is_too_short_is_a_lost_connection() -> None:
     with pytest.raises(TransientError, match="after 2 of 3 bytes") as caught:
         await joined(with_length(chunks(b"ab"), 3))
     assert isinstance(caught.value.error, NetworkError)
 
 
-async def test_a_body_that_is_too_long_breaks_a_promise() -> None:
+async def test_a_body_that_is_too_long_is_a_bad_response() -> None:
     with pytest.raises(TransientError, match="more than the 3 bytes") as caught:
         await joined(with_length(chunks(b"ab", b"cd"), 3))
     assert isinstance(caught.value.error, BadResponse)
 
 
-async def test_a_body_of_the_promised_digest_is_passed_on() -> None:
+async def test_a_body_of_the_expected_digest_is_passed_on() -> None:
     expected = Checksum("sha256", hashlib.sha256(b"abcd").digest())
     assert await joined(with_digest(chunks(b"ab", b"cd"), expected)) == b"abcd"
 
 
-async def test_one_of_another_is_told_with_both() -> None:
+async def test_a_body_of_another_digest_raises_with_both_digests() -> None:
     expected = Checksum("sha512", bytes(64))
     with pytest.raises(DigestMismatch) as caught:
         await joined(with_digest(chunks(b"ab", b"cd"), expected))
@@ -135,16 +135,16 @@ async def test_one_of_another_is_told_with_both() -> None:
         pytest.param("deflate", zlib.compress(TEXT), id="deflate"),
     ],
 )
-async def test_a_coding_is_taken_off(coding: str, coded: bytes, size: int) -> None:
+async def test_a_content_coding_is_decoded(coding: str, coded: bytes, size: int) -> None:
     assert await joined(decoded(chunks(*split(coded, size)), coding)) == TEXT
 
 
-async def test_a_short_answer_that_stands_for_a_long_file_comes_in_steps() -> None:
+async def test_a_short_response_with_a_long_content_is_decoded_in_steps() -> None:
     sizes = [len(each) async for each in decoded(chunks(gzip.compress(bytes(5 * 2**20))), "gzip")]
     assert (sum(sizes), max(sizes)) == (5 * 2**20, 2**20)
 
 
-async def test_a_coding_without_its_end_was_cut() -> None:
+async def test_a_coding_without_its_end_is_a_transient_error() -> None:
     with pytest.raises(TransientError, match="ended in the middle"):
         await joined(decoded(chunks(gzip.compress(TEXT)[:-1]), "gzip"))
 
@@ -156,44 +156,44 @@ async def test_a_coding_without_its_end_was_cut() -> None:
         pytest.param("gzip", "damaged gzip", id="damaged"),
     ],
 )
-async def test_what_cannot_be_decoded_is_refused(coding: str, says: str) -> None:
+async def test_a_body_that_cannot_be_decoded_is_a_bad_response(coding: str, says: str) -> None:
     with pytest.raises(BadResponse, match=says):
         await joined(decoded(chunks(b"no coding of anything"), coding))
 
 
-async def test_a_body_goes_through_all_of_it() -> None:
+async def test_a_body_stream_decodes_the_body() -> None:
     coded = gzip.compress(TEXT)
     response = httpx.Response(200, stream=ScriptedBody(split(coded, 100)))
     assert await joined(body_stream(response, length=len(coded), coding="gzip", min_speed=FLOOR)) == TEXT
 
 
-async def test_the_digest_is_that_of_what_is_sent() -> None:
+async def test_the_expected_digest_is_that_of_the_coded_bytes() -> None:
     coded = gzip.compress(TEXT)
     expected = Checksum("sha256", hashlib.sha256(coded).digest())
     response = httpx.Response(200, stream=ScriptedBody(split(coded, 100)))
     assert await joined(body_stream(response, length=None, coding="gzip", min_speed=FLOOR, expected=expected)) == TEXT
 
 
-async def test_a_failing_transport_is_a_setback() -> None:
+async def test_an_error_of_the_transport_is_a_transient_error() -> None:
     response = httpx.Response(200, stream=ScriptedBody([b"a"], httpx.ReadError("reset")))
     with pytest.raises(TransientError, match="reset"):
         await joined(body_stream(response, length=None, coding=None, min_speed=FLOOR))
 
 
-async def test_an_answer_that_was_read_already_is_as_good() -> None:
+async def test_a_response_that_was_already_read_can_be_streamed() -> None:
     assert (
         await joined(body_stream(httpx.Response(200, content=TEXT), length=len(TEXT), coding=None, min_speed=FLOOR))
         == TEXT
     )
 
 
-async def test_so_is_one_that_httpx_has_decoded() -> None:
+async def test_a_response_that_httpx_has_decoded_can_be_streamed() -> None:
     coded = gzip.compress(TEXT)
     response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=coded)
     assert await joined(body_stream(response, length=len(coded), coding="gzip", min_speed=FLOOR)) == TEXT
 
 
-async def test_one_that_came_in_a_stream_cannot_be_decoded_once_more() -> None:
+async def test_a_coded_response_that_was_read_from_a_network_is_refused() -> None:
     response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=chunks(gzip.compress(TEXT)))
     await response.aread()
     with pytest.raises(BadResponse, match="sends gzip, and was asked for no coding"):

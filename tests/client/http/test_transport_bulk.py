@@ -1,4 +1,4 @@
-"""A long body that comes faster than it can be parsed: it is read from the connection itself, and is the same."""
+"""A long body that arrives faster than httpcore parses it is read from the connection itself, without a change."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,24 +6,19 @@ from collections.abc import Callable
 import httpcore
 import httpx
 import pytest
-from harness.scripted import Connection, Script, head, scripted
+from harness.scripted import Connection, Script, head
 from harness.waiting import eventually
-from test_servers import certificate as certificate  # noqa: PLC0414
 
-from async_downloads.client.http.backend import AsyncioBackend
 from async_downloads.client.http.transport import plain_length
 from client.http.test_transport import MIB, Start
-from client.http.test_transport import client as client  # noqa: PLC0414
-from client.http.test_transport import start as start  # noqa: PLC0414
-from client.http.test_transport import trusted as trusted  # noqa: PLC0414
 
 PARSED = 64 * 1024  # bytes that httpcore reads at once
-BODY = b"".join(number.to_bytes(8, "big") for number in range(16 * MIB // 8))  # no part of it is like another
+BODY = b"".join(number.to_bytes(8, "big") for number in range(16 * MIB // 8))  # each part differs from all others
 LENGTH = f"Content-Length: {len(BODY)}"
 
 
-def _answers(*fields: str, body: bytes = BODY) -> Script:
-    """Answer every request with the body, and wait for the next."""
+def _responds(*fields: str, body: bytes = BODY) -> Script:
+    """Respond to every request with the body."""
 
     async def script(connection: Connection) -> None:
         while True:
@@ -34,69 +29,69 @@ def _answers(*fields: str, body: bytes = BODY) -> Script:
 
 
 async def _backed_up(url: str, client: httpx.AsyncClient) -> tuple[bytes, int]:
-    """Read a body more slowly than it comes; return it, and how long the longest segment was."""
-    segments = []
+    """Read a body more slowly than it arrives; return it and the size of its largest chunk."""
+    chunks = []
     async with client.stream("GET", url) as response:
-        async for segment in response.aiter_raw():
-            segments.append(segment)
-            for _ in range(5):  # turns of the loop, in which the server sends on
+        async for chunk in response.aiter_raw():
+            chunks.append(chunk)
+            for _ in range(5):  # turns of the loop, in which the server sends more
                 await asyncio.sleep(0)
-    return b"".join(segments), max(map(len, segments))
+    return b"".join(chunks), max(map(len, chunks))
 
 
-async def test_it_arrives_whole_and_in_longer_pieces(client: httpx.AsyncClient, start: Start) -> None:
-    async with start(_answers(LENGTH)) as server:
+async def test_a_fast_long_body_arrives_complete_and_in_larger_chunks(client: httpx.AsyncClient, start: Start) -> None:
+    async with start(_responds(LENGTH)) as server:
         for _ in range(2):
-            body, longest = await _backed_up(server.url, client)
+            body, largest = await _backed_up(server.url, client)
             assert body == BODY
-            assert longest > PARSED
+            assert largest > PARSED
 
 
-async def test_its_connection_is_given_up_afterwards(client: httpx.AsyncClient, start: Start) -> None:
-    async with start(_answers(LENGTH)) as server:
+async def test_the_connection_of_a_fast_long_body_is_closed_afterwards(client: httpx.AsyncClient, start: Start) -> None:
+    async with start(_responds(LENGTH)) as server:
         await _backed_up(server.url, client)
         await eventually(lambda: server.gone == 1)
         assert (await client.get(server.url)).content == BODY
         assert len(server.connections) == 2
 
 
-async def test_what_comes_after_it_is_no_part_of_it(client: httpx.AsyncClient, start: Start) -> None:
-    async with start(_answers(LENGTH, body=BODY + b"HTTP/1.1 200 OK\r\n\r\n")) as server:
-        body, longest = await _backed_up(server.url, client)
+async def test_bytes_after_the_length_are_not_part_of_the_body(client: httpx.AsyncClient, start: Start) -> None:
+    async with start(_responds(LENGTH, body=BODY + b"HTTP/1.1 200 OK\r\n\r\n")) as server:
+        body, largest = await _backed_up(server.url, client)
         assert body == BODY
-        assert longest > PARSED
+        assert largest > PARSED
 
 
 @pytest.mark.parametrize(
     ("fields", "body"),
     [
-        pytest.param(["Transfer-Encoding: chunked"], b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY), id="in chunks"),
+        pytest.param(["Transfer-Encoding: chunked"], b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY), id="chunked"),
         pytest.param(
             ["Transfer-Encoding: chunked", LENGTH],
             b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY),
-            id="in chunks, with a length that does not count",
+            id="chunked, with a length that does not count",
         ),
     ],
 )
-async def test_a_body_with_more_in_it_than_its_bytes_is_parsed(
+async def test_a_chunked_body_is_always_parsed(
     fields: list[str], body: bytes, client: httpx.AsyncClient, start: Start
 ) -> None:
-    async with start(_answers(*fields, body=body)) as server:
-        content, longest = await _backed_up(server.url, client)
+    async with start(_responds(*fields, body=body)) as server:
+        content, largest = await _backed_up(server.url, client)
         assert content == BODY
-        assert longest <= PARSED
-        assert not server.gone  # it can be used again
+        assert largest <= PARSED
+        assert not server.gone  # the connection can be reused
 
 
-async def test_a_body_without_a_length_is_parsed(client: httpx.AsyncClient, start: Start) -> None:
+async def test_a_body_without_a_length_is_always_parsed(client: httpx.AsyncClient, start: Start) -> None:
     async def once(connection: Connection) -> None:
         await connection.request()
         await connection.send(head("Connection: close"), BODY)
 
     async with start(once) as server:
-        content, longest = await _backed_up(server.url, client)
+        content, largest = await _backed_up(server.url, client)
         assert content == BODY
-        assert longest <= PARSED
+        assert largest <= PARSED
 
 
 @pytest.mark.parametrize(
@@ -112,7 +107,7 @@ async def test_a_body_without_a_length_is_parsed(client: httpx.AsyncClient, star
         pytest.param("HTTP/1.1", [("Content-Length", "5"), ("TRANSFER-ENCODING", "chunked")], 0, id="chunks"),
     ],
 )
-def test_a_body_is_plain_when_nothing_can_be_between_its_bytes(
+def test_the_plain_length_is_known_for_http1_with_one_content_length(
     version: str, fields: list[tuple[str, str]], length: int
 ) -> None:
     response = httpcore.Response(200, headers=fields, extensions={"http_version": version.encode()})
@@ -133,11 +128,11 @@ def _breaks(after: int, then: Callable[[Connection], object]) -> Script:
 @pytest.mark.parametrize(
     ("then", "raised"),
     [
-        pytest.param(lambda connection: connection.writer.close(), httpx.RemoteProtocolError, id="that ends"),
-        pytest.param(lambda _: "silence", httpx.ReadTimeout, id="that says nothing more"),
+        pytest.param(lambda connection: connection.writer.close(), httpx.RemoteProtocolError, id="the connection ends"),
+        pytest.param(lambda _: "silence", httpx.ReadTimeout, id="nothing more arrives"),
     ],
 )
-async def test_a_connection_that_breaks_in_it_raises(
+async def test_a_connection_that_breaks_in_a_fast_long_body_raises(
     then: Callable[[Connection], object], raised: type[Exception], client: httpx.AsyncClient, start: Start
 ) -> None:
     client.timeout = httpx.Timeout(60, read=0.5 if raised is httpx.ReadTimeout else 60)
@@ -145,42 +140,3 @@ async def test_a_connection_that_breaks_in_it_raises(
         with pytest.raises(raised):
             await _backed_up(server.url, client)
         await eventually(lambda: server.gone)
-
-
-async def test_a_connection_that_is_closed_lets_go_of_who_reads_from_it() -> None:
-    async with scripted(Connection.left) as server:
-        stream = await AsyncioBackend().connect_tcp("127.0.0.1", server.port)
-        reading = asyncio.create_task(stream.read(1))
-        await eventually(lambda: server.connections)
-        await stream.aclose()
-        with pytest.raises(httpcore.ReadError):
-            await reading
-        assert stream.get_extra_info("is_readable")
-        await stream.aclose()
-
-
-async def test_what_httpcore_may_ask_of_a_connection_is_told() -> None:
-    async with scripted(Connection.left) as server:
-        stream = await AsyncioBackend().connect_tcp("127.0.0.1", server.port)
-        client = stream.get_extra_info("socket")
-        assert stream.get_extra_info("server_addr") == ("127.0.0.1", server.port)
-        assert stream.get_extra_info("client_addr") == client.getsockname()
-        assert stream.get_extra_info("ssl_object") is None
-        assert stream.get_extra_info("something else") is None
-        assert not stream.get_extra_info("is_readable")
-        await stream.aclose()
-
-
-async def test_a_connection_on_which_a_write_was_cancelled_is_closed() -> None:
-    async def deaf(_: Connection) -> None:
-        await asyncio.Event().wait()
-
-    async with scripted(deaf) as server:
-        stream = await AsyncioBackend().connect_tcp("127.0.0.1", server.port)
-        sending = asyncio.create_task(stream.write(bytes(64 * MIB)))
-        await asyncio.sleep(0)  # in which it sends what can be sent, and waits
-        sending.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await sending
-        with pytest.raises(httpcore.WriteError):
-            await stream.write(b"what would follow the half of the other")

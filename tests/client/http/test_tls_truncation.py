@@ -1,4 +1,4 @@
-"""The end of a body that nothing but the end of its TLS connection tells: RFC 9112 §9.8."""
+"""Bodies that last until their TLS connection ends (RFC 9112 §9.8)."""
 
 import asyncio
 import ssl
@@ -20,18 +20,18 @@ End = Callable[[asyncio.StreamWriter], object]
 
 @asynccontextmanager
 async def _serving(certificate: tuple[Path, Path], head: bytes, end: End) -> AsyncIterator[str]:
-    """Answer each request with the body, and end as is said."""
+    """Respond to each request with the body, then end the connection with `end`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.transport.set_write_buffer_limits(0)
         writer.write(head + b"\r\n" + BODY)
         await writer.drain()
         end(writer)
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(respond, "127.0.0.1", 0, ssl=context)
     try:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     finally:
@@ -51,7 +51,7 @@ def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
-async def test_a_body_that_is_cut_is_not_taken_for_the_whole(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+async def test_a_truncated_body_is_not_complete(certificate: tuple[Path, Path], tmp_path: Path) -> None:
     async with _serving(certificate, HEAD, _cut) as url:
         with pytest.raises(NetworkError):
             await download(url, tmp_path / "target", retries=0)
@@ -61,13 +61,11 @@ async def test_a_body_that_is_cut_is_not_taken_for_the_whole(certificate: tuple[
 @pytest.mark.parametrize(
     ("head", "end"),
     [
-        pytest.param(HEAD, _close, id="that is closed as TLS wants it"),
-        pytest.param(HEAD + f"Content-Length: {len(BODY)}\r\n".encode(), _cut, id="whose length was told"),
+        pytest.param(HEAD, _close, id="with close_notify"),
+        pytest.param(HEAD + f"Content-Length: {len(BODY)}\r\n".encode(), _cut, id="of known length"),
     ],
 )
-async def test_a_body_is_taken_for_the_whole(
-    certificate: tuple[Path, Path], tmp_path: Path, head: bytes, end: End
-) -> None:
+async def test_a_body_is_complete(certificate: tuple[Path, Path], tmp_path: Path, head: bytes, end: End) -> None:
     async with _serving(certificate, head, end) as url:
         await download(url, tmp_path / "target", retries=0)
     assert (tmp_path / "target").read_bytes() == BODY
