@@ -5,8 +5,8 @@
              since which no file has the version
     chunk    256 KiB of a version, or less at its end; its id is version * 2**32 + position
 
-`autoincrement` never gives a number twice. So a chunk id always means the same bytes, and the chunk of a deleted
-version cannot be confused with another. Each function that writes is one transaction; only `Upload.write` uses several.
+`autoincrement` never gives a number twice, so a chunk id always means the same bytes. Each function that writes is one
+transaction; only `Upload.write` uses several.
 """
 
 import hashlib
@@ -36,8 +36,7 @@ __all__ = [
 ]
 
 
-# The largest page size of SQLite: a chunk takes five pages instead of 65, and is read twice as fast.
-_PAGE_BYTES: Final = 64 * 1024
+_PAGE_BYTES: Final = 64 * 1024  # SQLite's largest: a chunk takes 5 pages instead of 65, and is read twice as fast
 _COMMIT_BYTES: Final = 8 * 1024 * 1024  # written or deleted in one transaction, so that other writers need not wait
 _NO_BLOB: Final = ("no such rowid", "cannot open value of type")  # how `blobopen` reports that there is no blob
 _WAL_ATTEMPTS: Final = 50
@@ -56,7 +55,7 @@ _SCHEMA: Final = (
 _FILES: Final = """select file.id, token, version.id, name, media_type, size, sha256, cast(created as integer)
     from file join version on version.id = current"""
 
-_UNFINISHED: Final = "sha256 is null and retired is null"
+_RETIRE: Final = "update version set retired = created where sha256 is null and retired is null and created <= ?"
 _FREE_CHUNKS: Final = (
     "delete from chunk where id in (select id from chunk where id >= ? and id < ? order by id limit ?)"
 )
@@ -135,8 +134,7 @@ def _read_by_blob(connection: sqlite3.Connection, number: int, span: ByteRange, 
 def _read_by_query(connection: sqlite3.Connection, number: int, span: ByteRange, size: int) -> bytes | None:
     """Return the same as `_read_by_blob`, with one more copy, which costs a server a seventh more CPU time."""
     query = "select data from chunk where id = ? and typeof(data) = 'blob'"
-    row = connection.execute(query, (number,)).fetchone()
-    data: bytes = row[0] if row else b""
+    data: bytes = (connection.execute(query, (number,)).fetchone() or [b""])[0]
     return data[span.start : span.stop] if len(data) == size else None
 
 
@@ -215,8 +213,7 @@ def begin(connection: sqlite3.Connection, name: str, media_type: str, now: float
 
 def _check_free(connection: sqlite3.Connection, name: str, *, replace: bool) -> StoredFile | None:
     """Return the file with that name, if any. Raises AlreadyThere if there is one, unless `replace`."""
-    before = find(connection, "name", name)
-    if before and not replace:
+    if (before := find(connection, "name", name)) and not replace:
         raise AlreadyThere(f"there is already a file {name!r}")
     return before
 
@@ -225,8 +222,7 @@ def remove(connection: sqlite3.Connection, name: str, now: float) -> None:
     """Delete a file and retire its version. Raises NotFound if there is no such file."""
     with connection:
         connection.execute("begin immediate")
-        file = find(connection, "name", name)
-        if not file:
+        if not (file := find(connection, "name", name)):
             raise missing(connection, name)
         connection.execute("delete from file where id = ?", (file.id,))
         connection.execute("update version set retired = ? where id = ?", (now, file.version))
@@ -245,7 +241,7 @@ def retire_unfinished(connection: sqlite3.Connection, before: float) -> list[tup
     """
     with connection:
         connection.execute("begin immediate")
-        connection.execute(f"update version set retired = created where created <= ? and {_UNFINISHED}", (before,))
+        connection.execute(_RETIRE, (before,))
         return connection.execute("select id, size from version where retired <= ?", (before,)).fetchall()
 
 
