@@ -1,12 +1,13 @@
-"""`in_thread`: which thread runs a function, and what happens to its result."""
+"""`in_thread` and `await_shielded`: what happens to the result, the error, and a cancelled caller."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from async_downloads.errors import DownloadError
-from async_downloads.threads import in_thread
+from async_downloads.threads import await_shielded, in_thread
 
 
 async def test_the_result_and_the_error_of_a_thread_come_through() -> None:
@@ -22,3 +23,58 @@ async def test_a_function_runs_in_the_executor_that_the_caller_chooses() -> None
     with ThreadPoolExecutor(1, thread_name_prefix="chosen") as executor:
         thread = await in_thread(threading.current_thread, executor=executor)
     assert thread.name.startswith("chosen")
+
+
+class Work:
+    """Work that ends after `may_end` is set."""
+
+    def __init__(self) -> None:
+        self.may_end = asyncio.Event()
+        self.ended = False
+
+    async def __call__(self, error: Exception | None = None) -> str:
+        """Wait, then return or raise the error."""
+        await self.may_end.wait()
+        self.ended = True
+        if error:
+            raise error
+        return "done"
+
+
+async def test_shielded_work_returns_its_result() -> None:
+    work = Work()
+    work.may_end.set()
+    assert await await_shielded(work()) == "done"
+
+
+async def test_shielded_work_raises_its_error() -> None:
+    work = Work()
+    work.may_end.set()
+    with pytest.raises(ValueError, match="broken"):
+        await await_shielded(work(ValueError("broken")))
+
+
+@pytest.mark.parametrize("error", [None, ValueError("not raised")])
+async def test_a_cancelled_caller_waits_until_the_shielded_work_has_ended(error: Exception | None) -> None:
+    work = Work()
+    task = asyncio.create_task(await_shielded(work(error)))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+    work.may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert work.ended
+
+
+async def test_shielded_work_that_is_cancelled_itself_ends() -> None:
+    work = asyncio.create_task(Work()())
+    task = asyncio.create_task(await_shielded(work))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -9,7 +9,8 @@ import aiofiles.os
 from ..errors import DigestMismatch, DiskError
 from .checksum import Checksum
 from .decisions.version import UNKNOWN
-from .disk.destination import Destination, Unchanged
+from .disk.destination import Destination
+from .disk.existing import Unchanged
 from .fetch import Fetch, TransferLimits
 from .http.exchange import Exchange
 from .reporter import Progress, ProgressListener, Reporter, Result

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from ..client import Downloader, Result
-from ..client.disk.destination import resumable
+from ..client.disk.existing import resumable
 from ..errors import FetchError
 from .get_options import STDOUT, GetOptions
 from .get_output import Display, Json, Lines, UrlItem, is_url

@@ -1,1 +1,1 @@
-"""What a download leaves on the disk."""
+"""The files of a download: part file, journal, and the complete file with its provenance."""

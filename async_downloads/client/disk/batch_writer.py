@@ -1,10 +1,7 @@
-"""Puts bytes into the part and writes down that they are there, in this order.
+"""Writes the bytes of all connections into the part file, and then records in the journal that they are there.
 
-    network ──chunks of all connections──▶ 4 MiB or half a second ──▶ part, then journal
-                                                          every five seconds ──▶ disk
-
-While one batch is written the next one is collected. Cancelled, who puts something is so when the file has what was
-begun.
+network ──chunks of all connections──▶ 4 MiB or half a second ──▶ part file, then journal
+                                                      every five seconds ──▶ disk
 """
 
 import asyncio
@@ -22,12 +19,11 @@ from .part_file import PartFile
 __all__ = ["BatchWriter", "SegmentWriter"]
 
 
-MIB: Final = 1024 * 1024
-_BATCH: Final = 4 * MIB  # bytes: with fewer the thread would be woken more than it works, and more may die with it
-_SOON: Final = 0.5  # seconds that a byte may be unwritten, and the journal behind while more of them come
-_FLUSHED: Final = 5.0  # seconds
-_ROOM: Final = 64 * 1024  # bytes, more than a journal has
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_BATCH_BYTES: Final = 4 * 1024 * 1024  # less wakes the thread too often; a killed process loses up to two batches
+_BATCH_SECONDS: Final = 0.5  # that a byte may wait to be written, and that the journal may be behind
+_FLUSH_SECONDS: Final = 5.0  # between two flushes: a power loss costs at most the bytes since the last one
+_JOURNAL_BYTES: Final = 64 * 1024  # more than a journal needs
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(slots=True)
@@ -40,7 +36,22 @@ class _Run:
 
 
 class BatchWriter:
-    """Writes for all connections of one download, and keeps its journal."""
+    """Writes for all connections of one download and keeps its journal. The destination owns it.
+
+    All methods run on the event loop; the disk is used in threads. At most one batch is written at a time, while the
+    next one is collected:
+
+        collecting   `_runs` has chunks; `_timer` runs from the first one on
+        writing      `_batch` is the task that writes a batch. A failed task stays until a caller has waited for it
+                     and has got its error.
+        flushing     `_flush_task` runs beside both. Its error is raised at the next wait.
+
+    Order of writes: bytes first, then the journal, so the journal never names bytes that are not in the file. Only the
+    schedule knows which bytes are held; this class tells it after each batch.
+
+    If a caller is cancelled, CancelledError is raised only after the batch being written is in the file: a thread still
+    uses the descriptor until then.
+    """
 
     def __init__(self, part_file: PartFile, schedule: Schedule, record: Record | None = None) -> None:
         self._part_file = part_file
@@ -48,109 +59,110 @@ class BatchWriter:
         self._flushed = record.flushed if record else NOTHING
         self._loop = asyncio.get_running_loop()
         self._saved_at = self._flushed_at = self._loop.time()
-        self._unsaved = 0
+        self._unsaved_bytes = 0
         self._runs: dict[Segment, _Run] = {}
-        self._collected = 0
-        self._late: asyncio.TimerHandle | None = None
-        self._writing: asyncio.Task[None] | None = None
-        self._flushing: asyncio.Task[None] | None = None
+        self._collected_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._batch: asyncio.Task[None] | None = None
+        self._flush_task: asyncio.Task[None] | None = None
 
     async def put(self, segment: Segment, start: int, chunk: bytes) -> None:
-        """Take the next chunk of a segment. Waits while one batch is being written and another one is ready."""
-        self._late = self._late or self._loop.call_later(_SOON, self._hurry)
+        """Collect the next chunk of a segment. Waits if one batch is being written and another one is full."""
+        self._timer = self._timer or self._loop.call_later(_BATCH_SECONDS, self._write_on_time)
         run = self._runs.setdefault(segment, _Run(start, start))
         run.chunks.append(chunk)
         run.stop += len(chunk)
-        self._collected += len(chunk)
-        while self._collected >= _BATCH:  # and nobody who has waited, too, was faster
-            await self._landed()
-            if not self._writing:
-                self._begin()
+        self._collected_bytes += len(chunk)
+        while self._collected_bytes >= _BATCH_BYTES:  # re-check: another waiter may have started the batch
+            await self._wait_for_batch()
+            if not self._batch:
+                self._start_batch()
 
-    def _hurry(self) -> None:
-        """Write what has waited for long, even if nothing else comes."""
-        self._late = None
-        if not self._writing:
-            self._begin(due=True)
-        elif not self._writing.done():
-            self._late = self._loop.call_later(_SOON, self._hurry)
+    def _write_on_time(self) -> None:
+        """Write a batch that is not full but has waited for half a second."""
+        self._timer = None
+        if not self._batch:
+            self._start_batch(with_journal=True)
+        elif not self._batch.done():
+            self._timer = self._loop.call_later(_BATCH_SECONDS, self._write_on_time)
 
     async def finish(self) -> None:
-        """Return when all that was put so far is in the file. DiskError when it cannot be."""
+        """Return after all bytes put so far are in the file. Raises DiskError if they cannot be written."""
         try:
-            await self._landed()
-        finally:
+            await self._wait_for_batch()
+        finally:  # even if that batch failed: the collected bytes may be of other connections
             try:
-                if not self._writing:
-                    self._begin()
-                await self._landed()
+                if not self._batch:
+                    self._start_batch()
+                await self._wait_for_batch()
             finally:
-                await self._accepted()
+                await self._wait_for_flush()
 
-    def _begin(self, *, due: bool = False) -> None:
-        """Begin to write what was collected, and the journal with it if that is due or it is time for it."""
-        if self._late:
-            self._late.cancel()
-            self._late = None
+    def _start_batch(self, *, with_journal: bool = False) -> None:
+        """Start to write the collected bytes, and the journal if it is due."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
         if self._runs:
-            runs, self._runs, self._collected = self._runs, {}, 0
-            self._writing = asyncio.create_task(self._write(runs, due=due))
+            runs, self._runs, self._collected_bytes = self._runs, {}, 0
+            self._batch = asyncio.create_task(self._write(runs, with_journal=with_journal))
 
-    async def _landed(self) -> None:
-        """Wait for the batch that is being written."""
-        writing = self._writing
-        if writing:
+    async def _wait_for_batch(self) -> None:
+        """Wait for the batch being written. Raises its DiskError, or that of a finished flush."""
+        batch = self._batch
+        if batch:
             try:
-                await await_shielded(writing)
+                await await_shielded(batch)
             finally:
-                if self._writing is writing:
-                    self._writing = None
-        self._look_at_the_disk()
+                if self._batch is batch:  # another waiter may have started the next one
+                    self._batch = None
+        self._raise_flush_error()
 
-    async def _write(self, runs: dict[Segment, _Run], *, due: bool) -> None:
+    async def _write(self, runs: dict[Segment, _Run], *, with_journal: bool) -> None:
         held = self._schedule.held
         for run in runs.values():
             held = held.add(run.start, run.stop)
-            self._unsaved += run.stop - run.start
-        record = self._record(held) if due or self._is_due() else None
+            self._unsaved_bytes += run.stop - run.start
+        record = self._record(held) if with_journal or self._is_journal_due() else None
         await self._part_file.write([(run.start, run.chunks) for run in runs.values()], record)
         for segment, run in runs.items():
             self._schedule.wrote(segment, run.start, run.stop - run.start)
-        if self._schedule.resumable and not self._flushing and self._loop.time() - self._flushed_at >= _FLUSHED:
-            self._flushing = asyncio.create_task(self._flush())
-        self._writing = None  # what failed stays, until somebody is told
+        flush_due = self._loop.time() - self._flushed_at >= _FLUSH_SECONDS
+        if self._schedule.resumable and not self._flush_task and flush_due:
+            self._flush_task = asyncio.create_task(self._flush())
+        self._batch = None  # not reached after an error: a waiter must still get it
 
-    def _is_due(self) -> bool:
-        """Whether it is time for the journal. What is small and quick is whole before it has one."""
-        return self._unsaved >= _BATCH or self._loop.time() - self._saved_at >= _SOON
+    def _is_journal_due(self) -> bool:
+        """Whether to write the journal with this batch. A small, fast download is complete before it needs one."""
+        return self._unsaved_bytes >= _BATCH_BYTES or self._loop.time() - self._saved_at >= _BATCH_SECONDS
 
-    async def _accepted(self) -> None:
-        """Wait for a flush that is under way: it must not outlive the file, or what is held of this version."""
+    async def _wait_for_flush(self) -> None:
+        """Wait for a running flush, which must end before the file is closed or another version begins."""
         try:
-            if self._flushing:
-                await await_shielded(asyncio.wait([self._flushing]))
+            if self._flush_task:
+                await await_shielded(asyncio.wait([self._flush_task]))
         finally:
-            self._look_at_the_disk()
+            self._raise_flush_error()
 
-    def _look_at_the_disk(self) -> None:
-        """Raise what a flush has met with that is over."""
-        if self._flushing and self._flushing.done():
-            flushing, self._flushing = self._flushing, None
-            flushing.result()
+    def _raise_flush_error(self) -> None:
+        """Raise the error of a flush that has ended, once."""
+        if self._flush_task and self._flush_task.done():
+            flush_task, self._flush_task = self._flush_task, None
+            flush_task.result()
 
     def _record(self, held: Spans) -> Record | None:
-        """Return what is to be saved, if anything can be gone on with."""
+        """Return the record to save; None if another run could not continue with it."""
         version = self._schedule.version
         if version is None or version.if_range is None or not held.spans:
             return None
-        self._unsaved, self._saved_at = 0, self._loop.time()
+        self._unsaved_bytes, self._saved_at = 0, self._loop.time()
         return Record(version, held, self._flushed)
 
     async def save(self) -> None:
-        """Write down all that is held, safe from a loss of power; on a full disk the end of it makes room for that."""
-        await await_shielded(self._save_safely())
+        """Flush the part file and save the journal. If the disk is full, cut the part to make room for the journal."""
+        await await_shielded(self._flush_and_save())
 
-    async def _save_safely(self) -> None:
+    async def _flush_and_save(self) -> None:
         try:
             await self._flush()
         except DiskError:
@@ -159,13 +171,13 @@ class BatchWriter:
         try:
             await self._save()
         except DiskError as error:
-            if not _is_full(error):
+            if not _is_disk_full(error):
                 raise
             await self._make_room()
             await self._save()
 
     async def _flush(self) -> None:
-        """Have the disk take what is held. When it fails to, only what it took before is still held."""
+        """Flush the held bytes to the disk. If that fails, only those of the last good flush are still held."""
         held = self._schedule.held
         try:
             await in_thread(self._part_file.flush)
@@ -176,7 +188,7 @@ class BatchWriter:
 
     async def _make_room(self) -> None:
         held = self._schedule.held
-        held = held.until(held.end - _ROOM)
+        held = held.until(held.end - _JOURNAL_BYTES)
         self._schedule.keep_only(held)
         self._flushed = self._flushed.until(held.end)
         await in_thread(lambda: self._part_file.truncate(held.end))
@@ -186,17 +198,17 @@ class BatchWriter:
             await in_thread(lambda: self._part_file.save(record))
 
     async def clear(self) -> None:
-        """Begin again with nothing."""
-        self._flushed, self._unsaved = NOTHING, 0
+        """Delete all bytes and the journal. The caller has called `finish` before, so no batch is being written."""
+        self._flushed, self._unsaved_bytes = NOTHING, 0
         await await_shielded(in_thread(self._part_file.clear))
 
 
-def _is_full(error: DiskError) -> bool:
-    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
+def _is_disk_full(error: DiskError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK_FULL
 
 
 class SegmentWriter:
-    """Takes the chunks of one body, which belong into the segment one after the other."""
+    """Writes the chunks of one response body to consecutive positions of a segment."""
 
     def __init__(self, batch_writer: BatchWriter, segment: Segment) -> None:
         self._batch_writer = batch_writer
@@ -204,11 +216,11 @@ class SegmentWriter:
         self.end: int = segment.done
 
     async def put(self, chunk: bytes) -> None:
-        """Take the next chunk. Waits while the disk is slower than what comes. DiskError when it cannot take it."""
+        """Take the next chunk. Waits if the disk is slower than the network. Raises DiskError if a write failed."""
         start, self.end = self.end, self.end + len(chunk)
         self._segment.received = self.end
         await self._batch_writer.put(self._segment, start, chunk)
 
     async def aclose(self) -> None:
-        """Return when all that was put is in the file. DiskError when it cannot be."""
+        """Return after all bytes put so far are in the file. Raises DiskError if they cannot be written."""
         await self._batch_writer.finish()

@@ -1,59 +1,47 @@
-"""Where a download goes: to the path that was given, or to a name that its first answer tells."""
+"""Where a download goes: to the path that the caller gives, or to a name that the first response chooses."""
 
-import errno
 import os
 import stat
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from ...errors import TargetBusy
-from ...semantics.digests import parse_digest
 from ...threads import await_shielded, in_thread
 from ..checksum import Checksum
 from ..decisions.response import ResponseHead
 from ..decisions.schedule import Schedule
-from ..decisions.version import UNKNOWN, RemoteVersion, url_hash
+from ..decisions.version import UNKNOWN, RemoteVersion
 from .batch_writer import BatchWriter
-from .journal import Journal, Record, unfinished
+from .existing import CompleteFiles, EarlierDownloads, Existing, Nothing, Unchanged
 from .names import file_name, numbered, resolve_links, unused
-from .part_file import PartFile, journal_of, map_disk_errors, part_of, tidy
-from .provenance import load
+from .part_file import PartFile, journal_of, map_disk_errors, part_of
 
-__all__ = ["Destination", "Unchanged", "resumable"]
-
-
-_NUMBERS: Final = 100  # of one name; among so many an earlier download is looked for
+__all__ = ["Destination"]
 
 
-def resumable(url: str, path: Path | None, directory: Path) -> bool:
-    """Whether a download, with these as a `Destination` has them, left something that the next one can go on with."""
-    if path is None:
-        return unfinished(directory, url_hash(url)) is not None
-    with suppress(OSError):
-        return Journal(journal_of(resolve_links(path)), url_hash(url)).load() is not None
-    return False
-
-
-class Unchanged(Exception):
-    """The whole file is there already, and is what the server has."""
-
-    def __init__(self, path: Path, version: RemoteVersion) -> None:
-        super().__init__(str(path))
-        self.path = path
-        self.version = version
+_NUMBERS: Final = 100  # numbered names of one file in which an earlier download is looked for
 
 
 class Destination:
-    """The place of one download of `url`.
+    """The target of one download. The download's job owns it and closes it; no other task uses it.
 
-    `path` is None when the first answer is to name the file, in `directory`; with `overwrite` alone it may then take
-    the place of another one, and else it has a number. A link that is given stays, and what it leads to is replaced.
-    With `resume` what is there from before counts: a part, or a whole file that is the same version, or that has the
-    `checksum`.
+    It opens in two phases, because only the first response may tell the name, and because an earlier download's part
+    must survive until there are bytes to replace it:
+
+        new ──prepare──┬─ a path was given, or a part was found ──▶ open: the part file is locked and unchanged
+                       └─ neither ──▶ unnamed: no file is open
+        open, unnamed ──accept──▶ accepted: what does not fit the response is deleted, and the batch writer may write
+        accepted ──clear──▶ open          the file on the server was replaced
+        accepted ──finish──▶ published    the complete file has its name
+        any ──close──▶ closed             what is not published is kept for the next run or deleted
+
+    `path` is None if the first response is to name the file, in `directory`. Such a file replaces another one only with
+    `overwrite`; otherwise its name gets a number. If `path` is a symbolic link, the file that it leads to is replaced.
+    With `resume`, a part or a complete file of an earlier run counts. A complete file counts if it is the same version
+    or, if there is a `checksum`, has that.
     """
 
     def __init__(
@@ -67,159 +55,130 @@ class Destination:
         checksum: Checksum | None = None,
     ) -> None:
         self.path: Path = path or directory / file_name(None, url)
-        self._first = self.path
-        self._opened: PartFile | None = None
+        self._unnumbered = self.path
         self._url = url
-        self._hash = url_hash(url)
+        self._earlier = EarlierDownloads(url, use=resume, checksum=checksum)
+        self._existing: Existing = Nothing()
         self._named = path is not None
-        self._replace = overwrite or path is not None
-        self._resume = resume
-        self._checksum = checksum
-        self._wholes: dict[Path, RemoteVersion] = {}
+        self._replaces = overwrite or path is not None
+        self._opened: PartFile | None = None
         self._batch_writer: BatchWriter | None = None
         self._accepted = False
         self._schedule = Schedule()
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """Fields for the first request, so that it brings nothing when the whole file is there already."""
-        version = self._latest[1]
-        if version.validators.etag:
-            return {"If-None-Match": str(version.validators.etag)}
-        return {"If-Modified-Since": version.if_range} if version.if_range else {}
-
-    @property
-    def _latest(self) -> tuple[Path, RemoteVersion]:
-        """The whole file that is most likely what the server still has: the one with the highest number."""
-        return next(reversed(self._wholes.items()), (self.path, UNKNOWN))
+        """The header fields for the first request: the server then sends no body if the complete file is current."""
+        return self._existing.conditions if isinstance(self._existing, CompleteFiles) else {}
 
     async def prepare(self, connections: int) -> Schedule:
-        """Open the destination as far as it is known, and return the schedule for what is not there yet.
+        """Open the destination as far as it is known; return the schedule of the bytes that are missing.
 
-        Unchanged when no request is needed, TargetBusy or DiskError when the file cannot be had.
+        Raises Unchanged if no request is needed, TargetBusy if another download has the target, DiskError if the part
+        file cannot be opened.
         """
-        await in_thread(self._follow if self._named else self._find)
-        await self._look()
+        if self._named:
+            self.path = await in_thread(partial(_resolved, self.path))
+        elif begun := await self._earlier.unfinished(self.path.parent):
+            self.path, self._named = begun, True
+        self._existing = await self._earlier.complete(self.path, self._numbered())
         self._schedule = Schedule(connections)
         if self._named:
-            record = await self._open()
-            if record:
-                self._wholes, self._schedule = {}, Schedule(connections, record.version, record.held)
-            self._batch_writer = BatchWriter(self._part_file(), self._schedule, record)
+            await self._open(connections)
         return self._schedule
 
-    def _follow(self) -> None:
-        with map_disk_errors(self.path):
-            self.path = resolve_links(self.path)
+    def _numbered(self) -> Iterable[Path]:
+        return () if self._replaces else islice(numbered(self._unnumbered), _NUMBERS)
 
-    def _find(self) -> None:
-        """Go on where an earlier download of the URL was, whatever it was called."""
-        directory = self.path.parent
-        with map_disk_errors(directory):
-            if not directory.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, "no such folder")
-            if begun := unfinished(directory, self._hash):
-                self.path, self._named = begun, True
+    async def _open(self, connections: int) -> None:
+        """The first phase for a known path: lock the part file, and continue with what it holds."""
+        part_file = partial(PartFile, self.path, self._earlier.url)
+        self._opened = await in_thread(part_file, discard=PartFile.close)
+        record = None
+        if part := await self._earlier.resume(self._opened):
+            self._existing, record = part, part.record
+            self._schedule = Schedule(connections, record.version, record.held)
+        self._batch_writer = BatchWriter(self._opened, self._schedule, record)
 
-    async def _look(self) -> None:
-        """Note which version the whole file is, if there is one. Unchanged when it has the checksum."""
-        await in_thread(lambda: tidy(self.path))
-        wholes = await in_thread(self._recall) if self._resume else {}
-        if not self._checksum:
-            self._wholes = wholes
-        elif self._resume:
-            for path in {self.path: None, **wholes}:
-                if await self._checksum.matches(path):
-                    raise Unchanged(path, UNKNOWN)
+    async def accept(self, head: ResponseHead, version: RemoteVersion | None) -> BatchWriter:
+        """Return the writer for the body of a response; the first response may choose the name.
 
-    def _recall(self) -> dict[Path, RemoteVersion]:
-        """Find the files that are whole: the one at the path, and those that the server named and that got a number."""
-        found = {self.path: load(self.path, self._hash)}
-        for path in [] if self._replace else islice(numbered(self._first), _NUMBERS):
-            found.setdefault(path, load(path, self._hash, guess=False))
-        return {path: version for path, version in found.items() if version}
+        This is the second phase. Bytes of an earlier download that the response does not continue are deleted here.
 
-    async def _open(self) -> Record | None:
-        part_file = self._opened = await in_thread(lambda: PartFile(self.path, self._hash), discard=PartFile.close)
-        return await await_shielded(in_thread(part_file.resume)) if self._resume else None
-
-    async def accept(self, answer: ResponseHead, version: RemoteVersion | None) -> BatchWriter:
-        """Return where to keep what comes; the first answer may decide on that. What is there and of no use goes now.
-
-        Unchanged when it says that the whole file is there; `version` None says so of the one that was asked about.
+        Raises Unchanged if a complete file is what the server has; `version` is None if the response is 304, which says
+        that of the file in `conditions`. Raises DiskError if the disk has not enough space.
         """
         if self._accepted and self._batch_writer:
             return self._batch_writer
-        if version is None:
-            raise Unchanged(*self._latest)
-        self._first = self.path.with_name(file_name(answer.fields.get("content-disposition"), self._url))
-        if not self._named:
-            self.path = self._first
-            await self._look()
-        await self._recognise(answer, version)
-        batch_writer = self._batch_writer or await self._begin()
+        self._unnumbered = self.path.with_name(file_name(head.fields.get("content-disposition"), self._url))
+        await self._compare(head, version)
+        batch_writer = self._batch_writer or await self._open_unused()
         held = self._schedule.held.size
-        await in_thread(partial(self._part_file().reserve, (version.total or 0) - held, anew=not held))
+        reserve = partial(self._part_file().reserve, ((version and version.total) or 0) - held, truncates=not held)
+        await in_thread(reserve)
         if not held:
             await batch_writer.clear()
         self._accepted = True
         return batch_writer
 
-    async def _recognise(self, answer: ResponseHead, version: RemoteVersion) -> None:
-        """Unchanged when a file that is there is what the server has, by its version or by its digest (RFC 9530)."""
-        for path, whole in self._wholes.items():
-            if whole.weakly_matches(version):
-                raise Unchanged(path, version)
-        self._wholes = {}
-        if self._named or self._checksum or not self._resume or version.total is None:
-            return
-        promised = Checksum.strongest(parse_digest(answer.fields.get("repr-digest", "")))
-        if promised and await promised.matches(self.path, size=version.total):
-            raise Unchanged(self.path, version)
+    async def _compare(self, head: ResponseHead, version: RemoteVersion | None) -> None:
+        """Raise Unchanged if the response is about a file that is already there."""
+        if version is None:
+            newest = self._existing.newest if isinstance(self._existing, CompleteFiles) else (self.path, UNKNOWN)
+            raise Unchanged(*newest)
+        if not self._named:
+            self.path = self._unnumbered
+            self._existing = await self._earlier.complete(self.path, self._numbered())
+        if isinstance(self._existing, CompleteFiles):
+            self._existing.compare(version)
+        self._existing = Nothing()  # further requests need no condition
+        if not self._named:
+            await self._earlier.compare_digest(self.path, head, version)
 
-    async def _begin(self) -> BatchWriter:
-        self._opened = await in_thread(self._claim, discard=PartFile.close)
+    async def _open_unused(self) -> BatchWriter:
+        """The first phase for a name that the response chose."""
+        self._opened = await in_thread(self._lock_unused, discard=PartFile.close)
         self.path, self._named = self._opened.path, True
         self._batch_writer = BatchWriter(self._opened, self._schedule)
         return self._batch_writer
 
-    def _claim(self) -> PartFile:
-        """Have a part_file for a name that the server chose: the next free one unless it may replace what there is."""
-        if self._replace:
-            return PartFile(self.path, self._hash)
+    def _lock_unused(self) -> PartFile:
+        """Lock the part of the first name that is free, or of the name itself if it may be replaced."""
+        if self._replaces:
+            return PartFile(self.path, self._earlier.url)
         busy: set[Path] = set()
         while True:
-            path = unused(self._first, lambda each: each in busy or _taken(each))
+            path = unused(self._unnumbered, lambda each: each in busy or _is_taken(each))
             try:
-                return PartFile(path, self._hash)
-            except TargetBusy:  # somebody else had the same idea
+                return PartFile(path, self._earlier.url)
+            except TargetBusy:  # another download chose the same name at the same time
                 busy.add(path)
 
     async def verify(self, checksum: Checksum) -> None:
-        """DigestMismatch when what is there has another digest."""
+        """Raise DigestMismatch if the part file has another digest."""
         await checksum.verify(self._part_file().fd)
 
     async def clear(self) -> None:
-        """Forget what came. What was there before stays until there is something to be stored in its place."""
+        """Delete the bytes of this download. Those of an earlier one stay until the next `accept`."""
         if self._accepted and self._batch_writer:
             await self._batch_writer.clear()
         self._accepted = False
 
     async def finish(self) -> Path:
-        """Give the whole file its name, and return it."""
-        return await await_shielded(in_thread(self._finish))
+        """Give the complete file its name, and return the path."""
+        return await await_shielded(in_thread(self._publish))
 
-    def _finish(self) -> Path:
+    def _publish(self) -> Path:
         part_file = self._part_file()
         part_file.complete(self._schedule.version or UNKNOWN)
-        while not part_file.publish(self.path, replace=self._replace):
-            self.path = unused(self._first, _taken)
+        while not part_file.publish(self.path, replace=self._replaces):
+            self.path = unused(self._unnumbered, _is_taken)
         return self.path
 
     async def close(self, *, keep: bool) -> None:
-        """Let somebody else have the destination. With `keep` another run may go on with what there is, if that can be.
+        """Unlock the part file. With `keep`, its bytes stay if the next run can use them; otherwise they are deleted.
 
-        What was there before stays then, too, as long as there was nothing to be stored in its place.
+        With `keep`, the part of an earlier download stays unchanged if no response was accepted.
         """
         part_file, batch_writer = self._opened, self._batch_writer
         if part_file is None:
@@ -236,12 +195,17 @@ class Destination:
 
     def _part_file(self) -> PartFile:
         if self._opened is None:
-            raise RuntimeError("nothing has been opened yet")
+            raise RuntimeError("the destination is not open")
         return self._opened
 
 
-def _taken(path: Path) -> bool:
-    """Whether a name is somebody's. That of a part is only while there is a journal, or who has it locked."""
+def _resolved(path: Path) -> Path:
+    with map_disk_errors(path):
+        return resolve_links(path)
+
+
+def _is_taken(path: Path) -> bool:
+    """Whether a name is in use. A part alone does not take it: without a journal or a lock it is a leftover."""
     part = part_of(path)
-    odd = os.path.lexists(part) and not stat.S_ISREG(part.lstat().st_mode)
-    return odd or os.path.lexists(path) or os.path.lexists(journal_of(path))
+    not_a_file = os.path.lexists(part) and not stat.S_ISREG(part.lstat().st_mode)
+    return not_a_file or os.path.lexists(path) or os.path.lexists(journal_of(path))

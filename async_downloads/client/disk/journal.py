@@ -1,11 +1,11 @@
-"""What is held of an unfinished file, beside it: written to a temporary name, then renamed.
+"""The journal beside a part file says which bytes it holds. It is written to a temporary name, then renamed.
 
     {"v": 1, "boot": "…", "url": "…", "etag": "\"x\"", "lm": null, "strong": "\"x\"",
      "total": 9, "done": [[0, 5]], "flushed": [[0, 3]]}
 
-`url` is a hash, and `strong` what If-Range takes. `done` is in the file, which a killed process does not change; a
-machine that lost its power may have lost it, so after another `boot` only what was `flushed` to the disk counts.
-Whatever is odd about a journal, there is none, and the download begins again.
+`url` is a hash, and `strong` is the value for If-Range. The bytes of `done` were written to the file. They survive the
+end of the process, but a power loss may lose them: if the machine has started since (another `boot`), only those of
+`flushed` count. A journal with anything unexpected in it counts as none, and the download starts over.
 """
 
 import json
@@ -24,27 +24,27 @@ from ...semantics.representation import Validators
 from ..decisions.spans import NOTHING, Spans
 from ..decisions.version import RemoteVersion
 
-__all__ = ["SUFFIX", "Journal", "Record", "boot_id", "decode", "encode", "strong", "unfinished"]
+__all__ = ["SUFFIX", "Journal", "Record", "boot_id", "decode", "encode", "strong_validator", "unfinished"]
 
 
 SUFFIX: Final = ".part.json"
-_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _KEYS: Final = {"v", "boot", "url", "etag", "lm", "strong", "total", "done", "flushed"}
-_LARGEST: Final = 4 * 1024 * 1024  # bytes; no download has that many gaps
+_MAX_BYTES: Final = 4 * 1024 * 1024  # no download has so many gaps
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a journal says: bytes of which version are `held`, and of them `flushed` to the disk."""
+    """The content of a journal: the bytes of one version that are `held`, and those that were `flushed` to the disk."""
 
     version: RemoteVersion
     held: Spans
     flushed: Spans = NOTHING
 
     def reopened(self) -> "Record":
-        """Return it with something to ask for: of what is whole, the last byte.
+        """Return the record; if the file is complete, without its last byte, so that one request is sent.
 
-        The answer tells whether the server still has this version, and what its digest is.
+        Its response says whether the server still has this version, and which digest it has.
         """
         total = self.version.total
         if total is None or any(self.held.missing(total)):
@@ -54,15 +54,15 @@ class Record:
 
 @cache
 def boot_id() -> str | None:
-    """Return what changes with every start of the machine; None where the system does not tell."""
+    """Return an identifier that changes with every start of the machine; None if the system has none."""
     try:
-        return _BOOT.read_text("ascii").strip() or None
+        return _BOOT_ID.read_text("ascii").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 
 
 def encode(record: Record, *, url: str, boot: str | None) -> str:
-    """Write a record; `url` is the hash of one."""
+    """Return the JSON text of a record; `url` is the hash of the URL."""
     validators = record.version.validators
     return json.dumps(
         {
@@ -80,7 +80,7 @@ def encode(record: Record, *, url: str, boot: str | None) -> str:
 
 
 def decode(text: str, *, url: str, boot: str | None) -> Record | None:
-    """Read what `encode` wrote for this URL; None for anything else, a byte after the end of the file included."""
+    """Return the record that `encode` wrote for this URL; None for any other text, or if a span exceeds the total."""
     with suppress(ValueError, TypeError, RecursionError):
         data = json.loads(text)
         if isinstance(data, dict) and set(data) == _KEYS and (data["v"], data["url"]) == (1, url):
@@ -103,13 +103,13 @@ def _version(data: Mapping[str, object]) -> RemoteVersion | None:
         parse_date(modified, now=0) if isinstance(modified, str) else None,
     )
     whole = total is None or (type(total) is int and total >= 0)
-    if not whole or if_range is None or if_range != strong(validators):
+    if not whole or if_range is None or if_range != strong_validator(validators):
         return None
-    return RemoteVersion(total, validators, if_range)  # type: ignore[arg-type]  # both were looked at
+    return RemoteVersion(total, validators, if_range)  # type: ignore[arg-type]  # both were checked above
 
 
-def strong(validators: Validators) -> str | None:
-    """Return what must have been the strong validator, if there can have been one."""
+def strong_validator(validators: Validators) -> str | None:
+    """Return the only value that If-Range can have with these validators; None if there is none (RFC 9110 §13.1.5)."""
     if validators.etag:
         return None if validators.etag.weak else str(validators.etag)
     return None if validators.last_modified is None else format_date(validators.last_modified)
@@ -122,29 +122,32 @@ def _spans(value: object) -> Spans:
 
 
 class Journal:
-    """The journal of one file, for one URL, whose hash it is given. Every method waits for the disk."""
+    """The journal of one part file. Its owner is the PartFile, which holds the lock; reading needs no lock.
+
+    `url` is the hash of the URL. Every method blocks on the disk, so callers run it in a thread.
+    """
 
     def __init__(self, path: Path, url: str) -> None:
         self.path = path
         self._temporary = path.with_name(f"{path.name}.tmp")
         self._url = url
 
-    def check(self) -> None:
-        """OSError when there could not be one: its name is longer than that of the file."""
+    def check_name_length(self) -> None:
+        """Raise OSError if the file system does not allow a name of this length."""
         with suppress(FileNotFoundError):
             self._temporary.lstat()
 
     def load(self) -> Record | None:
-        """Read it; None when there is none that can be used, or it is somebody else's."""
+        """Return the record; None if there is no journal, or it is damaged, of another URL, or of another user."""
         try:
             with open(self.path, encoding="utf-8", opener=_open) as file:
-                text = file.read(_LARGEST) if _is_ours(file.fileno()) else ""
+                text = file.read(_MAX_BYTES) if _is_ours(file.fileno()) else ""
         except (OSError, UnicodeDecodeError):
             return None
         return decode(text, url=self._url, boot=boot_id())
 
     def save(self, record: Record) -> None:
-        """Replace it. OSError when it cannot be written; the one before is then still there."""
+        """Replace the journal. Raises OSError if it cannot be written; the old one is then still there."""
         try:
             with open(self._temporary, "w", encoding="utf-8", opener=_open) as file:
                 file.write(encode(record, url=self._url, boot=boot_id()))
@@ -155,8 +158,8 @@ class Journal:
             raise
 
     def remove(self) -> bool:
-        """Have none; return whether there was one."""
-        with suppress(OSError):  # it may be a folder of somebody's
+        """Delete the journal; return whether there was one."""
+        with suppress(OSError):  # another program may have a directory of this name
             self._temporary.unlink()
         try:
             self.path.unlink()
@@ -166,7 +169,7 @@ class Journal:
 
 
 def _open(path: str, flags: int) -> int:
-    """Open without following a link, and without waiting: a pipe may be in the way."""
+    """Open without following a symbolic link, and without blocking on a pipe of the same name."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o600)
 
 
@@ -176,7 +179,7 @@ def _is_ours(fd: int) -> bool:
 
 
 def unfinished(directory: Path, url: str) -> Path | None:
-    """Return which file of a folder was begun to be fetched from the URL, whose hash is given, and is not whole."""
+    """Return the path of an unfinished download in a directory; None if there is none. `url` is the hash of its URL."""
     for path in sorted(directory.glob(f"*{SUFFIX}")):
         if Journal(path, url).load():
             return path.with_name(path.name.removesuffix(SUFFIX))

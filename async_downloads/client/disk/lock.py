@@ -1,4 +1,4 @@
-"""The lock on a part: who has it may write there, and nobody else."""
+"""The lock on a part file: only the process that holds it may write to the file."""
 
 import errno
 import fcntl
@@ -10,27 +10,29 @@ from typing import Final
 
 from ...errors import TargetBusy
 
-__all__ = ["is_at", "locked", "refuse_locked", "unlink_alias"]
+__all__ = ["is_at", "open_locked", "refuse_locked", "unlink_alias"]
 
 
 _OPEN: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_MODE: Final = 0o666  # what the umask leaves of it
-_LOCKLESS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP})  # some network file systems
+_MODE: Final = 0o666  # before the umask
+_LOCKLESS: Final = frozenset(
+    {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
+)  # of some network file systems
 
 
-def locked(part: Path) -> int:
-    """Open a part and lock it; make another one when it is, or has become, a file that is whole.
+def open_locked(part: Path) -> int:
+    """Open and lock a part file; create it if there is none. Return its descriptor.
 
-    TargetBusy when somebody else has it, OSError when it cannot be had.
+    Raises TargetBusy if another download has locked it, OSError if it cannot be opened.
     """
     while True:
         fd = os.open(part, _OPEN | os.O_CREAT, _MODE)
         try:
             _lock(fd, part)
-            if is_at(fd, part):
+            if is_at(fd, part):  # otherwise another download published or deleted the part before the lock: try again
                 if os.fstat(fd).st_nlink == 1:
                     return fd
-                part.unlink()  # it has a name already: somebody was killed in the middle of giving it that
+                part.unlink()  # a killed process published the file but did not remove this name
         except BaseException:
             os.close(fd)
             raise
@@ -38,7 +40,7 @@ def locked(part: Path) -> int:
 
 
 def refuse_locked(part: Path) -> None:
-    """TargetBusy when somebody has a part, if there is one."""
+    """Raise TargetBusy if a download has locked this part file."""
     with suppress(OSError):
         fd = os.open(part, _OPEN)
         try:
@@ -48,7 +50,7 @@ def refuse_locked(part: Path) -> None:
 
 
 def unlink_alias(part: Path, path: Path) -> None:
-    """Remove a part that is the file at a path, unless somebody has it: who does is about to remove it."""
+    """Delete the name of a part that is the same file as `path`, unless its download still runs and will do that."""
     with suppress(OSError, TargetBusy):
         if not part.samefile(path):
             return
@@ -62,7 +64,7 @@ def unlink_alias(part: Path, path: Path) -> None:
 
 
 def is_at(fd: int, path: Path) -> bool:
-    """Whether an open file has this name."""
+    """Whether the open file is the one at this path."""
     try:
         return os.path.samestat(os.fstat(fd), path.stat(follow_symlinks=False))
     except FileNotFoundError:

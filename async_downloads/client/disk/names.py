@@ -1,4 +1,4 @@
-"""Names for files, out of what servers suggest: each is one harmless name in one folder, on every file system."""
+"""File names from what servers suggest (RFC 6266 §4.3): each is one safe name in one directory, on any file system."""
 
 import errno
 import os
@@ -15,17 +15,19 @@ from ...semantics.disposition import parse_filename
 __all__ = ["file_name", "numbered", "resolve_links", "unused"]
 
 
-_LINKS: Final = 40  # one after the other; Linux follows no more
-_SYSTEM: Final = ("/dev", "/proc")
-_MEMORY: Final = "/dev/shm"  # noqa: S108  # it holds files like any other folder
+_MAX_LINKS: Final = 40  # in a chain, as in Linux
+_SYSTEM_DIRECTORIES: Final = ("/dev", "/proc")
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  # below /dev, but with ordinary files
 
 
 def resolve_links(path: Path) -> Path:
-    """Return the file that a path leads to, whether it is there or not. OSError when that cannot be a file.
+    """Return the path that a chain of symbolic links leads to; that file need not exist.
 
-    Every link on the way is looked at, for /dev/stdout may lead through /proc to a file that somebody writes to.
+    Every link of the chain is checked: /dev/stdout may lead through /proc to a file that another program writes.
+
+    Raises OSError if the chain is too long or leads into /dev or /proc.
     """
-    for _ in range(_LINKS):
+    for _ in range(_MAX_LINKS):
         _refuse_system(path)
         if not path.is_symlink():
             return path
@@ -34,27 +36,29 @@ def resolve_links(path: Path) -> Path:
 
 
 def _refuse_system(path: Path) -> None:
-    """Refuse what is the system's: another file in its place would be the end of it."""
-    folder = Path(os.path.realpath(path.parent))
-    if any(map(folder.is_relative_to, _SYSTEM)) and not folder.is_relative_to(_MEMORY):
+    """Raise OSError for a path in /dev or /proc: a download would replace a device."""
+    directory = Path(os.path.realpath(path.parent))
+    if any(map(directory.is_relative_to, _SYSTEM_DIRECTORIES)) and not directory.is_relative_to(_SHARED_MEMORY):
         raise OSError(errno.EINVAL, "not a regular file")
 
 
-_ANYTHING: Final = "download"  # when nobody suggests a name
-_LONGEST: Final = 240  # bytes: file systems take 255, and the names of the part and of its journal are longer
-_EXTENSION: Final = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,16}\Z")  # what is kept of a name that is too long
+_DEFAULT_NAME: Final = "download"
+_NAME_BYTES: Final = 240  # file systems allow 255, and the suffixes of part and journal come on top
+_EXTENSION: Final = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,16}\Z")  # kept if the name is too long
 _SEPARATORS: Final = re.compile(r"[/\\]")
-_FORBIDDEN: Final = frozenset('<>:"|?*')  # on Windows, whose users share folders with others
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, marks that turn text around, lone surrogates
-_OURS: Final = re.compile(r"\.part(?:\.json(?:\.tmp)?)?\Z", re.IGNORECASE)  # a server could plant a finished download
+_FORBIDDEN: Final = frozenset('<>:"|?*')  # by Windows, which may share the directory
+_INVISIBLE: Final = frozenset(
+    {"Cc", "Cf", "Cs", "Zl", "Zp"}
+)  # controls, marks that change the direction of text, surrogates
+_OWN_SUFFIX: Final = re.compile(r"\.part(?:\.json(?:\.tmp)?)?\Z", re.IGNORECASE)  # a server could plant a false part
 _DEVICES: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
 
 
 def file_name(disposition: str | None, url: str) -> str:
-    """Name what a server sends: as its Content-Disposition says, else as the last part of the URL's path.
+    """Return a safe file name from a Content-Disposition field, or else from the last segment of the URL's path.
 
-    Only a name is taken, never a folder. It does not begin with a dot or a dash, is not that of a device or of what
-    an unfinished download keeps, has no character that is not seen, and has no more than 240 bytes.
+    The name has no directory, at most 240 bytes and no invisible character. It does not begin with a dot or a dash, and
+    is not the name of a Windows device, a part file or a journal.
 
     >>> file_name('attachment; filename="../../.ssh/config"', "https://example.com/a")
     'config'
@@ -62,49 +66,49 @@ def file_name(disposition: str | None, url: str) -> str:
     ('a b.txt', 'download')
     """
     suggested = parse_filename(disposition) if disposition else None
-    return _safe(suggested or "") or _safe(unquote(urlsplit(url).path)) or _ANYTHING
+    return _safe(suggested or "") or _safe(unquote(urlsplit(url).path)) or _DEFAULT_NAME
 
 
 def _safe(suggested: str) -> str:
-    """Make a harmless name of any text; "" when nothing is left of it."""
+    """Return a safe name for any text; "" if nothing of it is safe."""
     name = _SEPARATORS.split(unicodedata.normalize("NFC", suggested))[-1]
-    name = "".join(map(_harmless, name)).lstrip(" ").rstrip(". ")
+    name = "".join(map(_safe_char, name)).lstrip(" ").rstrip(". ")
     if name.startswith((".", "-")) or _DEVICES.match(name):
         name = f"_{name}"
-    return _foreign(_fitting(name, ""))
+    return _without_own_suffix(_fit(name, ""))
 
 
-def _foreign(name: str) -> str:
-    """Make sure that a name is not that of a part or a journal: what is in those is believed."""
-    return f"{_shortened(name, _LONGEST - 1)}_" if _OURS.search(name) else name
+def _without_own_suffix(name: str) -> str:
+    """Append "_" to the name of a part or a journal, because this package trusts the content of such files."""
+    return f"{_truncate(name, _NAME_BYTES - 1)}_" if _OWN_SUFFIX.search(name) else name
 
 
-def _harmless(char: str) -> str:
-    if char in _FORBIDDEN or unicodedata.category(char) in _UNSEEN:
+def _safe_char(char: str) -> str:
+    if char in _FORBIDDEN or unicodedata.category(char) in _INVISIBLE:
         return "_"
     return " " if char.isspace() else char
 
 
-def _fitting(name: str, mark: str) -> str:
-    """Put a mark before the extension, and shorten what comes before it as far as is needed."""
+def _fit(name: str, mark: str) -> str:
+    """Insert `mark` before the extension, and shorten the stem so that the name is not too long."""
     found = _EXTENSION.search(name, 1)
     stem, extension = (name[: found.start()], found[0]) if found else (name, "")
-    short = _shortened(stem, _LONGEST - len(mark.encode()) - len(extension))
+    short = _truncate(stem, _NAME_BYTES - len(mark.encode()) - len(extension))
     return f"{short}{mark}{extension}".rstrip(". ")
 
 
-def _shortened(text: str, size: int) -> str:
-    """Leave out what is beyond so many bytes."""
+def _truncate(text: str, size: int) -> str:
+    """Cut the text to `size` bytes of UTF-8, between two characters."""
     return text.encode()[:size].decode(errors="ignore")
 
 
 def numbered(path: Path) -> Iterator[Path]:
-    """Yield the path, and then `name (1).ext`, `name (2).ext`, … without end."""
+    """Yield the path, then `name (1).ext`, `name (2).ext`, … without end."""
     yield path
     for number in count(1):
-        yield path.with_name(_fitting(path.name, f" ({number})"))
+        yield path.with_name(_fit(path.name, f" ({number})"))
 
 
 def unused(path: Path, taken: Callable[[Path], bool]) -> Path:
-    """Return the first of the path and its numbers that is not `taken`."""
+    """Return the first of the path and its numbered paths that is not `taken`."""
     return next(each for each in numbered(path) if not taken(each))

@@ -1,8 +1,4 @@
-"""The file that a download goes to: `NAME.part` until it is whole, then `NAME`, with `NAME.part.json` beside it.
-
-The part is locked, so that two processes cannot write to it. Its bytes come in any order, each to its place. Every
-function but `write` waits for the disk, so it is called in a thread.
-"""
+"""The file that a download writes: `NAME.part` until it is complete, then `NAME`, with `NAME.part.json` beside it."""
 
 import errno
 import os
@@ -13,52 +9,46 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-import aiofiles.os
-
 from ...errors import DiskError, TargetBusy
+from ...threads import in_thread
 from ..decisions.version import RemoteVersion
 from .journal import SUFFIX, Journal, Record
-from .lock import is_at, locked, refuse_locked, unlink_alias
+from .lock import is_at, open_locked, refuse_locked
 from .provenance import save
 
-__all__ = ["PartFile", "journal_of", "map_disk_errors", "part_of", "tidy", "write_all"]
+__all__ = ["PartFile", "journal_of", "map_disk_errors", "part_of", "write_all"]
 
 
-_VECTOR: Final = 1024  # buffers that POSIX lets one call write, at the least that systems have
+_MAX_BUFFERS: Final = 1024  # of one call: systems take at least so many (POSIX, IOV_MAX)
 
 
 def write_all(fd: int, buffers: Sequence[bytes], offset: int) -> None:
-    """Write the buffers one after the other, from `offset` on; a call may write less than it is given."""
-    for first in range(0, len(buffers), _VECTOR):
-        group = buffers[first : first + _VECTOR]
+    """Write the buffers one after the other, from `offset` on. One call of the system may write only a part of them."""
+    for first in range(0, len(buffers), _MAX_BUFFERS):
+        group = buffers[first : first + _MAX_BUFFERS]
         size, written = sum(map(len, group)), os.pwritev(fd, group, offset)
         while written < size:
             written += os.pwrite(fd, b"".join(group)[written:], offset + written)
         offset += size
 
 
-_BLOCK: Final = 512  # bytes, whatever the file system's blocks are
-_KEPT: Final = (".part", SUFFIX, f"{SUFFIX}.tmp")  # the endings of what is beside a file that is not whole
-
-
-@aiofiles.os.wrap
-def _in_thread(function: Callable[..., None], *arguments: object) -> None:
-    function(*arguments)
+_BLOCK_BYTES: Final = 512  # unit of `st_blocks`, on every file system
+_SUFFIXES: Final = (".part", SUFFIX, f"{SUFFIX}.tmp")  # of the files beside an unfinished one
 
 
 def part_of(path: Path) -> Path:
-    """Return the name that a file has while it is not whole."""
+    """Return the path of the part file of an unfinished download to `path`."""
     return path.parent / f"{path.name}.part"
 
 
 def journal_of(path: Path) -> Path:
-    """Return the name of the journal that a file has while it is not whole."""
+    """Return the path of the journal of an unfinished download to `path`."""
     return path.parent / f"{path.name}{SUFFIX}"
 
 
 @contextmanager
 def map_disk_errors(path: Path) -> Iterator[None]:
-    """Raise DiskError for what the system says about a file, with the name of the file."""
+    """Raise DiskError with the path for an OSError."""
     try:
         yield
     except OSError as error:
@@ -66,31 +56,37 @@ def map_disk_errors(path: Path) -> Iterator[None]:
 
 
 class PartFile:
-    """A file to be, open and locked. TargetBusy when somebody else has it, DiskError when it cannot be had.
+    """One part file, open and locked, so that no other process writes to it. The destination owns and closes it.
 
-    `url` is the hash of the URL it comes from. Once it is `placed`, nothing here is for anybody to change any more.
+        open ──publish──▶ published: the file has its name, nothing here may change any more
+          ├────discard──▶ deleted
+          └────close────▶ closed: unlocked; the part stays, if it is not empty
+
+    Bytes may be written in any order. Every method except `write` blocks on the disk, so callers run it in a thread.
+
+    `url` is the hash of the URL. Raises TargetBusy if another download has the file, DiskError if it cannot be opened.
     """
 
     def __init__(self, path: Path, url: str) -> None:
         with map_disk_errors(path):
-            _refuse_unusual(path)
+            _refuse_special(path)
         self.path: Path = path
         self.part: Path = part_of(path)
         self.published: bool = False
-        self._unsure = False
+        self._flush_failed = False
         self._url = url
         self._journal = Journal(journal_of(path), url)
         with map_disk_errors(self.part):
-            self._journal.check()
-            self.fd: int = locked(self.part)
-        # One thread for all connections: several would fight for the interpreter, with each other and with the loop.
-        self._writing = ThreadPoolExecutor(1)
+            self._journal.check_name_length()
+            self.fd: int = open_locked(self.part)
+        # One thread for all connections: several would compete for the interpreter with each other and the event loop.
+        self._executor = ThreadPoolExecutor(1)
         self._refuse_neighbours()
 
     def _refuse_neighbours(self) -> None:
-        """Refuse `a.part` while somebody downloads to `a`, and the reverse.
+        """Raise TargetBusy if a download to `a` is running and this one is to `a.part`, or the reverse.
 
-        The own lock is held by now, so of two that begin at the same time one sees the other at least.
+        This one's lock is already held, so of two that start at the same time at least one sees the other.
         """
         try:
             for part in _neighbours(self.path):
@@ -100,34 +96,37 @@ class PartFile:
             raise
 
     def resume(self) -> Record | None:
-        """Return what the part holds; None when that is nothing of use."""
+        """Return what the journal says that the part holds; None if there is no journal or the part is too short."""
         record = self._journal.load()
         if record and os.fstat(self.fd).st_size >= record.held.end > 0:
             return record.reopened()
         return None
 
     def clear(self) -> None:
-        """Forget what there is, also should the power go: a journal must not outlive the bytes it tells of."""
-        self._check()
+        """Delete all bytes. The journal is removed from the disk first: it must not name bytes that are gone."""
+        self._refuse_replaced()
         with map_disk_errors(self.part):
             if self._journal.remove():
                 _flush_directory(self.part.parent)
             os.ftruncate(self.fd, 0)
 
-    def reserve(self, size: int, *, anew: bool = False) -> None:
-        """DiskError when the disk has no room for so many bytes more; `anew`, what there is makes room for them."""
+    def reserve(self, size: int, *, truncates: bool = False) -> None:
+        """Raise DiskError if the disk has no space for `size` more bytes.
+
+        With `truncates`, the bytes of the part are about to be deleted and their space counts as free.
+        """
         with map_disk_errors(self.part):
             disk, status = os.fstatvfs(self.fd), os.fstat(self.fd)
-        free = disk.f_bavail * disk.f_frsize + (status.st_blocks * _BLOCK if anew else 0)
-        if disk.f_blocks and size > free:
+        free = disk.f_bavail * disk.f_frsize + (status.st_blocks * _BLOCK_BYTES if truncates else 0)
+        if disk.f_blocks and size > free:  # some file systems report no blocks at all
             raise DiskError(f"{self.part}: {size:,} bytes are to come, and there is room for {free:,}")
 
     async def write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None = None) -> None:
-        """Write each run of buffers at its place, in a thread, and save the record when all of them are in the file.
+        """Write runs of buffers, each at its offset, then save the record in the journal.
 
-        All that in one turn of the thread, of which there are hundreds in a second.
+        One thread hop per batch; there are hundreds per second.
         """
-        await _in_thread(self._write, runs, record, executor=self._writing)
+        await in_thread(lambda: self._write(runs, record), executor=self._executor)
 
     def _write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None) -> None:
         with map_disk_errors(self.part):
@@ -137,31 +136,31 @@ class PartFile:
             self.save(record)
 
     def flush(self) -> None:
-        """Return when the disk has what was written. Once that has failed, it fails for ever."""
+        """Return after the disk has the written bytes. Raises DiskError; after one error each call fails."""
         with map_disk_errors(self.part):
             self._sync(os.fdatasync)
 
     def _sync(self, sync: Callable[[int], None]) -> None:
-        """Flush. What cannot be written the kernel drops, and it says so once: the next call would bring good news."""
-        if self._unsure:
+        """Flush with a call of the system. After a failure the kernel drops the bytes and reports success next time."""
+        if self._flush_failed:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        self._unsure = True
+        self._flush_failed = True  # until it has succeeded: any exception must leave this set
         sync(self.fd)
-        self._unsure = False
+        self._flush_failed = False
 
     def save(self, record: Record) -> None:
-        """Write down what is held."""
-        self._check()
+        """Save the record in the journal."""
+        self._refuse_replaced()
         with map_disk_errors(self._journal.path):
             self._journal.save(record)
 
     def truncate(self, size: int) -> None:
-        """Give up what is after so many bytes."""
+        """Delete all bytes from position `size` on."""
         with map_disk_errors(self.part):
             os.ftruncate(self.fd, size)
 
     def complete(self, version: RemoteVersion) -> None:
-        """Give the whole file its size and the time of its version, and have the disk take it all."""
+        """Give the complete file its size, its Last-Modified time and its provenance, and flush it to the disk."""
         modified = version.validators.last_modified
         with map_disk_errors(self.part):
             os.ftruncate(self.fd, version.total or 0)
@@ -171,27 +170,27 @@ class PartFile:
             self._sync(os.fsync)
 
     def publish(self, path: Path, *, replace: bool) -> bool:
-        """Give the file its name; False when that is taken and not to be replaced."""
-        self._check()
+        """Give the file its name. Return False if the name is taken and `replace` is false."""
+        self._refuse_replaced()
         with map_disk_errors(path):
             if not _rename(self.part, path, replace=replace):
                 return False
         self.published = True
-        with suppress(OSError):  # the file is there, whatever is the matter with its journal
+        with suppress(OSError):  # the download has succeeded even if its journal stays
             self._journal.remove()
         _flush_directory(path.parent)
         return True
 
     def discard(self) -> None:
-        """Delete what there is, unless it has its name already: then the others are somebody else's."""
+        """Delete part and journal. After `publish` files with these names belong to another download, and stay."""
         with map_disk_errors(self.part):
             if is_at(self.fd, self.part):
                 self._journal.remove()
                 self.part.unlink()
 
     def close(self) -> None:
-        """Let somebody else have it. What there is stays, but a part with nothing in it does not."""
-        self._writing.shutdown(wait=False)
+        """Unlock and close the file. The part stays if it has bytes."""
+        self._executor.shutdown(wait=False)
         try:
             with suppress(OSError):
                 if not os.fstat(self.fd).st_size and is_at(self.fd, self.part):
@@ -200,32 +199,27 @@ class PartFile:
             os.close(self.fd)
 
     def _unlink_empty(self) -> None:
-        if self._journal.load():  # it tells of what is not there; one of another URL is not ours
+        if self._journal.load():  # the journal of another URL cannot be loaded, and stays
             self._journal.remove()
         self.part.unlink()
 
-    def _check(self) -> None:
-        """DiskError when the part is not what was written to, so that no other file is taken for it."""
+    def _refuse_replaced(self) -> None:
+        """Raise DiskError if another file has the name of the part: it must not be published or described."""
         with map_disk_errors(self.part):
             if not is_at(self.fd, self.part):
-                raise DiskError(f"{self.part}: was removed or replaced by somebody else")
-
-
-def tidy(path: Path) -> None:
-    """Remove the part that is the whole file: somebody was killed in the middle of giving it its name."""
-    unlink_alias(part_of(path), path)
+                raise DiskError(f"{self.part}: was removed or replaced by another program")
 
 
 def _neighbours(path: Path) -> Iterator[Path]:
-    """Yield the parts of downloads to what this one keeps, and of those that would keep something at this path."""
-    for ending in _KEPT:
-        yield part_of(path.with_name(f"{path.name}{ending}"))
-        if path.name.endswith(ending) and path.name != ending:
-            yield part_of(path.with_name(path.name.removesuffix(ending)))
+    """Yield the parts of downloads whose target is a file of this download, or whose files include this target."""
+    for suffix in _SUFFIXES:
+        yield part_of(path.with_name(f"{path.name}{suffix}"))
+        if path.name.endswith(suffix) and path.name != suffix:
+            yield part_of(path.with_name(path.name.removesuffix(suffix)))
 
 
-def _refuse_unusual(path: Path) -> None:
-    """Refuse a folder, and what only looks like a file: to rename over /dev/null would be the end of it."""
+def _refuse_special(path: Path) -> None:
+    """Raise OSError for a directory or a special file: a rename would replace /dev/null by a plain file."""
     with suppress(FileNotFoundError):
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -239,7 +233,7 @@ def _rename(part: Path, path: Path, *, replace: bool) -> bool:
         part.replace(path)
         return True
     try:
-        path.hardlink_to(part)  # unlike a rename it replaces nothing
+        path.hardlink_to(part)  # unlike a rename, a link never replaces a file
     except FileExistsError:
         return False
     except OSError:  # the file system has no links
@@ -247,13 +241,13 @@ def _rename(part: Path, path: Path, *, replace: bool) -> bool:
             return False
         part.replace(path)
         return True
-    with suppress(OSError):  # it has its name
+    with suppress(OSError):  # the file has its name; the next run removes the other one
         part.unlink()
     return True
 
 
 def _flush_directory(directory: Path) -> None:
-    with suppress(OSError):  # some file systems cannot, and have no need to
+    with suppress(OSError):  # some file systems cannot flush a directory, and do not need it
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)

@@ -1,4 +1,4 @@
-"""What is known of a file that is whole: where it came from, and which version it is."""
+"""The provenance of a complete file: the URL it came from, and its version there."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from ...semantics.dates import format_date, parse_date
 from ...semantics.etags import ETag
 from ...semantics.representation import Validators
 from ..decisions.version import RemoteVersion
-from .journal import strong
+from .journal import strong_validator
 
 __all__ = ["load", "save"]
 
@@ -20,9 +20,9 @@ _ATTRIBUTE: Final = "user.async_downloads"
 
 
 def save(fd: int, url: str, version: RemoteVersion) -> None:
-    """Note the version at a file, as an extended attribute; only Linux has those, and not for every file system."""
+    """Save URL hash and version in an extended attribute. Only Linux has those, and not on every file system."""
     validators, status = version.validators, os.fstat(fd)
-    known = {
+    provenance = {
         "url": url,
         "etag": str(validators.etag) if validators.etag else None,
         "lm": None if validators.last_modified is None else format_date(validators.last_modified),
@@ -31,14 +31,14 @@ def save(fd: int, url: str, version: RemoteVersion) -> None:
         "mtime_ns": status.st_mtime_ns,
     }
     with suppress(OSError, AttributeError):
-        os.setxattr(fd, _ATTRIBUTE, json.dumps(known).encode("ascii"))
+        os.setxattr(fd, _ATTRIBUTE, json.dumps(provenance).encode("ascii"))
 
 
 def load(path: Path, url: str, *, guess: bool = True) -> RemoteVersion | None:
-    """Return which version of the URL, whose hash is given, a file is; None when there is none.
+    """Return the version that a file has at the URL with this hash; None if the file is missing, changed or another's.
 
-    With `guess`, and without the attribute, its time is taken for the Last-Modified that other programs leave, too; of
-    a copy the fraction of a second, which a server does not tell, may be there as well.
+    If there is no attribute and `guess` is true, the modification time counts as Last-Modified, as other programs set
+    it. The fraction of its second is ignored, because a copied file may have one and Last-Modified has none.
     """
     try:
         status = path.stat()
@@ -46,27 +46,27 @@ def load(path: Path, url: str, *, guess: bool = True) -> RemoteVersion | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    noted = _noted(path)
-    if noted is None:
+    attribute = _attribute(path)
+    if attribute is None:
         return RemoteVersion(status.st_size, Validators(None, status.st_mtime_ns // 10**9)) if guess else None
-    return _read(noted, url, status)
+    return _read(attribute, url, status)
 
 
-def _noted(path: Path) -> bytes | None:
+def _attribute(path: Path) -> bytes | None:
     with suppress(OSError, AttributeError):
         return os.getxattr(path, _ATTRIBUTE)
     return None
 
 
-def _read(noted: bytes, url: str, status: os.stat_result) -> RemoteVersion | None:
-    """Read the attribute; None when the file is of another URL, or was changed since."""
+def _read(attribute: bytes, url: str, status: os.stat_result) -> RemoteVersion | None:
+    """Return the version in the attribute; None if the file is of another URL or was changed after the download."""
     with suppress(ValueError):
-        match json.loads(noted):
+        match json.loads(attribute):
             case {"url": of, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "etag": etag, "lm": lm, **more}:
                 validators = Validators(
                     ETag.parse(etag) if isinstance(etag, str) else None,
                     parse_date(lm, now=0) if isinstance(lm, str) else None,
                 )
-                if_range = strong(validators) if more.get("strong") == strong(validators) else None
+                if_range = strong_validator(validators) if more.get("strong") == strong_validator(validators) else None
                 return RemoteVersion(status.st_size, validators, if_range) if of == url else None
     return None

@@ -1,4 +1,4 @@
-"""Bytes into the part, and then into the journal, in this order."""
+"""Batches: bytes are written to the part, then recorded in the journal."""
 
 import asyncio
 import errno
@@ -17,36 +17,36 @@ from async_downloads.client.disk.batch_writer import BatchWriter, SegmentWriter
 from async_downloads.client.disk.journal import Record
 from async_downloads.client.disk.part_file import PartFile
 from async_downloads.errors import DiskError
-from client.disk.keeping import CHUNK, MIB, VERSION, come_true, failing, journal, started, stored
+from client.disk.batches import CHUNK, MIB, VERSION, failing, journal, started, stored, turn_until
 
 pytestmark = pytest.mark.usefixtures("still")
 
 
 def two() -> tuple[Schedule, list[Segment]]:
-    """A schedule of which two connections fetch a segment each."""
+    """Return a schedule with two connections that fetch a segment each."""
     schedule = Schedule(2, VERSION, Spans.of([(99 * MIB, 100 * MIB)]))
     schedule.ranges_proven = True
     return schedule, [segment for segment in (schedule.take(), schedule.take()) if segment]
 
 
 async def put(writer: SegmentWriter, count: int) -> None:
-    """Put so many chunks."""
+    """Put `count` chunks."""
     for _ in range(count):
         await writer.put(CHUNK)
 
 
-async def test_four_mib_are_written_at_once(part_file: PartFile) -> None:
+async def test_a_batch_has_four_mib(part_file: PartFile) -> None:
     schedule, segment = started()
     writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
     await put(writer, 15)
     assert part_file.part.stat().st_size == 0
-    await put(writer, 17)  # which waits for the first sixteen
+    await put(writer, 17)  # waits until the first sixteen are written
     assert schedule.held == Spans.of([(0, 4 * MIB)])
     await writer.aclose()
     assert part_file.part.read_bytes() == CHUNK * 32
 
 
-async def test_they_may_be_of_several_connections(part_file: PartFile) -> None:
+async def test_a_batch_can_have_bytes_of_several_connections(part_file: PartFile) -> None:
     schedule, segments = two()
     batch_writer = BatchWriter(part_file, schedule)
     writers = [SegmentWriter(batch_writer, segment) for segment in segments]
@@ -59,7 +59,7 @@ async def test_they_may_be_of_several_connections(part_file: PartFile) -> None:
     assert [segment.done - segment.start for segment in segments] == [2 * MIB, 2 * MIB]
 
 
-async def test_connections_that_wait_for_the_same_batch_all_go_on(part_file: PartFile) -> None:
+async def test_all_connections_that_wait_for_a_batch_continue(part_file: PartFile) -> None:
     schedule, segments = two()
     batch_writer = BatchWriter(part_file, schedule)
     writers = [SegmentWriter(batch_writer, segment) for segment in segments]
@@ -70,21 +70,19 @@ async def test_connections_that_wait_for_the_same_batch_all_go_on(part_file: Par
         assert part_file.part.read_bytes()[segment.start :][: 16 * MIB] == CHUNK * 64
 
 
-async def test_half_a_second_is_as_good_as_four_mib_though_nothing_else_comes(
-    still: StillClock, part_file: PartFile
-) -> None:
+async def test_a_small_batch_is_written_after_half_a_second(still: StillClock, part_file: PartFile) -> None:
     schedule, segment = started()
     writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
     await put(writer, 1)
     still.now += 0.5
-    await come_true(lambda: segment.done > 0)
+    await turn_until(lambda: segment.done > 0)
     assert (schedule.held.size, journal(part_file)) == (len(CHUNK), Record(VERSION, schedule.held, NOTHING))
     await put(writer, 1)
     await writer.aclose()
     assert (schedule.held.size, segment.done) == (2 * len(CHUNK), 2 * len(CHUNK))
 
 
-async def test_what_is_late_while_a_batch_is_written_comes_after_it(
+async def test_a_small_batch_is_written_after_a_batch_that_is_being_written(
     still: StillClock, part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule, segment = started()
@@ -100,14 +98,14 @@ async def test_what_is_late_while_a_batch_is_written_comes_after_it(
     still.now += 0.5
     await asyncio.sleep(0)
     written.set()
-    await come_true(lambda: segment.done == 4 * MIB)
+    await turn_until(lambda: segment.done == 4 * MIB)
     still.now += 0.5
-    await come_true(lambda: segment.done > 4 * MIB)
+    await turn_until(lambda: segment.done > 4 * MIB)
     assert journal(part_file) == Record(VERSION, Spans.of([(0, 17 * len(CHUNK))]), NOTHING)
     await writer.aclose()
 
 
-async def test_what_fails_while_nothing_comes_is_told_in_the_end(
+async def test_an_error_of_a_timed_batch_is_raised_by_the_next_wait(
     still: StillClock, part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule, segment = started()
@@ -122,7 +120,7 @@ async def test_what_fails_while_nothing_comes_is_told_in_the_end(
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwritev", failing_once)
         still.now += 0.5
-        await come_true(tried.is_set)
+        await turn_until(tried.is_set)
         await put(writer, 1)
         with pytest.raises(DiskError, match="Input/output error"):
             await writer.aclose()
@@ -138,7 +136,7 @@ async def test_the_journal_is_saved_after_four_mib(part_file: PartFile) -> None:
     assert journal(part_file) == Record(VERSION, Spans.of([(0, 4 * MIB)]), NOTHING)
 
 
-async def test_or_after_half_a_second(still: StillClock, part_file: PartFile) -> None:
+async def test_the_journal_is_saved_after_half_a_second(still: StillClock, part_file: PartFile) -> None:
     schedule, segment = started()
     batch_writer = BatchWriter(part_file, schedule)
     still.now += 0.5
@@ -146,9 +144,7 @@ async def test_or_after_half_a_second(still: StillClock, part_file: PartFile) ->
     assert journal(part_file) == Record(VERSION, Spans.of([(0, len(CHUNK))]), NOTHING)
 
 
-async def test_what_the_disk_has_had_every_five_seconds_is_noted_with_the_next_batch(
-    still: StillClock, part_file: PartFile
-) -> None:
+async def test_the_next_batch_records_a_flush_of_every_five_seconds(still: StillClock, part_file: PartFile) -> None:
     schedule, segment = started()
     batch_writer = BatchWriter(part_file, schedule)
     for _ in range(3):
@@ -157,7 +153,7 @@ async def test_what_the_disk_has_had_every_five_seconds_is_noted_with_the_next_b
     assert journal(part_file) == Record(VERSION, *[Spans.of([(0, count * len(CHUNK))]) for count in (3, 2)])
 
 
-async def test_what_is_saved_in_the_end_is_on_the_disk(part_file: PartFile) -> None:
+async def test_saving_flushes_the_part(part_file: PartFile) -> None:
     schedule, segment = started()
     batch_writer = BatchWriter(part_file, schedule)
     writer = SegmentWriter(batch_writer, segment)
@@ -177,7 +173,7 @@ async def test_without_a_strong_validator_there_is_no_journal(part_file: PartFil
     assert journal(part_file) is None
 
 
-async def test_what_was_flushed_before_stays_flushed(part_file: PartFile) -> None:
+async def test_the_flushed_bytes_of_an_earlier_run_stay_flushed(part_file: PartFile) -> None:
     held = Spans.of([(0, MIB)])
     schedule = Schedule(1, VERSION, held)
     batch_writer = BatchWriter(part_file, schedule, Record(VERSION, held, held))
@@ -187,7 +183,7 @@ async def test_what_was_flushed_before_stays_flushed(part_file: PartFile) -> Non
     assert journal(part_file) == Record(VERSION, Spans.of([(0, 5 * MIB)]), held)
 
 
-async def test_of_another_version_nothing_is_kept(part_file: PartFile) -> None:
+async def test_clearing_deletes_bytes_and_journal(part_file: PartFile) -> None:
     schedule, segment = started()
     batch_writer = BatchWriter(part_file, schedule)
     await stored(batch_writer, segment, 16)
@@ -195,7 +191,7 @@ async def test_of_another_version_nothing_is_kept(part_file: PartFile) -> None:
     assert (journal(part_file), part_file.part.stat().st_size) == (None, 0)
 
 
-async def test_what_could_not_be_written_is_not_held(part_file: PartFile, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bytes_of_a_failed_write_are_not_held(part_file: PartFile, monkeypatch: pytest.MonkeyPatch) -> None:
     schedule, segment = started()
     writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
     await put(writer, 15)
@@ -209,7 +205,7 @@ async def test_what_could_not_be_written_is_not_held(part_file: PartFile, monkey
 
 
 def _full_once() -> Callable[..., int]:
-    """A disk that is full for one call."""
+    """Return a pwritev that fails at its first call: the disk is full."""
     from os import pwritev
 
     calls = iter([OSError(28, "No space left on device")])
@@ -222,7 +218,7 @@ def _full_once() -> Callable[..., int]:
     return function
 
 
-async def test_who_is_cancelled_is_so_after_the_write(part_file: PartFile) -> None:
+async def test_a_cancelled_put_ends_after_the_batch_is_written(part_file: PartFile) -> None:
     schedule, segment = started()
     writer = SegmentWriter(BatchWriter(part_file, schedule), segment)
 
@@ -243,7 +239,7 @@ async def test_who_is_cancelled_is_so_after_the_write(part_file: PartFile) -> No
     assert part_file.part.read_bytes() == CHUNK * 16
 
 
-async def test_a_flush_that_fails_is_told(
+async def test_a_failed_flush_is_a_disk_error(
     still: StillClock, part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule, segment = started()
@@ -255,7 +251,7 @@ async def test_a_flush_that_fails_is_told(
     assert schedule.held == NOTHING
 
 
-async def test_while_the_disk_flushes_more_is_written(
+async def test_batches_are_written_while_the_disk_flushes(
     still: StillClock, part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule, segment = started()

@@ -1,4 +1,4 @@
-"""What is written down in the end: nothing that a disk that fails, or is full, may not have."""
+"""Saving at the end of a run: the journal names only bytes that are surely on the disk."""
 
 import asyncio
 import errno
@@ -14,7 +14,7 @@ from async_downloads.client.disk.batch_writer import BatchWriter, SegmentWriter
 from async_downloads.client.disk.journal import Journal, Record
 from async_downloads.client.disk.part_file import PartFile
 from async_downloads.errors import DiskError
-from client.disk.keeping import CHUNK, MIB, VERSION, failing, journal, started, stored
+from client.disk.batches import CHUNK, MIB, VERSION, failing, journal, started, stored
 
 pytestmark = pytest.mark.usefixtures("still")
 
@@ -29,7 +29,7 @@ async def _one_mib_flushed_of_two(part_file: PartFile) -> tuple[Schedule, BatchW
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
-async def test_after_a_flush_that_failed_only_what_was_flushed_before_is_held(
+async def test_after_a_failed_flush_only_bytes_of_the_last_good_flush_are_held(
     part_file: PartFile, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule, batch_writer = await _one_mib_flushed_of_two(part_file)
@@ -42,7 +42,7 @@ async def test_after_a_flush_that_failed_only_what_was_flushed_before_is_held(
     assert (schedule.held, part_file.part.stat().st_size) == (flushed, 2 * MIB)
 
 
-async def test_when_nothing_was_flushed_before_nothing_is_left(
+async def test_after_a_failed_first_flush_part_and_journal_are_deleted(
     part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule, segment = started()
@@ -54,7 +54,9 @@ async def test_when_nothing_was_flushed_before_nothing_is_left(
     assert (schedule.held, journal(part_file), part_file.part.exists()) == (NOTHING, None, False)
 
 
-async def test_only_a_full_disk_costs_the_end_of_the_part(part_file: PartFile, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_other_than_a_full_disk_does_not_cut_the_part(
+    part_file: PartFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     schedule, batch_writer = await _one_mib_flushed_of_two(part_file)
     monkeypatch.setattr(Journal, "save", failing(errno.EACCES))
     with pytest.raises(DiskError, match="Permission denied"):
@@ -62,7 +64,7 @@ async def test_only_a_full_disk_costs_the_end_of_the_part(part_file: PartFile, m
     assert (schedule.held.size, part_file.part.stat().st_size) == (2 * MIB, 2 * MIB)
 
 
-async def test_on_a_full_disk_the_end_of_the_part_makes_room_for_the_journal(
+async def test_on_a_full_disk_the_part_is_cut_to_make_room_for_the_journal(
     part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule, segment = started()
@@ -82,7 +84,7 @@ async def test_on_a_full_disk_the_end_of_the_part_makes_room_for_the_journal(
     assert (journal(part_file), part_file.part.stat().st_size) == (Record(VERSION, *[Spans.of([(0, rest)])] * 2), rest)
 
 
-async def test_a_flush_does_not_outlive_a_batch_that_cannot_be_written(
+async def test_a_failed_batch_still_waits_for_the_running_flush(
     still: StillClock, part_file: PartFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule, segment = started()

@@ -1,4 +1,4 @@
-"""What is held of an unfinished file, beside it."""
+"""The journal of a part file: its text, and its file."""
 
 import json
 import os
@@ -27,13 +27,13 @@ RECORD = Record(TAGGED, HELD, FLUSHED)
 
 
 def written(**changes: Any) -> str:
-    """A journal with some of its values changed, or left out where there is `...` instead."""
+    """Return a journal with some values changed; `...` leaves the key out."""
     data = json.loads(encode(RECORD, url="u", boot="b"))
     return json.dumps({key: value for key, value in {**data, **changes}.items() if value is not ...})
 
 
 @pytest.mark.parametrize("version", [TAGGED, DATED], ids=["by its ETag", "by its date"])
-def test_what_was_written_is_read(version: RemoteVersion) -> None:
+def test_a_record_that_was_encoded_is_decoded(version: RemoteVersion) -> None:
     record = Record(version, HELD, FLUSHED)
     assert decode(encode(record, url="u", boot="b"), url="u", boot="b") == record
 
@@ -41,11 +41,11 @@ def test_what_was_written_is_read(version: RemoteVersion) -> None:
 @pytest.mark.parametrize(
     ("then", "now"),
     [
-        pytest.param("b", "c", id="the machine was started again"),
-        pytest.param(None, None, id="nobody knows whether it was"),
+        pytest.param("b", "c", id="another boot"),
+        pytest.param(None, None, id="no boot identifier"),
     ],
 )
-def test_when_the_power_may_have_gone_only_what_was_flushed_counts(then: str | None, now: str | None) -> None:
+def test_after_another_boot_only_flushed_bytes_count(then: str | None, now: str | None) -> None:
     assert decode(encode(RECORD, url="u", boot=then), url="u", boot=now) == Record(TAGGED, FLUSHED, FLUSHED)
 
 
@@ -71,17 +71,17 @@ def test_when_the_power_may_have_gone_only_what_was_flushed_counts(then: str | N
         pytest.param(written(done=[[5, 1]]), id="a span backwards"),
         pytest.param(written(done=[[-1, 1]]), id="a span before the start"),
         pytest.param(written(done=[[0, 101]]), id="a span beyond the end"),
-        pytest.param(written(done=[[0, 1.5]]), id="half a byte"),
+        pytest.param(written(done=[[0, 1.5]]), id="a position that is not an integer"),
         pytest.param(written(done=[7]), id="a span that is a number"),
         pytest.param(written(flushed="all"), id="flushed is text"),
     ],
 )
-def test_whatever_is_odd_about_a_journal_there_is_none(text: str) -> None:
+def test_a_journal_with_anything_unexpected_is_refused(text: str) -> None:
     assert decode(text, url="u", boot="b") is None
 
 
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
-def test_no_text_breaks_the_reader(text: str) -> None:
+def test_no_text_makes_the_decoder_fail(text: str) -> None:
     assert decode(text, url="u", boot="b") is None
 
 
@@ -91,11 +91,11 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         st.none() | st.integers() | st.text() | st.lists(st.integers()),
     )
 )
-def test_no_value_breaks_the_reader(changes: dict[str, object]) -> None:
+def test_no_value_makes_the_decoder_fail(changes: dict[str, object]) -> None:
     decode(written(**changes), url="u", boot="b")
 
 
-def test_a_journal_is_replaced_and_removed(tmp_path: Path) -> None:
+def test_a_journal_can_be_replaced_and_deleted(tmp_path: Path) -> None:
     one = Journal(tmp_path / "x.part.json", "u")
     assert one.load() is None
     one.save(Record(TAGGED, FLUSHED))
@@ -105,20 +105,20 @@ def test_a_journal_is_replaced_and_removed(tmp_path: Path) -> None:
     assert (one.remove(), one.remove(), one.load()) == (True, False, None)
 
 
-def test_nobody_else_may_read_it_and_no_url_is_in_it(tmp_path: Path) -> None:
+def test_only_the_user_can_read_a_journal_and_it_has_no_url(tmp_path: Path) -> None:
     Journal(path := tmp_path / "x.part.json", "hash").save(RECORD)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "http" not in path.read_text()
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"x" * 5_000_000], ids=["not UTF-8", "larger than any"])
-def test_what_is_no_text_of_ours_is_no_journal(tmp_path: Path, content: bytes) -> None:
+def test_a_journal_that_is_not_text_or_is_too_long_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.part.json"
     path.write_bytes(content)
     assert Journal(path, "u").load() is None
 
 
-def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
+def test_saving_does_not_follow_a_link(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "x.part.json.tmp").symlink_to(victim)
@@ -137,21 +137,21 @@ def _link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", [pytest.param(_pipe, id="a pipe"), pytest.param(_link, id="a link")])
-def test_only_a_file_is_believed(tmp_path: Path, fault: Callable[[Path], None]) -> None:
+def test_a_journal_that_is_not_a_regular_file_is_refused(tmp_path: Path, fault: Callable[[Path], None]) -> None:
     one = Journal(tmp_path / "x.part.json", "u")
     one.save(RECORD)
     fault(one.path)
     assert (one.load(), unfinished(tmp_path, "u")) == (None, None)
 
 
-def test_and_only_one_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, user = Journal(tmp_path / "x.part.json", "u"), os.geteuid()
     one.save(RECORD)
     monkeypatch.setattr(os, "geteuid", lambda: user + 1)
     assert (one.load(), unfinished(tmp_path, "u")) == (None, None)
 
 
-def test_a_pipe_in_the_way_is_not_waited_for(tmp_path: Path) -> None:
+def test_saving_does_not_block_on_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.part.json.tmp")
     with pytest.raises(OSError, match="No such device"):
         Journal(tmp_path / "x.part.json", "u").save(RECORD)
@@ -166,7 +166,7 @@ def test_a_pipe_in_the_way_is_not_waited_for(tmp_path: Path) -> None:
         pytest.param(None, [(0, 9)], [(0, 9)], id="of unknown size"),
     ],
 )
-def test_there_is_always_something_to_ask_for(
+def test_a_complete_record_is_reopened_without_its_last_byte(
     total: int | None, held: list[tuple[int, int]], reopened: list[tuple[int, int]]
 ) -> None:
     version = RemoteVersion(total, TAGGED.validators, TAGGED.if_range)
@@ -181,21 +181,21 @@ def test_an_unfinished_download_is_found_by_its_url(tmp_path: Path) -> None:
     assert unfinished(tmp_path, "none") is None
 
 
-def test_the_machine_is_known_by_its_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_boot_identifier_is_none_if_the_system_has_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert boot_id() == boot_id()
     for path in (tmp_path / "none", tmp_path / "empty"):
-        monkeypatch.setattr(journal, "_BOOT", path)
+        monkeypatch.setattr(journal, "_BOOT_ID", path)
         boot_id.cache_clear()
         assert boot_id() is None
         (tmp_path / "empty").touch()
     boot_id.cache_clear()
 
 
-def test_nothing_is_flushed_unless_it_is_said() -> None:
+def test_a_new_record_has_no_flushed_bytes() -> None:
     assert Record(TAGGED, HELD).flushed == NOTHING
 
 
-def test_what_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_leaves_the_old_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = Journal(tmp_path / "x.part.json", "u")
     one.save(RECORD)
     monkeypatch.setattr(journal, "encode", lambda *_, **__: "\ud800")
@@ -205,19 +205,19 @@ def test_what_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatc
     assert one.load() == RECORD
 
 
-def test_a_name_may_be_too_long_for_a_journal(tmp_path: Path) -> None:
-    Journal(tmp_path / "x.part.json", "u").check()
+def test_a_name_that_is_too_long_for_a_journal_is_refused(tmp_path: Path) -> None:
+    Journal(tmp_path / "x.part.json", "u").check_name_length()
     with pytest.raises(OSError, match="too long"):
-        Journal(tmp_path / ("x" * 245 + ".part.json"), "u").check()
+        Journal(tmp_path / ("x" * 245 + ".part.json"), "u").check_name_length()
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         pytest.param({"etag": 'W/"a"', "strong": 'W/"a"'}, id="a weak ETag"),
-        pytest.param({"etag": '"a\r\n"', "strong": '"a\r\n"'}, id="an ETag that is none"),
-        pytest.param({"etag": None, "lm": "x", "strong": "x"}, id="a date that is none"),
+        pytest.param({"etag": '"a\r\n"', "strong": '"a\r\n"'}, id="an invalid ETag"),
+        pytest.param({"etag": None, "lm": "x", "strong": "x"}, id="an invalid date"),
     ],
 )
-def test_a_validator_that_was_never_strong_is_none(changes: dict[str, object]) -> None:
+def test_a_record_with_a_weak_or_invalid_validator_is_refused(changes: dict[str, object]) -> None:
     assert decode(written(**changes), url="u", boot="b") is None

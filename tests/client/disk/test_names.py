@@ -1,4 +1,4 @@
-"""The name of a file that a server chose: RFC 6266 §4.3 and §7."""
+"""File names that a server chooses (RFC 6266 §4.3 and §7)."""
 
 import re
 import unicodedata
@@ -28,7 +28,7 @@ suggestions = hostile | sequences | long
 @pytest.mark.parametrize(
     ("suggested", "name"),
     [
-        pytest.param("report.pdf", "report.pdf", id="as it is"),
+        pytest.param("report.pdf", "report.pdf", id="unchanged"),
         pytest.param("naïve schedule 日本 🎉.txt", "naïve schedule 日本 🎉.txt", id="beyond ASCII"),
         pytest.param("../../.ssh/authorized_keys", "authorized_keys", id="RFC 6266 §4.3 the last part of a path"),
         pytest.param("C:\\Windows\\x.dll", "x.dll", id="the last part of a Windows path"),
@@ -42,26 +42,26 @@ suggestions = hostile | sequences | long
         pytest.param("con.tar.gz", "_con.tar.gz", id="a device with extensions"),
         pytest.param("aux .txt", "_aux .txt", id="a device and a space"),
         pytest.param("lpt²", "_lpt²", id="a device with a superscript"),
-        pytest.param("console.log", "console.log", id="no device"),
+        pytest.param("console.log", "console.log", id="not a device"),
         pytest.param("a\r\nb\0c\x7fd\x85e", "a__b_c_d_e", id="controls"),
-        pytest.param("invoice\u202efdp.exe", "invoice_fdp.exe", id="a mark that turns text around"),
+        pytest.param("invoice\u202efdp.exe", "invoice_fdp.exe", id="a mark that changes the direction"),
         pytest.param("a\u2028b", "a_b", id="a line separator"),
         pytest.param('x<>:"|?*', "x_______", id="what Windows forbids"),
         pytest.param("a\u3000b", "a b", id="another space"),
         pytest.param("e\u0301.txt", "é.txt", id="composed"),
-        pytest.param("．．／x", "．．／x", id="what only looks like a separator"),
+        pytest.param("．．／x", "．．／x", id="fullwidth dots and slash"),
         pytest.param("a.iso.part", "a.iso.part_", id="a part"),
         pytest.param("a.iso.PART.json", "a.iso.PART.json_", id="a journal"),
-        pytest.param("a.part.json.tmp", "a.part.json.tmp_", id="a journal to be"),
+        pytest.param("a.part.json.tmp", "a.part.json.tmp_", id="a temporary journal"),
         pytest.param("a.part. ", "a.part_", id="a part with a dot and a space"),
         pytest.param(".part", "_.part_", id="a part of nothing"),
-        pytest.param("a.parts", "a.parts", id="no part"),
+        pytest.param("a.parts", "a.parts", id="not a part"),
         pytest.param("..", "download", id="the folder above"),
         pytest.param(". .", "download", id="nothing is left"),
         pytest.param("x/", "download", id="a folder"),
     ],
 )
-def test_a_suggested_name_becomes(suggested: str, name: str) -> None:
+def test_a_suggested_name_is_made_safe(suggested: str, name: str) -> None:
     assert file_name(None, f"https://example.com/{quote(suggested, safe='')}") == name
 
 
@@ -73,14 +73,14 @@ def test_a_suggested_name_becomes(suggested: str, name: str) -> None:
         pytest.param("inline; filename=a", "/c", "a", id="RFC 6266 §4.2 inline, too"),
         pytest.param("attachment", "/c", "c", id="then the path of the URL"),
         pytest.param(None, "/d/c?key=e/f#g/h", "c", id="without query and fragment"),
-        pytest.param('attachment; filename=".."', "/c", "c", id="what is no name is skipped"),
-        pytest.param("attachment; filename=a b", "/c", "c", id="what is malformed is skipped"),
+        pytest.param('attachment; filename=".."', "/c", "c", id="an invalid name is skipped"),
+        pytest.param("attachment; filename=a b", "/c", "c", id="a malformed field is skipped"),
         pytest.param('attachment; filename="\ud800"', "/c", "_", id="a lone surrogate"),
         pytest.param(None, "/%ff", "\ufffd", id="no UTF-8"),
-        pytest.param(None, "", "download", id="at last a name for anything"),
+        pytest.param(None, "", "download", id="then the default name"),
     ],
 )
-def test_names_are_taken_in_this_order(disposition: str | None, url: str, name: str) -> None:
+def test_the_sources_of_a_name_have_this_order(disposition: str | None, url: str, name: str) -> None:
     assert file_name(disposition, f"https://example.com{url}") == name
 
 
@@ -90,13 +90,13 @@ def test_names_are_taken_in_this_order(disposition: str | None, url: str, name: 
         pytest.param("a" * 240, "a" * 240, id="just fits"),
         pytest.param("a" * 241, "a" * 240, id="one too many"),
         pytest.param("a" * 300 + ".tar.gz", "a" * 233 + ".tar.gz", id="keeps its extension"),
-        pytest.param("a" * 300 + "." + "b" * 100, "a" * 240, id="what is that long is no extension"),
+        pytest.param("a" * 300 + "." + "b" * 100, "a" * 240, id="too long for an extension"),
         pytest.param("日" * 100 + ".txt", "日" * 78 + ".txt", id="bytes count, characters stay whole"),
-        pytest.param("a" * 239 + ". b", "a" * 239, id="no dot at the end after all"),
-        pytest.param("a" * 235 + ".part more", "a" * 235 + ".par_", id="no part after all"),
+        pytest.param("a" * 239 + ". b", "a" * 239, id="no dot at the new end"),
+        pytest.param("a" * 235 + ".part more", "a" * 235 + ".par_", id="no part suffix at the new end"),
     ],
 )
-def test_a_long_name_is_shortened_to(suggested: str, name: str) -> None:
+def test_a_long_name_is_shortened(suggested: str, name: str) -> None:
     assert file_name(content_disposition("attachment", suggested), "https://example.com/") == name
 
 
@@ -114,7 +114,7 @@ def test_a_name_is_safe(suggested: str, path: str) -> None:
 
 
 @given(suggestions)
-def test_a_safe_name_stays_as_it_is(suggested: str) -> None:
+def test_a_safe_name_does_not_change(suggested: str) -> None:
     name = file_name(content_disposition("attachment", suggested), "https://example.com/")
     assert file_name(content_disposition("attachment", name), "https://example.com/") == name
 

@@ -1,4 +1,4 @@
-"""The file that a download goes to: locked, filled in any order, and given its name when it is whole."""
+"""A part file: filled in any order, saved with its journal, and published when it is complete."""
 
 import os
 import stat
@@ -21,29 +21,29 @@ VERSION = RemoteVersion(6, Validators(ETag("a"), 1_700_000_000), '"a"')
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the file is to be."""
+    """The target of the download."""
     return tmp_path / "file.bin"
 
 
-async def test_bytes_come_in_any_order(part_file: PartFile) -> None:
+async def test_bytes_can_be_written_in_any_order(part_file: PartFile) -> None:
     await part_file.write([(3, [b"d", b"ef"])])
     await part_file.write([(0, [b"abc"])])
     assert part_file.part.read_bytes() == b"abcdef"
 
 
-async def test_a_whole_file_gets_its_name_and_the_time_of_its_version(part_file: PartFile, path: Path) -> None:
+async def test_a_complete_file_gets_its_name_and_the_last_modified_time(part_file: PartFile, path: Path) -> None:
     await part_file.write([(0, [b"abcdef and more of an older version"])])
     part_file.complete(VERSION)
     assert part_file.publish(path, replace=True)
     assert (path.read_bytes(), path.stat().st_mtime, names(path)) == (b"abcdef", 1_700_000_000, ["file.bin"])
 
 
-async def test_without_a_date_the_time_is_that_of_writing(part_file: PartFile) -> None:
+async def test_without_last_modified_the_time_is_that_of_the_write(part_file: PartFile) -> None:
     part_file.complete(RemoteVersion(0))
     assert part_file.part.stat().st_mtime > 1_700_000_000
 
 
-def test_a_part_has_the_mode_that_the_umask_leaves(path: Path) -> None:
+def test_the_mode_of_a_part_respects_the_umask(path: Path) -> None:
     before = os.umask(0o027)
     try:
         part_file = PartFile(path, "u")
@@ -53,7 +53,7 @@ def test_a_part_has_the_mode_that_the_umask_leaves(path: Path) -> None:
     part_file.close()
 
 
-def test_an_older_file_stays_until_the_new_one_is_whole(path: Path) -> None:
+def test_an_older_file_stays_until_the_new_one_is_published(path: Path) -> None:
     path.write_text("old")
     part_file = PartFile(path, "u")
     assert path.read_text() == "old"
@@ -64,7 +64,7 @@ def test_an_older_file_stays_until_the_new_one_is_whole(path: Path) -> None:
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["by a link", "where there are none"])
-def test_a_name_that_is_taken_is_not_taken_away(
+def test_publishing_without_replace_never_replaces_a_file(
     part_file: PartFile, path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not links:
@@ -87,7 +87,7 @@ def _raise(error: Exception) -> Callable[..., None]:
     return function
 
 
-async def test_what_a_part_holds_is_taken_up_again(path: Path) -> None:
+async def test_a_part_with_a_journal_can_be_resumed(path: Path) -> None:
     record = Record(VERSION, Spans.of([(0, 3)]))
     part_file = PartFile(path, "u")
     await part_file.write([(0, [b"abc"])])
@@ -106,7 +106,7 @@ async def test_what_a_part_holds_is_taken_up_again(path: Path) -> None:
         pytest.param("u", (0, 0), b"abc", id="nothing is held"),
     ],
 )
-async def test_what_does_not_fit_is_of_no_use_and_stays_until_it_is_cleared(
+async def test_a_part_that_does_not_fit_its_journal_stays_until_it_is_cleared(
     path: Path, url: str, held: tuple[int, int], part: bytes
 ) -> None:
     part_file = PartFile(path, "u")
@@ -123,7 +123,7 @@ async def test_what_does_not_fit_is_of_no_use_and_stays_until_it_is_cleared(
     part_file.close()
 
 
-async def test_of_what_is_whole_the_last_byte_is_still_asked_for(path: Path) -> None:
+async def test_a_complete_part_is_resumed_without_its_last_byte(path: Path) -> None:
     part_file, held = PartFile(path, "u"), Spans.of([(0, 6)])
     await part_file.write([(0, [b"abcdef"])])
     part_file.save(Record(VERSION, held, held))
@@ -133,7 +133,7 @@ async def test_of_what_is_whole_the_last_byte_is_still_asked_for(path: Path) -> 
     part_file.close()
 
 
-async def test_a_journal_does_not_outlive_its_bytes(path: Path) -> None:
+async def test_clearing_a_part_deletes_its_journal(path: Path) -> None:
     part_file = PartFile(path, "u")
     part_file.save(Record(VERSION, Spans.of([(0, 3)])))
     part_file.clear()
@@ -142,35 +142,35 @@ async def test_a_journal_does_not_outlive_its_bytes(path: Path) -> None:
     part_file.close()
 
 
-def test_what_is_discarded_is_gone(part_file: PartFile, path: Path) -> None:
+def test_discarding_deletes_part_and_journal(part_file: PartFile, path: Path) -> None:
     part_file.save(Record(VERSION, Spans.of([(0, 3)])))
     part_file.discard()
     assert names(path) == []
     part_file.discard()
 
 
-def test_what_has_its_name_is_not_discarded(part_file: PartFile, path: Path) -> None:
+def test_a_published_file_is_not_discarded(part_file: PartFile, path: Path) -> None:
     assert part_file.publish(path, replace=True)
     part_file.discard()
     assert names(path) == ["file.bin"]
 
 
-def test_nor_is_what_somebody_else_has_begun_since(part_file: PartFile, path: Path) -> None:
+def test_the_part_of_a_later_download_is_not_discarded(part_file: PartFile, path: Path) -> None:
     assert part_file.publish(path, replace=True)
     others = [part_of(path), journal_of(path)]
     for each in others:
-        each.write_text("somebody's")
+        each.write_text("other")
     part_file.discard()
-    assert [each.read_text() for each in others] == ["somebody's"] * 2
+    assert [each.read_text() for each in others] == ["other"] * 2
 
 
-def test_a_part_with_nothing_in_it_is_not_left(path: Path) -> None:
+def test_closing_deletes_an_empty_part(path: Path) -> None:
     PartFile(path, "u").close()
     assert names(path) == []
 
 
 @pytest.mark.parametrize(("url", "left"), [("u", []), ("v", ["file.bin.part.json"])])
-def test_nor_is_the_journal_of_one_unless_it_is_of_another_url(path: Path, url: str, left: list[str]) -> None:
+def test_closing_an_empty_part_deletes_its_journal(path: Path, url: str, left: list[str]) -> None:
     Journal(journal_of(path), url).save(Record(VERSION, Spans.of([(0, 3)])))
     PartFile(path, "u").close()
     assert names(path) == left
@@ -182,7 +182,7 @@ def _removed(part: Path) -> None:
 
 def _replaced(part: Path) -> None:
     part.unlink()
-    part.write_text("somebody's")
+    part.write_text("other")
 
 
 @pytest.mark.parametrize("meanwhile", [_removed, _replaced])
@@ -191,11 +191,11 @@ def _replaced(part: Path) -> None:
     [
         pytest.param(lambda part_file: part_file.publish(part_file.path, replace=True), id="replacing"),
         pytest.param(lambda part_file: part_file.publish(part_file.path, replace=False), id="by a link"),
-        pytest.param(lambda part_file: part_file.save(Record(VERSION, NOTHING)), id="written down"),
+        pytest.param(lambda part_file: part_file.save(Record(VERSION, NOTHING)), id="saved"),
         pytest.param(lambda part_file: part_file.clear(), id="cleared"),
     ],
 )
-def test_no_other_file_is_taken_for_the_part(
+def test_a_part_that_was_replaced_is_not_used(
     part_file: PartFile, path: Path, meanwhile: Callable[[Path], None], use: Callable[[PartFile], object]
 ) -> None:
     meanwhile(part_file.part)
@@ -206,7 +206,7 @@ def test_no_other_file_is_taken_for_the_part(
 
 
 @pytest.mark.parametrize("call", ["fdatasync", "fsync"])
-def test_a_flush_that_failed_is_not_believed_when_it_is_tried_again(
+def test_after_a_failed_flush_every_later_flush_fails(
     part_file: PartFile, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -219,37 +219,39 @@ def test_a_flush_that_failed_is_not_believed_when_it_is_tried_again(
         part_file.complete(VERSION)
 
 
-def test_a_disk_without_room_is_told_before_anything_is_fetched(part_file: PartFile) -> None:
+def test_reserving_more_space_than_the_disk_has_is_a_disk_error(part_file: PartFile) -> None:
     part_file.reserve(1)
     with pytest.raises(DiskError, match="and there is room for"):
         part_file.reserve(2**62)
 
 
-async def test_what_is_to_go_makes_room(part_file: PartFile, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_space_of_a_truncated_part_counts_as_free(
+    part_file: PartFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await part_file.write([(0, [bytes(range(256)) * 256])])
     part_file.flush()
     full = os.statvfs_result((4096, 4096, 1000, 0, 0, 0, 0, 0, 0, 255))
     monkeypatch.setattr(os, "fstatvfs", lambda _: full)
-    part_file.reserve(4096, anew=True)
+    part_file.reserve(4096, truncates=True)
     with pytest.raises(DiskError, match="and there is room for 0"):
         part_file.reserve(4096)
 
 
-async def test_a_disk_that_is_full_is_told(part_file: PartFile, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_write_to_a_full_disk_is_a_disk_error(part_file: PartFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "pwritev", _raise(OSError(28, "No space left on device")))
     with pytest.raises(DiskError, match=r"file.bin.part: No space left on device"):
         await part_file.write([(0, [b"abc"])])
 
 
-def test_flushing_is_the_system_s(part_file: PartFile) -> None:
+def test_a_part_can_be_flushed(part_file: PartFile) -> None:
     part_file.flush()
 
 
-def test_a_finished_file_is_finished_whatever_becomes_of_the_journal(part_file: PartFile, path: Path) -> None:
+def test_publishing_succeeds_even_if_the_journal_cannot_be_deleted(part_file: PartFile, path: Path) -> None:
     part_file.part.with_name("file.bin.part.json").mkdir()
     assert part_file.publish(path, replace=True)
 
 
-def test_what_is_after_a_position_can_be_given_up(part_file: PartFile) -> None:
+def test_a_part_can_be_truncated(part_file: PartFile) -> None:
     part_file.truncate(5)
     assert part_file.part.stat().st_size == 5

@@ -1,4 +1,4 @@
-"""Opening the file that a download goes to: nobody else's, and nothing but a file."""
+"""Opening a part file: it is locked against other downloads, and it is a regular file."""
 
 import fcntl
 import os
@@ -9,24 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from async_downloads.client.disk import lock as module
-from async_downloads.client.disk.part_file import PartFile, part_of, tidy
+from async_downloads.client.disk import lock
+from async_downloads.client.disk.lock import unlink_alias
+from async_downloads.client.disk.part_file import PartFile, part_of
 from async_downloads.errors import DiskError, TargetBusy
 from client.remote import names
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the file is to be."""
+    """The target of the download."""
     return tmp_path / "file.bin"
 
 
-def test_somebody_else_is_told_that_it_is_busy(part_file: PartFile, path: Path) -> None:
+def test_a_second_download_to_the_same_path_is_busy(part_file: PartFile, path: Path) -> None:
     with pytest.raises(TargetBusy, match="another download to it is running"):
         PartFile(path, "u")
 
 
-def test_so_is_another_process(part_file: PartFile, path: Path) -> None:
+def test_a_second_process_with_the_same_path_is_busy(part_file: PartFile, path: Path) -> None:
     program = (
         "from async_downloads.client.disk.part_file import PartFile; from pathlib import Path; "
         f"PartFile(Path({str(path)!r}), 'u')"
@@ -37,7 +38,7 @@ def test_so_is_another_process(part_file: PartFile, path: Path) -> None:
 
 @pytest.mark.parametrize("ending", [".part", ".part.json", ".part.json.tmp"])
 @pytest.mark.parametrize("reverse", [False, True], ids=["the file first", "the file last"])
-def test_nobody_downloads_to_what_belongs_to_another_download(path: Path, ending: str, reverse: bool) -> None:
+def test_a_download_to_a_file_of_another_download_is_busy(path: Path, ending: str, reverse: bool) -> None:
     paths = [path, path.with_name(f"{path.name}{ending}")]
     first = PartFile(paths[reverse], "u")
     with pytest.raises(TargetBusy, match="another download to it is running"):
@@ -47,49 +48,49 @@ def test_nobody_downloads_to_what_belongs_to_another_download(path: Path, ending
     PartFile(paths[not reverse], "v").close()
 
 
-def test_when_it_was_closed_it_can_be_had(path: Path) -> None:
+def test_a_closed_part_file_can_be_opened_again(path: Path) -> None:
     PartFile(path, "u").close()
     PartFile(path, "u").close()
 
 
-def test_a_part_that_got_its_name_while_it_was_opened_is_not_written_to(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_part_that_is_published_while_it_is_opened_is_not_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = PartFile(path, "u")
-    lock = module._lock
+    take_lock = lock._lock
 
     def finished_meanwhile(fd: int, part: Path) -> None:
-        monkeypatch.setattr(module, "_lock", lock)
+        monkeypatch.setattr(lock, "_lock", take_lock)
         first.publish(path, replace=True)
         first.close()
-        lock(fd, part)
+        take_lock(fd, part)
 
-    monkeypatch.setattr(module, "_lock", finished_meanwhile)
+    monkeypatch.setattr(lock, "_lock", finished_meanwhile)
     second = PartFile(path, "u")
     assert not os.path.samestat(os.fstat(second.fd), path.stat())
     assert os.path.samestat(os.fstat(second.fd), second.part.stat())
     second.close()
 
 
-def test_a_part_that_is_not_there_any_more_is_made_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock = module._lock
+def test_a_part_that_is_deleted_during_the_opening_is_created_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_lock = lock._lock
 
     def deleted_meanwhile(fd: int, part: Path) -> None:
-        monkeypatch.setattr(module, "_lock", lock)
+        monkeypatch.setattr(lock, "_lock", take_lock)
         part.unlink()
 
-    monkeypatch.setattr(module, "_lock", deleted_meanwhile)
+    monkeypatch.setattr(lock, "_lock", deleted_meanwhile)
     part_file = PartFile(path, "u")
     assert part_file.part.exists()
     part_file.close()
 
 
-def test_a_file_system_without_locks_does_without(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_locks_can_be_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", _raise(OSError(95, "Operation not supported")))
     PartFile(path, "u").close()
 
 
-def test_any_other_failure_of_a_lock_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_other_error_of_a_lock_is_a_disk_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", _raise(OSError(5, "Input/output error")))
     with pytest.raises(DiskError, match="Input/output error"):
         PartFile(path, "u")
@@ -126,7 +127,7 @@ def _device(path: Path) -> None:
         pytest.param(_device, "not a regular file", id="a device"),
     ],
 )
-def test_what_is_no_file_is_not_replaced(path: Path, prepare: Callable[[Path], None], says: str) -> None:
+def test_a_path_that_is_not_a_regular_file_is_refused(path: Path, prepare: Callable[[Path], None], says: str) -> None:
     prepare(path)
     with pytest.raises(DiskError, match=says):
         PartFile(path, "u")
@@ -140,7 +141,7 @@ def test_what_is_no_file_is_not_replaced(path: Path, prepare: Callable[[Path], N
         pytest.param(_link, "symbolic links", id="a link to elsewhere"),
     ],
 )
-def test_a_part_is_a_file_of_ours(path: Path, prepare: Callable[[Path], None], says: str) -> None:
+def test_a_part_that_is_not_a_regular_file_is_refused(path: Path, prepare: Callable[[Path], None], says: str) -> None:
     prepare(part_of(path))
     with pytest.raises(DiskError, match=says):
         PartFile(path, "u")
@@ -148,12 +149,12 @@ def test_a_part_is_a_file_of_ours(path: Path, prepare: Callable[[Path], None], s
 
 
 @pytest.mark.parametrize("name", [".", "/", "none/file"])
-def test_a_path_that_cannot_be_is_an_error_of_the_disk(tmp_path: Path, name: str) -> None:
+def test_an_impossible_path_is_a_disk_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(DiskError):
         PartFile(tmp_path / name, "u")
 
 
-async def test_a_part_that_is_a_whole_file_already_is_not_touched(path: Path) -> None:
+async def test_a_part_that_is_already_published_is_not_written_to(path: Path) -> None:
     path.write_text("whole")
     part_of(path).hardlink_to(path)
     part_file = PartFile(path, "u")
@@ -163,18 +164,18 @@ async def test_a_part_that_is_a_whole_file_already_is_not_touched(path: Path) ->
 
 
 @pytest.mark.parametrize(("prepare", "left"), [("hardlink_to", ["file.bin"]), ("touch", ["file.bin", "file.bin.part"])])
-def test_what_a_killed_process_left_is_tidied_up(path: Path, prepare: str, left: list[str]) -> None:
+def test_the_second_name_that_a_killed_process_left_is_deleted(path: Path, prepare: str, left: list[str]) -> None:
     path.write_text("whole")
     getattr(part_of(path), prepare)(*[path] * (prepare == "hardlink_to"))
-    tidy(path)
+    unlink_alias(part_of(path), path)
     assert names(path) == left
 
 
-def test_what_somebody_is_about_to_tidy_up_is_left_to_him(path: Path, part_file: PartFile) -> None:
+def test_the_second_name_of_a_running_download_is_not_deleted(path: Path, part_file: PartFile) -> None:
     path.hardlink_to(part_file.part)
-    tidy(path)
+    unlink_alias(part_of(path), path)
     assert names(path) == ["file.bin", "file.bin.part"]
 
 
-def test_where_nothing_is_there_is_nothing_to_tidy_up(path: Path) -> None:
-    tidy(path)
+def test_without_files_no_name_is_deleted(path: Path) -> None:
+    unlink_alias(part_of(path), path)

@@ -1,4 +1,4 @@
-"""Links that are given as the place of a download, and what only looks like a destination."""
+"""Downloads to symbolic links, and to paths of the system that are not files."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 @pytest.fixture
 def link(path: Path) -> Path:
-    """A link to a link to where to; there need not be anything yet."""
+    """A link to a link to the target, which may not exist."""
     (path.parent / "folder").mkdir()
     (path.parent / "folder" / "second").symlink_to("../target")
     link = path.with_name("link")
@@ -25,7 +25,7 @@ def link(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["a file", "nothing"])
-async def test_a_link_stays_and_what_it_leads_to_is_replaced(
+async def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(
     one: Downloader, remote: Remote, path: Path, link: Path, there: bool
 ) -> None:
     if there:
@@ -36,7 +36,9 @@ async def test_a_link_stays_and_what_it_leads_to_is_replaced(
     assert (await one.fetch(URL, link)).unchanged
 
 
-async def test_what_is_unfinished_is_beside_the_file(one: Downloader, remote: Remote, path: Path, link: Path) -> None:
+async def test_the_part_is_beside_the_file_that_the_link_leads_to(
+    one: Downloader, remote: Remote, path: Path, link: Path
+) -> None:
     remote.faults = [cut(300_000), *[refused(503)] * 6]
     with pytest.raises(RetriesExhausted):
         await one.fetch(URL, link)
@@ -44,16 +46,14 @@ async def test_what_is_unfinished_is_beside_the_file(one: Downloader, remote: Re
     assert (await one.fetch(URL, path)).resumed_from == 300_000
 
 
-async def test_a_link_to_what_is_no_file_is_refused(one: Downloader, remote: Remote, path: Path, link: Path) -> None:
+async def test_a_link_to_a_pipe_is_refused(one: Downloader, remote: Remote, path: Path, link: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(DiskError, match="target: not a regular file"):
         await one.fetch(URL, link)
     assert (path.is_fifo(), link.is_symlink(), remote.requests) == (True, True, [])
 
 
-async def test_a_file_that_is_open_is_not_replaced_by_way_of_its_descriptor(
-    one: Downloader, remote: Remote, path: Path
-) -> None:
+async def test_a_link_to_an_open_descriptor_is_refused(one: Downloader, remote: Remote, path: Path) -> None:
     with path.open("w") as file:
         link = path.with_name("link")
         link.symlink_to(f"/proc/self/fd/{file.fileno()}")
@@ -63,7 +63,7 @@ async def test_a_file_that_is_open_is_not_replaced_by_way_of_its_descriptor(
 
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/null", "/dev/none", "/dev/fd/1", "/proc/self/fd/1", "/proc/x"])
-def test_what_is_the_system_s_is_no_place(tmp_path: Path, name: str) -> None:
+def test_a_path_in_a_directory_of_the_system_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(OSError, match="not a regular file"):
         resolve_links(Path(name))
     (tmp_path / "folder").symlink_to(Path(name).parent)
@@ -71,12 +71,12 @@ def test_what_is_the_system_s_is_no_place(tmp_path: Path, name: str) -> None:
         resolve_links(tmp_path / "folder" / Path(name).name)
 
 
-def test_files_in_memory_are_files() -> None:
+def test_a_path_in_shared_memory_is_allowed() -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         assert resolve_links(Path(folder, "file")) == Path(folder, "file")
 
 
-async def test_links_that_lead_round_and_round_lead_nowhere(one: Downloader, path: Path) -> None:
+async def test_a_loop_of_links_is_refused(one: Downloader, path: Path) -> None:
     path.symlink_to(path)
     with pytest.raises(DiskError, match="Too many levels of symbolic links"):
         await one.fetch(URL, path)

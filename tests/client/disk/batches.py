@@ -1,4 +1,4 @@
-"""What the tests of keeping bytes share."""
+"""What the tests of the batch writer share."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from async_downloads.client.disk.part_file import PartFile
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Validators
 
-__all__ = ["CHUNK", "MIB", "VERSION", "come_true", "failing", "journal", "started", "stored"]
+__all__ = ["CHUNK", "MIB", "VERSION", "failing", "journal", "started", "stored", "turn_until"]
 
 MIB = 1024 * 1024
 VERSION = RemoteVersion(100 * MIB, Validators(ETag("a")), '"a"')
@@ -21,7 +21,7 @@ CHUNK = bytes(range(256)) * 1024  # a quarter of a MiB
 
 
 def started(version: RemoteVersion = VERSION, *, connections: int = 4) -> tuple[Schedule, Segment]:
-    """A schedule whose only segment is the whole file."""
+    """Return a schedule whose only segment is the whole file."""
     schedule = Schedule(connections)
     segment = schedule.take()
     assert segment
@@ -30,7 +30,7 @@ def started(version: RemoteVersion = VERSION, *, connections: int = 4) -> tuple[
 
 
 async def stored(batch_writer: BatchWriter, segment: Segment, count: int) -> None:
-    """Put so many chunks into the next bytes of the segment, and have them in the file."""
+    """Write `count` chunks to the next positions of the segment."""
     writer = SegmentWriter(batch_writer, segment)
     for _ in range(count):
         await writer.put(CHUNK)
@@ -38,18 +38,18 @@ async def stored(batch_writer: BatchWriter, segment: Segment, count: int) -> Non
 
 
 def journal(part_file: PartFile) -> Record | None:
-    """What the journal says by now."""
+    """Return the current record of the journal."""
     return Journal(part_file.part.with_suffix(".part.json"), "u").load()
 
 
-async def come_true(condition: Callable[[], bool]) -> None:
-    """Have the loop turn, on whatever clock, until the condition holds."""
-    while not condition():  # noqa: ASYNC110  # nothing tells
+async def turn_until(condition: Callable[[], bool]) -> None:
+    """Run the event loop, on any clock, until the condition is true."""
+    while not condition():  # noqa: ASYNC110  # there is no event to wait for
         await asyncio.sleep(0)
 
 
 def failing(number: int) -> Callable[..., None]:
-    """What fails with an error of the system's."""
+    """Return a function that raises OSError with this number."""
 
     def function(*_: object) -> None:
         raise OSError(number, os.strerror(number))

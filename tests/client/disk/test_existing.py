@@ -1,4 +1,4 @@
-"""The same URLs again, where the server chose the names of the files and others had them already."""
+"""Repeated downloads to names that the server chooses, beside other files with these names."""
 
 import hashlib
 import os
@@ -16,15 +16,15 @@ DATED: dict[str, str] = {"Last-Modified": "Tue, 14 Nov 2023 22:13:20 GMT"}
 
 
 @pytest.fixture
-def others(path: Path) -> Path:
-    """A file of somebody else's, which has the name that the server chooses."""
-    others = path.with_name("file.bin")
-    others.write_text("somebody's")
-    return others
+def other(path: Path) -> Path:
+    """Another file with the name that the server chooses."""
+    other = path.with_name("file.bin")
+    other.write_text("other")
+    return other
 
 
-@pytest.mark.usefixtures("others")
-async def test_a_file_with_a_number_is_complete(four: Downloader, remote: Remote, path: Path) -> None:
+@pytest.mark.usefixtures("other")
+async def test_a_complete_file_with_a_number_is_unchanged(four: Downloader, remote: Remote, path: Path) -> None:
     await four.fetch(URL, directory=path.parent)
     asked = len(remote.requests)
     result = await four.fetch(URL, directory=path.parent)
@@ -34,7 +34,7 @@ async def test_a_file_with_a_number_is_complete(four: Downloader, remote: Remote
 
 
 @pytest.mark.parametrize("fields", [{"ETag": '"a"'}, {"ETag": 'W/"a"'}, DATED])
-async def test_several_urls_with_one_name_do_not_pile_up(
+async def test_repeated_downloads_of_urls_with_one_name_are_unchanged(
     four: Downloader, remote: Remote, path: Path, fields: dict[str, str]
 ) -> None:
     remote.etag, remote.fields = fields.get("ETag"), {**fields, "Content-Disposition": "attachment; filename=a.bin"}
@@ -45,7 +45,7 @@ async def test_several_urls_with_one_name_do_not_pile_up(
     assert names(path) == ["a (1).bin", "a (2).bin", "a.bin"]
 
 
-async def test_the_last_of_several_versions_is_known(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_the_newest_of_several_versions_is_asked_about(one: Downloader, remote: Remote, path: Path) -> None:
     for etag in ('"a"', '"b"', '"c"'):
         remote.etag = etag
         assert not (await one.fetch(URL, directory=path.parent)).unchanged
@@ -55,37 +55,39 @@ async def test_the_last_of_several_versions_is_known(one: Downloader, remote: Re
     assert (await one.fetch(URL, directory=path.parent)).path.name == "file.bin"
 
 
-@pytest.mark.usefixtures("others")
-async def test_one_that_was_changed_here_is_fetched_again(one: Downloader, remote: Remote, path: Path) -> None:
+@pytest.mark.usefixtures("other")
+async def test_a_numbered_file_that_was_changed_locally_is_downloaded_again(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
     ours = (await one.fetch(URL, directory=path.parent)).path
     ours.write_bytes(bytes(len(remote.content)))
     os.utime(ours, (0, 1_700_000_000))
     assert (await one.fetch(URL, directory=path.parent)).path.name == "file (2).bin"
 
 
-@pytest.mark.usefixtures("others")
-async def test_one_with_the_right_checksum_needs_no_request(one: Downloader, remote: Remote, path: Path) -> None:
+@pytest.mark.usefixtures("other")
+async def test_a_numbered_file_with_the_checksum_needs_no_request(one: Downloader, remote: Remote, path: Path) -> None:
     await one.fetch(URL, directory=path.parent)
     result = await one.fetch(URL, directory=path.parent, checksum=sha256(remote.content))
     assert (result.path.name, result.unchanged, len(remote.requests)) == ("file (1).bin", True, 1)
 
 
-async def test_with_no_resume_there_is_another(one: Downloader, path: Path) -> None:
+async def test_without_resume_a_repeated_download_gets_a_number(one: Downloader, path: Path) -> None:
     await one.fetch(URL, directory=path.parent)
     assert (await one.fetch(URL, directory=path.parent, resume=False)).path.name == "file (1).bin"
 
 
-@pytest.mark.usefixtures("others")
-async def test_numbers_are_those_of_the_name_that_the_server_chose(one: Downloader, path: Path) -> None:
+@pytest.mark.usefixtures("other")
+async def test_a_number_is_added_to_the_name_that_the_server_chose(one: Downloader, path: Path) -> None:
     def meanwhile(progress: Progress) -> None:
         if progress.state == "downloading":
-            path.with_name("file (1).bin").write_text("somebody's")
+            path.with_name("file (1).bin").write_text("other")
 
     assert (await one.fetch(URL, directory=path.parent, on_progress=meanwhile)).path.name == "file (2).bin"
 
 
 @pytest.mark.parametrize(("same", "name"), [(True, "file.bin"), (False, "file (1).bin")])
-async def test_by_its_digest_a_file_is_known_wherever_it_came_from(
+async def test_a_file_with_the_digest_of_the_server_is_unchanged(
     one: Downloader, remote: Remote, path: Path, same: bool, name: str
 ) -> None:
     digest = b64encode(hashlib.sha256(remote.content).digest()).decode()

@@ -1,0 +1,142 @@
+"""What earlier downloads of a URL left on the disk, as a value.
+
+Nothing         the whole file is requested
+PartialFile     its journal says which bytes it holds, and the others are requested
+CompleteFiles   a conditional request asks whether the server has another version (RFC 9110 §13.1)
+"""
+
+import errno
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ...semantics.digests import parse_digest
+from ...threads import await_shielded, in_thread
+from ..checksum import Checksum
+from ..decisions.response import ResponseHead
+from ..decisions.version import UNKNOWN, RemoteVersion, url_hash
+from .journal import Journal, Record, unfinished
+from .lock import unlink_alias
+from .names import resolve_links
+from .part_file import PartFile, journal_of, map_disk_errors, part_of
+from .provenance import load
+
+__all__ = ["CompleteFiles", "EarlierDownloads", "Existing", "Nothing", "PartialFile", "Unchanged", "resumable"]
+
+
+class Unchanged(Exception):
+    """The file at `path` is complete and is the `version` that the server has, so there is nothing to download."""
+
+    def __init__(self, path: Path, version: RemoteVersion) -> None:
+        super().__init__(str(path))
+        self.path = path
+        self.version = version
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """There is no file that the download can use."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartialFile:
+    """There is a part file, and `record` says which bytes of which version it holds."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteFiles:
+    """There are complete files: the one at the path first, then those with a number, the highest last."""
+
+    versions: dict[Path, RemoteVersion]
+
+    @property
+    def newest(self) -> tuple[Path, RemoteVersion]:
+        """The file that most likely is what the server has."""
+        return next(reversed(self.versions.items()))
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        """The header fields that make the server respond with 304 if the newest file is what it has."""
+        version = self.newest[1]
+        if version.validators.etag:
+            return {"If-None-Match": str(version.validators.etag)}
+        return {"If-Modified-Since": version.if_range} if version.if_range else {}
+
+    def compare(self, remote: RemoteVersion) -> None:
+        """Raise Unchanged if one of the files is the version that the server has."""
+        for path, version in self.versions.items():
+            if version.weakly_matches(remote):
+                raise Unchanged(path, remote)
+
+
+Existing = Nothing | PartialFile | CompleteFiles
+
+
+class EarlierDownloads:
+    """Looks for the files of earlier downloads of one URL. It changes no file, except for one leftover link.
+
+    Without `use` it finds nothing, and the download starts over. With a `checksum`, only that says which file is
+    complete.
+    """
+
+    def __init__(self, url: str, *, use: bool, checksum: Checksum | None) -> None:
+        self.url = url_hash(url)
+        self._use = use
+        self._checksum = checksum
+
+    async def unfinished(self, directory: Path) -> Path | None:
+        """Return the path of an unfinished download in a directory. Raises DiskError if there is no such directory."""
+        return await in_thread(partial(self._unfinished, directory))
+
+    def _unfinished(self, directory: Path) -> Path | None:
+        with map_disk_errors(directory):
+            if not directory.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "no such folder")
+            return unfinished(directory, self.url)
+
+    async def resume(self, part_file: PartFile) -> PartialFile | None:
+        """Return what an opened part file holds of an earlier download; None if that is nothing."""
+        record = await await_shielded(in_thread(part_file.resume)) if self._use else None
+        return PartialFile(record) if record else None
+
+    async def complete(self, path: Path, numbered: Iterable[Path]) -> Nothing | CompleteFiles:
+        """Return the complete files at a path and its numbered names.
+
+        Raises Unchanged if one of them has the caller's checksum: no request is needed then.
+        """
+        versions = await in_thread(partial(self._versions, path, numbered))
+        if self._checksum and self._use:
+            for each in {path: None, **versions}:
+                if await self._checksum.matches(each):
+                    raise Unchanged(each, UNKNOWN)
+        return CompleteFiles(versions) if versions and not self._checksum else Nothing()
+
+    def _versions(self, path: Path, numbered: Iterable[Path]) -> dict[Path, RemoteVersion]:
+        unlink_alias(part_of(path), path)  # a killed process can leave the complete file under both names
+        if not self._use:
+            return {}
+        found = {path: load(path, self.url)}
+        for each in numbered:  # a modification time alone is no proof that a numbered file is of this URL
+            found.setdefault(each, load(each, self.url, guess=False))
+        return {each: version for each, version in found.items() if version}
+
+    async def compare_digest(self, path: Path, head: ResponseHead, remote: RemoteVersion) -> None:
+        """Raise Unchanged if a file has the digest that the server states (RFC 9530), wherever the file is from."""
+        if self._checksum or not self._use or remote.total is None:
+            return
+        digest = Checksum.strongest(parse_digest(head.fields.get("repr-digest", "")))
+        if digest and await digest.matches(path, size=remote.total):
+            raise Unchanged(path, remote)
+
+
+def resumable(url: str, path: Path | None, directory: Path) -> bool:
+    """Return whether a download with the same arguments as `Destination` has left a part that the next one can use."""
+    if path is None:
+        return unfinished(directory, url_hash(url)) is not None
+    with suppress(OSError):
+        return Journal(journal_of(resolve_links(path)), url_hash(url)).load() is not None
+    return False
