@@ -1,4 +1,4 @@
-"""What the tests of files, and those of SQLite, share."""
+"""Fixtures for the tests of files and of SQLite."""
 
 import asyncio
 import sys
@@ -13,14 +13,14 @@ from harness.waiting import HANGING
 from async_downloads.sources.database import sqlite_schema
 from async_downloads.sources.database.sqlite import SqliteStore
 
-_WAYS: Final = [pytest.param(sqlite_schema._read_by_query, id="query")]
+_READ_CHUNK: Final = [pytest.param(sqlite_schema._read_by_query, id="query")]
 if sys.version_info >= (3, 11, 3):
-    _WAYS.append(pytest.param(sqlite_schema._read_by_blob, id="blob"))
+    _READ_CHUNK.append(pytest.param(sqlite_schema._read_by_blob, id="blob"))
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A directory to serve, beside a secret."""
+    """Make a directory to serve, and a secret file beside it."""
     root = tmp_path / "root"
     (root / "docs").mkdir(parents=True)
     (root / "a.txt").write_bytes(b"a")
@@ -32,19 +32,19 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a database may be; nothing is there yet."""
+    """Return a path for a database; no file is there yet."""
     return tmp_path / "files.db"
 
 
-@pytest.fixture(params=_WAYS)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read the chunks of SQLite in each way that this Python has."""
+@pytest.fixture(params=_READ_CHUNK)
+def read_chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read chunks from SQLite in each way that this version of Python supports."""
     monkeypatch.setattr(sqlite_schema, "_read_chunk", request.param)
 
 
 @pytest.fixture
 async def fresh(path: Path) -> AsyncIterator[Callable[[], SqliteStore]]:
-    """Open stores of the same file, which wait for each other however slow the disk is; they are closed in the end."""
+    """Open stores of the same file, and close them after the test. They wait long for a lock: disks may be slow."""
     async with AsyncExitStack() as stores:
 
         def another() -> SqliteStore:
@@ -57,13 +57,13 @@ async def fresh(path: Path) -> AsyncIterator[Callable[[], SqliteStore]]:
 
 @pytest.fixture
 def bare(fresh: Callable[[], SqliteStore]) -> SqliteStore:
-    """Return a store without a database."""
+    """Return a store whose file does not exist."""
     return fresh()
 
 
 @pytest.fixture(scope="session")
 def initialised(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """What is in an empty store's file: to write that takes no waiting for the disk."""
+    """Return the content of an empty database. Writing it is faster than `init`, which waits for the disk."""
     path = tmp_path_factory.mktemp("sqlite") / "files.db"
 
     async def init() -> None:

@@ -1,6 +1,6 @@
-"""What every store and source promises (`async_downloads/sources/base.py`), as tests to inherit.
+"""The contract of stores and sources (`async_downloads/sources/base.py`), as tests to inherit.
 
-A backend's test module says how its contents are made, and gets all of them:
+The test module of a backend defines a fixture with the contents, and inherits all tests:
 
     class TestMyStore(StoreContract):
         @pytest.fixture
@@ -64,27 +64,27 @@ REFUSED: Final = [
 
 
 class Bench(Protocol):
-    """A store and the ways its contents change, other than through it."""
+    """A store, and how its contents change by other means than the store."""
 
     @property
     def store(self) -> Store:
         """The store under test, which holds `CONTENTS`."""
 
     async def put(self, key: str, data: bytes) -> None:
-        """Put new contents at the key, in the way the backend's users replace them."""
+        """Replace the content of the key in the way that users of the backend do."""
 
     async def remove(self, key: str) -> None:
-        """Take the key away."""
+        """Remove the key."""
 
 
 async def read(source: Source, start: int, stop: int) -> bytes:
-    """Return a span's bytes."""
+    """Return the bytes of a span."""
     async with aclosing(source.read(ByteRange(start, stop))) as chunks:
         return b"".join([chunk async for chunk in chunks])
 
 
 async def read_whole(store: Store, key: str, *, codings: Sequence[str] = ()) -> bytes:
-    """Open, read and close."""
+    """Open the key, read it whole, and close the source."""
     source = await store.open(key, codings=codings)
     try:
         return await read(source, 0, source.representation.size) if source.representation.size else b""
@@ -93,7 +93,7 @@ async def read_whole(store: Store, key: str, *, codings: Sequence[str] = ()) -> 
 
 
 async def read_while(source: Source, change: Callable[[], Awaitable[None]]) -> tuple[bytes, bool]:
-    """Read the whole; the change happens after the first chunk. Return the bytes, and whether they are all."""
+    """Read a source whole and call `change` after the first chunk. Return the bytes, and whether they are complete."""
     received = []
     try:
         async with aclosing(source.read(ByteRange(0, source.representation.size or 0))) as chunks:
@@ -106,9 +106,9 @@ async def read_while(source: Source, change: Callable[[], Awaitable[None]]) -> t
 
 
 class StoreContract:
-    """The promises of a store and of the sources it opens."""
+    """The contract of a store and of its sources."""
 
-    async def test_the_size_told_is_the_size_read(self, bench: Bench) -> None:
+    async def test_the_described_size_is_the_size_read(self, bench: Bench) -> None:
         for key, data in CONTENTS.items():
             source = await bench.store.open(key)
             assert source.representation.size == len(data)
@@ -141,21 +141,21 @@ class StoreContract:
     async def test_sources_of_one_key_are_independent(self, bench: Bench) -> None:
         assert await asyncio.gather(*(read_whole(bench.store, "docs/b.bin") for _ in range(20))) == [LARGE] * 20
 
-    async def test_a_read_left_in_the_middle_harms_no_other(self, bench: Bench) -> None:
+    async def test_an_abandoned_read_does_not_affect_another(self, bench: Bench) -> None:
         source = await bench.store.open("docs/b.bin")
         async with aclosing(source.read(ByteRange(0, len(LARGE)))) as chunks:
             assert LARGE.startswith(await anext(chunks))
         assert await read(source, 7, 11) == LARGE[7:11]
         await source.aclose()
 
-    async def test_closing_again_does_nothing(self, bench: Bench) -> None:
+    async def test_a_second_close_does_nothing(self, bench: Bench) -> None:
         source = await bench.store.open("a.txt")
         await source.aclose()
         await source.aclose()
         assert await read_whole(bench.store, "a.txt") == SMALL
 
     @pytest.mark.parametrize("steps", range(6))
-    async def test_a_cancelled_read_can_be_closed_and_leaves_nothing(self, bench: Bench, steps: int) -> None:
+    async def test_a_source_can_be_closed_after_a_cancelled_read(self, bench: Bench, steps: int) -> None:
         source = await bench.store.open("docs/b.bin")
         reading = asyncio.create_task(read(source, 0, len(LARGE)))
         for _ in range(steps):
@@ -166,26 +166,26 @@ class StoreContract:
         assert await read_whole(bench.store, "docs/b.bin") == LARGE
 
     @pytest.mark.parametrize("size", [len(LARGE), 10, len(LARGE) + 10], ids=["same size", "shorter", "longer"])
-    async def test_replaced_in_the_middle_no_byte_of_the_new_is_read(self, bench: Bench, size: int) -> None:
+    async def test_a_read_yields_no_byte_of_a_replacement(self, bench: Bench, size: int) -> None:
         source = await bench.store.open("docs/b.bin")
         received, whole = await read_while(source, partial(bench.put, "docs/b.bin", Random(2).randbytes(size)))
         await source.aclose()
         assert received == LARGE if whole else LARGE.startswith(received)
 
-    async def test_removed_in_the_middle_it_goes_on_or_says_so(self, bench: Bench) -> None:
+    async def test_a_read_of_a_removed_file_continues_or_raises(self, bench: Bench) -> None:
         source = await bench.store.open("docs/b.bin")
         received, whole = await read_while(source, partial(bench.remove, "docs/b.bin"))
         await source.aclose()
         assert received == LARGE if whole else LARGE.startswith(received)
 
-    async def test_what_was_put_and_removed_is_seen_at_the_next_opening(self, bench: Bench) -> None:
+    async def test_the_next_open_sees_a_change(self, bench: Bench) -> None:
         await bench.put("a.txt", b"new")
         assert await read_whole(bench.store, "a.txt") == b"new"
         await bench.remove("a.txt")
         with pytest.raises(NotFound):
             await bench.store.open("a.txt")
 
-    async def test_a_version_has_one_strong_tag_and_another_version_another(self, bench: Bench) -> None:
+    async def test_each_version_has_its_own_strong_etag(self, bench: Bench) -> None:
         tags = []
         for data in (SMALL, SMALL[::-1]):
             await bench.put("a.txt", data)
@@ -204,21 +204,21 @@ class StoreContract:
         assert not isinstance(raised.value, IsDirectory)
 
     @pytest.mark.parametrize("key", ["docs", "docs/deep"])
-    async def test_a_collection_is_no_representation(self, bench: Bench, key: str) -> None:
+    async def test_a_directory_cannot_be_opened(self, bench: Bench, key: str) -> None:
         with pytest.raises(IsDirectory):
             await bench.store.open(key)
 
     @pytest.mark.parametrize("key", REFUSED)
-    async def test_a_key_that_names_nothing_properly_is_not_found(self, bench: Bench, key: str) -> None:
+    async def test_an_invalid_key_is_not_found(self, bench: Bench, key: str) -> None:
         with pytest.raises(NotFound):
             await bench.store.open(key)
 
-    async def test_without_a_coded_sibling_the_thing_itself_is_opened(self, bench: Bench) -> None:
+    async def test_without_a_precompressed_file_the_plain_one_is_opened(self, bench: Bench) -> None:
         assert await read_whole(bench.store, "a.txt", codings=("br", "gzip", "unheard-of")) == SMALL
 
 
 class BrowsableContract(StoreContract):
-    """What a store that can be looked through promises besides."""
+    """The contract of a store that can be listed."""
 
     @staticmethod
     async def _names(bench: Bench, key: str) -> list[tuple[str, bool, int | None]]:
@@ -235,11 +235,11 @@ class BrowsableContract(StoreContract):
             ("é ü.txt", False, 6),
         ]
 
-    async def test_a_collection_lists_what_is_directly_below(self, bench: Bench) -> None:
+    async def test_a_directory_lists_only_its_own_entries(self, bench: Bench) -> None:
         assert await self._names(bench, "docs") == [("deep", True, None), ("b.bin", False, len(LARGE))]
 
     @pytest.mark.parametrize("key", [*REFUSED[1:], "a.txt", "docs/unknown"])
-    async def test_what_is_no_collection_is_not_found(self, bench: Bench, key: str) -> None:
+    async def test_only_a_directory_can_be_listed(self, bench: Bench, key: str) -> None:
         assert isinstance(bench.store, Browsable)
         with pytest.raises(NotFound):
             await bench.store.list(key)

@@ -1,4 +1,4 @@
-"""DirectoryStore: the contract, and what only a directory of files can do wrong."""
+"""DirectoryStore keeps the contract of stores, and handles links, special files, permissions and scarce descriptors."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from sources.test_files import until_the_next_tick
 
 @dataclass
 class DirectoryBench:
-    """Files that are replaced by rename, as careful programs do."""
+    """A directory whose files are replaced by renaming."""
 
     root: Path
 
@@ -44,7 +44,7 @@ class DirectoryBench:
 
 
 class TestDirectoryStore(BrowsableContract):
-    """The contract, and that no descriptor is left behind by any of it."""
+    """The contract of stores; each test also leaves no descriptor open."""
 
     @pytest.fixture
     async def bench(self, tmp_path: Path) -> DirectoryBench:
@@ -57,19 +57,19 @@ class TestDirectoryStore(BrowsableContract):
     async def _nothing_left(self, bench: DirectoryBench) -> AsyncIterator[None]:
         yield
         inside = str(bench.root)
-        # A read that was cancelled may go on in its thread, and its file is open until it ends.
+        # A cancelled read continues in its thread, and its file stays open until it ends.
         await eventually(lambda: not [place for place in descriptors().values() if place.startswith(inside)])
 
 
 async def opened(store: DirectoryStore, key: str) -> bytes:
-    """Open the key twice, since a key that is known takes another way, and return what is there."""
+    """Read the file twice, because the second open uses what the store remembers, and return its content."""
     first = await read_whole(store, key)
     assert await read_whole(store, key) == first
     return first
 
 
 async def refused(store: DirectoryStore, *keys: str) -> None:
-    """See that every key is not found, by `open` or by `list`."""
+    """Check that `open` and `list` raise NotFound for every key."""
     for key in keys:
         for ask in (store.open, store.list):
             with pytest.raises(NotFound):
@@ -88,15 +88,15 @@ async def test_a_link_that_stays_inside_is_followed(root: Path, target: str) -> 
 @pytest.mark.parametrize(
     "target", ["../secret", "../root-beside", "..", "/", "/proc/self/environ", "docs/../../secret"]
 )
-async def test_a_link_that_leads_out_is_refused(root: Path, target: str) -> None:
-    (root.parent / "root-beside").write_bytes(b"a name that begins as the root's")
+async def test_a_link_that_leads_outside_is_not_followed(root: Path, target: str) -> None:
+    (root.parent / "root-beside").write_bytes(b"a name that begins with the name of the root")
     (root / "link").symlink_to(target)
     (root / "chain").symlink_to("link")
     await refused(DirectoryStore(root), "link", "chain", "link/secret", "link/etc/passwd")
     assert "link" not in [entry.name for entry in (await DirectoryStore(root).list("")).entries]
 
 
-async def test_links_that_lead_out_are_followed_on_request(root: Path) -> None:
+async def test_follow_symlinks_follows_links_that_lead_outside(root: Path) -> None:
     (root / "link").symlink_to("../secret")
     (root / "up").symlink_to("..")
     store = DirectoryStore(root, follow_symlinks=True)
@@ -104,14 +104,14 @@ async def test_links_that_lead_out_are_followed_on_request(root: Path) -> None:
     assert {entry.name for entry in (await store.list("")).entries} == {"a.txt", "docs", "link", "up"}
 
 
-async def test_links_that_lead_nowhere_or_in_circles_are_not_found(root: Path) -> None:
+async def test_broken_and_circular_links_are_not_found(root: Path) -> None:
     (root / "gone").symlink_to("nothing")
     (root / "self").symlink_to("self")
     await refused(DirectoryStore(root, follow_symlinks=True), "gone", "self", "self/x")
     assert [entry.name for entry in (await DirectoryStore(root).list("")).entries] == ["docs", "a.txt"]
 
 
-async def test_a_link_exchanged_while_it_is_opened_never_leads_out(root: Path) -> None:
+async def test_a_link_swapped_during_open_never_leads_outside(root: Path) -> None:
     store, stop, link = DirectoryStore(root), threading.Event(), root / "link"
     link.symlink_to("a.txt")
 
@@ -125,7 +125,7 @@ async def test_a_link_exchanged_while_it_is_opened_never_leads_out(root: Path) -
     exchanging = asyncio.ensure_future(asyncio.to_thread(exchange))
     seen: set[bytes] = set()
     tries = count()
-    while next(tries) < 3000 or not seen:  # the link may lead out for as long as the other thread has no turn
+    while next(tries) < 3000 or not seen:  # at first the link may lead outside all the time
         with suppress(NotFound):
             seen.add(await read_whole(store, "link"))
     stop.set()
@@ -134,7 +134,7 @@ async def test_a_link_exchanged_while_it_is_opened_never_leads_out(root: Path) -
 
 
 @pytest.mark.parametrize("key", [".hidden", ".git/config", "docs/.b.txt", "link", "linked/config"])
-async def test_hidden_files_are_there_only_on_request(root: Path, key: str) -> None:
+async def test_hidden_files_are_served_only_on_request(root: Path, key: str) -> None:
     (root / ".git").mkdir()
     for name in (".git/config", "docs/.b.txt"):
         (root / name).write_bytes(b"hidden")
@@ -144,13 +144,13 @@ async def test_hidden_files_are_there_only_on_request(root: Path, key: str) -> N
     assert await opened(DirectoryStore(root, hidden=True), key) == b"hidden"
 
 
-async def test_a_root_below_a_hidden_directory_serves(tmp_path: Path) -> None:
+async def test_a_root_below_a_hidden_directory_is_served(tmp_path: Path) -> None:
     (tmp_path / ".cache").mkdir()
     (tmp_path / ".cache" / "a.txt").write_bytes(b"a")
     assert await opened(DirectoryStore(tmp_path / ".cache"), "a.txt") == b"a"
 
 
-async def test_a_root_that_is_a_link_may_be_exchanged(root: Path, tmp_path: Path) -> None:
+async def test_a_root_that_is_a_link_may_be_replaced(root: Path, tmp_path: Path) -> None:
     (tmp_path / "next").mkdir()
     (tmp_path / "next" / "a.txt").write_bytes(b"next")
     (tmp_path / "current").symlink_to(root)
@@ -162,7 +162,7 @@ async def test_a_root_that_is_a_link_may_be_exchanged(root: Path, tmp_path: Path
     assert [entry.name for entry in (await store.list("")).entries] == ["a.txt"]
 
 
-async def test_a_link_into_the_root_of_before_the_exchange_is_refused(root: Path, tmp_path: Path) -> None:
+async def test_a_link_into_the_replaced_root_is_not_followed(root: Path, tmp_path: Path) -> None:
     (tmp_path / "next").mkdir()
     (tmp_path / "next" / "back").symlink_to(root / "a.txt")
     (tmp_path / "current").symlink_to(root)
@@ -172,7 +172,7 @@ async def test_a_link_into_the_root_of_before_the_exchange_is_refused(root: Path
     await refused(store, "back")
 
 
-async def test_the_whole_disk_can_be_served(root: Path) -> None:
+async def test_the_file_system_root_can_be_served(root: Path) -> None:
     store = DirectoryStore("/", hidden=True)
     assert await opened(store, str(root / "a.txt")[1:]) == b"a"
 
@@ -184,7 +184,7 @@ def _fifo(path: Path) -> None:
 def _socket(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         here = Path.cwd()
-        os.chdir(path.parent)  # a socket's address is short
+        os.chdir(path.parent)  # the address of a socket has a short limit
         try:
             listener.bind(path.name)
         finally:
@@ -196,15 +196,15 @@ def _device(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_fifo, _socket, _device], ids=["FIFO", "socket", "device"])
-async def test_what_is_no_regular_file_is_not_found_at_once(root: Path, make: Callable[[Path], None]) -> None:
+async def test_opening_a_special_file_never_blocks(root: Path, make: Callable[[Path], None]) -> None:
     make(root / "odd")
     store = DirectoryStore(root, follow_symlinks=True)
     await refused(store, "odd")
     assert [entry.name for entry in (await store.list("")).entries] == ["docs", "a.txt"]
 
 
-async def test_what_this_process_may_not_read_is_forbidden() -> None:
-    with tempfile.TemporaryDirectory() as name:  # pytest's own is closed to others than its owner, as a whole
+async def test_an_unreadable_file_is_forbidden() -> None:
+    with tempfile.TemporaryDirectory() as name:  # only root may enter pytest's own directory
         root = Path(name)
         (root / "closed").mkdir()
         for path in (root / "a.txt", root / "b.txt", root / "closed" / "c.txt"):
@@ -221,26 +221,26 @@ async def test_what_this_process_may_not_read_is_forbidden() -> None:
 
 
 @pytest.mark.parametrize("but", [0, 1, 2], ids="{} descriptors left".format)
-async def test_without_descriptors_the_store_is_busy_and_then_recovers(root: Path, but: int) -> None:
+async def test_a_store_without_free_descriptors_is_busy_and_recovers(root: Path, but: int) -> None:
     store = DirectoryStore(root)
-    (root / "a.txt").write_bytes(LARGE)  # what is small and old enough may be at hand, and need not be opened
+    (root / "a.txt").write_bytes(LARGE)  # too large for the cache, so it must be opened
     for _ in range(2):
         with no_descriptors_left(but=but):
             for ask, key in ((store.open, "a.txt"), (store.list, "docs")):
                 with suppress(SourceBusy):
                     found = await ask(key)
-                    assert but, "there is nothing left to open it with"
+                    assert but, "no descriptor was left to open it"
                     await getattr(found, "aclose", lambda: asyncio.sleep(0))()
         assert await opened(store, "a.txt") == LARGE
 
 
-async def test_a_root_that_is_gone_is_not_found(root: Path) -> None:
+async def test_a_removed_root_is_not_found(root: Path) -> None:
     store = DirectoryStore(root)
     root.rename(root.parent / "away")
     await refused(store, "a.txt", "", "docs")
 
 
-async def test_a_root_may_be_made_later(tmp_path: Path) -> None:
+async def test_a_root_may_be_created_later(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path / "later")
     await refused(store, "a.txt", "")
     (tmp_path / "later").mkdir()
@@ -248,7 +248,7 @@ async def test_a_root_may_be_made_later(tmp_path: Path) -> None:
     assert await opened(store, "a.txt") == b"a"
 
 
-async def test_a_relative_root_stays_where_it_was(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_relative_root_is_resolved_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root.parent)
     store = DirectoryStore("root")
     monkeypatch.chdir("/")

@@ -1,4 +1,4 @@
-"""FileSource: what was opened is what is described and read, or an error says that it is not."""
+"""FileSource describes and reads the version that it opened, or raises."""
 
 import asyncio
 import os
@@ -19,16 +19,16 @@ from sources.contract import read, read_while
 
 
 def open_source(path: Path, *, start: int = 0) -> FileSource:
-    """Open a file as DirectoryStore does; or only what is in it from `start` on.
+    """Open a file as DirectoryStore does, or only the part from `start` on.
 
-    It was last written to long ago, so that every change is in another tick of the file system's clock.
+    Its modification time is set to a distant past, so that every later change gets another one.
     """
     os.utime(path, (1, 1))
     file, status = open_regular(str(path))
-    told = describe(status, path.name)
+    representation = describe(status, path.name)
     if start:
-        told = Representation(status.st_size - start)
-    return FileSource(file, told, mtime_ns=status.st_mtime_ns, start=start)
+        representation = Representation(status.st_size - start)
+    return FileSource(file, representation, mtime_ns=status.st_mtime_ns, start=start)
 
 
 def overwrite(path: Path) -> None:
@@ -76,7 +76,7 @@ def forbid(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [overwrite, overwrite_with_more, overwrite_one_byte, cut, empty])
-async def test_a_file_written_to_in_place_gives_no_byte_of_the_new(
+async def test_a_file_written_to_in_place_yields_no_new_byte(
     large: Path, content: bytes, change: Callable[[Path], None]
 ) -> None:
     source = open_source(large)
@@ -87,9 +87,7 @@ async def test_a_file_written_to_in_place_gives_no_byte_of_the_new(
 
 
 @pytest.mark.parametrize("change", [overwrite, overwrite_with_more, append, cut, empty])
-async def test_a_file_written_to_before_it_is_read_gives_nothing_at_once(
-    large: Path, change: Callable[[Path], None]
-) -> None:
+async def test_read_nowait_returns_nothing_of_a_changed_file(large: Path, change: Callable[[Path], None]) -> None:
     source = open_source(large)
     change(large)
     with suppress(SourceChanged):
@@ -97,7 +95,7 @@ async def test_a_file_written_to_before_it_is_read_gives_nothing_at_once(
     await source.aclose()
 
 
-async def test_a_file_that_is_appended_to_is_read_to_the_end_that_was_promised(large: Path, content: bytes) -> None:
+async def test_a_file_that_grows_is_read_to_its_promised_size(large: Path, content: bytes) -> None:
     source = open_source(large)
     assert await read_while(source, partial(asyncio.to_thread, append, large)) == (content, True)
     append(large)
@@ -119,7 +117,7 @@ async def test_a_file_that_was_appended_to_may_still_be_overwritten(large: Path,
 
 
 @pytest.mark.parametrize("change", [put_another, delete, rename, forbid])
-async def test_a_file_that_only_loses_its_name_is_read_to_the_end(
+async def test_a_file_that_loses_its_name_is_read_to_its_end(
     large: Path, content: bytes, change: Callable[[Path], None]
 ) -> None:
     source = open_source(large)
@@ -129,7 +127,7 @@ async def test_a_file_that_only_loses_its_name_is_read_to_the_end(
     await source.aclose()
 
 
-async def test_the_path_of_an_open_file_stays_right_when_its_name_goes_to_another(large: Path, content: bytes) -> None:
+async def test_the_path_of_an_open_file_outlives_its_name(large: Path, content: bytes) -> None:
     source = open_source(large)
     put_another(large)
     assert source.path
@@ -146,14 +144,14 @@ async def test_a_source_may_begin_inside_a_file(large: Path, content: bytes) -> 
     await source.aclose()
 
 
-async def test_what_is_large_is_not_read_at_once(large: Path, content: bytes) -> None:
+async def test_read_nowait_reads_small_spans_only(large: Path, content: bytes) -> None:
     source = open_source(large)
     assert source.read_nowait(ByteRange(0, 128 * 1024)) == content[: 128 * 1024]
     assert source.read_nowait(ByteRange(0, 128 * 1024 + 1)) is None
     await source.aclose()
 
 
-async def test_chunks_grow_for_a_client_that_takes_them(large: Path, content: bytes) -> None:
+async def test_chunks_grow_for_a_fast_client(large: Path, content: bytes) -> None:
     large.write_bytes(2 * content)
     source = open_source(large)
     async with aclosing(source.read(ByteRange(0, 2 * len(content)))) as chunks:
@@ -174,14 +172,14 @@ def rewrite_and_restore_the_time(path: Path) -> None:
 
 
 def until_the_next_tick(path: Path, other: Path) -> None:
-    """Touch another file until that tells another time than the last change of the one: clocks of files have ticks."""
+    """Touch `other` until its change time is later than that of `path`; file systems count time in ticks."""
     other.touch()
     while other.stat().st_ctime_ns <= path.stat().st_ctime_ns:
         other.touch()
 
 
 @pytest.mark.parametrize("change", [rewrite, rewrite_and_restore_the_time, append])
-def test_a_version_of_a_file_has_a_tag_of_its_own(large: Path, change: Callable[[Path], None]) -> None:
+def test_each_version_of_a_file_has_its_own_etag(large: Path, change: Callable[[Path], None]) -> None:
     until_the_next_tick(large, large.with_name("other"))
     before = describe(large.stat(), "x").validators.etag
     assert before == describe(large.stat(), "x").validators.etag
@@ -192,7 +190,7 @@ def test_a_version_of_a_file_has_a_tag_of_its_own(large: Path, change: Callable[
 
 
 @pytest.mark.parametrize(
-    ("ns", "told"),
+    ("ns", "seconds"),
     [
         (-1, 0),
         (-(10**18), 0),
@@ -202,29 +200,29 @@ def test_a_version_of_a_file_has_a_tag_of_its_own(large: Path, change: Callable[
         (2**32 * 10**9, 2**32),
     ],
 )
-def test_a_date_is_whole_seconds_and_not_before_1970(large: Path, ns: int, told: int) -> None:
+def test_a_date_is_whole_seconds_and_not_before_1970(large: Path, ns: int, seconds: int) -> None:
     os.utime(large, ns=(ns, ns))
     described = describe(large.stat(), "x")
-    assert described.validators.last_modified == told
+    assert described.validators.last_modified == seconds
     assert str(described.validators.etag).isascii()
 
 
-def test_a_date_in_the_future_is_told_as_now(large: Path) -> None:
+def test_a_date_in_the_future_is_sent_as_now(large: Path) -> None:
     os.utime(large, (2**32, 2**32))
     assert describe(large.stat(), "x").validators.at(1000).last_modified == 1000
 
 
 @pytest.mark.parametrize("path", ["", "/", "/dev/null", "/nothing", "x" * 300, "\ud800"])
-def test_what_cannot_be_opened_is_not_found_and_leaves_nothing_open(path: str) -> None:
+def test_a_failed_open_leaves_no_descriptor(path: str) -> None:
     before = descriptors()
     with pytest.raises(NotFound), map_os_errors("key"):
         open_regular(path)
     assert descriptors().items() <= before.items()
 
 
-async def test_an_error_of_the_disk_is_an_error_of_the_source(large: Path) -> None:
+async def test_a_disk_error_raises_source_error(large: Path) -> None:
     source = open_source(large)
-    os.close(source._file.fd)  # the nearest to a disk that fails: EBADF instead of EIO
+    os.close(source._file.fd)  # EBADF stands for the EIO of a failing disk
     with pytest.raises(SourceError):
         await read(source, 0, 10)
     source._file.fd = -1

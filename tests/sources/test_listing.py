@@ -1,4 +1,4 @@
-"""DirectoryStore.list: what is told of a directory."""
+"""The entries that `DirectoryStore.list` returns."""
 
 import os
 from pathlib import Path
@@ -19,19 +19,19 @@ async def test_hidden_names_are_listed_only_on_request(root: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["-rf", "a b", "%2e", "a:b", "<script>", "a\nb", "'\"", "\u202e", "é", "e\u0301", "\udcff"]
 )
-async def test_odd_names_are_names(root: Path, name: str) -> None:
+async def test_unusual_names_can_be_served(root: Path, name: str) -> None:
     (root / name).write_bytes(b"odd")
     store = DirectoryStore(root)
     assert await read_whole(store, name) == b"odd"
     assert name in [entry.name for entry in (await store.list("")).entries]
 
 
-async def test_a_name_that_is_no_key_is_not_listed(root: Path) -> None:
+async def test_a_name_that_is_not_a_valid_key_is_not_listed(root: Path) -> None:
     (root / "back\\slash").write_bytes(b"odd")
     assert [entry.name for entry in (await DirectoryStore(root).list("")).entries] == ["docs", "a.txt"]
 
 
-async def test_a_listing_says_when_there_is_more_than_it_tells(root: Path) -> None:
+async def test_a_long_listing_is_marked_as_truncated(root: Path) -> None:
     for number in range(10_001):
         os.link(root / "a.txt", root / "docs" / f"{number:05}")
     listing = await DirectoryStore(root).list("docs")
@@ -39,7 +39,7 @@ async def test_a_listing_says_when_there_is_more_than_it_tells(root: Path) -> No
     assert listing.truncated
 
 
-async def test_what_a_listing_leaves_out_is_the_end_of_it(root: Path) -> None:
+async def test_a_truncated_listing_lacks_only_its_end(root: Path) -> None:
     for number in range(10_100):
         os.link(root / "a.txt", root / "docs" / f"{number:05}")
     (root / "docs" / "directory").mkdir()
@@ -47,7 +47,7 @@ async def test_what_a_listing_leaves_out_is_the_end_of_it(root: Path) -> None:
     assert [entry.name for entry in listing.entries] == ["directory", *(f"{number:05}" for number in range(9_999))]
 
 
-async def test_a_listing_tells_when_a_file_was_modified(root: Path) -> None:
+async def test_a_listing_has_modification_times(root: Path) -> None:
     os.utime(root / "a.txt", (0, 784111777.9))
     entries = {entry.name: entry for entry in (await DirectoryStore(root).list("")).entries}
     assert entries["a.txt"].modified == 784111777

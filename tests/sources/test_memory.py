@@ -1,4 +1,4 @@
-"""MemoryStore, the fake that stands in for every backend, keeps the contract of all of them."""
+"""MemoryStore keeps the contract of all stores."""
 
 from dataclasses import dataclass, field
 from itertools import count
@@ -19,7 +19,7 @@ def _source(data: bytes) -> MemorySource:
 
 @dataclass
 class MemoryBench:
-    """A store whose dictionary changes."""
+    """A store whose mapping changes."""
 
     sources: dict[str, MemorySource] = field(default_factory=lambda: {k: _source(v) for k, v in CONTENTS.items()})
 
@@ -35,7 +35,7 @@ class MemoryBench:
 
 
 class TestMemoryStore(BrowsableContract):
-    """The contract."""
+    """The contract of stores."""
 
     @pytest.fixture
     def bench(self) -> MemoryBench:

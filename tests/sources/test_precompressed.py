@@ -1,4 +1,4 @@
-"""Files with precompressed siblings: content codings of RFC 9110 §8.4 and §12.5.3, over a real store and app."""
+"""Precompressed files: content codings (RFC 9110 §8.4) and Accept-Encoding (§12.5.3), with a real store and app."""
 
 import gzip
 import os
@@ -21,7 +21,7 @@ SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A file in all codings, and one in none."""
+    """Make a file with all codings, and a file without any."""
     root = tmp_path / "root"
     root.mkdir()
     (root / "a.html").write_bytes(PLAIN)
@@ -56,40 +56,40 @@ async def get(root: Path, accept: str | None, key: str = "a.html", **fields: str
         ("*;q=0", None),
     ],
 )
-async def test_the_coding_that_the_client_likes_best_is_sent(
+async def test_the_response_has_the_coding_that_the_client_prefers(
     root: Path, accept: str | None, coding: str | None
 ) -> None:
-    answer = await get(root, accept)
-    assert answer.fields.get("content-encoding") == coding
-    assert answer.body == (CODED[coding] if coding else PLAIN)
-    assert answer.fields["content-length"] == str(len(answer.body))
-    assert answer.fields["content-type"] == "text/html; charset=utf-8"
+    response = await get(root, accept)
+    assert response.fields.get("content-encoding") == coding
+    assert response.body == (CODED[coding] if coding else PLAIN)
+    assert response.fields["content-length"] == str(len(response.body))
+    assert response.fields["content-type"] == "text/html; charset=utf-8"
 
 
 @pytest.mark.parametrize(
     ("key", "accept"), [("a.html", None), ("a.html", "gzip"), ("b.html", None), ("b.html", "gzip")]
 )
-async def test_every_answer_says_that_the_field_had_a_part_in_it(root: Path, key: str, accept: str | None) -> None:
-    answer = await get(root, accept, key)
-    assert answer.fields["vary"] == "Accept-Encoding"
-    again = await get(root, accept, key, If_None_Match=answer.fields["etag"])
+async def test_every_response_varies_by_accept_encoding(root: Path, key: str, accept: str | None) -> None:
+    response = await get(root, accept, key)
+    assert response.fields["vary"] == "Accept-Encoding"
+    again = await get(root, accept, key, If_None_Match=response.fields["etag"])
     assert (again.status, again.fields["vary"]) == (304, "Accept-Encoding")
 
 
-async def test_every_coding_has_a_strong_tag_of_its_own(root: Path) -> None:
+async def test_every_coding_has_its_own_strong_etag(root: Path) -> None:
     tags = {(await get(root, accept)).fields["etag"] for accept in (None, *CODED)}
     assert len(tags) == 4
     assert not [tag for tag in tags if tag.startswith("W/")]
 
 
-async def test_a_range_counts_the_bytes_that_travel(root: Path) -> None:
-    answer = await get(root, "br", Range="bytes=3-5")
-    assert (answer.status, answer.body) == (206, CODED["br"][3:6])
-    assert answer.fields["content-range"] == f"bytes 3-5/{len(CODED['br'])}"
-    assert answer.fields["content-encoding"] == "br"
+async def test_a_range_counts_coded_bytes(root: Path) -> None:
+    response = await get(root, "br", Range="bytes=3-5")
+    assert (response.status, response.body) == (206, CODED["br"][3:6])
+    assert response.fields["content-range"] == f"bytes 3-5/{len(CODED['br'])}"
+    assert response.fields["content-encoding"] == "br"
 
 
-async def test_a_range_goes_on_only_in_the_coding_it_began_in(root: Path) -> None:
+async def test_if_range_matches_only_in_the_same_coding(root: Path) -> None:
     tag = (await get(root, "gzip")).fields["etag"]
     same = await get(root, "gzip", Range="bytes=3-5", If_Range=tag)
     other = await get(root, "br", Range="bytes=3-5", If_Range=tag)
@@ -97,18 +97,18 @@ async def test_a_range_goes_on_only_in_the_coding_it_began_in(root: Path) -> Non
     assert (other.status, other.body) == (200, CODED["br"])
 
 
-async def test_an_older_sibling_is_ignored(root: Path) -> None:
+async def test_a_precompressed_file_that_is_older_is_ignored(root: Path) -> None:
     os.utime(root / "a.html.br", (1, 1))
     assert (await get(root, "br, gzip")).body == CODED["gzip"]
 
 
-async def test_a_sibling_of_the_same_time_is_taken(root: Path) -> None:
+async def test_a_precompressed_file_of_the_same_time_is_sent(root: Path) -> None:
     for path in root.iterdir():
         os.utime(path, (1, 1))
     assert (await get(root, "br, gzip")).body == CODED["br"]
 
 
-async def test_a_sibling_that_leads_out_or_is_no_file_is_ignored(root: Path, tmp_path: Path) -> None:
+async def test_a_precompressed_file_outside_the_root_is_ignored(root: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
     for coding in ("br", "zstd"):
         (root / f"a.html{SUFFIXES[coding]}").unlink()
@@ -117,33 +117,33 @@ async def test_a_sibling_that_leads_out_or_is_no_file_is_ignored(root: Path, tmp
     assert (await get(root, "br, zstd, gzip")).body == CODED["gzip"]
 
 
-async def test_a_sibling_without_the_thing_itself_stands_for_nothing(root: Path) -> None:
+async def test_a_precompressed_file_without_the_plain_file_is_not_enough(root: Path) -> None:
     (root / "a.html").unlink()
     assert (await get(root, "gzip")).status == 404
 
 
-async def test_a_sibling_asked_for_by_name_is_a_file_as_any_other(root: Path) -> None:
-    answer = await get(root, "gzip, br", "a.html.gz")
-    assert "content-encoding" not in answer.fields
-    assert (answer.fields["content-type"], answer.body) == ("application/gzip", CODED["gzip"])
+async def test_a_precompressed_file_can_be_requested_by_its_own_name(root: Path) -> None:
+    response = await get(root, "gzip, br", "a.html.gz")
+    assert "content-encoding" not in response.fields
+    assert (response.fields["content-type"], response.body) == ("application/gzip", CODED["gzip"])
 
 
-async def test_siblings_can_be_left_alone(root: Path) -> None:
-    answer = await ask(
+async def test_precompressed_files_can_be_switched_off(root: Path) -> None:
+    response = await ask(
         Downloads(DirectoryStore(root, precompressed=False)), "/a.html", fields=[("Accept-Encoding", "gzip")]
     )
-    assert answer.body == PLAIN
-    assert "vary" not in answer.fields
+    assert response.body == PLAIN
+    assert "vary" not in response.fields
 
 
 @pytest.fixture
-def _at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a store keep every small file from the first time it is asked for."""
+def _cache_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the cache accept every small file and keep it."""
     monkeypatch.setattr(SmallFileCache, "_CLOCK_TICK_NS", -(10**18))
     monkeypatch.setattr(SmallFileCache, "_FRESH_SECONDS", HANGING)
 
 
-# What is asked for, with which coding accepted, and the media type and coding that are told.
+# The requested key and accepted coding, and the media type and coding of the response.
 _Case = tuple[str, str, str, str | None]
 _HTML = "text/html; charset=utf-8"
 _TYPES = {"br": "application/x-brotli", "zstd": "application/zstd", "gzip": "application/gzip"}
@@ -158,23 +158,25 @@ def _cases(coding: str) -> tuple[_Case, ...]:
     )
 
 
-@pytest.mark.usefixtures("_at_hand")
+@pytest.mark.usefixtures("_cache_everything")
 @pytest.mark.parametrize("coding", CODED)
-async def test_a_sibling_is_described_as_it_was_asked_for_whoever_came_first(root: Path, coding: str) -> None:
-    os.link(root / f"a.html{SUFFIXES[coding]}", root / "again.bin")  # one file, and another name for it
+async def test_the_description_depends_on_the_request_and_not_on_the_order_of_requests(root: Path, coding: str) -> None:
+    os.link(root / f"a.html{SUFFIXES[coding]}", root / "again.bin")  # a second name of the same file
     for order in permutations(_cases(coding)):
         app = Downloads(DirectoryStore(root), attachment=True)
         for key, accept, media_type, coded in order * 2:
-            answer = await ask(app, f"/{key}", fields=[("Accept-Encoding", accept)])
-            assert (answer.fields["content-type"], answer.fields.get("content-encoding")) == (media_type, coded)
-            assert answer.fields["content-disposition"].partition("filename=")[2].strip('"') == key
-            assert answer.body == (PLAIN if (key, coded) == ("a.html", None) else CODED[coding])
+            response = await ask(app, f"/{key}", fields=[("Accept-Encoding", accept)])
+            assert (response.fields["content-type"], response.fields.get("content-encoding")) == (media_type, coded)
+            assert response.fields["content-disposition"].partition("filename=")[2].strip('"') == key
+            assert response.body == (PLAIN if (key, coded) == ("a.html", None) else CODED[coding])
 
 
-@pytest.mark.usefixtures("_at_hand")
-@pytest.mark.parametrize("order", [1, -1], ids=["the-thing-first", "its-sibling-first"])
+@pytest.mark.usefixtures("_cache_everything")
+@pytest.mark.parametrize("order", [1, -1], ids=["plain-first", "precompressed-first"])
 @pytest.mark.parametrize("coding", CODED)
-async def test_so_it_is_over_a_socket(root: Path, serve: Serve, coding: str, order: int) -> None:
+async def test_the_description_depends_on_the_request_over_a_socket(
+    root: Path, serve: Serve, coding: str, order: int
+) -> None:
     server = await serve(Downloads(DirectoryStore(root)))
     async with server.connected() as connection:
         for key, accept, media_type, coded in _cases(coding)[1:3][::order]:

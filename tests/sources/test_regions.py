@@ -1,4 +1,4 @@
-"""FileSource.regions: bytes and regions, put together, are the span; what changed is never all that was promised."""
+"""`FileSource.regions` yields exactly the span, and raises before the end of the span if the file changed."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ async def nothing() -> None:
 async def regions_of(
     source: FileSource, span: ByteRange, change: Callable[[], Awaitable[None]] = nothing
 ) -> list[bytes | FileRegion]:
-    """Take what is regions; the change happens when the first has been sent."""
+    """Collect all regions. `change` is called after the first one."""
     taken: list[bytes | FileRegion] = []
     async with aclosing(source.regions(span)) as chunks:
         async for chunk in chunks:
@@ -55,7 +55,7 @@ async def regions_of(
 
 
 def joined(taken: list[bytes | FileRegion]) -> bytes:
-    """Return the bytes, those of regions from their file."""
+    """Return the bytes of all items; read the bytes of regions from their file."""
     return b"".join(
         os.pread(each.file.fd, each.size, each.offset) if isinstance(each, FileRegion) else each for each in taken
     )
@@ -63,7 +63,7 @@ def joined(taken: list[bytes | FileRegion]) -> bytes:
 
 @given(span=spans, start=st.sampled_from([0, 1, TAIL, 1_000_003]), present=st.none() | st.lists(offsets, max_size=3))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
-async def test_bytes_and_stretches_put_together_are_the_span(
+async def test_bytes_and_regions_together_are_the_span(
     large: Path, content: bytes, span: list[int], start: int, present: list[int] | None
 ) -> None:
     first, stop = (min(end, SIZE - start) for end in span)
@@ -74,12 +74,12 @@ async def test_bytes_and_stretches_put_together_are_the_span(
         evict(large, but=[(offset, 700_000) for offset in present])
     taken = await regions_of(source, ByteRange(first, stop))
     assert joined(taken) == content[start + first : start + stop]
-    assert all(len(each) if isinstance(each, bytes) else each.size for each in taken), "nothing is empty"
+    assert all(len(each) if isinstance(each, bytes) else each.size for each in taken), "no item is empty"
     await source.aclose()
 
 
 @pytest.mark.parametrize("count", [1, TAIL, TAIL + 1, 200_000, SIZE])
-async def test_what_is_cached_is_lent_but_for_the_last_bytes(large: Path, content: bytes, count: int) -> None:
+async def test_cached_bytes_are_regions_except_the_last_ones(large: Path, content: bytes, count: int) -> None:
     source = open_source(large)
     *regions, last = await regions_of(source, ByteRange(0, count))
     assert last == content[max(count - TAIL, 0) : count]
@@ -87,7 +87,7 @@ async def test_what_is_cached_is_lent_but_for_the_last_bytes(large: Path, conten
     await source.aclose()
 
 
-async def test_what_is_not_cached_is_read(large: Path, content: bytes) -> None:
+async def test_uncached_bytes_are_read(large: Path, content: bytes) -> None:
     source = open_source(large)
     evict(large)
     first, *rest = await regions_of(source, ByteRange(0, SIZE))
@@ -96,7 +96,7 @@ async def test_what_is_not_cached_is_read(large: Path, content: bytes) -> None:
     await source.aclose()
 
 
-async def test_of_a_large_file_so_much_is_lent_at_once(tmp_path: Path) -> None:
+async def test_a_region_has_at_most_8_mib(tmp_path: Path) -> None:
     sparse = tmp_path / "sparse"
     with sparse.open("wb") as file:
         file.truncate(2 * LARGEST + 1)
@@ -110,7 +110,7 @@ async def test_of_a_large_file_so_much_is_lent_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [overwrite, overwrite_with_more, overwrite_one_byte, cut, empty])
-async def test_what_was_written_to_in_place_is_not_lent_to_the_end(large: Path, change: Callable[[Path], None]) -> None:
+async def test_a_file_written_to_in_place_is_never_complete(large: Path, change: Callable[[Path], None]) -> None:
     source = open_source(large)
     with pytest.raises((SourceChanged, SourceTruncated)):
         await regions_of(source, ByteRange(0, SIZE), partial(asyncio.to_thread, change, large))
@@ -118,20 +118,18 @@ async def test_what_was_written_to_in_place_is_not_lent_to_the_end(large: Path, 
 
 
 @pytest.mark.parametrize("change", [overwrite, overwrite_with_more, cut, empty])
-async def test_a_change_while_the_only_stretch_is_sent_is_noticed_after_it(
-    large: Path, change: Callable[[Path], None]
-) -> None:
+async def test_a_change_during_the_only_region_is_noticed_after_it(large: Path, change: Callable[[Path], None]) -> None:
     source = open_source(large)
-    lending = source.regions(ByteRange(0, 300_000))
-    assert isinstance(await anext(lending), FileRegion)
+    regions = source.regions(ByteRange(0, 300_000))
+    assert isinstance(await anext(regions), FileRegion)
     change(large)
     with pytest.raises((SourceChanged, SourceTruncated)):
-        await anext(lending)
+        await anext(regions)
     await source.aclose()
 
 
 @pytest.mark.parametrize("change", [append, delete, put_another_at])
-async def test_what_grows_or_loses_its_name_is_lent_to_its_end(
+async def test_a_file_that_grows_or_loses_its_name_is_complete(
     large: Path, content: bytes, change: Callable[[Path], None]
 ) -> None:
     source = open_source(large)
@@ -140,16 +138,16 @@ async def test_what_grows_or_loses_its_name_is_lent_to_its_end(
     await source.aclose()
 
 
-async def test_an_error_of_the_disk_is_an_error_of_the_source(large: Path) -> None:
+async def test_a_disk_error_raises_source_error(large: Path) -> None:
     source = open_source(large)
-    fd, source._file.fd = source._file.fd, 10**6  # the nearest to a disk that fails: EBADF instead of EIO
+    fd, source._file.fd = source._file.fd, 10**6  # EBADF stands for the EIO of a failing disk
     with pytest.raises(SourceError):
         await regions_of(source, ByteRange(0, SIZE))
     source._file.fd = fd
     await source.aclose()
 
 
-async def test_a_source_of_a_file_can_be_sent_by_a_server(large: Path) -> None:
+async def test_a_file_source_is_on_disk_and_can_be_closed_twice(large: Path) -> None:
     source = open_source(large)
     assert isinstance(source, OnDisk)
     source.close()

@@ -1,4 +1,4 @@
-"""source_of: what a program has at hand is read whole, from where it stands, and closed, whoever leaves meanwhile."""
+"""`source_of` reads bytes, files and iterators from their position to their end, and closes them in every case."""
 
 import asyncio
 import io
@@ -23,26 +23,26 @@ from sources.contract import read
 
 
 async def sizes(source: Source) -> list[int]:
-    """Read a stream to its end, and return how long its chunks were."""
+    """Read a stream to its end, and return the sizes of its chunks."""
     async with aclosing(source.read(UNBOUNDED)) as chunks:
         return [len(chunk) async for chunk in chunks]
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-async def test_bytes_of_every_kind_are_bytes(kind: Callable[[bytes], object]) -> None:
+async def test_every_bytes_like_object_is_a_source(kind: Callable[[bytes], object]) -> None:
     source = source_of(kind(b"0123456789"))
     assert source.representation.size == 10
     assert await read(source, 2, 5) == b"234"
 
 
-async def test_bytes_that_change_later_are_sent_as_they_were() -> None:
+async def test_a_mutable_object_is_copied() -> None:
     data = bytearray(b"before")
     source = source_of(data)
     data[:] = b"behind"
     assert await read(source, 0, 6) == b"before"
 
 
-TEXTS = [  # the test closes them
+TEXTS = [  # the test closes each file
     pytest.param(io.StringIO, id="StringIO"),
     pytest.param(lambda: Path(__file__).open(encoding="utf-8"), id="open"),  # noqa: SIM115
     pytest.param(lambda: tempfile.TemporaryFile("w+"), id="TemporaryFile"),  # noqa: SIM115
@@ -52,18 +52,18 @@ TEXTS = [  # the test closes them
 
 
 @pytest.mark.parametrize("make", TEXTS)
-def test_a_file_in_text_mode_is_refused_at_once(make: Callable[[], IO[str]]) -> None:
+def test_a_file_in_text_mode_is_rejected(make: Callable[[], IO[str]]) -> None:
     with make() as file, pytest.raises(ValueError, match="binary mode"):
         source_of(file)
 
 
-async def test_an_asynchronous_file_in_text_mode_is_refused_at_once() -> None:
+async def test_an_asynchronous_file_in_text_mode_is_rejected() -> None:
     async with aiofiles.open(__file__, encoding="utf-8") as file:
         with pytest.raises(ValueError, match="binary mode"):
             source_of(file)
 
 
-async def test_a_member_of_an_archive_is_binary_whatever_its_mode_says() -> None:
+async def test_a_member_of_an_archive_is_accepted_as_binary() -> None:
     with zipfile.ZipFile(io.BytesIO(), "w") as archive:
         archive.writestr("a.txt", b"member")
         member: Any = archive.open("a.txt")
@@ -71,23 +71,23 @@ async def test_a_member_of_an_archive_is_binary_whatever_its_mode_says() -> None
 
 
 class Bare:
-    """The least that can be read: nothing to close."""
+    """A file object with nothing but `read`."""
 
     def __init__(self, content: bytes) -> None:
         self._content = io.BytesIO(content)
 
     def read(self, count: int) -> bytes:
-        """Read as files do."""
+        """Read up to `count` bytes."""
         return self._content.read(count)
 
 
-async def test_an_object_that_can_only_be_read_is_read() -> None:
+async def test_an_object_without_close_is_read() -> None:
     source = source_of(Bare(b"content"))
     assert await sizes(source) == [7]
     await source.aclose()
 
 
-async def test_an_asynchronous_file_is_read_in_chunks_not_in_lines_and_closed(tmp_path: Path) -> None:
+async def test_an_asynchronous_file_is_read_in_chunks_and_closed(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_bytes(b"line\n" * 100_000)
     source = source_of(await aiofiles.open(path, "rb"))
@@ -97,13 +97,13 @@ async def test_an_asynchronous_file_is_read_in_chunks_not_in_lines_and_closed(tm
     assert not descriptors(path)
 
 
-async def test_a_reader_that_leaves_a_pipe_nobody_writes_to_holds_up_nothing() -> None:
+async def test_a_cancelled_read_of_an_empty_pipe_blocks_nothing() -> None:
     reading, writing = os.pipe()
     file = os.fdopen(reading, "rb")
     source = source_of(file)
     os.write(writing, b"first, then nothing")
     reader = asyncio.create_task(sizes(source))
-    await eventually(lambda: not select.select([reading], [], [], 0)[0])  # the thread has it, and waits for more
+    await eventually(lambda: not select.select([reading], [], [], 0)[0])  # the thread has read it and waits for more
     reader.cancel()
     with suppress(asyncio.CancelledError):
         await reader
@@ -114,7 +114,7 @@ async def test_a_reader_that_leaves_a_pipe_nobody_writes_to_holds_up_nothing() -
     await eventually(lambda: file.closed)
 
 
-async def test_a_reader_that_leaves_between_two_reads_leaves_nothing_open() -> None:
+async def test_an_abandoned_stream_closes_its_file() -> None:
     reading, writing = os.pipe()
     file = io.FileIO(reading)
     source = source_of(file)

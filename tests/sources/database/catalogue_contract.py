@@ -1,17 +1,17 @@
-"""What every catalogue promises (`async_downloads/sources/catalogue.py`), as tests to inherit.
+"""The contract of catalogues (`async_downloads/sources/database/catalogue.py`), as tests to inherit.
 
-A database's test module gives four fixtures, all of them of one test's own database but for `bare`, and gets the tests:
+The test module of a database defines four fixtures and inherits all tests. Each test has a database of its own:
 
     class TestMyCatalogue(CatalogueContract):
         @pytest.fixture
-        async def url(self) -> str: ...                     # of the database, for another process
+        async def url(self) -> str: ...                     # for another process
         @pytest.fixture
         async def catalogue(self, …) -> AsyncIterator[Catalogue]: ...  # initialised, empty; closed afterwards
         @pytest.fixture
-        async def fresh(self, …) -> AsyncIterator[Callable[[], Catalogue]]: ...  # another on the same database,
-                                                            # also when that is not initialised; closed afterwards
+        async def fresh(self, …) -> AsyncIterator[Callable[[], Catalogue]]: ...  # opens the database again,
+                                                            # initialised or not; closed afterwards
         @pytest.fixture
-        async def bare(self, …) -> AsyncIterator[Catalogue]: ...  # without a schema; closed afterwards
+        async def bare(self, …) -> AsyncIterator[Catalogue]: ...  # without tables; closed afterwards
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -32,9 +32,9 @@ __all__ = ["CatalogueContract"]
 
 
 class CatalogueContract(ReadingContract, NamingContract, WritingContract, UploadingContract):
-    """The promises of a catalogue; these are of schemas, checks and closing."""
+    """The whole contract of a catalogue; the tests here are about tables, checks and closing."""
 
-    async def test_another_catalogue_of_the_database_sees_the_same(self, catalogue: Catalogue, fresh: Fresh) -> None:
+    async def test_two_catalogues_of_a_database_see_the_same_files(self, catalogue: Catalogue, fresh: Fresh) -> None:
         await catalogue.put("a.txt", blocks(SMALL))
         other = fresh()
         assert await read_whole(other, "a.txt") == SMALL
@@ -43,7 +43,7 @@ class CatalogueContract(ReadingContract, NamingContract, WritingContract, Upload
         with pytest.raises(NotFound):
             await catalogue.open("a.txt")
 
-    async def test_to_initialise_again_changes_nothing(self, catalogue: Catalogue, fresh: Fresh) -> None:
+    async def test_a_second_init_changes_nothing(self, catalogue: Catalogue, fresh: Fresh) -> None:
         file = await catalogue.put("a.txt", blocks(SMALL))
         await catalogue.init()
         await fresh().init()
@@ -64,21 +64,21 @@ class CatalogueContract(ReadingContract, NamingContract, WritingContract, Upload
             pytest.param(lambda bare: _all(bare.check()), id="check"),
         ],
     )
-    async def test_without_a_schema_it_says_what_to_do(
+    async def test_without_tables_the_error_says_what_to_do(
         self, bare: Catalogue, use: Callable[[Catalogue], Awaitable[object]]
     ) -> None:
         with pytest.raises(SourceError, match=r"\A.*has no tables.*async-downloads db init --database .*\Z") as raised:
             await use(bare)
         assert type(raised.value) is SourceError
 
-    async def test_what_had_no_schema_is_usable_once_it_has(self, bare: Catalogue) -> None:
+    async def test_a_catalogue_works_after_a_late_init(self, bare: Catalogue) -> None:
         with pytest.raises(DownloadError):
             await bare.files()
         await bare.init()
         await bare.put("a.txt", blocks(SMALL))
         assert await checked(bare) == ["a.txt"]
 
-    async def test_nothing_to_check_is_nothing_wrong(self, catalogue: Catalogue) -> None:
+    async def test_a_check_of_no_files_finds_nothing(self, catalogue: Catalogue) -> None:
         assert await checked(catalogue) == []
 
     async def test_a_check_reads_every_file(self, catalogue: Catalogue) -> None:
@@ -86,7 +86,7 @@ class CatalogueContract(ReadingContract, NamingContract, WritingContract, Upload
             await catalogue.put(name, blocks(data))
         assert await checked(catalogue) == ["a", "b", "empty"]
 
-    async def test_what_is_taken_away_during_a_check_is_no_damage(self, catalogue: Catalogue) -> None:
+    async def test_a_file_removed_during_a_check_is_no_corruption(self, catalogue: Catalogue) -> None:
         for name in "abc":
             await catalogue.put(name, blocks(LARGE))
         async with aclosing(catalogue.check()) as found:
@@ -97,13 +97,13 @@ class CatalogueContract(ReadingContract, NamingContract, WritingContract, Upload
             files += [file async for file in found]
         assert all(isinstance(file, StoredFile) for file in files)
 
-    async def test_to_close_again_does_nothing(self, catalogue: Catalogue, fresh: Fresh) -> None:
+    async def test_a_second_aclose_does_nothing(self, catalogue: Catalogue, fresh: Fresh) -> None:
         await catalogue.put("a.txt", blocks(SMALL))
         await catalogue.aclose()
         await catalogue.aclose()
         assert await read_whole(fresh(), "a.txt") == SMALL
 
-    async def test_what_was_never_used_can_be_closed(self, fresh: Fresh) -> None:
+    async def test_an_unused_catalogue_can_be_closed(self, fresh: Fresh) -> None:
         await fresh().aclose()
 
 

@@ -1,4 +1,4 @@
-"""Names, identifiers and listings: a part of the catalogues' contract."""
+"""The part of the contract of catalogues about names, identifiers and listings."""
 
 import unicodedata
 from random import Random
@@ -71,14 +71,14 @@ GOOD_NAMES: Final = {
 class NamingContract:
     """Names, identifiers and listings."""
 
-    @pytest.mark.parametrize("name", [pytest.param(name, id=told) for told, name in GOOD_NAMES.items()])
-    async def test_a_proper_name_can_be_used(self, catalogue: Catalogue, name: str) -> None:
+    @pytest.mark.parametrize("name", [pytest.param(name, id=label) for label, name in GOOD_NAMES.items()])
+    async def test_a_valid_name_can_be_used(self, catalogue: Catalogue, name: str) -> None:
         assert (await catalogue.put(name, blocks(SMALL))).name == name
         assert await read_whole(catalogue, name) == SMALL
         assert [file.name for file in await catalogue.files()] == [name]
 
     @pytest.mark.parametrize("name", BAD_NAMES)
-    async def test_no_other_name_can(self, catalogue: Catalogue, name: str) -> None:
+    async def test_an_invalid_name_is_rejected(self, catalogue: Catalogue, name: str) -> None:
         with pytest.raises(ValueError, match="name"):
             await catalogue.put(name, blocks(SMALL))
         for refused in (catalogue.open, catalogue.remove):
@@ -86,14 +86,14 @@ class NamingContract:
                 await refused(name)
         assert await catalogue.files() == []
 
-    async def test_names_that_look_alike_are_two(self, catalogue: Catalogue) -> None:
+    async def test_names_that_look_alike_are_different(self, catalogue: Catalogue) -> None:
         names = ["é", unicodedata.normalize("NFD", "é"), "É", "e"]
         for name in names:
             await catalogue.put(name, blocks(name.encode()))
         assert [await read_whole(catalogue, name) for name in names] == [name.encode() for name in names]
 
     @pytest.mark.parametrize("name", ["a%", "a_c", "%", "_", "a%/b", "A*", "abc%"])
-    async def test_a_name_is_no_pattern(self, catalogue: Catalogue, name: str) -> None:
+    async def test_a_name_is_not_used_as_a_pattern(self, catalogue: Catalogue, name: str) -> None:
         await catalogue.put("abc/def", blocks(SMALL))
         with pytest.raises(NotFound) as raised:
             await catalogue.open(name)
@@ -101,7 +101,7 @@ class NamingContract:
         with pytest.raises(NotFound):
             await catalogue.list(name)
 
-    async def test_the_beginning_of_a_name_is_a_directory(self, catalogue: Catalogue) -> None:
+    async def test_the_segments_before_the_last_are_directories(self, catalogue: Catalogue) -> None:
         await catalogue.put("abc/def/ghi", blocks(SMALL))
         for key in ("", "abc", "abc/def"):
             with pytest.raises(IsDirectory):
@@ -121,7 +121,7 @@ class NamingContract:
             Entry("2", is_directory=False, size=3, modified=files["b/2"].created),
         )
 
-    async def test_files_are_told_by_name(self, catalogue: Catalogue) -> None:
+    async def test_files_are_in_the_order_of_names(self, catalogue: Catalogue) -> None:
         put = {name: await catalogue.put(name, blocks(name.encode())) for name in ("b", "a/c", "é", "a", "Z")}
         assert await catalogue.files() == [put[name] for name in sorted(put)]
         assert await catalogue.files(2) == [put["Z"], put["a"]]
@@ -133,13 +133,13 @@ class NamingContract:
         assert await content_of(await catalogue.open_id(public, identifier)) == SMALL
         assert await read_whole(ById(catalogue, identifier), public) == SMALL
 
-    async def test_a_token_is_long_enough_not_to_be_guessed(self, catalogue: Catalogue) -> None:
+    async def test_a_token_cannot_be_guessed(self, catalogue: Catalogue) -> None:
         token = (await catalogue.put("a.txt", blocks(SMALL))).token
         assert len(token) >= 22
         assert not token.startswith("-"), "a command would take it for an option"
 
     @pytest.mark.parametrize("public", ABSENT_IDS)
-    async def test_what_is_no_identifier_is_not_found(self, catalogue: Catalogue, public: str) -> None:
+    async def test_an_invalid_identifier_is_not_found(self, catalogue: Catalogue, public: str) -> None:
         file = await catalogue.put("a.txt", blocks(SMALL))
         with pytest.raises(NotFound):
             await catalogue.open_id(public if public != "2" else str(file.id + 1), "integer")
@@ -152,7 +152,7 @@ class NamingContract:
             with pytest.raises(NotFound):
                 await catalogue.open_id(other, "token")
 
-    async def test_identifiers_are_of_one_kind(self, catalogue: Catalogue) -> None:
+    async def test_identifiers_of_the_other_kind_are_not_found(self, catalogue: Catalogue) -> None:
         file = await catalogue.put("a.txt", blocks(SMALL))
         with pytest.raises(NotFound):
             await catalogue.open_id(file.token, "integer")

@@ -1,4 +1,4 @@
-"""Opening and reading a stored file, and what happens to a download meanwhile: a part of the catalogues' contract."""
+"""The part of the contract of catalogues about reading files, also while they are replaced, removed and freed."""
 
 import asyncio
 import hashlib
@@ -21,7 +21,7 @@ __all__ = ["ReadingContract"]
 
 
 class ReadingContract:
-    """Opening, reading, and what happens to a download meanwhile."""
+    """Reading files, also while they are replaced, removed and freed."""
 
     async def test_a_catalogue_is_browsable(self, catalogue: Catalogue) -> None:
         assert isinstance(catalogue, Browsable)
@@ -35,7 +35,7 @@ class ReadingContract:
         assert await read_whole(catalogue, "a.bin") == LARGE[:size]
 
     @pytest.mark.parametrize("block", [1000, CHUNK_BYTES, CHUNK_BYTES + 1, len(LARGE)])
-    async def test_the_blocks_of_an_upload_leave_no_trace(self, catalogue: Catalogue, block: int) -> None:
+    async def test_the_block_size_of_an_upload_does_not_matter(self, catalogue: Catalogue, block: int) -> None:
         await catalogue.put("a.bin", blocks(LARGE, block))
         assert await read_whole(catalogue, "a.bin") == LARGE
 
@@ -57,36 +57,36 @@ class ReadingContract:
         source = await catalogue.open("a.bin")
         assert await read(source, start, stop) == LARGE[start:stop]
 
-    async def test_a_source_is_described_by_what_was_stored(self, catalogue: Catalogue) -> None:
+    async def test_a_source_has_the_stored_description(self, catalogue: Catalogue) -> None:
         before = int(time.time())
         file = await catalogue.put("docs/ä.txt", blocks(SMALL))
-        told = (await catalogue.open("docs/ä.txt")).representation
+        described = (await catalogue.open("docs/ä.txt")).representation
         digest = hashlib.sha256(SMALL).digest()
-        assert (told.size, told.filename, told.media_type) == (12, "ä.txt", "text/plain; charset=utf-8")
-        assert told.digest == file.sha256 == digest
-        assert told.validators.etag is not None
-        assert (told.validators.etag.opaque, told.validators.etag.weak) == (digest.hex(), False)
-        assert told.validators.last_modified == file.created
+        assert (described.size, described.filename, described.media_type) == (12, "ä.txt", "text/plain; charset=utf-8")
+        assert described.digest == file.sha256 == digest
+        assert described.validators.etag is not None
+        assert (described.validators.etag.opaque, described.validators.etag.weak) == (digest.hex(), False)
+        assert described.validators.last_modified == file.created
         assert before - 1 <= file.created <= time.time() + 1
-        assert told.ranges
+        assert described.ranges
 
     async def test_a_media_type_that_was_given_is_kept(self, catalogue: Catalogue) -> None:
         await catalogue.put("a.txt", blocks(SMALL), media_type="application/x-test")
         assert (await catalogue.open("a.txt")).representation.media_type == "application/x-test"
 
-    async def test_replaced_in_the_middle_the_old_version_goes_on(self, catalogue: Catalogue) -> None:
+    async def test_a_download_of_a_replaced_file_continues(self, catalogue: Catalogue) -> None:
         await catalogue.put("a.bin", blocks(LARGE))
         source = await catalogue.open("a.bin")
         change = partial(catalogue.put, "a.bin", blocks(LARGE[::-1]), replace=True)
         assert await read_while(source, _nothing_of(change)) == (LARGE, True)
         assert await read_whole(catalogue, "a.bin") == LARGE[::-1]
 
-    async def test_removed_in_the_middle_the_old_version_goes_on(self, catalogue: Catalogue) -> None:
+    async def test_a_download_of_a_removed_file_continues(self, catalogue: Catalogue) -> None:
         await catalogue.put("a.bin", blocks(LARGE))
         source = await catalogue.open("a.bin")
         assert await read_while(source, partial(catalogue.remove, "a.bin")) == (LARGE, True)
 
-    async def test_freed_in_the_middle_it_ends_short_and_stays_ended(self, catalogue: Catalogue) -> None:
+    async def test_a_download_of_a_freed_version_raises(self, catalogue: Catalogue) -> None:
         await catalogue.put("a.bin", blocks(LARGE))
         source = await catalogue.open("a.bin")
 
@@ -100,7 +100,7 @@ class ReadingContract:
         with pytest.raises(SourceChanged):
             await read(source, 0, 1)
 
-    async def test_freed_between_opening_and_reading_it_is_changed(self, catalogue: Catalogue) -> None:
+    async def test_a_version_freed_before_the_read_raises(self, catalogue: Catalogue) -> None:
         await catalogue.put("a.bin", blocks(SMALL))
         source = await catalogue.open("a.bin")
         await catalogue.remove("a.bin")
@@ -108,7 +108,7 @@ class ReadingContract:
         with pytest.raises(SourceChanged):
             await read(source, 0, 12)
 
-    async def test_a_thousand_cancelled_reads_leave_everything_usable(self, catalogue: Catalogue) -> None:
+    async def test_the_catalogue_works_after_a_thousand_cancelled_reads(self, catalogue: Catalogue) -> None:
         await catalogue.put("a.bin", blocks(LARGE))
         source = await catalogue.open("a.bin")
         for batch in range(20):
@@ -122,7 +122,7 @@ class ReadingContract:
         await catalogue.put("b.bin", blocks(SMALL))
         assert await checked(catalogue) == ["a.bin", "b.bin"]
 
-    async def test_readers_who_take_nothing_keep_nobody_waiting(self, catalogue: Catalogue) -> None:
+    async def test_stalled_readers_do_not_block_others(self, catalogue: Catalogue) -> None:
         await catalogue.put("a.bin", blocks(LARGE))
         source = await catalogue.open("a.bin")
         stalled = [source.read(ByteRange(0, len(LARGE))) for _ in range(50)]
@@ -133,7 +133,7 @@ class ReadingContract:
         for chunks in stalled:
             await chunks.aclose()
 
-    async def test_a_read_that_is_left_again_and_again_harms_nobody(self, catalogue: Catalogue) -> None:
+    async def test_the_catalogue_works_after_many_abandoned_reads(self, catalogue: Catalogue) -> None:
         await catalogue.put("a.bin", blocks(LARGE))
         source = await catalogue.open("a.bin")
         for _ in range(100):

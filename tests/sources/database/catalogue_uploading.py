@@ -1,4 +1,4 @@
-"""Uploads that wait, fail, are cancelled, killed, or meet another: a part of the catalogues' contract."""
+"""The part of the contract of catalogues about uploads that stall, fail, are cancelled or killed, or compete."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ from sources.database.uploads import LARGE, SMALL, Fresh, Upload, blocks, checke
 
 __all__ = ["UploadingContract"]
 
-# A put of another process that is killed when 20 MiB are there; what it had put before must stay.
+# A process that is killed when 20 MiB of its second upload are stored; its first upload must survive.
 _KILLED: Final = """
 import asyncio, sys
 from async_downloads.sources.database.urls import open_catalogue
@@ -39,9 +39,9 @@ asyncio.run(main())
 
 
 class UploadingContract:
-    """All of the bytes or none, whatever happens while they come."""
+    """An upload is complete or absent, whatever happens during it."""
 
-    async def test_nobody_sees_a_file_before_its_last_byte(self, catalogue: Catalogue, fresh: Fresh) -> None:
+    async def test_a_file_is_invisible_before_its_last_byte(self, catalogue: Catalogue, fresh: Fresh) -> None:
         upload, other = Upload(LARGE), fresh()
         putting = asyncio.create_task(catalogue.put("a.bin", upload.blocks()))
         await upload.halfway.wait()
@@ -53,7 +53,7 @@ class UploadingContract:
         await putting
         assert await read_whole(other, "a.bin") == LARGE
 
-    async def test_uploads_that_wait_keep_nobody_waiting(self, catalogue: Catalogue) -> None:
+    async def test_stalled_uploads_do_not_block_others(self, catalogue: Catalogue) -> None:
         uploads = [Upload(LARGE[: 2 * CHUNK_BYTES]) for _ in range(20)]
         async with asyncio.TaskGroup() as tasks:
             putting = [
@@ -68,14 +68,14 @@ class UploadingContract:
         assert {task.result().name for task in putting} == {f"{place}" for place in range(20)}
         assert len(await checked(catalogue)) == 21
 
-    async def test_an_upload_that_fails_leaves_nothing(self, catalogue: Catalogue) -> None:
+    async def test_a_failed_upload_leaves_nothing(self, catalogue: Catalogue) -> None:
         upload = Upload(LARGE)
         upload.go_on.set()
         with pytest.raises(ConnectionResetError):
             await catalogue.put("a.bin", upload.blocks(ConnectionResetError()))
         await self._left_nothing(catalogue)
 
-    async def test_an_upload_that_fails_leaves_the_version_before(self, catalogue: Catalogue) -> None:
+    async def test_a_failed_upload_leaves_the_previous_version(self, catalogue: Catalogue) -> None:
         before = await catalogue.put("a.bin", blocks(SMALL))
         upload = Upload(LARGE)
         upload.go_on.set()
@@ -84,7 +84,7 @@ class UploadingContract:
         assert await catalogue.files() == [before]
         assert await read_whole(catalogue, "a.bin") == SMALL
 
-    async def test_an_upload_that_is_cancelled_leaves_nothing(self, catalogue: Catalogue) -> None:
+    async def test_a_cancelled_upload_leaves_nothing(self, catalogue: Catalogue) -> None:
         upload = Upload(LARGE)
         putting = asyncio.create_task(catalogue.put("a.bin", upload.blocks()))
         await upload.halfway.wait()
@@ -103,7 +103,7 @@ class UploadingContract:
         await catalogue.put("a.bin", blocks(SMALL))
         assert await checked(catalogue) == ["a.bin"]
 
-    async def test_cancelled_anywhere_an_upload_is_there_wholly_or_not_at_all(self, catalogue: Catalogue) -> None:
+    async def test_an_upload_cancelled_at_any_step_is_complete_or_absent(self, catalogue: Catalogue) -> None:
         for steps in range(25):
             putting = asyncio.create_task(catalogue.put("a.bin", blocks(LARGE[: 2 * CHUNK_BYTES]), replace=True))
             for _ in range(steps):
@@ -115,7 +115,7 @@ class UploadingContract:
         await catalogue.gc(0)
         assert await read_whole(catalogue, "a.bin") == LARGE
 
-    async def test_of_two_who_put_one_name_one_is_refused(self, catalogue: Catalogue, fresh: Fresh) -> None:
+    async def test_one_of_two_uploads_of_a_name_is_rejected(self, catalogue: Catalogue, fresh: Fresh) -> None:
         uploads = Upload(LARGE), Upload(LARGE[::-1])
         putting = [
             asyncio.create_task(each.put("a.bin", upload.blocks()))
@@ -131,7 +131,7 @@ class UploadingContract:
         assert await catalogue.files() == [kept]
         assert await read_whole(catalogue, "a.bin") == (LARGE if kept is first else LARGE[::-1])
 
-    async def test_of_two_who_replace_one_name_both_succeed(self, catalogue: Catalogue, fresh: Fresh) -> None:
+    async def test_two_replacements_of_a_name_both_succeed(self, catalogue: Catalogue, fresh: Fresh) -> None:
         other = fresh()
         first, second = await asyncio.gather(
             catalogue.put("a.bin", blocks(LARGE), replace=True), other.put("a.bin", blocks(SMALL), replace=True)
@@ -142,7 +142,7 @@ class UploadingContract:
         await catalogue.gc(0)
         assert await checked(catalogue) == ["a.bin"]
 
-    async def test_an_upload_in_progress_is_no_leftover(self, catalogue: Catalogue) -> None:
+    async def test_gc_keeps_an_upload_in_progress(self, catalogue: Catalogue) -> None:
         upload = Upload(LARGE)
         putting = asyncio.create_task(catalogue.put("a.bin", upload.blocks()))
         await upload.halfway.wait()
@@ -151,7 +151,7 @@ class UploadingContract:
         await putting
         assert await checked(catalogue) == ["a.bin"]
 
-    async def test_freed_without_any_grace_an_upload_is_whole_or_fails(self, catalogue: Catalogue) -> None:
+    async def test_an_upload_meeting_gc_without_grace_is_complete_or_fails(self, catalogue: Catalogue) -> None:
         upload = Upload(LARGE * 8)
         putting = asyncio.create_task(catalogue.put("a.bin", upload.blocks()))
         await upload.halfway.wait()
@@ -163,7 +163,7 @@ class UploadingContract:
         await catalogue.gc(0)
         assert await catalogue.gc(0) == 0
 
-    async def test_a_killed_upload_leaves_nothing_and_takes_nothing(
+    async def test_a_killed_upload_leaves_nothing_and_loses_nothing(
         self, catalogue: Catalogue, fresh: Fresh, url: str
     ) -> None:
         process = await asyncio.create_subprocess_exec(

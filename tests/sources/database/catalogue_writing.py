@@ -1,4 +1,4 @@
-"""Putting, replacing, removing and freeing: a part of the catalogues' contract."""
+"""The part of the contract of catalogues about putting, replacing, removing and freeing."""
 
 import hashlib
 
@@ -13,9 +13,9 @@ __all__ = ["WritingContract"]
 
 
 class WritingContract:
-    """Putting, replacing, removing, and freeing what is left over."""
+    """Putting, replacing, removing and freeing."""
 
-    async def test_a_name_that_is_taken_is_refused(self, catalogue: Catalogue) -> None:
+    async def test_a_taken_name_is_rejected(self, catalogue: Catalogue) -> None:
         file = await catalogue.put("a.txt", blocks(SMALL))
         with pytest.raises(AlreadyThere):
             await catalogue.put("a.txt", blocks(b"another"))
@@ -30,18 +30,18 @@ class WritingContract:
         assert (after.size, after.media_type, after.sha256) == (len(LARGE), "image/png", hashlib.sha256(LARGE).digest())
         assert await catalogue.files() == [after]
 
-    async def test_to_replace_what_is_not_there_is_to_put_it(self, catalogue: Catalogue) -> None:
+    async def test_replace_also_creates_a_new_file(self, catalogue: Catalogue) -> None:
         await catalogue.put("a.txt", blocks(SMALL), replace=True)
         assert await read_whole(catalogue, "a.txt") == SMALL
 
-    async def test_the_tag_changes_with_the_bytes_alone(self, catalogue: Catalogue) -> None:
+    async def test_the_etag_depends_on_the_bytes_only(self, catalogue: Catalogue) -> None:
         tags = []
         for data in (SMALL, SMALL[::-1], SMALL):
             await catalogue.put("a.txt", blocks(data), replace=True)
             tags.append((await catalogue.open("a.txt")).representation.validators.etag)
         assert tags[0] == tags[2] != tags[1]
 
-    async def test_what_was_removed_is_gone(self, catalogue: Catalogue) -> None:
+    async def test_a_removed_file_is_not_found(self, catalogue: Catalogue) -> None:
         file = await catalogue.put("a.txt", blocks(SMALL))
         await catalogue.remove("a.txt")
         for opening in (catalogue.open("a.txt"), catalogue.open_id(file.token, "token"), catalogue.remove("a.txt")):
@@ -60,7 +60,7 @@ class WritingContract:
         assert first.token != second.token
         assert first.version != second.version
 
-    async def test_only_what_was_retired_long_enough_ago_is_freed(self, catalogue: Catalogue) -> None:
+    async def test_gc_frees_only_versions_retired_before_the_grace(self, catalogue: Catalogue) -> None:
         for data in (LARGE, SMALL):
             await catalogue.put("a.txt", blocks(data), replace=True)
         await catalogue.put("b.txt", blocks(b"b"))

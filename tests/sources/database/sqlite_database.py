@@ -1,19 +1,19 @@
-"""A SQLite database as others see it, who do not go through the store."""
+"""Direct access to a SQLite database, without the store."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-__all__ = ["asked", "change"]
+__all__ = ["change", "query"]
 
 
 def change(path: Path, statement: str, *values: object) -> None:
-    """Change the database."""
+    """Execute a statement that changes the database."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement, values)
 
 
-def asked(path: Path, question: str) -> object:
-    """Ask the database."""
+def query(path: Path, statement: str) -> object:
+    """Return the first value of the result of a query."""
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(question).fetchone()[0]
+        return connection.execute(statement).fetchone()[0]

@@ -1,4 +1,4 @@
-"""PostgresStore keeps the contracts, on a real PostgreSQL."""
+"""PostgresStore keeps the contracts of stores and of catalogues, with a real PostgreSQL."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from sources.database.uploads import blocks
 
 @pytest.fixture
 def url(postgres_url: str) -> str:
-    """Return the database of one test."""
+    """Return the URL of the database of this test."""
     return postgres_url
 
 
 @pytest.fixture
 async def fresh(url: str) -> AsyncIterator[Callable[[], PostgresStore]]:
-    """Open the database again and again."""
+    """Return a function that opens the database again; the stores are closed after the test."""
     opened: list[PostgresStore] = []
 
     def another() -> PostgresStore:
@@ -47,7 +47,7 @@ async def catalogue(bare: PostgresStore) -> PostgresStore:
 
 @dataclass
 class PostgresBench:
-    """A store whose files are replaced by putting others."""
+    """A store whose files are replaced through the store."""
 
     store: PostgresStore
 

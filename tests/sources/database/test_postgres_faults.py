@@ -1,4 +1,4 @@
-"""What PostgresStore says, and how it goes on, when its server is stopped, is dead, or does not let us in."""
+"""PostgresStore reports a server that is stopped, frozen, full or denies access, and recovers afterwards."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ _BACKENDS: Final = "select pid from pg_stat_activity where application_name = 'a
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    """Have a server that may be stopped, also where another is given for the tests."""
+    """Start a server that a test may stop, even if the environment provides another server."""
     server = Postgres()
     try:
         server.start()
@@ -40,14 +40,14 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 async def url(server: Postgres) -> AsyncIterator[str]:
-    """Return the URL of a schema on it."""
+    """Return the URL of a schema on the server."""
     async with schema_of_its_own(server.url) as url:
         yield url
 
 
 @pytest.fixture
 async def store(server: Postgres) -> AsyncIterator[PostgresStore]:
-    """Open its database, with one file."""
+    """Open the database of the server, and put one file."""
     async with aclosing(PostgresStore(server.url, patience=HANGING)) as store:
         await store.init()
         await store.put("a.bin", blocks(DATA), replace=True)
@@ -72,19 +72,17 @@ async def test_a_download_whose_server_stops_fails_and_the_next_succeeds(
     assert await read_whole(store, "a.bin") == DATA
 
 
-async def test_a_download_that_meanwhile_asks_nothing_survives_a_restart(
-    server: Postgres, store: PostgresStore
-) -> None:
+async def test_an_idle_download_survives_a_restart(server: Postgres, store: PostgresStore) -> None:
     source = await store.open("a.bin")
     async with aclosing(source.read(ByteRange(0, CHUNK_BYTES))) as chunks:
         assert await anext(chunks) == DATA[:CHUNK_BYTES]
         server.stop()
         server.start()
-    await (await asyncpg.connect(server.url)).close()  # by now the event loop has heard of it
+    await (await asyncpg.connect(server.url)).close()  # until then the event loop has noticed the lost connection
     assert await read(source, CHUNK_BYTES, len(DATA)) == DATA[CHUNK_BYTES:]
 
 
-async def test_a_dead_server_holds_no_download(server: Postgres, clock: Clock) -> None:
+async def test_a_frozen_server_does_not_block_a_download_for_ever(server: Postgres, clock: Clock) -> None:
     async with aclosing(PostgresStore(server.url, patience=HANGING)) as store:
         await store.init()
         await store.put("a.bin", blocks(DATA), replace=True)
@@ -109,7 +107,7 @@ async def test_a_dead_server_holds_no_download(server: Postgres, clock: Clock) -
         assert await read_whole(store, "a.bin") == DATA
 
 
-async def test_without_the_password_the_server_lets_nobody_in(server: Postgres) -> None:
+async def test_a_wrong_password_is_reported(server: Postgres) -> None:
     administrator = await asyncpg.connect(server.url)
     await administrator.execute("create role locked login password 'secret'")
     await administrator.close()
@@ -122,12 +120,12 @@ async def test_without_the_password_the_server_lets_nobody_in(server: Postgres) 
             await store.large_object(1, name="a")
 
 
-async def test_a_database_that_is_not_there_is_named(server: Postgres) -> None:
+async def test_a_missing_database_is_named(server: Postgres) -> None:
     line = await refusal(server.url.replace("/postgres?", "/files?"))
     assert 'database "files" does not exist: create it with createdb, or correct its name in the URL' in line
 
 
-async def test_without_a_server_it_says_where_none_was(server: Postgres) -> None:
+async def test_a_missing_server_is_reported_with_its_address(server: Postgres) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
@@ -136,7 +134,7 @@ async def test_without_a_server_it_says_where_none_was(server: Postgres) -> None
     assert line.endswith("start its server, or correct the host and the port in the URL")
 
 
-async def test_a_server_that_takes_a_connection_and_says_nothing_is_left() -> None:
+async def test_a_silent_server_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/files?sslmode=disable"
         assert "did not respond in time" in await refusal(url, patience=0.2)
@@ -151,11 +149,11 @@ async def test_a_server_that_takes_a_connection_and_says_nothing_is_left() -> No
         "postgresql://me@host/files?sslmode=hunter2",
     ],
 )
-async def test_a_url_that_cannot_be_read_is_not_shown(url: str) -> None:
+async def test_an_unreadable_url_is_not_shown(url: str) -> None:
     assert "the URL of the database cannot be read: expected postgresql://user:password@" in await refusal(url)
 
 
-async def test_a_server_that_is_full_says_when_to_come_back(server: Postgres) -> None:
+async def test_a_full_server_raises_source_busy(server: Postgres) -> None:
     administrator = await asyncpg.connect(server.url)
     await administrator.execute("create role many login connection limit 0")
     await administrator.close()
@@ -164,7 +162,7 @@ async def test_a_server_that_is_full_says_when_to_come_back(server: Postgres) ->
             await store.files()
 
 
-async def test_what_was_closed_says_so(url: str) -> None:
+async def test_a_closed_store_says_so(url: str) -> None:
     store = PostgresStore(url)
     await store.aclose()
     with pytest.raises(SourceError, match="was closed"):
@@ -172,13 +170,13 @@ async def test_what_was_closed_says_so(url: str) -> None:
 
 
 async def take(chunks: AsyncIterator[bytes], received: list[bytes]) -> None:
-    """Read to the end."""
+    """Append all chunks to `received`."""
     async for chunk in chunks:
         received += [chunk]
 
 
 async def refusal(url: str, *, patience: float = HANGING) -> str:
-    """Return the one line with which a database cannot be used; nothing that is logged with it holds the password."""
+    """Return the error message of a database that cannot be used; check that no traceback shows the password."""
     async with aclosing(PostgresStore(url, patience=patience)) as store:
         with pytest.raises(SourceError) as raised:
             await store.files()

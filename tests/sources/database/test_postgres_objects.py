@@ -1,4 +1,4 @@
-"""Large objects: those of files, guarded by their version, those of other tables, and what many readers share."""
+"""Large objects of files and of other tables, and connections that many readers share."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,12 +22,12 @@ DATA: Final = Random(4).randbytes(4 * CHUNK_BYTES + 7)
 FAR: Final = 1024**4
 LAST: Final = Random(5).randbytes(1024)
 _OURS: Final = "select count(*) from pg_stat_activity where application_name = 'async-downloads'"
-_LENT: Final = f"{_OURS} and state <> 'idle'"
+_BUSY: Final = f"{_OURS} and state <> 'idle'"
 
 
 @pytest.fixture
 async def sql(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """Connect to the database as its administrator does."""
+    """Connect to the database without the store."""
     connection = await asyncpg.connect(postgres_url)
     yield connection
     await connection.close()
@@ -35,7 +35,7 @@ async def sql(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    """Open the database, in which there is one file."""
+    """Open the database, and put one file."""
     async with aclosing(PostgresStore(postgres_url, patience=HANGING)) as store:
         await store.init()
         await store.put("a.bin", blocks(DATA))
@@ -51,20 +51,20 @@ async def oid(sql: asyncpg.Connection) -> AsyncIterator[int]:
 
 
 async def until(sql: asyncpg.Connection, condition: str) -> None:
-    """Return when the condition holds in the database."""
+    """Wait until the condition is true in the database."""
     async with asyncio.timeout(HANGING):
         while not await sql.fetchval(f"select {condition}"):
             pass
 
 
 async def object_of(sql: asyncpg.Connection) -> int:
-    """Return the large object of the only version there is."""
+    """Return the number of the large object of the only version."""
     (row,) = await sql.fetch("select lo from ad_version")
     number: int = row["lo"]
     return number
 
 
-async def test_a_number_that_is_given_again_gives_no_bytes_of_another(
+async def test_a_reused_number_never_yields_bytes_of_another_object(
     store: PostgresStore, sql: asyncpg.Connection
 ) -> None:
     source, number = await store.open("a.bin"), await object_of(sql)
@@ -76,9 +76,7 @@ async def test_a_number_that_is_given_again_gives_no_bytes_of_another(
     await sql.execute("select lo_unlink($1)", number)
 
 
-async def test_the_end_of_what_is_larger_than_4_gib_takes_no_reading_of_the_rest(
-    store: PostgresStore, sql: asyncpg.Connection
-) -> None:
+async def test_the_end_of_a_huge_object_is_read_directly(store: PostgresStore, sql: asyncpg.Connection) -> None:
     await sql.execute("select lo_put(lo, $1, $2) from ad_version", FAR, LAST)
     await sql.execute("update ad_version set size = $1", FAR + len(LAST))
     source = await store.open("a.bin")
@@ -88,13 +86,15 @@ async def test_the_end_of_what_is_larger_than_4_gib_takes_no_reading_of_the_rest
         assert await read(source, 0, len(DATA)) == DATA
 
 
-async def test_a_large_object_of_another_table_is_measured_and_read(
-    store: PostgresStore, sql: asyncpg.Connection, oid: int
-) -> None:
+async def test_a_large_object_of_another_table_is_read(store: PostgresStore, sql: asyncpg.Connection, oid: int) -> None:
     await sql.execute("select lo_put($1, $2, $3)", oid, FAR, LAST)
     source = await store.large_object(oid, name="a.txt")
-    told = source.representation
-    assert (told.size, told.filename, told.media_type) == (FAR + len(LAST), "a.txt", "text/plain; charset=utf-8")
+    described = source.representation
+    assert (described.size, described.filename, described.media_type) == (
+        FAR + len(LAST),
+        "a.txt",
+        "text/plain; charset=utf-8",
+    )
     assert await read(source, FAR, FAR + len(LAST)) == LAST
     assert await read(source, 0, len(DATA)) == DATA
 
@@ -104,7 +104,7 @@ async def test_without_a_version_a_large_object_has_no_validator(store: Postgres
     assert (validators.etag, validators.last_modified) == (None, None)
 
 
-async def test_a_version_or_a_digest_makes_a_strong_tag(store: PostgresStore, oid: int) -> None:
+async def test_a_version_or_a_digest_makes_a_strong_etag(store: PostgresStore, oid: int) -> None:
     by_version = (await store.large_object(oid, name="a", version='2026-11-21 "x"')).representation
     by_digest = (
         await store.large_object(oid, name="a", version="1", sha256=bytes(32), media_type="a/b")
@@ -115,12 +115,12 @@ async def test_a_version_or_a_digest_makes_a_strong_tag(store: PostgresStore, oi
 
 
 @pytest.mark.parametrize("number", [-1, 0, 2**32 - 1, 2**32, 2**64])
-async def test_what_is_no_large_object_is_not_found(store: PostgresStore, number: int) -> None:
+async def test_an_invalid_number_of_a_large_object_is_not_found(store: PostgresStore, number: int) -> None:
     with pytest.raises(NotFound):
         await store.large_object(number, name="a")
 
 
-async def test_a_large_object_that_goes_or_shrinks_is_not_read_as_another(
+async def test_a_large_object_that_shrinks_or_disappears_raises(
     store: PostgresStore, sql: asyncpg.Connection, oid: int
 ) -> None:
     source = await store.large_object(oid, name="a")
@@ -133,7 +133,7 @@ async def test_a_large_object_that_goes_or_shrinks_is_not_read_as_another(
         await read(source, 0, len(DATA))
 
 
-async def test_a_check_tells_what_is_wrong(store: PostgresStore, sql: asyncpg.Connection) -> None:
+async def test_check_reports_every_corruption(store: PostgresStore, sql: asyncpg.Connection) -> None:
     for name in ("changed", "cut", "gone"):
         await store.put(name, blocks(DATA))
     numbers = dict(await sql.fetch("select name, lo from ad_file join ad_version v on v.id = version"))
@@ -147,10 +147,10 @@ async def test_a_check_tells_what_is_wrong(store: PostgresStore, sql: asyncpg.Co
     assert "ended at byte 10" in wrong["cut"]
     assert "does not exist" in wrong["gone"]
     await store.remove("gone")
-    assert await store.gc(0) == len(DATA)  # the object that is missing keeps nobody from the others
+    assert await store.gc(0) == len(DATA)  # the missing object does not stop `gc`
 
 
-async def test_names_that_no_index_could_hold_are_found_and_listed(store: PostgresStore) -> None:
+async def test_names_too_long_for_an_index_entry_are_found(store: PostgresStore) -> None:
     random = Random(6)
     folder = "".join(chr(random.randrange(0x4E00, 0x9000)) for _ in range(600))
     names = [f"{folder}/{end}" for end in ("b", "a", "a" * 400)]
@@ -170,12 +170,12 @@ async def test_two_hundred_slow_downloads_share_ten_connections(store: PostgresS
         for _ in range(-(-len(DATA) // CHUNK_BYTES)):
             for mine, chunk in zip(received, await asyncio.gather(*map(anext, downloads)), strict=True):
                 mine += chunk
-            await until(sql, f"0 = ({_LENT})")  # though all of them go on
-        await until(sql, f"10 = ({_OURS})")  # those of the test before may not have ended yet
+            await until(sql, f"0 = ({_BUSY})")  # although all downloads continue
+        await until(sql, f"10 = ({_OURS})")  # connections of the previous test may still be closing
     assert received == [DATA] * 200
 
 
-async def test_after_a_thousand_cancelled_downloads_all_connections_can_be_had(store: PostgresStore) -> None:
+async def test_all_connections_are_free_after_a_thousand_cancelled_downloads(store: PostgresStore) -> None:
     source = await store.open("a.bin")
     for steps in range(20):
         reads = [asyncio.create_task(read(source, 0, len(DATA))) for _ in range(50)]
@@ -190,7 +190,7 @@ async def test_after_a_thousand_cancelled_downloads_all_connections_can_be_had(s
         await asyncio.gather(*(store._connections.run(lambda connection: barrier.wait()) for _ in range(10)))
 
 
-async def test_who_waits_for_a_connection_for_too_long_is_told_to_come_back(
+async def test_a_long_wait_for_a_connection_raises_source_busy(
     store: PostgresStore, sql: asyncpg.Connection, postgres_url: str, clock: Clock
 ) -> None:
     async with aclosing(PostgresStore(postgres_url, size=1, patience=1000, timeout=10_000)) as small:
@@ -200,7 +200,7 @@ async def test_who_waits_for_a_connection_for_too_long_is_told_to_come_back(
             waiting = asyncio.create_task(small.open("a.bin"))
             await until(sql, "exists (select from pg_locks where not granted)")
             late = asyncio.create_task(small.open("a.bin"))
-            for _ in range(10):  # turns of the loop, after which it waits
+            for _ in range(10):  # iterations of the loop until it waits
                 await asyncio.sleep(0)
             clock.forward(1001)
             with pytest.raises(SourceBusy, match="all 1 connections were in use for 1000 s") as raised:
@@ -210,7 +210,7 @@ async def test_who_waits_for_a_connection_for_too_long_is_told_to_come_back(
         assert await read_whole(small, "a.bin") == DATA
 
 
-async def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(
+async def test_a_statement_without_a_response_times_out(
     store: PostgresStore, sql: asyncpg.Connection, postgres_url: str, clock: Clock
 ) -> None:
     async with aclosing(PostgresStore(postgres_url, size=1, patience=10_000, timeout=1000)) as hasty:
@@ -225,7 +225,7 @@ async def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(
         assert await read_whole(hasty, "a.bin") == DATA
 
 
-async def test_what_another_role_has_not_granted_is_forbidden(
+async def test_an_object_that_is_not_granted_is_forbidden(
     store: PostgresStore, sql: asyncpg.Connection, oid: int, postgres_url: str
 ) -> None:
     role = f"role_{oid}"

@@ -1,4 +1,4 @@
-"""Files in SQLite: the contracts of stores and of catalogues, and what is SQLite's own."""
+"""SqliteStore keeps the contracts of stores and of catalogues."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from sources.database.uploads import blocks
 
 @dataclass
 class SqliteBench:
-    """A store whose files are replaced through it, and of which nothing is kept any longer than it must be."""
+    """A store whose files are replaced through the store; `gc` frees old versions at once."""
 
     store: SqliteStore
 
@@ -26,11 +26,11 @@ class SqliteBench:
         await self.store.gc(0)
 
 
-pytestmark = pytest.mark.usefixtures("way")
+pytestmark = pytest.mark.usefixtures("read_chunk")
 
 
 class TestSqliteStore(BrowsableContract):
-    """The contract of stores; what is replaced or removed is freed at once."""
+    """The contract of stores, with old versions freed at once."""
 
     @pytest.fixture
     async def bench(self, catalogue: SqliteStore) -> SqliteBench:

@@ -1,4 +1,4 @@
-"""SQLite's own cases: the file on the disk, locks, a full disk, other processes, and what is given back."""
+"""Tests of SQLite only: the file on the disk, locks, a full disk, other processes, and closing."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from async_downloads.semantics.ranges import ByteRange
 from async_downloads.sources.database.sqlite import SqliteStore
 from async_downloads.sources.database.urls import open_catalogue
 from sources.contract import read, read_whole
-from sources.database.sqlite_database import asked, change
+from sources.database.sqlite_database import change, query
 from sources.database.uploads import LARGE, SMALL, blocks, checked
 
 Fresh = Callable[[], SqliteStore]
@@ -32,7 +32,7 @@ async def data():
         yield sys.argv[2].encode() * 100_000
 
 async def main():
-    catalogue = SqliteStore(sys.argv[1], patience=60)  # which the disk may need for the others
+    catalogue = SqliteStore(sys.argv[1], patience=60)  # writers wait for each other, and the disk may be slow
     for place in range(5):
         await catalogue.put(f"{sys.argv[2]}/{place}", data())
         await catalogue.put("shared", data(), replace=True)
@@ -43,55 +43,55 @@ asyncio.run(main())
 
 
 class TestTheFile:
-    """What is on the disk."""
+    """The database file."""
 
-    async def test_only_init_creates_it(self, bare: SqliteStore, path: Path) -> None:
+    async def test_only_init_creates_the_file(self, bare: SqliteStore, path: Path) -> None:
         for attempt in (bare.open("a"), bare.put("a", blocks(SMALL)), bare.gc(0)):
             with pytest.raises(SourceError, match="db init"):
                 await attempt
         assert list(path.parent.iterdir()) == []
 
-    async def test_it_has_large_pages_and_a_log(self, catalogue: SqliteStore, path: Path) -> None:
-        assert asked(path, "pragma page_size") == 65536
-        assert asked(path, "pragma journal_mode") == "wal"
+    async def test_the_file_has_large_pages_and_a_log(self, catalogue: SqliteStore, path: Path) -> None:
+        assert query(path, "pragma page_size") == 65536
+        assert query(path, "pragma journal_mode") == "wal"
 
-    async def test_one_with_small_pages_keeps_them_and_serves(self, bare: SqliteStore, path: Path) -> None:
+    async def test_a_file_with_small_pages_works(self, bare: SqliteStore, path: Path) -> None:
         with closing(sqlite3.connect(path)) as other:
             other.executescript("pragma page_size=4096; create table theirs (a)")
         await bare.init()
         await bare.put("a", blocks(LARGE))
         await bare.init()
-        assert asked(path, "pragma page_size") == 4096
+        assert query(path, "pragma page_size") == 4096
         assert await read_whole(bare, "a") == LARGE
         assert await checked(bare) == ["a"]
 
-    async def test_stores_may_initialise_it_at_once(self, fresh: Fresh) -> None:
+    async def test_stores_may_initialise_the_file_concurrently(self, fresh: Fresh) -> None:
         stores = [fresh() for _ in range(4)]
         await asyncio.gather(*(store.init() for store in stores))
         await stores[0].put("a", blocks(SMALL))
         assert await checked(stores[3]) == ["a"]
 
-    async def test_tables_of_others_stay(self, bare: SqliteStore, path: Path) -> None:
+    async def test_foreign_tables_are_kept(self, bare: SqliteStore, path: Path) -> None:
         change(path, "create table theirs (a)")
         with pytest.raises(SourceError, match="has no tables for files"):
             await bare.files()
         await bare.init()
         await bare.put("a", blocks(SMALL))
-        assert asked(path, "select count(*) from theirs") == 0
+        assert query(path, "select count(*) from theirs") == 0
 
-    async def test_what_is_no_database_is_said_to_be_none(self, bare: SqliteStore, path: Path) -> None:
+    async def test_a_file_that_is_not_a_database_is_reported(self, bare: SqliteStore, path: Path) -> None:
         path.write_bytes(LARGE)
         for attempt in (bare.files(), bare.put("a", blocks(SMALL)), bare.init()):
             with pytest.raises(SourceError, match=r"\A.*file is not a database\Z"):
                 await attempt
         assert path.read_bytes() == LARGE
 
-    async def test_a_directory_is_no_database(self, path: Path) -> None:
+    async def test_a_directory_is_reported(self, path: Path) -> None:
         async with aclosing(SqliteStore(str(path.parent))) as store:
             with pytest.raises(SourceError, match=path.parent.name):
                 await store.files()
 
-    async def test_what_may_not_be_read_is_not_missing(self, catalogue: SqliteStore, path: Path) -> None:
+    async def test_an_unreadable_file_is_not_reported_as_missing(self, catalogue: SqliteStore, path: Path) -> None:
         await catalogue.aclose()
         path.chmod(0)
         async with aclosing(SqliteStore(str(path))) as store:
@@ -100,7 +100,7 @@ class TestTheFile:
         assert "db init" not in str(raised.value)
 
     @pytest.mark.parametrize("name", ["a b.db", "ä?b#c%20.db", "%2e.db", "a;b&c=d.db"])
-    async def test_any_path_will_do(self, tmp_path: Path, name: str) -> None:
+    async def test_every_path_is_possible(self, tmp_path: Path, name: str) -> None:
         path = tmp_path / name
         async with aclosing(SqliteStore(str(path))) as store:
             with pytest.raises(SourceError) as raised:
@@ -124,14 +124,14 @@ class TestTheFile:
             await catalogue.put("a", blocks(LARGE), replace=True)
             await catalogue.gc(0)
         assert await catalogue.gc(0) == 0
-        assert asked(path, "select count(*) from version") == 1
-        assert int(str(asked(path, "pragma page_count"))) * 65536 < 3 * len(LARGE)
+        assert query(path, "select count(*) from version") == 1
+        assert int(str(query(path, "pragma page_count"))) * 65536 < 3 * len(LARGE)
 
 
 class TestLocksAndSpace:
-    """When others write, or nothing more can be written."""
+    """Locks of other connections, and a full disk."""
 
-    async def test_a_lock_held_for_long_is_busy_for_those_who_write(self, catalogue: SqliteStore, path: Path) -> None:
+    async def test_a_long_lock_makes_writers_raise_source_busy(self, catalogue: SqliteStore, path: Path) -> None:
         await catalogue.put("a", blocks(SMALL))
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("begin immediate")
@@ -143,7 +143,7 @@ class TestLocksAndSpace:
             other.execute("rollback")
         assert await checked(catalogue) == ["a"]
 
-    async def test_a_lock_that_is_given_back_is_waited_for(self, catalogue: SqliteStore, path: Path) -> None:
+    async def test_a_writer_waits_for_a_short_lock(self, catalogue: SqliteStore, path: Path) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("begin immediate")
             putting = asyncio.create_task(catalogue.put("a", blocks(SMALL)))
@@ -152,9 +152,9 @@ class TestLocksAndSpace:
             await putting
         assert await checked(catalogue) == ["a"]
 
-    async def test_on_a_full_disk_nothing_is_half_there(self, catalogue: SqliteStore, path: Path) -> None:
+    async def test_a_full_disk_leaves_no_partial_file(self, catalogue: SqliteStore, path: Path) -> None:
         before = await catalogue.put("a", blocks(SMALL))
-        pages = int(str(asked(path, "pragma page_count"))) + len(LARGE) // 65536 + 40
+        pages = int(str(query(path, "pragma page_count"))) + len(LARGE) // 65536 + 40
         await catalogue._writer.run(lambda writer: writer.execute(f"pragma max_page_count={pages}").fetchall())
         for name in ("a", "b"):
             with pytest.raises(SourceError, match=r"\A.*full\Z"):
@@ -164,19 +164,19 @@ class TestLocksAndSpace:
         await catalogue.put("b", blocks(LARGE))
         assert await checked(catalogue) == ["a", "b"]
 
-    async def test_downloads_that_wait_hold_no_transaction(self, catalogue: SqliteStore, path: Path) -> None:
+    async def test_stalled_downloads_hold_no_transaction(self, catalogue: SqliteStore, path: Path) -> None:
         await catalogue.put("a", blocks(LARGE))
         source = await catalogue.open("a")
         stalled = [source.read(ByteRange(place, len(LARGE))) for place in range(10)]
         for chunks in stalled:
             await anext(chunks)
         await catalogue.put("b", blocks(LARGE))
-        assert asked(path, "pragma wal_checkpoint(truncate)") == 0
+        assert query(path, "pragma wal_checkpoint(truncate)") == 0
         assert Path(f"{path}-wal").stat().st_size == 0
         for chunks in stalled:
             await chunks.aclose()
 
-    async def test_other_processes_may_put_at_the_same_time(self, catalogue: SqliteStore, path: Path) -> None:
+    async def test_several_processes_may_put_concurrently(self, catalogue: SqliteStore, path: Path) -> None:
         command = (sys.executable, "-c", _PUTS, str(path))
         processes = [await asyncio.create_subprocess_exec(*command, name) for name in "xyz"]
         for place in range(10):
@@ -187,9 +187,9 @@ class TestLocksAndSpace:
 
 
 class TestClosing:
-    """Threads, connections and descriptors."""
+    """Closing ends threads, connections and descriptors."""
 
-    async def test_nothing_is_left(self, bare: SqliteStore, path: Path) -> None:
+    async def test_close_releases_everything(self, bare: SqliteStore, path: Path) -> None:
         await bare.init()
         await bare.put("a", blocks(LARGE))
         await asyncio.gather(*(read_whole(bare, "a") for _ in range(20)))
@@ -198,7 +198,7 @@ class TestClosing:
         assert [thread.name for thread in threading.enumerate() if thread.name.startswith("sqlite-")] == []
         assert os.listdir(path.parent) == [path.name]
 
-    async def test_what_was_closed_says_so(self, catalogue: SqliteStore) -> None:
+    async def test_a_closed_store_says_so(self, catalogue: SqliteStore) -> None:
         file = await catalogue.put("a", blocks(LARGE))
         source = await catalogue.open("a")
         await catalogue.aclose()
@@ -206,7 +206,7 @@ class TestClosing:
             with pytest.raises(SourceError, match="is closed"):
                 await attempt
 
-    async def test_a_close_that_is_cancelled_closes_all_the_same(self, catalogue: SqliteStore, path: Path) -> None:
+    async def test_a_cancelled_close_still_closes(self, catalogue: SqliteStore, path: Path) -> None:
         await catalogue.put("a", blocks(LARGE))
         first = asyncio.create_task(catalogue.aclose())
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What is read from SQLite: files beyond 4 GiB, damaged ones, and how much ahead."""
+"""Reading from SQLite: files over 4 GiB, corrupted files, and reading ahead."""
 
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -11,18 +11,18 @@ from async_downloads.semantics.ranges import ByteRange
 from async_downloads.sources.database.catalogue import CHUNK_BYTES, Corruption
 from async_downloads.sources.database.sqlite import SqliteStore
 from sources.contract import read, read_while
-from sources.database.sqlite_database import asked, change
+from sources.database.sqlite_database import change, query
 from sources.database.uploads import LARGE, SMALL, blocks
 
-pytestmark = pytest.mark.usefixtures("way")
+pytestmark = pytest.mark.usefixtures("read_chunk")
 
 
 class TestLargeFiles:
-    """Beyond 4 GiB: only a few chunks of the file are there, so that nothing writes the others."""
+    """A file of 5 GiB of which only a few chunks exist, so that the test is fast."""
 
     SIZE: Final = 5 * 2**30 + 3
 
-    async def test_any_place_can_be_read(self, catalogue: SqliteStore, path: Path) -> None:
+    async def test_any_offset_can_be_read(self, catalogue: SqliteStore, path: Path) -> None:
         file = await catalogue.put("a", blocks(SMALL))
         edge = 2**32 // CHUNK_BYTES
         change(path, "update version set size = ?", self.SIZE)
@@ -39,23 +39,23 @@ class TestLargeFiles:
         with pytest.raises(SourceChanged):
             await read(source, self.SIZE - 4, self.SIZE)
 
-    async def test_all_of_it_is_freed_and_nothing_else(self, catalogue: SqliteStore, path: Path) -> None:
+    async def test_gc_frees_the_whole_file_and_no_other(self, catalogue: SqliteStore, path: Path) -> None:
         file = await catalogue.put("a", blocks(SMALL))
         last = await catalogue.put("b", blocks(SMALL))
         change(path, "update version set size = ? where id = ?", self.SIZE, file.version)
         change(path, "insert into chunk values (?, ?)", (file.version << 32) + 2**32 - 1, b"its last")
         await catalogue.remove("a")
         assert await catalogue.gc(0) == self.SIZE
-        assert asked(path, "select count(*) from chunk") == 1
+        assert query(path, "select count(*) from chunk") == 1
         assert (await catalogue.files()) == [last]
 
-    async def test_a_version_beyond_any_number_is_none(self, catalogue: SqliteStore) -> None:
+    async def test_the_largest_id_is_not_found(self, catalogue: SqliteStore) -> None:
         with pytest.raises(NotFound):
             await catalogue.open_id(str(2**63 - 1), "integer")
 
 
-class TestDamage:
-    """What nobody should have done to the tables."""
+class TestCorruption:
+    """Wrong rows in the tables."""
 
     @pytest.mark.parametrize(
         ("statement", "message"),
@@ -68,21 +68,21 @@ class TestDamage:
             pytest.param("update version set sha256 = x'00' where id = ?", "not those", id="other digest"),
         ],
     )
-    async def test_it_is_found_and_the_others_are_sound(
+    async def test_check_reports_the_corrupted_file_only(
         self, catalogue: SqliteStore, path: Path, statement: str, message: str
     ) -> None:
         files = [await catalogue.put(name, blocks(LARGE)) for name in "abc"]
         change(path, statement, files[1].version)
         async with aclosing(catalogue.check()) as found:
-            first, damage, last = [each async for each in found]
+            first, corruption, last = [each async for each in found]
         assert (first, last) == (files[0], files[2])
-        assert isinstance(damage, Corruption)
-        assert damage.file.name == "b"
-        assert message in damage.message
+        assert isinstance(corruption, Corruption)
+        assert corruption.file.name == "b"
+        assert message in corruption.message
 
 
 class TestReading:
-    """How much is read, and when."""
+    """How far is read ahead."""
 
     async def test_one_chunk_is_read_ahead_at_first(self, catalogue: SqliteStore) -> None:
         await catalogue.put("a", blocks(LARGE))
@@ -104,14 +104,14 @@ class TestReading:
                 await anext(chunks)
             await catalogue.remove("a")
             await catalogue.gc(0)
-            waiting = 1  # the one that the client has
+            waiting = 1  # the chunk that the client has
             with suppress(SourceChanged):
                 async for _ in chunks:
                     waiting += 1
         assert waiting <= 2 * 1024 * 1024 // CHUNK_BYTES
 
     @pytest.mark.parametrize("beyond", [1, CHUNK_BYTES, 2**40])
-    async def test_what_is_beyond_the_end_is_not_made_up(self, catalogue: SqliteStore, beyond: int) -> None:
+    async def test_a_span_beyond_the_end_raises(self, catalogue: SqliteStore, beyond: int) -> None:
         file = await catalogue.put("a", blocks(LARGE))
         source = await catalogue.open("a")
         for start in (0, file.size - 1, file.size, file.size + CHUNK_BYTES):

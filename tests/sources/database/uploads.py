@@ -1,4 +1,4 @@
-"""Uploads to a catalogue, and what is looked at afterwards."""
+"""Uploads to a catalogue, and checks of the result."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,14 +12,14 @@ from sources.contract import read
 
 __all__ = ["LARGE", "SMALL", "Fresh", "Upload", "blocks", "checked", "content_of"]
 
-LARGE: Final = Random(3).randbytes(12 * CHUNK_BYTES + 7)  # more than is ever read ahead
+LARGE: Final = Random(3).randbytes(12 * CHUNK_BYTES + 7)  # larger than any read-ahead
 SMALL: Final = b"Twelve bytes"
 
 Fresh = Callable[[], Catalogue]
 
 
 async def blocks(data: bytes, size: int = 100_000) -> AsyncIterator[bytes]:
-    """Yield the data in blocks, as an upload does, and an empty one at the end."""
+    """Yield the data in blocks, and an empty block at the end."""
     for start in range(0, len(data), size):
         yield data[start : start + size]
     yield b""
@@ -34,7 +34,7 @@ async def content_of(source: Source) -> bytes:
 
 
 async def checked(catalogue: Catalogue) -> list[str]:
-    """Return the names of all files; each must be sound."""
+    """Return the names of all files, and check that none is corrupted."""
     async with aclosing(catalogue.check()) as found:
         files = [file async for file in found]
     assert [file for file in files if not isinstance(file, StoredFile)] == []
@@ -42,7 +42,7 @@ async def checked(catalogue: Catalogue) -> list[str]:
 
 
 class Upload:
-    """An upload that stands still in its middle until it is told to go on, fail or end."""
+    """An upload that stops in its middle until `go_on` is set."""
 
     def __init__(self, data: bytes) -> None:
         self.halfway = asyncio.Event()
@@ -50,7 +50,7 @@ class Upload:
         self._data = data
 
     async def blocks(self, error: Exception | None = None) -> AsyncIterator[bytes]:
-        """Yield a half, wait, and yield the other, or raise."""
+        """Yield the first half, wait for `go_on`, then raise `error` or yield the second half."""
         half = len(self._data) // 2
         yield self._data[:half]
         self.halfway.set()
