@@ -20,7 +20,7 @@ from .semantics.multipart import Piece
 from .semantics.plan import Policy, plan
 from .semantics.ranges import ByteRange
 from .semantics.representation import Field, Representation, RequestHead
-from .sources.base import OnDisk, Prompt, Source
+from .sources.base import OnDisk, Source, SupportsReadNowait
 from .timeouts import STALL_TIMEOUT, StallTimer
 
 __all__ = ["BOUNDARY_SECRET", "Body", "Response", "respond"]
@@ -121,7 +121,7 @@ def _read_nowait(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
     """Return a small body whole if its source can give it without waiting."""
     if not pieces:
         return b""
-    if sum(map(len, pieces)) > ChunkSizer.WHOLE or not isinstance(source, Prompt):
+    if sum(map(len, pieces)) > ChunkSizer.WHOLE or not isinstance(source, SupportsReadNowait):
         return None
     parts = [piece if isinstance(piece, bytes) else source.read_nowait(piece) for piece in pieces]
     found = [part for part in parts if part is not None]

@@ -21,7 +21,7 @@ from ..open_file import FileRegion
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
 
-__all__ = ["Browsable", "Entry", "Listing", "OnDisk", "Prompt", "Source", "Store"]
+__all__ = ["Browsable", "Entry", "Listing", "OnDisk", "Source", "Store", "SupportsReadNowait"]
 
 
 @runtime_checkable
@@ -57,7 +57,7 @@ class Store(Protocol):
 
 
 @runtime_checkable
-class Prompt(Protocol):
+class SupportsReadNowait(Protocol):
     """A source that can often deliver bytes without waiting."""
 
     __slots__ = ()

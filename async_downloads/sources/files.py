@@ -24,7 +24,7 @@ from ..pacing import ChunkSizer
 from ..semantics.etags import ETag
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation, Validators
-from .base import OnDisk, Prompt
+from .base import OnDisk, SupportsReadNowait
 from .media_types import media_type
 
 __all__ = ["FileSource", "describe", "map_os_errors", "open_regular"]
@@ -48,7 +48,7 @@ _FD_DIRECTORY: Final = Path("/proc/self/fd")
 _HAS_FD_DIRECTORY: Final = _FD_DIRECTORY.is_dir()
 
 
-class FileSource(Prompt, OnDisk):
+class FileSource(SupportsReadNowait, OnDisk):
     """A regular file as it was when it was opened; its representation begins at byte `start` of the file.
 
     Owner: the caller that opened the source. It closes the source, which closes the file.

@@ -7,7 +7,7 @@ from typing import Final
 from ..errors import IsDirectory, NotFound
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
-from .base import Entry, Listing, Prompt
+from .base import Entry, Listing, SupportsReadNowait
 
 __all__ = ["MemorySource", "MemoryStore"]
 
@@ -16,7 +16,7 @@ _CHUNK_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class MemorySource(Prompt):
+class MemorySource(SupportsReadNowait):
     """Bytes in memory; `representation.size` must be their length."""
 
     data: bytes
