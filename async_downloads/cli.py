@@ -1,4 +1,4 @@
-"""The command `async-downloads`. Each subcommand is loaded when it runs."""
+"""The command `async-downloads`. Each subcommand is imported when it runs."""
 
 import sys
 from importlib import import_module
@@ -21,7 +21,7 @@ _MODULES: Final = {
 
 
 def main() -> NoReturn:
-    """Run the command. A mistake of the caller is one line on standard error and exit code 2."""
+    """Run the command and exit. A mistake of the user is one line on standard error and exit code 2."""
     try:
         code = cli.main(prog_name="async-downloads", standalone_mode=False)
     except click.Abort:
@@ -38,7 +38,7 @@ def _hint(error: click.ClickException) -> str:
 
 
 class _Commands(click.Group):
-    """Loads a command when it is asked for, since some take longer to load than a download does."""
+    """Imports a subcommand when it is run: some imports take longer than a download."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         module = _MODULES.get(cmd_name)
@@ -55,7 +55,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="async-downloads")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Serve files to thousands of clients at once, and download them: ranges and conditional requests by RFC 9110."""
+    """Serve files to thousands of clients at once, and download files: ranges and conditional requests by RFC 9110."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(2)

@@ -1,132 +1,220 @@
-"""What can be set: of the site (`Settings`) and of the process that serves it (`ServerSettings`).
+"""The settings of the site (`Settings`) and of the process that serves it (`ServerSettings`): one line for each.
 
-The command line reads both from flags, `ASYNC_DOWNLOADS_*` variables and a TOML file, in this order.
+Each line is a row of a table: name, type, default, help text, and how text is read. Everything else is made from it:
+the flags of `serve`, the variables `ASYNC_DOWNLOADS_*`, the keys of the TOML file and `Settings.from_environment`.
+A new setting is a new line here.
 """
+# ruff: noqa: RUF009 - `_row` calls `field`
 
 import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, Self, get_args
+from typing import Any, Final, Literal, Self, TypeVar, get_args
 
 from .sources.database.catalogue import Identifier
 from .timeouts import STALL_TIMEOUT
 
-__all__ = ["DATABASE_VARIABLES", "PREFIX", "ServerSettings", "Settings", "read_cache_control", "read_seconds"]
+__all__ = [
+    "DATABASE_VARIABLES",
+    "PREFIX",
+    "ServerSettings",
+    "Setting",
+    "Settings",
+    "read_cache_control",
+    "read_seconds",
+    "read_whole_number",
+    "read_yes_or_no",
+    "table",
+]
 
 
+T = TypeVar("T")
 PREFIX: Final = "ASYNC_DOWNLOADS_"
-DATABASE_VARIABLES: Final = (f"{PREFIX}DATABASE", "DATABASE_URL")  # the second is what many platforms set
-_MOST_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
+DATABASE_VARIABLES: Final = (f"{PREFIX}DATABASE", "DATABASE_URL")  # many platforms set the second one
+_MAX_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
 _FIELD_VALUE: Final = re.compile(r"[ -~]+")
+_YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+_NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 
 
-def read_seconds(value: str, *, at_once: bool = False) -> float:
-    """Read how long something may take, with `at_once` also 0. ValueError says what would be right."""
+def read_seconds(text: str, *, zero: bool = False) -> float:
+    """Read a duration in seconds; `zero` allows 0. Raises ValueError, with a message for the user."""
     with suppress(ValueError):
-        seconds = float(value)
-        if 0 < seconds <= _MOST_SECONDS or (at_once and not seconds):
+        seconds = float(text)
+        if 0 < seconds <= _MAX_SECONDS or (zero and not seconds):
             return seconds
-    least = "from 0" if at_once else "above 0 and"
-    raise ValueError(f"{value!r} is no number of seconds {least} up to {_MOST_SECONDS:,}")
+    least = "from 0" if zero else "above 0 and"
+    raise ValueError(f"{text!r} is not a number of seconds {least} up to {_MAX_SECONDS:,}")
 
 
-def read_cache_control(value: str) -> str | None:
-    """Read a value for Cache-Control; `none` is for no such field, and so is nothing at all.
+def read_whole_number(text: str, *, least: int, most: int) -> int:
+    """Read a whole number. Raises ValueError, with a message for the user, if it is not in the range."""
+    with suppress(ValueError):
+        if least <= (number := int(text)) <= most:
+            return number
+    raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
 
-    ValueError for one that would not be one line of printable ASCII.
+
+def read_yes_or_no(text: str) -> bool:
+    """Read a switch, in upper or lower case. Raises ValueError, with a message for the user."""
+    word = text.strip().lower()
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise ValueError(f"{text!r} is neither yes nor no: say true or false")
+
+
+def read_cache_control(text: str) -> str | None:
+    """Read a value of Cache-Control; None, for no such field, if it is "none" or empty.
+
+    Raises ValueError if it is not one line of printable ASCII.
     """
-    value = value.strip(" ")
-    if value in {"", "none"}:
+    text = text.strip(" ")
+    if text in {"", "none"}:
         return None
-    if not _FIELD_VALUE.fullmatch(value):
-        raise ValueError(f"{value!r} is not printable ASCII in one line")
-    return value
+    if not _FIELD_VALUE.fullmatch(text):
+        raise ValueError(f"{text!r} is not printable ASCII in one line")
+    return text
 
 
-_YES_OR_NO: Final = {
-    "1": True,
-    "true": True,
-    "yes": True,
-    "on": True,
-    "0": False,
-    "false": False,
-    "no": False,
-    "off": False,
-}
+def _read_choice(text: str, *, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
+    return text
+
+
 _READERS: Final[dict[object, Callable[[str], object]]] = {
     Path | None: Path,
-    bool: lambda value: _YES_OR_NO[value.lower()],
+    bool: read_yes_or_no,
     float: read_seconds,
     str | None: str,
-    Identifier: lambda value: {choice: choice for choice in get_args(Identifier)}[value],
+    tuple[str, ...]: str,  # each one of them
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A row of the table.
+
+    `default_help` describes a default that is only known at run time. `is_file` tells a file from a folder. `reader`
+    is for a type that is not read in the usual way. `variables` are environment variables; the first one that is not
+    empty counts.
+    """
+
+    name: str
+    kind: object
+    default: Any
+    help: str
+    short: str = ""
+    metavar: str | None = None
+    default_help: str | None = None
+    is_file: bool = False
+    reader: Callable[[str], object] | None = None
+    variables: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.variables:
+            object.__setattr__(self, "variables", (PREFIX + self.name.upper(),))
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that may be given; () if it is not a choice."""
+        return get_args(self.kind) if all(isinstance(each, str) for each in get_args(self.kind)) else ()
+
+    def read(self, text: str) -> object:
+        """Read the value, from whatever place the text came. Raises ValueError, with a message for the user."""
+        if self.choices:
+            return _read_choice(text, choices=self.choices)
+        return (self.reader or _READERS[self.kind])(text)
+
+
+def table(kind: "type[Settings | ServerSettings]") -> tuple[Setting, ...]:
+    """Return the rows of a class of settings, in its order."""
+    return tuple(
+        Setting(name=each.name, kind=each.type, default=each.default, **each.metadata) for each in fields(kind)
+    )
+
+
+def _row(default: T, help: str, *, repr: bool = True, **details: Any) -> T:  # noqa: A002 - the names of field and click
+    row: T = field(default=default, repr=repr, metadata={"help": help, **details})
+    return row
+
+
+_seconds_or_zero: Final = partial(read_seconds, zero=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is served, and how.
+    """What is served, and how. Each route exists if its setting is given; `stall_timeout` is in seconds."""
 
-    `directory` is the tree at `/`. `download_file` is one file, the rest are the folders of the download routes; each
-    route is there when its setting is. `stall_timeout` is in seconds. `database` is the URL of the database whose files
-    are at `/files/download/<id>`, `file_ids` says by which of their identifiers, and with `list_files` they are listed
-    at `/files`.
-    """
+    directory: Path | None = _row(None, "The folder at /.")
+    hidden: bool = _row(False, "Serve names that begin with a dot.")
+    follow_symlinks: bool = _row(False, "Follow symbolic links that lead out of the folder.")
+    attachment: bool = _row(False, "Make browsers save every file of the folder; ?inline shows it.")
+    cache_control: str | None = _row(
+        "no-cache", "Cache-Control of every file; 'none' sends no such field.", reader=read_cache_control
+    )
+    stall_timeout: float = _row(STALL_TIMEOUT, "Disconnect a client that reads nothing for this long.")
+    download_file: Path | None = _row(None, "The file at /download.", is_file=True)
+    download_images: Path | None = _row(None, "The folder at /download/ and /download2/.")
+    client_images: Path | None = _row(None, "The folder at /get-image/.")
+    client_csv: Path | None = _row(None, "The folder at /get-csv/.")
+    client_pdf: Path | None = _row(None, "The folder at /get-pdf/.")
+    client_reports: Path | None = _row(None, "The folder at /get-report/.")
+    pdf_examples: bool = _row(False, "Serve PDF files made in memory, at /pdf/.")
+    database: str | None = _row(
+        None,
+        "Serve the files of a database at /files/download/: sqlite:///path.db or postgresql://…",
+        repr=False,  # it may hold a password
+        metavar="URL",
+        variables=DATABASE_VARIABLES,
+    )
+    file_ids: Identifier = _row("token", "Which id of a file stands in its URL.")
+    list_files: bool = _row(False, "List the files of the database at /files, as JSON.")
 
-    directory: Path | None = None
-    hidden: bool = False
-    follow_symlinks: bool = False
-    attachment: bool = False
-    cache_control: str | None = "no-cache"
-    stall_timeout: float = STALL_TIMEOUT
-    download_file: Path | None = None
-    download_images: Path | None = None
-    client_images: Path | None = None
-    client_csv: Path | None = None
-    client_pdf: Path | None = None
-    client_reports: Path | None = None
-    pdf_examples: bool = False
-    database: str | None = field(default=None, repr=False)  # it may hold a password
-    file_ids: Identifier = "token"
-    list_files: bool = False
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that are served, and the single file: the value of each setting that is a path."""
+        paths = (getattr(self, row.name) for row in table(type(self)) if row.kind == Path | None)
+        return tuple(filter(None, paths))
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read `ASYNC_DOWNLOADS_*` variables, for a server that imports the app by its name.
+        """Read the variables `ASYNC_DOWNLOADS_*`, for a server that imports the app by its name.
 
-        ValueError, with the variable's name, for a value that is none.
+        Raises ValueError, with the variable's name, if a value cannot be read.
         """
-        found: dict[str, Any] = {}
-        for setting in fields(cls):
-            for name in _variables(setting.name):
-                if value := os.environ.get(name):
-                    found[setting.name] = _read(setting, name, value)
-                    break
-        return cls(**found)
+        return cls(**{row.name: value for row in table(cls) for value in _from_environment(row)})
 
 
-def _variables(setting: str) -> tuple[str, ...]:
-    return DATABASE_VARIABLES if setting == "database" else (PREFIX + setting.upper(),)
-
-
-def _read(setting: Field[Any], name: str, value: str) -> object:
-    read = read_cache_control if setting.name == "cache_control" else _READERS[setting.type]
-    try:
-        return read(value)
-    except (KeyError, ValueError):
-        raise ValueError(f"{name}={value!r} cannot be read") from None
+def _from_environment(row: Setting) -> list[Any]:
+    """Return the value of a row as a list of one; an empty list if no variable is set."""
+    for name in row.variables:
+        if text := os.environ.get(name):
+            try:
+                return [row.read(text)]
+            except ValueError as error:
+                raise ValueError(f"{name}={text!r} cannot be read: {error}") from None
+    return []
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """How the process listens and ends; `drain_timeout` is in seconds."""
 
-    bind: tuple[str, ...] = ("127.0.0.1:8000",)
-    workers: int = 1
-    loop: Literal["asyncio", "uvloop"] = "asyncio"
-    certfile: Path | None = None
-    keyfile: Path | None = None
-    drain_timeout: float = 30.0
-    access_log: Literal["none", "text", "json"] = "none"
+    bind: tuple[str, ...] = _row(("127.0.0.1:8000",), "host:port, unix:path or fd://n; repeatable.", short="-b")
+    workers: int = _row(
+        1,
+        "Number of processes that share the address.",
+        short="-w",
+        metavar="N",
+        reader=partial(read_whole_number, least=1, most=256),
+    )
+    loop: Literal["asyncio", "uvloop"] = _row("asyncio", "Event loop.", default_help="uvloop if it is installed")
+    certfile: Path | None = _row(None, "Certificate chain (PEM): serve HTTPS, with HTTP/2.", is_file=True)
+    keyfile: Path | None = _row(None, "The certificate's private key (PEM).", is_file=True)
+    drain_timeout: float = _row(30.0, "How long downloads may continue after SIGTERM.", reader=_seconds_or_zero)
+    access_log: Literal["none", "text", "json"] = _row("none", "Write a line for each request.")

@@ -1,1 +1,1 @@
-"""Commands that work with files in a database."""
+"""The subcommands of `async-downloads`, one module each, and what they share."""

@@ -1,4 +1,4 @@
-"""How a command gets at a database."""
+"""The database of a command: its options, opening it, and its errors."""
 
 import asyncio
 import sys
@@ -6,22 +6,23 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from io import TextIOWrapper
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import click
 
 from ..config import DATABASE_VARIABLES, PREFIX
 from ..errors import DownloadError
-from ..sources.database.catalogue import Catalogue
+from ..sources.database.catalogue import Catalogue, Identifier
 from ..sources.database.urls import open_catalogue
-from .messages import INTERRUPTED, UsageRefused, print_error, redacted
+from .messages import INTERRUPTED, CannotRun, print_error
+from .redaction import redacted
 
 __all__ = ["DATABASE", "IDS", "Database", "run_each"]
 
 
 T = TypeVar("T")
-_MISSING: Final = (
-    f"no database is given: say --database sqlite:///files.db (or postgresql://…) or set {DATABASE_VARIABLES[0]}"
+_NO_DATABASE: Final = (
+    f"no database is given: use --database sqlite:///files.db (or postgresql://…) or set {DATABASE_VARIABLES[0]}"
 )
 
 
@@ -32,9 +33,9 @@ class Database:
     url: str = field(repr=False)
 
     def run(self, work: Callable[[Catalogue], Coroutine[Any, Any, int]]) -> int:
-        """Work with its catalogue, and return the exit code. `ClickException` for what goes wrong with it."""
+        """Run `work` with the catalogue; return its exit code. Raises ClickException if the database fails."""
         if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")  # a name may have a letter that a terminal lacks
+            sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may lack a letter of a name
         try:
             return asyncio.run(self._run(work))
         except KeyboardInterrupt:
@@ -45,7 +46,7 @@ class Database:
         try:
             opened = open_catalogue(self.url)
         except ValueError as error:
-            raise UsageRefused(redacted(error)) from None
+            raise CannotRun(redacted(error)) from None
         try:
             async with aclosing(opened) as catalogue:
                 return await work(catalogue)
@@ -53,21 +54,21 @@ class Database:
             raise click.ClickException(redacted(error)) from error
 
 
-async def run_each(things: Iterable[T], do: Callable[[T], Awaitable[None]]) -> int:
-    """Do something with each thing, also when it went wrong with another; say so, and return the worst exit code."""
+async def run_each(items: Iterable[T], do: Callable[[T], Awaitable[None]]) -> int:
+    """Call `do` with each item. Print the error of each that fails, continue, and return the highest exit code."""
     worst = 0
-    for thing in things:
+    for item in items:
         try:
-            await do(thing)
+            await do(item)
         except click.ClickException as error:
             print_error(error.format_message())
             worst = max(worst, error.exit_code)
     return worst
 
 
-def _named(context: click.Context, _: click.Parameter, url: str | None) -> Database:
+def _read_database(context: click.Context, _: click.Parameter, url: str | None) -> Database:
     if not url:
-        raise click.UsageError(_MISSING, context)
+        raise click.UsageError(_NO_DATABASE, context)
     return Database(url)
 
 
@@ -76,15 +77,15 @@ DATABASE: Final = click.option(
     metavar="URL",
     envvar=DATABASE_VARIABLES,
     show_envvar=True,
-    callback=_named,
+    callback=_read_database,
     help="sqlite:///relative.db, sqlite:////absolute.db or postgresql://…",
 )
 IDS: Final = click.option(
     "--ids",
-    type=click.Choice(["token", "integer"]),
+    type=click.Choice(get_args(Identifier)),
     default="token",
     envvar=f"{PREFIX}FILE_IDS",
     show_envvar=True,
     show_default=True,
-    help="What names a file to strangers.",
+    help="Which id of a file to print and to take.",
 )

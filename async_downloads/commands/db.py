@@ -1,4 +1,4 @@
-"""`async-downloads db`: a database's schema, its rubbish and its health."""
+"""`async-downloads db`: create the tables, free old bytes, check every file."""
 
 import sys
 from contextlib import aclosing
@@ -14,19 +14,19 @@ from .progress import progress
 __all__ = ["db"]
 
 
-_DAY: Final = 24 * 60 * 60
-_MOST: Final = 1_000_000_000  # seconds; every database can subtract that many from now
+_DAY_SECONDS: Final = 24 * 60 * 60
+_MAX_GRACE_SECONDS: Final = 1_000_000_000  # every database can subtract that from the current time
 
 
 @click.group(no_args_is_help=False)
 def db() -> None:
-    """Look after a database that has files in it."""
+    """Maintain a database that holds files."""
 
 
 @db.command()
 @DATABASE
 def init(database: Database) -> int:
-    """Create the tables where they are not there yet."""
+    """Create the tables that are missing."""
     return database.run(_init)
 
 
@@ -39,14 +39,14 @@ async def _init(catalogue: Catalogue) -> int:
 @click.option(
     "--grace",
     metavar="SECONDS",
-    type=click.IntRange(0, _MOST),
-    default=_DAY,
+    type=click.IntRange(0, _MAX_GRACE_SECONDS),
+    default=_DAY_SECONDS,
     show_default=True,
-    help="How long downloads of a file go on that was replaced or removed, and how long an upload may take.",
+    help="Keep what was replaced or removed for this long, for downloads that still run. No upload may take longer.",
 )
 @DATABASE
 def gc(grace: int, database: Database) -> int:
-    """Free the bytes of files that were replaced, removed, or never finished."""
+    """Free the bytes of files that were replaced, removed or never completed."""
     return database.run(partial(_gc, grace=grace))
 
 
@@ -58,19 +58,21 @@ async def _gc(catalogue: Catalogue, *, grace: int) -> int:
 @db.command()
 @DATABASE
 def check(database: Database) -> int:
-    """Read every file and print those that are damaged; the exit code is 1 if there are any."""
+    """Read every file and print each damaged one. The exit code is 1 if there are any."""
     return database.run(_check)
 
 
 async def _check(catalogue: Catalogue) -> int:
     files = await catalogue.files()
     damaged = 0
-    with progress("checking", sum(file.size for file in files)) as tell:
+    with progress("checking", sum(file.size for file in files)) as report:
         async with aclosing(catalogue.check()) as results:
             async for result in results:
-                tell(result.file.size if isinstance(result, Corruption) else result.size)
+                report(result.file.size if isinstance(result, Corruption) else result.size)
                 if isinstance(result, Corruption):
                     damaged += 1
-                    sys.stdout.write(f"{result.file.name}: {result.message}\n")  # click would write across the bar
+                    sys.stdout.write(
+                        f"{result.file.name}: {result.message}\n"
+                    )  # click.echo would bypass the bar's redirection
                     sys.stdout.flush()
     return 1 if damaged else 0

@@ -1,4 +1,4 @@
-"""How `get` downloads: several files at a time, to the end or until a signal comes."""
+"""The downloads of `get`: several files at a time, until all are complete or a signal ends the command."""
 
 import asyncio
 import os
@@ -10,9 +10,10 @@ from ..client import Downloader, Result
 from ..client.disk.existing import resumable
 from ..errors import FetchError
 from .get_options import STDOUT, GetOptions
-from .get_output import Display, Json, Lines, UrlItem, is_url
+from .get_output import Display, Json, Lines, LinesAndBars, UrlItem
 from .get_stdout import ReaderLeft, stream
-from .messages import UsageRefused
+from .messages import CannotRun
+from .redaction import is_url
 from .signals import interruptible
 
 __all__ = ["run"]
@@ -23,115 +24,115 @@ _OTHER, _USAGE = 1, 2  # exit codes; the errors of a download have their own
 _READER_LEFT: Final = 128 + signal.SIGPIPE  # as a shell reports a program that a closed pipe ended
 
 
-def run(order: GetOptions) -> int:
-    """Download what is ordered; return the exit code, that of the first URL that failed if any did."""
-    with _display(order) as shown:
-        return asyncio.run(_run(order, shown))
+def run(options: GetOptions) -> int:
+    """Download the files; return the exit code, which is that of the first URL that failed."""
+    with _display(options) as display:
+        return asyncio.run(_run(options, display))
 
 
-def _display(order: GetOptions) -> Display:
-    if order.as_json:
-        return Json(quiet=order.quiet)
-    if order.quiet:
+def _display(options: GetOptions) -> Display:
+    if options.as_json:
+        return Json(quiet=options.quiet)
+    if options.quiet:
         return Display()
-    if not os.isatty(_STDERR):
-        return Lines()
-    from .get_bars import Bars
-
-    return Bars()
+    return LinesAndBars() if os.isatty(_STDERR) else Lines()
 
 
-async def _run(order: GetOptions, shown: Display) -> int:
-    downloader = _downloader(order)
-    downloads = _Downloads(order, shown, downloader)
-    with interruptible() as interruption:
+async def _run(options: GetOptions, display: Display) -> int:
+    downloader = _downloader(options)
+    downloads = _Downloads(options, display, downloader)
+    with interruptible() as signals:
         try:
             async with downloader:
-                codes = await downloads.all()
-        except ValueError as error:  # about a proxy in the environment: the downloads have told of their own
-            raise UsageRefused(str(error)) from None
+                codes = await downloads.run()
+        except ValueError as error:  # about a proxy in the environment; `_one` catches those about a URL
+            raise CannotRun(str(error)) from None
         except asyncio.CancelledError:
-            if interruption.code is None:
+            if signals.code is None:
                 raise
-            shown.interrupted(downloads.advice(), interruption.code)
-            return interruption.code
+            display.interrupted(downloads.advice(), signals.code)
+            return signals.code
     return next(filter(None, codes), 0)
 
 
-def _downloader(order: GetOptions) -> Downloader:
+def _downloader(options: GetOptions) -> Downloader:
     return Downloader(
-        connections=order.connections,
-        retries=order.retries,
-        timeout=order.timeout,
-        stall_timeout=order.stall_timeout,
-        limit_rate=order.limit_rate,
-        headers=order.header,
-        insecure_redirects=order.insecure_redirects,
+        connections=options.connections,
+        retries=options.retries,
+        timeout=options.timeout,
+        stall_timeout=options.stall_timeout,
+        limit_rate=options.limit_rate,
+        headers=options.header,
+        insecure_redirects=options.insecure_redirects,
     )
 
 
 class _Downloads:
     """The downloads of one command."""
 
-    def __init__(self, order: GetOptions, shown: Display, downloader: Downloader) -> None:
-        self._order = order
-        self._display = shown
+    def __init__(self, options: GetOptions, display: Display, downloader: Downloader) -> None:
+        self._options = options
+        self._display = display
         self._downloader = downloader
-        self._turns = asyncio.Semaphore(order.jobs)
-        self._finished = False
+        self._slots = asyncio.Semaphore(options.jobs)
+        self._any_finished = False
 
-    async def all(self) -> list[int]:
-        """Get all that is wanted, and return the exit code for each."""
+    async def run(self) -> list[int]:
+        """Download every file; return the exit codes in the order of the URLs."""
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(self._one(UrlItem(*each))) for each in enumerate(self._order.urls)]
+            running = [group.create_task(self._one(UrlItem(*each))) for each in enumerate(self._options.urls)]
         return [task.result() for task in running]
 
     def advice(self) -> str:
-        """Return what to say of the next run when this one was interrupted."""
-        if self._order.output == STDOUT:
+        """Return the end of the message after an interruption: what the next run will do."""
+        if self._options.output == STDOUT:
             return ""
-        return "; the same command goes on from here" if self._goes_on() else "; the same command begins anew"
+        return "; the same command continues from here" if self._can_resume() else "; the same command starts again"
 
-    def _goes_on(self) -> bool:
-        """Whether any file is there, or so much of it that the next run can go on with that."""
-        order = self._order
-        left = (resumable(url, order.output, order.directory) for url in order.urls if is_url(url))
-        return order.resume and (self._finished or any(left))
+    def _can_resume(self) -> bool:
+        """Whether a file is complete, or a part of one is left that the next run can use."""
+        options = self._options
+        parts = (resumable(url, options.output, options.directory) for url in options.urls if is_url(url))
+        return options.resume and (self._any_finished or any(parts))
 
-    async def _one(self, wanted: UrlItem) -> int:
-        async with self._turns:
+    async def _one(self, item: UrlItem) -> int:
+        async with self._slots:
             try:
-                result = await self._result(wanted)
+                result = await self._result(item)
             except ReaderLeft:
                 return _READER_LEFT
             except FetchError as error:
-                return self._failed(wanted, error, error.exit_code)
-            except ValueError as error:  # a URL that is none
-                return self._failed(wanted, error, _USAGE)
-            except Exception as error:  # noqa: BLE001 - a mistake of ours, which is no reason to lose the other files
-                return self._failed(wanted, error, _OTHER)
-        self._finished = True
-        self._display.finished(wanted, result)
+                return self._failed(item, error, error.exit_code)
+            except ValueError as error:  # a malformed URL or checksum
+                return self._failed(item, error, _USAGE)
+            except Exception as error:  # noqa: BLE001 - a bug of ours must not cost the other files
+                return self._failed(item, error, _OTHER)
+        self._any_finished = True
+        self._display.finished(item, result)
         return 0
 
-    def _failed(self, wanted: UrlItem, error: Exception, code: int) -> int:
-        self._display.failed(wanted, error, code)
+    def _failed(self, item: UrlItem, error: Exception, code: int) -> int:
+        self._display.failed(item, error, code)
         return code
 
-    async def _result(self, wanted: UrlItem) -> Result:
-        if not is_url(wanted.url):
+    async def _result(self, item: UrlItem) -> Result:
+        if not is_url(item.url):
             raise ValueError("not a URL: it must begin with http:// or https:// and have a host")
-        tell = partial(self._display.progress, wanted)
-        if self._order.output == STDOUT:
+        report = partial(self._display.progress, item)
+        if self._options.output == STDOUT:
             return await stream(
-                self._downloader, wanted.url, checksum=self._order.checksum, within=self._order.timeout, tell=tell
+                self._downloader,
+                item.url,
+                checksum=self._options.checksum,
+                timeout=self._options.timeout,
+                report=report,
             )
         return await self._downloader.fetch(
-            wanted.url,
-            self._order.output,
-            directory=self._order.directory,
-            checksum=self._order.checksum,
-            overwrite=self._order.overwrite,
-            resume=self._order.resume,
-            on_progress=tell,
+            item.url,
+            self._options.output,
+            directory=self._options.directory,
+            checksum=self._options.checksum,
+            overwrite=self._options.overwrite,
+            resume=self._options.resume,
+            on_progress=report,
         )

@@ -1,4 +1,4 @@
-"""`async-downloads get`: files from servers, whole or not at all."""
+"""The options of `get`, read and checked."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ STDOUT: Final = Path("-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetOptions:
-    """What the user wants: the options by their names."""
+    """The options by their names: times in seconds, `limit_rate` in bytes per second."""
 
     urls: tuple[str, ...] = field(repr=False)
     output: Path | None

@@ -1,16 +1,17 @@
-"""What `get` tells on standard error: what became of each file and what hinders it, in lines or in JSON."""
+"""Output of `get` on standard error: the state of each file, as bars, lines or JSON."""
 
 import json
 import re
 import time
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, Self
 
-import click
+from .messages import print_line
+from .progress import Bars, speed_text
+from .redaction import printable, public_url, redacted
 
-__all__ = ["Display", "Json", "Lines", "UrlItem", "event_json", "is_url"]
+__all__ = ["Display", "Json", "Lines", "LinesAndBars", "UrlItem"]
 
 
 if TYPE_CHECKING:
@@ -19,102 +20,66 @@ if TYPE_CHECKING:
     from ..client import Progress, Result
 
 
-_PAUSE: Final = 1.0  # seconds between two notes about a file, though a server should drop every connection
-_USERINFO: Final = re.compile(r"//[^/]*@")  # also of those who forgot to escape a ? or # in a password
-_PLAIN: Final = re.compile(r"[\w./:-]*")  # nothing in it can be a password
-_URL: Final = re.compile(r"\bhttps?://[^\s'\"]+", re.IGNORECASE)
+_NOTE_SECONDS: Final = 1.0  # between two notes about a file: a server may drop every connection at once
+_HARMLESS: Final = re.compile(r"[\w./:-]*")  # such a text holds no password
+_WAIT: Final = re.compile(r"\bagain (in \d+ s)\b")  # in a note
 
 
 @dataclass(frozen=True, slots=True)
 class UrlItem:
-    """One URL of the command line, and its place there."""
+    """A URL of the command line, and its position there."""
 
     index: int
     url: str = field(repr=False)
 
     @property
     def public(self) -> str:
-        """The URL without what may be secret in it: user, password, query (signatures) and fragment."""
-        return _public(self.url) or (self.url if _PLAIN.fullmatch(self.url) else f"URL {self.index + 1}")
-
-
-def _public(url: str) -> str:
-    """Return what may be shown of a URL; "" of what is none, as nobody knows which part of it is the password.
-
-    >>> _public("https://me:secret@example.com/a?signature=abc")
-    'https://example.com/a'
-    """
-    shown = re.split("[?#]", _USERINFO.sub("//", url, count=1), maxsplit=1)[0]
-    return _printable(shown) if is_url(shown) else ""
-
-
-def _printable(text: str) -> str:
-    """Replace what a terminal would obey."""
-    return "".join(char if char.isprintable() else "_" for char in text)
-
-
-def is_url(text: str) -> bool:
-    """Whether it is a URL that can be asked for."""
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def event_json(error: BaseException) -> str:
-    """Return what an error says, in one line and without what is secret in a URL.
-
-    >>> event_json(ValueError("no server at\\nhttp://me:secret@localhost/files?key=abc"))
-    'no server at http://localhost/files'
-    """
-    text = _URL.sub(lambda found: _public(found[0]) or "a URL", " ".join(str(error).split()))
-    return _printable(text) or type(error).__name__
+        """The URL without user, password, query (which may be a signature) and fragment."""
+        return public_url(self.url) or (self.url if _HARMLESS.fullmatch(self.url) else f"URL {self.index + 1}")
 
 
 class Display(AbstractContextManager["Display"]):
-    """Tells what went wrong, and nothing else: `--quiet`."""
+    """Prints errors only: `--quiet`."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None", /
     ) -> None:
-        """Leave nothing but lines."""
+        """Clear everything but lines."""
 
-    def say(self, line: str) -> None:
-        """Write a line. That nobody reads it any more is no reason to lose a download."""
-        with suppress(OSError):
-            click.echo(line, err=True)
+    def print(self, line: str) -> None:
+        """Write a line."""
+        print_line(line)
 
-    def progress(self, wanted: UrlItem, progress: "Progress", /) -> None:
-        """Tell how far a download is."""
+    def progress(self, item: UrlItem, progress: "Progress", /) -> None:
+        """Show the progress of a download."""
 
-    def finished(self, wanted: UrlItem, result: "Result", /) -> None:
-        """Tell that a download is there."""
+    def finished(self, item: UrlItem, result: "Result", /) -> None:
+        """Show that a download is complete."""
 
-    def failed(self, wanted: UrlItem, error: Exception, _: int, /) -> None:
-        """Tell why a download could not be had, and the exit code for that."""
-        self.say(f"async-downloads: {wanted.public}: {event_json(error)}")
+    def failed(self, item: UrlItem, error: Exception, _: int, /) -> None:
+        """Show why a download failed, and its exit code."""
+        self.print(f"async-downloads: {item.public}: {redacted(error)}")
 
     def interrupted(self, advice: str, _: int, /) -> None:
-        """Tell that the command was interrupted, what to do about it, and the exit code for that."""
-        self.say(f"async-downloads: interrupted{advice}")
+        """Show that the command was interrupted, what the next run will do, and the exit code."""
+        self.print(f"async-downloads: interrupted{advice}")
 
 
 class Lines(Display):
-    """Tells what became of each file, in a line, and what hinders it."""
+    """Prints a line for each file that is complete, failed, or has to wait."""
 
     def __init__(self) -> None:
         self._notes: dict[int, tuple[str, float]] = {}
 
-    def progress(self, wanted: UrlItem, progress: "Progress", /) -> None:
-        last, at = self._notes.get(wanted.index, ("", float("-inf")))
-        if progress.note in {"", last} or time.monotonic() - at < _PAUSE:
+    def progress(self, item: UrlItem, progress: "Progress", /) -> None:
+        last, at = self._notes.get(item.index, ("", float("-inf")))
+        if progress.note in {"", last} or time.monotonic() - at < _NOTE_SECONDS:
             return
-        self._notes[wanted.index] = progress.note, time.monotonic()
-        self.say(f"{progress.name or wanted.public}: {_printable(progress.note)}")
+        self._notes[item.index] = progress.note, time.monotonic()
+        self.print(f"{progress.name or item.public}: {printable(progress.note)}")
 
     def finished(self, _: UrlItem, result: "Result", /) -> None:
-        self.say(f"{result.path}: {_outcome(result)}")
+        self.print(f"{result.path}: {_outcome(result)}")
 
 
 def _outcome(result: "Result") -> str:
@@ -122,34 +87,78 @@ def _outcome(result: "Result") -> str:
         return "already complete"
     from rich.filesize import decimal
 
-    speed = decimal(int(result.transferred / max(result.seconds, 0.001)))
+    speed = speed_text(result.transferred / max(result.seconds, 0.001))
     resumed = f", resumed at {decimal(result.resumed_from)}" if result.resumed_from else ""
     verified = f", {result.digest.partition(':')[0]} verified" if result.digest else ""
-    return f"{decimal(result.size)} in {result.seconds:.1f} s ({speed}/s){resumed}{verified}"
+    return f"{decimal(result.size)} in {result.seconds:.1f} s ({speed}){resumed}{verified}"
+
+
+class LinesAndBars(Lines):
+    """Prints lines, and below them a bar for each download that is running."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bars = Bars()
+
+    def __enter__(self) -> Self:
+        self._bars.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None", /
+    ) -> None:
+        self._bars.__exit__(kind, error, trace)
+
+    def print(self, line: str) -> None:
+        self._bars.print(line)
+
+    def progress(self, item: UrlItem, progress: "Progress", /) -> None:
+        super().progress(item, progress)
+        name, status = progress.name or item.public, _status(progress)
+        self._bars.show(item.index, name, progress.done, progress.total, status=status, speed=progress.speed)
+
+    def finished(self, item: UrlItem, result: "Result", /) -> None:
+        self._bars.remove(item.index)
+        super().finished(item, result)
+
+    def failed(self, item: UrlItem, error: Exception, code: int, /) -> None:
+        self._bars.remove(item.index)
+        super().failed(item, error, code)
+
+
+def _status(progress: "Progress") -> str:
+    """Return speed and number of connections, or the state of a download that is not running.
+
+    The speed counts only bytes of this run, not those that an earlier run left.
+    """
+    if progress.state != "downloading":
+        wait = _WAIT.search(progress.note)
+        return f"{progress.state} {wait[1]}" if wait else progress.state
+    return f"{speed_text(progress.speed)} x{max(len(progress.segments), 1)}"
 
 
 class Json(Display):
-    """Tells everything to a program: an object in each line, whose `event` says what it is about."""
+    """Prints a JSON object in each line, for a program; its `event` names the kind."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
 
-    def progress(self, wanted: UrlItem, progress: "Progress", /) -> None:
+    def progress(self, item: UrlItem, progress: "Progress", /) -> None:
         if not self._quiet:
             segments = [segment._asdict() for segment in progress.segments]
-            self._tell("progress", wanted, **{**asdict(progress), "segments": segments})
+            self._print_event("progress", item, **{**asdict(progress), "segments": segments})
 
-    def finished(self, wanted: UrlItem, result: "Result", /) -> None:
+    def finished(self, item: UrlItem, result: "Result", /) -> None:
         if not self._quiet:
             etag, last_modified = result.validators.etag, result.validators.last_modified
             rest = {each.name: getattr(result, each.name) for each in fields(result) if each.name != "validators"}
-            self._tell("finished", wanted, **rest, etag=etag and str(etag), last_modified=last_modified)
+            self._print_event("finished", item, **rest, etag=etag and str(etag), last_modified=last_modified)
 
-    def failed(self, wanted: UrlItem, error: Exception, code: int, /) -> None:
-        self._tell("failed", wanted, error=type(error).__name__, message=event_json(error), exit_code=code)
+    def failed(self, item: UrlItem, error: Exception, code: int, /) -> None:
+        self._print_event("failed", item, error=type(error).__name__, message=redacted(error), exit_code=code)
 
     def interrupted(self, advice: str, code: int, /) -> None:
-        self.say(json.dumps({"event": "interrupted", "message": f"interrupted{advice}", "exit_code": code}))
+        self.print(json.dumps({"event": "interrupted", "message": f"interrupted{advice}", "exit_code": code}))
 
-    def _tell(self, event: str, wanted: UrlItem, **about: object) -> None:
-        self.say(json.dumps({"event": event, "index": wanted.index, "url": wanted.public, **about}, default=str))
+    def _print_event(self, event: str, item: UrlItem, **about: object) -> None:
+        self.print(json.dumps({"event": event, "index": item.index, "url": item.public, **about}, default=str))

@@ -1,7 +1,7 @@
-"""How `get -o -` downloads: to standard output, whose reader may take its time, or leave.
+"""`get -o -`: download to standard output, whose reader may be slow, or may close it.
 
-A pipe that is full keeps a write waiting for as long as its reader likes, and a thread that waits cannot be stopped.
-So the thread is one that nobody waits for: when the command is interrupted the process ends, and the thread with it.
+A write to a full pipe blocks until the reader reads, and a blocked thread cannot be stopped. So the writer is a daemon
+thread: when the command is interrupted the process ends without waiting for it.
 """
 
 import asyncio
@@ -24,29 +24,34 @@ __all__ = ["ReaderLeft", "stream"]
 
 
 _FD: Final = 1
-_PAUSE: Final = 0.1  # seconds between two looks at how far it is
+_REPORT_SECONDS: Final = 0.1  # between two reports of progress
 
 
 class ReaderLeft(Exception):
-    """Nobody reads standard output any more."""
+    """The reader of standard output closed it."""
 
 
 async def stream(
-    downloader: Downloader, url: str, *, checksum: str | None, within: float | None, tell: Callable[[Progress], object]
+    downloader: Downloader,
+    url: str,
+    *,
+    checksum: str | None,
+    timeout: float | None,  # noqa: ASYNC109 - its error is one of ours
+    report: Callable[[Progress], object],
 ) -> Result:
-    """Write what is at a URL to standard output, within so many seconds.
+    """Write the content of a URL to standard output within `timeout` seconds.
 
-    `ReaderLeft`, or `FetchError` also for what cannot be written.
+    Raises ReaderLeft if the reader closes it, FetchError if the download or a write fails.
     """
     expected = Checksum.parse(checksum) if checksum else None
     hashed = hashlib.new(expected.algorithm, usedforsecurity=False) if expected else None
     try:
-        async with asyncio.timeout(within) as deadline, downloader.open(url) as body:
-            result = await _copied(body, hashed, tell)
+        async with asyncio.timeout(timeout) as deadline, downloader.open(url) as body:
+            result = await _copy(body, hashed, report)
     except TimeoutError:
         if not deadline.expired():
             raise
-        raise DeadlineExceeded(f"the download was not over after {within:g} s") from None
+        raise DeadlineExceeded(f"the download was not over after {timeout:g} s") from None
     if not expected or not hashed:
         return result
     actual = Checksum(expected.algorithm, hashed.digest())
@@ -55,51 +60,51 @@ async def stream(
     return replace(result, digest=str(actual))
 
 
-async def _copied(body: ResponseStream, hashed: "hashlib._Hash | None", tell: Callable[[Progress], object]) -> Result:
-    output, count = _StandardOutput(), _Count(body, tell)
+async def _copy(body: ResponseStream, hashed: "hashlib._Hash | None", report: Callable[[Progress], object]) -> Result:
+    output, counter = _StandardOutput(), _ByteCounter(body, report)
     async for chunk in body:
         await output.write(chunk)
         if hashed:
             hashed.update(chunk)
-        count.more(len(chunk))
-    return count.result()
+        counter.add(len(chunk))
+    return counter.result()
 
 
-class _Count:
-    """How far a body is, told now and then."""
+class _ByteCounter:
+    """The bytes of a body that were written, reported at most ten times a second."""
 
-    def __init__(self, body: ResponseStream, tell: Callable[[Progress], object]) -> None:
+    def __init__(self, body: ResponseStream, report: Callable[[Progress], object]) -> None:
         self._body = body
-        self._tell = tell
+        self._report = report
         self._begun = self._last = time.monotonic()
         self._done = 0
 
-    def more(self, count: int) -> None:
-        """Add so many bytes."""
+    def add(self, count: int) -> None:
+        """Count `count` more bytes."""
         self._done += count
-        if (now := time.monotonic()) - self._last >= _PAUSE:
+        if (now := time.monotonic()) - self._last >= _REPORT_SECONDS:
             self._last = now
             speed = self._done / (now - self._begun)
-            self._tell(Progress("downloading", self._body.name, self._body.size, self._done, 0, (), speed, ""))
+            self._report(Progress("downloading", self._body.name, self._body.size, self._done, 0, (), speed, ""))
 
     def result(self) -> Result:
-        """Return what came."""
+        """Return the result of the whole download."""
         seconds = time.monotonic() - self._begun
         return Result(STDOUT, self._done, self._done, 0, self._body.validators, None, seconds)
 
 
 class _StandardOutput:
-    """Standard output, written in a thread, one segment after the other."""
+    """Standard output, written by one thread in the order of the calls."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._segments: SimpleQueue[tuple[bytes, asyncio.Future[None]]] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[bytes, asyncio.Future[None]]] = SimpleQueue()
         Thread(target=self._run, daemon=True).start()
 
     async def write(self, data: bytes) -> None:
-        """Return when all of it is written."""
+        """Return when all of `data` is written. Raises ReaderLeft or DiskError."""
         written: asyncio.Future[None] = self._loop.create_future()
-        self._segments.put((data, written))
+        self._queue.put((data, written))
         try:
             await written
         except BrokenPipeError:
@@ -109,9 +114,9 @@ class _StandardOutput:
 
     def _run(self) -> None:
         while True:
-            data, written = self._segments.get()
+            data, written = self._queue.get()
             error = _write(data)
-            with suppress(RuntimeError):  # the loop is closed: nobody wants to know
+            with suppress(RuntimeError):  # the loop is closed: the command was interrupted
                 self._loop.call_soon_threadsafe(_settle, written, error)
 
 

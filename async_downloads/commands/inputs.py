@@ -1,7 +1,7 @@
-"""What `put` reads: a file, a pipe or standard input, from where it stands to its end.
+"""The input of `put`: a file, a pipe or standard input, from its current position to its end.
 
-A regular file is always ready, and read in a thread. Anything else may keep us waiting for ever, and a thread that
-waits cannot be stopped: so the event loop waits, and the thread only fetches what is there.
+A thread reads a regular file, which never blocks for long. A read from anything else may block for ever, and a blocked
+thread cannot be stopped: the event loop waits until there are bytes, and only then the thread reads.
 """
 
 import asyncio
@@ -17,20 +17,20 @@ from typing import Final
 
 import click
 
-from ..threads import in_thread
-from .messages import UsageRefused
+from ..threads import await_shielded, in_thread
+from .messages import CannotRun
 from .options import STDIN
 
-__all__ = ["Input", "opened"]
+__all__ = ["Input", "open_input"]
 
 
-_CHUNK: Final = 1024 * 1024  # bytes for one thread; a pipe gives 64 KiB at a time
-# A FIFO without a writer must not block the open, a terminal must not become ours, a child process must not inherit.
+_CHUNK_BYTES: Final = 1024 * 1024  # of one read; a pipe gives 64 KiB
+# Opening a FIFO without a writer must not block, a terminal must not become ours, children must not inherit.
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Input:
-    """Something open for reading; `size` is how many bytes there will be, None when nobody knows."""
+    """An open input. `size` is its length in bytes, None if it is unknown; `begun` is true after the first read."""
 
     def __init__(self, path: Path, fd: int) -> None:
         status = os.fstat(fd)
@@ -40,30 +40,31 @@ class Input:
         self._regular = stat.S_ISREG(status.st_mode)
         self.size: int | None = max(status.st_size - os.lseek(fd, 0, os.SEEK_CUR), 0) or None if self._regular else None
 
-    async def chunks(self, tell: Callable[[int], object]) -> AsyncGenerator[bytes, None]:
-        """Yield all the bytes; `tell` is given the count of those that were taken. `ClickException` if that fails."""
+    async def chunks(self, report: Callable[[int], object]) -> AsyncGenerator[bytes, None]:
+        """Yield all bytes; `report` gets the length of each used chunk. Raises ClickException if a read fails."""
         self.begun = True
         try:
             while chunk := await self._read():
                 yield chunk
-                tell(len(chunk))
+                report(len(chunk))
         except OSError as error:
             raise click.ClickException(_unreadable(self._path, error)) from error
 
     async def _read(self) -> bytes:
         while True:
             await self._ready()
-            with suppress(BlockingIOError):  # somebody else took what was there
-                return await _in_thread(partial(os.read, self._fd, _CHUNK))
+            with suppress(BlockingIOError):  # another reader of the pipe was faster
+                # The descriptor must stay open until the thread has left it.
+                return await await_shielded(in_thread(partial(os.read, self._fd, _CHUNK_BYTES)))
 
     async def _ready(self) -> None:
-        """Return when a read will not wait."""
+        """Return when a read will not block."""
         if self._regular:
             return
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
         try:
             loop.add_reader(self._fd, ready.set)
-        except PermissionError:  # /dev/zero and the like: always ready, so that epoll takes none of them
+        except PermissionError:  # epoll refuses /dev/zero and the like, which are always ready
             return
         try:
             await ready.wait()
@@ -71,22 +72,13 @@ class Input:
             loop.remove_reader(self._fd)
 
 
-async def _in_thread(function: Callable[[], bytes]) -> bytes:
-    """Run `function` in a thread, and wait for its end even when cancelled: the descriptor must outlive it."""
-    pending = asyncio.ensure_future(asyncio.to_thread(function))
-    try:
-        return await asyncio.shield(pending)
-    finally:
-        await asyncio.wait({pending})
-
-
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Input]:
-    """Open a file, or standard input for `-`, until the end of the block. `UsageRefused` when it cannot be read."""
+async def open_input(path: Path) -> AsyncIterator[Input]:
+    """Open a file, or standard input for `-`, until the end of the block. Raises CannotRun if it cannot be read."""
     try:
         fd = await in_thread(partial(_open, path), discard=os.close)
     except OSError as error:
-        raise UsageRefused(_unreadable(path, error)) from error
+        raise CannotRun(_unreadable(path, error)) from error
     try:
         yield Input(path, fd)
     finally:
@@ -104,5 +96,5 @@ def _open(path: Path) -> int:
 
 
 def _unreadable(path: Path, error: OSError) -> str:
-    what = "standard input" if path == STDIN else repr(str(path))
-    return f"cannot read {what}: {error.strerror}"
+    name = "standard input" if path == STDIN else repr(str(path))
+    return f"cannot read {name}: {error.strerror}"

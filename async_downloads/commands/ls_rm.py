@@ -1,4 +1,4 @@
-"""`async-downloads ls` and `rm`: which files there are in a database, and taking some away."""
+"""`async-downloads ls` and `rm`: list and remove the files of a database."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ __all__ = ["ls", "rm"]
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Write each file as an object of JSON, in a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each file, one a line.")
 @DATABASE
 @IDS
 def ls(as_json: bool, database: Database, ids: Identifier) -> int:
@@ -38,26 +38,26 @@ def _objects(files: Sequence[StoredFile], ids: Identifier) -> Iterator[str]:
                 "name": file.name,
                 "size": file.size,
                 "media_type": file.media_type,
-                "created": _time(file.created),
+                "created": _utc(file.created),
                 "sha256": file.sha256.hex(),
             }
         )
 
 
 def _table(files: Sequence[StoredFile], ids: Identifier) -> Iterator[str]:
-    rows = [(file.public(ids), str(file.size), file.media_type, _time(file.created), file.name) for file in files]
+    rows = [(file.public(ids), str(file.size), file.media_type, _utc(file.created), file.name) for file in files]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for public, size, media_type, created, name in rows:
         yield f"{public:<{widths[0]}}  {size:>{widths[1]}}  {media_type:<{widths[2]}}  {created}  {name}"
 
 
-def _time(seconds: int) -> str:
+def _utc(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @click.command()
 @click.argument("public", nargs=-1, metavar="[ID]...")
-@click.option("--name", "names", multiple=True, help="Remove the file of that name; repeatable.")
+@click.option("--name", "names", multiple=True, help="Remove the file of this name; repeatable.")
 @DATABASE
 @IDS
 @click.pass_context
@@ -66,22 +66,22 @@ def rm(
 ) -> int:
     """Remove files from a database, by ID or by name."""
     if not public and not names:
-        raise click.UsageError("no file is given: say an id, or a name with --name", context)
+        raise click.UsageError("no file is given: give an id, or a name with --name", context)
     return database.run(partial(_remove, public=public, names=names, ids=ids))
 
 
 async def _remove(catalogue: Catalogue, *, public: Sequence[str], names: Sequence[str], ids: Identifier) -> int:
-    """Remove what is there, say what is not, and return the exit code."""
+    """Remove the files, print an error for each that is missing, and return the exit code."""
     known = {file.public(ids): file.name for file in await catalogue.files()} if public else {}
 
-    async def remove(one: tuple[str | None, str]) -> None:
-        name, what = one
+    async def remove(item: tuple[str | None, str]) -> None:
+        name, description = item
         try:
             if name is None:
                 raise NotFound
             await catalogue.remove(name)
         except NotFound:
-            raise click.ClickException(f"there is no file {what}") from None
+            raise click.ClickException(f"there is no file {description}") from None
 
     by_id = [(known.get(each_id), f"with the id {each_id!r}") for each_id in public]
     return await run_each([*by_id, *((name, repr(name)) for name in names)], remove)

@@ -1,32 +1,28 @@
-"""What a command says when something is wrong: one line, without passwords."""
+"""Messages of a command: one line each on standard error, and the exit code that belongs to it."""
 
-import re
+from contextlib import suppress
 from typing import Final
 
 import click
 
-__all__ = ["INTERRUPTED", "UsageRefused", "print_error", "redacted"]
+__all__ = ["INTERRUPTED", "CannotRun", "print_error", "print_line"]
 
 
 INTERRUPTED: Final = 130  # as a shell reports SIGINT
-_PASSWORD: Final = re.compile(r"(?<=:)(?!//)\S+(?=@)|(?<=password=)[^&\s]+")  # in a URL
 
 
-class UsageRefused(click.ClickException):
-    """What was asked for cannot be done."""
+class CannotRun(click.ClickException):
+    """The command cannot do what its options and files ask for."""
 
     exit_code = 2
 
 
-def redacted(error: Exception) -> str:
-    """Return what an error says, in one line and without passwords.
-
-    >>> redacted(ValueError("no server at\\npostgresql://me:secret@localhost/files"))
-    'no server at; postgresql://me:***@localhost/files'
-    """
-    return _PASSWORD.sub("***", "; ".join(filter(None, map(str.strip, str(error).splitlines()))))
+def print_line(line: str) -> None:
+    """Write a line to standard error. It is lost if standard error is closed or full; the command continues."""
+    with suppress(OSError):
+        click.echo(line, err=True)
 
 
 def print_error(message: str) -> None:
-    """Say what is wrong, on standard error."""
-    click.echo(f"async-downloads: {message}", err=True)
+    """Write a message, with the name of the program, to standard error."""
+    print_line(f"async-downloads: {message}")

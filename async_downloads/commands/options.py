@@ -1,27 +1,64 @@
-"""How the text of an option is read, and what the user is told when it cannot be."""
+"""Options: how a row of the table of settings becomes one, and how the text of any option is read."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
 
-__all__ = ["STDIN", "Whole", "reading", "reading_each"]
+from ..config import Setting, read_yes_or_no
+
+__all__ = ["FILE", "FOLDER", "STDIN", "parse_each_with", "parse_with", "setting_option"]
 
 
+F = TypeVar("F", bound=Callable[..., Any])
 STDIN: Final = Path("-")
+FOLDER: Final = click.Path(exists=True, file_okay=False, readable=True, path_type=Path)
+FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 
-class Whole(click.IntRange):
-    """A whole number; whoever gives another thing is told in words what is wanted."""
+class _YesOrNo(click.types.BoolParamType):
+    """A switch whose text is read as `Settings.from_environment` reads it."""
 
-    def __init__(self, least: int, most: int) -> None:
-        super().__init__(least, most)
-        self.name: str = f"whole number from {least} to {most}"
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
+        if isinstance(value, bool):
+            return value
+        try:
+            return read_yes_or_no(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
 
 
-def reading(read: Callable[[str], object]) -> Callable[..., object]:
-    """Return a callback for an option whose text a function reads; its ValueError tells the user what is wrong."""
+def setting_option(row: Setting) -> Callable[[F], F]:
+    """Declare the option for a setting, which the environment and the TOML file can set, too."""
+    flag = f"--{row.name.replace('_', '-')}"
+    details: dict[str, Any] = {
+        "envvar": row.variables,
+        "show_envvar": True,
+        "show_default": row.default_help or True,
+        "help": row.help,
+        "default": None if row.default_help else row.default,
+    }
+    if row.kind is bool:
+        return click.option(f"{flag}/--no-{flag.removeprefix('--')}", type=_YesOrNo(), **details)
+    return click.option(flag, *filter(None, [row.short]), **{**details, **_reading(row, details["default"])})
+
+
+def _reading(row: Setting, default: object) -> dict[str, Any]:
+    """Return how click gets the value of a setting that is not a switch."""
+    if row.choices:
+        return {"type": click.Choice(row.choices)}
+    if row.kind == Path | None:
+        return {"type": FILE if row.is_file else FOLDER}
+    if row.kind == tuple[str, ...]:
+        return {"multiple": True}
+    text = default if default is None else f"{default:g}" if isinstance(default, float) else str(default)
+    metavar = "SECONDS" if row.kind is float else row.metavar
+    return {"callback": parse_with(row.read), "default": text, "metavar": metavar}
+
+
+def parse_with(read: Callable[[str], object]) -> Callable[..., object]:
+    """Return a callback for an option. `read` reads its text; the user sees the message of its ValueError."""
 
     def callback(context: click.Context, parameter: click.Parameter, value: str | None) -> object:
         if value is None:
@@ -34,9 +71,9 @@ def reading(read: Callable[[str], object]) -> Callable[..., object]:
     return callback
 
 
-def reading_each(read: Callable[[str], object]) -> Callable[..., object]:
-    """Return the same for an option that may be repeated."""
-    read_one = reading(read)
+def parse_each_with(read: Callable[[str], object]) -> Callable[..., object]:
+    """Return a callback for an option that may be repeated; `read` reads each of its texts."""
+    read_one = parse_with(read)
 
     def callback(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> object:
         return tuple(read_one(context, parameter, value) for value in values)

@@ -1,4 +1,4 @@
-"""`async-downloads put`: files from the disk or from standard input into a database."""
+"""`async-downloads put`: store files from the disk or from standard input in a database."""
 
 import re
 from contextlib import aclosing
@@ -12,10 +12,11 @@ import click
 from ..errors import AlreadyThere, DownloadError
 from ..sources.database.catalogue import Catalogue, Identifier, StoredFile, is_valid_name
 from .database import DATABASE, IDS, Database, run_each
-from .inputs import Input, opened
-from .messages import UsageRefused, redacted
+from .inputs import Input, open_input
+from .messages import CannotRun
 from .options import STDIN
 from .progress import progress
+from .redaction import redacted
 
 __all__ = ["put"]
 
@@ -27,13 +28,13 @@ _MEDIA_TYPE: Final = re.compile(rf"{_WORD}/{_WORD}(?:{_PARAMETER})*")  # RFC 911
 
 def _read_media_type(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _MEDIA_TYPE.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is no media type: expected one like text/plain.", context, parameter)
+        raise click.BadParameter(f"{value!r} is not a media type: expected one like text/plain.", context, parameter)
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class _Upload:
-    """What all the files of one command have in common; `name` is for the only one, if it is not to have its own."""
+    """The options of one command; `name` is for a single file, None for its own name."""
 
     name: str | None
     media_type: str | None
@@ -41,35 +42,45 @@ class _Upload:
     ids: Identifier
 
     async def put_all(self, paths: tuple[Path, ...], catalogue: Catalogue) -> int:
-        """Put one file after the other, and return the exit code."""
+        """Store one file after the other; return the exit code."""
         return await run_each(paths, partial(self._put, catalogue))
 
     async def _put(self, catalogue: Catalogue, path: Path) -> None:
-        async with opened(path) as source:
+        async with open_input(path) as source:
             name = path.name if self.name is None else self.name
             if not is_valid_name(name):
-                raise UsageRefused(f"{name!r} cannot be the name of a file in a database: say another with --name")
-            public = (await self._stored(catalogue, source, name)).public(self.ids)
+                raise CannotRun(f"{name!r} cannot be the name of a file in a database: choose another with --name")
+            public = (await self._store(catalogue, source, name)).public(self.ids)
         click.echo(f"{public}\t/files/download/{public}")
 
-    async def _stored(self, catalogue: Catalogue, source: Input, name: str) -> StoredFile:
+    async def _store(self, catalogue: Catalogue, source: Input, name: str) -> StoredFile:
         try:
-            with progress(name, source.size) as tell:
-                async with aclosing(source.chunks(tell)) as data:
+            with progress(name, source.size) as report:
+                async with aclosing(source.chunks(report)) as data:
                     return await catalogue.put(name, data, media_type=self.media_type, replace=self.replace)
         except AlreadyThere:
-            raise click.ClickException(f"there is a file {name!r} already: --replace replaces it") from None
+            raise click.ClickException(f"there is already a file {name!r}: use --replace") from None
         except DownloadError as error:
-            if not source.begun:  # it is not about this file, so the others would fare no better
+            if not source.begun:  # the database fails, not this file: the other files would fail, too
                 raise
             raise click.ClickException(f"cannot store {name!r}: {redacted(error)}") from error
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(readable=False, path_type=Path))
-@click.option("--name", help="Store the file under this name, with / for folders; default: its own, without folders.")
-@click.option("--type", "media_type", metavar="MEDIA/TYPE", callback=_read_media_type, help="Default: by the name.")
-@click.option("--replace", is_flag=True, help="Replace a file of that name; downloads of it go on.")
+@click.option(
+    "--name", help="Name in the database, with / for folders. Default: the file's own name, without its folders."
+)
+@click.option(
+    "--type",
+    "media_type",
+    metavar="MEDIA/TYPE",
+    callback=_read_media_type,
+    help="Media type. Default: guessed from the name.",
+)
+@click.option(
+    "--replace", is_flag=True, help="Replace the file of that name. Running downloads of the old one continue."
+)
 @DATABASE
 @IDS
 @click.pass_context
@@ -85,10 +96,10 @@ def put(
 ) -> int:
     """Store each FILE (-: standard input) in a database; print its id and the path of its URL.
 
-    Nobody sees a file before all of it is there. When one cannot be stored the others still are.
+    A file becomes visible when all of it is stored. If one file fails the others are still stored.
     """
     if name is not None and len(files) > 1:
         raise click.UsageError("--name is for one file", context)
     if name is None and STDIN in files:
-        raise click.UsageError("standard input has no name: say one with --name", context)
+        raise click.UsageError("standard input has no name: give one with --name", context)
     return database.run(partial(_Upload(name, media_type, replace, ids).put_all, files))

@@ -1,11 +1,10 @@
-"""`async-downloads serve` and `demo`: a server, and what is to be set of it."""
+"""`async-downloads serve` and `demo`: read the settings, then run the server."""
 
 import os
 import shlex
 import tempfile
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,35 +13,22 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from ..config import DATABASE_VARIABLES, PREFIX, ServerSettings, Settings, read_cache_control, read_seconds
-from .messages import UsageRefused
-from .options import Whole, reading
+from ..config import PREFIX, ServerSettings, Setting, Settings, read_whole_number, table
+from .messages import CannotRun
+from .options import FILE, FOLDER, setting_option
 
 __all__ = ["demo", "serve"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
-_FOLDER: Final = click.Path(exists=True, file_okay=False, readable=True, path_type=Path)
-_FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 
-def _option(name: str, *short: str, **attributes: Any) -> Callable[[F], F]:
-    """Declare an option that the environment can set, too."""
-    variable = PREFIX + name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    shown: dict[str, Any] = {"envvar": variable, "show_envvar": True, "show_default": True}
-    return click.option(name, *short, **{**shown, **attributes})
-
-
-def _seconds(name: str, *, at_once: bool = False, **attributes: Any) -> Callable[[F], F]:
-    return _option(name, metavar="SECONDS", callback=reading(partial(read_seconds, at_once=at_once)), **attributes)
-
-
-def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
-    """Apply decorators as if they stood in this order above the function."""
+def _options(rows: Iterable[Setting]) -> Callable[[F], F]:
+    """Declare an option for each row, in this order."""
 
     def decorate(function: F) -> F:
-        for decorator in reversed(decorators):
-            function = decorator(function)
+        for row in reversed(tuple(rows)):
+            function = setting_option(row)(function)
         return function
 
     return decorate
@@ -55,105 +41,70 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageRefused(f"{path}: {error}") from error
+        raise CannotRun(f"{path}: {error}") from error
     context.default_map = {}
     known = {parameter.name: parameter for parameter in context.command.params if parameter.name != "config"}
     for key, value in found.items():
         parameter = known.get(key.replace("-", "_"))
         if parameter is None or parameter.name is None:
-            raise UsageRefused(f"{path}: unknown setting {key!r}")
-        context.default_map[parameter.name] = _default(parameter, value, where=f"{path}: {key}")
+            raise CannotRun(f"{path}: unknown setting {key!r}")
+        context.default_map[parameter.name] = _texts(parameter, value, where=f"{path}: {key}")
 
 
-def _default(parameter: click.Parameter, value: object, *, where: str) -> object:
-    """Return a value of the file as click takes it."""
+def _texts(parameter: click.Parameter, value: object, *, where: str) -> str | list[str]:
+    """Return a value of the file as text, which is read as that of a flag or of a variable is."""
     if not (isinstance(parameter, click.Option) and parameter.multiple):
-        return str(value) if isinstance(value, float) else value  # whole numbers are not read from nan, inf or 2.5
+        return str(value)
     values = value if isinstance(value, list) else [value]
-    if not values or not all(isinstance(each, str) for each in values):
-        raise UsageRefused(f"{where} must be text in quotes, or a list of such")
-    return values
+    texts = [each for each in values if isinstance(each, str)]
+    if not texts or texts != values:
+        raise CannotRun(f"{where} must be text in quotes, or a list of such texts")
+    return texts
 
 
-_ADDRESS: Final = _all(
-    _option(
-        "--bind", "-b", multiple=True, default=["127.0.0.1:8000"], help="host:port, unix:path or fd://n; repeatable."
-    ),
-    _option("--port", "-p", type=Whole(0, 65535), metavar="PORT", help="The same as --bind 127.0.0.1:PORT."),
+_BIND, *_PROCESS = table(ServerSettings)
+_PORT: Final = Setting(
+    name="port",
+    kind=int,
+    default=None,
+    help="The same as --bind 127.0.0.1:PORT.",
+    short="-p",
+    metavar="PORT",
+    reader=partial(read_whole_number, least=0, most=65535),
 )
-_SITE: Final = _all(
-    _option("--hidden/--no-hidden", help="Serve names that begin with a dot."),
-    _option("--follow-symlinks/--no-follow-symlinks", help="Follow links out of the directory."),
-    _option("--attachment/--no-attachment", help="Offer every file for saving; ?inline shows it."),
-    _option(
-        "--cache-control",
-        callback=reading(read_cache_control),
-        default="no-cache",
-        help="Cache-Control of every file; 'none' for none.",
-    ),
-    _seconds("--stall-timeout", default="60", help="Drop a client that takes nothing for that long."),
-    _option("--download-file", type=_FILE, help="The file at /download."),
-    _option("--download-images", type=_FOLDER, help="The folder at /download/ and /download2/."),
-    _option("--client-images", type=_FOLDER, help="The folder at /get-image/."),
-    _option("--client-csv", type=_FOLDER, help="The folder at /get-csv/."),
-    _option("--client-pdf", type=_FOLDER, help="The folder at /get-pdf/."),
-    _option("--client-reports", type=_FOLDER, help="The folder at /get-report/."),
-    _option(
-        "--database",
-        metavar="URL",
-        envvar=DATABASE_VARIABLES,
-        help="The database whose files are at /files/download/: sqlite:///path.db or postgresql://…",
-    ),
-    _option(
-        "--file-ids", type=click.Choice(["token", "integer"]), default="token", help="What stands for a file there."
-    ),
-    _option("--list-files/--no-list-files", help="List the files of the database at /files, as JSON."),
-)
-_PROCESS: Final = _all(
-    _option("--workers", "-w", type=Whole(1, 256), metavar="N", default=1, help="Processes that share the address."),
-    _option("--loop", type=click.Choice(["uvloop", "asyncio"]), help="Default: uvloop where it is installed."),
-    _option("--certfile", type=_FILE, help="Certificate chain (PEM): serve HTTPS, with HTTP/2."),
-    _option("--keyfile", type=_FILE, help="The certificate's private key (PEM)."),
-    _seconds("--drain-timeout", at_once=True, default="30", help="How long downloads may go on after SIGTERM."),
-    _option(
-        "--access-log", type=click.Choice(["none", "text", "json"]), default="none", help="A line for each request."
-    ),
-)
+_SITE: Final = [row for row in table(Settings) if row.name != "directory"]  # which is an argument
 
 
 @click.command()
-@click.argument("directory", type=_FOLDER, default=".", envvar=f"{PREFIX}DIRECTORY")
-@_ADDRESS
-@_SITE
-@_PROCESS
+@click.argument("directory", type=FOLDER, default=".", envvar=f"{PREFIX}DIRECTORY")
+@_options([_BIND, _PORT, *_SITE, *_PROCESS])
 @click.option(
     "--config",
     "-c",
-    type=_FILE,
+    type=FILE,
     envvar=f"{PREFIX}CONFIG",
     show_envvar=True,
     is_eager=True,
     expose_value=False,
     callback=_read_config,
-    help="TOML with these settings; flags and variables come first.",
+    help="TOML file with these settings. Flags and variables override it.",
 )
 @click.pass_context
 def serve(context: click.Context, /, **values: Any) -> int:
-    """Serve the files below DIRECTORY (default: this one), with a listing for each folder."""
+    """Serve the files below DIRECTORY (default: the current one), with a list of the files of each folder."""
     return _run(
-        _picked(Settings, values),
+        _settings(values),
         _server_settings(context, values),
         lambda urls: click.echo(f"Serving {values['directory']} on {', '.join(urls)} (Ctrl-C ends)"),
     )
 
 
 @click.command()
-@_ADDRESS
+@_options([_BIND, _PORT])
 @click.pass_context
 def demo(context: click.Context, /, **values: Any) -> int:
-    """Serve sample data on every route, out of a temporary folder."""
-    if not find_spec("fpdf"):
-        raise UsageRefused("the demo needs fpdf2: pip install 'async-downloads[demo]'")
+    """Serve sample data on every route, from a temporary folder."""
+    _need("fpdf", "the demo needs fpdf2", extra="demo")
     from ..server.listen import hold_signals
 
     hold_signals()
@@ -170,31 +121,37 @@ def demo(context: click.Context, /, **values: Any) -> int:
 
 
 def _for_curl(url: str) -> str:
-    """Write a server's URL as curl wants it, to be followed by a path."""
+    """Return the arguments of curl for a server's URL; a path follows them directly."""
     if url.startswith("unix:"):
         return f"--unix-socket {shlex.quote(url.removeprefix('unix:'))} http://localhost"
     return url.rstrip("/")
 
 
-def _picked(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
-    names = {field.name for field in fields(kind)}
-    return kind(**{name: value for name, value in values.items() if name in names})
+def _need(module: str, problem: str, *, extra: str) -> None:
+    if not find_spec(module):
+        raise CannotRun(f"{problem}: pip install 'async-downloads[{extra}]'")
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    if values["pdf_examples"]:
+        _need("fpdf", "--pdf-examples needs fpdf2", extra="demo")
+    return Settings(**{row.name: values[row.name] for row in table(Settings)})
 
 
 def _server_settings(context: click.Context, values: Mapping[str, Any]) -> ServerSettings:
-    names = {field.name for field in fields(ServerSettings)} & values.keys() - {"bind", "loop"}
+    names = {row.name for row in table(ServerSettings)} & values.keys() - {"bind", "loop"}
     loop: Any = values.get("loop") or ("uvloop" if find_spec("uvloop") else "asyncio")
-    if loop == "uvloop" and not find_spec("uvloop"):
-        raise UsageRefused("uvloop is not installed: pip install 'async-downloads[uvloop]'")
+    if loop == "uvloop":
+        _need("uvloop", "uvloop is not installed", extra="uvloop")
     return ServerSettings(bind=_bind(context, values), loop=loop, **{name: values[name] for name in names})
 
 
 def _bind(context: click.Context, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the addresses. `--bind` and `--port` are one setting: a flag for one beats a variable for the other."""
+    """Return the addresses. `--bind` and `--port` set the same: a flag for one overrides a variable for the other."""
     for source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP):
         named = [name for name in ("bind", "port") if context.get_parameter_source(name) is source]
         if len(named) == 2:
-            raise click.UsageError("--bind and --port name the address twice", context)
+            raise click.UsageError("--bind and --port both set the address", context)
         if named == ["port"]:
             return (f"127.0.0.1:{values['port']}",)
         if named:
@@ -206,8 +163,8 @@ def _run(settings: Settings, server: ServerSettings, announce: Callable[[Sequenc
     from ..server.listen import CannotServe, run
 
     if settings.directory and not os.access(settings.directory, os.R_OK | os.X_OK):
-        raise UsageRefused(f"{settings.directory} cannot be read")
+        raise CannotRun(f"{settings.directory} cannot be read")
     try:
         return run(settings, server, announce)
     except CannotServe as error:
-        raise UsageRefused(str(error)) from error
+        raise CannotRun(str(error)) from error

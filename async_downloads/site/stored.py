@@ -30,15 +30,6 @@ PREFIX: Final = "files"
 _DOWNLOAD: Final = f"{PREFIX}/download"
 _MOST: Final = 10_000  # files of a listing
 _PAGE: Final = Policy(fields=(("Cache-Control", "no-cache"),))
-_FOLDERS: Final = (
-    "directory",
-    "download_file",
-    "download_images",
-    "client_images",
-    "client_csv",
-    "client_pdf",
-    "client_reports",
-)
 
 
 class StoredFiles:
@@ -102,8 +93,8 @@ def catalogue_of(settings: Settings) -> Catalogue | None:
     path = path_of(settings.database)
     if path and settings.directory and settings.follow_symlinks:
         raise ValueError(f"{path} cannot be kept from links that are followed: leave out --follow-symlinks")
-    for folder in (getattr(settings, name) for name in _FOLDERS):
-        if path and folder and _shows(folder, path, hidden=settings.hidden):
+    for folder in settings.folders:
+        if path and _shows(folder, path, hidden=settings.hidden):
             raise ValueError(f"{path} lies in {folder}, which is served: move it, or put a dot before its name")
     return open_catalogue(settings.database)
 

@@ -12,7 +12,7 @@ from tools.databases import failure, stored
 from tools.databases import postgres as postgres  # noqa: PLC0414
 from tools.databases import sqlite as sqlite  # noqa: PLC0414
 
-_NO_DATABASE = "no database is given: say --database sqlite:///files.db (or postgresql://…) or set"
+_NO_DATABASE = "no database is given: use --database sqlite:///files.db (or postgresql://…) or set"
 _NOWHERE = "postgresql://me:s3cret@127.0.0.1:1/files"
 
 
@@ -38,9 +38,9 @@ def test_without_a_database_it_is_told_how_to_name_one(command: tuple[str, ...])
         pytest.param(("put", "a", "--name", "../a"), "'../a' cannot be the name", id="name-outside"),
         pytest.param(("put", "a", "--name", "a\nb"), r"'a\nb' cannot be the name", id="name-in-two-lines"),
         pytest.param(("put", "a", "--name", "\udcff"), r"'\udcff' cannot be the name", id="name-no-text"),
-        pytest.param(("put", "a", "--type", "text"), "'text' is no media type", id="type-without-subtype"),
-        pytest.param(("put", "a", "--type", "text/plain\r\nX: y"), "is no media type", id="type-in-two-lines"),
-        pytest.param(("put", "a", "--type", "text/plain; charset"), "is no media type", id="type-half-a-parameter"),
+        pytest.param(("put", "a", "--type", "text"), "'text' is not a media type", id="type-without-subtype"),
+        pytest.param(("put", "a", "--type", "text/plain\r\nX: y"), "is not a media type", id="type-in-two-lines"),
+        pytest.param(("put", "a", "--type", "text/plain; charset"), "is not a media type", id="type-half-a-parameter"),
         pytest.param(("put", "a", "-"), "standard input has no name", id="standard-input-among-others"),
         pytest.param(("put", "a", "a", "--name", "b"), "--name is for one file", id="two-files-one-name"),
         pytest.param(("rm",), "no file is given", id="nothing-to-remove"),

@@ -22,8 +22,8 @@ from tools.getting import get as get  # noqa: PLC0414
 
 SIZE = 64 * MIB + 7  # half a minute at the rate of these tests: none is over before the test has had its turn
 VERSION = Version(0, SIZE)
-_ADVICE = "async-downloads: interrupted; the same command goes on from here\n"
-_ANEW = "async-downloads: interrupted; the same command begins anew\n"
+_ADVICE = "async-downloads: interrupted; the same command continues from here\n"
+_ANEW = "async-downloads: interrupted; the same command starts again\n"
 
 
 @pytest.fixture

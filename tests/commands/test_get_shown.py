@@ -15,8 +15,8 @@ from tools.getting import folder as folder  # noqa: PLC0414
 from tools.getting import origin as origin  # noqa: PLC0414
 
 from async_downloads.client import Progress, SegmentProgress
-from async_downloads.commands.get_bars import Bars
-from async_downloads.commands.get_output import UrlItem, event_json
+from async_downloads.commands.get_output import LinesAndBars, UrlItem
+from async_downloads.commands.redaction import redacted
 
 _TERMINAL = {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"}
 
@@ -32,7 +32,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     def draw(columns: int, progress: Progress) -> str:
         for name, value in {"TERM": "xterm-256color", "COLUMNS": str(columns), "FORCE_COLOR": "1"}.items():
             monkeypatch.setenv(name, value)
-        with Bars() as bars:
+        with LinesAndBars() as bars:
             bars.progress(UrlItem(0, "http://127.0.0.1/a"), progress)
         lines = _CONTROLS.sub("", capsys.readouterr().err).replace("\r", "\n").split("\n")
         last = [line for line in lines if line][-1]
@@ -97,17 +97,17 @@ def test_a_terminal_that_goes_away_is_no_reason_to_lose_a_download(
     master, slave = pty.openpty()
     gone = os.fdopen(slave, "w")
     monkeypatch.setattr("sys.stderr", gone)
-    bars = Bars()
+    bars = LinesAndBars()
     os.close(master)
     with bars:
         bars.progress(UrlItem(0, "http://127.0.0.1/a"), Progress("downloading", "a", 2, 1, 0, (), 1.0, "note"))
-        bars.say("a line")
+        bars.print("a line")
     with pytest.raises(OSError, match="error"):
         gone.close()
 
 
 def test_what_a_terminal_would_obey_is_not_shown() -> None:
-    assert event_json(ValueError("\x1b]0;title\x07 and more")) == "_]0;title_ and more"
+    assert redacted(ValueError("\x1b]0;title\x07 and more")) == "_]0;title_ and more"
 
 
 def test_quiet_and_json_show_no_bar(origin: Origin, folder: Path) -> None:

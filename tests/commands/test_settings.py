@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tools.command import ANY_PORT, Command, refusal, running, serving
 from tools.databases import fill
 from tools.databases import sqlite as sqlite  # noqa: PLC0414
+
+from async_downloads.commands.serve import serve
+from async_downloads.config import ServerSettings, Setting, Settings, table
 
 _FROM_FILE = "from-the-file"
 _FROM_ENVIRONMENT = "from-the-environment"
@@ -29,6 +34,12 @@ def _configured(folder: Path, *lines: str) -> Path:
     return path
 
 
+def _values(*arguments: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values that `serve` would run with."""
+    with CliRunner(env=env).isolation():
+        return serve.make_context("serve", list(arguments)).params
+
+
 def _cache_control(command: Command) -> str:
     return command.get("/a.txt").headers["cache-control"]
 
@@ -46,6 +57,17 @@ async def test_everything_can_be_in_a_file(tree: Path, tmp_path: Path) -> None:
     async with running("serve", "--config", config) as command:
         assert _cache_control(command) == _FROM_FILE
         assert command.get("/.hidden").status_code == 200
+
+
+async def test_a_switch_is_read_alike_from_a_variable_and_from_a_file(tree: Path, tmp_path: Path) -> None:
+    settings = _values("-c", str(_configured(tmp_path, "hidden = 'y'")), env={"ASYNC_DOWNLOADS_ATTACHMENT": "y"})
+    assert (settings["hidden"], settings["attachment"], settings["list_files"]) == (True, True, False)
+
+
+@pytest.mark.parametrize("row", [*table(Settings), *table(ServerSettings)], ids=lambda row: row.name)
+def test_every_setting_can_be_given_to_serve(row: Setting) -> None:
+    [parameter] = [parameter for parameter in serve.params if parameter.name == row.name]
+    assert parameter.envvar in (row.variables, row.variables[0])
 
 
 async def test_a_list_in_a_file_is_as_many_addresses(tree: Path, tmp_path: Path) -> None:
@@ -146,7 +168,7 @@ async def test_the_address_is_the_one_that_was_named_nearest(
 
 
 def test_an_address_named_twice_is_refused(tree: Path) -> None:
-    assert "twice" in refusal("serve", tree, "-b", "127.0.0.1:0", "-p", "0")
+    assert "both set the address" in refusal("serve", tree, "-b", "127.0.0.1:0", "-p", "0")
 
 
 @pytest.mark.parametrize(
@@ -163,9 +185,11 @@ def test_an_address_named_twice_is_refused(tree: Path) -> None:
         pytest.param(f"drain-timeout = 1{'0' * 400}", "--drain-timeout", id="beyond-all-numbers"),
         pytest.param(f"drain-timeout = 1{'0' * 5000}", "downloads.toml", id="too-long-to-read"),
         pytest.param('cache-control = "a\\nb"', "--cache-control", id="two-lines"),
-        pytest.param("bind = 5", "bind must be text in quotes, or a list of such", id="no-text"),
-        pytest.param("bind = []", "bind must be text in quotes, or a list of such", id="no-address"),
-        pytest.param("bind = ['[::1]:0', 5]", "bind must be text in quotes, or a list of such", id="not-all-text"),
+        pytest.param("bind = 5", "bind must be text in quotes, or a list of such texts", id="no-text"),
+        pytest.param("bind = []", "bind must be text in quotes, or a list of such texts", id="no-address"),
+        pytest.param(
+            "bind = ['[::1]:0', 5]", "bind must be text in quotes, or a list of such texts", id="not-all-text"
+        ),
         pytest.param("hidden = 'perhaps'", "--hidden", id="neither-yes-nor-no"),
         pytest.param("directory = '/no/such/place'", "/no/such/place", id="no-such-directory"),
     ],

@@ -1,11 +1,18 @@
 """Settings from the environment."""
 
 import re
+import subprocess
+import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from async_downloads.config import PREFIX, Settings
+from async_downloads.config import PREFIX, ServerSettings, Settings, table
+from async_downloads.site.stored import catalogue_of
+
+SWITCHES = [row.name for row in table(Settings) if row.kind is bool]
+PATHS = [field.name for field in fields(Settings) if "Path" in str(field.type)]
 
 
 def test_without_variables_they_are_the_defaults() -> None:
@@ -87,3 +94,45 @@ def test_a_value_that_is_none_is_refused_by_its_name(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(PREFIX + name, value)
     with pytest.raises(ValueError, match=re.escape(f"{PREFIX}{name}={value!r} cannot be read")):
         Settings.from_environment()
+
+
+@pytest.mark.parametrize(("value", "on"), [("y", True), ("T", True), (" yes ", True), ("n", False), ("F", False)])
+@pytest.mark.parametrize("name", SWITCHES)
+def test_a_switch_is_read_as_the_command_line_reads_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, on: bool
+) -> None:
+    monkeypatch.setenv(PREFIX + name.upper(), value)
+    assert getattr(Settings.from_environment(), name) is on
+
+
+def test_the_message_says_which_values_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}FILE_IDS", "names")
+    with pytest.raises(ValueError, match="is not one of token, integer"):
+        Settings.from_environment()
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_every_path_is_among_the_folders(name: str) -> None:
+    assert Settings(**{name: Path("x")}).folders == (Path("x"),)  # type: ignore[arg-type] # a path
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_database_below_any_path_is_refused(name: str, tmp_path: Path) -> None:
+    settings = Settings(database=f"sqlite:///{tmp_path}/files.db", **{name: tmp_path})  # type: ignore[arg-type] # a path
+    with pytest.raises(ValueError, match="is served"):
+        catalogue_of(settings)
+
+
+def test_there_are_paths_and_switches() -> None:
+    assert {"directory", "download_file", "client_reports"} <= set(PATHS)
+    assert {"hidden", "list_files", "pdf_examples"} <= set(SWITCHES)
+
+
+def test_a_server_without_options_listens_on_its_own_machine() -> None:
+    assert (Settings().folders, ServerSettings().bind) == ((), ("127.0.0.1:8000",))
+
+
+def test_the_settings_load_without_click() -> None:
+    program = "import sys, async_downloads.config; print('click' in sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert loaded == "False\n"
