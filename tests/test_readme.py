@@ -28,7 +28,7 @@ SNIPPETS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(encoding="utf-8
 
 
 def _commands(first: str) -> list[list[str]]:
-    """Return the commands of the console snippet that begins with those words, as words."""
+    """Return the commands of the console snippet that begins with `first`, each as a list of words."""
     consoles = [
         [shlex.split(line[2:]) for line in text.splitlines() if line.startswith("$ ")]
         for language, text in SNIPPETS
@@ -39,7 +39,7 @@ def _commands(first: str) -> list[list[str]]:
 
 
 def _module(mention: str, folder: Path) -> ModuleType:
-    """Import the Python snippet that mentions something, as a file in a folder."""
+    """Save the Python snippet that contains `mention` in a folder, and import it."""
     [text] = [text for language, text in SNIPPETS if language == "python" and mention in text]
     path = folder / "snippet.py"
     path.write_text(text)
@@ -101,7 +101,7 @@ def _without_amounts(text: str) -> str:
 def program(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Printed:
-    """Run the program that downloads against a server of those files, and return what it prints."""
+    """Return a function that runs the program of README against a server of those files and returns its output."""
     monkeypatch.chdir(tmp_path)
     [text] = [text for language, text in SNIPPETS if language == "python" and "async_downloads.client" in text]
 
@@ -118,7 +118,7 @@ def test_a_program_downloads_as_shown(program: Printed, files: Path, tmp_path: P
     assert (tmp_path / "large.bin").read_bytes() == (files / "large.bin").read_bytes()
 
 
-def test_a_program_is_told_why_it_cannot(program: Printed, files: Path) -> None:
+def test_a_program_prints_why_a_download_failed(program: Printed, files: Path) -> None:
     (files / "large.bin").unlink()
     assert program() == "the server answers 404 Not Found (exit code 8)\n"
 
@@ -132,7 +132,7 @@ async def test_the_announcement_is_the_one_shown(files: Path, tmp_path: Path) ->
 
 @pytest.fixture(params=["sqlite:///files.db", "postgresql://localhost/files"])
 def database(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """A database as it is called there, and how it has to be called here; an SQLite file is just made."""
+    """The URL of a database in README, and the URL that the test uses instead."""
     shown: str = request.param
     return shown, shown if shown.startswith("sqlite") else request.getfixturevalue("postgres")
 
@@ -155,12 +155,12 @@ async def test_files_of_a_database_are_served_as_shown(database: tuple[str, str]
 
 
 def _printed_by(command: str) -> str:
-    """Return the line that is shown below a command; it is the same wherever the command is shown."""
+    """Return the line below a command; it is the same wherever README shows the command."""
     [found] = {line for _, text in SNIPPETS for line in re.findall(rf"{command}.*\n(.*)\n", text)}
     return str(found)
 
 
-async def test_the_ported_views_answer(tmp_path: Path) -> None:
+async def test_the_ported_views_respond(tmp_path: Path) -> None:
     for name in ("reports/2026/may.txt", "static/logo.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
@@ -173,19 +173,21 @@ async def test_the_ported_views_answer(tmp_path: Path) -> None:
     assert logo.headers["Cache-Control"] == "public, max-age=3600"
 
 
-async def test_the_mounted_app_answers(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_mounted_app_responds(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     transport = httpx.ASGITransport(_module("Downloads(DirectoryStore", tmp_path).app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        answer = await client.get("/notes.txt")
-    assert answer.content == (files / "notes.txt").read_bytes()
-    assert answer.headers["Cache-Control"] == "public, max-age=60"
+        response = await client.get("/notes.txt")
+    assert response.content == (files / "notes.txt").read_bytes()
+    assert response.headers["Cache-Control"] == "public, max-age=60"
 
 
-def test_the_two_set_up_commands_are_there() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert "$ pip install '.[demo]' && async-downloads demo\n" in text
-    assert "$ pip install -e '.[test]' && pytest -n auto\n" in text
+@pytest.mark.parametrize(
+    "rest", ["'.[demo]' && .venv/bin/async-downloads demo", "-e '.[test]' && .venv/bin/pytest -n auto"]
+)
+def test_a_set_up_command_makes_its_own_environment(rest: str) -> None:
+    [line] = [line for _, text in SNIPPETS for line in text.splitlines() if line.endswith(rest)]
+    assert line == f"$ python3 -m venv .venv && .venv/bin/pip install {rest}"
 
 
 def test_every_flag_of_serve_is_explained() -> None:
