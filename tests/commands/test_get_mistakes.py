@@ -79,4 +79,4 @@ def test_a_proxy_that_is_none_is_refused(get: Get, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("http_proxy", "garbage::")
     got = get(URL, "-o", "a")
     assert got.code == 2
-    assert got.line.startswith("async-downloads: the URL of a proxy in the environment is none")
+    assert got.line.startswith("async-downloads: the environment names a proxy whose URL is not valid")
