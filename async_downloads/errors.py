@@ -1,32 +1,32 @@
 """The errors of async_downloads, one tree.
 
     DownloadError
-    ├── NotFound              404  the key has no representation
-    │   └── IsDirectory       404  the key names a directory
-    ├── Forbidden             403  the representation exists, but this process may not read it
-    ├── AlreadyThere          409  the key is in use
-    ├── SourceError           502  the source cannot give the bytes
-    │   ├── SourceBusy        503  the source has no free descriptor or connection now
-    │   ├── SourceChanged     502  the described version no longer exists
-    │   └── SourceTruncated   502  the source has fewer bytes than it described
+    ├── NotFound              404  no representation for this key
+    │   └── IsDirectory       404  the key names a collection, not a representation
+    ├── Forbidden             403  it exists, but this process may not read it
+    ├── AlreadyThere          409  the key is taken
+    ├── SourceError           502  the bytes cannot be had
+    │   ├── SourceBusy        503  not now: out of descriptors or connections
+    │   ├── SourceChanged     502  the version that was promised is gone
+    │   └── SourceTruncated   502  fewer bytes than were promised
     ├── SendStalled                the client took nothing for too long
-    └── FetchError              1  a download from a server failed
-        ├── NetworkError        4  the connection failed or broke
-        │   ├── NoSuchHost      4  the server's name has no address
-        │   ├── Stalled         4  the download was too slow for too long
-        │   └── DeadlineExceeded    4  the download took longer than its deadline
-        ├── TlsError            5  the certificate is not trusted, or the handshake failed
-        ├── BadStatus           8  the server's response is an error; 6 for 401 and 407
-        ├── BadResponse         7  the response breaks HTTP or contradicts an earlier one
+    └── FetchError              1  a download could not be had from a server
+        ├── NetworkError        4  no connection, or a broken one
+        │   ├── NoSuchHost      4  the name of the server is nobody's
+        │   ├── Stalled         4  it went on too slowly for too long
+        │   └── DeadlineExceeded    4  it took longer than it was allowed to
+        ├── TlsError            5  the certificate or the handshake
+        ├── BadStatus           8  the server answered with an error; 6 when it asks who we are
+        ├── BadResponse           7  the server broke HTTP or a promise of its own
         ├── RemoteChanged       7  the representation changes faster than it can be fetched
-        ├── RefusedRedirect     7  a redirect from https to http, or one too many
-        ├── DigestMismatch      9  the bytes do not have the expected digest
+        ├── RefusedRedirect     7  from https to http, or round and round
+        ├── DigestMismatch      9  the bytes are not those that were promised
         ├── TargetBusy          3  another process downloads to this file
         ├── DiskError           3  the file cannot be written
-        └── RetriesExhausted       every try failed; the exit code is that of the last
+        └── RetriesExhausted       each try failed; the number of the last one
 
-For a server's error the number is the status of the response, for a client's the exit code of the command. 304, 412 and
-416 are plans, not errors. A message is one line for the operator's log; a response to a client has only the status.
+The server's errors have the status they are answered with, the client's the exit code they end a command with. 304,
+412 and 416 are plans, not errors. A message is for the operator's log, one line; a client is told the status alone.
 """
 
 from http import HTTPStatus
@@ -61,22 +61,22 @@ __all__ = [
 
 
 class DownloadError(Exception):
-    """A download cannot be started or finished.
+    """Something kept a download from being answered or finished.
 
-    `status` is the status of the response if nothing has been sent yet; later, the connection is closed early.
+    `status` is what to answer while nothing has been sent; after that the connection is closed short.
     """
 
     status: ClassVar[int] = 500
 
 
 class NotFound(DownloadError):
-    """The key has no representation."""
+    """No representation can be had for this key."""
 
     status = 404
 
 
 class IsDirectory(NotFound):
-    """The key names a directory, not a representation."""
+    """The key names a collection of representations, not one."""
 
 
 class Forbidden(DownloadError):
@@ -86,7 +86,7 @@ class Forbidden(DownloadError):
 
 
 class AlreadyThere(DownloadError):
-    """The key is in use, and its representation must not be replaced."""
+    """Something else has this key, and is not to be replaced."""
 
     status = 409
 
@@ -98,7 +98,7 @@ class SourceError(DownloadError):
 
 
 class SourceBusy(SourceError):
-    """The source has no free descriptor, connection or memory; try again after `retry_after` seconds."""
+    """The source is out of a scarce resource; `retry_after` seconds later it may not be."""
 
     status = 503
 
@@ -108,58 +108,58 @@ class SourceBusy(SourceError):
 
 
 class SourceChanged(SourceError):
-    """The version that the source described no longer exists."""
+    """The version that was described is not there any more."""
 
 
 class SourceTruncated(SourceError):
-    """The source ended before the length that it described."""
+    """The source ended before the bytes that were promised."""
 
 
 class SendStalled(DownloadError):
-    """The client took no bytes for the whole stall timeout.
+    """The client took nothing for the whole stall limit.
 
-    It is no `TimeoutError`, because Quart ignores that while it sends, and the client would wait for ever.
+    Not a `TimeoutError`: Quart swallows that one while it sends and leaves the client waiting for ever.
     """
 
 
 class FetchError(DownloadError):
-    """A download from a server failed.
+    """A download could not be had from a server.
 
-    `exit_code` is the exit code of the command. The message is one line and contains no secrets from the URL.
+    `exit_code` is what a command ends with. The message is one line, without what is secret in a URL.
     """
 
     exit_code: int = 1
 
 
 class NetworkError(FetchError):
-    """The connection to the server failed or broke."""
+    """The server cannot be reached, or the connection to it broke."""
 
     exit_code = 4
 
 
 class NoSuchHost(NetworkError):
-    """The server's name has no address. The client tries again only if the name had an address before."""
+    """No host has the name. It is tried again only if it had one before."""
 
 
 class Stalled(NetworkError):
-    """The download was slower than the minimum speed for the whole stall timeout.
+    """Fewer bytes came than the floor of speed asks for, over the whole stall limit.
 
-    It is no `TimeoutError`, for the same reason as `SendStalled`.
+    Not a `TimeoutError`, for the reason that `SendStalled` has.
     """
 
 
 class DeadlineExceeded(NetworkError):
-    """The download took longer than its deadline."""
+    """The download took longer than it was allowed to."""
 
 
 class TlsError(FetchError):
-    """The certificate is not trusted, or the handshake failed. The client does not try again."""
+    """The certificate is not to be trusted, or the handshake failed. It is not tried again."""
 
     exit_code = 5
 
 
 class BadStatus(FetchError):
-    """The server's response is an error; `code` is its status."""
+    """The server answered with an error; `code` is its status."""
 
     exit_code: int = 8
 
@@ -171,7 +171,7 @@ class BadStatus(FetchError):
 
 
 def _phrase(code: int) -> str:
-    """Return a status with its phrase.
+    """Return a status as people know it.
 
     >>> _phrase(404), _phrase(599)
     ('404 Not Found', '599')
@@ -183,30 +183,30 @@ def _phrase(code: int) -> str:
 
 
 class BadResponse(FetchError):
-    """The response breaks HTTP, or its range, length or coding is not the one that was requested or announced."""
+    """The server broke HTTP or a promise of its own: another part than was asked for, another length, a coding."""
 
     exit_code = 7
 
 
 class RemoteChanged(FetchError):
-    """The server replaced the representation too often, or when the download could not start again."""
+    """The representation was replaced on the server, too often or where a download cannot begin again."""
 
     exit_code = 7
 
 
 class RefusedRedirect(FetchError):
-    """The client does not follow a redirect from https to http unless allowed, nor one too many."""
+    """A redirect is not to be followed: from https to http without leave, or one too many."""
 
     exit_code = 7
 
 
 class DigestMismatch(FetchError):
-    """All bytes arrived, but their digest is not the expected one. Both digests have the form `sha256:HEX`."""
+    """All the bytes came, and they are not those that were promised. Both digests are like `sha256:HEX`."""
 
     exit_code = 9
 
     def __init__(self, expected: str, actual: str) -> None:
-        super().__init__(f"the digest is {actual}, but should be {expected}")
+        super().__init__(f"the digest is {actual}, and should be {expected}")
         self.expected = expected
         self.actual = actual
 
@@ -218,13 +218,13 @@ class TargetBusy(FetchError):
 
 
 class DiskError(FetchError):
-    """The file cannot be written: no space, no permission, no such folder, or the path is a folder."""
+    """The file cannot be written: no room, no permission, no such folder, or it is a folder itself."""
 
     exit_code = 3
 
 
 class RetriesExhausted(FetchError):
-    """All `tries` failed with errors that may be temporary; `last` is the last of them."""
+    """Each of `tries` failed in a way that might have passed; `last` says how the last one did."""
 
     def __init__(self, last: FetchError, *, tries: int) -> None:
         super().__init__(f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {last}")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from hypercorn.typing import Framework
 
+from async_downloads.server.http1.connection import Connection as ServerConnection
+from async_downloads.server.http1.server import ConnectionLimits, Http1Server
 from harness.asgi import App
 from harness.process import other_tasks
 from harness.waiting import HANGING
 
-__all__ = ["Connection", "Server", "hypercorn", "idle_tasks"]
+__all__ = ["Connection", "Server", "http1", "hypercorn", "idle_tasks"]
 
 # The kernel's buffers swallow megabytes; with small ones a test file need not be larger than they are.
 _BUFFER = 32 * 1024
@@ -56,6 +59,7 @@ class Server:
 
     port: int
     tls: bool = False
+    http1: Http1Server | None = None  # where it runs in this process
 
     @property
     def url(self) -> str:
@@ -74,6 +78,20 @@ class Server:
             yield Connection(reader, writer)
         finally:
             writer.transport.abort()
+
+    @property
+    def connections(self) -> set[ServerConnection]:
+        """The server's ends of all connections, where it runs in this process."""
+        assert self.http1 is not None
+        return self.http1._connections
+
+    async def exchange(self, data: bytes, *, eof: bool = False) -> bytes:
+        """Send bytes, with `eof` also the end of our side; return all that comes until the server closes."""
+        async with self.connected() as connection, asyncio.timeout(HANGING):
+            connection.writer.write(data)
+            if eof:
+                connection.writer.write_eof()
+            return await connection.reader.read()
 
     @asynccontextmanager
     async def downloading(self, target: str) -> AsyncIterator[Connection]:
@@ -103,6 +121,26 @@ async def hypercorn(
         stop.set()
         async with asyncio.timeout(HANGING):
             await serving
+
+
+@asynccontextmanager
+async def http1(
+    app: App, *, certificate: tuple[Path, Path] | None = None, limits: ConnectionLimits | None = None
+) -> AsyncIterator[Server]:
+    """Serve an app as `serve` does until the end of the block, when every connection is dropped."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)  # what it accepts has the same
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
+    if tls and certificate:
+        tls.load_cert_chain(*certificate)
+    server = Http1Server(app, limits or ConnectionLimits())
+    listening = await asyncio.get_running_loop().create_server(server.connection, sock=listener, ssl=tls)
+    try:
+        yield Server(listener.getsockname()[1], tls=certificate is not None, http1=server)
+    finally:
+        listening.close()
+        await server.abort()
 
 
 def idle_tasks() -> int:

@@ -19,8 +19,8 @@ from weakref import WeakKeyDictionary
 from ...errors import SourceTruncated
 from ...open_file import FileRegion, OpenFile
 from ...sources.files import map_os_errors
+from ..http1.readiness import FairTurns, SocketReadiness
 from .mapped_files import MappedFiles
-from .readiness import FairTurns, SocketReadiness
 
 __all__ = ["AVAILABLE", "ZeroCopyWriter"]
 

@@ -1,4 +1,4 @@
-"""Waiting for room in a socket that belongs to an asyncio transport."""
+"""Waiting for a turn, and for room in a socket that belongs to an asyncio transport."""
 
 import asyncio
 import select
@@ -8,17 +8,17 @@ __all__ = ["FairTurns", "SocketReadiness"]
 
 
 class FairTurns:
-    """Lets a few do something that takes long in one turn of the event loop, the others in the next ones, in order.
+    """Lets a few tasks do long work in one turn of the event loop, and the others in the next turns, in order.
 
-    So whoever wants something short of the loop waits for those few alone.
+    A short request then waits for those few alone.
     """
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
-        self._waiting: deque[asyncio.Future[None]] = deque()  # no semaphore: it would hold the loop
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def come(self) -> None:
-        """Return when it is one's turn, which lasts until the caller next lets the loop go on."""
+        """Wait for a slot. It is released at the caller's next await."""
         loop = asyncio.get_running_loop()
         if self._free:
             self._free -= 1
@@ -32,7 +32,7 @@ class FairTurns:
                 loop.call_soon(self._pass_on)
 
     def _pass_on(self) -> None:
-        """Give a turn that is over to the next who still waits."""
+        """Give a released slot to the next task that still waits."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -42,10 +42,10 @@ class FairTurns:
 
 
 class SocketReadiness:
-    """Tells when a socket that belongs to a transport has room; asyncio itself tells only the transport.
+    """Reports when a socket has room, although it belongs to a transport: asyncio reports that to the transport alone.
 
-    The kernel says so when half of what it may hold back (`TCP_NOTSENT_LOWAT`) has gone, where a write that is tried
-    too soon would be taken in crumbs.
+    The kernel reports room when half of what it may hold (TCP_NOTSENT_LOWAT) has gone. A call that is tried sooner
+    sends a few bytes at a time.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -54,28 +54,33 @@ class SocketReadiness:
         loop.add_reader(self._epoll.fileno(), self._look)
 
     async def wait(self, fd: int) -> None:
-        """Return when the socket has room, or an error to tell, or is gone."""
+        """Return when the socket has room or an error, or after `wake`."""
         self._waiting[fd] = future = asyncio.get_running_loop().create_future()
         try:
-            self._ask(fd)
+            self._register(fd)
             await future
         finally:
             if self._waiting.get(fd) is future:  # the number may be another connection's by now
                 del self._waiting[fd]
-
-    def _ask(self, fd: int) -> None:
-        once = select.EPOLLOUT | select.EPOLLONESHOT
-        try:
-            self._epoll.modify(fd, once)
-        except FileNotFoundError:
-            self._epoll.register(fd, once)
-
-    def _look(self) -> None:
-        for fd, _ in self._epoll.poll(0):
-            self.wake(fd)
 
     def wake(self, fd: int) -> None:
         """End the waiting for a socket: one that is closed is in no epoll any more."""
         future = self._waiting.get(fd)
         if future is not None and not future.done():
             future.set_result(None)
+
+    def close(self) -> None:
+        """Close the epoll, when the loop is about to end."""
+        asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+        self._epoll.close()
+
+    def _register(self, fd: int) -> None:
+        once = select.EPOLLOUT | select.EPOLLONESHOT
+        try:
+            self._epoll.modify(fd, once)
+        except FileNotFoundError:  # the first time, and after the number was another connection's
+            self._epoll.register(fd, once)
+
+    def _look(self) -> None:
+        for fd, _ in self._epoll.poll(0):
+            self.wake(fd)

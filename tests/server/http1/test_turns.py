@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_downloads.server.zero_copy.readiness import FairTurns
+from async_downloads.server.http1.readiness import FairTurns
 
 
 class Rounds:

@@ -1,0 +1,264 @@
+"""One client's connection: an asyncio protocol with no task but the app's."""
+
+import asyncio
+import logging
+import math
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ...sending import Scope
+from .cycle import AsgiCycle
+from .flow_control import ClientDisconnected, FlowControl
+from .request_head import BadRequest, parse_head
+from .request_input import RequestInput
+from .response_head import encode_refusal
+from .scope import base_scope
+from .zero_copy import AVAILABLE, ZeroCopyWriter
+
+if TYPE_CHECKING:
+    from .server import Http1Server
+
+__all__ = ["BODY_SECONDS", "Connection", "State"]
+
+
+BODY_SECONDS: Final = 30.0  # without a byte of a body that the app waits for; for all of a body that it does not want
+_LINGER_SECONDS: Final = 2.0
+_FLUSH_SECONDS: Final = 60.0  # that a client may need for the last 16 KiB
+_INPUT_BYTES: Final = 64 * 1024  # of requests that wait for their turn, and of a body that waits for the app
+_DISCARDED_BYTES: Final = 256 * 1024  # of a body that the app does not want; a longer one ends the connection
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_log = logging.getLogger("async_downloads")
+
+
+class State(Enum):
+    """What a connection waits for."""
+
+    IDLE = "a request"
+    HEAD = "the rest of a request's head"
+    RUNNING = "the app"
+    DISCARDING = "the rest of a body that the app did not take"
+    LINGERING = "the client to close"
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests one after another, and runs the app for each.
+
+        IDLE ──byte──> HEAD ──empty line──> RUNNING ──response complete──> IDLE
+         │              │                    │    └──> DISCARDING ──body ends──> IDLE
+         └──> closed <──┴──> LINGERING <─────┘
+
+        state       deadline                       when it has passed
+        IDLE        keep_alive; first: HEAD's      closed
+        HEAD        header_timeout                 408, LINGERING
+        RUNNING     BODY_SECONDS while a body      408, LINGERING
+                    is awaited, else none: the app bounds itself
+        DISCARDING  BODY_SECONDS                   closed
+        LINGERING   2 s                            aborted, or closed if the client has not taken the response
+
+    LINGERING: our side is shut, and what the client still sends is thrown away. A close would reset the connection,
+    and the client's system would throw away the response (RFC 9112 §9.6).
+
+    Requests that come while one runs wait in `RequestInput`; above 64 KiB the connection is not read. The server owns
+    it from `connection_made` to `connection_lost`.
+    """
+
+    def __init__(self, server: "Http1Server") -> None:
+        self.server: Http1Server = server
+        self.cycle: AsgiCycle | None = None
+        self.at_eof: bool = False  # the client sends nothing more
+        self.deadline: float = math.inf
+        self._state = State.IDLE
+        self._input = RequestInput()
+
+    # -- called by the transport
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin; the deadline of the first request is that of a head."""
+        self.flow: FlowControl = FlowControl(transport)
+        is_secure = transport.get_extra_info("ssl_object") is not None
+        self.zero_copy: ZeroCopyWriter | None = None
+        if AVAILABLE and not is_secure:
+            self.zero_copy = ZeroCopyWriter(self.flow, self.server.sendfile_turns)
+        self.base_scope: Scope = base_scope(transport, self.zero_copy)
+        self._expire_in(self.server.limits.header_timeout)
+        self.pause_writing, self.resume_writing = self.flow.pause, self.flow.resume  # type: ignore[method-assign]
+        if not self.server.admit(self):
+            self._refuse(503)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        if self._state is State.LINGERING:
+            return
+        if self._input.in_body:
+            self._take_body(data)
+        elif self._state is State.RUNNING:
+            self._input.waiting += data
+        else:
+            self._next_request(data)
+            return
+        if len(self._input.waiting) > _INPUT_BYTES:
+            self.flow.pause_reading()
+
+    def eof_received(self) -> bool:
+        """Return whether to keep our side open: what was asked for is responded to first (over TLS it cannot be)."""
+        self.at_eof = True
+        if self.cycle is not None:
+            self.cycle.wake()
+        has_request = self.cycle is not None or (self._state is State.IDLE and self._input.waiting != b"")
+        return has_request and self.flow.transport.can_write_eof()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - a client may leave in any way
+        """Let all end that waits for the client."""
+        self.flow.lose()
+        if self.zero_copy is not None:
+            self.zero_copy.lose()
+        self.server.forget(self)
+        self._leave_cycle()
+
+    # -- requests
+
+    def _next_request(self, data: bytes = b"") -> None:
+        if self.cycle is not None or self._state is State.LINGERING or self.flow.transport.is_closing():
+            return
+        try:
+            head = self._input.take_head(data)
+            if head is not None:
+                self._run(AsgiCycle(self, parse_head(head)))
+                return
+        except BadRequest as error:
+            self._refuse(error.status)
+            return
+        if self.at_eof:
+            self.close()
+        elif self._state is State.IDLE and self._input.in_head:
+            self._enter(State.HEAD, self.server.limits.header_timeout)
+        self.resume_reading()
+
+    def _run(self, cycle: AsgiCycle) -> None:
+        """Run the app; also in the place where a head was read. Raises BadRequest for the beginning of a body."""
+        self.server.mark_busy(self)
+        self.cycle, self._state, self.deadline = cycle, State.RUNNING, math.inf
+        if cycle.body_comes:
+            content = self._input.begin_body(cycle.head.body_length)
+            if content or not cycle.awaits_continue:
+                self._feed(cycle, content)
+        self.server.run(cycle).add_done_callback(partial(self._app_ended, cycle))
+
+    def _take_body(self, data: bytes) -> None:
+        try:
+            content = self._input.take_body(data)
+        except BadRequest as error:
+            self._refuse(error.status)
+            return
+        if self.cycle is not None:
+            self._feed(self.cycle, content)
+        elif not self._input.in_body:
+            self._become_idle()
+
+    def ask_for_body(self) -> None:
+        """Have a client that waits for it send the body (RFC 9110 §10.1.1)."""
+        self._expire_in(BODY_SECONDS)
+        self.flow.transport.write(_CONTINUE)
+
+    def _feed(self, cycle: AsgiCycle, content: bytes) -> None:
+        """Give the app a part of a body."""
+        self._expire_in(BODY_SECONDS if self._input.in_body else math.inf)
+        cycle.feed(content, body_comes=self._input.in_body)
+        if cycle.content_bytes > _INPUT_BYTES:
+            self.flow.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again, if there is room."""
+        if not self.at_eof and len(self._input.waiting) <= _INPUT_BYTES:
+            self.flow.resume_reading()
+
+    # -- responses
+
+    def can_go_on(self, cycle: AsgiCycle) -> bool:
+        """Whether the connection can be used after this response: not with much of an unwanted body still to come."""
+        return not (
+            self.server.draining
+            or self._input.has_much_left(_DISCARDED_BYTES)
+            or (cycle.awaits_continue and self._input.in_body)
+        )
+
+    def response_complete(self, cycle: AsgiCycle) -> None:
+        """Go on to the next request, or close."""
+        self._leave_cycle()
+        if not cycle.keep_alive:
+            self._linger_or_close()
+        elif self._input.in_body and not self.at_eof:
+            self._enter(State.DISCARDING, BODY_SECONDS)
+        else:
+            self._become_idle()
+        self.resume_reading()
+
+    def _become_idle(self) -> None:
+        self.server.mark_idle(self)
+        self._enter(State.IDLE, self.server.limits.keep_alive)
+        if self._input.waiting or self.at_eof:
+            self.server.loop.call_soon(self._next_request)
+
+    def _app_ended(self, cycle: AsgiCycle, task: "asyncio.Task[None]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, ClientDisconnected):
+            _log.error("%s %r failed", cycle.head.method, cycle.head.target, exc_info=error)
+        if self.cycle is cycle:
+            self._refuse(500)
+
+    def _refuse(self, status: int) -> None:
+        """Respond with a status and close; abort if a response has begun, so that the client sees that it is cut."""
+        begun = self.cycle is not None and self.cycle.started and not self.cycle.held
+        self._leave_cycle()
+        if begun:
+            self.flow.transport.abort()
+            return
+        self.flow.transport.write(encode_refusal(status, self.server.date_line()))
+        self._linger_or_close(expects_more=True)
+
+    def _leave_cycle(self) -> None:
+        cycle, self.cycle = self.cycle, None
+        if cycle is not None:
+            cycle.wake()
+
+    # -- the end
+
+    def _linger_or_close(self, *, expects_more: bool = False) -> None:
+        expects_more |= self._input.clear()
+        if self.at_eof or not expects_more or not self.flow.transport.can_write_eof():
+            self.close()
+            return
+        self.flow.transport.write_eof()
+        self._enter(State.LINGERING, _LINGER_SECONDS)
+        self.resume_reading()
+
+    def close(self) -> None:
+        """Close, when the client has taken what was written."""
+        self._expire_in(_FLUSH_SECONDS)
+        self.flow.transport.close()
+
+    def close_if_idle(self) -> None:
+        """Close, if no request is being read or responded to."""
+        if self._state is State.IDLE and not self._input.waiting:
+            self.close()
+
+    def time_out(self) -> None:
+        """End what has passed its deadline."""
+        state, transport = self._state, self.flow.transport
+        if transport.is_closing() or (state is State.LINGERING and not transport.get_write_buffer_size()):
+            transport.abort()
+        elif state is State.RUNNING and not self.flow.reads:  # it is the app that does not take the body
+            self._expire_in(BODY_SECONDS)
+        elif state is State.HEAD or state is State.RUNNING:
+            self._refuse(408)
+        else:
+            self.close()
+
+    def _enter(self, state: State, seconds: float) -> None:
+        self._state = state
+        self._expire_in(seconds)
+
+    def _expire_in(self, seconds: float) -> None:
+        self.deadline = self.server.now + seconds

@@ -1,0 +1,185 @@
+"""One request and its response, as ASGI has them."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from ...open_file import FileRegion
+from ...sending import ZERO_COPY_SEND, Message, Scope
+from .flow_control import ClientDisconnected
+from .request_head import ParsedHead
+from .response_head import encode_lines
+from .scope import request_scope
+from .zero_copy import ZeroCopyWriter
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["AsgiCycle"]
+
+
+_JOINED_BYTES: Final = 64 * 1024  # a body up to here is copied behind its head, which costs less than a second call
+
+
+class AsgiCycle:
+    """A request and its response: what the app gets as `scope`, `receive` and `send`.
+
+        request    `feed` takes the body from the connection, `receive` gives it to the app
+        response   start ──> head is held ──body or region──> head and body are sent ──more_body=False──> complete
+
+    The connection owns it, as `connection.cycle`, until the response is complete or the client has left; from then on
+    `receive` returns `http.disconnect` and `send` raises ClientDisconnected.
+    """
+
+    __slots__ = (
+        "_chunked", "_connection", "_content", "_delivered", "_left", "_no_body", "_waiter", "awaits_continue",
+        "body_comes", "head", "held", "keep_alive", "started",
+    )  # fmt: skip
+
+    def __init__(self, connection: "Connection", head: ParsedHead) -> None:
+        self._connection = connection
+        self.head: ParsedHead = head
+        self.keep_alive: bool = head.keep_alive
+        self.awaits_continue: bool = head.expects_continue
+        self.body_comes: bool = head.body_length != 0  # some of the request's body is still to come
+        self._content = bytearray()  # of the body, for `receive`
+        self._delivered = False  # the app has the whole request
+        self._waiter: asyncio.Future[None] | None = None
+        self.started: bool = False
+        self.held: bytes = b""  # the head of the response, until the first bytes of the body
+        self._no_body = self._chunked = False
+        self._left: int | None = None  # bytes that Content-Length still promises
+
+    def scope(self) -> Scope:
+        """Return the connection scope of ASGI 3."""
+        return request_scope(self._connection.base_scope, self.head, self._connection.server.state)
+
+    # -- the request
+
+    @property
+    def content_bytes(self) -> int:
+        """How many bytes of the body wait for the app."""
+        return len(self._content)
+
+    def feed(self, content: bytes, *, body_comes: bool) -> None:
+        """Take a part of the request's body."""
+        self._content += content
+        self.body_comes, self.awaits_continue = body_comes, False
+        self.wake()
+
+    def wake(self) -> None:
+        """Have `receive` look again."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def receive(self) -> Message:
+        """Return the body, then `http.disconnect` when the client has left or has its response."""
+        while not self._is_over():
+            if not self._delivered and (self._content or not self.body_comes):
+                content, self._content = bytes(self._content), bytearray()
+                self._delivered = not self.body_comes
+                self._connection.resume_reading()
+                return {"type": "http.request", "body": content, "more_body": self.body_comes}
+            if self.awaits_continue and not self.started:
+                self.awaits_continue = False
+                self._connection.ask_for_body()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return {"type": "http.disconnect"}
+
+    def _is_over(self) -> bool:
+        """Whether nobody waits for a response.
+
+        A client that has shut its side alone still reads, as `nc -N` does. Before it has anything of the response it
+        may also be gone, and without the rest of its body there is nothing to respond to.
+        """
+        connection = self._connection
+        return connection.cycle is not self or (connection.at_eof and (not self.started or self.body_comes))
+
+    # -- the response
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the response; return when there is room for more.
+
+        Raises ClientDisconnected, RuntimeError if the message does not fit the ones before.
+        """
+        connection, kind = self._connection, message["type"]
+        if connection.cycle is not self:
+            raise ClientDisconnected
+        connection.flow.check()
+        if kind == "http.response.start" and not self.started:
+            self._start(int(message["status"]), message.get("headers", ()))
+            return
+        if kind == "http.response.body" and self.started:
+            self._write(self._framed(message.get("body", b"")))
+        elif kind == ZERO_COPY_SEND and self.started and connection.zero_copy is not None:
+            region = FileRegion(message["file"], message["offset"], message["count"])
+            await self._send_region(connection.zero_copy, region)
+        else:
+            raise RuntimeError(f"{kind} cannot be sent now")
+        more = message.get("more_body", False)
+        if not more:
+            self._end()
+        if connection.flow.paused:
+            await connection.flow.drained()
+        if not more and connection.cycle is self:
+            connection.response_complete(self)
+
+    def _start(self, status: int, fields: Any) -> None:
+        lines, length, closes, has_date = encode_lines(status, fields)
+        connection, version = self._connection, self.head.version
+        self._no_body = self.head.method == "HEAD" or status in {204, 304}
+        framing = b""
+        if not self._no_body:
+            self._left, self._chunked = length, length is None and version == "1.1"
+            framing = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
+            closes |= length is None and not self._chunked  # the body ends with the connection
+        self.keep_alive = self.keep_alive and not closes and connection.can_go_on(self)
+        if not self.keep_alive:
+            framing += b"Connection: close\r\n"
+        elif version == "1.0":
+            framing += b"Connection: keep-alive\r\n"
+        self.held = b"%s%s%s\r\n" % (lines, b"" if has_date else connection.server.date_line(), framing)
+        self.started = True
+
+    def _framed(self, body: bytes) -> bytes:
+        if self._no_body or not body:
+            return b""
+        if self._chunked:
+            return b"%x\r\n%b\r\n" % (len(body), body)
+        self._promised(len(body))
+        return body
+
+    def _promised(self, size: int) -> None:
+        """Take bytes from what Content-Length promises."""
+        if self._left is not None:
+            if size > self._left:
+                raise RuntimeError("the body is longer than its Content-Length")
+            self._left -= size
+
+    async def _send_region(self, writer: ZeroCopyWriter, region: FileRegion) -> None:
+        if self._no_body or not region.size:
+            return
+        if self._chunked:
+            self._write(b"%x\r\n" % region.size)
+        else:
+            self._promised(region.size)
+            self._write(b"")
+        await writer.send(region)
+        if self._chunked:
+            self._write(b"\r\n")
+
+    def _end(self) -> None:
+        if self._left:
+            raise RuntimeError(f"the body is {self._left} bytes shorter than its Content-Length")
+        self._write(b"0\r\n\r\n" if self._chunked else b"")
+
+    def _write(self, data: bytes) -> None:
+        """Write bytes behind the head, if that is still held."""
+        held, self.held = self.held, b""
+        transport = self._connection.flow.transport
+        if len(data) <= _JOINED_BYTES:
+            data = held + data if held else data
+        elif held:
+            transport.write(held)
+        if data:
+            transport.write(data)

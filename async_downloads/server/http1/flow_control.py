@@ -1,0 +1,93 @@
+"""Back-pressure between a connection and its transport, in both directions."""
+
+import asyncio
+from typing import Any, Final
+
+__all__ = ["ClientDisconnected", "FlowControl"]
+
+
+_HIGH_WATER_BYTES: Final = 16 * 1024  # in the transport; the kernel holds more, and ten thousand clients have one each
+
+
+class ClientDisconnected(ConnectionResetError):
+    """The client has left, or the connection is being closed."""
+
+    def __init__(self) -> None:
+        super().__init__("the client has left")
+
+
+class FlowControl:
+    """A transport: who waits until it holds less, and whether it is read.
+
+    The connection owns it, and reports `pause`, `resume` and `lose` as its transport calls them.
+    """
+
+    __slots__ = ("_waiters", "lost", "paused", "reads", "transport")
+
+    def __init__(self, transport: Any) -> None:
+        self.transport: Any = transport
+        self.paused: bool = False  # the transport holds enough
+        self.reads: bool = True
+        self.lost: bool = False
+        self._waiters: list[asyncio.Future[None]] = []
+        transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
+
+    def pause_reading(self) -> None:
+        """Have the client wait."""
+        if self.reads and not self.transport.is_closing():
+            self.reads = False
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if not (self.reads or self.transport.is_closing()):
+            self.reads = True
+            self.transport.resume_reading()
+
+    def pause(self) -> None:
+        """Have `drained` wait: the transport holds enough."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """End the waiting: the transport has room."""
+        self.paused = False
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def lose(self) -> None:
+        """End the waiting: the connection is gone."""
+        self.lost = True
+        self.resume()
+
+    def check(self) -> None:
+        """Raise ClientDisconnected if the transport takes nothing more.
+
+        The number of its descriptor may then be another connection's.
+        """
+        if self.lost or self.transport.is_closing():
+            raise ClientDisconnected
+
+    async def drained(self) -> None:
+        """Wait until the transport has room. Raises ClientDisconnected."""
+        while self.paused and not self.lost:
+            self._waiters.append(waiter := asyncio.get_running_loop().create_future())
+            await waiter
+        if self.lost:
+            raise ClientDisconnected
+
+    async def flushed(self) -> None:
+        """Wait until the transport holds nothing: what is sent beside it would come first.
+
+        Raises ClientDisconnected.
+        """
+        self.check()
+        if self.transport.get_write_buffer_size():
+            self.transport.set_write_buffer_limits(high=0)
+            try:
+                await self.drained()
+            finally:
+                if not self.lost:
+                    self.transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
+        self.check()

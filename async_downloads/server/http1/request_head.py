@@ -1,0 +1,153 @@
+"""Request heads (RFC 9112 §2-3): llhttp checks the syntax, this module checks what llhttp lets pass.
+
+llhttp refuses: two Content-Lengths, Content-Length beside Transfer-Encoding, codings after `chunked`, folded lines,
+bare CR and LF, whitespace before a colon, controls and NUL, methods it does not know. It lets pass: other versions, any
+Host, two Hosts, `gzip, chunked`, Transfer-Encoding in HTTP/1.0, a head of any size.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+import httptools
+
+__all__ = ["HEAD_BYTES", "LINE_BYTES", "BadRequest", "Field", "ParsedHead", "parse_head"]
+
+
+HEAD_BYTES: Final = 64 * 1024
+LINE_BYTES: Final = 16 * 1024
+_FIELDS: Final = 200
+
+_REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n")
+_ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
+_HOST: Final = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")
+_ONCE: Final = frozenset((b"host", b"content-length", b"transfer-encoding"))
+_READ_HERE: Final = _ONCE | {b"connection", b"expect"}
+
+Field = tuple[bytes, bytes]
+
+
+class BadRequest(Exception):
+    """The request gets a response with this status and nothing else; then the connection is closed."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status: int = status
+
+
+class ParsedHead(NamedTuple):
+    """A request without its body.
+
+    `target` is in origin form, percent-encoded. The names of `fields` are in lower case. `body_length` is in bytes, and
+    None if the body is chunked.
+    """
+
+    method: str
+    target: bytes
+    version: str
+    fields: list[Field]
+    keep_alive: bool
+    body_length: int | None
+    expects_continue: bool
+
+
+def parse_head(head: bytes) -> ParsedHead:
+    """Parse a whole head, up to and with its empty line. Raises BadRequest."""
+    line = _REQUEST_LINE.match(head)
+    if line is None:
+        raise BadRequest(400)
+    method, target, major, minor = line.groups()
+    if major != b"1":
+        raise BadRequest(505)
+    if line.end() > LINE_BYTES:
+        raise BadRequest(414)
+    if minor > b"1":  # a later minor version is read as the latest that we know (RFC 9110 §2.5)
+        head = b"%s1%s" % (head[: line.start(4)], head[line.end(4) :])
+    fields = _parsed_fields(head)
+    version = "1.0" if minor == b"0" else "1.1"
+    _check_host(fields, version)
+    length = fields.body_length(version)
+    return ParsedHead(
+        method.decode(),
+        target if target[0] == 0x2F else _in_origin_form(target, fields),
+        version,
+        fields.lines,
+        fields.keep_alive(version),
+        length,
+        length != 0 and version == "1.1" and fields.known.get(b"expect", b"").lower() == b"100-continue",
+    )
+
+
+class _Fields:
+    """The field lines of one head, as llhttp reports them."""
+
+    __slots__ = ("known", "lines", "repeated")
+
+    def __init__(self) -> None:
+        self.lines: list[Field] = []
+        self.known: dict[bytes, bytes] = {}
+        self.repeated = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if value[-1:] in b" \t":
+            value = value.rstrip(b" \t")
+        self.lines.append((name, value))
+        if name in _READ_HERE:
+            if name in self.known:
+                self.repeated |= name in _ONCE
+                value = self.known[name] + b"," + value
+            self.known[name] = value
+
+    def keep_alive(self, version: str) -> bool:
+        """Whether the client keeps the connection for another request (RFC 9112 §9.3)."""
+        if (listed := self.known.get(b"connection")) is None:
+            return version == "1.1"
+        options = {option.strip(b" \t") for option in listed.lower().split(b",")}
+        return b"close" not in options and (version == "1.1" or b"keep-alive" in options)
+
+    def body_length(self, version: str) -> int | None:
+        """Return the length of the body in bytes, None if it is chunked (RFC 9112 §6.3)."""
+        coding = self.known.get(b"transfer-encoding")
+        if coding is None:
+            return int(self.known.get(b"content-length", 0))
+        if version == "1.0":
+            raise BadRequest(400)
+        if coding.lower() != b"chunked":
+            raise BadRequest(501)
+        return None
+
+
+def _parsed_fields(head: bytes) -> _Fields:
+    fields = _Fields()
+    try:
+        httptools.HttpRequestParser(fields).feed_data(head)
+    except httptools.HttpParserUpgrade:  # the connection goes on in HTTP/1.1
+        pass
+    except httptools.HttpParserInvalidMethodError:
+        raise BadRequest(501) from None
+    except httptools.HttpParserError:
+        raise BadRequest(400) from None
+    if fields.repeated:
+        raise BadRequest(400)
+    if len(fields.lines) > _FIELDS:
+        raise BadRequest(431)
+    return fields
+
+
+def _check_host(fields: _Fields, version: str) -> None:
+    """Refuse a head without a Host, or with one that is none (RFC 9112 §3.2)."""
+    host = fields.known.get(b"host")
+    if (host is None and version == "1.1") or not _HOST.fullmatch(host or b""):
+        raise BadRequest(400)
+
+
+def _in_origin_form(target: bytes, fields: _Fields) -> bytes:
+    """Return the path of an absolute-form target; its authority takes the place of Host (RFC 9112 §3.2.2)."""
+    absolute = _ABSOLUTE.match(target)
+    if absolute is None:  # `*`, or the authority after CONNECT
+        return target
+    authority, rest = absolute[1], target[absolute.end() :]
+    if not authority or not _HOST.fullmatch(authority):
+        raise BadRequest(400)
+    fields.lines[:] = [(b"host", authority), *(line for line in fields.lines if line[0] != b"host")]
+    return rest if rest.startswith(b"/") else b"/" + rest

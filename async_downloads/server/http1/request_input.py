@@ -1,0 +1,85 @@
+"""What a client sends, cut into heads and bodies. Nothing here knows a socket."""
+
+import re
+from typing import Final
+
+from .chunked_body import ChunkedBody
+from .request_head import HEAD_BYTES, LINE_BYTES, BadRequest
+
+__all__ = ["RequestInput"]
+
+
+_BARE_LINE_FEED: Final = re.compile(rb"(?<!\r)\n")
+
+
+class RequestInput:
+    """The bytes of one connection that are not yet taken, and what they are a part of: a head or a body."""
+
+    __slots__ = ("_body", "_searched", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: bytes = b""  # requests that wait for their turn, and a part of a head
+        self._searched = 0  # up to here there is no end of a head
+        self._body: int | ChunkedBody | None = None
+
+    @property
+    def in_body(self) -> bool:
+        """Whether some of a body is still to come."""
+        return self._body is not None
+
+    @property
+    def in_head(self) -> bool:
+        """Whether a part of a head has come, and been found to have no end."""
+        return self._searched > 0
+
+    def take_head(self, data: bytes = b"") -> bytes | None:
+        """Return the next head; None if a part of it is still to come. Raises BadRequest."""
+        data = self.waiting + data if self.waiting else data
+        if not self._searched and data.startswith(b"\r\n"):  # one empty line is ignored (RFC 9112 §2.2)
+            data = data[2:]
+        stop = data.find(b"\r\n\r\n", max(self._searched - 3, 0)) + 4
+        if 4 <= stop <= HEAD_BYTES:
+            self.waiting, self._searched = data[stop:], 0
+            return data[:stop]
+        if data:
+            self._check_part_of_head(data)
+        self.waiting = data
+        return None
+
+    def _check_part_of_head(self, data: bytes) -> None:
+        """Refuse what cannot become a head, rather than wait for its end."""
+        if len(data) > LINE_BYTES and b"\r\n" not in data[:LINE_BYTES]:
+            raise BadRequest(414)
+        if len(data) > HEAD_BYTES:
+            raise BadRequest(431)
+        if data != b"\r" and (not b"!" <= data[:1] <= b"~" or _BARE_LINE_FEED.search(data, self._searched)):
+            raise BadRequest(400)
+        self._searched = len(data)
+
+    def begin_body(self, length: int | None) -> bytes:
+        """Expect a body of so many bytes, or a chunked one if None; return what of it is here. Raises BadRequest."""
+        self._body = ChunkedBody() if length is None else length
+        data, self.waiting = self.waiting, b""
+        return self.take_body(data)
+
+    def take_body(self, data: bytes) -> bytes:
+        """Return what belongs to the body; what follows it waits. Raises BadRequest."""
+        if isinstance(self._body, ChunkedBody):
+            content, self.waiting = self._body.feed(data)
+            if self._body.ended:
+                self._body = None
+        else:
+            length = self._body or 0
+            content, self.waiting = data[:length], data[length:]
+            self._body = length - len(content) or None
+        return content
+
+    def has_much_left(self, most: int) -> bool:
+        """Whether more than `most` bytes of the body are still to come, or an unknown number."""
+        return isinstance(self._body, ChunkedBody) or (self._body or 0) > most
+
+    def clear(self) -> bool:
+        """Throw everything away; return whether there was anything, or something was still to come."""
+        had_more = self.in_body or self.waiting != b""
+        self.waiting, self._searched, self._body = b"", 0, None
+        return had_more

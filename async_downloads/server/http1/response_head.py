@@ -1,0 +1,77 @@
+"""Response heads (RFC 9112 §4-5)."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from .request_head import Field
+
+__all__ = ["ResponseLines", "encode_lines", "encode_refusal"]
+
+
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
+# How names are written that `Content-Length`'s way would spoil. Firmware loaders compare names byte by byte.
+_WRITTEN: Final = {b"etag": b"ETag", b"www-authenticate": b"WWW-Authenticate", b"dnt": b"DNT", b"te": b"TE"}
+_RECURRING_BYTES: Final = 200  # a longer value comes from the client, and would fill the cache
+
+
+class ResponseLines(NamedTuple):
+    """A status line and field lines, and what they say about the framing.
+
+    `length` is that of Content-Length, or None; `closes` says that the app wants the connection closed.
+    """
+
+    lines: bytes
+    length: int | None
+    closes: bool
+    has_date: bool
+
+
+def encode_lines(status: int, fields: Iterable[Iterable[bytes]]) -> ResponseLines:
+    """Encode the head of a response, without its empty line. Raises ValueError if a field would break the head."""
+    try:
+        return _encode(status, tuple(fields))
+    except TypeError:  # ASGI also allows lists, which are no key of a cache
+        return _encode(status, tuple((name, value) for name, value in fields))
+
+
+def encode_refusal(status: int, date_line: bytes) -> bytes:
+    """Encode a whole response that says the status and ends the connection."""
+    text = b"%d %s\n" % (status, HTTPStatus(status).phrase.encode())
+    fields = ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text)))
+    return b"%s%sConnection: close\r\n\r\n%s" % (encode_lines(status, fields).lines, date_line, text)
+
+
+@lru_cache(maxsize=256)  # most responses have the head of one before
+def _encode(status: int, fields: tuple[Field, ...]) -> ResponseLines:
+    lines, length, closes, has_date = [_status_line(status)], None, False, False
+    for name, value in fields:
+        name = name.lower()
+        if name == b"transfer-encoding":  # the server frames the body
+            continue
+        if name == b"connection" and value.lower() == b"close":
+            closes = True
+            continue
+        if name == b"content-length":
+            length = int(value)
+        has_date |= name == b"date"
+        lines.append((_recurring_line if len(value) < _RECURRING_BYTES else _line)(name, value))
+    return ResponseLines(b"".join(lines), length, closes, has_date)
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> bytes:
+    known = status in HTTPStatus.__members__.values()
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else ''}\r\n".encode()
+
+
+def _line(name: bytes, value: bytes) -> bytes:
+    if not _TOKEN.fullmatch(name) or _NOT_IN_VALUES.search(value):
+        raise ValueError(f"not a field: {name!r}: {value!r}")
+    return b"%s: %s\r\n" % (_WRITTEN.get(name) or b"-".join(map(bytes.capitalize, name.split(b"-"))), value)
+
+
+_recurring_line: Final = lru_cache(maxsize=4096)(_line)

@@ -1,0 +1,47 @@
+"""The connection scope of ASGI 3: what all requests of a connection have in common, and what one has."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from ...sending import ZERO_COPY_SEND, Scope
+from .request_head import ParsedHead
+from .zero_copy import ZeroCopyWriter
+
+__all__ = ["base_scope", "request_scope"]
+
+
+def base_scope(transport: Any, zero_copy: ZeroCopyWriter | None) -> Scope:
+    """Return what is the same for all requests of a connection."""
+    extensions: dict[str, Any] = {}
+    if zero_copy is not None:
+        extensions[ZERO_COPY_SEND] = {"acknowledged": zero_copy.acknowledged, "taken": zero_copy.taken}
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "scheme": "https" if transport.get_extra_info("ssl_object") else "http",
+        "root_path": "",
+        "client": _address(transport.get_extra_info("peername")),
+        "server": _address(transport.get_extra_info("sockname")),
+        "extensions": extensions,
+    }
+
+
+def request_scope(base: Scope, head: ParsedHead, state: dict[str, Any]) -> Scope:
+    """Return the scope of one request; `state` is what the app has put into its lifespan's scope."""
+    raw_path, _, query = head.target.partition(b"?")
+    path = raw_path.decode("ascii")
+    return {
+        **base,
+        "http_version": head.version,
+        "method": head.method,
+        "path": unquote(path) if "%" in path else path,
+        "raw_path": raw_path,
+        "query_string": query,
+        "headers": head.fields,
+        "state": state.copy(),
+    }
+
+
+def _address(name: Any) -> tuple[str, int | None] | None:
+    """Return an address as ASGI has it: a Unix socket's path has no port, and its client no name."""
+    return (name[0], name[1]) if isinstance(name, tuple) else (name, None) if name else None

@@ -1,0 +1,140 @@
+"""What the connections of one event loop share: the app, the limits, the date, and the clock of their deadlines."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ...semantics.dates import format_date
+from .connection import Connection
+from .cycle import AsgiCycle
+from .zero_copy import AVAILABLE, SendfileTurns
+
+__all__ = ["ConnectionLimits", "Http1Server"]
+
+
+_TICK_SECONDS: Final = 1.0
+_ABORT_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How long a connection may wait, in seconds, and how many there may be.
+
+    `header_timeout` is for a request's head, `keep_alive` for the time between two requests: the default is above the
+    60 s of common load balancers, so that they close first. When there are `max_connections`, the one that has waited
+    longest for a request makes room for the next; if all are busy, the next gets 503.
+    """
+
+    header_timeout: float = 30.0
+    keep_alive: float = 75.0
+    max_connections: int = 10_000
+
+
+class Http1Server:
+    """Makes the connections, and ends those that are late.
+
+        listener = await loop.create_server(server.connection, sock=sock)
+        server.drain()          # from now on connections close after their response
+        await server.close()    # wait for the last one
+
+    It belongs to the running loop. `state` is what the app has put into its lifespan's scope.
+    """
+
+    def __init__(self, app: Any, limits: ConnectionLimits, *, state: dict[str, Any] | None = None) -> None:
+        self._app = app
+        self.limits: ConnectionLimits = limits
+        self.state: dict[str, Any] = state if state is not None else {}
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self.now: float = self.loop.time()  # as of the last tick: deadlines need no more
+        self.draining: bool = False
+        if AVAILABLE:
+            self.sendfile_turns: SendfileTurns = SendfileTurns(self.loop)
+        self._connections: set[Connection] = set()
+        self._idle: OrderedDict[Connection, None] = OrderedDict()  # the longest idle first
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._empty: asyncio.Event = asyncio.Event()
+        self._second, self._date = 0, b""
+        self._timer = self.loop.call_later(_TICK_SECONDS, self._tick)
+
+    def connection(self) -> Connection:
+        """Make the protocol of one connection, for `loop.create_server`."""
+        return Connection(self)
+
+    # -- called by connections
+
+    def admit(self, connection: Connection) -> bool:
+        """Take a new connection; return False if there are too many, and none of them is idle."""
+        is_full = len(self._connections) >= self.limits.max_connections
+        if is_full and self._idle:
+            self._idle.popitem(last=False)[0].close()
+        self._connections.add(connection)
+        if is_full and not self._idle:
+            return False
+        self._idle[connection] = None
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """Let a connection go that is lost."""
+        self._connections.discard(connection)
+        self._idle.pop(connection, None)
+        if not self._connections:
+            self._empty.set()
+
+    def mark_busy(self, connection: Connection) -> None:
+        """Note that a connection has a request."""
+        self._idle.pop(connection, None)
+
+    def mark_idle(self, connection: Connection) -> None:
+        """Note that a connection waits for a request."""
+        self._idle[connection] = None
+
+    def run(self, cycle: AsgiCycle) -> "asyncio.Task[None]":
+        """Run the app for a request."""
+        task = self.loop.create_task(self._app(cycle.scope(), cycle.receive, cycle.send))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def date_line(self) -> bytes:
+        """Return the Date field of this second."""
+        if (second := int(time.time())) != self._second:
+            self._second, self._date = second, b"Date: %s\r\n" % format_date(second).encode()
+        return self._date
+
+    # -- called by the process
+
+    def drain(self) -> None:
+        """Close idle connections now, and the others after their response."""
+        self.draining = True
+        for connection in list(self._idle):
+            connection.close_if_idle()
+
+    async def close(self) -> None:
+        """Drain; return when the last connection has ended."""
+        self.drain()
+        while self._connections:
+            self._empty.clear()
+            await self._empty.wait()
+
+    async def abort(self) -> None:
+        """End everything now; an app that does not end when it is cancelled has 2 s."""
+        for connection in list(self._connections):
+            connection.flow.transport.abort()
+        for task in self._tasks:
+            task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ABORT_SECONDS):
+                await asyncio.gather(self.close(), *self._tasks, return_exceptions=True)
+        self._timer.cancel()
+        if AVAILABLE:
+            self.sendfile_turns.ready.close()
+
+    def _tick(self) -> None:
+        """Look once a second for connections that are late: a timer for each request would cost more."""
+        self.now = self.loop.time()
+        for connection in [each for each in self._connections if each.deadline < self.now]:
+            connection.time_out()
+        self._timer = self.loop.call_later(_TICK_SECONDS, self._tick)

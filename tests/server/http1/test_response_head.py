@@ -1,0 +1,41 @@
+"""Response heads: how they are written, and what cannot be a field."""
+
+import pytest
+
+from async_downloads.server.http1.response_head import encode_lines
+
+
+def test_names_are_written_as_firmware_loaders_expect_them() -> None:
+    fields = [(b"content-length", b"5"), (b"etag", b'"a"'), (b"X-CONTENT-type-options", b"nosniff")]
+    head = encode_lines(200, fields)
+    assert head.lines == b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: "a"\r\nX-Content-Type-Options: nosniff\r\n'
+    assert (head.length, head.closes, head.has_date) == (5, False, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "line"), [(206, b"206 Partial Content"), (308, b"308 Permanent Redirect"), (599, b"599 ")]
+)
+def test_the_status_line_has_the_reason_phrase_of_a_known_status(status: int, line: bytes) -> None:
+    assert encode_lines(status, ()).lines == b"HTTP/1.1 %s\r\n" % line
+
+
+def test_the_framing_is_the_servers() -> None:
+    head = encode_lines(200, [(b"Transfer-Encoding", b"chunked"), (b"Connection", b"Close"), (b"Date", b"now")])
+    assert head == (b"HTTP/1.1 200 OK\r\nDate: now\r\n", None, True, True)
+
+
+def test_fields_may_be_lists() -> None:
+    assert encode_lines(200, [[b"a", b"b"]]).lines == b"HTTP/1.1 200 OK\r\nA: b\r\n"
+
+
+@pytest.mark.parametrize("value", [b"short", b"long" * 100])
+def test_a_value_of_any_length_is_written(value: bytes) -> None:
+    assert encode_lines(200, [(b"a", value)]).lines.endswith(b"A: %s\r\n" % value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(b"a b", b"c"), (b"", b"c"), (b"a", b"b\r\nc: d"), (b"a", b"b\nc"), (b"a", b"\0")]
+)
+def test_what_would_break_the_head_is_refused(name: bytes, value: bytes) -> None:
+    with pytest.raises(ValueError, match="not a field"):
+        encode_lines(200, [(name, value)])
