@@ -24,7 +24,10 @@ from ...semantics.representation import Validators
 from ..decisions.spans import NOTHING, Spans
 from ..decisions.version import RemoteVersion
 
-__all__ = ["SUFFIX", "Journal", "Record", "boot_id", "decode", "encode", "strong_validator", "unfinished"]
+__all__ = [
+    "SUFFIX", "Journal", "Record", "boot_id", "decode", "encode", "read_validators", "strong_validator", "unfinished",
+    "version_fields",
+]  # fmt: skip
 
 
 SUFFIX: Final = ".part.json"
@@ -63,19 +66,25 @@ def boot_id() -> str | None:
 
 def encode(record: Record, *, url: str, boot: str | None) -> str:
     """Return the JSON text of a record; `url` is the hash of the URL."""
-    validators = record.version.validators
-    return json.dumps(
-        {
-            "v": 1,
-            "boot": boot,
-            "url": url,
-            "etag": str(validators.etag) if validators.etag else None,
-            "lm": None if validators.last_modified is None else format_date(validators.last_modified),
-            "strong": record.version.if_range,
-            "total": record.version.total,
-            "done": record.held.spans,
-            "flushed": record.flushed.spans,
-        }
+    spans = {"total": record.version.total, "done": record.held.spans, "flushed": record.flushed.spans}
+    return json.dumps({"v": 1, "boot": boot, "url": url, **version_fields(record.version), **spans})
+
+
+def version_fields(version: RemoteVersion) -> dict[str, str | None]:
+    """Return the fields of a version that a journal and a file's provenance have in common."""
+    etag, modified = version.validators.etag, version.validators.last_modified
+    return {
+        "etag": str(etag) if etag else None,
+        "lm": None if modified is None else format_date(modified),
+        "strong": version.if_range,
+    }
+
+
+def read_validators(etag: object, modified: object) -> Validators:
+    """Return the validators of these fields. A value of another type counts as none."""
+    return Validators(
+        ETag.parse(etag) if isinstance(etag, str) else None,
+        parse_date(modified, now=0) if isinstance(modified, str) else None,
     )
 
 
@@ -98,12 +107,9 @@ def _record(data: Mapping[str, object], *, trusted: bool) -> Record | None:
 
 def _version(data: Mapping[str, object]) -> RemoteVersion | None:
     etag, modified, if_range, total = (data[key] for key in ("etag", "lm", "strong", "total"))
-    validators = Validators(
-        ETag.parse(etag) if isinstance(etag, str) else None,
-        parse_date(modified, now=0) if isinstance(modified, str) else None,
-    )
-    whole = total is None or (type(total) is int and total >= 0)
-    if not whole or if_range is None or if_range != strong_validator(validators):
+    validators = read_validators(etag, modified)
+    valid_total = total is None or (type(total) is int and total >= 0)
+    if not valid_total or if_range is None or if_range != strong_validator(validators):
         return None
     return RemoteVersion(total, validators, if_range)  # type: ignore[arg-type]  # both were checked above
 

@@ -7,11 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from ...semantics.dates import format_date, parse_date
-from ...semantics.etags import ETag
 from ...semantics.representation import Validators
 from ..decisions.version import RemoteVersion
-from .journal import strong_validator
+from .journal import read_validators, strong_validator, version_fields
 
 __all__ = ["load", "save"]
 
@@ -21,15 +19,8 @@ _ATTRIBUTE: Final = "user.async_downloads"
 
 def save(fd: int, url: str, version: RemoteVersion) -> None:
     """Save URL hash and version in an extended attribute. Only Linux has those, and not on every file system."""
-    validators, status = version.validators, os.fstat(fd)
-    provenance = {
-        "url": url,
-        "etag": str(validators.etag) if validators.etag else None,
-        "lm": None if validators.last_modified is None else format_date(validators.last_modified),
-        "strong": version.if_range,
-        "size": status.st_size,
-        "mtime_ns": status.st_mtime_ns,
-    }
+    status = os.fstat(fd)
+    provenance = {"url": url, **version_fields(version), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
     with suppress(OSError, AttributeError):
         os.setxattr(fd, _ATTRIBUTE, json.dumps(provenance).encode("ascii"))
 
@@ -63,10 +54,7 @@ def _read(attribute: bytes, url: str, status: os.stat_result) -> RemoteVersion |
     with suppress(ValueError):
         match json.loads(attribute):
             case {"url": of, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "etag": etag, "lm": lm, **more}:
-                validators = Validators(
-                    ETag.parse(etag) if isinstance(etag, str) else None,
-                    parse_date(lm, now=0) if isinstance(lm, str) else None,
-                )
+                validators = read_validators(etag, lm)
                 if_range = strong_validator(validators) if more.get("strong") == strong_validator(validators) else None
                 return RemoteVersion(status.st_size, validators, if_range) if of == url else None
     return None

@@ -135,7 +135,7 @@ class Exchange:
 
 @asynccontextmanager
 async def _head_within(request: httpx.Request, seconds: float) -> AsyncIterator[None]:
-    """Limit the time for the whole head: a server could send one byte now and then. Raises TransientError.
+    """Limit the time for the complete head: a server could send one byte now and then. Raises TransientError.
 
     The time starts at the first event that httpcore traces, when it begins to connect or to send. Waiting for a free
     connection of the pool does not count.

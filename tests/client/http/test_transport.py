@@ -13,16 +13,16 @@ from harness.waiting import eventually
 MIB = 1024 * 1024
 CHUNK = bytes(range(256)) * 256
 CHUNKS = 40  # more than the buffers hold for a reader that does not read
-WHOLE = head(f"Content-Length: {CHUNKS * len(CHUNK)}")
+HEAD = head(f"Content-Length: {CHUNKS * len(CHUNK)}")
 
 Start = Callable[[Script], AbstractAsyncContextManager[Scripted]]
 
 
-async def answers(connection: Connection) -> None:
+async def responds(connection: Connection) -> None:
     """Respond to every request in full."""
     while True:
         await connection.request()
-        await connection.send(WHOLE, *[CHUNK] * CHUNKS)
+        await connection.send(HEAD, *[CHUNK] * CHUNKS)
 
 
 async def in_chunks(connection: Connection) -> None:
@@ -42,7 +42,7 @@ async def to_the_close(connection: Connection) -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        pytest.param(answers, id="with a length"),
+        pytest.param(responds, id="with a length"),
         pytest.param(in_chunks, id="in chunks"),
         pytest.param(to_the_close, id="until the connection ends"),
     ],
@@ -65,7 +65,7 @@ async def test_a_request_body_reaches_the_server(client: httpx.AsyncClient, star
 async def test_a_connection_is_reused_after_its_body_was_read_to_the_end(
     client: httpx.AsyncClient, start: Start
 ) -> None:
-    async with start(answers) as server:
+    async with start(responds) as server:
         for _ in range(4):
             async with client.stream("GET", server.url) as response:
                 assert sum([len(segment) async for segment in response.aiter_raw()]) == CHUNKS * len(CHUNK)
@@ -75,7 +75,7 @@ async def test_a_connection_is_reused_after_its_body_was_read_to_the_end(
 async def test_a_connection_is_closed_if_the_reader_leaves_within_a_body(
     client: httpx.AsyncClient, start: Start
 ) -> None:
-    async with start(answers) as server:
+    async with start(responds) as server:
         async with client.stream("GET", server.url) as response:
             await anext(response.aiter_raw())
         await eventually(lambda: server.gone)

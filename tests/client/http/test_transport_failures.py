@@ -16,7 +16,7 @@ from harness.waiting import HANGING, eventually
 from async_downloads.client import download
 from async_downloads.client.http.transport import new_client
 from async_downloads.errors import RetriesExhausted
-from client.http.test_transport import CHUNK, WHOLE, Start, answers
+from client.http.test_transport import CHUNK, HEAD, Start, responds
 
 _RESET = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -37,13 +37,13 @@ def _after(*chunks: bytes, reset: bool = False) -> Script:
         pytest.param(_after(), httpx.RemoteProtocolError, id="before the response"),
         pytest.param(_after(b"HTTP/1.1 200 OK\r\nContent-"), httpx.RemoteProtocolError, id="in the head"),
         pytest.param(_after(b"HTTPS? no\r\n\r\n"), httpx.RemoteProtocolError, id="another protocol"),
-        pytest.param(_after(WHOLE, CHUNK), httpx.RemoteProtocolError, id="in the body"),
+        pytest.param(_after(HEAD, CHUNK), httpx.RemoteProtocolError, id="in the body"),
         pytest.param(
             _after(head("Transfer-Encoding: chunked"), b"5\r\nhel"), httpx.RemoteProtocolError, id="in a chunk"
         ),
         pytest.param(_after(b"A: " + CHUNK * 4), httpx.RemoteProtocolError, id="a head without end"),
         pytest.param(hangs, httpx.ReadTimeout, id="silence"),
-        pytest.param(_after(WHOLE, CHUNK, reset=True), httpx.TransportError, id="reset"),
+        pytest.param(_after(HEAD, CHUNK, reset=True), httpx.TransportError, id="reset"),
     ],
 )
 async def test_a_response_that_breaks_off_raises(
@@ -117,7 +117,7 @@ async def test_a_server_that_cannot_be_reached_is_a_connect_error(url: str) -> N
 
 
 async def test_a_certificate_of_an_unknown_issuer_is_refused(certificate: tuple[Path, Path]) -> None:
-    async with scripted(answers, certificate=certificate) as server, new_client() as client:
+    async with scripted(responds, certificate=certificate) as server, new_client() as client:
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED") as caught:
             await client.get(server.url)
         assert any(isinstance(error, ssl.SSLCertVerificationError) for error in _behind(caught.value))
@@ -154,7 +154,7 @@ async def _never_responds(connection: Connection) -> None:
 
 async def _stops_in_the_body(connection: Connection) -> None:
     await connection.request()
-    await connection.send(WHOLE, CHUNK)
+    await connection.send(HEAD, CHUNK)
     await connection.left()
 
 
@@ -189,7 +189,7 @@ async def test_a_cancelled_handshake_leaves_no_connection_open(client: httpx.Asy
 
 
 async def test_closing_the_client_closes_idle_connections(client: httpx.AsyncClient, start: Start) -> None:
-    async with start(answers) as server:
+    async with start(responds) as server:
         await asyncio.gather(*(client.get(server.url) for _ in range(3)))
         await client.aclose()
         await eventually(lambda: server.gone == len(server.connections) == 3)
