@@ -1,4 +1,4 @@
-"""What the tests of downloads share: a server inside the process, and downloads from it."""
+"""Fixtures of the client's tests: a server inside the process, and downloaders that use it."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,13 +19,13 @@ def remote() -> Remote:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where to."""
+    """The path to download to."""
     return tmp_path / "target"
 
 
 @pytest.fixture
 def part_file(path: Path) -> Iterator[PartFile]:
-    """An open part_file."""
+    """An open part file."""
     part_file = PartFile(path, "u")
     yield part_file
     part_file.close()
@@ -39,25 +39,25 @@ async def still(monkeypatch: pytest.MonkeyPatch) -> StillClock:
 
 @pytest.fixture
 async def skipping(monkeypatch: pytest.MonkeyPatch) -> SkippingClock:
-    """A clock that goes on while somebody sleeps."""
+    """A clock that a sleep moves forward at once."""
     return SkippingClock(monkeypatch)
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for the second of the dice only: no test is to sleep."""
+    """Make the first wait before a retry 0 seconds, so that no test sleeps."""
     monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST_WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture
 async def one(remote: Remote) -> AsyncIterator[Downloader]:
-    """Downloads over one connection."""
+    """A downloader with one connection."""
     async with remote.client() as client, Downloader(connections=1, client=client) as downloader:
         yield downloader
 
 
 @pytest.fixture
 async def four(remote: Remote) -> AsyncIterator[Downloader]:
-    """Downloads over four connections."""
+    """A downloader with four connections."""
     async with remote.client() as client, Downloader(client=client) as downloader:
         yield downloader

@@ -1,4 +1,4 @@
-"""A server inside the process: what the client asks, and what it gets, request by request."""
+"""A server inside the process that follows a script, request by request."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,7 @@ Fault = Callable[["Remote", httpx.Request], httpx.Response]
 
 
 class ScriptedBody(httpx.AsyncByteStream):
-    """Pieces of a body, and then perhaps an error, or no end."""
+    """The chunks of a body; then the end, an error, or nothing more if it `hangs`."""
 
     def __init__(self, segments: Iterable[bytes], error: Exception | None = None, *, hangs: bool = False) -> None:
         self._segments = segments
@@ -53,13 +53,13 @@ class ScriptedBody(httpx.AsyncByteStream):
             raise self._error
 
     async def aclose(self) -> None:
-        """Note that it was closed."""
+        """Note that the body was closed."""
         self.closed = True
 
 
 @dataclass
 class Remote:
-    """One resource. `faults` are what happens to the first requests instead of a right answer; None is that."""
+    """One resource. Each of `faults` makes the response to one of the first requests; None is a correct response."""
 
     content: bytes = field(default_factory=lambda: Random(0).randbytes(3 * MIB + 7))
     etag: str | None = '"a"'
@@ -69,64 +69,64 @@ class Remote:
     segment: int = 64 * 1024
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer."""
+        """Respond to a request."""
         self.requests.append(request)
         fault = self.faults.pop(0) if self.faults else None
         return fault(self, request) if fault else self.respond(request)
 
     def respond(self, request: httpx.Request) -> httpx.Response:
-        """Answer as a server should."""
+        """Return a correct response."""
         fields = {"Date": DATE, **({"ETag": self.etag} if self.etag else {}), **self.fields}
         if self.etag and request.headers.get("if-none-match") == self.etag:
             return httpx.Response(304, headers=fields)
-        asked = _RANGE.fullmatch(request.headers.get("range", ""))
+        wanted = _RANGE.fullmatch(request.headers.get("range", ""))
         validators = (self.etag, self.fields.get("Last-Modified"))
-        if asked is None or request.headers.get("if-range", self.etag) not in validators:
+        if wanted is None or request.headers.get("if-range", self.etag) not in validators:
             return self.streamed(200, fields, self.content)
-        start, stop = int(asked[1]), min(int(asked[2] or len(self.content)) + 1, len(self.content))
+        start, stop = int(wanted[1]), min(int(wanted[2] or len(self.content)) + 1, len(self.content))
         if start >= stop:
             return self.streamed(416, {"Content-Range": f"bytes */{len(self.content)}"}, b"")
         fields["Content-Range"] = f"bytes {start}-{stop - 1}/{len(self.content)}"
         return self.streamed(206, fields, self.content[start:stop])
 
     def streamed(self, status: int, fields: dict[str, str], content: bytes) -> httpx.Response:
-        """Return an answer that is streamed."""
+        """Return a response with a streamed body."""
         segments = [content[at : at + self.segment] for at in range(0, len(content), self.segment)]
         return httpx.Response(
             status, headers={"Content-Length": str(len(content)), **fields}, stream=ScriptedBody(segments)
         )
 
     def client(self) -> httpx.AsyncClient:
-        """Return a client that speaks to nobody else."""
+        """Return an httpx client whose only server is this one."""
         return httpx.AsyncClient(transport=httpx.MockTransport(self))
 
     @property
     def ranges(self) -> list[str | None]:
-        """The ranges that were asked for."""
+        """The requested ranges."""
         return [request.headers.get("range") for request in self.requests]
 
 
 def cut(after: int) -> Fault:
-    """Break the connection when so many bytes have come."""
+    """Break the connection after this number of bytes."""
 
     def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
-        answer = remote.respond(request)
-        start = int(answer.headers.get("content-range", "bytes 0-").removeprefix("bytes ").partition("-")[0])
-        length = min(after, int(answer.headers["content-length"]))
+        response = remote.respond(request)
+        start = int(response.headers.get("content-range", "bytes 0-").removeprefix("bytes ").partition("-")[0])
+        length = min(after, int(response.headers["content-length"]))
         stream = ScriptedBody([remote.content[start : start + length]], httpx.ReadError("reset"))
-        return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
+        return httpx.Response(response.status_code, headers=response.headers, stream=stream)
 
     return fault
 
 
 def refused(status: int, **fields: str) -> Fault:
-    """Answer with a status; an underscore in a field's name is a hyphen."""
+    """Respond with a status. An underscore in a field's name is a hyphen."""
     named = {name.replace("_", "-"): value for name, value in fields.items()}
     return lambda remote, request: httpx.Response(status, headers=named)
 
 
 def broken(error: Exception) -> Fault:
-    """Fail before there is an answer."""
+    """Raise an error in place of a response."""
 
     def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
         raise error
@@ -135,29 +135,29 @@ def broken(error: Exception) -> Fault:
 
 
 def ignoring_range(remote: Remote, request: httpx.Request) -> httpx.Response:
-    """Answer with the whole."""
+    """Respond with the whole file."""
     return remote.respond(httpx.Request("GET", request.url))
 
 
 def with_fields(**fields: str) -> Fault:
-    """Answer with other fields; an underscore in a name is a hyphen, an empty value leaves the field out."""
+    """Respond with changed fields. An underscore in a name is a hyphen; an empty value removes the field."""
 
     def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
-        answer = remote.respond(request)
+        response = remote.respond(request)
         for name, value in fields.items():
-            answer.headers[name.replace("_", "-")] = value
+            response.headers[name.replace("_", "-")] = value
             if not value:
-                del answer.headers[name.replace("_", "-")]
-        return answer
+                del response.headers[name.replace("_", "-")]
+        return response
 
     return fault
 
 
 def names(path: Path) -> list[str]:
-    """What there is in the folder."""
+    """Return the names in the folder of a path."""
     return sorted(each.name for each in path.parent.iterdir())
 
 
 def sha256(content: bytes) -> str:
-    """A checksum as a user says it."""
+    """Return a checksum as a user writes it."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -1,4 +1,4 @@
-"""The client and the servers there are: ours, nginx, Python's own and stock Flask."""
+"""The client with real servers: ours, nginx, Python's own and Flask."""
 
 import asyncio
 import os
@@ -55,7 +55,7 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a server finds what it serves, writes what it has to, and listens."""
+    """The folders, the port and the certificate of a server."""
 
     directory: Path
     scratch: Path
@@ -63,30 +63,30 @@ class Place:
     certificate: tuple[Path, Path]
 
 
-def _serve(destination: Place) -> Sequence[object]:
-    return (*COMMAND, "serve", destination.directory, "--bind", f"127.0.0.1:{destination.port}")
+def _serve(place: Place) -> Sequence[object]:
+    return (*COMMAND, "serve", place.directory, "--bind", f"127.0.0.1:{place.port}")
 
 
-def _http_server(destination: Place) -> Sequence[object]:
-    return (sys.executable, "-m", "http.server", "-b", "127.0.0.1", "-d", destination.directory, destination.port)
+def _http_server(place: Place) -> Sequence[object]:
+    return (sys.executable, "-m", "http.server", "-b", "127.0.0.1", "-d", place.directory, place.port)
 
 
-def _flask(destination: Place) -> Sequence[object]:
-    return (sys.executable, "-c", _FLASK, destination.directory, destination.port)
+def _flask(place: Place) -> Sequence[object]:
+    return (sys.executable, "-c", _FLASK, place.directory, place.port)
 
 
-def _nginx(destination: Place, *, tls: str = "") -> Sequence[object]:
+def _nginx(place: Place, *, tls: str = "") -> Sequence[object]:
     program = need("nginx")
-    configuration = destination.scratch / "nginx.conf"
-    user = "user root;" if os.geteuid() == 0 else ""  # the files are in a folder only their owner may enter
-    places = {"scratch": destination.scratch, "port": destination.port, "directory": destination.directory}
+    configuration = place.scratch / "nginx.conf"
+    user = "user root;" if os.geteuid() == 0 else ""  # only the owner may enter the folder of the files
+    places = {"scratch": place.scratch, "port": place.port, "directory": place.directory}
     configuration.write_text(_NGINX.format(user=user, tls=tls, **places))
-    return (program, "-e", "stderr", "-p", destination.scratch, "-c", configuration)
+    return (program, "-e", "stderr", "-p", place.scratch, "-c", configuration)
 
 
-def _nginx_tls(destination: Place) -> Sequence[object]:
-    certificate, key = destination.certificate
-    return _nginx(destination, tls=f"ssl; ssl_certificate {certificate}; ssl_certificate_key {key}")
+def _nginx_tls(place: Place) -> Sequence[object]:
+    certificate, key = place.certificate
+    return _nginx(place, tls=f"ssl; ssl_certificate {certificate}; ssl_certificate_key {key}")
 
 
 SERVERS: Final[Mapping[str, Callable[[Place], Sequence[object]]]] = {
@@ -107,7 +107,7 @@ class Site:
 
     @property
     def ranges(self) -> bool:
-        """Whether it knows ranges."""
+        """Whether the server supports ranges."""
         return self.name != "http.server"
 
 
@@ -118,7 +118,7 @@ def site(
     certificate: tuple[Path, Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
-    """Each of the servers, with a large file."""
+    """Each of the servers, serving a large file."""
     directory, scratch = tmp_path_factory.mktemp("directory"), tmp_path_factory.mktemp("scratch")
     (directory / NAME).write_bytes(content)
     os.utime(directory / NAME, (MODIFIED, MODIFIED))
@@ -130,7 +130,7 @@ def site(
 
 @contextmanager
 def _running(command: Sequence[object], port: int) -> Iterator[None]:
-    """Run a server until the end of the block, which begins when it listens."""
+    """Run a server for the block, which starts when the server listens."""
     quiet = subprocess.DEVNULL
     process = subprocess.Popen([*map(str, command)], env=environment(), stdin=quiet, stdout=quiet, stderr=quiet)
     try:
@@ -150,7 +150,7 @@ def _listens(port: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The way to a server, which can be broken."""
+    """A relay to a server that can break connections."""
 
     relay: Relay
     url: str
@@ -158,7 +158,7 @@ class Way:
 
 @pytest.fixture
 async def way(site: Site, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Way]:
-    """A relay in front of each server; its certificate is trusted as a user would have it."""
+    """A relay to each server. Its certificate is trusted through the environment, as a user would do it."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     relay = Relay(server=site.port)
     async with relay.listening() as port:
@@ -166,46 +166,48 @@ async def way(site: Site, certificate: tuple[Path, Path], monkeypatch: pytest.Mo
         yield Way(relay, f"{scheme}://127.0.0.1:{port}/large%20file.bin")
 
 
-async def _fetch(way: Way, part_file: Path, *, connections: int = 1) -> Result:
+async def _fetch(way: Way, path: Path, *, connections: int = 1) -> Result:
     async with Downloader(connections=connections, retries=0) as downloader:
-        return await downloader.fetch(way.url, part_file)
+        return await downloader.fetch(way.url, path)
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-async def test_a_file_is_fetched(way: Way, content: bytes, tmp_path: Path, connections: int) -> None:
-    part_file = tmp_path / "target"
-    result = await _fetch(way, part_file, connections=connections)
-    assert part_file.read_bytes() == content
+async def test_a_file_is_downloaded(way: Way, content: bytes, tmp_path: Path, connections: int) -> None:
+    path = tmp_path / "target"
+    result = await _fetch(way, path, connections=connections)
+    assert path.read_bytes() == content
     assert (result.size, result.resumed_from, result.unchanged) == (len(content), 0, False)
-    assert int(part_file.stat().st_mtime) == MODIFIED
+    assert int(path.stat().st_mtime) == MODIFIED
     assert [each.name for each in tmp_path.iterdir()] == ["target"]
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-async def test_it_is_resumed_where_the_connection_broke(
+async def test_a_broken_download_is_resumed(
     site: Site, way: Way, content: bytes, tmp_path: Path, connections: int
 ) -> None:
-    part_file = tmp_path / "target"
+    path = tmp_path / "target"
     way.relay.breaks_after = BROKEN_AFTER / connections
     with pytest.raises(NetworkError):
-        await _fetch(way, part_file, connections=connections)
-    assert not part_file.exists()
+        await _fetch(way, path, connections=connections)
+    assert not path.exists()
     way.relay.breaks_after = float("inf")
-    result = await _fetch(way, part_file, connections=connections)
-    assert part_file.read_bytes() == content
+    result = await _fetch(way, path, connections=connections)
+    assert path.read_bytes() == content
     assert (result.resumed_from > 0) is site.ranges
     again = result.resumed_from + result.transferred - len(content)
-    assert again == 0 if connections == 1 else 0 <= again < len(content)  # several may bring the same end of a segment
+    assert again == 0 if connections == 1 else 0 <= again < len(content)
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-async def test_again_it_is_already_complete(way: Way, content: bytes, tmp_path: Path, connections: int) -> None:
-    part_file = tmp_path / "target"
-    await _fetch(way, part_file, connections=connections)
-    inode = part_file.stat().st_ino
-    result = await _fetch(way, part_file, connections=connections)
+async def test_a_second_download_finds_the_complete_file(
+    way: Way, content: bytes, tmp_path: Path, connections: int
+) -> None:
+    path = tmp_path / "target"
+    await _fetch(way, path, connections=connections)
+    inode = path.stat().st_ino
+    result = await _fetch(way, path, connections=connections)
     assert (result.unchanged, result.transferred, result.size) == (True, 0, len(content))
-    assert (part_file.read_bytes() == content, part_file.stat().st_ino) == (True, inode)
+    assert (path.read_bytes() == content, path.stat().st_ino) == (True, inode)
 
 
 async def test_the_command_fetches_resumes_and_knows_when_it_is_complete(
@@ -215,15 +217,15 @@ async def test_the_command_fetches_resumes_and_knows_when_it_is_complete(
     assert await _get(way, tmp_path, "--retries", "0") == 4
     way.relay.breaks_after = float("inf")
     assert await _get(way, tmp_path) == 0
-    (part_file,) = tmp_path.iterdir()
-    assert (part_file.name, part_file.read_bytes() == content) == (NAME, True)
-    before = part_file.stat()
+    (path,) = tmp_path.iterdir()
+    assert (path.name, path.read_bytes() == content) == (NAME, True)
+    before = path.stat()
     assert await _get(way, tmp_path, "-x", "4") == 0
-    assert ([*tmp_path.iterdir()], part_file.stat().st_ino) == ([part_file], before.st_ino)
+    assert ([*tmp_path.iterdir()], path.stat().st_ino) == ([path], before.st_ino)
 
 
 async def _get(way: Way, directory: Path, *options: str) -> int:
-    """Return how the command ended."""
+    """Run the command, and return its exit code."""
     command = (*COMMAND, "get", "--quiet", "-d", str(directory), *options, way.url)
     process = await asyncio.create_subprocess_exec(*command, env=environment())
     return await process.wait()

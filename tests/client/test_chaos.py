@@ -1,4 +1,4 @@
-"""Downloads through a server that cuts connections, changes the file, is busy and forgets ranges."""
+"""Downloads from a server that cuts connections, changes the file, is busy and ignores ranges."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -15,23 +15,23 @@ from async_downloads.errors import RemoteChanged
 
 
 @pytest.fixture
-def part_file(tmp_path: Path) -> Iterator[Path]:
-    """A destination for a file that is not kept for a later look at it: it is large."""
-    part_file = tmp_path / "chaos.bin"
-    yield part_file
-    part_file.unlink(missing_ok=True)
+def path(tmp_path: Path) -> Iterator[Path]:
+    """The path of a large file, which is removed after the test."""
+    path = tmp_path / "chaos.bin"
+    yield path
+    path.unlink(missing_ok=True)
 
 
 @pytest.mark.timeout(300)  # it takes seconds where the disk is quick
 @pytest.mark.parametrize("connections", [1, 4])
-async def test_a_gibibyte_arrives_as_it_is_whatever_happens_on_its_way(part_file: Path, connections: int) -> None:
+async def test_a_gibibyte_arrives_intact_through_all_faults(path: Path, connections: int) -> None:
     cut, changes = (0, 128 * MIB), (150 * MIB, 500 * MIB)
     faults = Faults(seed=2, cut=cut, changes=changes, unavailable=0.08, ignored=0.06)
     with chaos_process(faults) as url:
-        result = await download(url, part_file, connections=connections)
+        result = await download(url, path, connections=connections)
         log = _log(url)
     last = Version(2, faults.size, seed=faults.seed)
-    assert last.difference(part_file) is None
+    assert last.difference(path) is None
     assert (str(result.validators.etag), result.size) == (last.etag, faults.size)
     assert len({each["connection"] for each in log}) > 20
     assert {(True, 200), (True, 206), (True, 503)} <= {(bool(each["range"]), each["status"]) for each in log}
@@ -44,23 +44,23 @@ def _log(url: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("seed", range(5))
-async def test_a_small_file_does_too(part_file: Path, connections: int, seed: int) -> None:
+async def test_a_small_file_arrives_intact_through_all_faults(path: Path, connections: int, seed: int) -> None:
     size = 6 * MIB + 17
     faults = Faults(size=size, seed=seed, cut=(0, 2 * MIB), changes=(MIB, 3 * MIB), ignored=0.1)
     async with Chaos(faults).listening() as url:
-        await download(url, part_file, connections=connections)
-    assert Version(2, size, seed=seed).difference(part_file) is None
+        await download(url, path, connections=connections)
+    assert Version(2, size, seed=seed).difference(path) is None
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_a_stream_is_of_one_version_from_its_beginning_to_its_end(seed: int) -> None:
+async def test_a_stream_has_the_bytes_of_one_version(seed: int) -> None:
     faults = Faults(size=6 * MIB + 17, seed=seed, cut=(0, 2 * MIB), ignored=0.1)
     async with Chaos(faults).listening() as url, Downloader() as downloader, downloader.open(url) as body:
         data = b"".join([chunk async for chunk in body])
     assert data == Version(0, faults.size, seed=seed).read(0, faults.size)
 
 
-async def test_a_stream_ends_when_there_is_another_version() -> None:
+async def test_a_stream_raises_when_the_version_changes() -> None:
     faults, data = Faults(size=6 * MIB, cut=(2 * MIB, 2 * MIB), changes=(MIB,)), bytearray()
 
     async def read_on(chunks: AsyncIterator[bytes]) -> None:

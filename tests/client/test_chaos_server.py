@@ -1,4 +1,4 @@
-"""The server that the client is tested against is itself right, but for the faults it is told to have."""
+"""The chaos server is correct, apart from the faults it is configured to have."""
 
 from pathlib import Path
 
@@ -34,13 +34,17 @@ DATE, EARLIER = "Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13:19 GMT"
         pytest.param({"Range": "bytes=3-4", "If-Match": MINE.etag}, 206, (3, 5), id="if it is this version"),
     ],
 )
-async def test_an_origin_sends_what_is_asked_for(fields: dict[str, str], status: int, span: tuple[int, int]) -> None:
+async def test_the_server_sends_the_requested_bytes(fields: dict[str, str], status: int, span: tuple[int, int]) -> None:
     async with Chaos(Faults(size=SIZE)).listening() as url, httpx.AsyncClient(timeout=None) as client:
-        answer = await client.get(url, headers=fields)
-    assert (answer.status_code, answer.headers["ETag"], answer.headers["Last-Modified"]) == (status, MINE.etag, DATE)
-    assert answer.content == MINE.read(*span)
-    said = f"bytes {span[0]}-{span[1] - 1}/{SIZE}" if status == 206 else None
-    assert answer.headers.get("Content-Range") == said
+        response = await client.get(url, headers=fields)
+    assert (response.status_code, response.headers["ETag"], response.headers["Last-Modified"]) == (
+        status,
+        MINE.etag,
+        DATE,
+    )
+    assert response.content == MINE.read(*span)
+    content_range = f"bytes {span[0]}-{span[1] - 1}/{SIZE}" if status == 206 else None
+    assert response.headers.get("Content-Range") == content_range
 
 
 @pytest.mark.parametrize(
@@ -52,23 +56,23 @@ async def test_an_origin_sends_what_is_asked_for(fields: dict[str, str], status:
         pytest.param({"If-Match": OTHER.etag}, 412, id="another"),
     ],
 )
-async def test_an_origin_says_why_it_sends_nothing(fields: dict[str, str], status: int) -> None:
+async def test_the_server_says_why_it_sends_no_bytes(fields: dict[str, str], status: int) -> None:
     async with Chaos(Faults(size=SIZE)).listening() as url, httpx.AsyncClient(timeout=None) as client:
-        answer = await client.get(url, headers=fields)
-    assert (answer.status_code, answer.headers.get("Content-Range")) == (
+        response = await client.get(url, headers=fields)
+    assert (response.status_code, response.headers.get("Content-Range")) == (
         status,
         f"bytes */{SIZE}" if status == 416 else None,
     )
 
 
-def test_no_two_places_and_no_two_versions_are_the_same(tmp_path: Path) -> None:
+def test_all_blocks_of_all_versions_differ(tmp_path: Path) -> None:
     size = 64 * MIB
     blocks = [Version(number, size).read(start, start + MIB) for number in (0, 1) for start in range(0, size, MIB)]
     assert len(set(blocks)) == 128
 
 
 @pytest.mark.parametrize("moved", [0, 1, MIB])
-def test_a_difference_is_found(tmp_path: Path, moved: int) -> None:
+def test_a_moved_byte_is_a_difference(tmp_path: Path, moved: int) -> None:
     path = tmp_path / "file"
     data = MINE.read(0, SIZE)
     path.write_bytes(data[moved:] + data[:moved])
@@ -76,7 +80,7 @@ def test_a_difference_is_found(tmp_path: Path, moved: int) -> None:
     assert OTHER.difference(path)
 
 
-async def test_each_connection_is_cut_where_its_dice_say() -> None:
+async def test_connections_are_cut_at_reproducible_random_bytes() -> None:
     lengths = []
     for _ in range(2):
         chaos = Chaos(Faults(size=SIZE, seed=3, cut=(1, SIZE)))
@@ -89,21 +93,21 @@ async def test_each_connection_is_cut_where_its_dice_say() -> None:
     assert len(set(lengths[0])) == 10
 
 
-async def test_a_version_follows_another_when_enough_was_sent() -> None:
+async def test_the_version_changes_after_the_given_number_of_bytes() -> None:
     chaos = Chaos(Faults(size=SIZE, changes=(SIZE, 2 * SIZE)))
     called: list[int] = []
     chaos.at = {SIZE: lambda: called.append(chaos.sent)}
     async with chaos.listening() as url, httpx.AsyncClient(timeout=None) as client:
-        answers = [await client.get(url) for _ in range(3)]
-    assert [answer.headers["ETag"] for answer in answers] == ['"0.0"', '"0.1"', '"0.2"']
-    assert [answer.content == Version(n, SIZE).read(0, SIZE) for n, answer in enumerate(answers)] == [True] * 3
+        responses = [await client.get(url) for _ in range(3)]
+    assert [response.headers["ETag"] for response in responses] == ['"0.0"', '"0.1"', '"0.2"']
+    assert [response.content == Version(n, SIZE).read(0, SIZE) for n, response in enumerate(responses)] == [True] * 3
     assert called == [SIZE]
 
 
-async def test_it_is_busy_and_forgets_ranges_as_often_as_it_is_told() -> None:
+async def test_the_server_refuses_and_ignores_ranges_at_the_given_rates() -> None:
     chaos = Chaos(Faults(size=1000, unavailable=0.3, ignored=0.3))
     async with chaos.listening() as url, httpx.AsyncClient(timeout=None) as client:
-        answers = [await client.get(url, headers={"Range": "bytes=0-9"}) for _ in range(100)]
-    statuses = [answer.status_code for answer in answers]
+        responses = [await client.get(url, headers={"Range": "bytes=0-9"}) for _ in range(100)]
+    statuses = [response.status_code for response in responses]
     assert all(20 < statuses.count(status) < 60 for status in (200, 206, 503))
-    assert {answer.headers.get("Retry-After") for answer in answers} == {None, "0"}
+    assert {response.headers.get("Retry-After") for response in responses} == {None, "0"}

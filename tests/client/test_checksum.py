@@ -1,4 +1,4 @@
-"""The digest that a file is to have."""
+"""The digest that a file must have."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
         pytest.param(f" sha256:{SHA256}\n", id="with blanks around"),
     ],
 )
-def test_a_checksum_is_read(text: str) -> None:
+def test_a_checksum_is_parsed(text: str) -> None:
     assert str(Checksum.parse(text)) == f"sha256:{SHA256}"
 
 
@@ -47,7 +47,7 @@ async def test_other_algorithms_are_known(name: str, file: Path) -> None:
         pytest.param("sha256:00", "a sha256 checksum has 64 hexadecimal digits, not 2; known: sha256,", id="too short"),
     ],
 )
-def test_what_is_no_checksum_is_refused(text: str, says: str) -> None:
+def test_a_malformed_checksum_is_refused(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Checksum.parse(text)
 
@@ -59,17 +59,17 @@ def test_what_is_no_checksum_is_refused(text: str, says: str) -> None:
         pytest.param({"sha-256": bytes(32)}, "sha256", id="the only one"),
     ],
 )
-def test_a_server_promises_one(digests: dict[str, bytes], algorithm: str) -> None:
+def test_the_strongest_digest_is_chosen(digests: dict[str, bytes], algorithm: str) -> None:
     promised = Checksum.strongest(digests)
     assert promised
     assert promised.algorithm == algorithm
 
 
-def test_a_server_need_not() -> None:
+def test_without_a_known_digest_there_is_no_checksum() -> None:
     assert Checksum.strongest({}) is None
 
 
-async def test_a_file_that_has_another_digest_is_told_with_both(file: Path) -> None:
+async def test_a_mismatch_names_both_digests(file: Path) -> None:
     wanted = Checksum("sha256", bytes(32))
     fd = os.open(file, os.O_RDONLY)
     try:
@@ -80,7 +80,7 @@ async def test_a_file_that_has_another_digest_is_told_with_both(file: Path) -> N
     assert (caught.value.expected, caught.value.actual) == (str(wanted), f"sha256:{SHA256}")
 
 
-async def test_a_file_that_has_it_passes(file: Path) -> None:
+async def test_a_file_with_the_digest_passes(file: Path) -> None:
     fd = os.open(file, os.O_RDONLY)
     try:
         await Checksum.parse(f"sha256:{SHA256}").verify(fd)
@@ -95,5 +95,5 @@ async def test_a_large_file_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["none", "."])
-async def test_what_is_no_file_matches_nothing(tmp_path: Path, name: str) -> None:
+async def test_a_missing_file_or_a_folder_does_not_match(tmp_path: Path, name: str) -> None:
     assert not await Checksum.parse(f"sha256:{SHA256}").matches(tmp_path / name)

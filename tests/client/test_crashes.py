@@ -1,4 +1,4 @@
-"""A download that is killed before any one of its calls to the file system goes on as if it had only been slow."""
+"""A download can be killed before any of its file system calls, and the next run completes it."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tools.command import environment
 SIZE: Final = 3 * MIB + 5
 RIGHT: Final = Version(0, SIZE)
 
-# Dies before the call of that number. What libraries are asked does not count, only what the kernel is.
+# Dies before the system call with that number. Calls of libraries do not count.
 _PROGRAM: Final = """
 import asyncio, json, os, signal, sys, threading
 from async_downloads.client import download
@@ -68,21 +68,21 @@ assert status == 0, status
     ("connections", "named"),
     [pytest.param(1, True, id="named by the user"), pytest.param(4, False, id="named by the server")],
 )
-async def test_killed_before_any_call_it_is_whole_when_it_is_run_again(
+async def test_a_download_killed_before_any_system_call_completes_in_the_next_run(
     tmp_path: Path, connections: int, named: bool
 ) -> None:
-    chaos, part_file = Chaos(Faults(size=SIZE)), tmp_path / "chaos.bin"
-    destination = {"path": str(part_file)} if named else {"directory": str(tmp_path)}
+    chaos, path = Chaos(Faults(size=SIZE)), tmp_path / "chaos.bin"
+    destination = {"path": str(path)} if named else {"directory": str(tmp_path)}
     kills = 0
     async with chaos.listening() as url:
         with _dying(url, {**destination, "connections": connections}) as process:
             while await _ends(process):
-                assert not part_file.exists() or RIGHT.difference(part_file) is None
+                assert not path.exists() or RIGHT.difference(path) is None
                 _go_on(process)
                 assert await _ends(process)
-                assert [*tmp_path.iterdir()] == [part_file]
-                assert RIGHT.difference(part_file) is None
-                part_file.unlink()
+                assert [*tmp_path.iterdir()] == [path]
+                assert RIGHT.difference(path) is None
+                path.unlink()
                 _go_on(process)
                 kills += 1
             assert process.wait() == 0
@@ -92,7 +92,7 @@ async def test_killed_before_any_call_it_is_whole_when_it_is_run_again(
 
 @contextmanager
 def _dying(url: str, destination: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the program until the end of the block."""
+    """Run the program for the block."""
     command, pipe = (sys.executable, "-c", _PROGRAM, url, json.dumps(destination)), subprocess.PIPE
     with subprocess.Popen(command, env=environment(), stdin=pipe, stdout=pipe, bufsize=0) as process:
         try:
@@ -102,7 +102,7 @@ def _dying(url: str, destination: Mapping[str, object]) -> Iterator[subprocess.P
 
 
 async def _ends(process: subprocess.Popen[bytes]) -> bool:
-    """Return when another download has ended; False when that was the last."""
+    """Wait until a download has ended; return False if it was the last one."""
     assert process.stdout
     return bool(await asyncio.to_thread(process.stdout.read, 1))
 

@@ -1,4 +1,4 @@
-"""The time that a stream may take, of which what its reader does is a part."""
+"""The deadline of a stream. The time of its reader counts."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from client.remote import URL, Remote, ScriptedBody, broken
 OVER = r"^the download was not over after 9 s$"
 
 
-async def test_a_head_that_does_not_come_in_time_ends_it(still: StillClock) -> None:
+async def test_a_late_response_head_exceeds_the_deadline(still: StillClock) -> None:
     async def never(request: httpx.Request) -> httpx.Response:
         still.now += 9
         return await asyncio.Future()
@@ -25,7 +25,7 @@ async def test_a_head_that_does_not_come_in_time_ends_it(still: StillClock) -> N
                 pytest.fail("there is nothing to read")
 
 
-async def test_so_does_a_chunk_that_does_not(remote: Remote, still: StillClock) -> None:
+async def test_a_late_chunk_exceeds_the_deadline(remote: Remote, still: StillClock) -> None:
     def silent(remote: Remote, request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, stream=ScriptedBody(segments(), hangs=True))
 
@@ -41,7 +41,7 @@ async def test_so_does_a_chunk_that_does_not(remote: Remote, still: StillClock) 
                 await anext(body)
 
 
-async def test_the_time_that_the_reader_takes_counts(remote: Remote, still: StillClock) -> None:
+async def test_the_time_of_the_reader_counts_for_the_deadline(remote: Remote, still: StillClock) -> None:
     async with remote.client() as client, Downloader(client=client, timeout=9).open(URL) as body:
         assert await anext(body)
         still.now += 8.5
@@ -51,7 +51,7 @@ async def test_the_time_that_the_reader_takes_counts(remote: Remote, still: Stil
             await anext(body)
 
 
-async def test_a_time_that_is_out_elsewhere_is_raised_as_it_is(remote: Remote) -> None:
+async def test_a_foreign_timeout_error_is_raised_unchanged(remote: Remote) -> None:
     remote.faults = [broken(TimeoutError("mine"))]
     async with remote.client() as client:
         with pytest.raises(TimeoutError, match="mine"):

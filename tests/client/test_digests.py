@@ -1,4 +1,4 @@
-"""Digests of the caller and of the server, and codings."""
+"""Digests from the caller and from the server, and content codings."""
 
 import gzip
 import hashlib
@@ -19,51 +19,49 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 @dataclass
 class Digesting(Remote):
-    """Tells the digest of each part, and notes what it `told`; the last byte of those that are `damaged` is another."""
+    """Sends the digest of each part, and collects them in `sent`. If `damaged`, the last byte of each part is wrong."""
 
     damaged: bool = False
-    told: list[str] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
 
     def streamed(self, status: int, fields: dict[str, str], content: bytes) -> httpx.Response:
-        """Return an answer that is streamed."""
+        """Return a response with a streamed body."""
         if status == 206:
             digest = hashlib.sha256(content).digest()
             fields = {**fields, "Content-Digest": f"sha-256=:{b64encode(digest).decode()}:"}
-            self.told.append(sha256(content))
+            self.sent.append(sha256(content))
             content = content[:-1] + bytes([content[-1] ^ self.damaged])
         return super().streamed(status, fields, content)
 
 
 @pytest.fixture
 def digesting() -> Digesting:
-    """A server that tells the digest of each part."""
+    """A server that sends the digest of each part."""
     return Digesting()
 
 
 @pytest.fixture
-async def from_it(digesting: Digesting) -> AsyncIterator[Downloader]:
-    """Downloads from that one, over four connections."""
+async def from_digesting(digesting: Digesting) -> AsyncIterator[Downloader]:
+    """A downloader with four connections to that server."""
     async with digesting.client() as client, Downloader(client=client) as downloader:
         yield downloader
 
 
-async def test_with_the_right_checksum_a_file_that_is_there_needs_no_request(
-    one: Downloader, remote: Remote, path: Path
-) -> None:
+async def test_an_existing_file_with_the_checksum_needs_no_request(one: Downloader, remote: Remote, path: Path) -> None:
     path.write_bytes(remote.content)
     result = await one.fetch(URL, path, checksum=sha256(remote.content))
     assert (result.unchanged, result.digest, remote.requests) == (True, sha256(remote.content), [])
 
 
 async def test_a_checksum_is_verified(one: Downloader, remote: Remote, path: Path) -> None:
-    heard: list[Progress] = []
-    result = await one.fetch(URL, path, checksum=sha256(remote.content), on_progress=heard.append)
+    reports: list[Progress] = []
+    result = await one.fetch(URL, path, checksum=sha256(remote.content), on_progress=reports.append)
     assert result.digest == sha256(remote.content)
-    assert {"verifying", "finished"} <= {each.state for each in heard}
+    assert {"verifying", "finished"} <= {each.state for each in reports}
 
 
 @pytest.mark.parametrize("name", ["Repr-Digest", "Content-Digest"])
-async def test_so_is_what_the_server_promises(one: Downloader, remote: Remote, path: Path, name: str) -> None:
+async def test_the_servers_digest_is_verified(one: Downloader, remote: Remote, path: Path, name: str) -> None:
     digest = hashlib.sha256(remote.content).digest()
     remote.fields[name] = f"sha-256=:{b64encode(digest).decode()}:"
     assert (await one.fetch(URL, path)).digest == sha256(remote.content)
@@ -71,32 +69,34 @@ async def test_so_is_what_the_server_promises(one: Downloader, remote: Remote, p
 
 
 async def test_the_digest_of_a_part_is_not_that_of_the_file(
-    from_it: Downloader, digesting: Digesting, path: Path
+    from_digesting: Downloader, digesting: Digesting, path: Path
 ) -> None:
-    assert (await from_it.fetch(URL, path)).digest is None
+    assert (await from_digesting.fetch(URL, path)).digest is None
     assert path.read_bytes() == digesting.content
 
 
 @pytest.mark.parametrize("size", [3 * MIB + 7, 5000], ids=["one of many", "the whole"])
-async def test_a_part_that_has_another_digest_than_it_says_ends_it(
-    from_it: Downloader, digesting: Digesting, path: Path, size: int
+async def test_a_part_with_a_wrong_digest_ends_the_download(
+    from_digesting: Downloader, digesting: Digesting, path: Path, size: int
 ) -> None:
     digesting.content, digesting.damaged = digesting.content[:size], True
     path.write_text("old")
     with pytest.raises(DigestMismatch) as caught:
-        await from_it.fetch(URL, path)
-    assert caught.value.expected in digesting.told
+        await from_digesting.fetch(URL, path)
+    assert caught.value.expected in digesting.sent
     assert (path.read_text(), names(path)) == ("old", ["target"])
 
 
-async def test_a_part_that_was_cut_is_not_held_to_it(from_it: Downloader, digesting: Digesting, path: Path) -> None:
+async def test_the_digest_of_a_cut_part_is_not_verified(
+    from_digesting: Downloader, digesting: Digesting, path: Path
+) -> None:
     digesting.faults = [cut(300_000), None, cut(9)]
-    await from_it.fetch(URL, path)
+    await from_digesting.fetch(URL, path)
     assert path.read_bytes() == digesting.content
 
 
 @pytest.mark.parametrize("checksum", [True, False], ids=["of the caller's", "of the server's"])
-async def test_a_mismatch_leaves_nothing_but_an_older_file(
+async def test_a_mismatch_leaves_only_the_older_file(
     one: Downloader, remote: Remote, path: Path, checksum: bool
 ) -> None:
     path.write_text("old")
@@ -107,9 +107,7 @@ async def test_a_mismatch_leaves_nothing_but_an_older_file(
     assert (caught.value.actual, path.read_text(), names(path)) == (sha256(remote.content), "old", ["target"])
 
 
-async def test_a_coded_answer_is_decoded_and_its_digest_is_of_no_use(
-    one: Downloader, remote: Remote, path: Path
-) -> None:
+async def test_a_coded_response_is_decoded_and_its_digest_ignored(one: Downloader, remote: Remote, path: Path) -> None:
     plain, remote.content = remote.content, gzip.compress(remote.content, 1)
     remote.fields = {"Content-Encoding": "gzip", "Repr-Digest": f"sha-256=:{b64encode(bytes(32)).decode()}:"}
     remote.faults = [cut(300_000)]
@@ -117,7 +115,7 @@ async def test_a_coded_answer_is_decoded_and_its_digest_is_of_no_use(
     assert (path.read_bytes() == plain, result.size, remote.ranges) == (True, len(plain), [None, None])
 
 
-async def test_a_digest_is_asked_for_once_in_each_run(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_digest_is_requested_once_in_each_run(one: Downloader, remote: Remote, path: Path) -> None:
     remote.faults = [cut(300_000), refused(404), None]
     with pytest.raises(BadStatus):
         await one.fetch(URL, path)

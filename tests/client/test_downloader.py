@@ -1,4 +1,4 @@
-"""What is called: one download, many, and how they are told of."""
+"""The entry points: one download, many downloads, and their progress."""
 
 import gzip
 from pathlib import Path
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
-async def test_a_file_is_fetched_over_one_connection(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_file_is_downloaded_over_one_connection(one: Downloader, remote: Remote, path: Path) -> None:
     remote.fields["Last-Modified"] = DATE
     result = await one.fetch(URL, path)
     assert path.read_bytes() == remote.content
@@ -24,7 +24,7 @@ async def test_a_file_is_fetched_over_one_connection(one: Downloader, remote: Re
     assert (remote.ranges, names(path), path.stat().st_mtime) == ([None], ["target"], 1_700_000_000)
 
 
-async def test_a_file_is_fetched_over_four(four: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_file_is_downloaded_over_four_connections(four: Downloader, remote: Remote, path: Path) -> None:
     result = await four.fetch(URL, path)
     assert path.read_bytes() == remote.content
     assert result.transferred == len(remote.content)
@@ -37,7 +37,7 @@ async def test_a_file_is_fetched_over_four(four: Downloader, remote: Remote, pat
     assert [request.headers.get("if-range") for request in remote.requests] == [None, '"a"', '"a"', '"a"']
 
 
-async def test_a_large_piece_is_shared_when_a_connection_is_free(remote: Remote, path: Path) -> None:
+async def test_a_free_connection_takes_half_of_a_large_segment(remote: Remote, path: Path) -> None:
     remote.content = bytes(range(256)) * 4096 * 24
     async with remote.client() as client, Downloader(connections=2, client=client) as downloader:
         await downloader.fetch(URL, path)
@@ -45,24 +45,26 @@ async def test_a_large_piece_is_shared_when_a_connection_is_free(remote: Remote,
 
 
 @pytest.mark.parametrize("content", [b"", b"a"], ids=["empty", "one byte"])
-async def test_small_files_are_files(four: Downloader, remote: Remote, path: Path, content: bytes) -> None:
+async def test_empty_and_tiny_files_are_downloaded(
+    four: Downloader, remote: Remote, path: Path, content: bytes
+) -> None:
     remote.content = content
     assert (await four.fetch(URL, path)).size == len(content)
     assert path.read_bytes() == content
 
 
-async def test_a_body_of_no_length_ends_where_it_ends(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_body_without_a_length_ends_with_its_connection(one: Downloader, remote: Remote, path: Path) -> None:
     remote.faults = [with_fields(Content_Length="")]
     assert (await one.fetch(URL, path)).size == len(remote.content)
 
 
-async def test_of_many_the_others_go_on(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_the_other_downloads_continue_after_a_failed_one(one: Downloader, remote: Remote, path: Path) -> None:
     remote.faults = [refused(404)]
     results = await one.fetch_all([(URL, path), (URL, path.with_name("b")), (URL, path.with_name("c"))], limit=1)
     assert [type(result).__name__ for result in results] == ["BadStatus", "Result", "Result"]
 
 
-async def test_what_is_no_url_is_a_mistake(one: Downloader, path: Path) -> None:
+async def test_a_malformed_url_or_checksum_raises_value_error(one: Downloader, path: Path) -> None:
     with pytest.raises(ValueError, match="not a URL"):
         await one.fetch("ftp://example.com/a", path)
     with pytest.raises(ValueError, match="checksum"):
@@ -70,59 +72,59 @@ async def test_what_is_no_url_is_a_mistake(one: Downloader, path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{"connections": 0}, {"retries": -1}])
-def test_so_is_a_downloader_that_cannot_be(options: dict[str, int]) -> None:
+def test_impossible_options_raise_value_error(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="connections must be at least 1"):
         Downloader(**options)  # type: ignore[arg-type]
 
 
-async def test_so_is_to_download_none_at_a_time(one: Downloader, path: Path) -> None:
+async def test_a_limit_of_zero_raises_value_error(one: Downloader, path: Path) -> None:
     with pytest.raises(ValueError, match="limit must be at least 1"):
         await one.fetch_all([(URL, path)], limit=0)
 
 
-async def test_a_downloader_that_was_not_entered_is_none(path: Path) -> None:
+async def test_a_downloader_must_be_entered(path: Path) -> None:
     with pytest.raises(RuntimeError, match="async with"):
         await Downloader().fetch(URL, path)
 
 
-async def test_one_call_is_enough(remote: Remote, path: Path) -> None:
+async def test_one_call_downloads_a_file(remote: Remote, path: Path) -> None:
     async with remote.client() as client:
         result = await download(URL, path, client=client, connections=2, checksum=sha256(remote.content))
         assert result.digest
         assert not client.is_closed
 
 
-async def test_a_client_of_its_own_is_closed() -> None:
+async def test_the_downloaders_own_client_is_closed() -> None:
     async with Downloader() as downloader:
         client = downloader._client
     assert client
     assert client.is_closed
 
 
-async def test_progress_begins_with_waiting_and_ends_with_finished(
+async def test_progress_starts_with_waiting_and_ends_with_finished(
     four: Downloader, remote: Remote, path: Path
 ) -> None:
-    heard: list[Progress] = []
-    await four.fetch(URL, path, on_progress=heard.append)
-    assert (heard[0].state, heard[0].total, heard[0].name) == ("waiting", None, "target")
-    assert (heard[-1].state, heard[-1].done, heard[-1].segments) == ("finished", len(remote.content), ())
+    reports: list[Progress] = []
+    await four.fetch(URL, path, on_progress=reports.append)
+    assert (reports[0].state, reports[0].total, reports[0].name) == ("waiting", None, "target")
+    assert (reports[-1].state, reports[-1].done, reports[-1].segments) == ("finished", len(remote.content), ())
 
 
 @pytest.mark.usefixtures("skipping")
-async def test_progress_tells_why_it_waits(
+async def test_progress_says_why_the_download_waits(
     one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST_WAIT_SECONDS", 0.5)
-    heard: list[Progress] = []
+    reports: list[Progress] = []
     remote.faults = [refused(503)]
-    await one.fetch(URL, path, on_progress=heard.append)
-    assert [(each.state, each.note) for each in heard][1] == (
+    await one.fetch(URL, path, on_progress=reports.append)
+    assert [(each.state, each.note) for each in reports][1] == (
         "retrying",
         "the server answers 503 Service Unavailable: again in 1 s",
     )
 
 
-async def test_a_listener_that_raises_ends_it(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_an_error_of_the_listener_ends_the_download(one: Downloader, remote: Remote, path: Path) -> None:
     def listener(progress: Progress) -> None:
         if progress.state == "downloading":
             raise LookupError("enough")
@@ -132,12 +134,12 @@ async def test_a_listener_that_raises_ends_it(one: Downloader, remote: Remote, p
     assert not path.exists()
 
 
-async def test_the_rate_is_shared(remote: Remote, path: Path) -> None:
+async def test_a_rate_limit_above_the_speed_changes_nothing(remote: Remote, path: Path) -> None:
     async with remote.client() as client, Downloader(limit_rate=10**9, client=client) as downloader:
         assert (await downloader.fetch(URL, path)).size == len(remote.content)
 
 
-async def test_an_application_inside_the_process_is_a_server(path: Path) -> None:
+async def test_an_asgi_application_can_be_the_server(path: Path) -> None:
     async def application(scope: object, receive: object, send: object) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"etag", b'"a"')]})  # type: ignore[operator]
         await send({"type": "http.response.body", "body": b"hello"})  # type: ignore[operator]
@@ -147,27 +149,27 @@ async def test_an_application_inside_the_process_is_a_server(path: Path) -> None
     assert path.read_bytes() == b"hello"
 
 
-async def test_a_client_without_streams_is_good_enough(path: Path) -> None:
+async def test_a_client_that_reads_whole_responses_works(path: Path) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=b"hello"))
     async with httpx.AsyncClient(transport=transport) as client:
         await download(URL, path, client=client)
     assert path.read_bytes() == b"hello"
 
 
-async def test_so_is_one_that_gives_coded_answers_at_once(path: Path) -> None:
-    answer = httpx.Response(200, content=gzip.compress(b"hello"), headers={"Content-Encoding": "gzip"})
-    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda request: answer)) as client:
+async def test_a_client_that_reads_whole_coded_responses_works(path: Path) -> None:
+    response = httpx.Response(200, content=gzip.compress(b"hello"), headers={"Content-Encoding": "gzip"})
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda request: response)) as client:
         await download(URL, path, client=client)
     assert path.read_bytes() == b"hello"
 
 
-async def test_a_proxy_that_is_none_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_malformed_proxy_raises_value_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "garbage::")
     with pytest.raises(ValueError, match="proxy"):
         async with Downloader():
             pytest.fail("there is no client")
 
 
-async def test_of_many_a_mistake_is_raised_as_it_is(one: Downloader, path: Path) -> None:
+async def test_fetch_all_raises_value_error_unchanged(one: Downloader, path: Path) -> None:
     with pytest.raises(ValueError, match="not a URL"):
         await one.fetch_all([(URL, path), ("ftp://example.com/", path.with_name("b"))])

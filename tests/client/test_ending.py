@@ -1,4 +1,4 @@
-"""What a download leaves, whatever ends it, and how the next one goes on with that."""
+"""What a download leaves behind, however it ends, and how the next run continues."""
 
 import asyncio
 import os
@@ -21,11 +21,11 @@ DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
 class Gone(Exception):
-    """The listener has had enough."""
+    """The listener's own error."""
 
 
 def raising(state: str) -> Callable[[Progress], None]:
-    """A listener that does not want to hear of a state."""
+    """Return a listener that raises Gone for one state."""
 
     def listener(progress: Progress) -> None:
         if progress.state == state:
@@ -36,7 +36,7 @@ def raising(state: str) -> Callable[[Progress], None]:
 
 @pytest.fixture
 async def complete(one: Downloader, remote: Remote, path: Path) -> None:
-    """All of the file is there but its name."""
+    """A complete part file that was not published."""
     with pytest.raises(Gone):
         await one.fetch(URL, path, checksum=sha256(remote.content), on_progress=raising("verifying"))
     assert names(path) == ["target.part", "target.part.json"]
@@ -44,9 +44,7 @@ async def complete(one: Downloader, remote: Remote, path: Path) -> None:
 
 
 @pytest.mark.usefixtures("complete")
-async def test_what_is_complete_but_for_its_name_is_asked_about_by_its_last_byte(
-    one: Downloader, remote: Remote, path: Path
-) -> None:
+async def test_the_last_byte_of_a_complete_part_is_requested_again(one: Downloader, remote: Remote, path: Path) -> None:
     result = await one.fetch(URL, path)
     assert (result.resumed_from, result.transferred) == (len(remote.content) - 1, 1)
     (request,) = remote.requests
@@ -55,45 +53,45 @@ async def test_what_is_complete_but_for_its_name_is_asked_about_by_its_last_byte
 
 
 @pytest.mark.usefixtures("complete")
-async def test_when_that_was_replaced_the_new_version_is_fetched(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_complete_part_of_an_old_version_is_replaced(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag, remote.content = '"b"', bytes(reversed(remote.content))
     result = await one.fetch(URL, path)
     assert (path.read_bytes() == remote.content, str(result.validators.etag)) == (True, '"b"')
 
 
 @pytest.mark.usefixtures("complete")
-async def test_the_digest_of_the_server_is_verified_then_too(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_the_servers_digest_of_a_complete_part_is_verified(one: Downloader, remote: Remote, path: Path) -> None:
     remote.fields["Repr-Digest"] = f"sha-256=:{b64encode(bytes(32)).decode()}:"
     with pytest.raises(DigestMismatch):
         await one.fetch(URL, path)
     assert names(path) == []
 
 
-async def test_another_file_in_the_place_of_the_part_is_not_taken_for_it(
+async def test_a_foreign_file_in_place_of_the_part_is_not_published(
     one: Downloader, remote: Remote, path: Path
 ) -> None:
     def swapping(progress: Progress) -> None:
         if progress.state == "verifying":
             part_of(path).unlink()
-            part_of(path).write_text("somebody's")
+            part_of(path).write_text("foreign")
 
     path.write_text("old")
     with pytest.raises(DiskError, match=r"target\.part: was removed or replaced"):
         await one.fetch(URL, path, checksum=sha256(remote.content), on_progress=swapping)
     assert (path.read_text(), part_of(path).read_text(), names(path)) == (
         "old",
-        "somebody's",
+        "foreign",
         ["target", "target.part"],
     )
 
 
-async def test_a_listener_that_raises_at_the_end_leaves_the_file(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_an_error_of_the_listener_at_the_end_keeps_the_file(one: Downloader, remote: Remote, path: Path) -> None:
     with pytest.raises(Gone):
         await one.fetch(URL, path, on_progress=raising("finished"))
     assert (path.read_bytes() == remote.content, names(path)) == (True, ["target"])
 
 
-async def test_cancelled_at_the_end_it_leaves_the_file(
+async def test_cancelling_at_the_end_keeps_the_file(
     one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish, loop = PartFile.publish, asyncio.get_running_loop()
@@ -109,18 +107,18 @@ async def test_cancelled_at_the_end_it_leaves_the_file(
     assert (path.read_bytes() == remote.content, names(path)) == (True, ["target"])
 
 
-async def test_what_another_download_has_begun_since_is_left_alone(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_the_journal_of_a_later_download_is_kept(one: Downloader, remote: Remote, path: Path) -> None:
     journal = path.with_name("target.part.json")
 
     def beginning(progress: Progress) -> None:
         if progress.state == "finished":
-            journal.write_text("somebody's")
+            journal.write_text("foreign")
 
     await one.fetch(URL, path, on_progress=beginning)
-    assert journal.read_text() == "somebody's"
+    assert journal.read_text() == "foreign"
 
 
-async def test_a_listener_that_raises_when_nothing_is_new_leaves_no_lock(
+async def test_an_error_of_the_listener_for_an_unchanged_file_leaves_no_lock(
     one: Downloader, remote: Remote, path: Path
 ) -> None:
     await one.fetch(URL, path)
@@ -131,7 +129,7 @@ async def test_a_listener_that_raises_when_nothing_is_new_leaves_no_lock(
     assert (await one.fetch(URL, path)).unchanged
 
 
-async def test_what_the_disk_may_have_dropped_is_fetched_again(
+async def test_bytes_that_the_disk_may_have_lost_are_fetched_again(
     one: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(fd: int) -> None:
@@ -146,7 +144,7 @@ async def test_what_the_disk_may_have_dropped_is_fetched_again(
 
 
 @pytest.mark.parametrize("name", ["file.bin.part", "file.bin.part.json", "file.bin.PART.json.tmp"])
-async def test_a_server_cannot_plant_a_download_of_another_url(
+async def test_a_server_cannot_name_a_file_like_a_part_or_a_journal(
     one: Downloader, remote: Remote, path: Path, name: str
 ) -> None:
     remote.fields["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -155,7 +153,7 @@ async def test_a_server_cannot_plant_a_download_of_another_url(
 
 @pytest.mark.parametrize(("url", "left"), [(URL, True), (f"{URL}?other", False)])
 @pytest.mark.parametrize("named", [True, False], ids=["the user's name", "the server's name"])
-async def test_it_is_known_whether_the_next_one_can_go_on(
+async def test_resumable_says_whether_the_next_run_can_continue(
     one: Downloader, remote: Remote, path: Path, url: str, left: bool, named: bool
 ) -> None:
     destination = path if named else None
@@ -166,12 +164,12 @@ async def test_it_is_known_whether_the_next_one_can_go_on(
     assert resumable(url, destination, path.parent) == left
 
 
-def test_where_no_file_can_be_nothing_is_left(path: Path) -> None:
+def test_a_path_that_cannot_be_a_file_is_not_resumable(path: Path) -> None:
     path.symlink_to(path)
     assert not resumable(URL, path, path.parent)
 
 
-async def test_by_its_date_a_file_is_asked_about_too(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_file_is_revalidated_by_its_date(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag, remote.fields["Last-Modified"] = None, DATE
     await one.fetch(URL, path)
     remote.faults = [refused(304)]
@@ -179,9 +177,11 @@ async def test_by_its_date_a_file_is_asked_about_too(one: Downloader, remote: Re
     assert remote.requests[-1].headers["if-modified-since"] == DATE
 
 
-async def test_but_not_by_a_date_that_is_guessed(one: Downloader, remote: Remote, path: Path) -> None:
-    """Servers say of any later date that nothing is newer, and it may be that of another file."""
-    path.write_text("somebody's")
+async def test_a_file_of_unknown_origin_is_not_revalidated_by_its_date(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
+    """A server answers 304 to any later date, even if that is the date of another file."""
+    path.write_text("foreign")
     os.utime(path, (0, 1_800_000_000))
     await one.fetch(URL, path)
     assert "if-modified-since" not in remote.requests[0].headers

@@ -1,4 +1,4 @@
-"""What is in the folder already: files of the same name, and what killed or stopped downloads have left."""
+"""Existing files: files of the same name, and the remains of killed or stopped downloads."""
 
 import asyncio
 import json
@@ -21,18 +21,18 @@ RIGHT = Version(0, SIZE)
 
 
 def _file(number: int) -> Version:
-    """Return one of many files that are of the same size and date."""
+    """Return one of many files with the same size and date."""
     return Version(number, SIZE, modified=RIGHT.modified)
 
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    """Where `?N` is a file of its own, and all files have the same name, size and date."""
+    """A URL at which each `?N` is another file; all have the same name, size and date."""
 
-    def answer(request: Request, _: Answer) -> Answer:
+    def respond(request: Request, _: Answer) -> Answer:
         return origin.answer(request, _file(int(request.target.partition("?")[2] or 0)))
 
-    async with Chaos(Faults(size=SIZE), answer).listening() as url:
+    async with Chaos(Faults(size=SIZE), respond).listening() as url:
         yield url
 
 
@@ -40,14 +40,14 @@ def _names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
-async def test_other_files_of_the_same_name_size_and_date_get_names_of_their_own(url: str, tmp_path: Path) -> None:
+async def test_other_files_with_the_same_name_size_and_date_get_numbers(url: str, tmp_path: Path) -> None:
     for number in range(3):
         result = await download(f"{url}?{number}", directory=tmp_path)
         assert _file(number).difference(result.path) is None
     assert _names(tmp_path) == ["chaos (1).bin", "chaos (2).bin", "chaos.bin"]
 
 
-async def test_downloads_at_the_same_time_do_not_get_the_same_name(url: str, tmp_path: Path) -> None:
+async def test_simultaneous_downloads_get_different_names(url: str, tmp_path: Path) -> None:
     async with Downloader() as downloader:
         fetches = (downloader.fetch(f"{url}?{number}", directory=tmp_path) for number in range(8))
         results = await asyncio.gather(*fetches)
@@ -55,15 +55,15 @@ async def test_downloads_at_the_same_time_do_not_get_the_same_name(url: str, tmp
     assert len(_names(tmp_path)) == 8
 
 
-async def test_another_file_of_the_same_size_and_date_is_replaced(url: str, tmp_path: Path) -> None:
-    part_file = tmp_path / "target"
+async def test_another_file_with_the_same_size_and_date_is_replaced(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "target"
     for number in range(2):
-        await download(f"{url}?{number}", part_file)
-        assert _file(number).difference(part_file) is None
+        await download(f"{url}?{number}", path)
+        assert _file(number).difference(path) is None
 
 
 @pytest.mark.parametrize("left", [b"", b"begun"], ids=["empty", "begun"])
-async def test_a_part_without_a_journal_is_used(url: str, tmp_path: Path, left: bytes) -> None:
+async def test_a_part_without_a_journal_is_overwritten(url: str, tmp_path: Path, left: bytes) -> None:
     (tmp_path / "chaos.bin.part").write_bytes(left)
     await download(url, directory=tmp_path)
     assert _names(tmp_path) == ["chaos.bin"]
@@ -71,7 +71,7 @@ async def test_a_part_without_a_journal_is_used(url: str, tmp_path: Path, left: 
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["the same version", "another version"])
-async def test_a_part_that_is_a_finished_file_is_not_written_to(url: str, tmp_path: Path, number: int) -> None:
+async def test_a_part_that_is_a_link_to_a_finished_file_is_not_written(url: str, tmp_path: Path, number: int) -> None:
     finished = tmp_path / "finished"
     await download(url, finished)
     os.link(finished, tmp_path / "target.part")
@@ -85,25 +85,25 @@ async def test_a_part_that_is_a_finished_file_is_not_written_to(url: str, tmp_pa
     "etag",
     [
         pytest.param('"a\r\nX-More: 1"', id="two lines"),
-        pytest.param('"\u2603"', id="no Latin-1"),
+        pytest.param('"\u2603"', id="not Latin-1"),
         pytest.param('W/"0.0"', id="weak"),
         pytest.param("0.0", id="no quotes"),
         pytest.param("", id="empty"),
     ],
 )
-async def test_a_journal_with_an_etag_that_is_none_is_no_journal(tmp_path: Path, etag: str) -> None:
-    part_file, journal = tmp_path / "target", tmp_path / "target.part.json"
+async def test_a_journal_with_a_malformed_etag_is_ignored(tmp_path: Path, etag: str) -> None:
+    path, journal = tmp_path / "target", tmp_path / "target.part.json"
     async with Chaos(Faults(size=SIZE, cut=(2 * MIB, 2 * MIB))).listening() as url:
         with pytest.raises(NetworkError):
-            await download(url, part_file, connections=1, retries=0)
+            await download(url, path, connections=1, retries=0)
         journal.write_text(json.dumps({**json.loads(journal.read_text()), "etag": etag, "strong": etag}))
-        result = await download(url, part_file, connections=1)
+        result = await download(url, path, connections=1)
     assert result.resumed_from == 0
-    assert RIGHT.difference(part_file) is None
+    assert RIGHT.difference(path) is None
 
 
 @pytest.mark.parametrize("name", ["target.part.json", "target.part.json.tmp"])
-async def test_a_folder_in_the_way_of_tidying_up_is_no_failure(remote: Remote, path: Path, name: str) -> None:
+async def test_a_folder_with_the_name_of_a_journal_does_no_harm(remote: Remote, path: Path, name: str) -> None:
     path.with_name(name).mkdir()
     remote.content = b"hello"
     async with remote.client() as client:

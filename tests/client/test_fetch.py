@@ -1,4 +1,4 @@
-"""What happens to a download on its way: what breaks, is refused, changes or stops."""
+"""Downloads whose connections break, are refused or stall, and files that change meanwhile."""
 
 import asyncio
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-async def test_what_broke_goes_on(remote: Remote, path: Path, connections: int) -> None:
+async def test_a_broken_download_continues(remote: Remote, path: Path, connections: int) -> None:
     remote.faults = [cut(300_000), refused(503), broken(httpx.ConnectError("refused")), cut(100), None, cut(200_000)]
     async with remote.client() as client:
         result = await download(URL, path, client=client, connections=connections)
@@ -37,7 +37,7 @@ async def test_what_broke_goes_on(remote: Remote, path: Path, connections: int) 
     assert result.transferred == len(remote.content)
 
 
-async def test_without_a_validator_it_begins_again(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_without_a_validator_a_broken_download_starts_over(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag = None
     remote.faults = [cut(300_000)]
     result = await one.fetch(URL, path)
@@ -45,7 +45,7 @@ async def test_without_a_validator_it_begins_again(one: Downloader, remote: Remo
     assert (remote.ranges, result.transferred) == ([None, None], 300_000 + len(remote.content))
 
 
-async def test_by_a_date_that_is_old_enough_it_goes_on(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_an_old_date_is_a_strong_validator(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag, remote.fields["Last-Modified"] = None, DATE
     remote.faults = [cut(300_000)]
     await one.fetch(URL, path)
@@ -53,25 +53,27 @@ async def test_by_a_date_that_is_old_enough_it_goes_on(one: Downloader, remote: 
     assert remote.requests[1].headers["if-range"] == DATE
 
 
-async def test_a_server_without_ranges_sends_the_whole_again(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_server_that_ignores_ranges_sends_the_whole_file_again(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
     remote.faults = [cut(300_000), ignoring_range]
     result = await one.fetch(URL, path)
     assert path.read_bytes() == remote.content
     assert (len(remote.requests), result.transferred) == (2, 300_000 + len(remote.content))
 
 
-async def test_another_version_is_fetched_from_the_start(four: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_new_version_is_downloaded_from_the_start(four: Downloader, remote: Remote, path: Path) -> None:
     old, new = remote.content, bytes(reversed(remote.content))
-    heard: list[Progress] = []
+    reports: list[Progress] = []
 
     def replaced(remote: Remote, request: httpx.Request) -> httpx.Response:
         remote.etag, remote.content = '"b"', new
         return remote.respond(request)
 
     remote.faults = [cut(900_000), None, replaced]
-    result = await four.fetch(URL, path, on_progress=heard.append)
+    result = await four.fetch(URL, path, on_progress=reports.append)
     assert (path.read_bytes() == new, old != new, str(result.validators.etag)) == (True, True, '"b"')
-    assert "the file changed on the server: starting over" in {each.note for each in heard}
+    assert "the file changed on the server: starting over" in {each.note for each in reports}
 
 
 async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: Remote, path: Path) -> None:
@@ -91,11 +93,11 @@ async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: R
         pytest.param(refused(404), BadStatus, 8, id="404"),
         pytest.param(refused(401), BadStatus, 6, id="401"),
         pytest.param(refused(204), BadResponse, 7, id="204"),
-        pytest.param(refused(304), BadResponse, 7, id="304, though nothing is there"),
+        pytest.param(refused(304), BadResponse, 7, id="304 without a file"),
         pytest.param(with_fields(Content_Encoding="br"), BadResponse, 7, id="a coding"),
     ],
 )
-async def test_what_does_not_pass_ends_it(
+async def test_a_final_error_ends_the_download(
     one: Downloader, remote: Remote, path: Path, fault: object, kind: type[FetchError], code: int
 ) -> None:
     path.write_text("old")
@@ -105,7 +107,7 @@ async def test_what_does_not_pass_ends_it(
     assert (caught.value.exit_code, path.read_text(), names(path)) == (code, "old", ["target"])
 
 
-async def test_after_enough_tries_it_is_given_up_and_can_go_on_later(
+async def test_a_download_without_retries_left_can_be_resumed_later(
     one: Downloader, remote: Remote, path: Path
 ) -> None:
     remote.faults = [cut(300_000), *[refused(503)] * 6]
@@ -117,14 +119,14 @@ async def test_after_enough_tries_it_is_given_up_and_can_go_on_later(
     assert (path.read_bytes() == remote.content, names(path)) == (True, ["target"])
 
 
-async def test_a_body_that_is_longer_than_it_says_is_tried_again(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_body_longer_than_its_length_is_requested_again(one: Downloader, remote: Remote, path: Path) -> None:
     remote.faults = [with_fields(Content_Length="1000000")]
     await one.fetch(URL, path)
     assert path.read_bytes() == remote.content
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-async def test_who_is_cancelled_can_go_on_later(remote: Remote, path: Path, connections: int) -> None:
+async def test_a_cancelled_download_can_be_resumed(remote: Remote, path: Path, connections: int) -> None:
     taken = asyncio.Event()
 
     def segments() -> Iterator[bytes]:
@@ -132,8 +134,10 @@ async def test_who_is_cancelled_can_go_on_later(remote: Remote, path: Path, conn
         taken.set()
 
     def endless(remote: Remote, request: httpx.Request) -> httpx.Response:
-        answer = remote.respond(request)
-        return httpx.Response(answer.status_code, headers=answer.headers, stream=ScriptedBody(segments(), hangs=True))
+        response = remote.respond(request)
+        return httpx.Response(
+            response.status_code, headers=response.headers, stream=ScriptedBody(segments(), hangs=True)
+        )
 
     remote.faults = [endless]
     async with remote.client() as client, Downloader(connections=connections, client=client) as downloader:
@@ -147,7 +151,7 @@ async def test_who_is_cancelled_can_go_on_later(remote: Remote, path: Path, conn
     assert path.read_bytes() == remote.content
 
 
-async def test_a_deadline_leaves_what_came(remote: Remote, path: Path, clock: Clock) -> None:
+async def test_an_exceeded_deadline_keeps_the_received_bytes(remote: Remote, path: Path, clock: Clock) -> None:
     def segments() -> Iterator[bytes]:
         yield remote.content[:700_000]
         clock.forward(3600)
@@ -173,7 +177,7 @@ async def test_a_time_that_is_out_elsewhere_is_not_the_deadline(one: Downloader,
         await one.fetch(URL, path, on_progress=listener)
 
 
-async def test_a_stall_is_tried_again(remote: Remote, path: Path) -> None:
+async def test_a_stalled_request_is_retried(remote: Remote, path: Path) -> None:
     def stalled(remote: Remote, request: httpx.Request) -> httpx.Response:
         return httpx.Response(
             200, headers=remote.respond(request).headers, stream=ScriptedBody([remote.content[:9]], hangs=True)
@@ -188,14 +192,14 @@ async def test_a_stall_is_tried_again(remote: Remote, path: Path) -> None:
             await downloader.fetch(URL, path)
 
 
-async def test_what_is_refused_to_many_is_fetched_by_few(four: Downloader, remote: Remote, path: Path) -> None:
+async def test_refused_connections_leave_the_work_to_the_others(four: Downloader, remote: Remote, path: Path) -> None:
     remote.content *= 16
     remote.faults = [None, None, *[refused(429)] * 3]
     await four.fetch(URL, path)
     assert path.read_bytes() == remote.content
 
 
-async def test_after_a_while_more_are_tried(
+async def test_connections_are_added_again_after_a_while(
     four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("async_downloads.client.workers._SCALE_UP_SECONDS", 0.0)
@@ -212,15 +216,15 @@ async def test_after_a_while_more_are_tried(
     assert (path.read_bytes() == remote.content, most > 1) == (True, True)
 
 
-async def test_where_ranges_stop_working_the_whole_is_asked_for(four: Downloader, remote: Remote, path: Path) -> None:
+async def test_the_whole_file_is_requested_when_ranges_stop_working(
+    four: Downloader, remote: Remote, path: Path
+) -> None:
     remote.faults = [None, *[ignoring_range] * 20]
     await four.fetch(URL, path)
     assert path.read_bytes() == remote.content
 
 
-async def test_what_comes_from_the_start_ends_where_nothing_is_missing(
-    four: Downloader, remote: Remote, path: Path
-) -> None:
+async def test_a_full_body_ends_when_no_byte_is_missing(four: Downloader, remote: Remote, path: Path) -> None:
     def ignoring_one(remote: Remote, request: httpx.Request) -> httpx.Response:
         ignored = request.headers.get("range") == "bytes=100-1048575"
         return ignoring_range(remote, request) if ignored else remote.respond(request)
@@ -232,7 +236,7 @@ async def test_what_comes_from_the_start_ends_where_nothing_is_missing(
     assert result.transferred < 1.95 * len(remote.content)
 
 
-def test_the_gravest_of_several_errors_is_told() -> None:
+def test_the_most_severe_error_is_raised() -> None:
     inner = ExceptionGroup("", [_Restart(), NetworkError("lost")])
     assert isinstance(most_severe(ExceptionGroup("", [_Restart(), inner])), NetworkError)
     assert isinstance(most_severe(ExceptionGroup("", [_Restart()])), _Restart)
@@ -240,7 +244,7 @@ def test_the_gravest_of_several_errors_is_told() -> None:
     assert most_severe(ExceptionGroup("", [_Restart(), NetworkError("lost"), damage])) is damage
 
 
-async def test_what_one_is_told_to_wait_all_wait(
+async def test_a_retry_after_holds_for_all_connections(
     four: Downloader, remote: Remote, path: Path, skipping: SkippingClock
 ) -> None:
     began, asked_at = skipping.now, []

@@ -1,4 +1,4 @@
-"""What happens to a download when connections end at the same time, and when an end is not what it looks like."""
+"""Downloads whose connections end at the same time, and bodies whose end is misleading."""
 
 import asyncio
 import hashlib
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 def hanging(remote: Remote, request: httpx.Request) -> httpx.Response:
-    """Begin to answer, and never go on."""
-    answer = remote.respond(request)
-    return httpx.Response(answer.status_code, headers=answer.headers, stream=ScriptedBody([b"?"], hangs=True))
+    """Start a response, and never continue it."""
+    response = remote.respond(request)
+    return httpx.Response(response.status_code, headers=response.headers, stream=ScriptedBody([b"?"], hangs=True))
 
 
 def unsized(after: int, error: Exception | None = None) -> Fault:
-    """Answer with the whole, whose length is not told, and end after so many bytes."""
+    """Respond with the whole file without a length, and end after this number of bytes."""
 
     def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"ETag": '"a"'}, stream=ScriptedBody([remote.content[:after]], error))
@@ -32,7 +32,7 @@ def unsized(after: int, error: Exception | None = None) -> Fault:
     return fault
 
 
-async def test_who_is_cancelled_while_one_more_may_be_tried_is_cancelled(
+async def test_cancelling_while_a_worker_may_be_added_cancels(
     remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remote.faults = [None, hanging, refused(503), hanging]
@@ -45,7 +45,7 @@ async def test_who_is_cancelled_while_one_more_may_be_tried_is_cancelled(
             await task
 
 
-async def test_another_version_while_one_more_may_be_tried_is_fetched(
+async def test_a_new_version_while_a_worker_may_be_added_is_downloaded(
     remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def replaced(remote: Remote, request: httpx.Request) -> httpx.Response:
@@ -59,22 +59,22 @@ async def test_another_version_while_one_more_may_be_tried_is_fetched(
     assert (path.read_bytes() == remote.content, str(result.validators.etag)) == (True, '"b"')
 
 
-async def test_the_whole_that_ends_early_without_a_length_costs_patience(
-    four: Downloader, remote: Remote, path: Path
-) -> None:
+async def test_full_bodies_that_end_early_use_up_the_retries(four: Downloader, remote: Remote, path: Path) -> None:
     remote.faults = [None, *[unsized(1000)] * 100]
     async with asyncio.timeout(HANGING):
         with pytest.raises(RetriesExhausted, match="after 1000 of"):
             await four.fetch(URL, path)
 
 
-async def test_an_end_before_what_came_earlier_is_none(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_body_that_ends_before_an_earlier_one_is_not_the_end(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
     remote.faults = [unsized(300_000, httpx.ReadError("reset")), unsized(9)]
     await one.fetch(URL, path)
     assert path.read_bytes() == remote.content
 
 
-async def test_what_broke_after_its_last_byte_is_complete(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_body_that_broke_after_its_last_byte_is_complete(one: Downloader, remote: Remote, path: Path) -> None:
     size = len(remote.content)
     remote.faults = [unsized(size, httpx.ReadError("reset"))]
     result = await one.fetch(URL, path)
@@ -82,16 +82,14 @@ async def test_what_broke_after_its_last_byte_is_complete(one: Downloader, remot
     assert remote.ranges == [None, f"bytes={size}-"]
 
 
-async def test_what_was_promised_for_a_version_that_is_gone_is_no_promise(
-    one: Downloader, remote: Remote, path: Path
-) -> None:
+async def test_the_digest_of_a_forgotten_version_does_not_count(one: Downloader, remote: Remote, path: Path) -> None:
     def promising(content: bytes, fault: Fault) -> Fault:
         def faulty(remote: Remote, request: httpx.Request) -> httpx.Response:
             remote.content = content
-            answer = fault(remote, request)
+            response = fault(remote, request)
             digest = b64encode(hashlib.sha256(content).digest()).decode()
-            answer.headers["Repr-Digest"] = f"sha-256=:{digest}:"
-            return answer
+            response.headers["Repr-Digest"] = f"sha-256=:{digest}:"
+            return response
 
         return faulty
 
@@ -101,25 +99,27 @@ async def test_what_was_promised_for_a_version_that_is_gone_is_no_promise(
     assert ["want-repr-digest" in request.headers for request in remote.requests] == [True, True]
 
 
-async def test_nor_is_it_when_the_next_version_promises_nothing(one: Downloader, remote: Remote, path: Path) -> None:
+async def test_it_does_not_count_if_the_next_version_has_no_digest(one: Downloader, remote: Remote, path: Path) -> None:
     def promising(remote: Remote, request: httpx.Request) -> httpx.Response:
-        answer = cut(1000)(remote, request)
-        answer.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes(32)).decode()}:"
-        return answer
+        response = cut(1000)(remote, request)
+        response.headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes(32)).decode()}:"
+        return response
 
     remote.etag, remote.faults = None, [promising]
     assert (await one.fetch(URL, path)).digest is None
 
 
 @pytest.mark.usefixtures("still")
-async def test_retries_at_once_are_told_ten_times_a_second_at_most(one: Downloader, remote: Remote, path: Path) -> None:
-    heard: list[Progress] = []
+async def test_immediate_retries_are_reported_ten_times_a_second_at_most(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
+    reports: list[Progress] = []
     remote.faults = [cut(70_000)] * 20
-    await one.fetch(URL, path, on_progress=heard.append)
-    assert [each.state for each in heard].count("retrying") == 1
+    await one.fetch(URL, path, on_progress=reports.append)
+    assert [each.state for each in reports].count("retrying") == 1
 
 
-async def test_who_is_told_to_come_back_in_an_hour_does_so_in_two_minutes(
+async def test_a_retry_after_of_an_hour_is_cut_to_two_minutes(
     one: Downloader, remote: Remote, path: Path, skipping: SkippingClock
 ) -> None:
     began = skipping.now

@@ -1,4 +1,4 @@
-"""What an earlier download has left stays as it was, until there is something to be stored in its place."""
+"""The part of an earlier download is kept until another body arrives to be stored."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ def _kept(path: Path) -> tuple[bytes, bytes]:
 
 @pytest.fixture
 async def begun(one: Downloader, remote: Remote, path: Path) -> tuple[bytes, bytes]:
-    """A part and a journal."""
+    """The part and the journal of an interrupted download."""
     remote.faults = [cut(HELD), refused(404)]
     with pytest.raises(FetchError):
         await one.fetch(URL, path)
@@ -41,12 +41,12 @@ def _replaced(remote: Remote, request: httpx.Request) -> httpx.Response:
 @pytest.mark.parametrize(
     "faults",
     [
-        pytest.param([refused(404)], id="not there"),
-        pytest.param([refused(403)], id="not allowed"),
-        pytest.param([broken(httpx.ConnectError("refused"))] * 6, id="nobody listens"),
+        pytest.param([refused(404)], id="not found"),
+        pytest.param([refused(403)], id="forbidden"),
+        pytest.param([broken(httpx.ConnectError("refused"))] * 6, id="connection refused"),
     ],
 )
-async def test_whoever_gets_no_answer_leaves_it(
+async def test_an_error_before_any_body_keeps_the_part(
     one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes], faults: list[Fault], url: str, resume: bool
 ) -> None:
     remote.faults = list(faults)
@@ -57,7 +57,7 @@ async def test_whoever_gets_no_answer_leaves_it(
     assert path.read_bytes() == remote.content
 
 
-async def test_so_does_who_is_cancelled_before_an_answer(
+async def test_cancelling_before_a_response_keeps_the_part(
     one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes]
 ) -> None:
     def cancelling(remote: Remote, request: httpx.Request) -> httpx.Response:
@@ -71,7 +71,7 @@ async def test_so_does_who_is_cancelled_before_an_answer(
     assert _kept(path) == begun
 
 
-async def test_so_does_who_hears_of_another_version_but_gets_none_of_it(
+async def test_a_new_version_without_a_body_keeps_the_part(
     one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes]
 ) -> None:
     remote.faults = [_replaced, refused(404)]
@@ -82,7 +82,7 @@ async def test_so_does_who_hears_of_another_version_but_gets_none_of_it(
     assert (path.read_bytes() == remote.content, names(path)) == (True, ["target"])
 
 
-async def test_so_does_who_has_no_room_for_what_is_to_come(
+async def test_a_full_disk_keeps_the_part(
     one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes]
 ) -> None:
     remote.faults = [with_fields(Content_Length=str(2**62))]
@@ -91,7 +91,7 @@ async def test_so_does_who_has_no_room_for_what_is_to_come(
     assert _kept(path) == begun
 
 
-async def test_so_does_who_has_the_whole_file(one: Downloader, path: Path, begun: tuple[bytes, bytes]) -> None:
+async def test_an_unchanged_whole_file_keeps_the_part(one: Downloader, path: Path, begun: tuple[bytes, bytes]) -> None:
     other = path.with_name("other")
     await one.fetch(OTHER, other)
     other.rename(path)
@@ -100,21 +100,21 @@ async def test_so_does_who_has_the_whole_file(one: Downloader, path: Path, begun
 
 
 @pytest.mark.parametrize("name", ["target.part", "target.part.json"])
-async def test_nor_is_a_file_of_somebody_else_touched(one: Downloader, remote: Remote, path: Path, name: str) -> None:
-    path.with_name(name).write_text("somebody's")
+async def test_a_foreign_file_named_like_a_part_is_kept(one: Downloader, remote: Remote, path: Path, name: str) -> None:
+    path.with_name(name).write_text("foreign")
     remote.faults = [refused(404)]
     with pytest.raises(FetchError):
         await one.fetch(URL, path)
-    assert (names(path), path.with_name(name).read_text()) == ([name], "somebody's")
+    assert (names(path), path.with_name(name).read_text()) == ([name], "foreign")
 
 
 @pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("gone", [True, False], ids=["nothing came", "something came"])
-async def test_with_the_first_byte_to_be_stored_it_begins_anew(
+async def test_the_old_part_is_cleared_before_the_first_byte_is_stored(
     one: Downloader, remote: Remote, path: Path, gone: bool
 ) -> None:
     class Seeing(ScriptedBody):
-        """A body that notes what there is when it is asked for."""
+        """A body that notes which files exist when it is read."""
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             seen.append((names(path), part_of(path).stat().st_size))

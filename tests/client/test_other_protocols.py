@@ -1,4 +1,4 @@
-"""Servers that speak something else than they are asked in, and what is told of them."""
+"""Servers that do not speak HTTP or TLS, and the error messages for them."""
 
 from pathlib import Path
 
@@ -10,24 +10,24 @@ from async_downloads.errors import BadResponse, TlsError
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("sent", "reason"),
     [
         pytest.param(b"hello\r\n\r\n", "illegal status line", id="no status"),
-        pytest.param(b"closed\r\n\r\n", "illegal status line", id="a word that tells of losses elsewhere"),
+        pytest.param(b"closed\r\n\r\n", "illegal status line", id="a word of other error messages"),
         pytest.param(b"HTTP/1.1 200 OK\r\n\x00\n\r\n", "illegal header line", id="no field"),
     ],
 )
-async def test_of_what_is_no_http_the_bytes_are_not_told(path: Path, said: bytes, told: str) -> None:
+async def test_the_error_for_a_response_that_is_not_http_omits_its_bytes(path: Path, sent: bytes, reason: str) -> None:
     async def speaks(connection: Connection) -> None:
         await connection.request()
-        await connection.send(said)
+        await connection.send(sent)
 
     async with scripted(speaks) as server, Downloader(retries=0) as downloader:
-        with pytest.raises(BadResponse, match=f"^the server does not speak HTTP: {told}$"):
+        with pytest.raises(BadResponse, match=f"^the server does not speak HTTP: {reason}$"):
             await downloader.fetch(server.url, path)
 
 
-async def test_that_it_does_not_speak_tls_is_told(path: Path) -> None:
+async def test_a_server_without_tls_is_named_as_such(path: Path) -> None:
     async def plain(connection: Connection) -> None:
         await connection.reader.read(1)
         await connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Several connections that are refused, or lost, at the same time: one failure, and perhaps fewer connections."""
+"""Several connections that are refused or lost at the same time count as one failure."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("quick", "clock")
 
 
 class _Counted(ScriptedBody):
-    """A body that is counted until it is closed."""
+    """A body that is in `running` until it is closed."""
 
     def __init__(self, body: httpx.AsyncByteStream, running: set[httpx.AsyncByteStream]) -> None:
         self._body = body
@@ -30,35 +30,35 @@ class _Counted(ScriptedBody):
 
 
 def crowded(most: int, refusal: Fault) -> Fault:
-    """Refuse a connection while there are so many."""
+    """Refuse a request while this number of bodies is open."""
     running: set[httpx.AsyncByteStream] = set()
 
     def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
         if len(running) >= most:
             return refusal(remote, request)
-        answer = remote.respond(request)
-        assert isinstance(answer.stream, httpx.AsyncByteStream)
-        return httpx.Response(answer.status_code, headers=answer.headers, stream=_Counted(answer.stream, running))
+        response = remote.respond(request)
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        return httpx.Response(response.status_code, headers=response.headers, stream=_Counted(response.stream, running))
 
     return fault
 
 
 def lost(remote: Remote, request: httpx.Request) -> httpx.Response:
-    """Close a connection without an answer."""
+    """Close a connection without a response."""
     raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
 
 
 def stalled(remote: Remote, request: httpx.Request) -> httpx.Response:
-    """Answer as is right, and send nothing after the first bytes."""
-    answer = remote.respond(request)
-    start = int(answer.headers["content-range"].removeprefix("bytes ").partition("-")[0])
+    """Send a correct response, but nothing after the first bytes."""
+    response = remote.respond(request)
+    start = int(response.headers["content-range"].removeprefix("bytes ").partition("-")[0])
     stream = ScriptedBody([remote.content[start : start + 100_000]], hangs=True)
-    return httpx.Response(answer.status_code, headers=answer.headers, stream=stream)
+    return httpx.Response(response.status_code, headers=response.headers, stream=stream)
 
 
 @pytest.fixture
 async def eight(remote: Remote) -> AsyncIterator[Downloader]:
-    """Downloads over eight connections of which a failure is tried again once."""
+    """A downloader with eight connections and one retry."""
     remote.content *= 16
     async with (
         remote.client() as client,
@@ -76,7 +76,7 @@ async def eight(remote: Remote) -> AsyncIterator[Downloader]:
         pytest.param(lost, id="closed"),
     ],
 )
-async def test_where_many_are_refused_few_fetch_it(
+async def test_a_server_that_accepts_few_connections_is_downloaded_from(
     eight: Downloader, remote: Remote, path: Path, most: int, refusal: Fault
 ) -> None:
     remote.faults = [crowded(most, refusal)] * 1000
@@ -85,7 +85,7 @@ async def test_where_many_are_refused_few_fetch_it(
 
 
 @pytest.mark.parametrize("fault", [pytest.param(cut(100_000), id="lost"), pytest.param(stalled, id="stalled")])
-async def test_what_all_meet_with_at_once_is_one_failure(
+async def test_a_failure_of_all_connections_at_once_counts_once(
     eight: Downloader, remote: Remote, path: Path, fault: Fault
 ) -> None:
     remote.faults = [None, *[fault] * 8]
@@ -93,13 +93,13 @@ async def test_what_all_meet_with_at_once_is_one_failure(
     assert path.read_bytes() == remote.content
 
 
-async def test_what_goes_on_is_another_one(eight: Downloader, remote: Remote, path: Path) -> None:
+async def test_a_lasting_failure_uses_up_the_retries(eight: Downloader, remote: Remote, path: Path) -> None:
     remote.faults = [None, *[refused(503)] * 1000]
     with pytest.raises(RetriesExhausted, match="gave up after 2 tries"):
         await eight.fetch(URL, path)
 
 
-async def test_connections_that_break_again_and_again_do_not_wait_for_each_other(
+async def test_connections_that_break_repeatedly_do_not_wait_for_each_other(
     four: Downloader, remote: Remote, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST_WAIT_SECONDS", 3600.0)

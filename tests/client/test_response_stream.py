@@ -1,4 +1,4 @@
-"""A resource as a stream that goes on where it was when its connection breaks."""
+"""A stream, which continues at the next byte when its connection breaks."""
 
 import asyncio
 import gzip
@@ -23,23 +23,23 @@ def remote() -> Remote:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test is to sleep."""
+    """Make the first wait before a retry 0 seconds, so that no test sleeps."""
     monkeypatch.setattr("async_downloads.client.decisions.retries._FIRST_WAIT_SECONDS", 0.0)
 
 
 @pytest.fixture
 async def downloader(remote: Remote) -> AsyncIterator[Downloader]:
-    """Downloads from that server."""
+    """A downloader that uses that server."""
     async with remote.client() as client, Downloader(client=client) as downloader:
         yield downloader
 
 
 async def read(body: ResponseStream) -> bytes:
-    """Read all there is."""
+    """Read a stream to its end."""
     return b"".join([chunk async for chunk in body])
 
 
-async def test_a_body_is_read(downloader: Downloader, remote: Remote) -> None:
+async def test_a_stream_is_read(downloader: Downloader, remote: Remote) -> None:
     remote.fields["Content-Disposition"] = 'attachment; filename="../name"'
     async with downloader.open(URL) as body:
         assert (body.size, body.name, str(body.validators.etag)) == (len(remote.content), "name", '"a"')
@@ -48,29 +48,31 @@ async def test_a_body_is_read(downloader: Downloader, remote: Remote) -> None:
 
 
 @pytest.mark.parametrize(
-    ("faults", "asked"),
+    ("faults", "ranges"),
     [
         pytest.param([cut(300_000)], [None, "bytes=300000-"], id="it broke"),
         pytest.param([cut(9), cut(9)], [None, "bytes=9-", "bytes=18-"], id="it broke twice"),
         pytest.param([cut(0)], [None, "bytes=0-"], id="it broke before the first byte"),
         pytest.param([cut(9), refused(503), None], [None, "bytes=9-", "bytes=9-"], id="it was refused"),
         pytest.param([cut(9), ignoring_range], [None, "bytes=9-"], id="the range was ignored"),
-        pytest.param([refused(503), broken(httpx.ReadError("reset"))], [None, None, None], id="before it began"),
         pytest.param(
-            [cut(9), with_fields(Content_Range="")], [None, "bytes=9-", "bytes=9-"], id="a part of nobody knows what"
+            [refused(503), broken(httpx.ReadError("reset"))], [None, None, None], id="it failed before it started"
+        ),
+        pytest.param(
+            [cut(9), with_fields(Content_Range="")], [None, "bytes=9-", "bytes=9-"], id="a part without Content-Range"
         ),
     ],
 )
-async def test_it_goes_on_where_it_was(
-    downloader: Downloader, remote: Remote, faults: list[Fault | None], asked: list[str | None]
+async def test_a_broken_stream_continues_at_the_next_byte(
+    downloader: Downloader, remote: Remote, faults: list[Fault | None], ranges: list[str | None]
 ) -> None:
     remote.faults = faults
     async with downloader.open(URL) as body:
         assert await read(body) == remote.content
-    assert remote.ranges == asked
+    assert remote.ranges == ranges
 
 
-async def test_a_part_that_is_shorter_is_followed_by_another(downloader: Downloader, remote: Remote) -> None:
+async def test_a_short_part_is_followed_by_another_request(downloader: Downloader, remote: Remote) -> None:
     def shorter(remote: Remote, request: httpx.Request) -> httpx.Response:
         return remote.respond(httpx.Request("GET", URL, headers={"Range": "bytes=9-99"}))
 
@@ -80,7 +82,7 @@ async def test_a_part_that_is_shorter_is_followed_by_another(downloader: Downloa
     assert remote.ranges == [None, "bytes=9-", "bytes=100-"]
 
 
-async def test_another_version_is_not_mixed_in(downloader: Downloader, remote: Remote) -> None:
+async def test_bytes_of_another_version_are_not_mixed_in(downloader: Downloader, remote: Remote) -> None:
     remote.faults = [cut(9), with_fields(ETag='"b"')]
     async with downloader.open(URL) as body:
         assert await anext(body) == remote.content[:9]
@@ -88,7 +90,7 @@ async def test_another_version_is_not_mixed_in(downloader: Downloader, remote: R
             await read(body)
 
 
-async def test_without_a_strong_validator_nothing_can_be_put_to_it(downloader: Downloader, remote: Remote) -> None:
+async def test_without_a_strong_validator_a_broken_stream_raises(downloader: Downloader, remote: Remote) -> None:
     remote.etag, remote.faults = None, [cut(9)]
     async with downloader.open(URL) as body:
         assert await anext(body) == remote.content[:9]
@@ -96,7 +98,7 @@ async def test_without_a_strong_validator_nothing_can_be_put_to_it(downloader: D
             await read(body)
 
 
-async def test_after_enough_tries_it_is_given_up(downloader: Downloader, remote: Remote) -> None:
+async def test_a_stream_gives_up_when_the_retries_are_used_up(downloader: Downloader, remote: Remote) -> None:
     remote.faults = [cut(9), *[refused(503)] * 6]
     async with downloader.open(URL) as body:
         with pytest.raises(RetriesExhausted):
@@ -107,7 +109,7 @@ async def test_after_enough_tries_it_is_given_up(downloader: Downloader, remote:
     ("fault", "kind"),
     [pytest.param(refused(404), BadStatus, id="404"), pytest.param(refused(204), BadResponse, id="204")],
 )
-async def test_what_does_not_pass_is_told_before_the_block_begins(
+async def test_a_final_error_is_raised_before_the_block_starts(
     downloader: Downloader, remote: Remote, fault: Fault, kind: type[Exception]
 ) -> None:
     remote.faults = [fault]
@@ -117,7 +119,7 @@ async def test_what_does_not_pass_is_told_before_the_block_begins(
 
 
 def unsized(after: int, error: Exception | None = None) -> Fault:
-    """Answer with the whole, whose length is not told, and end after so many bytes."""
+    """Respond with the whole file without a length, and end after this number of bytes."""
 
     def fault(remote: Remote, request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"ETag": '"a"'}, stream=ScriptedBody([remote.content[:after]], error))
@@ -125,30 +127,28 @@ def unsized(after: int, error: Exception | None = None) -> Fault:
     return fault
 
 
-async def test_the_whole_that_ends_early_without_a_length_costs_patience(
-    downloader: Downloader, remote: Remote
-) -> None:
+async def test_full_bodies_that_end_early_use_up_the_retries(downloader: Downloader, remote: Remote) -> None:
     remote.faults = [cut(9), *[unsized(5)] * 100]
     async with asyncio.timeout(HANGING), downloader.open(URL) as body:
         with pytest.raises(RetriesExhausted, match="after 5 of"):
             await read(body)
 
 
-async def test_an_end_before_what_was_read_is_none(downloader: Downloader, remote: Remote) -> None:
+async def test_a_body_that_ends_before_the_position_is_not_the_end(downloader: Downloader, remote: Remote) -> None:
     remote.faults = [unsized(9, httpx.ReadError("reset")), unsized(5)]
     async with downloader.open(URL) as body:
         assert await read(body) == remote.content
 
 
-async def test_what_broke_after_its_last_byte_is_complete(downloader: Downloader, remote: Remote) -> None:
+async def test_a_body_that_broke_after_its_last_byte_is_complete(downloader: Downloader, remote: Remote) -> None:
     remote.faults = [unsized(len(remote.content), httpx.ReadError("reset"))]
     async with downloader.open(URL) as body:
         assert (await read(body) == remote.content, body.size) == (True, len(remote.content))
     assert len(remote.requests) == 2
 
 
-@pytest.mark.parametrize("faults", [[], [cut(9)]], ids=["at once", "after it broke"])
-async def test_what_the_server_promises_is_verified_at_the_end(
+@pytest.mark.parametrize("faults", [[], [cut(9)]], ids=["unbroken", "after it broke"])
+async def test_the_servers_digest_is_verified_at_the_end(
     downloader: Downloader, remote: Remote, faults: list[Fault | None]
 ) -> None:
     for digest in (hashlib.sha256(remote.content).digest(), bytes(32)):
@@ -163,7 +163,7 @@ async def test_what_the_server_promises_is_verified_at_the_end(
     assert remote.requests[0].headers["want-repr-digest"] == "sha-512=3, sha-256=10"
 
 
-async def test_so_is_what_it_promises_for_a_part(downloader: Downloader, remote: Remote) -> None:
+async def test_the_digest_of_a_part_is_verified(downloader: Downloader, remote: Remote) -> None:
     remote.faults = [cut(9), with_fields(Content_Digest=f"sha-256=:{b64encode(bytes(32)).decode()}:")]
     async with downloader.open(URL) as body:
         with pytest.raises(DigestMismatch) as caught:
@@ -171,31 +171,31 @@ async def test_so_is_what_it_promises_for_a_part(downloader: Downloader, remote:
     assert caught.value.actual == sha256(remote.content[9:])
 
 
-async def test_a_reader_may_leave(downloader: Downloader, remote: Remote) -> None:
+async def test_a_reader_may_stop_early(downloader: Downloader, remote: Remote) -> None:
     async with downloader.open(URL) as body:
         async for _ in body:
             break
 
 
-async def test_nobody_need_read(downloader: Downloader, remote: Remote) -> None:
+async def test_a_stream_need_not_be_read(downloader: Downloader, remote: Remote) -> None:
     async with downloader.open(URL) as body:
         assert body.size
 
 
-async def test_a_coding_is_taken_off_and_the_size_is_not_known(downloader: Downloader, remote: Remote) -> None:
+async def test_a_coded_stream_is_decoded_and_its_size_unknown(downloader: Downloader, remote: Remote) -> None:
     plain, remote.content = remote.content, gzip.compress(remote.content, 1)
     remote.fields["Content-Encoding"] = "gzip"
     async with downloader.open(URL) as body:
         assert (body.size, await read(body) == plain) == (None, True)
 
 
-async def test_an_empty_body_has_nothing(downloader: Downloader, remote: Remote) -> None:
+async def test_an_empty_stream_has_no_bytes(downloader: Downloader, remote: Remote) -> None:
     remote.content = b""
     async with downloader.open(URL) as body:
         assert (body.size, await read(body)) == (0, b"")
 
 
-async def test_a_body_that_has_not_begun_is_of_no_size() -> None:
+async def test_a_stream_that_has_not_started_has_no_size() -> None:
     async with Remote().client() as client, Downloader(client=client) as downloader:
         body = ResponseStream(downloader._exchange(URL), downloader._limits, URL)
         assert (body.size, body.name) == (None, "file.bin")

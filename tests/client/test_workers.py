@@ -1,4 +1,4 @@
-"""Who works at the same time: how many are allowed, and that those who never began are not counted."""
+"""The number of workers, which counts no worker that never started."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from async_downloads.client.workers import WorkerPool
 
 @pytest.fixture
 def numbers() -> Iterator[int]:
-    """One for each worker that begins."""
+    """A number for each worker that starts."""
     return count(1)
 
 
-async def test_a_worker_that_is_cancelled_before_its_first_step_is_not_counted(numbers: Iterator[int]) -> None:
+async def test_a_worker_cancelled_before_its_first_step_is_not_counted(numbers: Iterator[int]) -> None:
     gate = asyncio.Event()
 
     async def work() -> None:
@@ -28,7 +28,7 @@ async def test_a_worker_that_is_cancelled_before_its_first_step_is_not_counted(n
         if number == 1:
             raise LookupError
         if number == 2:
-            workers.fill()  # takes the place of the third, who has gone, and cannot begin any more
+            workers.fill()  # the group is ending: this fourth worker is cancelled before its first step
 
     workers = WorkerPool(work, 3)
     with pytest.raises(ExceptionGroup):
@@ -36,7 +36,7 @@ async def test_a_worker_that_is_cancelled_before_its_first_step_is_not_counted(n
     assert (next(numbers), workers._running) == (4, set())
 
 
-async def test_there_are_as_many_as_are_allowed(numbers: Iterator[int]) -> None:
+async def test_fill_starts_as_many_workers_as_allowed(numbers: Iterator[int]) -> None:
     all_here = asyncio.Barrier(3)
 
     async def work() -> None:
@@ -49,7 +49,7 @@ async def test_there_are_as_many_as_are_allowed(numbers: Iterator[int]) -> None:
     assert next(numbers) == 4
 
 
-async def test_where_one_went_there_are_fewer_until_it_was_calm_for_a_while(
+async def test_a_worker_is_added_again_some_time_after_one_retired(
     numbers: Iterator[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
@@ -73,7 +73,7 @@ async def test_where_one_went_there_are_fewer_until_it_was_calm_for_a_while(
     assert (sizes, workers._allowed, next(numbers)) == ([3], 3, 4)
 
 
-async def test_one_is_left_whatever_is_refused() -> None:
+async def test_one_worker_is_always_allowed() -> None:
     async def work() -> None:
         workers.scale_down()
 

@@ -1,4 +1,4 @@
-"""Parts that are not what was asked for: none of their bytes gets into the file."""
+"""Parts other than requested: none of their bytes gets into the file."""
 
 import gzip
 from collections.abc import Callable, Mapping
@@ -22,84 +22,84 @@ RIGHT, OTHER = Version(0, SIZE), Version(1, SIZE)
 Change = Callable[[Answer, int, int], Answer]
 
 
-def _with(answer: Answer, **fields: str) -> Answer:
-    """Replace fields, or leave them out where nothing is given; an underscore in a name is a hyphen."""
+def _with(response: Answer, **fields: str) -> Answer:
+    """Replace fields. An underscore in a name is a hyphen; an empty value removes the field."""
     named = {name.replace("_", "-"): value for name, value in fields.items()}
-    return replace(answer, fields={name: value for name, value in {**answer.fields, **named}.items() if value})
+    return replace(response, fields={name: value for name, value in {**response.fields, **named}.items() if value})
 
 
-def _part(answer: Answer, start: int, stop: int, *, size: int | str = SIZE, version: Version = RIGHT) -> Answer:
-    """Send other bytes of a version, and say so."""
+def _part(response: Answer, start: int, stop: int, *, size: int | str = SIZE, version: Version = RIGHT) -> Answer:
+    """Send other bytes of a version, with the Content-Range of these bytes."""
     length = {"Content_Length": str(stop - start), "Content_Range": f"bytes {start}-{stop - 1}/{size}"}
-    return replace(_with(answer, ETag=version.etag, **length), body=version.pieces(start, stop))
+    return replace(_with(response, ETag=version.etag, **length), body=version.pieces(start, stop))
 
 
-def _multipart(answer: Answer, start: int, stop: int) -> Answer:
+def _multipart(response: Answer, start: int, stop: int) -> Answer:
     head = f"--x\r\nContent-Range: bytes {start}-{stop - 1}/{SIZE}\r\n\r\n".encode()
     body = head + RIGHT.read(start, stop) + b"\r\n--x--\r\n"
     fields = {"Content_Type": "multipart/byteranges; boundary=x", "Content_Length": str(len(body))}
-    return replace(_with(answer, Content_Range="", **fields), body=[body])
+    return replace(_with(response, Content_Range="", **fields), body=[body])
 
 
-def _coded(answer: Answer, start: int, stop: int) -> Answer:
+def _coded(response: Answer, start: int, stop: int) -> Answer:
     body = gzip.compress(RIGHT.read(start, stop), 1)
-    return replace(_with(answer, Content_Encoding="gzip", Content_Length=str(len(body))), body=[body])
+    return replace(_with(response, Content_Encoding="gzip", Content_Length=str(len(body))), body=[body])
 
 
-def _short(answer: Answer, start: int, stop: int) -> Answer:
-    """Send half of it; its length is right, and so is what it says of the range."""
+def _short(response: Answer, start: int, stop: int) -> Answer:
+    """Send half of the range, with the right length but the Content-Range of all of it."""
     half = (stop - start) // 2
-    return replace(_with(answer, Content_Length=str(half)), body=RIGHT.pieces(start, start + half))
+    return replace(_with(response, Content_Length=str(half)), body=RIGHT.pieces(start, start + half))
 
 
-def _long(answer: Answer, start: int, stop: int) -> Answer:
-    """Send more than it says of the range."""
+def _long(response: Answer, start: int, stop: int) -> Answer:
+    """Send more bytes than the Content-Range says."""
     body = RIGHT.read(start, stop) + b"more"
-    return replace(_with(answer, Content_Length=str(len(body))), body=[body])
+    return replace(_with(response, Content_Length=str(len(body))), body=[body])
 
 
 WRONG: Final[Mapping[str, Change]] = {
-    "it begins later": lambda answer, start, stop: _part(answer, start + 1, stop),
-    "it begins earlier": lambda answer, start, stop: _part(answer, max(start - 1, 0), stop),
-    "it is the first": lambda answer, start, stop: _part(answer, 0, stop - start),
-    "of another size": lambda answer, start, stop: _part(answer, start, stop, size=SIZE + 1),
-    "of another version": lambda answer, start, stop: _part(answer, start, stop, version=OTHER),
-    "of no version": lambda answer, start, stop: _with(answer, ETag="", Last_Modified=""),
-    "its ETag is weak": lambda answer, start, stop: _with(answer, ETag=f"W/{RIGHT.etag}"),
-    "no Content-Range": lambda answer, start, stop: _with(answer, Content_Range=""),
-    "malformed Content-Range": lambda answer, start, stop: _with(answer, Content_Range=f"bytes {start}-/{SIZE}"),
-    "no numbers": lambda answer, start, stop: _with(answer, Content_Range=f"bytes \u00b2-\u00b3/{SIZE}"),
-    "unsatisfied": lambda answer, start, stop: _with(answer, Content_Range=f"bytes */{SIZE}"),
-    "it ends before it begins": lambda answer, start, stop: _with(answer, Content_Range=f"bytes {stop}-{start}/{SIZE}"),
-    "beyond the end": lambda answer, start, stop: _with(answer, Content_Range=f"bytes {start}-{9**40}/{SIZE}"),
-    "another unit": lambda answer, start, stop: _with(answer, Content_Range=f"lines {start}-{stop - 1}/{SIZE}"),
+    "it starts later": lambda response, start, stop: _part(response, start + 1, stop),
+    "it starts earlier": lambda response, start, stop: _part(response, max(start - 1, 0), stop),
+    "it starts at 0": lambda response, start, stop: _part(response, 0, stop - start),
+    "of another size": lambda response, start, stop: _part(response, start, stop, size=SIZE + 1),
+    "of another version": lambda response, start, stop: _part(response, start, stop, version=OTHER),
+    "of no version": lambda response, start, stop: _with(response, ETag="", Last_Modified=""),
+    "its ETag is weak": lambda response, start, stop: _with(response, ETag=f"W/{RIGHT.etag}"),
+    "no Content-Range": lambda response, start, stop: _with(response, Content_Range=""),
+    "malformed Content-Range": lambda response, start, stop: _with(response, Content_Range=f"bytes {start}-/{SIZE}"),
+    "non-ASCII digits": lambda response, start, stop: _with(response, Content_Range=f"bytes \u00b2-\u00b3/{SIZE}"),
+    "unsatisfied": lambda response, start, stop: _with(response, Content_Range=f"bytes */{SIZE}"),
+    "it ends too early": lambda response, start, stop: _with(response, Content_Range=f"bytes {stop}-{start}/{SIZE}"),
+    "beyond the end": lambda response, start, stop: _with(response, Content_Range=f"bytes {start}-{9**40}/{SIZE}"),
+    "another unit": lambda response, start, stop: _with(response, Content_Range=f"lines {start}-{stop - 1}/{SIZE}"),
     "several parts": _multipart,
     "a coding": _coded,
     "shorter than it says": _short,
     "longer than it says": _long,
 }
 HARMLESS: Final[Mapping[str, Change]] = {
-    "longer than was asked": lambda answer, start, stop: _part(answer, start, min(stop + MIB, SIZE)),
-    "shorter than was asked": lambda answer, start, stop: _part(answer, start, start + (stop - start + 1) // 2),
-    "of unknown size": lambda answer, start, stop: _part(answer, start, stop, size="*"),
-    "capitals": lambda answer, start, stop: _with(answer, Content_Range=f"BYTES {start}-{stop - 1}/{SIZE}"),
+    "longer than requested": lambda response, start, stop: _part(response, start, min(stop + MIB, SIZE)),
+    "shorter than requested": lambda response, start, stop: _part(response, start, start + (stop - start + 1) // 2),
+    "of unknown size": lambda response, start, stop: _part(response, start, stop, size="*"),
+    "capitals": lambda response, start, stop: _with(response, Content_Range=f"BYTES {start}-{stop - 1}/{SIZE}"),
 }
 
 
 @dataclass(slots=True)
 class _Spoil:
-    """Changes parts, as many as it is told."""
+    """Changes the first `times` parts."""
 
     change: Change
     times: float = float("inf")
     done: int = field(default=0)
 
-    def __call__(self, request: Request, answer: Answer) -> Answer:
-        if answer.status != 206 or self.done >= self.times:
-            return answer
+    def __call__(self, request: Request, response: Answer) -> Answer:
+        if response.status != 206 or self.done >= self.times:
+            return response
         self.done += 1
-        first, last = answer.fields["Content-Range"].removeprefix("bytes ").partition("/")[0].split("-")
-        return self.change(answer, int(first), int(last) + 1)
+        first, last = response.fields["Content-Range"].removeprefix("bytes ").partition("/")[0].split("-")
+        return self.change(response, int(first), int(last) + 1)
 
 
 def _table(changes: Mapping[str, Change]) -> list[object]:
@@ -108,7 +108,7 @@ def _table(changes: Mapping[str, Change]) -> list[object]:
 
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("change", _table(WRONG))
-async def test_after_a_part_that_is_wrong_the_file_is_right(tmp_path: Path, change: Change, connections: int) -> None:
+async def test_a_file_is_right_after_one_wrong_part(tmp_path: Path, change: Change, connections: int) -> None:
     fault = _Spoil(change, times=1)
     async with Chaos(FAULTS, fault).listening() as url:
         await download(url, tmp_path / "target", connections=connections)
@@ -118,20 +118,18 @@ async def test_after_a_part_that_is_wrong_the_file_is_right(tmp_path: Path, chan
 
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("change", _table(WRONG))
-async def test_where_all_parts_are_wrong_none_gets_into_the_file(
-    tmp_path: Path, change: Change, connections: int
-) -> None:
-    fault, part_file = _Spoil(change), tmp_path / "target"
+async def test_no_wrong_part_gets_into_the_file(tmp_path: Path, change: Change, connections: int) -> None:
+    fault, path = _Spoil(change), tmp_path / "target"
     async with Chaos(FAULTS, fault).listening() as url:
         with suppress(FetchError):
-            await download(url, part_file, connections=connections, retries=1)
+            await download(url, path, connections=connections, retries=1)
     assert fault.done
-    assert not part_file.exists() or RIGHT.difference(part_file) is None
+    assert not path.exists() or RIGHT.difference(path) is None
 
 
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("change", _table(HARMLESS))
-async def test_a_part_that_can_be_used_is(tmp_path: Path, change: Change, connections: int) -> None:
+async def test_an_unusual_but_correct_part_is_used(tmp_path: Path, change: Change, connections: int) -> None:
     chaos = Chaos(FAULTS, _Spoil(change))
     async with chaos.listening() as url:
         await download(url, tmp_path / "target", connections=connections)

@@ -1,4 +1,4 @@
-"""What an answer is worth: RFC 9110 §14, §15.3.7 and §15.5.17."""
+"""The classification of responses: RFC 9110 §14, §15.3.7 and §15.5.17."""
 
 import pytest
 
@@ -36,18 +36,18 @@ AT_END = RangeRequest(100, None, ranged=True, if_range='"a"')
 ALL = RangeRequest()
 
 
-def answer(status: int, **fields: str) -> ResponseHead:
-    """An answer; an underscore in a field's name is a hyphen."""
+def head(status: int, **fields: str) -> ResponseHead:
+    """Return a response head. An underscore in a field's name is a hyphen."""
     return ResponseHead(status, {name.replace("_", "-"): value for name, value in fields.items()}, NOW)
 
 
 def part(content_range: str, etag: str = '"a"', **fields: str) -> ResponseHead:
-    """A part of the version that is known."""
-    return answer(206, content_range=content_range, etag=etag, **fields)
+    """Return the head of a part of the known version."""
+    return head(206, content_range=content_range, etag=etag, **fields)
 
 
 @pytest.mark.parametrize(
-    ("asked", "fields"),
+    ("wanted", "fields"),
     [
         pytest.param(ALL, {}, id="everything"),
         pytest.param(RangeRequest(0, 50, ranged=True), {"Range": "bytes=0-49"}, id="the first bytes"),
@@ -57,53 +57,56 @@ def part(content_range: str, etag: str = '"a"', **fields: str) -> ResponseHead:
         ),
     ],
 )
-def test_a_request_asks_in_fields(asked: RangeRequest, fields: dict[str, str]) -> None:
-    assert asked.fields == fields
+def test_a_request_has_the_fields_of_its_range(wanted: RangeRequest, fields: dict[str, str]) -> None:
+    assert wanted.fields == fields
 
 
 @pytest.mark.parametrize(
-    ("asked", "known", "came", "span"),
+    ("wanted", "known", "response", "span"),
     [
         pytest.param(FIRST, None, part("bytes 0-49/100"), (0, 50), id="the first"),
-        pytest.param(FIRST, None, part("bytes 0-19/100"), (0, 20), id="less than asked"),
-        pytest.param(FIRST, None, part("bytes 0-99/100"), (0, 100), id="more than asked"),
+        pytest.param(FIRST, None, part("bytes 0-19/100"), (0, 20), id="less than requested"),
+        pytest.param(FIRST, None, part("bytes 0-99/100"), (0, 100), id="more than requested"),
         pytest.param(REST, KNOWN, part("bytes 40-99/100"), (40, 100), id="the rest"),
-        pytest.param(REST, KNOWN, part("bytes 40-99/*"), (40, 100), id="of a size it does not tell"),
+        pytest.param(REST, KNOWN, part("bytes 40-99/*"), (40, 100), id="without a size"),
         pytest.param(REST, OPEN, part("bytes 40-99/100"), (40, 100), id="whose size becomes known"),
         pytest.param(REST, KNOWN, part("bytes 40-99/100", content_length="60"), (40, 100), id="with its length"),
-        pytest.param(REST, KNOWN, part("bytes 40-99/100", content_length="+60"), (40, 100), id="with no length at all"),
+        pytest.param(
+            REST, KNOWN, part("bytes 40-99/100", content_length="+60"), (40, 100), id="with a malformed length"
+        ),
         pytest.param(
             BY_DATE,
             DATED,
-            answer(206, content_range="bytes 40-99/100", last_modified=OLD),
+            head(206, content_range="bytes 40-99/100", last_modified=OLD),
             (40, 100),
             id="by its date",
         ),
         pytest.param(
             BY_DATE,
             DATED,
-            answer(206, content_range="bytes 40-99/100"),
+            head(206, content_range="bytes 40-99/100"),
             (40, 100),
-            id="as asked by its date",
+            id="as If-Range named it by date",
         ),
     ],
 )
-def test_a_part_that_is_as_asked_is_taken(
-    asked: RangeRequest, known: RemoteVersion | None, came: ResponseHead, span: tuple[int, int]
+def test_a_part_as_requested_is_accepted(
+    wanted: RangeRequest, known: RemoteVersion | None, response: ResponseHead, span: tuple[int, int]
 ) -> None:
-    verdict = classify_response(asked, known, came)
+    verdict = classify_response(wanted, known, response)
     assert isinstance(verdict, Partial)
     assert (verdict.span, verdict.version.total) == (ByteRange(*span), 100)
     assert verdict.version.if_range == (known or KNOWN).if_range
 
 
-def test_a_part_that_is_all_of_it_needs_no_validator() -> None:
-    verdict = classify_response(FIRST, None, answer(206, content_range="bytes 0-9/10"))
+def test_a_part_that_is_the_whole_file_needs_no_validator() -> None:
+    verdict = classify_response(FIRST, None, head(206, content_range="bytes 0-9/10"))
     assert verdict == Partial(RemoteVersion(10), ByteRange(0, 10))
+    assert verdict.length == 10
 
 
 @pytest.mark.parametrize(
-    ("asked", "known", "came"),
+    ("wanted", "known", "response"),
     [
         pytest.param(REST, KNOWN, part(""), id="no Content-Range"),
         pytest.param(REST, KNOWN, part("bytes 40-99"), id="malformed Content-Range"),
@@ -113,94 +116,94 @@ def test_a_part_that_is_all_of_it_needs_no_validator() -> None:
         pytest.param(REST, KNOWN, part("bytes 41-99/100"), id="a later start"),
         pytest.param(REST, KNOWN, part("bytes 0-99/100"), id="an earlier start"),
         pytest.param(REST, KNOWN, part("bytes 40-100/*"), id="beyond the end"),
-        pytest.param(REST, OPEN, part("bytes 40-99/*"), id="of nobody knows how much"),
-        pytest.param(FIRST, None, part("bytes 0-49/*"), id="the first, of nobody knows how much"),
-        pytest.param(REST, KNOWN, part("bytes 40-99/100", content_length="59"), id="shorter than it says"),
-        pytest.param(REST, KNOWN, part("bytes 40-99/100", content_length="61"), id="longer than it says"),
+        pytest.param(REST, OPEN, part("bytes 40-99/*"), id="of unknown size"),
+        pytest.param(FIRST, None, part("bytes 0-49/*"), id="the first, of unknown size"),
+        pytest.param(REST, KNOWN, part("bytes 40-99/100", content_length="59"), id="with a Content-Length too short"),
+        pytest.param(REST, KNOWN, part("bytes 40-99/100", content_length="61"), id="with a Content-Length too long"),
         pytest.param(REST, KNOWN, part("bytes 40-99/100", content_encoding="gzip"), id="coded"),
         pytest.param(REST, KNOWN, part("bytes 40-99/100", etag=""), id="of no version"),
         pytest.param(REST, KNOWN, part("bytes 40-99/100", etag="", last_modified=OLD), id="a date for an ETag"),
-        pytest.param(REST, DATED, answer(206, content_range="bytes 40-99/100"), id="no date, and asked with another"),
-        pytest.param(BY_DATE, None, answer(206, content_range="bytes 40-99/100"), id="no date, and nothing is known"),
+        pytest.param(REST, DATED, head(206, content_range="bytes 40-99/100"), id="no date, and If-Range had an ETag"),
+        pytest.param(BY_DATE, None, head(206, content_range="bytes 40-99/100"), id="no date, and nothing is known"),
         pytest.param(FIRST, None, part("bytes 0-49/100", etag='W/"a"'), id="the first, with a weak ETag"),
-        pytest.param(FIRST, None, answer(206, content_range="bytes 0-49/100"), id="the first, without a validator"),
-        pytest.param(REST, KNOWN, answer(416, content_range="bytes */100"), id="416"),
-        pytest.param(FIRST, None, answer(416, content_range="bytes */0"), id="416 for an empty file"),
-        pytest.param(AT_END, OPEN, answer(416, content_range="bytes */99"), id="416, fewer bytes than are held"),
-        pytest.param(AT_END, OPEN, answer(416, content_range="bytes */101"), id="416, more bytes than are held"),
-        pytest.param(AT_END, OPEN, answer(416), id="416 that tells no size"),
-        pytest.param(AT_END, OPEN, answer(416, content_range="bytes */100", etag='"b"'), id="416 of another version"),
+        pytest.param(FIRST, None, head(206, content_range="bytes 0-49/100"), id="the first, without a validator"),
+        pytest.param(REST, KNOWN, head(416, content_range="bytes */100"), id="416"),
+        pytest.param(FIRST, None, head(416, content_range="bytes */0"), id="416 for an empty file"),
+        pytest.param(AT_END, OPEN, head(416, content_range="bytes */99"), id="416, fewer bytes than are held"),
+        pytest.param(AT_END, OPEN, head(416, content_range="bytes */101"), id="416, more bytes than are held"),
+        pytest.param(AT_END, OPEN, head(416), id="416 without a size"),
+        pytest.param(AT_END, OPEN, head(416, content_range="bytes */100", etag='"b"'), id="416 of another version"),
         pytest.param(
             RangeRequest(100, None, ranged=True),
             OPEN,
-            answer(416, content_range="bytes */100"),
+            head(416, content_range="bytes */100"),
             id="416 without If-Range",
         ),
     ],
 )
-def test_what_is_no_answer_to_a_range_is_not_taken(
-    asked: RangeRequest, known: RemoteVersion | None, came: ResponseHead
+def test_an_unusable_response_to_a_range_is_rejected(
+    wanted: RangeRequest, known: RemoteVersion | None, response: ResponseHead
 ) -> None:
-    assert isinstance(classify_response(asked, known, came), UnusableRange)
+    assert isinstance(classify_response(wanted, known, response), UnusableRange)
 
 
 @pytest.mark.parametrize(
-    ("known", "came"),
+    ("known", "response"),
     [
         pytest.param(KNOWN, part("bytes 40-99/100", etag='"b"'), id="a part, another ETag"),
         pytest.param(KNOWN, part("bytes 40-99/100", etag='W/"a"'), id="a part, a weak ETag"),
         pytest.param(KNOWN, part("bytes 40-99/101"), id="a part, another size"),
+        pytest.param(DATED, head(206, content_range="bytes 40-99/100", last_modified=DATE), id="a part, another date"),
+        pytest.param(KNOWN, head(200, etag='"b"', content_length="100"), id="all, another ETag"),
         pytest.param(
-            DATED, answer(206, content_range="bytes 40-99/100", last_modified=DATE), id="a part, another date"
+            DATED, head(206, content_range="bytes 40-99/100", etag='"a"'), id="a part, an ETag where none was"
         ),
-        pytest.param(KNOWN, answer(200, etag='"b"', content_length="100"), id="all, another ETag"),
-        pytest.param(DATED, answer(206, content_range="bytes 40-99/100", etag='"a"'), id="a part, an ETag at last"),
-        pytest.param(KNOWN, answer(200, etag='"a"', content_length="99"), id="all, another size"),
-        pytest.param(KNOWN, answer(200, etag='W/"a"', content_length="100"), id="all, a weak ETag"),
-        pytest.param(KNOWN, answer(200, content_length="100"), id="all, of no version"),
-        pytest.param(KNOWN, answer(200, etag='"a"', content_encoding="gzip"), id="all, coded"),
+        pytest.param(KNOWN, head(200, etag='"a"', content_length="99"), id="all, another size"),
+        pytest.param(KNOWN, head(200, etag='W/"a"', content_length="100"), id="all, a weak ETag"),
+        pytest.param(KNOWN, head(200, content_length="100"), id="all, of no version"),
+        pytest.param(KNOWN, head(200, etag='"a"', content_encoding="gzip"), id="all, coded"),
     ],
 )
-def test_another_version_is_never_mixed_in(known: RemoteVersion, came: ResponseHead) -> None:
-    assert isinstance(classify_response(REST, known, came), VersionChanged)
+def test_a_changed_version_is_detected(known: RemoteVersion, response: ResponseHead) -> None:
+    assert isinstance(classify_response(REST, known, response), VersionChanged)
 
 
 @pytest.mark.parametrize(
-    ("asked", "known", "came", "verdict"),
+    ("wanted", "known", "response", "verdict"),
     [
-        pytest.param(ALL, None, answer(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="as was asked"),
-        pytest.param(FIRST, None, answer(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="for a range"),
-        pytest.param(REST, KNOWN, answer(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="for the rest"),
-        pytest.param(REST, OPEN, answer(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="sized now"),
-        pytest.param(REST, KNOWN, answer(200, etag='"a"'), Full(KNOWN, 100), id="of a length it does not tell"),
-        pytest.param(ALL, None, answer(203), Full(RemoteVersion(), None), id="203, about which nothing is known"),
-        pytest.param(
-            ALL, None, answer(200, content_length="1" * 20), Full(RemoteVersion(), None), id="an absurd length"
-        ),
+        pytest.param(ALL, None, head(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="as requested"),
+        pytest.param(FIRST, None, head(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="for a range"),
+        pytest.param(REST, KNOWN, head(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="for the rest"),
+        pytest.param(REST, OPEN, head(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="sized now"),
+        pytest.param(REST, KNOWN, head(200, etag='"a"'), Full(KNOWN, 100), id="without a length"),
+        pytest.param(ALL, None, head(203), Full(RemoteVersion(), None), id="203 without any fields"),
+        pytest.param(ALL, None, head(200, content_length="1" * 20), Full(RemoteVersion(), None), id="an absurd length"),
         pytest.param(
             ALL,
             None,
-            answer(200, etag='"a"', content_length="9", content_encoding="gzip"),
+            head(200, etag='"a"', content_length="9", content_encoding="gzip"),
             Full(RemoteVersion(None, Validators(ETag("a")), None, "gzip"), 9),
             id="coded",
         ),
     ],
 )
-def test_all_of_the_version_is_taken_from_its_first_byte(
-    asked: RangeRequest, known: RemoteVersion | None, came: ResponseHead, verdict: Verdict
+def test_a_full_response_is_accepted(
+    wanted: RangeRequest, known: RemoteVersion | None, response: ResponseHead, verdict: Verdict
 ) -> None:
-    assert classify_response(asked, known, came) == verdict
+    assert classify_response(wanted, known, response) == verdict
 
 
 @pytest.mark.parametrize(
-    ("asked", "known", "came"),
+    ("wanted", "known", "response"),
     [
-        pytest.param(AT_END, OPEN, answer(416, content_range="bytes */100"), id="which says no more"),
-        pytest.param(AT_END, OPEN, answer(416, content_range="bytes */100", etag='"a"'), id="which says the version"),
+        pytest.param(AT_END, OPEN, head(416, content_range="bytes */100"), id="without validators"),
+        pytest.param(AT_END, OPEN, head(416, content_range="bytes */100", etag='"a"'), id="with the ETag"),
     ],
 )
-def test_after_the_last_byte_there_is_the_end(asked: RangeRequest, known: RemoteVersion, came: ResponseHead) -> None:
-    assert classify_response(asked, known, came) == NothingLeft(KNOWN)
+def test_a_416_after_the_last_byte_means_nothing_left(
+    wanted: RangeRequest, known: RemoteVersion, response: ResponseHead
+) -> None:
+    assert classify_response(wanted, known, response) == NothingLeft(KNOWN)
 
 
 @pytest.mark.parametrize("code", [408, 425, 429, 500, 502, 503, 504])
@@ -215,8 +218,8 @@ def test_after_the_last_byte_there_is_the_end(asked: RangeRequest, known: Remote
         pytest.param("soon", None, id="malformed"),
     ],
 )
-def test_what_may_pass_is_tried_again(code: int, retry_after: str, after: float | None) -> None:
-    verdict = classify_response(REST, KNOWN, answer(code, retry_after=retry_after))
+def test_a_transient_status_is_retryable(code: int, retry_after: str, after: float | None) -> None:
+    verdict = classify_response(REST, KNOWN, head(code, retry_after=retry_after))
     assert isinstance(verdict, ErrorStatus)
     assert (verdict.retryable, verdict.retry_after) == (True, after)
     assert isinstance(verdict.exception, TransientError)
@@ -229,14 +232,14 @@ def test_what_may_pass_is_tried_again(code: int, retry_after: str, after: float 
         *((code, BadResponse) for code in (204, 205, 300, 304, 305)),
     ],
 )
-def test_what_does_not_pass_is_final(code: int, kind: type[Exception]) -> None:
-    verdict = classify_response(REST, KNOWN, answer(code))
+def test_any_other_status_is_final(code: int, kind: type[Exception]) -> None:
+    verdict = classify_response(REST, KNOWN, head(code))
     assert isinstance(verdict, ErrorStatus)
     assert (verdict.retryable, type(verdict.exception)) == (False, kind)
 
 
 @pytest.mark.parametrize("code", [206, 416])
-def test_a_part_that_nobody_asked_for_is_final(code: int) -> None:
-    verdict = classify_response(ALL, None, answer(code, content_range="bytes 0-49/100"))
+def test_a_part_that_was_not_requested_is_final(code: int) -> None:
+    verdict = classify_response(ALL, None, head(code, content_range="bytes 0-49/100"))
     assert isinstance(verdict, ErrorStatus)
     assert not verdict.retryable

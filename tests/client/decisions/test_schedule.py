@@ -1,4 +1,4 @@
-"""What to ask for next, from what is known and held."""
+"""The next request, given what is known and held."""
 
 import pytest
 
@@ -17,38 +17,38 @@ UNSIZED = RemoteVersion(None, Validators(ETag("a")), '"a"')
 
 
 def take(schedule: Schedule) -> Segment:
-    """Take a segment, which there is to be."""
+    """Take a segment; there must be one."""
     segment = schedule.take()
     assert segment
     return segment
 
 
 def taken(schedule: Schedule) -> tuple[int, int | None, bool]:
-    """Take a segment and say which."""
+    """Take a segment; return its start, its stop and whether it is ranged."""
     segment = take(schedule)
     return segment.start, segment.stop, segment.ranged
 
 
 def parts(schedule: Schedule, version: RemoteVersion = STRONG) -> Segment:
-    """Have the first request answered with a part, so that ranges are proven; return its segment."""
+    """Apply a part as the first response, which proves ranges; return its segment."""
     segment = take(schedule)
     stop = segment.stop or SIZE
     assert schedule.apply(segment, Partial(version, ByteRange(segment.done, stop))) is Outcome.STORE
     return segment
 
 
-def test_one_connection_asks_for_the_whole_file() -> None:
+def test_one_connection_requests_the_whole_file() -> None:
     schedule = Schedule(1)
     assert schedule.request(take(schedule)) == RangeRequest()
 
 
-def test_several_ask_for_the_first_bytes_and_wait_for_the_answer() -> None:
+def test_several_connections_first_request_one_range_and_wait() -> None:
     schedule = Schedule(4)
     assert schedule.request(take(schedule)) == RangeRequest(0, FIRST_REQUEST_BYTES, ranged=True)
     assert schedule.take() is None
 
 
-def test_an_answer_with_a_part_lets_the_others_begin() -> None:
+def test_a_partial_response_lets_the_other_connections_start() -> None:
     schedule = Schedule(4)
     first = parts(schedule)
     size = segment_size(SIZE, 4)
@@ -67,34 +67,34 @@ def test_an_answer_with_a_part_lets_the_others_begin() -> None:
         pytest.param(160 * MIB + 1, 4, 40 * MIB + 1, id="shares that make the whole"),
     ],
 )
-def test_a_piece_is_a_share_and_not_small(total: int, connections: int, size: int) -> None:
+def test_a_segment_is_a_share_of_at_least_1_mib(total: int, connections: int, size: int) -> None:
     assert segment_size(total, connections) == size
 
 
-def test_one_connection_asks_for_a_gap_at_once() -> None:
+def test_one_connection_requests_a_whole_gap() -> None:
     schedule = Schedule(1, STRONG, Spans.of([(0, 10), (90 * MIB, SIZE)]))
     assert schedule.request(take(schedule)) == RangeRequest(10, 90 * MIB, ranged=True, if_range='"a"')
 
 
-def test_of_an_unknown_size_the_rest_is_asked_for_without_an_end() -> None:
+def test_the_rest_of_an_unknown_size_is_requested_without_an_end() -> None:
     schedule = Schedule(4, UNSIZED, Spans.of([(0, 10)]))
     assert schedule.request(take(schedule)) == RangeRequest(10, None, ranged=True, if_range='"a"')
 
 
-def test_what_was_held_is_not_asked_for_again() -> None:
+def test_held_bytes_are_not_requested_again() -> None:
     schedule = Schedule(4, STRONG, Spans.of([(0, 50 * MIB)]))
     assert (schedule.resumed_from, schedule.total, schedule.complete) == (50 * MIB, SIZE, False)
     assert taken(schedule)[0] == 50 * MIB
-    assert schedule.take() is None  # before ranges are proven, as for a first request
+    assert schedule.take() is None  # ranges are not proven yet
 
 
-def test_of_a_complete_file_nothing_is_asked_for() -> None:
+def test_nothing_of_a_complete_file_is_requested() -> None:
     schedule = Schedule(4, STRONG, Spans.of([(0, SIZE)]))
     assert schedule.complete
     assert schedule.take() is None
 
 
-def test_the_largest_piece_is_split_when_nothing_else_is_left() -> None:
+def test_the_largest_segment_is_split_when_no_gap_is_left() -> None:
     schedule = Schedule(2, STRONG, Spans.of([(0, 40 * MIB)]))
     first = parts(schedule)
     second = take(schedule)
@@ -103,7 +103,7 @@ def test_the_largest_piece_is_split_when_nothing_else_is_left() -> None:
     assert first.stop == 65 * MIB
 
 
-def test_a_piece_that_came_further_than_it_was_to_is_over() -> None:
+def test_a_segment_that_received_more_than_its_half_is_done() -> None:
     schedule = Schedule(2, STRONG, Spans.of([(0, 80 * MIB)]))
     first, second = parts(schedule), take(schedule)
     schedule.wrote(first, first.done, first.left + MIB)
@@ -111,13 +111,20 @@ def test_a_piece_that_came_further_than_it_was_to_is_over() -> None:
     assert taken(schedule)[0] == second.stop
 
 
-def test_a_piece_that_is_nearly_done_is_not_split() -> None:
+def test_a_segment_counts_bytes_before_they_are_written() -> None:
+    segment = take(Schedule(2, STRONG, Spans.of([(0, 80 * MIB)])))
+    assert segment.received_count == 0
+    segment.received = 81 * MIB
+    assert (segment.received_count, segment.done) == (MIB, 80 * MIB)
+
+
+def test_a_nearly_done_segment_is_not_split() -> None:
     schedule = Schedule(2, STRONG, Spans.of([(0, SIZE - 4 * MIB)]))
     assert parts(schedule).left == 4 * MIB
     assert schedule.take() is None
 
 
-def test_what_was_not_fetched_of_a_piece_goes_back() -> None:
+def test_the_rest_of_a_released_segment_is_taken_again() -> None:
     schedule = Schedule(2, STRONG, Spans.of([(0, 96 * MIB)]))
     segment = parts(schedule)
     schedule.wrote(segment, 96 * MIB, MIB)
@@ -125,28 +132,28 @@ def test_what_was_not_fetched_of_a_piece_goes_back() -> None:
     assert taken(schedule) == (97 * MIB, SIZE, True)
 
 
-def test_a_part_that_is_shorter_than_asked_leaves_the_rest() -> None:
+def test_a_short_part_shortens_the_segment() -> None:
     schedule = Schedule(1, STRONG, Spans.of([(0, 10)]))
     segment = take(schedule)
     schedule.apply(segment, Partial(STRONG, ByteRange(10, 20)))
     assert segment.stop == 20
 
 
-def test_a_part_that_is_longer_than_asked_is_cut() -> None:
+def test_a_long_part_does_not_extend_the_segment() -> None:
     schedule = Schedule(4)
     segment = take(schedule)
     schedule.apply(segment, Partial(STRONG, ByteRange(0, SIZE)))
     assert segment.stop == FIRST_REQUEST_BYTES
 
 
-def test_the_end_of_a_part_is_that_of_a_piece_without_an_end() -> None:
+def test_a_part_ends_a_segment_without_an_end() -> None:
     schedule = Schedule(1, UNSIZED, Spans.of([(0, 10)]))
     segment = take(schedule)
     schedule.apply(segment, Partial(STRONG, ByteRange(10, 20)))
     assert (segment.stop, schedule.total) == (20, SIZE)
 
 
-def test_of_an_unknown_size_the_end_of_the_body_is_the_size() -> None:
+def test_the_end_of_the_body_is_the_unknown_size() -> None:
     schedule = Schedule(1)
     segment = take(schedule)
     schedule.apply(segment, Full(RemoteVersion(), None))
@@ -156,7 +163,7 @@ def test_of_an_unknown_size_the_end_of_the_body_is_the_size() -> None:
     assert (schedule.total, schedule.complete) == (7, True)
 
 
-def test_an_end_before_what_is_held_is_none() -> None:
+def test_a_body_that_ends_before_the_held_bytes_is_broken() -> None:
     schedule = Schedule(1, UNSIZED, Spans.of([(0, 10)]))
     segment = take(schedule)
     schedule.apply(segment, Full(UNSIZED, None))
@@ -165,7 +172,7 @@ def test_an_end_before_what_is_held_is_none() -> None:
         schedule.body_ended(segment)
 
 
-def test_where_nothing_was_missing_all_is_held() -> None:
+def test_nothing_left_completes_the_download() -> None:
     schedule = Schedule(1, UNSIZED, Spans.of([(0, 10)]))
     segment = take(schedule)
     assert schedule.apply(segment, NothingLeft(UNSIZED.with_total(10))) is Outcome.END
@@ -173,7 +180,7 @@ def test_where_nothing_was_missing_all_is_held() -> None:
     assert schedule.complete
 
 
-def test_an_empty_file_is_complete_when_its_body_has_ended() -> None:
+def test_an_empty_file_is_complete_at_the_end_of_its_body() -> None:
     schedule = Schedule(1)
     segment = take(schedule)
     schedule.apply(segment, Full(RemoteVersion(0), 0))
@@ -182,7 +189,7 @@ def test_an_empty_file_is_complete_when_its_body_has_ended() -> None:
     assert schedule.complete
 
 
-def test_bytes_the_disk_lost_are_asked_for_again() -> None:
+def test_bytes_the_disk_lost_are_requested_again() -> None:
     schedule = Schedule(1, STRONG, Spans.of([(0, 50 * MIB)]))
     schedule.keep_only(Spans.of([(0, 20 * MIB)]))
     assert schedule.held == Spans.of([(0, 20 * MIB)])

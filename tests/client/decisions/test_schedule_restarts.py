@@ -1,4 +1,4 @@
-"""Turns of a schedule: ranges that do not work, validators that are missing, versions that go."""
+"""Schedules that start over: ranges do not work, validators are missing, versions change."""
 
 import pytest
 
@@ -17,21 +17,21 @@ WEAK = RemoteVersion(SIZE, Validators(ETag("a", weak=True)))
 
 
 def take(schedule: Schedule) -> Segment:
-    """Take a segment, which there is to be."""
+    """Take a segment; there must be one."""
     segment = schedule.take()
     assert segment
     return segment
 
 
 def parts(schedule: Schedule, version: RemoteVersion = STRONG) -> Segment:
-    """Have the first request answered with a part, so that ranges are proven; return its segment."""
+    """Apply a part as the first response, which proves ranges; return its segment."""
     segment = take(schedule)
     stop = segment.stop or SIZE
     assert schedule.apply(segment, Partial(version, ByteRange(segment.done, stop))) is Outcome.STORE
     return segment
 
 
-def test_the_whole_for_the_first_range_is_taken_as_one_stream() -> None:
+def test_a_full_response_to_the_first_range_is_one_stream() -> None:
     schedule = Schedule(4)
     segment = take(schedule)
     assert schedule.apply(segment, Full(STRONG, SIZE)) is Outcome.STORE
@@ -39,14 +39,14 @@ def test_the_whole_for_the_first_range_is_taken_as_one_stream() -> None:
     assert schedule.take() is None
 
 
-def test_the_whole_for_the_rest_is_taken_from_the_start_though_nothing_is_forgotten() -> None:
+def test_a_full_response_to_a_later_range_keeps_the_held_bytes() -> None:
     schedule = Schedule(1, STRONG, Spans.of([(0, 10)]))
     segment = take(schedule)
     assert schedule.apply(segment, Full(STRONG, SIZE)) is Outcome.STORE
     assert (segment.done, segment.stop, schedule.held.size, schedule.resumed_from) == (0, SIZE, 10, 0)
 
 
-def test_where_ranges_were_proven_the_whole_is_asked_for_after_three_strikes() -> None:
+def test_three_unusable_responses_lead_to_a_full_request() -> None:
     schedule = Schedule(2, STRONG, Spans.of([(0, MIB)]))
     schedule.release(parts(schedule))
     for _ in range(3):
@@ -58,7 +58,7 @@ def test_where_ranges_were_proven_the_whole_is_asked_for_after_three_strikes() -
     assert schedule.take() is None
 
 
-def test_a_part_makes_strikes_forgotten() -> None:
+def test_a_part_resets_the_unusable_responses() -> None:
     schedule = Schedule(1, STRONG, Spans.of([(0, MIB)]))
     for _ in range(2):
         for _ in range(2):
@@ -69,7 +69,7 @@ def test_a_part_makes_strikes_forgotten() -> None:
     assert schedule.request(take(schedule)).ranged
 
 
-def test_after_a_whole_that_did_not_come_whole_a_range_is_tried_once_more() -> None:
+def test_a_range_is_tried_again_after_an_incomplete_stream() -> None:
     schedule = Schedule(1, STRONG, Spans.of([(0, MIB)]))
     for ranged in (True, True, True, False, True, False):
         segment = take(schedule)
@@ -78,7 +78,7 @@ def test_after_a_whole_that_did_not_come_whole_a_range_is_tried_once_more() -> N
         schedule.release(segment)
 
 
-def test_a_server_that_cannot_do_the_first_range_is_asked_for_the_whole_at_once() -> None:
+def test_an_unusable_first_range_leads_to_a_full_request_at_once() -> None:
     schedule = Schedule(4)
     segment = take(schedule)
     assert schedule.apply(segment, UnusableRange("416")) is Outcome.RETRY
@@ -86,7 +86,7 @@ def test_a_server_that_cannot_do_the_first_range_is_asked_for_the_whole_at_once(
     assert schedule.request(take(schedule)) == RangeRequest()
 
 
-def test_while_others_fetch_nobody_asks_for_the_whole() -> None:
+def test_no_full_request_starts_while_segments_are_running() -> None:
     schedule = Schedule(2, STRONG, Spans.of([(0, MIB)]))
     parts(schedule)
     for _ in range(3):
@@ -96,7 +96,7 @@ def test_while_others_fetch_nobody_asks_for_the_whole() -> None:
     assert schedule.take() is None
 
 
-def test_without_a_strong_validator_nothing_outlives_its_connection() -> None:
+def test_without_a_strong_validator_the_bytes_are_forgotten_on_release() -> None:
     schedule = Schedule(1)
     segment = take(schedule)
     schedule.apply(segment, Full(WEAK, SIZE))
@@ -106,7 +106,7 @@ def test_without_a_strong_validator_nothing_outlives_its_connection() -> None:
     assert schedule.request(take(schedule)) == RangeRequest()
 
 
-def test_without_a_strong_validator_what_is_complete_stays() -> None:
+def test_a_complete_file_without_a_strong_validator_is_kept() -> None:
     schedule = Schedule(1)
     segment = take(schedule)
     schedule.apply(segment, Full(WEAK, SIZE))
@@ -116,7 +116,7 @@ def test_without_a_strong_validator_what_is_complete_stays() -> None:
     assert schedule.complete
 
 
-def test_another_version_makes_all_begin_again() -> None:
+def test_a_changed_version_restarts_the_schedule() -> None:
     schedule = Schedule(4, STRONG, Spans.of([(0, MIB)]))
     segment = take(schedule)
     assert schedule.apply(segment, VersionChanged(WEAK)) is Outcome.RESTART
@@ -126,7 +126,7 @@ def test_another_version_makes_all_begin_again() -> None:
     assert schedule.request(take(schedule)) == RangeRequest(0, FIRST_REQUEST_BYTES, ranged=True)
 
 
-def test_five_other_versions_are_put_up_with_and_no_more() -> None:
+def test_a_sixth_replacement_raises() -> None:
     schedule = Schedule(1)
     for _ in range(5):
         schedule.restart()

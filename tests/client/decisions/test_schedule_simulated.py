@@ -1,4 +1,4 @@
-"""The schedule against a server that does what it likes, without any network: what ends, ends with the right bytes."""
+"""The schedule with a simulated, unreliable server: a download that completes has the right bytes."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -20,37 +20,37 @@ from async_downloads.client.decisions.schedule import MIB, Outcome, Schedule, Se
 from async_downloads.errors import RemoteChanged
 from async_downloads.semantics.ranges import ByteRange
 
-# Positions count for a MiB each, which makes the bytes few and the limits of the schedule the real ones.
+# Each position stands for a MiB: few positions, but the real limits of the schedule.
 SIZE = 37
 NOW = 1_700_000_000
 
 
 @dataclass
 class Server:
-    """Answers for one of its versions: content is (version, position), so that a mix would be seen."""
+    """Responds with one of its versions. A byte is (version, position), so that mixed versions are visible."""
 
     dice: Random
     validators: bool
     ranges: bool
     version: int = 0
-    answers: int = 0
+    responses: int = 0
 
-    def answer(self, asked: RangeRequest) -> tuple[ResponseHead, int, int]:
-        """Return a head, and which positions would follow it."""
-        self.answers += 1
+    def respond(self, request: RangeRequest) -> tuple[ResponseHead, int, int]:
+        """Return a head and the positions of its body."""
+        self.responses += 1
         if self.dice.random() < 0.03 and self.version < 3:
             self.version += 1
         fields = {"etag": f'"{self.version}"'} if self.validators else {}
-        current = asked.if_range in {None, fields.get("etag")}
-        if asked.ranged and self.ranges and current and self.dice.random() > 0.2:
-            return self._part(asked, fields)
+        current = request.if_range in {None, fields.get("etag")}
+        if request.ranged and self.ranges and current and self.dice.random() > 0.2:
+            return self._part(request, fields)
         return ResponseHead(200, {**fields, "content-length": str(SIZE * MIB)}, NOW), 0, SIZE * MIB
 
-    def _part(self, asked: RangeRequest, fields: dict[str, str]) -> tuple[ResponseHead, int, int]:
-        """Return what was asked for, or less, more, or something else."""
+    def _part(self, request: RangeRequest, fields: dict[str, str]) -> tuple[ResponseHead, int, int]:
+        """Return the requested part, or a shorter, longer or wrong one."""
         odd = self.dice.random()
-        start = asked.start + (MIB if odd < 0.05 else 0)
-        stop = min(asked.stop or SIZE * MIB, SIZE * MIB)
+        start = request.start + (MIB if odd < 0.05 else 0)
+        stop = min(request.stop or SIZE * MIB, SIZE * MIB)
         if odd > 0.9:
             stop = min(stop + 3 * MIB, SIZE * MIB)
         elif odd > 0.8:
@@ -63,7 +63,7 @@ class Server:
 
 @dataclass
 class Body:
-    """An answer that is being read for a segment: from where, to where, and of which version."""
+    """A body that is being read for a segment: its position, its end and its version."""
 
     segment: Segment
     at: int
@@ -73,7 +73,7 @@ class Body:
 
 @dataclass
 class Download:
-    """The engine without waiting: connections go on one MiB at a time, in any order, and break."""
+    """The engine without waits: connections advance by one MiB in random order, and break."""
 
     schedule: Schedule
     server: Server
@@ -82,7 +82,7 @@ class Download:
     bodies: list[Body] = field(default_factory=list)
 
     def run(self) -> None:
-        """Go on until all is there."""
+        """Run until the download is complete."""
         for _ in range(20_000):
             if self.schedule.complete:
                 return
@@ -90,17 +90,17 @@ class Download:
         pytest.fail("it never ends")
 
     def step(self) -> None:
-        """Open another connection, or read a MiB of one."""
+        """Open another connection, or read a MiB from one."""
         if len(self.bodies) < self.schedule.connections and (segment := self.schedule.take()):
-            self.ask(segment)
+            self.request(segment)
         elif self.bodies:
             self.read(self.dice.choice(self.bodies))
 
-    def ask(self, segment: Segment) -> None:
-        """Ask for a segment."""
-        asked = self.schedule.request(segment)
-        answer, start, stop = self.server.answer(asked)
-        verdict = classify_response(asked, self.schedule.version, answer)
+    def request(self, segment: Segment) -> None:
+        """Request a segment."""
+        request = self.schedule.request(segment)
+        head, start, stop = self.server.respond(request)
+        verdict = classify_response(request, self.schedule.version, head)
         assert not isinstance(verdict, ErrorStatus)
         match self.schedule.apply(segment, verdict):
             case Outcome.STORE:
@@ -116,7 +116,7 @@ class Download:
                 self.schedule.restart()
 
     def read(self, body: Body) -> None:
-        """Read a MiB, if the connection does not break before."""
+        """Read a MiB, unless the connection breaks."""
         segment = body.segment
         if body.at < (segment.stop or body.stop) and self.dice.random() > 0.04:
             self.file[body.at // MIB] = (body.version, body.at // MIB)
@@ -130,7 +130,7 @@ class Download:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 5), st.booleans(), st.booleans())
-def test_a_download_that_ends_has_all_of_one_version(
+def test_a_complete_download_has_all_bytes_of_one_version(
     seed: int, connections: int, validators: bool, ranges: bool
 ) -> None:
     dice = Random(seed)
@@ -145,7 +145,7 @@ def test_a_download_that_ends_has_all_of_one_version(
 
 
 @given(st.integers(0, 2**32), st.integers(1, 5))
-def test_no_byte_is_fetched_by_two_connections(seed: int, connections: int) -> None:
+def test_running_segments_do_not_overlap(seed: int, connections: int) -> None:
     dice = Random(seed)
     download = Download(Schedule(connections), Server(dice, validators=True, ranges=True), dice)
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""What is held of a file: a set of byte positions."""
+"""The set of byte positions that are held."""
 
 import pytest
 from hypothesis import given
@@ -11,13 +11,13 @@ SIZE = 40
 
 @st.composite
 def spans(draw: st.DrawFn) -> tuple[int, int]:
-    """Any span of a small file, the empty ones included."""
+    """Any span of a small file, also empty ones."""
     start = draw(st.integers(0, SIZE))
     return start, draw(st.integers(start, SIZE))
 
 
 def positions(held: Spans) -> set[int]:
-    """Every position, one by one."""
+    """Return every position in the set."""
     return {at for start, stop in held.spans for at in range(start, stop)}
 
 
@@ -35,14 +35,14 @@ def positions(held: Spans) -> set[int]:
         pytest.param([(0, 2), (4, 4)], ((0, 2),), id="an empty one"),
     ],
 )
-def test_spans_that_overlap_or_touch_become_one(
+def test_spans_that_overlap_or_touch_are_merged(
     added: list[tuple[int, int]], left: tuple[tuple[int, int], ...]
 ) -> None:
     assert Spans.of(added).spans == left
 
 
 @pytest.mark.parametrize("span", [(-1, 3), (4, 3)], ids=["before the start", "backwards"])
-def test_what_is_no_span_is_refused(span: tuple[int, int]) -> None:
+def test_a_malformed_span_is_refused(span: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="not a span"):
         NOTHING.add(*span)
 
@@ -59,16 +59,16 @@ def test_what_is_no_span_is_refused(span: tuple[int, int]) -> None:
         pytest.param(0, [], id="nothing"),
     ],
 )
-def test_what_is_missing_lies_between(stop: int, missing: list[tuple[int, int]]) -> None:
+def test_the_missing_spans_lie_between(stop: int, missing: list[tuple[int, int]]) -> None:
     assert list(Spans.of([(3, 6), (9, 12)]).missing(stop)) == missing
 
 
-def test_nothing_is_held_of_nothing() -> None:
+def test_an_empty_set_has_no_positions() -> None:
     assert (NOTHING.size, NOTHING.end, list(NOTHING.missing(3))) == (0, 0, [(0, 3)])
 
 
 @given(st.lists(spans()))
-def test_a_set_of_spans_is_the_set_of_their_positions(added: list[tuple[int, int]]) -> None:
+def test_a_set_of_spans_is_the_set_of_its_positions(added: list[tuple[int, int]]) -> None:
     held = Spans.of(added)
     assert positions(held) == {at for start, stop in added for at in range(start, stop)}
     assert held.size == len(positions(held))
@@ -82,7 +82,7 @@ def test_spans_ascend_and_never_touch(added: list[tuple[int, int]]) -> None:
 
 
 @given(st.lists(spans()), st.integers(0, SIZE))
-def test_held_and_missing_make_the_whole(added: list[tuple[int, int]], stop: int) -> None:
+def test_held_and_missing_positions_partition_the_file(added: list[tuple[int, int]], stop: int) -> None:
     held = Spans.of(added)
     missing = Spans.of(held.missing(stop))
     assert positions(missing) == set(range(stop)) - positions(held)
@@ -92,5 +92,5 @@ def test_held_and_missing_make_the_whole(added: list[tuple[int, int]], stop: int
     ("stop", "left"),
     [(0, ()), (3, ()), (5, ((3, 5),)), (6, ((3, 6),)), (10, ((3, 6), (9, 10))), (40, ((3, 6), (9, 12)))],
 )
-def test_what_is_after_a_position_can_be_given_up(stop: int, left: tuple[tuple[int, int], ...]) -> None:
+def test_positions_after_a_limit_can_be_dropped(stop: int, left: tuple[tuple[int, int], ...]) -> None:
     assert Spans.of([(3, 6), (9, 12)]).until(stop).spans == left

@@ -1,4 +1,4 @@
-"""Whether two answers speak of one version: RFC 9110 §8.8 and §13.1.5."""
+"""Whether two responses have the same version: RFC 9110 §8.8 and §13.1.5."""
 
 import pytest
 
@@ -12,7 +12,7 @@ DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
 def version(total: int | None = 9, /, **fields: str) -> RemoteVersion:
-    """What an answer with these fields speaks of; an underscore is a hyphen."""
+    """Return the version of a response with these fields. An underscore is a hyphen."""
     return RemoteVersion.from_fields({name.replace("_", "-"): value for name, value in fields.items()}, total, now=NOW)
 
 
@@ -20,12 +20,12 @@ def version(total: int | None = 9, /, **fields: str) -> RemoteVersion:
     ("fields", "if_range"),
     [
         pytest.param({"etag": '"a"'}, '"a"', id="a strong ETag"),
-        pytest.param({"etag": '"a"', "last_modified": OLD, "date": DATE}, '"a"', id="an ETag rather than a date"),
+        pytest.param({"etag": '"a"', "last_modified": OLD, "date": DATE}, '"a"', id="an ETag and a date"),
         pytest.param({"last_modified": OLD, "date": DATE}, OLD, id="a date that is old"),
         pytest.param({"etag": 'W/"a"'}, None, id="a weak ETag"),
         pytest.param({"etag": 'W/"a"', "last_modified": OLD, "date": DATE}, None, id="a weak ETag forbids the date"),
-        pytest.param({"etag": "a", "last_modified": OLD, "date": DATE}, None, id="so does a malformed one"),
-        pytest.param({"last_modified": OLD}, None, id="a date of which nobody knows how old it is"),
+        pytest.param({"etag": "a", "last_modified": OLD, "date": DATE}, None, id="a malformed ETag forbids the date"),
+        pytest.param({"last_modified": OLD}, None, id="a date without a Date field"),
         pytest.param({"last_modified": "yesterday", "date": DATE}, None, id="a malformed date"),
         pytest.param({"last_modified": DATE, "date": DATE}, None, id="changed this second"),
         pytest.param(
@@ -67,7 +67,7 @@ DATED = version(last_modified=OLD, date=DATE)
         pytest.param(version(etag='W/"a"'), version(etag='W/"a"'), False, id="the same weak ETag"),
     ],
 )
-def test_bytes_are_put_together_only_of_what_is_the_same(held: RemoteVersion, other: RemoteVersion, same: bool) -> None:
+def test_bytes_are_combined_only_from_the_same_version(held: RemoteVersion, other: RemoteVersion, same: bool) -> None:
     assert held.strongly_matches(other) is same
 
 
@@ -86,22 +86,22 @@ def test_bytes_are_put_together_only_of_what_is_the_same(held: RemoteVersion, ot
         pytest.param(RemoteVersion(9), version(), False, id="a size alone"),
     ],
 )
-def test_a_whole_file_stands_for_what_is_like_it(held: RemoteVersion, other: RemoteVersion, alike: bool) -> None:
+def test_a_whole_file_can_replace_an_equivalent_version(held: RemoteVersion, other: RemoteVersion, alike: bool) -> None:
     assert held.weakly_matches(other) is alike
 
 
-def test_a_size_that_is_known_stays() -> None:
+def test_a_known_size_is_kept() -> None:
     assert (UNKNOWN.with_total(3).total, TAGGED.with_total(3).total) == (3, 9)
 
 
-def test_validators_are_kept_though_they_are_weak() -> None:
+def test_weak_validators_are_kept() -> None:
     assert version(etag='W/"a"').validators == Validators(ETag("a", weak=True))
 
 
 @pytest.mark.parametrize(
     ("value", "coding"), [("", None), ("identity", None), (" Identity ", None), ("GZIP", "gzip"), ("br", "br")]
 )
-def test_identity_is_no_coding(value: str, coding: str | None) -> None:
+def test_identity_is_not_a_coding(value: str, coding: str | None) -> None:
     assert content_coding({"content-encoding": value}) == coding
 
 
@@ -114,6 +114,6 @@ def test_identity_is_no_coding(value: str, coding: str | None) -> None:
         pytest.param("http://h/\ud800", "http://h/", False, id="a lone surrogate"),
     ],
 )
-def test_a_url_is_known_by_its_hash(one: str, other: str, same: bool) -> None:
+def test_a_hash_identifies_a_url(one: str, other: str, same: bool) -> None:
     assert (url_hash(one) == url_hash(other)) is same
     assert len(url_hash(one)) == 64
