@@ -1,7 +1,7 @@
 """Downloads at high concurrency: Flask's download API on Quart, a mountable ASGI app, a server command.
 
-Names are imported when they are first used, so that a program pays only for its part: this module alone loads
-neither Quart nor httpx.
+Each name is imported when it is first used, so a program loads only what it needs: `import async_downloads` alone
+loads neither Quart nor httpx.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The program: `async-downloads`, or `python -m async_downloads`."""
+"""The command: `async-downloads`, or `python -m async_downloads`."""
 
 import signal
 from typing import NoReturn
@@ -7,13 +7,16 @@ __all__ = ["main"]
 
 
 def main() -> NoReturn:
-    """Run the command. An interruption while the program is loaded ends it at once, and without a word."""
-    heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if heeded:
+    """Run the command. Ctrl-C while the modules load ends the process at once and without a traceback.
+
+    A process that was started with SIGINT ignored goes on ignoring it.
+    """
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from .cli import main as run
 
-    if heeded:
+    if interruptible:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     run()
 

@@ -53,7 +53,7 @@ _WANTED: Final = {
 
 
 def request_head(scope: Scope) -> RequestHead:
-    """Read what matters for a download from an HTTP scope; a field's lines become one value (RFC 9110 §5.3)."""
+    """Read what a download needs from an HTTP scope; the lines of a field become one value (RFC 9110 §5.3)."""
     fields: dict[str, str] = {}
     for name, value in scope["headers"]:
         if wanted := _WANTED.get(name):
@@ -63,24 +63,25 @@ def request_head(scope: Scope) -> RequestHead:
 
 
 def error_response(status: int, *fields: Field) -> Response:
-    """Tell a stranger the status and nothing else."""
+    """Return a response whose body is the status and nothing else, so that no client learns the cause."""
     text = f"{status} {HTTPStatus(status).phrase}\n".encode()
     framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))))
     return plain_response(status, text, (*framing, *fields))
 
 
 def plain_response(status: int, text: bytes, fields: tuple[Field, ...]) -> Response:
-    """Answer with a few bytes that need no plan."""
+    """Return a response with a short body and these fields, whatever the request's conditions and ranges."""
     source = MemorySource(text, Representation(len(text)))
     return Response(status, fields, Body((text,), source, stall_timeout=STALL_TIMEOUT))
 
 
 class Downloads:
-    """An ASGI app that serves a store, by itself or mounted in another app.
+    """An ASGI app that serves a store, alone or mounted in another app.
 
-    `GET` and `HEAD` of `/<key>`, with all that RFC 9110 says about conditional and range requests. `attachment`
-    offers every file to be saved; `?download` does so for one request, and `?inline` undoes it. `cache_control` goes
-    with every answer that has a representation. A client that takes nothing for `stall_timeout` seconds is dropped.
+    It answers GET and HEAD for `/<key>`, with conditional and range requests by RFC 9110. With `attachment` browsers
+    save files instead of showing them; `?download` does the same for one request, `?inline` the opposite.
+    `cache_control` is the Cache-Control field of every 200, 206 and 304. The connection of a client that takes no
+    bytes for `stall_timeout` seconds is closed.
     """
 
     def __init__(
@@ -101,15 +102,15 @@ class Downloads:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Lifespan is passed through, other scopes are not for us."""
+        """Handle one HTTP request, or the lifespan; ignore other scopes."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _complete_lifespan(receive, send)
         elif scope["type"] == "http":
             scope = in_origin_form(scope)
-            await respond_and_send(self.reply, scope, receive, closing_if_ambiguous(scope, send))
+            await respond_and_send(self.respond, scope, receive, closing_if_ambiguous(scope, send))
 
-    async def reply(self, scope: Scope) -> Response:
-        """Answer one request with a reply that is still to be sent. `DownloadError` when the store has no source."""
+    async def respond(self, scope: Scope) -> Response:
+        """Return the response to one request, ready to be sent. Raises DownloadError if the store has no source."""
         if refused := refusal(scope):
             return refused
         request = request_head(scope)
@@ -121,7 +122,7 @@ class Downloads:
 
 
 def refusal(scope: Scope) -> Response | None:
-    """Answer what is not a GET or HEAD, in a version of HTTP that we know; None for all that is."""
+    """Return the response to a request that is no GET or HEAD of a known HTTP version; None for any other request."""
     if scope["http_version"] not in _VERSIONS:
         return error_response(505)
     if scope["method"] == "OPTIONS":
@@ -132,26 +133,26 @@ def refusal(scope: Scope) -> Response | None:
 
 
 async def respond_and_send(
-    make: Callable[[Scope], Awaitable[Response]], scope: Scope, receive: Receive, send: Send
+    make_response: Callable[[Scope], Awaitable[Response]], scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Send the reply that is made for a request, or the one that tells why there is none."""
+    """Send the response to a request, or an error response if `make_response` raises DownloadError."""
     try:
-        reply = await make(scope)
+        response = await make_response(scope)
     except DownloadError as error:
-        reply = response_to_error(error, scope)
-    await send_and_log(reply, scope, receive, send)
+        response = response_to_error(error, scope)
+    await send_and_log(response, scope, receive, send)
 
 
-async def send_and_log(reply: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send a reply as the last thing an app does: a failure is logged, and the server closes the connection."""
+async def send_and_log(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a response; log a DownloadError. The app must return then, so that the server closes the connection."""
     try:
-        await send_response(reply, scope, receive, send)
+        await send_response(response, scope, receive, send)
     except DownloadError as error:
         _log.warning("%s: closed short: %s", request_line(scope), error)
 
 
 def response_to_error(error: DownloadError, scope: Scope) -> Response:
-    """Answer a request whose source could not be had."""
+    """Return the response for an error; log the error unless it is NotFound."""
     if not isinstance(error, NotFound):
         _log.warning("%s: %d: %s", request_line(scope), error.status, error)
     if isinstance(error, SourceBusy):
@@ -160,12 +161,12 @@ def response_to_error(error: DownloadError, scope: Scope) -> Response:
 
 
 def request_line(scope: Scope) -> str:
-    """Say in a log what was asked for, so that no client can forge a line of it."""
+    """Describe a request for the log, escaped so that no client can forge a log line."""
     return f"{scope['method']} {scope['path']!r}"
 
 
 def wants_attachment(query: bytes, *, default: bool) -> bool:
-    """Whether a query asks for the file to be offered (`?download`, `?attachment`) or shown (`?inline`)."""
+    """Whether a query asks to save the file (`?download`, `?attachment`) or to show it (`?inline`)."""
     if not query:
         return default
     names = {part.partition(b"=")[0] for part in query.split(b"&")}
@@ -173,7 +174,7 @@ def wants_attachment(query: bytes, *, default: bool) -> bool:
 
 
 def in_origin_form(scope: Scope) -> Scope:
-    """Return the scope of a request for `http://host/path` as that of one for `/path`: RFC 9112 §3.2.2 asks for it."""
+    """Return the scope with `/path` in place of `http://host/path`, which servers must accept (RFC 9112 §3.2.2)."""
     scheme, found, rest = scope["path"].partition("://")
     if not found or "/" in scheme:
         return scope
@@ -186,7 +187,7 @@ def in_origin_form(scope: Scope) -> Scope:
 
 
 def key_of(scope: Scope) -> str:
-    """Return the key a path names below `root_path`; bytes that are no UTF-8 stand for themselves."""
+    """Return the path below `root_path`, which is the key; bytes that are not UTF-8 become surrogates."""
     path: str = scope["path"]
     if "\ufffd" in path and scope.get("raw_path"):
         path = os.fsdecode(unquote_to_bytes(scope["raw_path"].partition(b"?")[0]))
@@ -196,8 +197,8 @@ def key_of(scope: Scope) -> str:
     return path[1:]
 
 
-async def _live(receive: Receive, send: Send) -> None:
-    """Agree to start and to stop."""
+async def _complete_lifespan(receive: Receive, send: Send) -> None:
+    """Confirm that the app has started, later that it has stopped."""
     for phase in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{phase}.complete"})

@@ -1,4 +1,4 @@
-"""Parameters that used to have other names."""
+"""Former names of parameters."""
 
 import functools
 import warnings
@@ -14,7 +14,7 @@ _FORMER_NAMES: Final = {"attachment_filename": "download_name", "add_etags": "et
 
 
 def accepting_former_names(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Take the parameters of Flask 1 and of Quart's own functions, too, under a `DeprecationWarning`."""
+    """Let a function also accept the parameter names of Flask 1 and of Quart, with a `DeprecationWarning`."""
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:

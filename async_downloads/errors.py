@@ -1,32 +1,32 @@
 """The errors of async_downloads, one tree.
 
     DownloadError
-    ├── NotFound              404  no representation for this key
-    │   └── IsDirectory       404  the key names a collection, not a representation
-    ├── Forbidden             403  it exists, but this process may not read it
-    ├── AlreadyThere          409  the key is taken
-    ├── SourceError           502  the bytes cannot be had
-    │   ├── SourceBusy        503  not now: out of descriptors or connections
-    │   ├── SourceChanged     502  the version that was promised is gone
-    │   └── SourceTruncated   502  fewer bytes than were promised
+    ├── NotFound              404  the key has no representation
+    │   └── IsDirectory       404  the key names a directory
+    ├── Forbidden             403  the representation exists, but this process may not read it
+    ├── AlreadyThere          409  the key is in use
+    ├── SourceError           502  the source cannot give the bytes
+    │   ├── SourceBusy        503  the source has no free descriptor or connection now
+    │   ├── SourceChanged     502  the described version no longer exists
+    │   └── SourceTruncated   502  the source has fewer bytes than it described
     ├── SendStalled                the client took nothing for too long
-    └── FetchError              1  a download could not be had from a server
-        ├── NetworkError        4  no connection, or a broken one
-        │   ├── NoSuchHost      4  the name of the server is nobody's
-        │   ├── Stalled         4  it went on too slowly for too long
-        │   └── DeadlineExceeded    4  it took longer than it was allowed to
-        ├── TlsError            5  the certificate or the handshake
-        ├── BadStatus           8  the server answered with an error; 6 when it asks who we are
-        ├── BadResponse           7  the server broke HTTP or a promise of its own
+    └── FetchError              1  a download from a server failed
+        ├── NetworkError        4  the connection failed or broke
+        │   ├── NoSuchHost      4  the server's name has no address
+        │   ├── Stalled         4  the download was too slow for too long
+        │   └── DeadlineExceeded    4  the download took longer than its deadline
+        ├── TlsError            5  the certificate is not trusted, or the handshake failed
+        ├── BadStatus           8  the server's response is an error; 6 for 401 and 407
+        ├── BadResponse         7  the response breaks HTTP or contradicts an earlier one
         ├── RemoteChanged       7  the representation changes faster than it can be fetched
-        ├── RefusedRedirect     7  from https to http, or round and round
-        ├── DigestMismatch      9  the bytes are not those that were promised
+        ├── RefusedRedirect     7  a redirect from https to http, or one too many
+        ├── DigestMismatch      9  the bytes do not have the expected digest
         ├── TargetBusy          3  another process downloads to this file
         ├── DiskError           3  the file cannot be written
-        └── RetriesExhausted       each try failed; the number of the last one
+        └── RetriesExhausted       every try failed; the exit code is that of the last
 
-The server's errors have the status they are answered with, the client's the exit code they end a command with. 304,
-412 and 416 are plans, not errors. A message is for the operator's log, one line; a client is told the status alone.
+For a server's error the number is the status of the response, for a client's the exit code of the command. 304, 412 and
+416 are plans, not errors. A message is one line for the operator's log; a response to a client has only the status.
 """
 
 from http import HTTPStatus
@@ -61,22 +61,22 @@ __all__ = [
 
 
 class DownloadError(Exception):
-    """Something kept a download from being answered or finished.
+    """A download cannot be started or finished.
 
-    `status` is what to answer while nothing has been sent; after that the connection is closed short.
+    `status` is the status of the response if nothing has been sent yet; later, the connection is closed early.
     """
 
     status: ClassVar[int] = 500
 
 
 class NotFound(DownloadError):
-    """No representation can be had for this key."""
+    """The key has no representation."""
 
     status = 404
 
 
 class IsDirectory(NotFound):
-    """The key names a collection of representations, not one."""
+    """The key names a directory, not a representation."""
 
 
 class Forbidden(DownloadError):
@@ -86,7 +86,7 @@ class Forbidden(DownloadError):
 
 
 class AlreadyThere(DownloadError):
-    """Something else has this key, and is not to be replaced."""
+    """The key is in use, and its representation must not be replaced."""
 
     status = 409
 
@@ -98,7 +98,7 @@ class SourceError(DownloadError):
 
 
 class SourceBusy(SourceError):
-    """The source is out of a scarce resource; `retry_after` seconds later it may not be."""
+    """The source has no free descriptor, connection or memory; try again after `retry_after` seconds."""
 
     status = 503
 
@@ -108,58 +108,58 @@ class SourceBusy(SourceError):
 
 
 class SourceChanged(SourceError):
-    """The version that was described is not there any more."""
+    """The version that the source described no longer exists."""
 
 
 class SourceTruncated(SourceError):
-    """The source ended before the bytes that were promised."""
+    """The source ended before the length that it described."""
 
 
 class SendStalled(DownloadError):
-    """The client took nothing for the whole stall limit.
+    """The client took no bytes for the whole stall timeout.
 
-    Not a `TimeoutError`: Quart swallows that one while it sends and leaves the client waiting for ever.
+    It is no `TimeoutError`, because Quart ignores that while it sends, and the client would wait for ever.
     """
 
 
 class FetchError(DownloadError):
-    """A download could not be had from a server.
+    """A download from a server failed.
 
-    `exit_code` is what a command ends with. The message is one line, without what is secret in a URL.
+    `exit_code` is the exit code of the command. The message is one line and contains no secrets from the URL.
     """
 
     exit_code: int = 1
 
 
 class NetworkError(FetchError):
-    """The server cannot be reached, or the connection to it broke."""
+    """The connection to the server failed or broke."""
 
     exit_code = 4
 
 
 class NoSuchHost(NetworkError):
-    """No host has the name. It is tried again only if it had one before."""
+    """The server's name has no address. The client tries again only if the name had an address before."""
 
 
 class Stalled(NetworkError):
-    """Fewer bytes came than the floor of speed asks for, over the whole stall limit.
+    """The download was slower than the minimum speed for the whole stall timeout.
 
-    Not a `TimeoutError`, for the reason that `SendStalled` has.
+    It is no `TimeoutError`, for the same reason as `SendStalled`.
     """
 
 
 class DeadlineExceeded(NetworkError):
-    """The download took longer than it was allowed to."""
+    """The download took longer than its deadline."""
 
 
 class TlsError(FetchError):
-    """The certificate is not to be trusted, or the handshake failed. It is not tried again."""
+    """The certificate is not trusted, or the handshake failed. The client does not try again."""
 
     exit_code = 5
 
 
 class BadStatus(FetchError):
-    """The server answered with an error; `code` is its status."""
+    """The server's response is an error; `code` is its status."""
 
     exit_code: int = 8
 
@@ -171,7 +171,7 @@ class BadStatus(FetchError):
 
 
 def _phrase(code: int) -> str:
-    """Return a status as people know it.
+    """Return a status with its phrase.
 
     >>> _phrase(404), _phrase(599)
     ('404 Not Found', '599')
@@ -183,30 +183,30 @@ def _phrase(code: int) -> str:
 
 
 class BadResponse(FetchError):
-    """The server broke HTTP or a promise of its own: another part than was asked for, another length, a coding."""
+    """The response breaks HTTP, or its range, length or coding is not the one that was requested or announced."""
 
     exit_code = 7
 
 
 class RemoteChanged(FetchError):
-    """The representation was replaced on the server, too often or where a download cannot begin again."""
+    """The server replaced the representation too often, or when the download could not start again."""
 
     exit_code = 7
 
 
 class RefusedRedirect(FetchError):
-    """A redirect is not to be followed: from https to http without leave, or one too many."""
+    """The client does not follow a redirect from https to http unless allowed, nor one too many."""
 
     exit_code = 7
 
 
 class DigestMismatch(FetchError):
-    """All the bytes came, and they are not those that were promised. Both digests are like `sha256:HEX`."""
+    """All bytes arrived, but their digest is not the expected one. Both digests have the form `sha256:HEX`."""
 
     exit_code = 9
 
     def __init__(self, expected: str, actual: str) -> None:
-        super().__init__(f"the digest is {actual}, and should be {expected}")
+        super().__init__(f"the digest is {actual}, but should be {expected}")
         self.expected = expected
         self.actual = actual
 
@@ -218,13 +218,13 @@ class TargetBusy(FetchError):
 
 
 class DiskError(FetchError):
-    """The file cannot be written: no room, no permission, no such folder, or it is a folder itself."""
+    """The file cannot be written: no space, no permission, no such folder, or the path is a folder."""
 
     exit_code = 3
 
 
 class RetriesExhausted(FetchError):
-    """Each of `tries` failed in a way that might have passed; `last` says how the last one did."""
+    """All `tries` failed with errors that may be temporary; `last` is the last of them."""
 
     def __init__(self, last: FetchError, *, tries: int) -> None:
         super().__init__(f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {last}")

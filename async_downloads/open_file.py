@@ -1,12 +1,12 @@
 """One open file, read without blocking the event loop.
 
-Pages that the kernel has cached are read on the loop, the others in a thread. A small chunk is read in a way that may
-not wait (`RWF_NOWAIT`). Of a large one single bytes are, the last of each region: if those pages are there, so are
-almost always the ones between, and a plain `pread` then makes the `bytes` that are sent, without a buffer in between.
-Kernels and file systems that cannot read in this way get the thread.
+The loop itself reads pages that the kernel has cached; a thread reads the others. A small chunk is read with
+`RWF_NOWAIT`, which never waits for the disk. For a large chunk, only one byte of each 256 KiB is read in that way, the
+last: if the kernel has these bytes, it almost always has those in between. A plain `pread` then makes the `bytes` that
+are sent, without copying them through a buffer. On kernels and file systems without `RWF_NOWAIT` a thread reads all.
 
-Cancelling a read leaves its thread running. Were the descriptor closed meanwhile, its number would be given to
-another file and the thread would read that one: so a close waits for the last thread.
+A cancelled read leaves its thread running. If the descriptor were closed meanwhile, the system could give its number
+to another file, and the thread would read that file: so `close` waits for the last thread.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _Version = tuple[int, int, int, int, int]
 
 
 class Descriptor:
-    """An open file descriptor, and how many use it; the last one to release it closes it."""
+    """An open file descriptor and the number of its users; the last user to release it closes it."""
 
     __slots__ = ("__weakref__", "_users", "fd", "status", "version")
 
@@ -45,23 +45,25 @@ class Descriptor:
         self._users = 1
 
     def shared(self) -> "Descriptor":
-        """Return, in the place of this one, what is open of the same version of the same file.
+        """Return the descriptor that is already open for the same version of the file, or else this one.
 
-        A version is told by its size and its times. Positions are not shared, since everybody reads from offsets.
+        Two descriptors have the same version if device, inode, size and times are equal. All users read from explicit
+        offsets, so it does not matter that they share one file position.
         """
         with _lock:
             found = _open.setdefault(self.version, self)
             if found is self:
                 return self
-            if not found._users:  # it is being closed
+            if not found._users:  # another thread is about to close it
                 _open[self.version] = self
                 return self
-            found._users += 1  # right after the test: nothing can be collected in between
+            # No allocation since the test, so the garbage collector cannot have released `found` in between.
+            found._users += 1
         self.release()
         return found
 
     def release(self) -> None:
-        """Close it, unless somebody else uses it."""
+        """Remove one user; close the descriptor if it was the last."""
         with _lock:
             self._users -= 1
             last = not self._users
@@ -69,27 +71,28 @@ class Descriptor:
             os.close(self.fd)
 
 
-# Files are opened in threads, too; and while it is held, a file that nobody closed may be collected, and released.
+# A lock, because threads open files, too; reentrant, because the garbage collector may run while it is held and
+# release a file that was never closed.
 _lock: Final = threading.RLock()
 _open: "Final[WeakValueDictionary[_Version, Descriptor]]" = WeakValueDictionary()
-# A FIFO must not block the open, a terminal must not become ours, a child process must not inherit.
+# Opening a FIFO must not block, a terminal must not become ours, and a child process must not inherit the descriptor.
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)  # Linux alone has it
-_STRIDE: Final = 256 * 1024  # bytes that one page, the last of them, stands for
-_COPIED: Final = 64 * 1024  # up to here a second copy costs less than a second call
-_PROBE: Final = bytearray(1)  # its content is of no interest, so all files may share it
+_NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)  # on Linux only
+_PROBED_BYTES: Final = 256 * 1024  # the last byte of so many stands for all of them
+_COPIED_BYTES: Final = 64 * 1024  # up to this size, a second copy costs less than a second system call
+_PROBE: Final = bytearray(1)  # no caller looks at its content, so all files may share it
 
 
 @cache
 def _nowhere() -> int:
-    """Return a descriptor that takes everything and keeps nothing."""
+    """Return a descriptor of /dev/null, which discards all bytes."""
     return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
 
 def _load(fd: int, offset: int, count: int) -> None:
-    """Wait until bytes are in the page cache: asked for at once, then passed by the kernel to nowhere."""
+    """Wait until the bytes are in the page cache: request them all, then let the kernel copy them to /dev/null."""
     stop = offset + count
-    os.posix_fadvise(fd, offset, 2 * count, os.POSIX_FADV_WILLNEED)  # the disk goes on while these are sent
+    os.posix_fadvise(fd, offset, 2 * count, os.POSIX_FADV_WILLNEED)  # the disk reads on while a server sends these
     try:
         while offset < stop and (passed := os.sendfile(_nowhere(), fd, offset, stop - offset)):
             offset += passed
@@ -99,7 +102,13 @@ def _load(fd: int, offset: int, count: int) -> None:
 
 
 class OpenFile:
-    """A descriptor open for reading. OSError from `__init__` when it cannot be had."""
+    """A descriptor that is open for reading. Raises OSError if the path cannot be opened.
+
+    open ── close() ──> closing: threads still read ── the last of them ends ──> closed: `fd` is -1
+      └──── close() while no thread reads ──────────────────────────────────────────┘
+
+    Its owner, a source, closes it; a file whose owner is collected closes itself. All methods run on the event loop.
+    """
 
     __slots__ = ("_closing", "_descriptor", "_probes", "_running", "fd")
 
@@ -108,7 +117,7 @@ class OpenFile:
 
     @classmethod
     def duplicate(cls, fd: int) -> Self:
-        """Return a file of one's own for a descriptor that belongs to somebody else."""
+        """Return an open file with a duplicate of `fd`, which stays the caller's to close."""
         file = cls.__new__(cls)
         file._begin(os.dup(fd))
         return file
@@ -117,66 +126,68 @@ class OpenFile:
         self.fd: int = fd
         self._descriptor = Descriptor(fd)
         self._probes = _NOWAIT is not None
-        self._running = 0
+        self._running = 0  # threads that read
         self._closing = False
 
     @property
     def status(self) -> os.stat_result:
-        """What was known of the file when it was opened."""
+        """The result of `fstat` when the file was opened."""
         return self._descriptor.status
 
     @property
     def version(self) -> tuple[int, ...]:
-        """What tells this version of the file from others: its place on the disk, size and times."""
+        """Device, inode, size and times: another version of the file differs in one of them."""
         return self._descriptor.version
 
     def share(self) -> None:
-        """Use one descriptor for all who have this version of the file open."""
+        """Use one descriptor together with all other files that are open in this version."""
         self._descriptor = self._descriptor.shared()
         self.fd = self._descriptor.fd
 
     def read_ahead(self, *, wanted: bool) -> None:
-        """Tell the kernel whether to read megabytes more from the disk than is asked for.
+        """Tell the kernel whether to read megabytes more from the disk than the caller asks for.
 
-        It does that on the event loop, too, when a probe or a page fault comes near what it has read ahead.
+        The kernel also does that on the event loop, when a probe or a page fault comes close to the end of what it
+        has read ahead.
         """
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_NORMAL if wanted else os.POSIX_FADV_RANDOM)
 
     def read_cached(self, offset: int, count: int) -> bytes | None:
-        """Read as `read` does, if that takes no waiting for the disk; else return None."""
-        if count <= _COPIED:
+        """Read as `read` does, if that need not wait for the disk; else return None."""
+        if count <= _COPIED_BYTES:
             buffer = bytearray(count)
             return bytes(buffer) if self._probe(buffer, offset) == count else None
         return os.pread(self.fd, count, offset) if self.is_cached(offset, count) else None
 
     def is_cached(self, offset: int, count: int) -> bool:
-        """Whether reading those bytes would take no waiting for the disk, as far as a few of them tell."""
+        """Whether the kernel has the last of each 256 KiB of these bytes, and so most likely all of them."""
         last = offset + count - 1
-        return all(self._probe(_PROBE, each) for each in (*range(offset + _STRIDE - 1, last, _STRIDE), last))
+        probed = (*range(offset + _PROBED_BYTES - 1, last, _PROBED_BYTES), last)
+        return all(self._probe(_PROBE, each) for each in probed)
 
     def _probe(self, buffer: bytearray, offset: int) -> int:
-        """Fill a buffer with what the kernel has at hand; return how much that is."""
+        """Fill the buffer with bytes that the kernel has cached; return their number."""
         if not self._probes or _NOWAIT is None:
             return 0
         try:
             return os.preadv(self.fd, (buffer,), offset, _NOWAIT)
         except BlockingIOError:
             return 0
-        except OSError:  # the file system has no such question: do not ask this file again
+        except OSError:  # the file system does not know RWF_NOWAIT: do not try it on this file again
             self._probes = False
             return 0
 
     async def read(self, offset: int, count: int) -> bytes:
-        """Read `count` bytes from `offset`, or fewer when the file ends before."""
+        """Read `count` bytes from `offset`, or fewer if the file ends before."""
         cached = self.read_cached(offset, count)
         return await self.read_from_disk(offset, count) if cached is None else cached
 
     async def read_from_disk(self, offset: int, count: int) -> bytes:
-        """Read as `read` does, in a thread.
+        """Read as `read` does, but always in a thread.
 
-        For bytes that were asked for in vain: asking brings single pages into the cache, so the next answer may be yes
-        while the pages between are still on the disk.
+        Use it for bytes that were found not to be cached. A probe brings single pages into the cache, so a second one
+        may succeed although the pages in between are still on the disk.
         """
         return await self._in_thread(partial(os.pread, self.fd, count, offset))
 
@@ -198,18 +209,18 @@ class OpenFile:
         self._running -= 1
         if self._closing:
             if not pending.cancelled():
-                pending.exception()  # nobody else is there to take it
+                pending.exception()  # else asyncio would log that the error was never retrieved
             self.close()
 
     def close(self) -> None:
-        """Close, now or when the last thread is done with it. Closing again does nothing."""
+        """Close the file now, or as soon as no thread reads it. Closing it again does nothing."""
         self._closing = True
         if not self._running and self.fd >= 0:
             self._descriptor.release()
             self.fd = -1
 
     def __del__(self) -> None:
-        if getattr(self, "fd", -1) >= 0:  # a body that nobody sent
+        if getattr(self, "fd", -1) >= 0:  # for example that of a body that was never sent
             self.close()
 
 

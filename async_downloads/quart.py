@@ -1,4 +1,4 @@
-"""Flask's download API on Quart: the same names, parameters and answers, to be awaited.
+"""Flask's download API on Quart: the same names, parameters and responses, but to be awaited.
 
     from async_downloads import init_app, send_from_directory
 
@@ -9,8 +9,8 @@
     async def report(name):
         return await send_from_directory("reports", name, as_attachment=True)
 
-`init_app` sends a download the fast way; without it Quart's own loop sends it, correctly too. An `after_request` that
-calls `await response.get_data()` pulls the whole body into memory.
+With `init_app` this package sends the downloads, which is faster; without it Quart sends them, correctly too. An
+`after_request` function that calls `await response.get_data()` reads the whole body into memory.
 """
 
 import errno
@@ -33,12 +33,12 @@ from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.security import safe_join
 from werkzeug.utils import get_content_type
 
-from . import responder
 from .asgi import request_head, request_line, response_to_error
 from .deprecation import accepting_former_names
 from .errors import DownloadError, NotFound, SourceBusy
 from .recent_paths import RecentPaths
-from .responder import Body, respond
+from .responder import BOUNDARY_SECRET, Body, respond
+from .responder import Response as DownloadResponse
 from .semantics.dates import format_date
 from .semantics.disposition import Disposition
 from .semantics.etags import ETag
@@ -84,38 +84,38 @@ async def send_file(
     last_modified: datetime | float | None = None,
     max_age: MaxAge = None,
 ) -> Response:
-    """Answer the current request with a file: `flask.send_file`, with ranges and conditions by RFC 9110.
+    """Return a response with a file: `flask.send_file`, with ranges and conditions by RFC 9110.
 
-    A path is taken relative to `app.root_path` and must not come from a client: `send_from_directory` is for that.
-    A file object is read from where it stands, and closed. `last_modified` and `max_age` are in seconds.
+    A path is relative to `app.root_path` and must not come from a client: use `send_from_directory` for that. A file
+    object is read from its current position, then closed. `last_modified` is seconds since 1970, `max_age` is seconds.
 
-    Raises what Flask raises: OSError for a path that cannot be opened, TypeError without a name to tell the media
-    type or to offer, ValueError for a file in text mode.
+    Raises the same errors as Flask: OSError if the path cannot be opened, TypeError if no name gives the media type or
+    the attachment's name, ValueError if the file is open in text mode.
     """
     opened = await _open(path_or_file)
-    told = opened.source.representation
+    found = opened.source.representation
     try:
-        name = told.filename if download_name is None else download_name
-        media = told.media_type if mimetype is None and opened.typed else _content_type(mimetype, name)
+        name = found.filename if download_name is None else download_name
+        media = found.media_type if mimetype is None and opened.typed else _content_type(mimetype, name)
         if as_attachment and name is None:
             raise TypeError("an attachment needs a name: give 'download_name', or a path")
-        validators = _validators(told.validators, etag, last_modified)
-        selected = told
-        if (name, media, validators) != (told.filename, told.media_type, told.validators):
-            selected = replace(told, filename=name, media_type=media, validators=validators)
+        validators = _validators(found.validators, etag, last_modified)
+        selected = found
+        if (name, media, validators) != (found.filename, found.media_type, found.validators):
+            selected = replace(found, filename=name, media_type=media, validators=validators)
         disposition: Disposition | None = "attachment" if as_attachment else "inline" if name else None
         policy = _policy(disposition, conditional, _caching(max_age, opened.path))
     except BaseException:
         await opened.source.aclose()
         raise
-    return await _answer(opened.source, selected, policy)
+    return await _respond(opened.source, selected, policy)
 
 
 @accepting_former_names
 async def send_from_directory(directory: PathLike, path: PathLike, **options: Any) -> Response:
-    """Answer with a file below a directory, or 404; `options` are those of `send_file`.
+    """Return a response with a file below a directory, or abort with 404; `options` are those of `send_file`.
 
-    The path may come from a client: nothing outside the directory is sent, not through symbolic links either.
+    The path may come from a client: files outside the directory are never sent, not even through symbolic links.
     """
     key = _key(os.fspath(path))
     if key is None:
@@ -130,34 +130,34 @@ async def send_from_directory(directory: PathLike, path: PathLike, **options: An
 
 @accepting_former_names
 async def send_source(source: Source, **options: Any) -> Response:
-    """Answer with a source of your own, which this closes; `options` are those of `send_file`."""
+    """Return a response with any `Source`, and close it after use; `options` are those of `send_file`."""
     return await send_file(source, **options)
 
 
 class _Opened(NamedTuple):
-    """A source to send; its path, if it has one; whether it knows its media type better than its name does."""
+    """A source, its path if it has one, and whether its own media type counts more than the one of its name."""
 
     source: Source
     path: str | None
     typed: bool
 
 
-async def _open(given: object) -> _Opened:
+async def _open(content: object) -> _Opened:
     try:
-        return given if isinstance(given, _Opened) else await _found(given)
+        return content if isinstance(content, _Opened) else await _open_source(content)
     except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE}:  # no mistake of the view
+        if error.errno in {errno.EMFILE, errno.ENFILE}:  # the process has no free descriptor: not the view's mistake
             raise ServiceUnavailable(retry_after=1) from error
         raise
 
 
-async def _found(given: object) -> _Opened:
-    if isinstance(given, (str, os.PathLike)):
-        path = os.path.join(current_app.root_path, given)
+async def _open_source(content: object) -> _Opened:
+    if isinstance(content, (str, os.PathLike)):
+        path = os.path.join(current_app.root_path, content)
         file = await _recent_paths.open(path, functools.partial(_open_path, path), discard=FileSource.close)
         return _Opened(file, path, typed=False)
-    source = given if isinstance(given, Source) else source_of(given)
-    return _Opened(source, None, typed=source is given)
+    source = content if isinstance(content, Source) else source_of(content)
+    return _Opened(source, None, typed=source is content)
 
 
 def _open_path(path: str) -> FileSource:
@@ -168,7 +168,7 @@ def _open_path(path: str) -> FileSource:
 @functools.lru_cache(maxsize=1024)
 def _content_type(mimetype: str | None, name: str | None) -> str:
     if mimetype is None and name is None:
-        raise TypeError("nothing tells the media type: give 'mimetype' or 'download_name', or a path")
+        raise TypeError("the media type is unknown: give 'mimetype' or 'download_name', or a path")
     return get_content_type(mimetype or media_type(name or "").partition(";")[0], "utf-8")
 
 
@@ -180,11 +180,11 @@ def _validators(found: Validators, etag: bool | str, last_modified: datetime | f
 
 
 def _caching(max_age: MaxAge, path: str | None) -> tuple[Field, ...]:
-    told = current_app.get_send_file_max_age if max_age is None else max_age
-    seconds = told(path) if callable(told) else told
+    setting = current_app.get_send_file_max_age if max_age is None else max_age
+    seconds = setting(path) if callable(setting) else setting
     if seconds is None:
         return (("Cache-Control", "no-cache"),)
-    seconds = int(seconds)  # delta-seconds are digits (RFC 9111 §1.2.2), and a float is easily given
+    seconds = int(seconds)  # delta-seconds are digits (RFC 9111 §1.2.2), but callers may give a float
     control = f"public, max-age={seconds}" if seconds > 0 else f"no-cache, max-age={seconds}"
     return (("Cache-Control", control), ("Expires", format_date(int(time.time()) + seconds)))
 
@@ -202,11 +202,11 @@ def _store(root_path: str, directory: str) -> DirectoryStore:
 
 @functools.lru_cache(maxsize=64)
 def _policy(disposition: Disposition | None, conditional: bool, fields: tuple[Field, ...]) -> Policy:
-    return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=responder.BOUNDARY_SECRET)
+    return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=BOUNDARY_SECRET)
 
 
 def _abort(error: DownloadError) -> NoReturn:
-    """Raise the HTTP exception that stands for what kept a source from being opened."""
+    """Raise the HTTP exception for an error of `open`; log the error unless it is NotFound."""
     if not isinstance(error, NotFound):
         _log.warning("%s: %d: %s", request_line(cast("Scope", request.scope)), error.status, error)
     if isinstance(error, SourceBusy):
@@ -214,25 +214,26 @@ def _abort(error: DownloadError) -> NoReturn:
     abort(error.status)
 
 
-async def _answer(source: Source, selected: Representation, policy: Policy) -> Response:
+async def _respond(source: Source, selected: Representation, policy: Policy) -> Response:
     head = request_head(cast("Scope", request.scope))
-    patience = current_app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
+    stall_timeout = current_app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
     try:
-        reply = await respond(head, source, policy, selected=selected, stall_timeout=patience)
+        download = await respond(head, source, policy, selected=selected, stall_timeout=stall_timeout)
     except DownloadError as error:
         _abort(error)
-    response = current_app.response_class(cast("ResponseBody", reply.body), reply.status, Headers(list(reply.fields)))
-    if reply.fields[0][0] != "Content-Type":
-        del response.headers["Content-Type"]  # a 304, 412 or 416 has none; Quart gave it its default
-    response.timeout = None  # Quart's limit is for the whole answer: patience with each chunk takes its place
+    body, headers = cast("ResponseBody", download.body), Headers(list(download.fields))
+    response = current_app.response_class(body, download.status, headers)
+    if download.fields[0][0] != "Content-Type":
+        del response.headers["Content-Type"]  # Quart's default: a 304, 412 or 416 has no media type
+    response.timeout = None  # Quart's limit is for the whole response; ours is for each chunk
     return response
 
 
 class DownloadConnection(ASGIHTTPConnection):
-    """A connection of Quart's that sends downloads with `send_response`, and everything else as ever."""
+    """A connection that sends downloads with `send_response`, and all other responses as Quart does."""
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Answer the request; a download that had to be broken off is one line in the log."""
+        """Handle the request; log a download that fails after its start in one line."""
         try:
             await super().__call__(receive, send)
         except* DownloadError as group:
@@ -241,19 +242,19 @@ class DownloadConnection(ASGIHTTPConnection):
 
     async def _send_response(self, send: ASGISendCallable, response: ResponseTypes) -> None:
         if isinstance(response.response, Body):
-            reply = responder.Response(response.status_code, tuple(response.headers.items()), response.response)
-            # Without `receive`: Quart itself watches for the client's leaving.
-            await send_response(reply, cast("Scope", self.scope), None, cast("Send", send))
+            download = DownloadResponse(response.status_code, tuple(response.headers.items()), response.response)
+            # `receive` is None because Quart itself watches for the disconnect.
+            await send_response(download, cast("Scope", self.scope), None, cast("Send", send))
         else:
             await super()._send_response(send, response)
 
 
 def init_app(app: Quart) -> None:
-    """Send the app's downloads the fast way, and answer its `DownloadError`s with their status."""
+    """Let this package send the app's downloads, and turn a DownloadError of a view into its status."""
     app.asgi_http_class = DownloadConnection
-    app.register_error_handler(DownloadError, _answer_error)
+    app.register_error_handler(DownloadError, _respond_to_error)
 
 
-async def _answer_error(error: DownloadError) -> Response:
-    reply = response_to_error(error, cast("Scope", request.scope))
-    return Response(reply.body.whole, reply.status, Headers(list(reply.fields)))
+async def _respond_to_error(error: DownloadError) -> Response:
+    found = response_to_error(error, cast("Scope", request.scope))
+    return Response(found.body.whole, found.status, Headers(list(found.fields)))

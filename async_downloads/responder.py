@@ -1,9 +1,9 @@
-"""Where a plan and a source meet: `respond` makes the reply, `Body` reads it out.
+"""Where a plan and a source meet: `respond` makes the response, whose `Body` reads the source.
 
 request ─┐
 source ──┼─> plan() ──> status, fields, pieces ──> Response(status, fields, Body)
 policy ──┘                                                        │
-                                          chunks of bytes <───────┘  reading the source, at the client's pace
+                                          chunks of bytes <───────┘  read from the source, at the client's pace
 """
 
 import asyncio
@@ -32,25 +32,29 @@ BOUNDARY_SECRET: Final = os.urandom(16)
 
 
 class Body:
-    """The pieces of an answer, as chunks of bytes; it owns its source and closes it.
+    """The body of a response, as chunks of bytes. It owns its source and closes it.
 
         async with body as chunks:
             async for chunk in chunks:
                 await send(chunk)
 
-    To be read once. `SendStalled` when one chunk is held for `stall_timeout` seconds, `SourceError` when the source
-    fails: in both cases the connection has to be closed short of the promised length. A source takes its time.
+    new ── as_regions(), at most once ──> new ── async with ──> reading ── end of the block ──> source closed
+     └── aclose(), if it is not going to be read ─────────────────────────────────────────────────────┘
 
-    `whole` is all of it, where it was at hand. `path` names the file whose content it is, where a server may send
-    that by itself; it is good until `aclose`.
+    The block raises SendStalled if the caller keeps one chunk for `stall_timeout` seconds, and SourceError if the
+    source fails. In both cases the caller must close the connection, because the client expects more bytes. The time
+    that the source needs does not count.
+
+    `whole` is the complete body, or None if the source cannot give it without waiting. `path` names the file that has
+    the same content, for a server that sends files itself; the name is valid until the source is closed.
     """
 
     def __init__(self, pieces: tuple[Piece, ...], source: Source, *, stall_timeout: float) -> None:
         self._pieces = pieces
         self._source = source
         self._read: Callable[[ByteRange], AsyncGenerator[Any, None]] = source.read
-        self.patience: StallTimer = StallTimer(stall_timeout)
-        self.whole: bytes | None = _at_once(pieces, source)
+        self.stall_timer: StallTimer = StallTimer(stall_timeout)
+        self.whole: bytes | None = _read_nowait(pieces, source)
 
     def __len__(self) -> int:
         return sum(map(len, self._pieces))
@@ -60,25 +64,26 @@ class Body:
 
     @property
     def path(self) -> str | None:
-        """The file to send whole, if it is one and only that."""
+        """The path of the file, if the body is one whole file; else None."""
         size = self._source.representation.size
         if size and self._pieces == (ByteRange(0, size),) and isinstance(self._source, OnDisk):
             return self._source.path
         return None
 
     def as_regions(self, progress: Callable[[], int]) -> AbstractAsyncContextManager[AsyncIterator[bytes | FileRegion]]:
-        """Return what gives the chunks as the body does, but regions of a file in the place of most.
+        """Return this body as a block whose chunks are mostly regions of a file, if the source is one.
 
-        Those are large; so `progress` tells how much the client has taken meanwhile.
+        Sending a region takes long, so the stall timer also asks `progress`, which returns how many bytes the client
+        has received.
         """
-        self.patience.watch(progress)
+        self.stall_timer.watch(progress)
         if isinstance(self._source, OnDisk):
             self._read = self._source.regions
         return self
 
     async def __aenter__(self) -> AsyncIterator[bytes]:
         self._stack = AsyncExitStack()
-        self._stack.enter_context(self.patience)
+        self._stack.enter_context(self.stall_timer)
         self._stack.push_async_callback(self._source.aclose)
         return await self._stack.enter_async_context(aclosing(self._chunks()))
 
@@ -90,30 +95,30 @@ class Body:
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         for piece in (self.whole,) if self.whole is not None else self._pieces:
             if isinstance(piece, bytes):
-                self.patience.renew()
+                self.stall_timer.renew()
                 yield piece
                 continue
             async with aclosing(self._read(piece)) as chunks:
-                self.patience.rest()
+                self.stall_timer.pause()
                 async for chunk in chunks:
-                    self.patience.renew()
+                    self.stall_timer.renew()
                     yield chunk
-                    self.patience.rest()
-                    # A `send` to a dead connection returns without suspending: nobody else would ever run.
+                    self.stall_timer.pause()
+                    # `send` on a broken connection returns without suspending, and no other task would ever run.
                     await asyncio.sleep(0)
 
     def close_file(self) -> None:
-        """Close the file that `path` names."""
+        """Close the file of `path`."""
         if isinstance(self._source, OnDisk):
             self._source.close()
 
     async def aclose(self) -> None:
-        """Close the source of a body that is not going to be read."""
+        """Close the source. Call it if the body is not going to be read."""
         await self._source.aclose()
 
 
-def _at_once(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
-    """Return a small body whole when its source has it at hand."""
+def _read_nowait(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
+    """Return a small body whole if its source can give it without waiting."""
     if not pieces:
         return b""
     if sum(map(len, pieces)) > ChunkSizer.WHOLE or not isinstance(source, SupportsReadNowait):
@@ -124,7 +129,7 @@ def _at_once(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
 
 
 class Response(NamedTuple):
-    """An answer to a request, ready to be sent."""
+    """A response that is ready to be sent."""
 
     status: int
     fields: tuple[Field, ...]
@@ -139,9 +144,9 @@ async def respond(
     selected: Representation | None = None,
     stall_timeout: float = STALL_TIMEOUT,
 ) -> Response:
-    """Answer a request with the source, which belongs to the reply from here on.
+    """Make the response to a request for the source. From then on the response owns the source and closes it.
 
-    `selected` describes the source where its own representation is not what is to be told.
+    `selected` describes the source in place of the source's own representation. `stall_timeout` is in seconds.
     """
     policy = policy if policy.secret else replace(policy, secret=BOUNDARY_SECRET)
     try:

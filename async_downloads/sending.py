@@ -1,6 +1,6 @@
-"""One reply over ASGI, whatever the server and the client do meanwhile.
+"""Sending one response over ASGI, whatever the server and the client do meanwhile.
 
-An app that only sends is never told that the client has left: it has to watch `receive` as well.
+`send` does not tell an app that the client has left: the app must also wait for `http.disconnect` from `receive`.
 """
 
 import asyncio
@@ -26,83 +26,81 @@ Send = Callable[[Message], Awaitable[None]]
 # ConnectionError if the client has left. The extension holds two functions that return numbers of bytes:
 # `acknowledged`, what the client has received of the whole response; `taken`, what the socket has taken of files.
 ZERO_COPY_SEND: Final = "async_downloads.zerocopysend"
-_RECURRING: Final = 200  # characters: what is longer is the client's, and would fill the cache
+_CACHED_CHARACTERS: Final = 200  # a longer value comes from the client, and many of them would fill the cache
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 
 
-async def send_response(reply: Response, scope: Scope, receive: Receive | None, send: Send) -> None:
-    """Send a reply and close its body, whatever happens.
+async def send_response(response: Response, scope: Scope, receive: Receive | None, send: Send) -> None:
+    """Send a response and close its body, whatever happens.
 
-    When the client leaves, the sending ends; without `receive` it is for the caller to see that. `SendStalled` and
-    `SourceError` come through: the connection must then be closed, since less than was promised has been sent.
+    The function returns early if the client leaves; if `receive` is None, the caller must watch for that. Raises
+    SendStalled or SourceError if the body does: the caller must then close the connection, because the client expects
+    more bytes.
     """
-    start = {"type": "http.response.start", "status": reply.status, "headers": _encode(reply.fields)}
-    body = reply.body
+    start = {"type": "http.response.start", "status": response.status, "headers": _encode(response.fields)}
+    body = response.body
     if body.whole is not None:
-        with body.patience:  # a client that asks and asks and never reads stalls this too
+        with body.stall_timer:  # a client that sends requests and never reads blocks even these two messages
             await send(start)
             await send({"type": "http.response.body", "body": body.whole, "more_body": False})
     elif "http.response.pathsend" in (scope.get("extensions") or {}) and _path_leases.can_lease(body):
         await _path_leases.lease(start, body, send)
     else:
-        lane = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
-        with _DisconnectWatcher(receive) as presence, suppress(ConnectionError):
-            await _send_chunks(start, body, presence, send, lane)
+        zero_copy = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
+        with _DisconnectWatcher(receive) as watcher, suppress(ConnectionError):
+            await _send_chunks(start, body, watcher, send, zero_copy)
 
 
 async def _send_chunks(
-    start: Message, body: Body, presence: "_DisconnectWatcher", send: Send, lane: Mapping[str, Any] | None
+    start: Message, body: Body, watcher: "_DisconnectWatcher", send: Send, zero_copy: Mapping[str, Any] | None
 ) -> None:
-    async with body.as_regions(lane["acknowledged"]) if lane else body as chunks:
+    async with body.as_regions(zero_copy["acknowledged"]) if zero_copy else body as chunks:
         await send(start)
         async for chunk in chunks:
             await send(_message(chunk))
-            presence.check()
-        body.patience.renew()
+            watcher.sent()
+        body.stall_timer.renew()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _message(chunk: bytes | FileRegion) -> Message:
     if isinstance(chunk, FileRegion):
-        return {
-            "type": ZERO_COPY_SEND,
-            "file": chunk.file,
-            "offset": chunk.offset,
-            "count": chunk.size,
-            "more_body": True,
-        }
+        file, offset, count = chunk
+        return {"type": ZERO_COPY_SEND, "file": file, "offset": offset, "count": count, "more_body": True}
     return {"type": "http.response.body", "body": chunk, "more_body": True}
 
 
 class _DisconnectWatcher(CancelScope):
-    """End the block early, and quietly, when the client leaves.
+    """End the block early and without an error if the client leaves.
 
-    Watching takes a task. Most downloads are over before they are worth one: it begins with the second chunk, or soon.
+    idle ── second chunk sent, or 0.1 s ──> watching: a task waits for `http.disconnect` ──> block cancelled
+
+    `send_response` owns it for one response. Most responses are sent before they are worth a task, so it starts late.
     """
 
-    __slots__ = ("_receive", "_sent", "_timer", "_watcher")
+    __slots__ = ("_chunks", "_receive", "_timer", "_watching")
 
-    _SOON: Final = 0.1  # seconds
+    _DELAY_SECONDS: Final = 0.1
 
     def __init__(self, receive: Receive | None) -> None:
         self._receive = receive
-        self._watcher: asyncio.Task[None] | None = None
-        self._sent = 0
+        self._watching: asyncio.Task[None] | None = None
+        self._chunks = 0
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self._timer = self._loop.call_later(self._SOON, self._begin)
+        self._timer = self._loop.call_later(self._DELAY_SECONDS, self._begin)
         return self
 
-    def check(self) -> None:
-        """Note that a chunk was sent."""
-        self._sent += 1
-        if self._sent == 2:
+    def sent(self) -> None:
+        """Count a chunk that was sent."""
+        self._chunks += 1
+        if self._chunks == 2:
             self._begin()
 
     def _begin(self) -> None:
-        if self._receive and not self._watcher:
-            self._watcher = self._loop.create_task(self._watch(self._receive))
+        if self._receive and not self._watching:
+            self._watching = self._loop.create_task(self._watch(self._receive))
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -111,29 +109,29 @@ class _DisconnectWatcher(CancelScope):
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
         return super().__exit__(kind, error, trace)
 
 
 def _encode(fields: Iterable[Field]) -> list[tuple[bytes, bytes]]:
-    """Write fields as ASGI has them."""
-    return [(_recurring if len(value) < _RECURRING else _encoded)(name, value) for name, value in fields]
+    """Return the fields in the form that ASGI requires."""
+    return [(_encoded_once if len(value) < _CACHED_CHARACTERS else _encoded)(name, value) for name, value in fields]
 
 
 def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
     return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
-_recurring: Final = lru_cache(maxsize=4096)(_encoded)
+_encoded_once: Final = lru_cache(maxsize=4096)(_encoded)
 
 
 class _PathLeases:
-    """Files whose path a server has been told (`http.response.pathsend`), to send by itself.
+    """Files that a server sends itself, because a message gave it their paths (`http.response.pathsend`).
 
-    Granian takes the message, opens the file in a thread when one is free, and tells nobody when that was. Were ours
-    closed by then, the path would name nothing, or another file: so it stays open for a while. Only so many do, that
-    downloads cannot use up the descriptors; the others go in chunks.
+    Granian opens the path later, in a thread, and does not report when. If our file were closed by then, the path
+    would be missing or name another file: so the file stays open for `_SECONDS` after the message. At most `_MOST`
+    files do at a time, which limits the descriptors in use; further responses are sent in chunks.
     """
 
     _MOST: Final = 256
@@ -162,9 +160,9 @@ _path_leases: Final = _PathLeases()
 
 
 def closing_if_ambiguous(scope: Scope, send: Send) -> Send:
-    """Have the connection closed after a request that is framed in two ways: what follows it may be smuggled.
+    """Return a `send` that closes the connection after a request with both Content-Length and Transfer-Encoding.
 
-    RFC 9112 §6.1 asks for that, and the parser of Hypercorn leaves it to the application.
+    The bytes after such a request may be a smuggled one. RFC 9112 §6.1 requires the close; Hypercorn does not do it.
     """
     if not {name for name, _ in scope["headers"]} >= _FRAMINGS:
         return send

@@ -1,4 +1,4 @@
-"""Work that must not run on the event loop: one way into a thread, and what happens to it on cancellation."""
+"""Work that must not run on the event loop: one way into a thread, and what happens to the work on cancellation."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,13 +12,15 @@ __all__ = ["await_shielded", "in_thread", "raise_mmap_threshold"]
 
 
 T = TypeVar("T")
-_FREED: Final = (
-    4 * 1024 * 1024
-)  # bytes, never touched: more than the largest chunk; a thread keeps twice as much at most
+# More than the largest chunk. A thread then keeps at most twice as many bytes; these ones are never touched.
+_FREED_BYTES: Final = 4 * 1024 * 1024
 
 
 async def await_shielded(work: Awaitable[T]) -> T:
-    """Await `work` to its end even when cancelled, and be cancelled then: a thread may have a descriptor in use."""
+    """Await `work` to its end, even if the caller is cancelled: a thread may have a descriptor in use.
+
+    Raises CancelledError only after that.
+    """
     pending = asyncio.ensure_future(work)
     cancelled = False
     while not pending.done():
@@ -28,7 +30,7 @@ async def await_shielded(work: Awaitable[T]) -> T:
             cancelled = True
     if cancelled:
         if not pending.cancelled():
-            pending.exception()  # nobody else is there to take it
+            pending.exception()  # else asyncio would log that the error was never retrieved
         raise asyncio.CancelledError
     return pending.result()
 
@@ -54,9 +56,9 @@ def _discard(discard: Callable[[T], object], pending: "asyncio.Future[T]") -> No
 
 
 def raise_mmap_threshold() -> None:
-    """Have the C library keep what is freed for the next chunk, where it would give it back to the system.
+    """Make the C library keep freed memory for the next chunk instead of returning it to the system.
 
-    To glibc a large block that is freed is a sign of more to come (mallopt(3), `M_MMAP_THRESHOLD`). Memory that is new
-    again each time costs page faults: 175,000 for a gigabyte.
+    When a large block is freed, glibc raises the size from which it takes blocks from the system one by one
+    (mallopt(3), `M_MMAP_THRESHOLD`). New memory costs page faults: without this, 175,000 of them for a gigabyte.
     """
-    bytearray(_FREED)
+    bytearray(_FREED_BYTES)

@@ -1,4 +1,4 @@
-"""Blocks that end: when told to, or when a client takes nothing for too long."""
+"""Blocks that end early: when they are cancelled, or when a client takes no bytes for too long."""
 
 import asyncio
 import math
@@ -10,13 +10,14 @@ from .errors import SendStalled
 __all__ = ["STALL_TIMEOUT", "CancelScope", "StallTimer"]
 
 
-STALL_TIMEOUT: Final = 60.0
+STALL_TIMEOUT: Final = 60.0  # seconds
 
 
 class CancelScope:
-    """A block that can be ended from outside: `cancel` cancels its task, and says at the end that it was this.
+    """A block that other code can end: `cancel` cancels the block's task, and the scope stops that at its end.
 
-    As in `asyncio.timeout`, whoever else cancels the task meanwhile is not forgotten.
+    If other code cancels the same task meanwhile, CancelledError still comes out of the block, as with
+    `asyncio.timeout`.
     """
 
     __slots__ = ("_cancelled", "_cancelling", "_loop", "_task")
@@ -27,21 +28,25 @@ class CancelScope:
         return self
 
     def cancel(self) -> None:
-        """End the block; to be called once."""
+        """End the block. Call it once at most."""
         self._cancelled = self._task.cancel()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        """Whether it was `cancel`, and nothing else, that ended the block."""
+        """Return whether `cancel`, and nothing else, ended the block."""
         if not self._cancelled:
             return False
         return self._task.uncancel() <= self._cancelling and isinstance(error, asyncio.CancelledError)
 
 
 class StallTimer(CancelScope):
-    """End the block with `SendStalled` when nobody renews it for that many seconds.
+    """End the block with `SendStalled` if it is not renewed for `seconds`.
 
-    Renewing is an assignment: the timer looks only when it fires whether it is time. With `watch` it looks four times
-    as often, and bytes that the client took are as good as a renewal.
+    running ── pause() ──> paused ── renew() ──> running
+       └── `seconds` without renew() or progress ──> cancelled
+
+    Its owner is the body that is sent: it pauses the timer while it waits for its source, not for the client.
+    `renew` runs for each chunk, so it only assigns a deadline; the timer compares it with the time when it fires.
+    With `watch` the timer fires four times as often, and bytes that the client received count as a renewal.
     """
 
     __slots__ = ("_deadline", "_interval", "_progress", "_seconds", "_seen", "_timer")
@@ -52,15 +57,15 @@ class StallTimer(CancelScope):
         self._seen = 0
 
     def watch(self, progress: Callable[[], int]) -> None:
-        """Have a function tell how much the client has taken, before the block is entered."""
+        """Before the block, set `progress`, which returns how many bytes the client has received."""
         self._interval, self._progress = self._seconds / 4, progress
 
     def renew(self) -> None:
-        """Begin the seconds anew."""
+        """Start the seconds again, also after `pause`."""
         self._deadline = self._loop.time() + self._seconds
 
-    def rest(self) -> None:
-        """Count no seconds until `renew`: it is not the client who is waited for."""
+    def pause(self) -> None:
+        """Count no seconds until `renew`."""
         self._deadline = math.inf
 
     def __enter__(self) -> Self:

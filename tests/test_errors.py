@@ -40,7 +40,7 @@ def test_the_tree_is_as_it_is_drawn() -> None:
         pytest.param(
             DigestMismatch("sha256:aa", "sha256:bb"),
             9,
-            "the digest is sha256:bb, and should be sha256:aa",
+            "the digest is sha256:bb, but should be sha256:aa",
             id="digests",
         ),
         pytest.param(RetriesExhausted(Stalled("too slow"), tries=6), 4, "gave up after 6 tries: too slow", id="tries"),

@@ -177,7 +177,7 @@ async def test_patience_that_is_renewed_lasts() -> None:
 
 async def test_patience_that_rests_counts_nothing_until_it_is_renewed() -> None:
     with pytest.raises(SendStalled), StallTimer(SECONDS) as patience:  # noqa: PT012
-        patience.rest()
+        patience.pause()
         await _pass(4 * SECONDS)
         patience.renew()
         await forever()
@@ -250,6 +250,6 @@ async def test_what_was_taken_while_it_rests_ends_no_rest() -> None:
     patience = StallTimer(SECONDS)
     patience.watch(iter(range(1000)).__next__)
     with patience:
-        patience.rest()
+        patience.pause()
         await _pass(4 * SECONDS)
     await _goes_on()

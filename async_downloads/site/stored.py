@@ -57,7 +57,7 @@ class StoredFiles:
         if key == PREFIX and self._listed:
             return await self._listing(scope, f"{root}/{_DOWNLOAD}/")
         if key.startswith(f"{_DOWNLOAD}/"):
-            return await self._downloads.reply({**scope, "root_path": f"{root}/{_DOWNLOAD}"})
+            return await self._downloads.respond({**scope, "root_path": f"{root}/{_DOWNLOAD}"})
         raise NotFound(f"nothing is at {key!r}")
 
     async def _listing(self, scope: Scope, base: str) -> Response:

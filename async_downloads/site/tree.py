@@ -51,7 +51,7 @@ class Tree:
         if not key or key.endswith("/"):
             return await self._listing(key, scope)
         try:
-            return await self._downloads.reply(scope)
+            return await self._downloads.respond(scope)
         except IsDirectory:
             return _with_a_slash(key, scope)
 
