@@ -1,4 +1,4 @@
-"""Downloads, driven by hand: what a server tells it, and what it says to the server."""
+"""Downloads, driven by hand: messages from and to the server."""
 
 import asyncio
 import os
@@ -38,45 +38,45 @@ def memory(**named: bytes) -> Downloads:
     )
 
 
-async def test_lifespan_is_agreed_to() -> None:
-    told: asyncio.Queue[Message] = asyncio.Queue()
+async def test_the_lifespan_is_confirmed() -> None:
+    expected: asyncio.Queue[Message] = asyncio.Queue()
     sent = []
 
     async def send(message: Message) -> None:
         sent.append(message["type"])
 
     for phase in ("startup", "shutdown"):
-        told.put_nowait({"type": f"lifespan.{phase}"})
-    await memory()({"type": "lifespan"}, told.get, send)
+        expected.put_nowait({"type": f"lifespan.{phase}"})
+    await memory()({"type": "lifespan"}, expected.get, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 @pytest.mark.parametrize("kind", ["websocket", "webtransport"])
-async def test_other_scopes_are_not_answered(kind: str) -> None:
+async def test_other_scopes_get_no_response(kind: str) -> None:
     exchange = await ask(memory(a=DATA), "/a", type=kind)
     assert not exchange.sent
 
 
-async def test_options_are_told_without_looking_for_the_file() -> None:
-    answer = await ask(memory(), "/nothing", method="OPTIONS")
-    assert (answer.status, answer.fields["allow"], answer.body) == (204, "GET, HEAD, OPTIONS", b"")
-    assert "content-length" not in answer.fields  # RFC 9110 §8.6
+async def test_options_gets_the_methods_without_a_look_for_the_file() -> None:
+    response = await ask(memory(), "/nothing", method="OPTIONS")
+    assert (response.status, response.fields["allow"], response.body) == (204, "GET, HEAD, OPTIONS", b"")
+    assert "content-length" not in response.fields  # RFC 9110 §8.6
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "get", "BREW"])
 async def test_any_other_method_is_405_with_allow(method: str) -> None:
-    answer = await ask(memory(a=DATA), "/a", method=method)
-    assert (answer.status, answer.fields["allow"]) == (405, "GET, HEAD, OPTIONS")
-    assert answer.body == b"405 Method Not Allowed\n"
+    response = await ask(memory(a=DATA), "/a", method=method)
+    assert (response.status, response.fields["allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert response.body == b"405 Method Not Allowed\n"
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1", "2", "3"])
-async def test_every_version_of_http_is_answered(version: str) -> None:
+async def test_every_known_version_of_http_works(version: str) -> None:
     assert (await ask(memory(a=DATA), "/a", http_version=version)).body == DATA
 
 
 @pytest.mark.parametrize("version", ["0.9", "1.2", "2.1", "4"])
-async def test_a_version_of_http_that_nobody_knows_is_505(version: str) -> None:
+async def test_an_unknown_version_of_http_is_505(version: str) -> None:
     assert (await ask(memory(a=DATA), "/a", http_version=version)).status == 505
 
 
@@ -142,9 +142,9 @@ async def test_a_path_that_leads_out_is_404(tmp_path: Path, target: str) -> None
 
 @pytest.mark.parametrize("fields", [[("Range", "bytes=0-1"), ("Range", "bytes=2-3")], [("Range", "bytes=0-1, 2-3")]])
 async def test_the_lines_of_a_field_are_one_value(fields: list[tuple[str, str]]) -> None:
-    answer = await ask(memory(a=DATA), "/a", fields=[*fields, ("Accept", "*/*"), ("Host", "localhost")])
+    response = await ask(memory(a=DATA), "/a", fields=[*fields, ("Accept", "*/*"), ("Host", "localhost")])
     whole = len(fields) == 2  # "bytes=0-1, bytes=2-3" is malformed and ignored
-    assert (answer.status, answer.body) == ((200, DATA) if whole else (206, DATA[:4]))
+    assert (response.status, response.body) == ((200, DATA) if whole else (206, DATA[:4]))
 
 
 async def test_the_lines_of_a_list_of_codings_are_one_list() -> None:
@@ -154,7 +154,7 @@ async def test_the_lines_of_a_list_of_codings_are_one_list() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attachment", "query", "told"),
+    ("attachment", "query", "expected"),
     [
         (False, "", None),
         (False, "?download", "attachment"),
@@ -170,19 +170,21 @@ async def test_the_lines_of_a_list_of_codings_are_one_list() -> None:
         (True, "?inline&download", "attachment"),
     ],
 )
-async def test_the_query_says_whether_to_offer_or_to_show(attachment: bool, query: str, told: str | None) -> None:
+async def test_the_query_chooses_between_attachment_and_inline(
+    attachment: bool, query: str, expected: str | None
+) -> None:
     source = MemorySource(DATA, Representation(len(DATA), filename="a.txt"))
-    answer = await ask(Downloads(OneStore(source), attachment=attachment), f"/a{query}")
-    assert answer.fields.get("content-disposition") == (f"{told}; filename=a.txt" if told else None)
+    response = await ask(Downloads(OneStore(source), attachment=attachment), f"/a{query}")
+    assert response.fields.get("content-disposition") == (f"{expected}; filename=a.txt" if expected else None)
 
 
-@pytest.mark.parametrize(("value", "told"), [("max-age=60", "max-age=60"), (None, None), ("", None)])
-async def test_cache_control_goes_with_every_answer_that_has_a_representation(
-    value: str | None, told: str | None
+@pytest.mark.parametrize(("value", "expected"), [("max-age=60", "max-age=60"), (None, None), ("", None)])
+async def test_cache_control_goes_with_every_response_that_has_a_representation(
+    value: str | None, expected: str | None
 ) -> None:
     app = Downloads(OneStore(MemorySource(DATA, Representation(len(DATA)))), cache_control=value)
     for fields in ([], [("Range", "bytes=0-1")]):
-        assert (await ask(app, "/a", fields=fields)).fields.get("cache-control") == told
+        assert (await ask(app, "/a", fields=fields)).fields.get("cache-control") == expected
 
 
 @pytest.mark.parametrize(
@@ -201,9 +203,9 @@ async def test_cache_control_goes_with_every_answer_that_has_a_representation(
 async def test_an_error_is_a_status_for_the_client_and_a_line_for_the_operator(
     error: DownloadError, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await ask(Downloads(OneStore(error)), "/a")
-    assert answer.status == status
-    assert b"s3cret" not in answer.body
-    assert answer.fields["content-length"] == str(len(answer.body))
-    assert answer.fields.get("retry-after") == ("7" if status == 503 else None)
+    response = await ask(Downloads(OneStore(error)), "/a")
+    assert response.status == status
+    assert b"s3cret" not in response.body
+    assert response.fields["content-length"] == str(len(response.body))
+    assert response.fields.get("retry-after") == ("7" if status == 503 else None)
     assert ["s3cret" in line for line in caplog.messages] == ([] if status == 404 else [True])

@@ -31,10 +31,10 @@ def test_the_tree_is_as_it_is_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "expected"),
     [
         pytest.param(BadStatus(404), 8, "the server answers 404 Not Found", id="a status"),
-        pytest.param(BadStatus(599), 8, "the server answers 599", id="a status nobody knows"),
+        pytest.param(BadStatus(599), 8, "the server answers 599", id="an unknown status"),
         pytest.param(BadStatus(401), 6, "the server answers 401 Unauthorized", id="401"),
         pytest.param(BadStatus(407, "who?"), 6, "who?", id="407"),
         pytest.param(
@@ -47,5 +47,5 @@ def test_the_tree_is_as_it_is_drawn() -> None:
         pytest.param(RetriesExhausted(BadStatus(503, "no"), tries=1), 8, "gave up after 1 try: no", id="one try"),
     ],
 )
-def test_an_error_ends_a_command_with(error: FetchError, code: int, told: str) -> None:
-    assert (error.exit_code, str(error)) == (code, told)
+def test_an_error_ends_a_command_with(error: FetchError, code: int, expected: str) -> None:
+    assert (error.exit_code, str(error)) == (code, expected)

@@ -1,4 +1,4 @@
-"""What goes wrong while a file is sent, on a real Hypercorn: each trap that bit somebody is a test here."""
+"""What goes wrong while a file is sent, on a real Hypercorn: every fault that once occurred has a test here."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ PIECE = 32 * 1024
 
 
 class Watched:
-    """An app that tells how many of its requests are being answered."""
+    """An app that counts its requests in progress."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -58,7 +58,7 @@ def app(large: Path, stall_timeout: float) -> Watched:
 
 @pytest.fixture
 async def server(serve: Serve, app: Watched) -> AsyncIterator[Server]:
-    """The app on a Hypercorn that has already answered, so that all its own tasks are there."""
+    """The app on a Hypercorn that has already sent a response, so that all its own tasks are there."""
     server = await serve(app)
     async with server.downloading("/small.txt"):
         await eventually(lambda: not app.running and idle_tasks())
@@ -90,7 +90,9 @@ async def test_when_clients_leave_in_the_middle_nothing_is_left(
     await nothing_left(app, large, tasks, fds)
 
 
-async def test_clients_that_leave_before_the_answer_leave_nothing(app: Watched, server: Server, large: Path) -> None:
+async def test_clients_that_leave_before_the_response_leave_nothing_open(
+    app: Watched, server: Server, large: Path
+) -> None:
     tasks, fds = other_tasks(), len(descriptors())
     async with AsyncExitStack() as clients:
         for _ in range(20):
@@ -100,7 +102,7 @@ async def test_clients_that_leave_before_the_answer_leave_nothing(app: Watched, 
 
 
 @impatient
-async def test_a_client_that_stops_reading_is_dropped_and_the_file_is_freed(
+async def test_the_connection_of_a_client_that_stops_reading_is_closed_and_the_file_is_freed(
     app: Watched, server: Server, large: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tasks, fds = other_tasks(), len(descriptors())
@@ -197,7 +199,7 @@ async def test_a_file_replaced_appended_to_or_deleted_while_it_is_sent_is_sent_a
     assert not caplog.messages
 
 
-async def test_while_a_file_is_being_replaced_every_answer_is_of_one_version(server: Server, large: Path) -> None:
+async def test_while_a_file_is_being_replaced_every_response_is_of_one_version(server: Server, large: Path) -> None:
     done = asyncio.Event()
     loop, tags = asyncio.get_running_loop(), dict[str, int]()
 
@@ -219,7 +221,7 @@ async def test_while_a_file_is_being_replaced_every_answer_is_of_one_version(ser
     await exchanging
 
 
-async def test_without_descriptors_the_answer_is_503_with_retry_after_and_then_the_file(
+async def test_without_descriptors_the_response_is_503_with_retry_after_and_then_the_file(
     server: Server, large: Path, content: bytes
 ) -> None:
     async with server.connected() as connection:

@@ -1,4 +1,4 @@
-"""OpenFile against the kernel: what is cached, what is not, and threads that nobody waits for any more."""
+"""OpenFile against the kernel: cached bytes, bytes on the disk, and threads whose caller was cancelled."""
 
 import asyncio
 import gc
@@ -17,11 +17,11 @@ from harness.waiting import eventually
 from async_downloads.open_file import OpenFile
 from async_downloads.threads import in_thread
 
-# A file system that cannot tell what is cached, on every Linux; its files are read in threads.
+# It is on every Linux, and its file system does not know RWF_NOWAIT, so it is read in threads.
 UNPROBED = Path("/proc/version")
 
 
-async def test_what_the_kernel_has_is_read_without_a_thread(large: Path, content: bytes, executor: OneThread) -> None:
+async def test_cached_bytes_are_read_without_a_thread(large: Path, content: bytes, executor: OneThread) -> None:
     large.read_bytes()
     file = OpenFile(str(large))
     assert await file.read(1_000_001, 500_000) == content[1_000_001:1_500_001]
@@ -29,7 +29,7 @@ async def test_what_the_kernel_has_is_read_without_a_thread(large: Path, content
     assert not executor.asked
 
 
-async def test_what_the_kernel_has_evicted_is_read_all_the_same(large: Path, content: bytes) -> None:
+async def test_evicted_bytes_are_read(large: Path, content: bytes) -> None:
     file = OpenFile(str(large))
     os.fsync(file.fd)
     for offset in range(0, len(content), 500_000):
@@ -38,7 +38,7 @@ async def test_what_the_kernel_has_evicted_is_read_all_the_same(large: Path, con
     file.close()
 
 
-async def test_a_file_system_that_cannot_tell_is_read_in_threads(executor: OneThread) -> None:
+async def test_a_file_system_without_rwf_nowait_is_read_in_threads(executor: OneThread) -> None:
     executor.release()
     text = UNPROBED.read_bytes()
     file = OpenFile(str(UNPROBED))
@@ -51,7 +51,7 @@ async def test_a_file_system_that_cannot_tell_is_read_in_threads(executor: OneTh
 
 @pytest.mark.parametrize("size", [45, 45_000, 450_000])
 @pytest.mark.parametrize("over", [1, 100, 400_000])
-async def test_a_read_over_the_end_is_short(large: Path, content: bytes, size: int, over: int) -> None:
+async def test_a_read_beyond_the_end_is_short(large: Path, content: bytes, size: int, over: int) -> None:
     os.truncate(large, size)
     file = OpenFile(str(large))
     for offset in (0, 10, size - 1, size, 2 * size):
@@ -100,7 +100,7 @@ async def test_a_close_waits_for_the_last_of_several_reads(executor: OneThread) 
     await eventually(lambda: file.fd == -1)
 
 
-async def test_a_cancelled_read_that_fails_is_told_to_nobody(executor: OneThread) -> None:
+async def test_the_error_of_a_cancelled_read_is_not_logged(executor: OneThread) -> None:
     reader, writer = os.pipe()
     file = OpenFile.duplicate(reader)
     await _cancel_when_asked(file.read(0, 1), executor)
@@ -112,7 +112,7 @@ async def test_a_cancelled_read_that_fails_is_told_to_nobody(executor: OneThread
 
 
 async def _cancel_when_asked(reading: Any, executor: OneThread) -> None:
-    """Cancel a read whose thread has been asked for, but has not begun."""
+    """Cancel a read that waits for the thread."""
     task = asyncio.ensure_future(reading)
     await eventually(lambda: executor.asked)
     task.cancel()
@@ -126,7 +126,7 @@ async def test_a_cancelled_opening_leaves_nothing_open(large: Path, executor: On
     await eventually(lambda: executor.asked[0].done() and not descriptors(large))
 
 
-async def test_a_cancelled_opening_that_fails_is_told_to_nobody(executor: OneThread) -> None:
+async def test_the_error_of_a_cancelled_opening_is_not_logged(executor: OneThread) -> None:
     await _cancel_when_asked(in_thread(partial(OpenFile, "/nothing"), discard=OpenFile.close), executor)
     executor.release()
     await eventually(lambda: executor.asked[0].done() and not other_tasks())
@@ -142,7 +142,7 @@ def test_a_duplicate_is_closed_by_itself(large: Path, content: bytes) -> None:
     assert not descriptors(large)
 
 
-def test_a_file_that_nobody_closed_is_closed_with_its_last_reference(large: Path) -> None:
+def test_a_file_is_closed_with_its_last_reference(large: Path) -> None:
     file = OpenFile(str(large))
     assert descriptors(large)
     del file

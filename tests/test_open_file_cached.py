@@ -1,4 +1,4 @@
-"""OpenFile.is_cached: what it takes no waiting for the disk to read, as far as a few of the bytes tell."""
+"""OpenFile.is_cached: whether reading need not wait for the disk, judged by a few of the bytes."""
 
 import os
 from pathlib import Path
@@ -17,14 +17,14 @@ spans = pytest.mark.parametrize(
 
 
 @spans
-def test_what_was_just_written_is_cached(large: Path, offset: int, count: int) -> None:
+def test_bytes_that_were_just_written_are_cached(large: Path, offset: int, count: int) -> None:
     file = OpenFile(str(large))
     assert file.is_cached(offset, count)
     file.close()
 
 
 @spans
-def test_what_was_evicted_is_not_cached(large: Path, offset: int, count: int) -> None:
+def test_evicted_bytes_are_not_cached(large: Path, offset: int, count: int) -> None:
     evict(large)
     file = OpenFile(str(large))
     assert not file.is_cached(offset, count)
@@ -32,7 +32,7 @@ def test_what_was_evicted_is_not_cached(large: Path, offset: int, count: int) ->
 
 
 @pytest.mark.parametrize("missing", [0, 3, 11, 15])
-def test_a_stretch_that_is_missing_among_what_is_cached_is_noticed(large: Path, missing: int) -> None:
+def test_an_evicted_region_among_cached_ones_is_noticed(large: Path, missing: int) -> None:
     region = 256 * 1024
     evict(large, but=[(number * region, region) for number in range(16) if number != missing])
     file = OpenFile(str(large))
@@ -42,20 +42,20 @@ def test_a_stretch_that_is_missing_among_what_is_cached_is_noticed(large: Path, 
 
 
 @pytest.mark.parametrize(("offset", "count"), [(4 * MIB - 1, 2), (4 * MIB, 1), (0, 5 * MIB)])
-def test_what_is_beyond_the_end_is_not_cached(large: Path, offset: int, count: int) -> None:
+def test_bytes_beyond_the_end_are_not_cached(large: Path, offset: int, count: int) -> None:
     file = OpenFile(str(large))
     assert not file.is_cached(offset, count)
     file.close()
 
 
-def test_a_file_system_that_cannot_tell_is_never_said_to_be_cached() -> None:
+def test_a_file_system_without_rwf_nowait_is_never_cached() -> None:
     file = OpenFile(str(UNPROBED))
     assert not file.is_cached(0, 5)
     assert not file.is_cached(0, 5)
     file.close()
 
 
-def test_a_stretch_says_where_its_bytes_are(large: Path, content: bytes) -> None:
+def test_a_region_names_its_bytes(large: Path, content: bytes) -> None:
     region = FileRegion(OpenFile(str(large)), 1000, 500)
     assert os.pread(region.file.fd, region.size, region.offset) == content[1000:1500]
     region.file.close()

@@ -1,4 +1,4 @@
-"""Descriptors that are shared: one for each version of a file, closed by the last who has it."""
+"""Shared descriptors: one for each version of a file, closed by its last user."""
 
 import asyncio
 import gc
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_who_opens_the_same_version_gets_the_same_descriptor(path: Path) -> None:
+def test_files_of_the_same_version_share_a_descriptor(path: Path) -> None:
     files = [shared(path) for _ in range(100)]
     assert list(descriptors(path)) == [files[0].fd]
     assert {(file.fd, file.status) for file in files} == {(files[0].fd, files[0].status)}
@@ -44,7 +44,7 @@ def test_who_opens_the_same_version_gets_the_same_descriptor(path: Path) -> None
     assert not descriptors(path)
 
 
-def test_a_name_is_nothing_to_go_by(path: Path) -> None:
+def test_two_names_of_one_file_share_a_descriptor(path: Path) -> None:
     linked = path.with_name("linked")
     linked.hardlink_to(path)
     first, second = shared(path), shared(linked)
@@ -53,7 +53,7 @@ def test_a_name_is_nothing_to_go_by(path: Path) -> None:
     second.close()
 
 
-def test_who_has_not_asked_to_share_has_one_alone(path: Path) -> None:
+def test_a_file_that_does_not_share_has_its_own_descriptor(path: Path) -> None:
     files = [shared(path), OpenFile(str(path)), OpenFile(str(path))]
     assert len(descriptors(path)) == 3
     for file in files:
@@ -96,7 +96,7 @@ def test_another_version_has_another_descriptor_and_status(path: Path, change: C
     assert not descriptors(path)
 
 
-def test_the_last_to_close_closes_in_whatever_order(path: Path) -> None:
+def test_the_last_user_closes_the_descriptor_in_any_order(path: Path) -> None:
     first, second, third = (shared(path) for _ in range(3))
     for file in (second, first):
         file.close()
@@ -105,7 +105,7 @@ def test_the_last_to_close_closes_in_whatever_order(path: Path) -> None:
     assert not descriptors(path)
 
 
-def test_closing_again_closes_nobody_elses(path: Path) -> None:
+def test_closing_again_does_not_close_the_shared_descriptor(path: Path) -> None:
     first, second = shared(path), shared(path)
     for _ in range(3):
         first.close()
@@ -117,7 +117,7 @@ def test_closing_again_closes_nobody_elses(path: Path) -> None:
     third.close()
 
 
-def test_what_all_have_closed_is_not_shared_any_more(path: Path) -> None:
+def test_a_closed_descriptor_is_not_shared(path: Path) -> None:
     closed = shared(path)
     closed.close()
     kept = os.open("/", os.O_RDONLY)  # which may have got its number
@@ -127,7 +127,7 @@ def test_what_all_have_closed_is_not_shared_any_more(path: Path) -> None:
     os.close(kept)
 
 
-def test_a_file_that_nobody_closed_gives_back_its_share_alone(path: Path) -> None:
+def test_a_collected_file_gives_up_only_its_own_use(path: Path) -> None:
     kept, forgotten = shared(path), shared(path)
     del forgotten
     gc.collect()
@@ -144,7 +144,7 @@ def _threshold() -> Iterator[None]:
 
 
 class Cycle:
-    """What holds a file and itself, so that the collector alone can tell that nobody needs it."""
+    """A reference cycle with a file, which only the garbage collector can free."""
 
     def __init__(self, file: OpenFile) -> None:
         self.file, self.itself = file, self

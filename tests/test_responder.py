@@ -23,7 +23,7 @@ PLAIN = Policy(secret=b"secret")
 pytestmark = pytest.mark.usefixtures("clock")
 
 
-async def reply_of(source: SlicedSource | MemorySource, method: str = "GET", **fields: str) -> Response:
+async def respond_to(source: SlicedSource | MemorySource, method: str = "GET", **fields: str) -> Response:
     """Answer a request whose fields are named with underscores."""
     request = RequestHead(method, 0, {name.replace("_", "-"): value for name, value in fields.items()})
     return await respond(request, source, PLAIN)
@@ -53,27 +53,27 @@ async def test_a_body_is_the_same_in_chunks_of_any_size(
     chunk: int, value: str | None, status: int, expected: bytes
 ) -> None:
     source = SlicedSource(DATA, chunk=chunk)
-    reply = await reply_of(source, **({"range": value} if value else {}))
-    assert reply.status == status
-    assert len(reply.body) == len(expected)
-    assert await collect(reply.body) == expected
+    response = await respond_to(source, **({"range": value} if value else {}))
+    assert response.status == status
+    assert len(response.body) == len(expected)
+    assert await collect(response.body) == expected
     assert source.closed
 
 
 @pytest.mark.parametrize("chunk", CHUNK_SIZES)
-async def test_the_parts_of_several_ranges_are_read_by_a_stranger(chunk: int) -> None:
-    reply = await reply_of(SlicedSource(DATA, chunk=chunk), range="bytes=500-509,0-4,-7")
-    fields = dict(reply.fields)
-    body = await collect(reply.body)
+async def test_another_parser_reads_the_parts_of_several_ranges(chunk: int) -> None:
+    response = await respond_to(SlicedSource(DATA, chunk=chunk), range="bytes=500-509,0-4,-7")
+    fields = dict(response.fields)
+    body = await collect(response.body)
     assert len(body) == int(fields["Content-Length"])
     parts = wire.parts(fields["Content-Type"], body)
     assert [data for _, _, data in parts] == [DATA[500:510], DATA[:5], DATA[-7:]]
-    assert all(wire.told(content_range, DATA) == data for _, content_range, data in parts)
+    assert all(wire.named_bytes(content_range, DATA) == data for _, content_range, data in parts)
 
 
-async def test_several_ranges_that_are_at_hand_make_the_same_body() -> None:
+async def test_several_ranges_read_at_once_make_the_same_body() -> None:
     value = "bytes=500-509,0-4"
-    slow, fast = await reply_of(SlicedSource(DATA), range=value), await reply_of(_memory(), range=value)
+    slow, fast = await respond_to(SlicedSource(DATA), range=value), await respond_to(_memory(), range=value)
     assert slow.body.whole is None
     assert fast.body.whole is not None
     assert await collect(fast.body) == fast.body.whole == await collect(slow.body)
@@ -127,8 +127,8 @@ async def test_however_a_body_is_left_its_source_is_closed_and_no_generator_hang
     leave: Callable[[SlicedSource, Body], Coroutine[Any, Any, None]],
 ) -> None:
     source = SlicedSource(DATA)
-    reply = await respond(RequestHead("GET", 0), source, PLAIN, stall_timeout=0.05)
-    await leave(source, reply.body)
+    response = await respond(RequestHead("GET", 0), source, PLAIN, stall_timeout=0.05)
+    await leave(source, response.body)
     assert source.closed
     assert not source.reading
     assert not other_tasks()
@@ -137,20 +137,20 @@ async def test_however_a_body_is_left_its_source_is_closed_and_no_generator_hang
 @pytest.mark.parametrize("until", [0, 1, 700, len(DATA) - 1])
 async def test_an_error_of_the_source_comes_through_after_the_bytes_before_it(until: int) -> None:
     source = SlicedSource(DATA, until=until, error=SourceTruncated("short"))
-    reply = await reply_of(source)
+    response = await respond_to(source)
     received: list[bytes] = []
     with pytest.raises(SourceTruncated):
-        await collect(reply.body, received)
+        await collect(response.body, received)
     assert b"".join(received) == DATA[: until - until % 7]
     assert source.closed
 
 
 async def test_a_reader_that_is_slow_but_not_stalled_gets_everything() -> None:
     source = SlicedSource(DATA, chunk=256)
-    reply = await respond(RequestHead("GET", 0), source, PLAIN, stall_timeout=0.25)
+    response = await respond(RequestHead("GET", 0), source, PLAIN, stall_timeout=0.25)
     began = asyncio.get_running_loop().time()
     received = b""
-    async with reply.body as chunks:
+    async with response.body as chunks:
         async for chunk in chunks:
             received += chunk
             await _pass(0.05)
@@ -174,7 +174,7 @@ def test_a_stall_is_no_timeout_error_which_quart_would_swallow() -> None:
     assert not issubclass(SendStalled, TimeoutError)
 
 
-async def test_between_two_chunks_everybody_else_gets_a_turn() -> None:
+async def test_other_tasks_run_between_two_chunks() -> None:
     turns = 0
 
     async def other() -> None:
@@ -184,7 +184,7 @@ async def test_between_two_chunks_everybody_else_gets_a_turn() -> None:
             await asyncio.sleep(0)
 
     task = asyncio.create_task(other())
-    await collect((await reply_of(SlicedSource(DATA, chunk=16))).body)
+    await collect((await respond_to(SlicedSource(DATA, chunk=16))).body)
     task.cancel()
     assert turns >= len(DATA) // 16
 
@@ -199,25 +199,25 @@ async def test_between_two_chunks_everybody_else_gets_a_turn() -> None:
         ("GET", {"range": "bytes=9999-"}, 416),
     ],
 )
-async def test_an_answer_without_a_body_reads_nothing_and_closes_at_once(
+async def test_a_response_without_a_body_reads_nothing_and_closes_at_once(
     method: str, fields: dict[str, str], status: int
 ) -> None:
-    told = Representation(len(DATA), validators=Validators(ETag("v")))
-    source = SlicedSource(DATA, representation=told, until=0, error=AssertionError())
-    reply = await reply_of(source, method, **fields)
-    assert reply.status == status
+    described = Representation(len(DATA), validators=Validators(ETag("v")))
+    source = SlicedSource(DATA, representation=described, until=0, error=AssertionError())
+    response = await respond_to(source, method, **fields)
+    assert response.status == status
     assert source.closed
-    assert reply.body.whole == b""
-    assert bool(reply.body)
-    assert len(reply.body) == 0
+    assert response.body.whole == b""
+    assert bool(response.body)
+    assert len(response.body) == 0
 
 
-async def test_what_the_caller_describes_is_told_instead_of_the_sources_own() -> None:
+async def test_the_callers_description_replaces_that_of_the_source() -> None:
     selected = Representation(len(DATA), media_type="text/csv", validators=Validators(ETag("mine")))
-    reply = await respond(RequestHead("GET", 0), SlicedSource(DATA), PLAIN, selected=selected)
-    await reply.body.aclose()
-    assert dict(reply.fields)["Content-Type"] == "text/csv"
-    assert dict(reply.fields)["ETag"] == '"mine"'
+    response = await respond(RequestHead("GET", 0), SlicedSource(DATA), PLAIN, selected=selected)
+    await response.body.aclose()
+    assert dict(response.fields)["Content-Type"] == "text/csv"
+    assert dict(response.fields)["ETag"] == '"mine"'
 
 
 async def test_a_description_that_no_field_can_carry_closes_the_source() -> None:
@@ -227,20 +227,20 @@ async def test_a_description_that_no_field_can_carry_closes_the_source() -> None
     assert source.closed
 
 
-async def test_a_stream_of_unknown_size_ends_where_it_ends() -> None:
+async def test_a_stream_of_unknown_size_is_sent_to_its_end() -> None:
     source = SlicedSource(DATA, representation=Representation(None, ranges=False))
-    reply = await reply_of(source, range="bytes=0-9")
-    assert reply.status == 200
-    assert "Content-Length" not in dict(reply.fields)
-    assert await collect(reply.body) == DATA
+    response = await respond_to(source, range="bytes=0-9")
+    assert response.status == 200
+    assert "Content-Length" not in dict(response.fields)
+    assert await collect(response.body) == DATA
 
 
 @pytest.mark.parametrize("secret", [b"", b"another"])
-async def test_a_boundary_is_the_same_for_the_same_question_alone(secret: bytes) -> None:
+async def test_a_boundary_is_the_same_for_equal_requests_only(secret: bytes) -> None:
     async def boundary(value: str, policy: Policy) -> str:
-        reply = await respond(RequestHead("GET", 0, {"range": value}), SlicedSource(DATA), policy)
-        await reply.body.aclose()
-        return dict(reply.fields)["Content-Type"]
+        response = await respond(RequestHead("GET", 0, {"range": value}), SlicedSource(DATA), policy)
+        await response.body.aclose()
+        return dict(response.fields)["Content-Type"]
 
     policy = Policy(secret=secret)
     assert await boundary("bytes=0-1,5-6", policy) == await boundary("bytes=0-1,5-6", policy)

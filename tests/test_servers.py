@@ -58,7 +58,7 @@ class Granian:
     record: Path
 
     def said(self) -> list[set[str]]:
-        """Return the kinds of messages of each answer."""
+        """Return the kinds of messages of each response."""
         lines = self.record.read_text().splitlines() if self.record.exists() else []
         return [{kind.removeprefix("http.response.") for kind in json.loads(line)} for line in lines]
 
@@ -104,18 +104,18 @@ def _listens(port: int) -> bool:
 async def test_granian_is_given_the_path_of_a_whole_file(granian: Granian, content: bytes, tmp_path: Path) -> None:
     async with httpx.AsyncClient(base_url=granian.server.url, timeout=HANGING) as client:
         for _ in range(3):
-            answer = await client.get("/large.bin")
-            assert (answer.status_code, answer.content == content) == (200, True)
-            assert answer.headers["content-length"] == str(len(content))
+            response = await client.get("/large.bin")
+            assert (response.status_code, response.content == content) == (200, True)
+            assert response.headers["content-length"] == str(len(content))
     await eventually(lambda: granian.said() == [{"start", "pathsend"}] * 3)
     await eventually(lambda: not granian.descriptors(tmp_path / "root" / "large.bin"))
 
 
 async def test_granian_is_given_the_bytes_of_a_range(granian: Granian, content: bytes) -> None:
     async with httpx.AsyncClient(base_url=granian.server.url, timeout=HANGING) as client:
-        answer = await client.get("/large.bin", headers={"Range": "bytes=1000000-2999999"})
+        response = await client.get("/large.bin", headers={"Range": "bytes=1000000-2999999"})
         head = await client.head("/large.bin")
-    assert (answer.status_code, answer.content == content[1_000_000:3_000_000]) == (206, True)
+    assert (response.status_code, response.content == content[1_000_000:3_000_000]) == (206, True)
     assert (head.headers["content-length"], head.content) == (str(len(content)), b"")
     await eventually(lambda: granian.said() == [{"start", "body"}] * 2)
 
@@ -164,12 +164,12 @@ async def http2(serve: Serve, large: Path, certificate: tuple[Path, Path]) -> As
         yield client
 
 
-async def test_over_http2_the_same_answers_are_given(http2: httpx.AsyncClient, content: bytes) -> None:
+async def test_responses_over_http2_are_the_same(http2: httpx.AsyncClient, content: bytes) -> None:
     whole = await http2.get("/large.bin")
     part = await http2.get("/large.bin", headers={"Range": "bytes=5-9", "If-Range": whole.headers["etag"]})
     same = await http2.get("/large.bin", headers={"If-None-Match": whole.headers["etag"]})
     head, absent = await http2.head("/large.bin"), await http2.get("/nothing")
-    assert {answer.http_version for answer in (whole, part, same, head, absent)} == {"HTTP/2"}
+    assert {response.http_version for response in (whole, part, same, head, absent)} == {"HTTP/2"}
     assert (whole.status_code, whole.content == content) == (200, True)
     assert (part.status_code, part.content) == (206, content[5:10])
     assert (same.status_code, head.status_code, absent.status_code) == (304, 200, 404)
@@ -177,8 +177,8 @@ async def test_over_http2_the_same_answers_are_given(http2: httpx.AsyncClient, c
 
 async def test_over_http2_many_downloads_share_a_connection(http2: httpx.AsyncClient, content: bytes) -> None:
     ranges = [f"bytes={start}-{start + 99_999}" for start in range(0, 2_000_000, 100_000)]
-    answers = await asyncio.gather(*(http2.get("/large.bin", headers={"Range": value}) for value in ranges))
-    assert b"".join(answer.content for answer in answers) == content[:2_000_000]
+    responses = await asyncio.gather(*(http2.get("/large.bin", headers={"Range": value}) for value in ranges))
+    assert b"".join(response.content for response in responses) == content[:2_000_000]
 
 
 async def test_a_download_that_is_reset_over_http2_leaves_nothing(

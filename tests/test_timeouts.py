@@ -1,4 +1,4 @@
-"""CancelScope and Patience: a block is ended by whom it should be, and nobody else's cancelling is lost."""
+"""CancelScope and StallTimer: each ends its own block, and a cancellation by other code is never lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,12 +22,12 @@ def task() -> "asyncio.Task[object]":
 
 
 async def forever() -> None:
-    """Wait for nothing."""
+    """Wait for ever."""
     await asyncio.Event().wait()
 
 
 async def until_cancelled() -> None:
-    """Wait, and take it quietly to be cancelled."""
+    """Wait, and ignore the cancellation."""
     with suppress(asyncio.CancelledError):
         await forever()
 
@@ -38,29 +38,29 @@ def _soon(*calls: Callable[[], object]) -> None:
 
 
 async def _pass(seconds: float) -> None:
-    """Take that long: what is tested is about time."""
+    """Wait that long, because the test is about time."""
     passed = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, passed.set)
     await passed.wait()
 
 
 async def _goes_on() -> None:
-    """See that the task is none that is being cancelled."""
+    """Check that the task is not being cancelled."""
     assert task().cancelling() == 0
     await asyncio.sleep(0)
 
 
-async def test_a_block_that_is_interrupted_ends_quietly_and_the_task_goes_on() -> None:
+async def test_a_cancelled_block_ends_without_an_error_and_the_task_goes_on() -> None:
     reached = False
-    with CancelScope() as interruption:
-        _soon(interruption.cancel)
+    with CancelScope() as scope:
+        _soon(scope.cancel)
         await forever()
         reached = True
     assert not reached
     await _goes_on()
 
 
-async def test_a_block_that_nobody_interrupts_ends_by_itself() -> None:
+async def test_a_block_that_is_not_cancelled_ends_by_itself() -> None:
     with CancelScope():
         await asyncio.sleep(0)
     await _goes_on()
@@ -73,11 +73,11 @@ async def test_an_error_of_the_block_comes_through() -> None:
 
 
 async def _run(body: Callable[[CancelScope], Awaitable[None]]) -> None:
-    with CancelScope() as interruption:
-        await body(interruption)
+    with CancelScope() as scope:
+        await body(scope)
 
 
-async def test_who_cancels_from_outside_is_obeyed() -> None:
+async def test_cancelling_the_task_cancels_it() -> None:
     running = asyncio.create_task(_run(lambda _: forever()))
     await asyncio.sleep(0)
     running.cancel()
@@ -85,11 +85,11 @@ async def test_who_cancels_from_outside_is_obeyed() -> None:
         await running
 
 
-@pytest.mark.parametrize("first", ["interrupt", "cancel"])
-async def test_who_cancels_at_the_same_time_as_the_interruption_is_obeyed(first: str) -> None:
-    async def both(interruption: CancelScope) -> None:
-        calls = [interruption.cancel, task().cancel]
-        _soon(*(calls if first == "interrupt" else reversed(calls)))
+@pytest.mark.parametrize("first", ["scope", "cancel"])
+async def test_cancelling_the_task_together_with_the_scope_cancels_it(first: str) -> None:
+    async def both(scope: CancelScope) -> None:
+        calls = [scope.cancel, task().cancel]
+        _soon(*(calls if first == "scope" else reversed(calls)))
         await forever()
 
     running = asyncio.create_task(_run(both))
@@ -98,22 +98,22 @@ async def test_who_cancels_at_the_same_time_as_the_interruption_is_obeyed(first:
     assert running.cancelling() == 1
 
 
-async def test_an_interruption_that_the_block_takes_for_itself_leaves_nothing_behind() -> None:
-    with CancelScope() as interruption:
-        _soon(interruption.cancel)
+async def test_a_block_that_catches_the_cancellation_leaves_the_task_uncancelled() -> None:
+    with CancelScope() as scope:
+        _soon(scope.cancel)
         await until_cancelled()
     await _goes_on()
 
 
-async def test_an_error_that_an_interruption_sets_off_comes_through() -> None:
-    with pytest.raises(ValueError), CancelScope() as interruption:  # noqa: PT011, PT012
-        _soon(interruption.cancel)
+async def test_an_error_after_the_cancellation_comes_through() -> None:
+    with pytest.raises(ValueError), CancelScope() as scope:  # noqa: PT011, PT012
+        _soon(scope.cancel)
         await until_cancelled()
         raise ValueError
     await _goes_on()
 
 
-async def test_of_two_that_interrupt_at_once_the_outer_ends_the_block() -> None:
+async def test_the_outer_of_two_cancelled_scopes_ends_the_block() -> None:
     between = False
     with CancelScope() as outer:
         with CancelScope() as inner:
@@ -124,7 +124,7 @@ async def test_of_two_that_interrupt_at_once_the_outer_ends_the_block() -> None:
     await _goes_on()
 
 
-async def test_of_two_blocks_the_inner_is_interrupted_alone() -> None:
+async def test_cancelling_the_inner_scope_does_not_end_the_outer() -> None:
     with CancelScope():
         with CancelScope() as inner:
             _soon(inner.cancel)
@@ -133,7 +133,7 @@ async def test_of_two_blocks_the_inner_is_interrupted_alone() -> None:
 
 
 @pytest.mark.parametrize("block", [CancelScope, lambda: StallTimer(SECONDS)])
-async def test_a_task_that_cleans_up_after_a_cancelling_can_be_interrupted_too(
+async def test_a_scope_works_in_a_task_that_is_being_cancelled(
     block: Callable[[], CancelScope],
 ) -> None:
     cleaned_up: list[int] = []
@@ -143,10 +143,10 @@ async def test_a_task_that_cleans_up_after_a_cancelling_can_be_interrupted_too(
             await forever()
         finally:
             try:
-                with block() as interruption:
-                    if isinstance(interruption, StallTimer):
+                with block() as scope:
+                    if isinstance(scope, StallTimer):
                         await forever()
-                    _soon(interruption.cancel)
+                    _soon(scope.cancel)
                     await forever()
             except SendStalled:
                 pass
@@ -160,39 +160,39 @@ async def test_a_task_that_cleans_up_after_a_cancelling_can_be_interrupted_too(
     assert cleaned_up == [1]
 
 
-async def test_patience_ends() -> None:
+async def test_a_block_that_is_not_renewed_stalls() -> None:
     with pytest.raises(SendStalled, match=r"nothing for 0\.05 s") as raised, StallTimer(SECONDS):
         await forever()
     assert raised.value.__suppress_context__
     await _goes_on()
 
 
-async def test_patience_that_is_renewed_lasts() -> None:
-    with StallTimer(SECONDS) as patience:
+async def test_a_block_that_is_renewed_goes_on() -> None:
+    with StallTimer(SECONDS) as timer:
         for _ in range(8):
             await _pass(SECONDS / 4)
-            patience.renew()
+            timer.renew()
     await _goes_on()
 
 
-async def test_patience_that_rests_counts_nothing_until_it_is_renewed() -> None:
-    with pytest.raises(SendStalled), StallTimer(SECONDS) as patience:  # noqa: PT012
-        patience.pause()
+async def test_a_paused_timer_counts_no_seconds_until_it_is_renewed() -> None:
+    with pytest.raises(SendStalled), StallTimer(SECONDS) as timer:  # noqa: PT012
+        timer.pause()
         await _pass(4 * SECONDS)
-        patience.renew()
+        timer.renew()
         await forever()
 
 
-async def test_patience_has_an_end_even_where_it_was_renewed_late() -> None:
+async def test_the_seconds_count_from_the_last_renewal() -> None:
     began = asyncio.get_running_loop().time()
-    with pytest.raises(SendStalled), StallTimer(SECONDS) as patience:  # noqa: PT012
+    with pytest.raises(SendStalled), StallTimer(SECONDS) as timer:  # noqa: PT012
         await _pass(SECONDS / 2)
-        patience.renew()
+        timer.renew()
         await forever()
     assert asyncio.get_running_loop().time() - began >= 1.5 * SECONDS
 
 
-async def test_who_cancels_a_patient_block_is_obeyed() -> None:
+async def test_cancelling_the_task_of_a_timed_block_cancels_it() -> None:
     async def wait() -> None:
         with StallTimer(60):
             await forever()
@@ -204,14 +204,14 @@ async def test_who_cancels_a_patient_block_is_obeyed() -> None:
         await running
 
 
-async def test_who_cancels_when_patience_ends_is_obeyed() -> None:
+async def test_cancelling_the_task_when_the_time_is_over_cancels_it() -> None:
     async def wait() -> None:
-        with StallTimer(SECONDS) as patience:
-            asyncio.get_running_loop().call_at(patience._deadline, task().cancel)
-            patience._look()  # at the same time
+        with StallTimer(SECONDS) as timer:
+            asyncio.get_running_loop().call_at(timer._deadline, task().cancel)
+            timer._look()  # at the same time
             await asyncio.sleep(0)
-            patience.renew()
-            _soon(patience.cancel, task().cancel)
+            timer.renew()
+            _soon(timer.cancel, task().cancel)
             await forever()
 
     running = asyncio.create_task(wait())
@@ -219,37 +219,37 @@ async def test_who_cancels_when_patience_ends_is_obeyed() -> None:
         await running
 
 
-async def test_a_block_that_has_ended_is_not_interrupted_later() -> None:
+async def test_a_block_that_has_ended_does_not_stall_later() -> None:
     with StallTimer(SECONDS):
         pass
     await _pass(2 * SECONDS)
     await _goes_on()
 
 
-async def test_what_the_client_has_taken_is_as_good_as_a_renewal() -> None:
+async def test_bytes_that_the_client_received_count_as_a_renewal() -> None:
     taken = 0
-    patience = StallTimer(SECONDS)
-    patience.watch(lambda: taken)
-    with patience:
+    timer = StallTimer(SECONDS)
+    timer.watch(lambda: taken)
+    with timer:
         for _ in range(16):
             await _pass(SECONDS / 4)
             taken += 1
     await _goes_on()
 
 
-async def test_a_client_that_has_taken_nothing_more_is_at_the_end_of_patience() -> None:
-    patience = StallTimer(SECONDS)
-    patience.watch(lambda: 1_000_000)
+async def test_a_client_that_receives_no_further_bytes_stalls() -> None:
+    timer = StallTimer(SECONDS)
+    timer.watch(lambda: 1_000_000)
     began = asyncio.get_running_loop().time()
-    with pytest.raises(SendStalled), patience:
+    with pytest.raises(SendStalled), timer:
         await forever()
     assert asyncio.get_running_loop().time() - began < 20 * SECONDS
 
 
-async def test_what_was_taken_while_it_rests_ends_no_rest() -> None:
-    patience = StallTimer(SECONDS)
-    patience.watch(iter(range(1000)).__next__)
-    with patience:
-        patience.pause()
+async def test_bytes_received_during_a_pause_do_not_end_it() -> None:
+    timer = StallTimer(SECONDS)
+    timer.watch(iter(range(1000)).__next__)
+    with timer:
+        timer.pause()
         await _pass(4 * SECONDS)
     await _goes_on()

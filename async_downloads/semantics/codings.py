@@ -1,4 +1,4 @@
-"""Content codings a client takes: RFC 9110 §12.5.3."""
+"""Content codings that a client accepts: RFC 9110 §12.5.3."""
 
 import re
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ _ALIASES = {"x-gzip": "gzip"}
 
 
 def acceptable(value: str, offered: Sequence[str]) -> tuple[str, ...]:
-    """Return those of the `offered` codings that the client likes no less than none, its favourite first.
+    """Return the `offered` codings that the client prefers to none, or accepts equally; the preferred one first.
 
-    A malformed element is passed over. Without the field no coding is assumed: pass "" for that.
+    A malformed element is ignored. If the request has no Accept-Encoding, pass "": no coding is then acceptable.
 
     >>> acceptable("gzip, br;q=0.8, zstd;q=0", ["br", "zstd", "gzip"])
     ('gzip', 'br')

@@ -1,6 +1,6 @@
 """HTTP dates: RFC 9110 §5.6.7.
 
-A moment is an `int`, whole seconds since the epoch in UTC, because that is all a field can say.
+A moment is an `int`, in whole seconds since the epoch (UTC), because a field has no fractions of a second.
 """
 
 import re
@@ -12,11 +12,11 @@ __all__ = ["format_date", "parse_date", "parse_retry_after"]
 
 
 _DELAY = re.compile(r"0*([0-9]+)")
-_DIGITS: Final = 12  # a delay of more is as good as for ever; `int` takes quadratic time over many thousands
+_DIGITS: Final = 12  # a longer delay means for ever; `int` takes quadratic time for many thousands of digits
 
 
 def parse_retry_after(value: str, *, now: int) -> float | None:
-    """Read how many seconds from `now` to wait, 0 for a moment that has passed; None when it is malformed.
+    """Return how many seconds from `now` to wait, 0 if the moment has passed; None if the value is malformed.
 
     >>> parse_retry_after("120", now=0), parse_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=15)
     (120.0, 45.0)
@@ -46,7 +46,7 @@ _FORMS = tuple(
 
 @lru_cache(maxsize=1024)
 def format_date(moment: int) -> str:
-    """Write a moment of the years 1 to 9999 as IMF-fixdate, the one form that may be generated.
+    """Write a moment of the years 1 to 9999 as IMF-fixdate, the only form that senders may use.
 
     >>> format_date(784111777)
     'Sun, 06 Nov 1994 08:49:37 GMT'
@@ -57,9 +57,9 @@ def format_date(moment: int) -> str:
 
 
 def parse_date(value: str, *, now: int) -> int | None:
-    """Read a moment in any of the three forms; None for anything else.
+    """Read a moment in any of the three forms; return None for anything else.
 
-    `now` settles the century of a two-digit year: a date that seems more than 50 years ahead is in the past.
+    A two-digit year belongs to the century of `now`, or to the one before if it would be over 50 years ahead.
     """
     for form in _FORMS:
         if found := form.fullmatch(value):
@@ -78,7 +78,7 @@ def _moment(found: re.Match[str], now: int) -> int | None:
         moment = _seconds(datetime(_century(now) + year, *rest, tzinfo=UTC)) + leap
         too_far = moment - now > _FIFTY_YEARS
         return _seconds(datetime(_century(now) - 100 + year, *rest, tzinfo=UTC)) + leap if too_far else moment
-    except ValueError:  # no calendar has that day
+    except ValueError:  # the month has no such day, or the day no such time
         return None
 
 

@@ -1,4 +1,4 @@
-"""Digest fields: RFC 9530, which are dictionaries of byte sequences (RFC 8941 §3.2, §3.3.5)."""
+"""Digest fields (RFC 9530): dictionaries of byte sequences (RFC 8941 §3.2, §3.3.5)."""
 
 import re
 from base64 import b64decode, b64encode
@@ -11,7 +11,7 @@ __all__ = ["WANTED", "parse_digest", "repr_digest"]
 WANTED: Final = "sha-512=3, sha-256=10"
 
 
-"""The value of Want-Repr-Digest for what `parse_digest` reads; processors have instructions for SHA-256."""
+"""The value of Want-Repr-Digest: both algorithms that `parse_digest` reads. Processors compute SHA-256 fastest."""
 
 
 _LETTERS: Final = {"sha-256": 43, "sha-512": 86}  # of base64, without the padding
@@ -26,7 +26,7 @@ _MEMBER = re.compile(rf"(?P<key>{_KEY})(?:=(?:{_BYTES}|{_OTHER}))?+{_PARAMETERS}
 
 
 def repr_digest(sha256: bytes) -> str:
-    """Write the Repr-Digest of a representation with that SHA-256.
+    """Write the Repr-Digest of a representation with this SHA-256 digest.
 
     >>> repr_digest(bytes(32))
     'sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:'
@@ -35,9 +35,9 @@ def repr_digest(sha256: bytes) -> str:
 
 
 def parse_digest(value: str) -> Mapping[str, bytes]:
-    """Read a Repr-Digest or a Content-Digest: the `sha-256` and the `sha-512` in it, {} when it is malformed.
+    """Read the `sha-256` and `sha-512` digests of a Repr-Digest or Content-Digest; return {} if it is malformed.
 
-    Other algorithms are left out, as they promise nothing (RFC 9530 §5), and so is what has not their length.
+    Other algorithms are ignored, because they are not secure (RFC 9530 §5), and so are digests of a wrong length.
 
     >>> digests = parse_digest("crc32c=:AAAAAA==:, sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:")
     >>> {algorithm: digest.hex()[:8] for algorithm, digest in digests.items()}
@@ -47,7 +47,7 @@ def parse_digest(value: str) -> Mapping[str, bytes]:
     at, text = 0, value.strip(" ")
     while found := _MEMBER.match(text, at):
         key, letters = found["key"], found["bytes"] or ""
-        digests.pop(key, None)  # of a key that is there twice, the last counts
+        digests.pop(key, None)  # if a key occurs twice, the last one counts
         if len(letters) == _LETTERS.get(key):
             digests[key] = b64decode(letters + "=" * (-len(letters) % 4))
         if not found["end"]:

@@ -1,7 +1,7 @@
-"""Content-Disposition: RFC 6266, with names beyond ASCII by RFC 8187.
+"""Content-Disposition: RFC 6266, with non-ASCII names by RFC 8187.
 
-A name comes from users and ends between quotes in a field, so a quote must not end it and a line break must
-not end the field: controls become `_`, quotes and backslashes are escaped.
+File names come from users. A quote in a name must not end the quoted string, nor a line break the field: control
+characters become `_`, quotes and backslashes are escaped.
 """
 
 import re
@@ -15,7 +15,7 @@ __all__ = ["Disposition", "content_disposition", "parse_filename"]
 Disposition = Literal["inline", "attachment"]
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ATTR_CHARS = "!#$&+-.^_`|~"  # attr-char of RFC 8187 §3.2.1 beyond letters and digits
-# Possessive, so that a run of spaces is looked at once. A parameter may be empty (RFC 9110 §5.6.6).
+# Possessive quantifiers, so that a run of spaces takes linear time. A parameter may be empty (RFC 9110 §5.6.6).
 _QUOTED_STRING = r'"(?P<quoted>(?:[^\x00-\x08\x0a-\x1f\x7f"\\]|\\[^\x00-\x08\x0a-\x1f\x7f])*+)"'
 _VALUE = rf"[ \t]*+=[ \t]*+(?:(?P<token>{_TOKEN.pattern}+)|{_QUOTED_STRING})"
 _PARAMETER = re.compile(rf"[ \t]*+;[ \t]*+(?:(?P<name>{_TOKEN.pattern}+){_VALUE})?+")
@@ -24,14 +24,14 @@ _EXTENDED = re.compile(
     rf"(?P<charset>[0-9a-z-]++)'[0-9a-z-]*+'(?P<value>(?:[0-9a-z{re.escape(_ATTR_CHARS)}]|%[0-9a-f]{{2}})*+)",
     re.IGNORECASE,
 )
-_CHARSETS: Final = {"utf-8", "iso-8859-1"}  # those that a recipient must know, and may (RFC 8187 §3.2.1)
+_CHARSETS: Final = {"utf-8", "iso-8859-1"}  # a recipient must know the first and may know the second (RFC 8187 §3.2.1)
 
 
 def content_disposition(disposition: Disposition, filename: str | None) -> str:
-    r"""Write the field: ask to show (`inline`) or to save (`attachment`), under that name.
+    r"""Write the field: browsers show the file (`inline`) or save it (`attachment`), under this name.
 
-    Old readers get a name in ASCII, the others the whole one. They get both, too, when the name has a percent
-    sign, which some readers decode (RFC 6266 appendix D).
+    `filename` has the name in ASCII for old clients, `filename*` the full name. The value has both only if they differ,
+    or if the name has a percent sign, which some clients decode in `filename` (RFC 6266 appendix D).
 
     >>> content_disposition("attachment", "report.pdf")
     'attachment; filename=report.pdf'
@@ -55,7 +55,7 @@ def _in_ascii(name: str) -> str:
 
 
 def _character_in_ascii(char: str) -> str:
-    """Return the letters and digits a character is made of: never a separator that only looks like one, as U+FF0F."""
+    """Return the ASCII letters and digits in a character, else `_`: a fullwidth slash must not become a separator."""
     if char.isascii():
         return char
     parts = [part for part in unicodedata.normalize("NFKD", char) if not unicodedata.combining(part)]
@@ -70,10 +70,10 @@ def _quoted(text: str) -> str:
 
 
 def parse_filename(value: str) -> str | None:
-    """Read the name that a field suggests, as it is: it may be empty, a path, or an attack.
+    """Return the suggested file name unchecked: it may be empty, a path, or an attack.
 
-    `filename*` comes before `filename` unless it cannot be read (RFC 6266 §4.3). None when there is no name, or the
-    field is malformed or gives a parameter twice (§4.1).
+    `filename*` is preferred to `filename` unless it is malformed (RFC 6266 §4.3). Returns None if there is no name, or
+    if the field is malformed or has a parameter twice (§4.1).
 
     >>> parse_filename("attachment; filename=EURO.txt; filename*=UTF-8''%e2%82%ac.txt")
     '€.txt'
@@ -84,7 +84,7 @@ def parse_filename(value: str) -> str | None:
 
 
 def _parameters(value: str) -> dict[str, str]:
-    """Return the parameters of a disposition by name, or {} when it is malformed."""
+    """Return the parameters of a disposition by name, or {} if it is malformed."""
     parameters: dict[str, str] = {}
     disposition = _TOKEN.match(value)
     at = disposition.end() if disposition else -1
@@ -98,7 +98,7 @@ def _parameters(value: str) -> dict[str, str]:
 
 
 def _decoded(extended: str) -> str | None:
-    """Return what an ext-value stands for (RFC 8187 §3.2); None when it is malformed or in another charset."""
+    """Decode an ext-value (RFC 8187 §3.2); return None if it is malformed or has an unknown charset."""
     found = _EXTENDED.fullmatch(extended)
     if not found or found["charset"].lower() not in _CHARSETS:
         return None

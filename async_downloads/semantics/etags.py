@@ -10,13 +10,13 @@ __all__ = ["ANY", "ETag", "ETags", "any_match", "parse_etags"]
 ANY: Final = "*"
 _OPAQUE = re.compile(r"[\x21\x23-\x7e\x80-\xff]*")
 _TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*)"')
-# Possessive, so that a run of spaces is looked at once. A comma inside the quotes belongs to the tag.
+# Possessive quantifiers, so that a run of spaces takes linear time. A comma inside the quotes belongs to the tag.
 _ELEMENT = re.compile(rf"[ \t]*+(?:{_TAG.pattern})?+[ \t]*+(?P<end>,|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
 class ETag:
-    """One entity tag. ValueError when `opaque` holds what no field can carry, a quote or a space among them.
+    """One entity tag. Raises ValueError if `opaque` has a character that the field cannot have, such as a quote.
 
     >>> str(ETag("v1")), str(ETag("v1", weak=True))
     ('"v1"', 'W/"v1"')
@@ -31,16 +31,16 @@ class ETag:
 
     @classmethod
     def parse(cls, value: str) -> Self | None:
-        """Read one entity tag; None for anything else, an unquoted word included."""
+        """Read one entity tag; return None for anything else, such as a word without quotes."""
         found = _TAG.fullmatch(value)
         return cls(found["opaque"], found["weak"] is not None) if found else None
 
     def strongly_equals(self, other: "ETag | None") -> bool:
-        """Promise the same bytes: equal, and neither is weak (§8.8.3.2)."""
+        """Whether both tags are equal and neither is weak: the bytes are the same (§8.8.3.2)."""
         return self == other and not self.weak
 
     def weakly_equals(self, other: "ETag | None") -> bool:
-        """Promise the same meaning: equal but for weakness (§8.8.3.2)."""
+        """Whether both tags are equal except for weakness: the meaning is the same (§8.8.3.2)."""
         return other is not None and self.opaque == other.opaque
 
     def __str__(self) -> str:
@@ -51,9 +51,9 @@ ETags = tuple[ETag, ...] | Literal["*"]
 
 
 def parse_etags(value: str) -> ETags | None:
-    """Read the value of If-Match or If-None-Match: `ANY` or the tags; None when it is neither.
+    """Read If-Match or If-None-Match: return `ANY` or the tags, or None if the value is malformed.
 
-    Empty elements are skipped (§5.6.1.2), but a list needs one tag at least.
+    Empty elements are ignored (§5.6.1.2), but a list needs at least one tag.
     """
     if value.strip(" \t") == ANY:
         return ANY
@@ -68,7 +68,7 @@ def parse_etags(value: str) -> ETags | None:
 
 
 def any_match(wanted: ETags, current: ETag | None, *, strong: bool) -> bool:
-    """Whether the current representation is among those that are `wanted`; `ANY` is whatever there is."""
+    """Whether the current tag is one of the `wanted` ones. `ANY` matches every representation, also without a tag."""
     if wanted == ANY:
         return True
     if current is None:

@@ -20,11 +20,11 @@ __all__ = ["Piece", "byteranges"]
 Piece = bytes | ByteRange
 
 
-"""A part of a body: bytes as they are, or a range of the representation. Its `len` is what it adds."""
+"""A piece of a body: literal bytes, or a range of the representation. Its `len` is its length in bytes."""
 
 
 def byteranges(spans: Sequence[ByteRange], *, size: int, media_type: str, boundary: str) -> tuple[Piece, ...]:
-    """Lay out a multipart/byteranges body of those ranges, in their order."""
+    """Return the pieces of a multipart/byteranges body with these ranges, in their order."""
     pieces: list[Piece] = []
     for number, span in enumerate(spans):
         head = (

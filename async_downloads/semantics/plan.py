@@ -1,4 +1,4 @@
-"""What to answer: a request, a representation and a policy go in, a status, fields and pieces come out.
+"""What the response is: made from a request, a representation and a policy; a status, fields and pieces.
 
 Preconditions (§13.2.2) ── fail ──> 412        no representation
       │                 └─ same ──> 304        the fields of §15.4.5
@@ -27,11 +27,11 @@ __all__ = ["Plan", "Policy", "plan"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a representation is to be offered.
+    """How a server offers a representation.
 
-    `fields` go with every 200, 206 and 304: Cache-Control and Expires, say. `conditional` False answers every
-    request with the whole. `max_ranges` bounds what one request can ask (§17.15). `secret` makes a boundary
-    that a content's author cannot guess.
+    `fields` are added to every 200, 206 and 304, for example Cache-Control. If `conditional` is False, conditions and
+    ranges are ignored. `max_ranges` limits the ranges of one request (§17.15). `secret` goes into the boundaries of
+    multipart bodies, so that the author of a file cannot guess them and write one into the file.
     """
 
     disposition: Disposition | None = None
@@ -42,7 +42,7 @@ class Policy:
 
 
 class Plan(NamedTuple):
-    """An answer: `pieces` make its body, none for HEAD, 304, 412 and 416."""
+    """A planned response; `pieces` make its body and are empty for HEAD, 304, 412 and 416."""
 
     status: int
     fields: tuple[Field, ...]
@@ -50,9 +50,9 @@ class Plan(NamedTuple):
 
 
 def plan(request: RequestHead, selected: Representation, policy: Policy) -> Plan:
-    """Decide the answer that carries the selected representation (RFC 9110 §13.2.2, §14.2).
+    """Plan the response with the selected representation (RFC 9110 §13.2.2, §14.2).
 
-    For any method but GET and HEAD that is the whole: what the request asked for has already been done.
+    For methods other than GET and HEAD it has the whole representation: the request was already carried out.
     """
     current = selected.validators.at(request.now)
     spans: tuple[ByteRange, ...] | None = None
@@ -62,17 +62,17 @@ def plan(request: RequestHead, selected: Representation, policy: Policy) -> Plan
             return Plan(304, _not_modified(selected, current, policy))
         if outcome is Outcome.FAILED:
             return Plan(412, (("Content-Length", "0"),))
-        spans = _asked(request, selected, current, policy)
-    return _answer(request, selected, current, policy, spans)
+        spans = _requested_ranges(request, selected, current, policy)
+    return _full_or_partial(request, selected, current, policy, spans)
 
 
-def _asked(
+def _requested_ranges(
     request: RequestHead, selected: Representation, current: Validators, policy: Policy
 ) -> tuple[ByteRange, ...] | None:
-    """Return the ranges to send; () when none can be satisfied, None when the whole is to be sent.
+    """Return the ranges to send; () if none can be satisfied, None if Range is absent or ignored.
 
-    HEAD is treated as the GET would be, though §14.2 defines Range for GET alone: our one deliberate deviation,
-    since `curl -I -r 10-20` is how people look, and the other servers answer it.
+    HEAD is treated like GET, although §14.2 defines Range for GET only. This is our one deliberate deviation: people
+    test ranges with `curl -I -r 10-20`, and other servers do the same.
     """
     value = request.fields.get("range")
     if value is None or not selected.ranges or not selected.size:
@@ -86,7 +86,7 @@ def _asked(
     return resolve(specs, selected.size)
 
 
-def _answer(
+def _full_or_partial(
     request: RequestHead,
     selected: Representation,
     current: Validators,
@@ -101,7 +101,7 @@ def _answer(
     elif spans and selected.size:
         boundary = _boundary(policy, selected, spans)
         parts = byteranges(spans, size=selected.size, media_type=media_type, boundary=boundary)
-        if sum(map(len, parts)) < selected.size:  # else the whole is the shorter answer (§14.2)
+        if sum(map(len, parts)) < selected.size:  # else the whole is shorter (§14.2)
             status, media_type, pieces = 206, f"multipart/byteranges; boundary={boundary}", parts
     fields: list[Field] = [("Content-Type", media_type)]
     if selected.size is not None:
@@ -120,13 +120,13 @@ def _whole(size: int | None) -> tuple[Piece, ...]:
 
 
 def _boundary(policy: Policy, selected: Representation, spans: tuple[ByteRange, ...]) -> str:
-    """Return the same boundary for the same question, so that HEAD and GET agree, but one nobody can foresee."""
+    """Return a boundary that is the same for HEAD and GET, but that is unknown without the secret."""
     return sha256(policy.secret + repr((selected, spans)).encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=1024)
 def _described(selected: Representation, current: Validators, policy: Policy) -> tuple[Field, ...]:
-    """Return the fields of a 200 or 206 beyond those of its framing."""
+    """Return the fields of a 200 or 206 that do not depend on the ranges."""
     fields: list[Field] = [("X-Content-Type-Options", "nosniff")]
     if policy.conditional:
         fields.append(("Accept-Ranges", "bytes" if selected.ranges and selected.size is not None else "none"))
@@ -138,11 +138,11 @@ def _described(selected: Representation, current: Validators, policy: Policy) ->
         fields.append(("Last-Modified", format_date(current.last_modified)))
     if selected.digest:
         fields.append(("Repr-Digest", repr_digest(selected.digest)))
-    return (*fields, *_kept(selected, current, policy))
+    return (*fields, *_cache_fields(selected, current, policy))
 
 
-def _kept(selected: Representation, current: Validators, policy: Policy) -> list[Field]:
-    """Return the fields that a 304 repeats (§15.4.5)."""
+def _cache_fields(selected: Representation, current: Validators, policy: Policy) -> list[Field]:
+    """Return the fields that are the same in a 200, a 206 and a 304 (§15.4.5)."""
     fields: list[Field] = [("ETag", str(current.etag))] if current.etag else []
     if selected.negotiated:
         fields.append(("Vary", "Accept-Encoding"))
@@ -150,8 +150,8 @@ def _kept(selected: Representation, current: Validators, policy: Policy) -> list
 
 
 def _not_modified(selected: Representation, current: Validators, policy: Policy) -> tuple[Field, ...]:
-    """Return the fields of a 304: no representation metadata, but a date when there is no better validator."""
-    fields = _kept(selected, current, policy)
+    """Return the fields of a 304: no metadata of the representation, except a date if there is no ETag."""
+    fields = _cache_fields(selected, current, policy)
     if current.etag is None and current.last_modified is not None:
         fields.append(("Last-Modified", format_date(current.last_modified)))
     return tuple(fields)

@@ -16,7 +16,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
 class Outcome(Enum):
-    """What the preconditions of a request come to."""
+    """The result of evaluating the preconditions of a request."""
 
     PROCEED = auto()
     NOT_MODIFIED = auto()
@@ -25,7 +25,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """The conditional fields of a request; one that is invalid is absent."""
+    """The conditional fields of a request; an invalid one counts as absent."""
 
     if_match: ETags | None = None
     if_unmodified_since: int | None = None
@@ -34,7 +34,7 @@ class Preconditions:
 
     @classmethod
     def parse(cls, fields: Mapping[str, str], *, now: int) -> Self:
-        """Read the conditional fields. A list of dates, or a date no calendar has, is invalid and so absent."""
+        """Read the conditional fields. A list of dates, or a date like 30 February, is invalid."""
 
         def tags(name: str) -> ETags | None:
             return parse_etags(fields[name]) if name in fields else None
@@ -50,23 +50,23 @@ class Preconditions:
         )
 
     def evaluate(self, method: str, current: Validators) -> Outcome:
-        """Weigh the conditions against the current representation, in the order of §13.2.2."""
-        if not self._may_act(current):
+        """Evaluate the conditions for the current representation, in the order of §13.2.2."""
+        if not self._may_proceed(current):
             return Outcome.FAILED
-        if self._is_news(method, current):
+        if self._is_modified(method, current):
             return Outcome.PROCEED
         return Outcome.NOT_MODIFIED if method in SAFE_METHODS else Outcome.FAILED
 
-    def _may_act(self, current: Validators) -> bool:
-        """Steps 1 and 2: If-Match, and only without it If-Unmodified-Since."""
+    def _may_proceed(self, current: Validators) -> bool:
+        """Steps 1 and 2: If-Match; if it is absent, If-Unmodified-Since."""
         if self.if_match is not None:
             return any_match(self.if_match, current.etag, strong=True)
         if self.if_unmodified_since is not None and current.last_modified is not None:
             return current.last_modified <= self.if_unmodified_since
         return True
 
-    def _is_news(self, method: str, current: Validators) -> bool:
-        """Steps 3 and 4: If-None-Match, and only without it If-Modified-Since, which is for GET and HEAD."""
+    def _is_modified(self, method: str, current: Validators) -> bool:
+        """Steps 3 and 4: If-None-Match; if it is absent, If-Modified-Since, which is for GET and HEAD only."""
         if self.if_none_match is not None:
             return not any_match(self.if_none_match, current.etag, strong=False)
         if self.if_modified_since is None or current.last_modified is None or method not in SAFE_METHODS:
@@ -75,10 +75,10 @@ class Preconditions:
 
 
 def if_range_holds(value: str, current: Validators, *, now: int) -> bool:
-    """Whether the bytes the client has are of the current representation, beyond doubt (§13.1.5).
+    """Whether the client's bytes certainly belong to the current representation (§13.1.5).
 
-    A date counts only when it is exactly the current one, and that one is strong (§8.8.2.2): a representation
-    that changed within this second may change once more without a new date.
+    A date must equal the current one, and the current one must be strong (§8.8.2.2): a representation that changed
+    within this second may change again without a new date.
     """
     if tag := ETag.parse(value):
         return tag.strongly_equals(current.etag)

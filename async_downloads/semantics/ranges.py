@@ -1,7 +1,7 @@
 """Range requests: RFC 9110 §14.
 
-Inside, a range is half-open, `start` to before `stop`. Field text says the last byte inclusively; the
-difference is known in this file alone.
+In code a range is half-open: from `start` to before `stop`. A field names the last byte inclusively. Only this file
+converts between the two.
 """
 
 import re
@@ -14,7 +14,7 @@ __all__ = ["UNBOUNDED", "ByteRange", "ContentRange", "RangeSpec", "parse_range",
 
 _SPEC = re.compile(r"([0-9]*)-([0-9]*)")
 _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-([0-9]+)|\*)/([0-9]+|\*)", re.IGNORECASE)
-# No representation is that large. `int` would take quadratic time over a position of many thousand digits.
+# No representation is so large. `int` would take quadratic time for a position of many thousand digits.
 _BEYOND: Final = 10**19
 
 
@@ -36,17 +36,17 @@ class ByteRange:
 UNBOUNDED: Final = ByteRange(0, 2**63 - 1)
 
 
-"""All of a representation whose size nobody knows yet."""
+"""The whole of a representation of unknown size."""
 
 
 class RangeSpec(NamedTuple):
-    """One range as it was asked for, both ends inclusive: `first-`, `first-last`, or the last `-last` bytes."""
+    """One range of a Range field, both ends inclusive: `first-`, `first-last`, or `-last` for the last `last` bytes."""
 
     first: int | None
     last: int | None
 
     def within(self, size: int) -> ByteRange | None:
-        """Return the bytes it selects out of `size` of them, or None when there are none (§14.1.2)."""
+        """Return the range within a representation of `size` bytes, or None if it is outside (§14.1.2)."""
         if self.first is None:
             start, stop = size - min(self.last or 0, size), size
         else:
@@ -55,9 +55,9 @@ class RangeSpec(NamedTuple):
 
 
 def parse_range(value: str, *, limit: int) -> tuple[RangeSpec, ...] | None:
-    """Read a Range field; None when it is to be ignored.
+    """Read a Range field; return None if the server must or may ignore it.
 
-    That is an unknown unit, anything malformed (§14.2), and more than `limit` ranges (§17.15).
+    That is for an unknown unit, a malformed value (§14.2), and more than `limit` ranges (§17.15).
 
     >>> parse_range("bytes=0-499,-500", limit=8)
     (RangeSpec(first=0, last=499), RangeSpec(first=None, last=500))
@@ -90,7 +90,7 @@ def _parse_spec(text: str) -> RangeSpec | None:
 
 
 def _magnitude(digits: str) -> tuple[int, str]:
-    """Return what compares as the number does, however many digits it has."""
+    """Return a key that compares like the number, without converting all its digits."""
     digits = digits.lstrip("0")
     return len(digits), digits
 
@@ -103,16 +103,16 @@ def _position(digits: str) -> int | None:
 
 
 def resolve(specs: Iterable[RangeSpec], size: int) -> tuple[ByteRange, ...]:
-    """Return the bytes that are asked for, each of them once; () is unsatisfiable.
+    """Return the ranges to send, each byte once; () if none can be satisfied.
 
-    Ranges that overlap or touch become one (§15.3.7.2), in the place of the first asked of them.
+    Ranges that overlap or touch become one (§15.3.7.2), at the position of the one that was requested first.
 
     >>> resolve([RangeSpec(50, 59), RangeSpec(0, 4), RangeSpec(5, 9)], 100)
     (ByteRange(start=50, stop=60), ByteRange(start=0, stop=10))
     """
-    asked = [span for spec in specs if (span := spec.within(size))]
+    requested = [span for spec in specs if (span := spec.within(size))]
     merged: list[tuple[int, ByteRange]] = []
-    for place, span in sorted(enumerate(asked), key=lambda item: item[1].start):
+    for place, span in sorted(enumerate(requested), key=lambda item: item[1].start):
         if merged and span.start <= merged[-1][1].stop:
             earlier, left = merged[-1]
             merged[-1] = (min(earlier, place), ByteRange(left.start, max(left.stop, span.stop)))
@@ -123,7 +123,7 @@ def resolve(specs: Iterable[RangeSpec], size: int) -> tuple[ByteRange, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ContentRange:
-    """The value of Content-Range (§14.4): `span` None is unsatisfiable, `size` None is unknown.
+    """The value of Content-Range (§14.4): `span` is None for a 416, `size` is None if it is unknown.
 
     >>> str(ContentRange(ByteRange(0, 500), 1234)), str(ContentRange(None, 1234))
     ('bytes 0-499/1234', 'bytes */1234')
@@ -134,7 +134,7 @@ class ContentRange:
 
     @classmethod
     def parse(cls, value: str) -> Self | None:
-        """Read a Content-Range; None when it is malformed, contradicts itself (§14.4), or nothing is that large."""
+        """Read a Content-Range; return None if it is malformed, contradicts itself (§14.4) or is impossibly large."""
         found = _CONTENT_RANGE.fullmatch(value)
         if not found:
             return None

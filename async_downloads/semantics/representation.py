@@ -1,4 +1,4 @@
-"""What is known of a selected representation: RFC 9110 §8, and of a request for it."""
+"""What describes a representation (RFC 9110 §8) and a request for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Field = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What tells one version of a representation from another (§8.8).
+    """What distinguishes the versions of a representation (§8.8).
 
     `last_modified` is in seconds since the epoch.
     """
@@ -24,7 +24,7 @@ class Validators:
     last_modified: int | None = None
 
     def at(self, now: int) -> "Validators":
-        """Return the validators as they may be told at `now`: no date lies in the future (§8.8.2.1), or before 1970."""
+        """Return the validators to send at `now`: no date is later than that (§8.8.2.1), or before 1970."""
         if self.last_modified is None or 0 <= self.last_modified <= now:
             return self
         return Validators(self.etag, min(max(self.last_modified, 0), now))
@@ -32,11 +32,11 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """One version of a file, described without its bytes.
+    """The description of one version of a file.
 
-    `size` counts the bytes that travel, after any content coding; None when only the end will tell.
-    `coding` is the content coding they are in. `negotiated` says that Accept-Encoding had a part in the choice.
-    `ranges` is False when only the whole can be read. `digest` is the SHA-256 of the bytes that travel.
+    `size` is its length in bytes, with any content coding applied; None if it is unknown until the end. `coding` is the
+    content coding. `negotiated` means that Accept-Encoding influenced the choice, so Vary must name it. `ranges` is
+    False if only the whole can be read. `digest` is the SHA-256 digest of the bytes, with the coding applied.
     """
 
     size: int | None
@@ -50,10 +50,10 @@ class Representation:
 
 
 class RequestHead(NamedTuple):
-    """What of a request matters for a download.
+    """The parts of a request that matter for a download.
 
-    The names in `fields` are in lower case and each value is all of the field's lines, joined by commas (§5.3).
-    `now` is when it came, in seconds since the epoch.
+    The names in `fields` are in lower case; each value has all lines of the field, joined by commas (§5.3). `now` is
+    when the request arrived, in seconds since the epoch.
     """
 
     method: str

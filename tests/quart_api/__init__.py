@@ -1,4 +1,4 @@
-"""Flask's download calls on Quart: as Flask answers them, and what Flask has not.
+"""Flask's download calls on Quart: as Flask does, and what Flask does not have.
 
 The package is not named as what it tests: it would hide Quart itself.
 """

@@ -13,7 +13,7 @@ __all__ = ["exchange", "quart_app"]
 
 
 def quart_app(root: Path, view: Callable[[], Awaitable[Any]], *, with_init: bool, **config: object) -> Quart:
-    """Return an app that answers with the view, and whose files are below `root`."""
+    """Return an app that runs the view, and whose files are below `root`."""
     app = Quart(__name__, root_path=str(root))
     app.config |= {"SEND_FILE_MAX_AGE_DEFAULT": None} | config
     if with_init:
@@ -33,7 +33,7 @@ async def exchange(app: Quart, *fields: tuple[str, str], method: str = "GET") ->
 
 
 class _Ended(Exchange):
-    """An exchange whose client leaves when it has the answer: for that Quart waits."""
+    """An exchange whose client leaves when it has the response, because Quart waits for that."""
 
     async def send(self, message: Message) -> None:
         await super().send(message)

@@ -1,7 +1,7 @@
 """What we must tell where Flask tells something, and the rows of the tables that compare the two.
 
-A row that is to be answered otherwise than Flask answers it names what Flask is made to do `instead` to give the
-same answer, and `why`. What holds for every row is in `as_ours`; any other difference fails the test.
+A row whose response must differ from Flask's names what Flask is made to do `instead` to give the
+same response, and `why`. What holds for every row is in `as_ours`; any other difference fails the test.
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from _pytest.mark import ParameterSet
 
-from quart_api.twins import PLAIN, Answer, Api, Ask, FlaskSide, QuartSide, View
+from quart_api.twins import PLAIN, Api, Ask, FlaskSide, QuartSide, Received, View
 
 __all__ = ["Asked", "Call", "asked", "assert_parity", "below", "call", "failing", "memory", "opened", "sent", "telling"]
 
@@ -25,7 +25,7 @@ _REPEATED: Final = {"cache-control", "etag", "expires"}  # by a 304 (RFC 9110 §
 
 
 class Call(NamedTuple):
-    """A view, and what Flask is made to do instead, if its own answer is not the one we want."""
+    """A view, and what Flask is made to do instead, if its own response is not the one we want."""
 
     view: View
     instead: View
@@ -83,7 +83,7 @@ def below(directory: str | Path, path: str | Path, **options: object) -> View:
 
 
 def telling(view: View, fields: dict[str, str | None]) -> View:
-    """Return the view with other fields in its answer; None removes one."""
+    """Return the view with these fields changed in its response; None removes a field."""
 
     async def changed(api: Api) -> Any:
         response = await view(api)
@@ -108,41 +108,41 @@ def failing(error: type[Exception]) -> View:
 async def assert_parity(
     root: Path, row: Call, asking: Asked = _PLAIN, *, with_init: bool, max_age: object = None
 ) -> None:
-    """Ask Flask and us, each with the validators it told itself."""
+    """Ask Flask and us, each with the validators it received itself."""
     began = time.monotonic()
     flask = FlaskSide(root, row.instead, max_age=max_age)
     ours = QuartSide(root, row.view, max_age=max_age, with_init=with_init)
     wanted = as_ours(await flask.ask(asking.instead.of(await flask.ask(PLAIN))))
-    told = await ours.ask(asking.ask.of(await ours.ask(PLAIN)))
+    received = await ours.ask(asking.ask.of(await ours.ask(PLAIN)))
     passed = time.monotonic() - began
-    assert _comparable(told, wanted, passed) == _comparable(wanted, wanted, passed)
+    assert _comparable(received, wanted, passed) == _comparable(wanted, wanted, passed)
 
 
-def as_ours(told: Answer) -> Answer:
-    """Return what we tell where Flask tells that."""
-    fields = {name: value for name, value in told.fields.items() if name != "date"}  # that is for the server to tell
-    match told.status:
+def as_ours(received: Received) -> Received:
+    """Return the response that we make where Flask makes this one."""
+    fields = {name: value for name, value in received.fields.items() if name != "date"}  # the server adds it
+    match received.status:
         case 304:  # no representation metadata (§15.4.5): neither Accept-Ranges nor Content-Disposition
-            return replace(told, fields={name: value for name, value in fields.items() if name in _REPEATED})
+            return replace(received, fields={name: value for name, value in fields.items() if name in _REPEATED})
         case 412:  # no representation: the client has asked not to get it (§13.1.1)
-            return replace(told, fields={"content-length": "0"}, body=b"")
-        case 416:  # an answer, not an exception; the size in it, but no page about it (§15.5.17)
-            return Answer(416, {"content-length": "0", "content-range": fields["content-range"]}, b"", None)
+            return replace(received, fields={"content-length": "0"}, body=b"")
+        case 416:  # a response, not an exception; the size in it, but no page about it (§15.5.17)
+            return Received(416, {"content-length": "0", "content-range": fields["content-range"]}, b"", None)
     if "cache-control" in fields:  # a download; no browser is to guess another type
         fields["x-content-type-options"] = "nosniff"
-    return replace(told, fields=fields)
+    return replace(received, fields=fields)
 
 
-def _comparable(told: Answer, other: Answer, passed: float) -> Answer:
+def _comparable(received: Received, other: Received, passed: float) -> Received:
     """Hide that each has its own tags (§8.8.3), and that the second may have changed in the seconds in between."""
-    fields = dict(told.fields)
+    fields = dict(received.fields)
     if _OWN_TAG.fullmatch(fields.get("etag", "")):
         fields["etag"] = "of its own"
     if "expires" in fields and "expires" in other.fields:
         apart = _apart(fields["expires"], other.fields["expires"])
         if apart <= 1 + passed:
             fields["expires"] = other.fields["expires"]
-    return replace(told, fields=fields)
+    return replace(received, fields=fields)
 
 
 def _apart(one: str, other: str) -> float:

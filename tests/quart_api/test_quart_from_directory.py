@@ -1,4 +1,4 @@
-"""send_from_directory answers as Flask's does, and refuses more."""
+"""send_from_directory makes the same responses as Flask's, and refuses more."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -104,7 +104,7 @@ JOINED = [
 
 
 @pytest.mark.parametrize("row", [*FOUND, *OPTIONS, *ABSENT])
-async def test_a_path_of_a_client_is_answered_as_in_flask(root: Path, row: Call, with_init: bool) -> None:
+async def test_a_path_from_a_client_gets_the_same_response_as_in_flask(root: Path, row: Call, with_init: bool) -> None:
     await assert_parity(root, row, with_init=with_init)
 
 
@@ -121,11 +121,11 @@ async def test_a_file_that_may_not_be_read_is_forbidden_where_flask_fails(tmp_pa
     closed.write_bytes(CONTENT)
     closed.chmod(0)
     with unprivileged():
-        answer = await QuartSide(tmp_path, below("", "closed.txt"), with_init=with_init).ask(PLAIN)
-    assert (answer.status, answer.raised) == (403, "Forbidden")
+        response = await QuartSide(tmp_path, below("", "closed.txt"), with_init=with_init).ask(PLAIN)
+    assert (response.status, response.raised) == (403, "Forbidden")
 
 
-async def test_options_of_one_answer_are_not_those_of_the_next(
+async def test_options_of_one_call_do_not_affect_the_next(
     tmp_path: Path, with_init: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SmallFileCache, "_CLOCK_TICK_NS", -(10**18))  # what was read is kept from the first time on
@@ -137,7 +137,11 @@ async def test_options_of_one_answer_are_not_those_of_the_next(
 
     app = quart_app(tmp_path, view, with_init=with_init)
     for fields in ([("own", "1")], [], [("own", "1")]):
-        answer = (await exchange(app, *fields)).fields
-        told = (answer["content-type"].partition(";")[0], answer["content-disposition"], answer["etag"] == '"own"')
+        response = (await exchange(app, *fields)).fields
+        found = (
+            response["content-type"].partition(";")[0],
+            response["content-disposition"],
+            response["etag"] == '"own"',
+        )
         name, media_type = ("own.csv", "text/csv") if fields else ("notes.txt", "text/plain")
-        assert told == (media_type, f"attachment; filename={name}", bool(fields))
+        assert found == (media_type, f"attachment; filename={name}", bool(fields))

@@ -40,7 +40,7 @@ def app(large: Path, view: View, with_init: bool) -> Quart:
     return quart_app(large.parent, view, with_init=with_init)
 
 
-async def test_before_request_may_answer_instead(app: Quart) -> None:
+async def test_before_request_may_return_a_response_instead(app: Quart) -> None:
     @app.before_request
     async def refuse() -> tuple[str, int]:
         return f"{request.method} is not for you", 401
@@ -104,7 +104,7 @@ async def test_after_request_may_replace_the_body(app: Quart, large: Path) -> No
     await eventually(lambda: not descriptors(large))
 
 
-async def test_the_file_is_closed_when_the_error_of_a_hook_is_forgotten(
+async def test_the_file_is_closed_after_an_error_of_a_hook(
     app: Quart, large: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     @app.after_request
@@ -118,7 +118,7 @@ async def test_the_file_is_closed_when_the_error_of_a_hook_is_forgotten(
     assert made.status == 500
 
 
-async def test_the_age_is_asked_with_the_path(large: Path, with_init: bool) -> None:
+async def test_a_function_for_max_age_gets_the_path(large: Path, with_init: bool) -> None:
     asked: list[str | None] = []
 
     async def view() -> Response:
@@ -130,17 +130,17 @@ async def test_the_age_is_asked_with_the_path(large: Path, with_init: bool) -> N
 
 @pytest.fixture
 async def imported(tmp_path: Path, with_init: bool) -> None:
-    """Have Python import what the first answers of their kind need: without descriptors it could not."""
+    """Have Python import what the first responses of their kind need: without descriptors it could not."""
 
     async def view() -> Response:
         raise SourceBusy("x")
 
-    for answering in (view, by_path):
-        await exchange(quart_app(tmp_path, answering, with_init=with_init))
+    for each_view in (view, by_path):
+        await exchange(quart_app(tmp_path, each_view, with_init=with_init))
 
 
 @pytest.mark.usefixtures("imported")
-async def test_without_descriptors_a_download_is_to_be_tried_again(app: Quart, content: bytes) -> None:
+async def test_without_descriptors_a_download_is_503_with_retry_after(app: Quart, content: bytes) -> None:
     with no_descriptors_left():
         made = await exchange(app)
     assert (made.status, made.fields["retry-after"]) == (503, "1")
@@ -148,7 +148,7 @@ async def test_without_descriptors_a_download_is_to_be_tried_again(app: Quart, c
 
 
 @pytest.mark.usefixtures("imported")
-async def test_without_descriptors_an_open_file_is_to_be_tried_again(large: Path, with_init: bool) -> None:
+async def test_without_descriptors_a_file_object_is_503_with_retry_after(large: Path, with_init: bool) -> None:
     with large.open("rb") as file:
 
         async def view() -> Response:
@@ -169,7 +169,7 @@ async def test_without_descriptors_an_open_file_is_to_be_tried_again(large: Path
         pytest.param(SourceBusy("x"), 503, id="SourceBusy"),
     ],
 )
-async def test_an_error_of_a_store_in_a_view_is_answered_with_its_status(error: DownloadError, status: int) -> None:
+async def test_an_error_of_a_store_in_a_view_becomes_its_status(error: DownloadError, status: int) -> None:
     async def view() -> Response:
         raise error
 
@@ -178,7 +178,7 @@ async def test_an_error_of_a_store_in_a_view_is_answered_with_its_status(error: 
 
 
 @pytest.mark.parametrize(
-    ("former", "name", "value", "field", "told"),
+    ("former", "name", "value", "field", "expected"),
     [
         ("attachment_filename", "download_name", "a b.txt", "content-disposition", 'inline; filename="a b.txt"'),
         ("add_etags", "etag", False, "etag", None),
@@ -186,8 +186,8 @@ async def test_an_error_of_a_store_in_a_view_is_answered_with_its_status(error: 
     ],
 )
 @pytest.mark.parametrize("function", [send_file, send_from_directory, send_source], ids=lambda one: one.__name__)
-async def test_a_former_name_is_taken_with_a_warning(
-    large: Path, function: Any, former: str, name: str, value: object, field: str, told: str | None
+async def test_a_former_name_works_with_a_warning(
+    large: Path, function: Any, former: str, name: str, value: object, field: str, expected: str | None
 ) -> None:
     async def view() -> Response:
         given = {send_from_directory: ("", "large.bin"), send_source: (StreamSource(_nothing()),)}
@@ -196,7 +196,7 @@ async def test_a_former_name_is_taken_with_a_warning(
         assert found[0].filename == __file__
         return response
 
-    assert (await exchange(quart_app(large.parent, view, with_init=True))).fields.get(field) == told
+    assert (await exchange(quart_app(large.parent, view, with_init=True))).fields.get(field) == expected
 
 
 async def _nothing() -> AsyncGenerator[bytes, None]:
@@ -204,6 +204,6 @@ async def _nothing() -> AsyncGenerator[bytes, None]:
 
 
 @pytest.mark.parametrize("function", [send_file, send_source], ids=lambda one: one.__name__)
-async def test_an_unknown_name_is_a_mistake(function: Any) -> None:
+async def test_an_unknown_name_raises_type_error(function: Any) -> None:
     with pytest.raises(TypeError, match="bogus"):
         await function("large.bin", bogus=True)

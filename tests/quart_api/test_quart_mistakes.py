@@ -1,4 +1,4 @@
-"""Mistakes end with the exceptions that Flask raises, and other answers are Flask's."""
+"""Mistakes end with the exceptions that Flask raises, and other responses are Flask's."""
 
 import io
 from pathlib import Path
@@ -106,5 +106,5 @@ async def test_a_mistake_raises_what_it_raises_in_flask(root: Path, row: Call, w
 
 
 @pytest.mark.parametrize("row", OTHERS)
-async def test_a_response_made_otherwise_is_as_in_flask(root: Path, row: Call, with_init: bool) -> None:
+async def test_a_response_without_a_file_is_as_in_flask(root: Path, row: Call, with_init: bool) -> None:
     await assert_parity(root, row, with_init=with_init)

@@ -1,4 +1,4 @@
-"""Conditional and range requests of a download are answered as in Flask, or as RFC 9110 says where Flask does not."""
+"""Conditional and range requests get the same responses as in Flask, or those of RFC 9110 where Flask differs."""
 
 import time
 from email.utils import parsedate_to_datetime
@@ -160,7 +160,9 @@ SEVERAL = [
 
 @pytest.mark.parametrize("asking", [*CONDITIONAL, *RANGES])
 @pytest.mark.parametrize("row", CALLS)
-async def test_a_request_is_answered_as_in_flask(root: Path, row: Call, asking: Asked, with_init: bool) -> None:
+async def test_a_request_gets_the_same_response_as_in_flask(
+    root: Path, row: Call, asking: Asked, with_init: bool
+) -> None:
     await assert_parity(root, row, asking, with_init=with_init)
 
 
@@ -184,11 +186,11 @@ async def test_without_a_tag_the_date_decides(root: Path, fields: dict[str, str]
     assert (await side.ask(Ask(fields).of(await side.ask(PLAIN)))).status == status
 
 
-async def test_a_304_without_a_tag_tells_the_date(root: Path, with_init: bool) -> None:
+async def test_a_304_without_a_tag_has_the_date(root: Path, with_init: bool) -> None:
     side = QuartSide(root, sent("notes.txt", etag=False), with_init=with_init)
     known = await side.ask(PLAIN)
-    answer = await side.ask(Ask({"If-Modified-Since": "{date}"}).of(known))
-    assert answer.fields == {name: known.fields[name] for name in ("cache-control", "last-modified")}
+    response = await side.ask(Ask({"If-Modified-Since": "{date}"}).of(known))
+    assert response.fields == {name: known.fields[name] for name in ("cache-control", "last-modified")}
 
 
 @pytest.mark.parametrize("ranges", SEVERAL)
@@ -207,7 +209,9 @@ async def test_several_ranges_are_the_parts_that_flask_gives_one_by_one(
     ]
 
 
-async def test_a_date_in_the_future_is_told_as_now(root: Path, with_init: bool) -> None:
+async def test_a_date_in_the_future_is_sent_as_now(root: Path, with_init: bool) -> None:
     """Flask tells it; an origin server must not (RFC 9110 §8.8.2.1)."""
-    answer = await QuartSide(root, sent("notes.txt", last_modified=time.time() + 3600), with_init=with_init).ask(PLAIN)
-    assert parsedate_to_datetime(answer.fields["last-modified"]).timestamp() <= time.time()
+    response = await QuartSide(root, sent("notes.txt", last_modified=time.time() + 3600), with_init=with_init).ask(
+        PLAIN
+    )
+    assert parsedate_to_datetime(response.fields["last-modified"]).timestamp() <= time.time()

@@ -1,4 +1,4 @@
-"""send_file answers as Flask's does, call by call."""
+"""send_file makes the same responses as Flask's, call by call."""
 
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta, timezone
@@ -15,7 +15,7 @@ GZIP: Final[dict[str, Any]] = {"mimetype": "application/gzip"}
 TEXT: Final[dict[str, Any]] = {"mimetype": "text/plain"}
 CJK: Final = "filename*=UTF-8''%E6%97%A5%E6%9C%AC.txt"
 FALLBACK: Final = "a fallback that keeps the place of what ASCII lacks (RFC 6266 §4.3)"
-LENGTH: Final = "a file's length is known, so it is told (RFC 9110 §8.6), and its ranges are served (§14.3)"
+LENGTH: Final = "a file's length is known, so it is sent (RFC 9110 §8.6), and its ranges are served (§14.3)"
 
 
 def named(name: str) -> dict[str, str | None]:
@@ -171,7 +171,9 @@ METHODS = [
 
 @pytest.mark.parametrize("asking", METHODS)
 @pytest.mark.parametrize("row", [*GIVEN, *TYPES, *DISPOSITIONS, *VALIDATORS])
-async def test_a_call_answers_as_in_flask(root: Path, row: Call, asking: Asked, with_init: bool) -> None:
+async def test_a_call_makes_the_same_response_as_in_flask(
+    root: Path, row: Call, asking: Asked, with_init: bool
+) -> None:
     await assert_parity(root, row, asking, with_init=with_init)
 
 

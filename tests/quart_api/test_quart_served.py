@@ -73,7 +73,7 @@ async def test_a_range_arrives_and_the_connection_goes_on(server: Server, huge: 
             assert body == huge.read_bytes()[first : last + 1]
 
 
-async def test_head_tells_the_length_and_sends_nothing(server: Server, huge: Path) -> None:
+async def test_head_has_the_length_and_no_body(server: Server, huge: Path) -> None:
     async with server.connected() as connection:
         await connection.ask("/", method="HEAD")
         status, fields = await connection.head()
@@ -83,7 +83,7 @@ async def test_head_tells_the_length_and_sends_nothing(server: Server, huge: Pat
     await eventually(lambda: not descriptors(huge))
 
 
-async def test_a_304_leaves_the_connection_as_it_was(server: Server) -> None:
+async def test_a_connection_goes_on_after_a_304(server: Server) -> None:
     async with server.connected() as connection:
         await connection.ask("/", method="HEAD")
         _, known = await connection.head()
@@ -101,7 +101,9 @@ async def test_when_the_file_is_truncated_the_connection_is_closed_short(server:
         await eventually(lambda: not descriptors(huge))
 
 
-async def test_a_client_that_stops_reading_is_dropped(app: Quart, server: Server, huge: Path, clock: Clock) -> None:
+async def test_the_connection_of_a_client_that_stops_reading_is_closed(
+    app: Quart, server: Server, huge: Path, clock: Clock
+) -> None:
     app.config["DOWNLOAD_STALL_TIMEOUT"] = 10
 
     def is_dropped() -> bool:

@@ -49,7 +49,9 @@ class Hasty(SlicedSource):
         raise SourceTruncated("it ended")
 
 
-async def answer(given: object, *fields: tuple[str, str], with_init: bool, method: str = "GET", **how: Any) -> Exchange:
+async def response_to(
+    given: object, *fields: tuple[str, str], with_init: bool, method: str = "GET", **how: Any
+) -> Exchange:
     async def view() -> object:
         return await send_file(given, **how)  # type: ignore[arg-type]  # the objects under test are of many kinds
 
@@ -103,13 +105,17 @@ STREAMED = [packed, piped, spooled, wrapped]
 
 
 async def test_an_asynchronous_iterator_is_sent_to_its_end(with_init: bool) -> None:
-    made = await answer(Counted(), mimetype="text/csv", with_init=with_init)
-    assert (made.status, made.body) == (200, b"first,second,third")
+    response = await response_to(Counted(), mimetype="text/csv", with_init=with_init)
+    assert (response.status, response.body) == (200, b"first,second,third")
 
 
 async def test_an_iterator_has_neither_length_nor_ranges(with_init: bool) -> None:
-    made = await answer(Counted(), ("Range", "bytes=0-3"), mimetype="text/csv", with_init=with_init)
-    assert (made.status, made.fields.get("content-length"), made.fields["accept-ranges"]) == (200, None, "none")
+    response = await response_to(Counted(), ("Range", "bytes=0-3"), mimetype="text/csv", with_init=with_init)
+    assert (response.status, response.fields.get("content-length"), response.fields["accept-ranges"]) == (
+        200,
+        None,
+        "none",
+    )
 
 
 async def test_a_generator_is_closed_at_the_end(with_init: bool) -> None:
@@ -122,57 +128,55 @@ async def test_a_generator_is_closed_at_the_end(with_init: bool) -> None:
         finally:
             ended.append(True)
 
-    made = await answer(chunks(), download_name="x.csv", as_attachment=True, with_init=with_init)
-    assert (made.fields["content-disposition"], ended) == ("attachment; filename=x.csv", [True])
+    response = await response_to(chunks(), download_name="x.csv", as_attachment=True, with_init=with_init)
+    assert (response.fields["content-disposition"], ended) == ("attachment; filename=x.csv", [True])
 
 
-async def test_a_generator_is_not_begun_for_its_head(with_init: bool) -> None:
+async def test_a_head_request_does_not_start_a_generator(with_init: bool) -> None:
     begun = []
 
     async def chunks() -> AsyncGenerator[bytes, None]:
         begun.append(True)
         yield b""
 
-    made = await answer(chunks(), mimetype="text/csv", method="HEAD", with_init=with_init)
-    assert (made.status, made.body, begun) == (200, b"", [])
+    response = await response_to(chunks(), mimetype="text/csv", method="HEAD", with_init=with_init)
+    assert (response.status, response.body, begun) == (200, b"", [])
 
 
 @pytest.mark.parametrize("size", [100, 1_000_000], ids=["small", "large"])
 @pytest.mark.parametrize("kind", REGULAR, ids=lambda kind: kind.__name__)
-async def test_a_regular_file_is_sent_from_where_it_stands_and_closed(
+async def test_a_regular_file_is_sent_from_its_position_and_closed(
     tmp_path: Path, kind: Any, size: int, with_init: bool
 ) -> None:
     content = (CONTENT * 500)[:size]
     file = kind(content, tmp_path)
     file.seek(40)
-    made = await answer(file, mimetype="a/b", with_init=with_init)
-    assert (made.body, made.fields["content-length"]) == (content[40:], str(size - 40))
+    response = await response_to(file, mimetype="a/b", with_init=with_init)
+    assert (response.body, response.fields["content-length"]) == (content[40:], str(size - 40))
     assert file.closed
 
 
 @pytest.mark.parametrize("kind", REGULAR, ids=lambda kind: kind.__name__)
-async def test_a_regular_file_has_ranges_from_where_it_stands(tmp_path: Path, kind: Any, with_init: bool) -> None:
+async def test_ranges_of_a_regular_file_count_from_its_position(tmp_path: Path, kind: Any, with_init: bool) -> None:
     file = kind(CONTENT, tmp_path)
     file.seek(40)
-    made = await answer(file, ("Range", "bytes=2-5"), mimetype="a/b", with_init=with_init)
-    assert (made.status, made.body) == (206, CONTENT[42:46])
+    response = await response_to(file, ("Range", "bytes=2-5"), mimetype="a/b", with_init=with_init)
+    assert (response.status, response.body) == (206, CONTENT[42:46])
 
 
 @pytest.mark.parametrize("kind", STREAMED, ids=lambda kind: kind.__name__)
 async def test_another_file_object_is_streamed_and_closed(tmp_path: Path, kind: Any, with_init: bool) -> None:
     file = kind(CONTENT, tmp_path)
-    made = await answer(file, mimetype="a/b", with_init=with_init)
-    assert (made.status, made.body, made.fields.get("content-length")) == (200, CONTENT, None)
+    response = await response_to(file, mimetype="a/b", with_init=with_init)
+    assert (response.status, response.body, response.fields.get("content-length")) == (200, CONTENT, None)
     await eventually(lambda: file.closed)  # in a thread, for which a client that has everything does not wait
 
 
 @pytest.mark.parametrize("kind", STREAMED, ids=lambda kind: kind.__name__)
-async def test_another_file_object_is_closed_when_nobody_wants_its_bytes(
-    tmp_path: Path, kind: Any, with_init: bool
-) -> None:
+async def test_another_file_object_is_closed_after_a_head_request(tmp_path: Path, kind: Any, with_init: bool) -> None:
     file = kind(CONTENT, tmp_path)
-    made = await answer(file, mimetype="a/b", method="HEAD", with_init=with_init)
-    assert (made.status, made.body) == (200, b"")
+    response = await response_to(file, mimetype="a/b", method="HEAD", with_init=with_init)
+    assert (response.status, response.body) == (200, b"")
     await eventually(lambda: file.closed)
 
 
@@ -182,28 +186,28 @@ async def test_an_asynchronous_file_is_streamed_and_closed(
 ) -> None:
     opened(CONTENT * 500, tmp_path).close()
     file = await aiofiles.open(tmp_path / "given.bin", "rb")
-    made = await answer(file, mimetype="a/b", method=method, with_init=with_init)
-    assert (made.status, made.body) == (200, body)
+    response = await response_to(file, mimetype="a/b", method=method, with_init=with_init)
+    assert (response.status, response.body) == (200, body)
     await eventually(lambda: file.closed)
 
 
-async def test_a_file_is_closed_when_nobody_wants_its_bytes(tmp_path: Path, with_init: bool) -> None:
+async def test_a_file_is_closed_after_a_head_request(tmp_path: Path, with_init: bool) -> None:
     file = opened(CONTENT * 500, tmp_path)
-    await answer(file, mimetype="a/b", method="HEAD", with_init=with_init)
+    await response_to(file, mimetype="a/b", method="HEAD", with_init=with_init)
     assert (file.closed, descriptors(tmp_path / "given.bin")) == (True, {})
 
 
 async def test_a_mistake_in_the_call_closes_the_file(tmp_path: Path, with_init: bool) -> None:
-    made = await answer(opened(CONTENT, tmp_path), mimetype="a/b", etag='"', with_init=with_init)
-    assert (made.status, descriptors(tmp_path / "given.bin")) == (500, {})
+    response = await response_to(opened(CONTENT, tmp_path), mimetype="a/b", etag='"', with_init=with_init)
+    assert (response.status, descriptors(tmp_path / "given.bin")) == (500, {})
 
 
 async def test_a_source_is_described_by_itself_and_closed(with_init: bool) -> None:
     source = SlicedSource(CONTENT, representation=DESCRIBED)
-    made = await answer(source, ("Range", "bytes=-5"), with_init=with_init)
-    assert (made.status, made.body, source.closed) == (206, CONTENT[-5:], True)
-    told = {name: made.fields[name] for name in ("content-type", "etag", "content-disposition")}
-    assert told == {"content-type": "image/webp", "etag": '"v1"', "content-disposition": "inline; filename=x.webp"}
+    response = await response_to(source, ("Range", "bytes=-5"), with_init=with_init)
+    assert (response.status, response.body, source.closed) == (206, CONTENT[-5:], True)
+    found = {name: response.fields[name] for name in ("content-type", "etag", "content-disposition")}
+    assert found == {"content-type": "image/webp", "etag": '"v1"', "content-disposition": "inline; filename=x.webp"}
 
 
 async def test_send_source_takes_the_options_of_send_file(with_init: bool) -> None:
@@ -212,12 +216,12 @@ async def test_send_source_takes_the_options_of_send_file(with_init: bool) -> No
     async def view() -> object:
         return await send_source(source, mimetype="text/html", download_name="a.html", etag="v2", as_attachment=True)
 
-    made = await exchange(quart_app(Path("/"), view, with_init=with_init))
-    told = [made.fields[name] for name in ("content-type", "etag", "content-disposition")]
-    assert told == ["text/html; charset=utf-8", '"v2"', "attachment; filename=a.html"]
+    response = await exchange(quart_app(Path("/"), view, with_init=with_init))
+    found = [response.fields[name] for name in ("content-type", "etag", "content-disposition")]
+    assert found == ["text/html; charset=utf-8", '"v2"', "attachment; filename=a.html"]
 
 
 async def test_a_source_that_fails_before_anything_is_sent_is_a_bad_gateway(with_init: bool) -> None:
     source = Hasty(CONTENT, representation=DESCRIBED)
-    made = await answer(source, with_init=with_init)
-    assert (made.status, source.closed) == (502, True)
+    response = await response_to(source, with_init=with_init)
+    assert (response.status, source.closed) == (502, True)

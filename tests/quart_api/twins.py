@@ -1,8 +1,8 @@
 """One view, run by Flask and by Quart, and what each tells its client.
 
-    view ──> Flask ────────────────> Answer ──┐
-         ──> Quart ────────────────> Answer ──┼── all the same
-         ──> Quart with init_app ──> Answer ──┘
+    view ──> Flask ────────────────> Received ──┐
+         ──> Quart ────────────────> Received ──┼── all the same
+         ──> Quart with init_app ──> Received ──┘
 
 A view is written for an `Api`, which has the calls of either side, each to be awaited.
 """
@@ -19,7 +19,7 @@ from werkzeug.security import safe_join
 import async_downloads
 from quart_api.apps import exchange, quart_app
 
-__all__ = ["PLAIN", "SIDES", "Answer", "Api", "Ask", "FlaskSide", "QuartSide", "Side", "View"]
+__all__ = ["PLAIN", "SIDES", "Api", "Ask", "FlaskSide", "QuartSide", "Received", "Side", "View"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +46,23 @@ View = Callable[[Api], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request; `{etag}` and `{date}` in its fields stand for the validators that were told before."""
+    """A request; `{etag}` and `{date}` in its fields stand for the validators of an earlier response."""
 
     fields: Mapping[str, str]
     method: str = "GET"
 
-    def of(self, known: "Answer") -> "Ask":
-        """Return the request of a client that got the answer `known` before."""
-        told = {"etag": known.fields.get("etag", ""), "date": known.fields.get("last-modified", "")}
-        return Ask({name: value.format(**told) for name, value in self.fields.items()}, self.method)
+    def of(self, known: "Received") -> "Ask":
+        """Return the request of a client that got the response `known` before."""
+        validators = {"etag": known.fields.get("etag", ""), "date": known.fields.get("last-modified", "")}
+        return Ask({name: value.format(**validators) for name, value in self.fields.items()}, self.method)
 
 
 PLAIN: Final = Ask({})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a client is told, and the name of the exception that the view ended with."""
+class Received:
+    """The response, and the name of the exception that the view raised."""
 
     status: int
     fields: dict[str, str]
@@ -73,7 +73,7 @@ class Answer:
 class Side(Protocol):
     """A view in an app of one of the frameworks."""
 
-    async def ask(self, ask: Ask) -> Answer:
+    async def ask(self, ask: Ask) -> Received:
         """Make one request of it."""
 
 
@@ -93,11 +93,11 @@ class _View:
             self.raised = type(error).__name__
             raise
 
-    def answer(self, status: int, headers: Any, body: bytes) -> Answer:
+    def received(self, status: int, headers: Any, body: bytes) -> Received:
         self._api.files.close()
         fields = {name.lower(): value for name, value in headers}
-        assert len(fields) == len(headers), "a field was told twice"
-        return Answer(status, fields, body, self.raised)
+        assert len(fields) == len(headers), "a field occurs twice"
+        return Received(status, fields, body, self.raised)
 
 
 class FlaskSide:
@@ -111,10 +111,10 @@ class FlaskSide:
         app.add_url_rule("/", "view", lambda: _at_once(self._view()), methods=["GET", "POST"])
         self._client = app.test_client()
 
-    async def ask(self, ask: Ask) -> Answer:
+    async def ask(self, ask: Ask) -> Received:
         """Make one request of it."""
         response = self._client.open("/", method=ask.method, headers=ask.fields, buffered=True)
-        return self._view.answer(response.status_code, response.headers, response.data)
+        return self._view.received(response.status_code, response.headers, response.data)
 
 
 class QuartSide:
@@ -125,10 +125,10 @@ class QuartSide:
         self._view = _View(view, Api(root, ExitStack(), *own, async_downloads.abort, async_downloads.safe_join))
         self._app = quart_app(root, self._view.__call__, with_init=with_init, SEND_FILE_MAX_AGE_DEFAULT=max_age)
 
-    async def ask(self, ask: Ask) -> Answer:
+    async def ask(self, ask: Ask) -> Received:
         """Make one request of it."""
-        made = await exchange(self._app, *ask.fields.items(), method=ask.method)
-        return self._view.answer(made.status, made.fields.multi_items(), made.body)
+        response = await exchange(self._app, *ask.fields.items(), method=ask.method)
+        return self._view.received(response.status, response.fields.multi_items(), response.body)
 
 
 SIDES: Final = {"plain Quart": False, "with init_app": True}

@@ -24,9 +24,9 @@ def ask(
     return plan(RequestHead(method, NOW, fields or {}), selected, policy)
 
 
-def content_of(answer: Plan) -> bytes:
-    return wire.body(answer.pieces, CONTENT)
+def content_of(response: Plan) -> bytes:
+    return wire.body(response.pieces, CONTENT)
 
 
-def names(answer: Plan) -> set[str]:
-    return {name for name, _ in answer.fields}
+def names(response: Plan) -> set[str]:
+    return {name for name, _ in response.fields}

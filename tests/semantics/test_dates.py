@@ -83,7 +83,7 @@ def test_fifty_years_are_counted_to_the_day(value: str, year: int) -> None:
         pytest.param('"xyzzy"', id="§13.1.5 an entity tag"),
     ],
 )
-def test_anything_else_is_no_date(value: str) -> None:
+def test_any_other_value_is_no_date(value: str) -> None:
     assert parse_date(value, now=NOW) is None
 
 

@@ -65,12 +65,12 @@ def test_a_written_digest_is_read_back(digest: bytes) -> None:
         pytest.param(f"{SHA256}, x=(a b)", "", id="RFC 9530 §2 an inner list is no digest"),
     ],
 )
-def test_of_a_field_these_digests_are_read(value: str, algorithms: str) -> None:
+def test_the_digests_of_a_field_are_read(value: str, algorithms: str) -> None:
     assert parse_digest(value) == {algorithm: BOTH[algorithm] for algorithm in algorithms.split()}
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=64, max_size=64))
-def test_what_was_written_is_read_back(short: bytes, long: bytes) -> None:
+def test_written_digests_are_read_back(short: bytes, long: bytes) -> None:
     value = f"{repr_digest(short)}, sha-512=:{b64encode(long).decode()}:"
     assert parse_digest(value) == {"sha-256": short, "sha-512": long}
 

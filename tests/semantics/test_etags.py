@@ -76,7 +76,7 @@ def test_one_tag_is_read_strictly(value: str, tag: ETag | None) -> None:
         pytest.param('"a", "b', None, id="§13.1.1 an open quote"),
     ],
 )
-def test_a_list_of_tags_is_read_whole_or_not_at_all(value: str, wanted: ETags | None) -> None:
+def test_a_list_of_tags_is_read_completely_or_not_at_all(value: str, wanted: ETags | None) -> None:
     assert parse_etags(value) == wanted
 
 

@@ -44,17 +44,17 @@ def test_the_example_of_section_15_3_7_2_is_laid_out_byte_for_byte() -> None:
 
 
 @given(contents_and_spans())
-def test_a_stranger_reads_every_part_in_order(example: tuple[bytes, list[ByteRange]]) -> None:
+def test_another_parser_reads_every_part_in_order(example: tuple[bytes, list[ByteRange]]) -> None:
     content, spans = example
     parts = wire.parts(CONTENT_TYPE, layout(content, spans))
     assert [part for _, _, part in parts] == [content[span.start : span.stop] for span in spans]
 
 
 @given(contents_and_spans())
-def test_each_part_tells_which_bytes_it_holds(example: tuple[bytes, list[ByteRange]]) -> None:
+def test_each_part_names_its_own_bytes(example: tuple[bytes, list[ByteRange]]) -> None:
     content, spans = example
     assert all(
-        wire.told(content_range, content) == part
+        wire.named_bytes(content_range, content) == part
         for _, content_range, part in wire.parts(CONTENT_TYPE, layout(content, spans))
     )
 

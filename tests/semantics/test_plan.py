@@ -1,4 +1,4 @@
-"""What is answered: the examples of RFC 9110 §13 to §15, asked of one representation."""
+"""The response to each of the examples of RFC 9110 §13 to §15, for one representation."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -13,10 +13,10 @@ from semantics import wire
 from semantics.asking import CACHING, CONTENT, MODIFIED, NOW, PDF, ask, content_of, names
 
 
-def test_a_plain_get_is_answered_with_the_whole() -> None:
-    answer = ask()
-    assert (answer.status, content_of(answer)) == (200, CONTENT)
-    assert dict(answer.fields) == {
+def test_a_plain_get_has_the_whole_representation() -> None:
+    response = ask()
+    assert (response.status, content_of(response)) == (200, CONTENT)
+    assert dict(response.fields) == {
         "Content-Type": "application/pdf",
         "Content-Length": "10000",
         "X-Content-Type-Options": "nosniff",
@@ -57,7 +57,7 @@ def test_a_plain_get_is_answered_with_the_whole() -> None:
         ),
     ],
 )
-def test_what_is_known_of_a_representation_is_told(
+def test_each_property_of_a_representation_has_its_field(
     selected: Representation, policy: Policy, field: tuple[str, str]
 ) -> None:
     assert field in ask(selected=selected, policy=policy).fields
@@ -79,16 +79,16 @@ def test_a_representation_without_validators_has_no_field_for_them() -> None:
         pytest.param("bytes=0-", "bytes 0-9999/10000", CONTENT, id="§14.1.2 all of it"),
     ],
 )
-def test_one_range_is_answered_with_its_bytes(value: str, content_range: str, content: bytes) -> None:
-    answer = ask({"range": value})
-    assert (answer.status, content_of(answer)) == (206, content)
-    assert dict(answer.fields)["Content-Range"] == content_range
-    assert dict(answer.fields)["Content-Length"] == str(len(content))
+def test_one_range_gets_its_bytes(value: str, content_range: str, content: bytes) -> None:
+    response = ask({"range": value})
+    assert (response.status, content_of(response)) == (206, content)
+    assert dict(response.fields)["Content-Range"] == content_range
+    assert dict(response.fields)["Content-Length"] == str(len(content))
 
 
 def test_the_example_of_section_15_3_7_1() -> None:
-    answer = ask({"range": "bytes=21010-"}, selected=Representation(47022, "image/gif"))
-    assert {("Content-Range", "bytes 21010-47021/47022"), ("Content-Length", "26012")} <= {*answer.fields}
+    response = ask({"range": "bytes=21010-"}, selected=Representation(47022, "image/gif"))
+    assert {("Content-Range", "bytes 21010-47021/47022"), ("Content-Length", "26012")} <= {*response.fields}
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,15 @@ def test_the_example_of_section_15_3_7_1() -> None:
         pytest.param("bytes=7000-7999,500-999", [(7000, 8000), (500, 1000)], id="§15.3.7.2 in the order asked"),
     ],
 )
-def test_several_ranges_are_answered_in_parts(value: str, spans: list[tuple[int, int]]) -> None:
-    answer = ask({"range": value})
-    parts = wire.parts(dict(answer.fields)["Content-Type"], content_of(answer))
+def test_several_ranges_get_one_part_each(value: str, spans: list[tuple[int, int]]) -> None:
+    response = ask({"range": value})
+    parts = wire.parts(dict(response.fields)["Content-Type"], content_of(response))
     assert parts == [
         ("application/pdf", f"bytes {start}-{stop - 1}/10000", CONTENT[start:stop]) for start, stop in spans
     ]
 
 
-def test_a_multipart_answer_has_no_content_range_of_its_own() -> None:
+def test_a_multipart_response_has_no_content_range_of_its_own() -> None:
     assert "Content-Range" not in names(ask({"range": "bytes=0-0,-1"}))
 
 
@@ -158,9 +158,9 @@ def test_a_part_is_described_like_the_whole(value: str) -> None:
     ],
 )
 def test_the_whole_is_sent_when(fields: dict[str, str], selected: Representation, policy: Policy) -> None:
-    answer = ask(fields, selected=selected, policy=policy)
-    assert (answer.status, answer.pieces) == (200, (ByteRange(0, len(CONTENT)),))
-    assert "Content-Range" not in names(answer)
+    response = ask(fields, selected=selected, policy=policy)
+    assert (response.status, response.pieces) == (200, (ByteRange(0, len(CONTENT)),))
+    assert "Content-Range" not in names(response)
 
 
 @pytest.mark.parametrize(
@@ -181,11 +181,11 @@ def test_a_range_of_an_empty_or_endless_representation_is_ignored(value: str, si
 
 
 def test_an_empty_representation_is_one_of_no_pieces() -> None:
-    answer = ask(selected=replace(PDF, size=0))
-    assert (answer.status, answer.pieces, dict(answer.fields)["Content-Length"]) == (200, (), "0")
+    response = ask(selected=replace(PDF, size=0))
+    assert (response.status, response.pieces, dict(response.fields)["Content-Length"]) == (200, (), "0")
 
 
 def test_a_representation_of_unknown_size_has_no_content_length() -> None:
-    answer = ask(selected=replace(PDF, size=None))
-    assert answer.pieces == (UNBOUNDED,)
-    assert "Content-Length" not in names(answer)
+    response = ask(selected=replace(PDF, size=None))
+    assert response.pieces == (UNBOUNDED,)
+    assert "Content-Length" not in names(response)

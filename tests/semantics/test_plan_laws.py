@@ -1,4 +1,4 @@
-"""What holds of every answer, whatever the request says."""
+"""Laws that hold for every response, whatever the request says."""
 
 from dataclasses import replace
 
@@ -47,12 +47,12 @@ representations = st.builds(
 )
 
 
-def parts_of(answer: Plan) -> list[wire.Part]:
+def parts_of(response: Plan) -> list[wire.Part]:
     """Return the parts of a 206, be it of one or of several."""
-    described = dict(answer.fields)
+    described = dict(response.fields)
     if "Content-Range" in described:
-        return [(described["Content-Type"], described["Content-Range"], content_of(answer))]
-    return wire.parts(described["Content-Type"], content_of(answer))
+        return [(described["Content-Type"], described["Content-Range"], content_of(response))]
+    return wire.parts(described["Content-Type"], content_of(response))
 
 
 @given(requests, representations)
@@ -62,15 +62,15 @@ def test_head_has_the_fields_of_get_and_no_pieces(fields: dict[str, str], select
 
 
 @given(requests, representations)
-def test_no_answer_is_longer_than_the_representation(fields: dict[str, str], selected: Representation) -> None:
-    answer = ask(fields, selected=selected)
-    assert selected.size is None or sum(map(len, answer.pieces)) <= selected.size
+def test_no_response_is_longer_than_the_representation(fields: dict[str, str], selected: Representation) -> None:
+    response = ask(fields, selected=selected)
+    assert selected.size is None or sum(map(len, response.pieces)) <= selected.size
 
 
 @given(requests, representations.filter(lambda selected: selected.size is not None))
 def test_the_content_length_is_that_of_the_body(fields: dict[str, str], selected: Representation) -> None:
-    answer = ask(fields, selected=selected)
-    assert dict(answer.fields).get("Content-Length", "0") == str(len(content_of(answer)))
+    response = ask(fields, selected=selected)
+    assert dict(response.fields).get("Content-Length", "0") == str(len(content_of(response)))
 
 
 @given(conditions, ranges)
@@ -81,30 +81,32 @@ def test_a_304_or_412_is_the_same_with_any_range(fields: dict[str, str], value: 
 
 @given(satisfiable)
 def test_every_part_is_sent_under_its_position(value: str) -> None:
-    assert all(wire.told(content_range, CONTENT) == part for _, content_range, part in parts_of(ask({"range": value})))
+    assert all(
+        wire.named_bytes(content_range, CONTENT) == part for _, content_range, part in parts_of(ask({"range": value}))
+    )
 
 
 @given(satisfiable)
-def test_every_range_asked_for_is_in_a_part(value: str) -> None:
+def test_every_requested_range_is_in_a_part(value: str) -> None:
     starts = [int(spec.partition("-")[0]) for spec in value.removeprefix("bytes=").split(",")]
     parts = [part for _, _, part in parts_of(ask({"range": value}))]
     assert all(any(CONTENT[start : start + 100] in part for part in parts) for start in starts)
 
 
 @given(st.lists(st.integers(0, 50), min_size=100, max_size=100))
-def test_a_hundred_overlapping_ranges_never_enlarge_the_answer(starts: list[int]) -> None:
+def test_a_hundred_overlapping_ranges_never_enlarge_the_response(starts: list[int]) -> None:
     value = "bytes=" + ",".join(f"{start}-" for start in starts)
-    answer = ask({"range": value}, policy=Policy(max_ranges=100))
-    assert content_of(answer) == CONTENT[min(starts) :]
+    response = ask({"range": value}, policy=Policy(max_ranges=100))
+    assert content_of(response) == CONTENT[min(starts) :]
 
 
 @given(st.integers(1, 3000))
-def test_ranges_of_single_bytes_never_enlarge_the_answer(distance: int) -> None:
+def test_ranges_of_single_bytes_never_enlarge_the_response(distance: int) -> None:
     value = "bytes=" + ",".join(f"{at}-{at}" for at in range(0, len(CONTENT), distance + 1))
     assert len(content_of(ask({"range": value}, policy=Policy(max_ranges=len(CONTENT))))) <= len(CONTENT)
 
 
 @given(requests, representations)
-def test_no_field_of_an_answer_has_a_line_break(fields: dict[str, str], selected: Representation) -> None:
-    answer = ask(fields, selected=replace(selected, filename="a\r\nb"), policy=Policy(disposition="inline"))
-    assert not any(set("\r\n\0") & set(name + value) for name, value in answer.fields)
+def test_no_field_of_a_response_has_a_line_break(fields: dict[str, str], selected: Representation) -> None:
+    response = ask(fields, selected=replace(selected, filename="a\r\nb"), policy=Policy(disposition="inline"))
+    assert not any(set("\r\n\0") & set(name + value) for name, value in response.fields)

@@ -17,20 +17,20 @@ OFFERED = Policy(disposition="attachment", fields=CACHING)
 
 
 def test_a_304_repeats_the_fields_of_section_15_4_5_and_no_others() -> None:
-    answer = ask(SAME, selected=FULL, policy=OFFERED)
-    assert answer.status == 304
-    assert dict(answer.fields) == {"ETag": '"v1"', "Vary": "Accept-Encoding", **dict(CACHING)}
+    response = ask(SAME, selected=FULL, policy=OFFERED)
+    assert response.status == 304
+    assert dict(response.fields) == {"ETag": '"v1"', "Vary": "Accept-Encoding", **dict(CACHING)}
 
 
-def test_a_304_tells_the_date_when_there_is_no_tag() -> None:
+def test_a_304_has_the_date_if_there_is_no_tag() -> None:
     selected = replace(PDF, validators=Validators(last_modified=MODIFIED))
-    answer = ask({"if-modified-since": format_date(MODIFIED)}, selected=selected)
-    assert (answer.status, answer.fields) == (304, (("Last-Modified", format_date(MODIFIED)),))
+    response = ask({"if-modified-since": format_date(MODIFIED)}, selected=selected)
+    assert (response.status, response.fields) == (304, (("Last-Modified", format_date(MODIFIED)),))
 
 
-def test_a_304_of_a_representation_without_validators_tells_none() -> None:
-    answer = ask({"if-none-match": "*"}, selected=replace(PDF, validators=Validators()))
-    assert (answer.status, answer.fields) == (304, ())
+def test_a_304_of_a_representation_without_validators_has_none() -> None:
+    response = ask({"if-none-match": "*"}, selected=replace(PDF, validators=Validators()))
+    assert (response.status, response.fields) == (304, ())
 
 
 def test_a_304_keeps_a_weak_tag_weak() -> None:
@@ -39,14 +39,14 @@ def test_a_304_keeps_a_weak_tag_weak() -> None:
 
 
 def test_a_412_carries_no_representation() -> None:
-    answer = ask(OTHER, selected=FULL, policy=OFFERED)
-    assert (answer.status, answer.fields) == (412, (("Content-Length", "0"),))
+    response = ask(OTHER, selected=FULL, policy=OFFERED)
+    assert (response.status, response.fields) == (412, (("Content-Length", "0"),))
 
 
-def test_a_416_tells_the_current_length_as_section_15_5_17_does() -> None:
-    answer = ask({"range": "bytes=47022-"}, selected=Representation(47022, "image/gif"))
-    assert answer.status == 416
-    assert dict(answer.fields) == {"Content-Range": "bytes */47022", "Content-Length": "0"}
+def test_a_416_has_the_current_length_as_in_section_15_5_17() -> None:
+    response = ask({"range": "bytes=47022-"}, selected=Representation(47022, "image/gif"))
+    assert response.status == 416
+    assert dict(response.fields) == {"Content-Range": "bytes */47022", "Content-Length": "0"}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_416_says_that_none_can_be_satisfied(value: str) -> None:
 
 
 @pytest.mark.parametrize("fields", [SAME, OTHER, {"range": "bytes=10000-"}])
-def test_an_answer_without_a_representation_has_no_pieces(fields: dict[str, str]) -> None:
+def test_a_response_without_a_representation_has_no_pieces(fields: dict[str, str]) -> None:
     assert ask(fields, selected=FULL).pieces == ()
 
 
@@ -82,9 +82,9 @@ def test_preconditions_come_before_the_range(fields: dict[str, str], status: int
 
 
 @pytest.mark.parametrize("fields", [SAME, OTHER, {"range": "bytes=0-9"}, {"range": "bytes=10000-"}])
-def test_conditions_and_ranges_are_for_get_and_head_alone(fields: dict[str, str]) -> None:
-    answer = ask(fields, method="POST")
-    assert (answer.status, answer.pieces) == (200, (ByteRange(0, len(CONTENT)),))
+def test_conditions_and_ranges_are_for_get_and_head_only(fields: dict[str, str]) -> None:
+    response = ask(fields, method="POST")
+    assert (response.status, response.pieces) == (200, (ByteRange(0, len(CONTENT)),))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])

@@ -168,27 +168,27 @@ def test_a_written_content_range_of_a_known_size_is_read_back(span: ByteRange, m
 
 
 @given(st.lists(specs), positions)
-def test_resolved_spans_cover_exactly_what_is_asked_for(several: list[RangeSpec], size: int) -> None:
+def test_resolved_ranges_cover_exactly_the_requested_bytes(several: list[RangeSpec], size: int) -> None:
     covered = {at for span in resolve(several, size) for at in range(span.start, span.stop)}
     assert covered == set().union(*(selected(spec, size) for spec in several))
 
 
 @given(st.lists(specs), positions)
-def test_resolved_spans_never_touch(several: list[RangeSpec], size: int) -> None:
+def test_resolved_ranges_never_touch(several: list[RangeSpec], size: int) -> None:
     ordered = sorted(resolve(several, size), key=lambda span: span.start)
     assert all(left.stop < right.start for left, right in pairwise(ordered))
 
 
 @given(st.lists(specs), positions)
-def test_resolved_spans_come_in_the_order_asked(several: list[RangeSpec], size: int) -> None:
+def test_resolved_ranges_are_in_the_requested_order(several: list[RangeSpec], size: int) -> None:
     chosen = [selected(spec, size) for spec in several]
-    answered = [set(range(span.start, span.stop)) for span in resolve(several, size)]
-    first_asked = [min(place for place, one in enumerate(chosen) if one & span) for span in answered]
-    assert first_asked == sorted(first_asked)
+    resolved = [set(range(span.start, span.stop)) for span in resolve(several, size)]
+    first_requested = [min(place for place, one in enumerate(chosen) if one & span) for span in resolved]
+    assert first_requested == sorted(first_requested)
 
 
 @given(st.lists(st.builds(RangeSpec, st.none(), st.integers(0, LARGEST)) | specs), st.integers(0, LARGEST))
-def test_resolved_spans_lie_inside_the_representation(several: list[RangeSpec], size: int) -> None:
+def test_resolved_ranges_are_inside_the_representation(several: list[RangeSpec], size: int) -> None:
     assert all(0 <= span.start < span.stop <= size for span in resolve(several, size))
 
 

@@ -1,4 +1,4 @@
-"""Read an answer as a stranger would: its bytes put together, its parts taken apart by the standard library."""
+"""Read a response with an independent parser: join its pieces, and split its parts with the standard library."""
 
 import email.policy
 import re
@@ -21,7 +21,7 @@ def body(pieces: Iterable[Piece], content: bytes) -> bytes:
 
 
 def parts(content_type: str, message: bytes) -> list[Part]:
-    """Take a multipart body apart; AssertionError when the parser had to be lenient."""
+    """Split a multipart body; the parser raises an error if the body has a defect."""
     parser = BytesParser(policy=email.policy.compat32.clone(raise_on_defect=True))
     parsed = parser.parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode("latin-1") + message)
     assert parsed.get_content_type() == "multipart/byteranges"
@@ -36,8 +36,8 @@ def _part(part: Message) -> Part:
     return part["Content-Type"], part["Content-Range"], content
 
 
-def told(content_range: str, content: bytes) -> bytes:
-    """Return the bytes of the content which a Content-Range names, both ends inclusive (§14.4)."""
+def named_bytes(content_range: str, content: bytes) -> bytes:
+    """Return the bytes of the content that a Content-Range names, both ends inclusive (§14.4)."""
     found = _POSITIONS.fullmatch(content_range)
     assert found, content_range
     return content[int(found[1]) : int(found[2]) + 1]

@@ -1,4 +1,4 @@
-"""send_reply() where the server sends parts of files by itself, driven by hand."""
+"""send_response() with regions of files that the server sends itself, driven by hand."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ DATA = bytes(range(256)) * 8
 EXTENSIONS: Final[dict[str, object]] = {ZERO_COPY_SEND: {"acknowledged": int}}
 
 
-async def test_parts_of_a_file_are_named_where_the_server_sends_them(large: Path, content: bytes) -> None:
+async def test_a_server_with_the_extension_gets_regions_of_the_file(large: Path, content: bytes) -> None:
     large.read_bytes()
     exchange, sent = Exchange(scope("/large.bin", fields=[("Range", "bytes=7-")], extensions=EXTENSIONS)), []
 
@@ -40,19 +40,19 @@ async def test_parts_of_a_file_are_named_where_the_server_sends_them(large: Path
     assert not descriptors(large)
 
 
-async def test_what_is_no_file_goes_as_bytes_even_where_the_server_sends_files() -> None:
-    answer = await ask(Downloads(OneStore(SlicedSource(DATA))), "/a", extensions=EXTENSIONS)
-    assert answer.body == DATA
+async def test_a_source_without_a_file_is_sent_as_bytes() -> None:
+    response = await ask(Downloads(OneStore(SlicedSource(DATA))), "/a", extensions=EXTENSIONS)
+    assert response.body == DATA
 
 
-async def test_a_small_file_goes_as_bytes_even_where_the_server_sends_files(tmp_path: Path) -> None:
+async def test_a_small_file_is_sent_as_bytes(tmp_path: Path) -> None:
     (tmp_path / "small.bin").write_bytes(DATA)
-    answer = await ask(Downloads(DirectoryStore(tmp_path)), "/small.bin", extensions=EXTENSIONS)
-    assert answer.chunks == [DATA]
+    response = await ask(Downloads(DirectoryStore(tmp_path)), "/small.bin", extensions=EXTENSIONS)
+    assert response.chunks == [DATA]
 
 
 @pytest.mark.parametrize("messages", [2, 3])
-async def test_a_client_that_left_ends_a_sending_of_parts(large: Path, messages: int) -> None:
+async def test_regions_end_when_the_client_leaves(large: Path, messages: int) -> None:
     exchange = Exchange(scope("/large.bin", extensions=EXTENSIONS))
     exchange.at[messages] = exchange.left.set
     await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, exchange.send)
@@ -62,7 +62,7 @@ async def test_a_client_that_left_ends_a_sending_of_parts(large: Path, messages:
     await eventually(lambda: not other_tasks())
 
 
-async def test_a_client_that_leaves_during_the_first_part_ends_it_soon(large: Path) -> None:
+async def test_a_client_that_leaves_ends_the_first_region(large: Path) -> None:
     exchange, never = Exchange(scope("/large.bin", extensions=EXTENSIONS)), asyncio.Event()
 
     async def send(message: Message) -> None:
@@ -86,13 +86,13 @@ async def test_a_short_download_is_watched_by_no_task(tmp_path: Path) -> None:
         raise AssertionError
 
     source = SlicedSource(DATA, chunk=len(DATA))
-    reply = await respond(RequestHead("GET", 0), source, Policy())
+    response = await respond(RequestHead("GET", 0), source, Policy())
     exchange = Exchange(scope("/a"))
-    await send_response(reply, exchange.scope, receive, exchange.send)
+    await send_response(response, exchange.scope, receive, exchange.send)
     assert (exchange.body, asked) == (DATA, 0)
 
 
-async def test_who_cancels_when_the_client_leaves_is_obeyed(large: Path) -> None:
+async def test_a_task_cancelled_when_the_client_leaves_is_cancelled(large: Path) -> None:
     exchange, never = Exchange(scope("/large.bin", extensions=EXTENSIONS)), asyncio.Event()
 
     async def receive() -> Message:

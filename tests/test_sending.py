@@ -1,4 +1,4 @@
-"""send_reply() and deliver(), driven by hand: whatever client or source do, the sending ends and nothing is left."""
+"""send_response(), driven by hand: whatever client or source do, the sending ends and nothing is left."""
 
 import asyncio
 import logging
@@ -35,22 +35,22 @@ pytestmark = pytest.mark.usefixtures("clock")
 
 @pytest.mark.parametrize("chunk", CHUNK_SIZES)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_an_answer_is_complete_in_chunks_of_any_size(chunk: int, method: str) -> None:
+async def test_a_response_is_complete_in_chunks_of_any_size(chunk: int, method: str) -> None:
     source = SlicedSource(DATA, chunk=chunk)
-    answer = await ask(Downloads(OneStore(source)), "/a", method=method)
-    assert answer.complete
-    assert answer.body == (DATA if method == "GET" else b"")
-    assert answer.fields["content-length"] == str(len(DATA))
+    response = await ask(Downloads(OneStore(source)), "/a", method=method)
+    assert response.complete
+    assert response.body == (DATA if method == "GET" else b"")
+    assert response.fields["content-length"] == str(len(DATA))
     assert source.closed
     await eventually(lambda: not other_tasks())
 
 
 async def test_a_stream_of_unknown_size_has_no_content_length() -> None:
     source = SlicedSource(DATA, representation=Representation(None, ranges=False))
-    answer = await ask(Downloads(OneStore(source)), "/a", fields=[("Range", "bytes=0-1")])
-    assert (answer.status, answer.body, answer.complete) == (200, DATA, True)
-    assert "content-length" not in answer.fields
-    assert answer.fields["accept-ranges"] == "none"
+    response = await ask(Downloads(OneStore(source)), "/a", fields=[("Range", "bytes=0-1")])
+    assert (response.status, response.body, response.complete) == (200, DATA, True)
+    assert "content-length" not in response.fields
+    assert response.fields["accept-ranges"] == "none"
 
 
 @pytest.mark.parametrize("messages", [1, 2, 3])
@@ -92,7 +92,7 @@ async def _stalled(app: App) -> Exchange:
 
 
 @pytest.mark.parametrize("size", [100, 1_000_000], ids=["whole at once", "in chunks"])
-async def test_a_client_that_takes_nothing_is_dropped(
+async def test_the_response_to_a_client_that_takes_nothing_ends(
     tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "large.bin").write_bytes(bytes(size))
@@ -104,13 +104,13 @@ async def test_a_client_that_takes_nothing_is_dropped(
 
 
 @pytest.mark.parametrize("error", [SourceChanged("changed"), SourceTruncated("truncated"), SourceError("disk")])
-async def test_a_source_that_fails_ends_the_answer_short_and_is_logged_once(
+async def test_a_source_that_fails_ends_the_response_short_and_is_logged_once(
     error: SourceError, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = SlicedSource(DATA, until=100, error=error)
-    answer = await ask(Downloads(OneStore(source)), "/a")
-    assert not answer.complete
-    assert DATA[:100].startswith(answer.body)
+    response = await ask(Downloads(OneStore(source)), "/a")
+    assert not response.complete
+    assert DATA[:100].startswith(response.body)
     assert source.closed
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
@@ -123,9 +123,9 @@ async def test_a_timeout_error_of_a_source_is_not_taken_for_the_client() -> None
 
 
 async def test_without_receive_a_reply_is_sent_all_the_same() -> None:
-    reply = await respond(RequestHead("GET", 0), SlicedSource(DATA), Policy())
+    response = await respond(RequestHead("GET", 0), SlicedSource(DATA), Policy())
     exchange = Exchange(scope("/a"))
-    await send_response(reply, exchange.scope, None, exchange.send)
+    await send_response(response, exchange.scope, None, exchange.send)
     assert exchange.body == DATA
 
 
@@ -137,9 +137,9 @@ async def test_a_source_that_takes_its_time_is_not_taken_for_a_client_that_does(
             await waited.wait()
             yield part
 
-    reply = await respond(RequestHead("GET", 0), source_of(slowly()), Policy(), stall_timeout=0.05)
+    response = await respond(RequestHead("GET", 0), source_of(slowly()), Policy(), stall_timeout=0.05)
     exchange = Exchange(scope("/a"))
-    await send_response(reply, exchange.scope, None, exchange.send)
+    await send_response(response, exchange.scope, None, exchange.send)
     assert exchange.body == b"latelater"
 
 
@@ -168,7 +168,7 @@ async def test_a_whole_file_goes_by_path_where_the_server_takes_it(
     await eventually(lambda: not descriptors(large))
 
 
-async def test_the_path_stays_good_for_a_while_after_the_reply(
+async def test_the_path_stays_valid_for_seconds_after_the_response(
     large: Path, content: bytes, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("async_downloads.sending._PathLeases._SECONDS", WHILE)
@@ -180,7 +180,7 @@ async def test_the_path_stays_good_for_a_while_after_the_reply(
     await eventually(lambda: not descriptors(large))
 
 
-async def test_only_so_many_files_are_lent_at_a_time(
+async def test_the_number_of_files_sent_by_path_is_limited(
     large: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("async_downloads.sending._PathLeases._SECONDS", WHILE)
@@ -198,5 +198,5 @@ async def test_only_so_many_files_are_lent_at_a_time(
 async def test_bytes_in_memory_go_as_bytes_even_where_the_server_takes_paths() -> None:
     large = bytes(1_000_000)
     app = Downloads(OneStore(MemorySource(large, Representation(len(large)))))
-    answer = await ask(app, "/a", extensions={"http.response.pathsend": {}})
-    assert answer.body == large
+    response = await ask(app, "/a", extensions={"http.response.pathsend": {}})
+    assert response.body == large
