@@ -113,7 +113,7 @@ def demo(context: click.Context, /, **values: Any) -> int:
     def announce(urls: Sequence[str]) -> None:
         base = _for_curl(urls[0])
         for sample in samples():
-            click.echo(f"curl {sample.options} {base}{sample.path}  # {sample.what}")
+            click.echo(f"curl {sample.options} {base}{sample.path}  # {sample.description}")
         click.echo(f"Serving sample data on {', '.join(urls)} (Ctrl-C ends)")
 
     with tempfile.TemporaryDirectory(prefix="async-downloads-") as folder:

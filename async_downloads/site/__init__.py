@@ -1,1 +1,1 @@
-"""What is served: a tree of files, the download routes, and files in a database."""
+"""The site that `serve` serves: a tree of files, the download routes, and files in a database."""

@@ -1,6 +1,6 @@
-"""The site as one app: the download routes by Quart, the tree of files and those of a database beside it.
+"""The site as one app: Quart serves the download routes; the tree and the database's files are served beside Quart.
 
-These are not routed by Quart. Their paths are matched as they are, and a file costs no request context.
+Quart does not route these two: their paths must match exactly, and a file needs no request context.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,28 +33,29 @@ _ROUTES = {
 
 
 def create_app(settings: Settings | None = None) -> Quart:
-    """Make the Quart app that serves what the settings name; without settings, what the environment names.
+    """Create the Quart app that serves what the settings name; without settings, what the environment names.
 
-    A path whose first segment belongs to a configured route is Quart's or the database's, every other one is the
-    tree's. The database is connected to by the first request for it, and left when the app stops serving. ValueError
-    for settings that cannot be.
+    The first segment of a path decides: that of a configured route goes to Quart, `files` to the database, any other
+    one to the tree. The first request for a database connects to it; the app disconnects when it stops serving.
+
+    Raises ValueError if the settings contradict each other.
     """
     settings = settings or Settings.from_environment()
     app = _routes(settings)
-    lanes: dict[str, Any] = dict.fromkeys(_routed(settings), app.asgi_app)
+    apps: dict[str, Any] = dict.fromkeys(_routed_segments(settings), app.asgi_app)
     if catalogue := catalogue_of(settings):
         app.after_serving(catalogue.aclose)
-        lanes[PREFIX] = StoredFiles(catalogue, settings)
+        apps[PREFIX] = StoredFiles(catalogue, settings)
     if settings.directory or catalogue:
-        others = _tree(settings, settings.directory) if settings.directory else app.asgi_app
-        wrapped: Any = _Lanes(lanes, others, app.asgi_app)
-        app.asgi_app = wrapped  # type: ignore[method-assign] # how Quart says to wrap an app
+        default = _tree(settings, settings.directory) if settings.directory else app.asgi_app
+        wrapped: Any = _FirstSegmentRouter(apps, default, app.asgi_app)
+        app.asgi_app = wrapped  # type: ignore[method-assign] # Quart's documented way to wrap an app
     return app
 
 
 def _routes(settings: Settings) -> Quart:
     app = Quart("async_downloads.web", static_folder=None)
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None  # as Flask has it: no-cache
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None  # Flask's default: no-cache
     app.config["DOWNLOAD_STALL_TIMEOUT"] = settings.stall_timeout
     app.config["HIDDEN"] = settings.hidden
     app.config.update({name.upper(): _absolute(getattr(settings, name)) for name in _ROUTES})
@@ -64,8 +65,8 @@ def _routes(settings: Settings) -> Quart:
     return app
 
 
-def _routed(settings: Settings) -> Iterator[str]:
-    """Yield the first segments of the paths that are Quart's."""
+def _routed_segments(settings: Settings) -> Iterator[str]:
+    """Yield the first segments of the configured routes' paths."""
     for name, segments in _ROUTES.items():
         if getattr(settings, name):
             yield from segments
@@ -83,20 +84,20 @@ def _tree(settings: Settings, directory: Path) -> Tree:
 
 
 def _absolute(value: Any) -> Any:
-    """Take a path from where the process stands; Quart would take it from where the package lies."""
+    """Resolve a path against the working directory; Quart would resolve it against the package's directory."""
     return value.absolute() if isinstance(value, Path) else value
 
 
-class _Lanes:
-    """Tells by the first segment of the path who answers."""
+class _FirstSegmentRouter:
+    """Passes a request to the app for the first segment of its path; lifespan and websockets go to Quart."""
 
-    def __init__(self, lanes: Mapping[str, Any], others: Any, quart: Any) -> None:
-        self._lanes = lanes
-        self._others = others
+    def __init__(self, apps: Mapping[str, Any], default: Any, quart: Any) -> None:
+        self._apps = apps
+        self._default = default
         self._quart = quart
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        lane = self._quart
+        app = self._quart
         if scope["type"] == "http":
-            lane = self._lanes.get(key_of(scope).partition("/")[0], self._others)
-        await lane(scope, receive, send)
+            app = self._apps.get(key_of(scope).partition("/")[0], self._default)
+        await app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""From a listing to a page: what it shows is made here and tested as data, how it looks is in the template."""
+"""Turn a listing into a page or JSON. The rows are data, made and tested here; the template decides how they look."""
 
 import json
 from base64 import b64encode
@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..sources.base import Entry, Listing
 
-__all__ = ["CONTENT_SECURITY_POLICY", "Line", "as_html", "as_json", "lines_of", "readable_size"]
+__all__ = ["CONTENT_SECURITY_POLICY", "Row", "as_html", "as_json", "readable_size", "rows_of"]
 
 
 _TEMPLATES: Final = Environment(
@@ -29,8 +29,8 @@ CONTENT_SECURITY_POLICY: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One entry as it is shown; `url` is relative to the directory, `modified` is a date in UTC."""
+class Row:
+    """One entry as it is shown. `url` is relative to the directory; `modified` is a date in UTC, or "?"."""
 
     name: str
     url: str
@@ -39,16 +39,16 @@ class Line:
     modified: str | None
 
 
-def lines_of(listing: Listing) -> list[Line]:
-    """Return the entries as they are shown, in their order."""
-    return [_line(entry) for entry in listing.entries]
+def rows_of(listing: Listing) -> list[Row]:
+    """Return a row for each entry, in the order of the listing."""
+    return [_row(entry) for entry in listing.entries]
 
 
-def _line(entry: Entry) -> Line:
+def _row(entry: Entry) -> Row:
     slash = "/" if entry.is_directory else ""
-    return Line(
-        name=_shown(entry.name) + slash,
-        # Without "./" a name with a colon would be taken for a scheme.
+    return Row(
+        name=_readable(entry.name) + slash,
+        # Without "./" browsers would read the part before a colon as a scheme.
         url=f"./{quote(fsencode(entry.name), safe='')}{slash}",
         kind="directory" if entry.is_directory else "file",
         size=entry.size,
@@ -56,20 +56,20 @@ def _line(entry: Entry) -> Line:
     )
 
 
-def _shown(name: str) -> str:
-    """Return a name with a mark in place of each byte that is no UTF-8."""
+def _readable(name: str) -> str:
+    """Return a name with U+FFFD in place of each byte that is not UTF-8."""
     return fsencode(name).decode("utf-8", "replace")
 
 
 def _date(moment: int) -> str:
     try:
         return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):  # a moment that no calendar has
+    except (OverflowError, ValueError, OSError):  # a time that no calendar has
         return "?"
 
 
 def readable_size(size: int) -> str:
-    """Write a number of bytes for people.
+    """Format a number of bytes for people.
 
     >>> readable_size(999), readable_size(1536), readable_size(5 * 1024**4)
     ('999 B', '1.5 KiB', '5.0 TiB')
@@ -85,14 +85,14 @@ def readable_size(size: int) -> str:
 
 
 def as_html(key: str, listing: Listing) -> bytes:
-    """Draw the directory `key` ("" is the top, else with a slash at its end) as a page."""
-    segments = [_shown(segment) for segment in key.split("/")[:-1]]
+    """Render the listing of the directory `key` as a page; "" is the top, any other key ends with a slash."""
+    segments = [_readable(segment) for segment in key.split("/")[:-1]]
     trail = [(name, "../" * (len(segments) - depth - 1) or "./") for depth, name in enumerate(segments)]
     page = _TEMPLATES.get_template("listing.html").render(
         path="/" + "/".join([*segments, ""] if segments else []),
         top="../" * len(segments) or "./",
         trail=trail,
-        lines=lines_of(listing),
+        rows=rows_of(listing),
         truncated=listing.truncated,
         readable_size=readable_size,
         style=_STYLE,
@@ -101,15 +101,15 @@ def as_html(key: str, listing: Listing) -> bytes:
 
 
 def as_json(key: str, listing: Listing) -> bytes:
-    """Write the directory as JSON: `path`, `truncated`, and `entries` with name, url, kind, size and modified."""
+    """Return the listing as JSON: `path`, `truncated`, and `entries` with name, url, kind, size and modified."""
     entries = [
         {
-            "name": line.name.rstrip("/"),
-            "url": line.url,
-            "kind": line.kind,
-            "size": line.size,
-            "modified": line.modified,
+            "name": row.name.rstrip("/"),
+            "url": row.url,
+            "kind": row.kind,
+            "size": row.size,
+            "modified": row.modified,
         }
-        for line in lines_of(listing)
+        for row in rows_of(listing)
     ]
-    return json.dumps({"path": f"/{_shown(key)}", "truncated": listing.truncated, "entries": entries}).encode()
+    return json.dumps({"path": f"/{_readable(key)}", "truncated": listing.truncated, "entries": entries}).encode()

@@ -1,4 +1,4 @@
-"""Sample data for every route: made in a folder, small but real."""
+"""Sample data for every route: real files, small except for one."""
 
 import asyncio
 import math
@@ -22,7 +22,7 @@ __all__ = ["Sample", "make_pdf", "make_samples", "samples"]
 
 
 def make_pdf(title: str, *paragraphs: str) -> bytes:
-    """Return a PDF of one page; it takes some milliseconds, so call it in a thread. Needs the extra `demo`."""
+    """Return a PDF of one page. It takes some milliseconds: call it in a thread. It needs the extra `demo`."""
     from fpdf import FPDF
 
     document = FPDF()
@@ -37,21 +37,21 @@ def make_pdf(title: str, *paragraphs: str) -> bytes:
 
 
 _ID: Final = str(uuid.UUID("0b5e6f1c-7c56-4d8a-9f3e-2a8f6d0c4b17"))
-_LARGE: Final = 64 * 1024 * 1024
-_RATE: Final = 22_050  # samples a second of the tone
+_LARGE_BYTES: Final = 64 * 1024 * 1024
+_TONE_HERTZ: Final = 22_050  # audio samples per second
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A path that answers, what is there, and curl's options to fetch it."""
+    """A path of the demo site, a description of what is there, and curl's options to fetch it."""
 
     path: str
-    what: str
+    description: str
     options: str
 
 
 def samples() -> tuple[Sample, ...]:
-    """Return a working example for each route over the sample data."""
+    """Return a working example of each route over the sample data."""
     saved = (
         ("/media/tone.wav", "a sound that a browser plays and seeks in", "tone.wav"),
         ("/download", "one configured file", "download.csv"),
@@ -68,21 +68,21 @@ def samples() -> tuple[Sample, ...]:
         ("/pdf/send-file", "a PDF made in memory: send_file(BytesIO)", "send-file.pdf"),
         ("/pdf/response", "a PDF made in memory: Response(bytes)", "response.pdf"),
         ("/pdf/make-response", "a PDF made in memory: make_response(bytes)", "make-response.pdf"),
-        ("/files/download/1", "an image out of a database", "stored.png"),
-        ("/files/download/2", "a PDF out of a database", "stored.pdf"),
-        ("/files/download/3", "a video out of a database; with ?inline=1 a browser plays it", "stored.webm"),
+        ("/files/download/1", "an image from a database", "stored.png"),
+        ("/files/download/2", "a PDF from a database", "stored.pdf"),
+        ("/files/download/3", "a video from a database; with ?inline=1 a browser plays it", "stored.webm"),
     )
     return (
         Sample("/", "the top folder: a page in a browser, JSON for programs", "-H 'Accept: application/json'"),
         Sample("/large.bin", "the last ten bytes of 64 MiB", "-r -10 -o tail.bin"),
-        *(Sample(path, what, f"-o {name}") for path, what, name in saved),
-        Sample("/files/download/3", "ten bytes of that video, and what is said about them", "-v -r 10-19 -o part.bin"),
+        *(Sample(path, description, f"-o {name}") for path, description, name in saved),
+        Sample("/files/download/3", "ten bytes of that video, with the header fields", "-v -r 10-19 -o part.bin"),
         Sample("/files", "what the database holds, as JSON", "-H 'Accept: application/json'"),
     )
 
 
 def make_samples(folder: Path) -> Settings:
-    """Write the sample data below the folder; return settings that serve all of it. Not for use in an event loop."""
+    """Write the sample data into the folder; return settings that serve it. Do not call this in an event loop."""
     images, csv, pdf, reports, media = (folder / name for name in ("images", "csv", "pdf", "reports", "media"))
     for number, name in enumerate(("001.png", "007.png", f"{_ID}.png", "sunrise.png", "nested/sunset.png")):
         _write(images / name, _png(hue=number))
@@ -93,9 +93,9 @@ def make_samples(folder: Path) -> Settings:
     _write(reports / "2026" / "q3" / "summary.txt", b"All downloads arrived.\n")
     media.mkdir(parents=True)
     _make_tone(media / "tone.wav", seconds=60)
-    _write(folder / "large.bin", os.urandom(_LARGE))
-    database = f"sqlite:///{folder}/.files.db"  # with a dot: else everybody could download the database itself
-    asyncio.run(_store(database, _stored()))
+    _write(folder / "large.bin", os.urandom(_LARGE_BYTES))
+    database = f"sqlite:///{folder}/.files.db"  # the dot hides the database from the site
+    asyncio.run(_fill(database, _database_files()))
     return Settings(
         directory=folder,
         download_file=csv / "sales.csv",
@@ -111,24 +111,24 @@ def make_samples(folder: Path) -> Settings:
     )
 
 
-def _stored() -> dict[str, bytes]:
-    """Return what goes into the database, in the order of its numbers."""
+def _database_files() -> dict[str, bytes]:
+    """Return the files of the database by name, in the order of their ids."""
     return {
         "images/sunrise.png": _png(hue=3),
-        "invoice.pdf": make_pdf("A sample document", "This one is kept in a database."),
+        "invoice.pdf": make_pdf("A sample document", "This one is stored in a database."),
         "counter.webm": files(__package__).joinpath("static", "sample.webm").read_bytes(),
     }
 
 
-async def _store(database: str, contents: Mapping[str, bytes]) -> None:
-    """Make a database and put files into it."""
+async def _fill(database: str, contents: Mapping[str, bytes]) -> None:
+    """Create a database and put files into it."""
     async with aclosing(open_catalogue(database)) as catalogue:
         await catalogue.init()
         for name, data in contents.items():
-            await catalogue.put(name, _in_one(data))
+            await catalogue.put(name, _one_chunk(data))
 
 
-async def _in_one(data: bytes) -> AsyncIterator[bytes]:
+async def _one_chunk(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
@@ -137,13 +137,13 @@ def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def _csv(first: str, rows: int) -> bytes:
-    lines = [f"{first},downloads,bytes", *(f"{row},{row * 37 % 101},{row * 7919}" for row in range(1, rows + 1))]
+def _csv(first_column: str, rows: int) -> bytes:
+    lines = [f"{first_column},downloads,bytes", *(f"{row},{row * 37 % 101},{row * 7919}" for row in range(1, rows + 1))]
     return "\r\n".join([*lines, ""]).encode()
 
 
 def _png(hue: int, *, side: int = 128) -> bytes:
-    """Draw a square that shades from one colour into another (PNG, 8-bit RGB, no filter)."""
+    """Return a square that shades from one colour into another (PNG, 8-bit RGB, no filter)."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -157,11 +157,11 @@ def _png(hue: int, *, side: int = 128) -> bytes:
 
 
 def _make_tone(path: Path, *, seconds: int) -> None:
-    """Write a tone that rises by a step each second, so that one hears where one is."""
+    """Write a tone that rises by a semitone each second, so that a listener hears the position."""
     with wave.open(os.fspath(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(_RATE)
+        file.setframerate(_TONE_HERTZ)
         for second in range(seconds):
-            step = 2 * math.pi * 220 * 2 ** (second % 24 / 12) / _RATE
-            file.writeframes(array("h", (int(8000 * math.sin(step * n)) for n in range(_RATE))).tobytes())
+            step = 2 * math.pi * 220 * 2 ** (second % 24 / 12) / _TONE_HERTZ
+            file.writeframes(array("h", (int(8000 * math.sin(step * n)) for n in range(_TONE_HERTZ))).tobytes())

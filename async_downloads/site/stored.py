@@ -1,7 +1,7 @@
 """The files of a database as a part of the site: `/files/download/<id>`, and `/files`, which lists them as JSON.
 
-A file costs no request context of Quart, as those of the tree. The catalogue is opened by the first request, in the
-process and event loop that answers it.
+Like the tree, this part needs no request context of Quart. The first request opens the catalogue, in the process and
+event loop that serve it.
 """
 
 import json
@@ -28,17 +28,17 @@ __all__ = ["PREFIX", "StoredFiles", "as_json", "catalogue_of", "probe"]
 
 PREFIX: Final = "files"
 _DOWNLOAD: Final = f"{PREFIX}/download"
-_MOST: Final = 10_000  # files of a listing
-_PAGE: Final = Policy(fields=(("Cache-Control", "no-cache"),))
+_MAX_LISTED: Final = 10_000  # files
+_LISTING_POLICY: Final = Policy(fields=(("Cache-Control", "no-cache"),))
 
 
 class StoredFiles:
-    """An ASGI app for the paths below `/files`."""
+    """An ASGI app for `/files` and the paths below it."""
 
     def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
         self._catalogue = catalogue
         self._identifier = settings.file_ids
-        self._listed = settings.list_files
+        self._has_listing = settings.list_files
         self._downloads = Downloads(
             ById(catalogue, settings.file_ids),
             attachment=True,
@@ -47,27 +47,27 @@ class StoredFiles:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        await respond_and_send(self._reply, scope, receive, send)
+        """Respond to one HTTP request."""
+        await respond_and_send(self._respond, scope, receive, send)
 
-    async def _reply(self, scope: Scope) -> Response:
+    async def _respond(self, scope: Scope) -> Response:
         if refused := refusal(scope):
             return refused
         key, root = key_of(scope), scope.get("root_path", "")
-        if key == PREFIX and self._listed:
+        if key == PREFIX and self._has_listing:
             return await self._listing(scope, f"{root}/{_DOWNLOAD}/")
         if key.startswith(f"{_DOWNLOAD}/"):
             return await self._downloads.respond({**scope, "root_path": f"{root}/{_DOWNLOAD}"})
         raise NotFound(f"nothing is at {key!r}")
 
     async def _listing(self, scope: Scope, base: str) -> Response:
-        draw = partial(as_json, await self._catalogue.files(_MOST + 1), self._identifier, base)
-        return await respond(request_head(scope), page(await in_thread(draw), "application/json"), _PAGE)
+        render = partial(as_json, await self._catalogue.files(_MAX_LISTED + 1), self._identifier, base)
+        return await respond(request_head(scope), page(await in_thread(render), "application/json"), _LISTING_POLICY)
 
 
 def as_json(files: Sequence[StoredFile], identifier: Identifier, base: str) -> bytes:
-    """Write the first 10,000 files as JSON: `truncated`, and `files`; `base` stands before an id in a URL."""
-    told = [
+    """Return the first 10,000 files as JSON: `truncated` and `files`. The URL of a file is `base` and its id."""
+    entries = [
         {
             "id": file.public(identifier),
             "name": file.name,
@@ -77,22 +77,22 @@ def as_json(files: Sequence[StoredFile], identifier: Identifier, base: str) -> b
             "created": f"{datetime.fromtimestamp(file.created, UTC):%Y-%m-%dT%H:%M:%SZ}",
             "url": base + file.public(identifier),
         }
-        for file in files[:_MOST]
+        for file in files[:_MAX_LISTED]
     ]
-    return json.dumps({"truncated": len(files) > _MOST, "files": told}).encode()
+    return json.dumps({"truncated": len(files) > _MAX_LISTED, "files": entries}).encode()
 
 
 def catalogue_of(settings: Settings) -> Catalogue | None:
-    """Return the catalogue that the settings name, not connected to yet.
+    """Return the catalogue that the settings name, not yet connected; None if they name no database.
 
-    ValueError for a URL that is none, and for a database in a folder that is served: strangers could download all of
-    it. Nor may this process so much as open its file beside SQLite: closing it again would end SQLite's locks.
+    Raises ValueError if its URL is invalid, or if an SQLite database lies in a served folder. Strangers could download
+    it as a file. Serving it would even damage it: when this process closes the file, the system ends SQLite's locks.
     """
     if settings.database is None:
         return None
     path = path_of(settings.database)
     if path and settings.directory and settings.follow_symlinks:
-        raise ValueError(f"{path} cannot be kept from links that are followed: leave out --follow-symlinks")
+        raise ValueError(f"{path} could be reached through symbolic links: leave out --follow-symlinks")
     for folder in settings.folders:
         if path and _shows(folder, path, hidden=settings.hidden):
             raise ValueError(f"{path} lies in {folder}, which is served: move it, or put a dot before its name")
@@ -100,7 +100,7 @@ def catalogue_of(settings: Settings) -> Catalogue | None:
 
 
 def _shows(folder: Path, path: Path, *, hidden: bool) -> bool:
-    """Whether the file is at the place that is served, or below it; a name with a dot is there only with `hidden`."""
+    """Return whether the file is the served path or lies below it; a name with a dot is served only with `hidden`."""
     with suppress(ValueError):
         below = path.resolve().relative_to(folder.resolve())
         return hidden or not any(name.startswith(".") for name in below.parts)
@@ -108,7 +108,7 @@ def _shows(folder: Path, path: Path, *, hidden: bool) -> bool:
 
 
 async def probe(settings: Settings) -> None:
-    """Ask the database for a file. ValueError when the settings are wrong, `SourceError` when there is no answer."""
+    """Look a file up in the database. Raises ValueError if the settings are wrong, SourceError if the lookup fails."""
     catalogue = catalogue_of(settings)
     if catalogue is None:
         return

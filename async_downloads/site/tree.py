@@ -1,4 +1,4 @@
-"""A store as a site: its files as `Downloads` sends them, its directories as pages."""
+"""A store as a site: `Downloads` sends its files; its directories are pages."""
 
 from functools import partial
 from hashlib import sha256
@@ -20,7 +20,7 @@ from .browse import CONTENT_SECURITY_POLICY, as_html, as_json
 __all__ = ["Tree", "page"]
 
 
-_PAGE: Final = Policy(
+_LISTING_POLICY: Final = Policy(
     fields=(
         ("Cache-Control", "no-cache"),
         ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
@@ -31,37 +31,37 @@ _PAGE: Final = Policy(
 
 
 class Tree:
-    """An ASGI app: every file below `/`, and a listing for every directory, in HTML or in JSON (`?json`)."""
+    """An ASGI app: all files below `/`, and a listing of each directory, as HTML or as JSON (`?json`)."""
 
     def __init__(self, downloads: Downloads) -> None:
         self._downloads = downloads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        await respond_and_send(self._reply, scope, receive, send)
+        """Respond to one HTTP request."""
+        await respond_and_send(self._respond, scope, receive, send)
 
-    async def _reply(self, scope: Scope) -> Response:
+    async def _respond(self, scope: Scope) -> Response:
         if refused := refusal(scope):
             return refused
         key, path = key_of(scope), scope["path"]
         if not path.startswith("/") or key == "/":
-            raise NotFound(f"{path!r} is no path of a file")
+            raise NotFound(f"{path!r} is not the path of a file")
         if not key and not path.endswith("/"):
-            return _with_a_slash(path, scope)
+            return _redirect_to_slash(path, scope)
         if not key or key.endswith("/"):
             return await self._listing(key, scope)
         try:
             return await self._downloads.respond(scope)
         except IsDirectory:
-            return _with_a_slash(key, scope)
+            return _redirect_to_slash(key, scope)
 
     async def _listing(self, key: str, scope: Scope) -> Response:
         store = self._downloads.store
         if not isinstance(store, Browsable):
             raise NotFound(f"{key!r}: this store cannot be listed")
-        draw = _json if _wants_json(scope) else _html
-        drawn = await in_thread(partial(draw, key, await store.list(key[:-1])))
-        return await respond(request_head(scope), drawn, _PAGE)
+        render = _json if _wants_json(scope) else _html
+        source = await in_thread(partial(render, key, await store.list(key[:-1])))
+        return await respond(request_head(scope), source, _LISTING_POLICY)
 
 
 def _json(key: str, listing: Listing) -> MemorySource:
@@ -72,22 +72,22 @@ def _html(key: str, listing: Listing) -> MemorySource:
     return page(as_html(key, listing), "text/html; charset=utf-8")
 
 
-def page(drawn: bytes, media_type: str) -> MemorySource:
-    """Make a source of a page; its tag is made of its bytes."""
-    validators = Validators(ETag(sha256(drawn).hexdigest()[:32]))
-    return MemorySource(drawn, Representation(len(drawn), media_type, validators=validators))
+def page(content: bytes, media_type: str) -> MemorySource:
+    """Return the source of a page; its ETag is a hash of its bytes."""
+    validators = Validators(ETag(sha256(content).hexdigest()[:32]))
+    return MemorySource(content, Representation(len(content), media_type, validators=validators))
 
 
 def _wants_json(scope: Scope) -> bool:
-    """Whether the client asked for JSON by query, or by an Accept that names it and not HTML."""
+    """Return whether the query asks for JSON, or the Accept field names JSON and not HTML."""
     if b"json" in {part.partition(b"=")[0] for part in scope["query_string"].split(b"&")}:
         return True
     accept = b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
     return b"application/json" in accept and b"text/html" not in accept
 
 
-def _with_a_slash(key: str, scope: Scope) -> Response:
-    """Send the client to the directory's own address, below which its relative links are right."""
+def _redirect_to_slash(key: str, scope: Scope) -> Response:
+    """Redirect to the directory's URL with a slash at its end: the relative links of the page need it."""
     query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
     name = quote(key.rpartition("/")[2], safe="", errors="surrogateescape")
     fields = (("Location", f"./{name}/{query}"), ("Cache-Control", "no-cache"), ("Content-Length", "0"))

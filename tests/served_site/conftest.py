@@ -54,7 +54,7 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have what is mapped stay so until the clock is put forward."""
-    monkeypatch.setattr(MappedFiles, "_IDLE", IDLE)
+    monkeypatch.setattr(MappedFiles, "_IDLE_SECONDS", IDLE)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_downloads.site.browse import Line, as_html, as_json, lines_of, readable_size
+from async_downloads.site.browse import Row, as_html, as_json, readable_size, rows_of
 from async_downloads.sources.base import Entry, Listing
 from served_site.page import read
 
@@ -49,9 +49,9 @@ def _shown(name: str) -> str:
 @pytest.mark.parametrize("name", _NAMES)
 @pytest.mark.parametrize("directory", [False, True], ids=["file", "directory"])
 def test_a_link_leads_to_the_entry_and_nowhere_else(name: str, directory: bool) -> None:
-    (line,) = lines_of(Listing((Entry(name, directory),)))
+    (line,) = rows_of(Listing((Entry(name, directory),)))
     slash = "/" if directory else ""
-    assert line == Line(_shown(name) + slash, line.url, "directory" if directory else "file", None, None)
+    assert line == Row(_shown(name) + slash, line.url, "directory" if directory else "file", None, None)
     assert line.url.isascii()
     there = urlsplit(urljoin("http://host/files/", line.url))
     assert (there.netloc, there.query, there.fragment) == ("host", "", "")
@@ -128,7 +128,7 @@ def test_a_file_has_a_size_and_a_date_and_is_offered_and_a_directory_is_not() ->
     ],
 )
 def test_a_moment_is_a_date_or_unknown(moment: int, date: str) -> None:
-    assert lines_of(Listing((Entry("a", False, 0, moment),)))[0].modified == date
+    assert rows_of(Listing((Entry("a", False, 0, moment),)))[0].modified == date
 
 
 @pytest.mark.parametrize(

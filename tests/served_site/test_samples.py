@@ -25,8 +25,8 @@ async def test_each_sample_answers(site: Site) -> None:
 @pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.path)
 def test_each_sample_says_what_it_is(sample: Sample) -> None:
     assert sample.path.startswith("/")
-    assert sample.what
-    assert "'" not in sample.what
+    assert sample.description
+    assert "'" not in sample.description
 
 
 def test_the_tone_is_a_minute_of_sound(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Bytes of files that go to a socket past the transport."""
+"""File regions that go from the page cache to a socket, past the asyncio transport."""

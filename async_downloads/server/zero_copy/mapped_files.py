@@ -1,7 +1,7 @@
-"""Parts of files that are mapped into memory, for the kernel's eyes only.
+"""Parts of files that are mapped into memory, for system calls to read.
 
-Pages of a file that has shrunk are an error code for a system call; were Python to look at them, they would be a
-SIGBUS.
+If a file shrinks, a system call that reads its missing pages returns an error. Python code that reads them gets a
+SIGBUS, so no code of ours looks into a mapping.
 """
 
 import asyncio
@@ -19,63 +19,66 @@ __all__ = ["MappedFiles"]
 _WITHOUT_DESCRIPTOR: Final[dict[str, Any]] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
 
-class _Segment:
-    """A mapped part of a file; it stays mapped as long as somebody has the view."""
+class _Mapping:
+    """A mapped part of a file. It stays mapped as long as its view is referenced."""
 
     __slots__ = ("used", "view")
 
-    SIZE: Final = 64 * 1024 * 1024  # taking one away keeps the loop waiting for a millisecond
+    SIZE_BYTES: Final = 64 * 1024 * 1024  # unmapping one blocks the event loop for a millisecond
 
     def __init__(self, fd: int, number: int) -> None:
-        start = number * self.SIZE
-        size = min(self.SIZE, os.fstat(fd).st_size - start)
+        start = number * self.SIZE_BYTES
+        size = min(self.SIZE_BYTES, os.fstat(fd).st_size - start)
         mapped = mmap.mmap(fd, size, prot=mmap.PROT_READ, offset=start, **_WITHOUT_DESCRIPTOR)
-        mapped.madvise(mmap.MADV_RANDOM)  # reading ahead is for those who wait for the disk, not for the event loop
+        mapped.madvise(mmap.MADV_RANDOM)  # the event loop reads cached pages only: read-ahead would block it
         self.view = memoryview(mapped)
-        self.used = 0.0  # when that was, in the loop's time
+        self.used = 0.0  # the loop's time of the last use
 
 
 class MappedFiles:
-    """The parts of files that are mapped: those used lately, since mapping is as dear as reading, and only so many.
+    """A cache of mappings, keyed by file version and number; least recently used first.
 
-    An idle one is taken away soon: until then a deleted file keeps its place on the disk, and before Python 3.13 each
-    has a descriptor.
+    Mapping costs as much as reading, so mappings are reused. At most 256 are kept. An idle one is dropped after 0.4
+    seconds: until then a deleted file occupies its disk space, and before Python 3.13 each mapping holds a descriptor.
+    The connections of one event loop share a cache and use it on that loop only.
     """
 
-    _MOST: Final = 256
-    _IDLE: Final = 0.4  # seconds
-    _AT_ONCE: Final = 8
+    _MAX_MAPPINGS: Final = 256
+    _IDLE_SECONDS: Final = 0.4
+    _MAX_DROPS: Final = 8  # in one turn of the event loop
+    _NEXT_DROPS_SECONDS: Final = 0.01
 
     def __init__(self) -> None:
-        self._segments: OrderedDict[tuple[int, ...], _Segment] = OrderedDict()
-        self._sweeping: asyncio.TimerHandle | None = None
+        self._mappings: OrderedDict[tuple[int, ...], _Mapping] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
 
     def find(self, file: OpenFile, offset: int) -> memoryview | None:
-        """Return the file from there to the end of the segment; None where there is nothing to map."""
-        number, begin = divmod(offset, _Segment.SIZE)
+        """Return the file's bytes from `offset` to the end of their mapping; None if they cannot be mapped."""
+        number, begin = divmod(offset, _Mapping.SIZE_BYTES)
         key = (*file.version, number)
-        segment = self._segments.pop(key, None)
-        if segment is not None and begin >= len(segment.view):  # the file has grown since
-            segment = None
+        mapping = self._mappings.pop(key, None)
+        if mapping is not None and begin >= len(mapping.view):  # the file has grown since it was mapped
+            mapping = None
         try:
-            segment = segment or _Segment(file.fd, number)
+            mapping = mapping or _Mapping(file.fd, number)
         except (OSError, ValueError, OverflowError):
             return None
-        self._keep(key, segment)
-        return segment.view[begin:]
+        self._keep(key, mapping)
+        return mapping.view[begin:]
 
-    def _keep(self, key: tuple[int, ...], segment: _Segment) -> None:
+    def _keep(self, key: tuple[int, ...], mapping: _Mapping) -> None:
         loop = asyncio.get_running_loop()
-        segment.used = loop.time()
-        self._segments[key] = segment  # the last one
-        if len(self._segments) > self._MOST:
-            self._segments.popitem(last=False)
-        self._sweeping = self._sweeping or loop.call_later(self._IDLE, self._sweep, loop)
+        mapping.used = loop.time()
+        self._mappings[key] = mapping  # at the end of the order
+        if len(self._mappings) > self._MAX_MAPPINGS:
+            self._mappings.popitem(last=False)
+        self._timer = self._timer or loop.call_later(self._IDLE_SECONDS, self._drop_idle, loop)
 
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take away a few idle ones, and look again while there are others."""
-        oldest, soon = loop.time() - self._IDLE, self._IDLE
-        for key in [key for key, segment in self._segments.items() if segment.used <= oldest][: self._AT_ONCE]:
-            del self._segments[key]
-            soon = 0.01
-        self._sweeping = loop.call_later(soon, self._sweep, loop) if self._segments else None
+    def _drop_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Drop a few idle mappings; run again while any mapping is left, soon if more may be idle."""
+        deadline, delay = loop.time() - self._IDLE_SECONDS, self._IDLE_SECONDS
+        idle = [key for key, mapping in self._mappings.items() if mapping.used <= deadline]
+        for key in idle[: self._MAX_DROPS]:
+            del self._mappings[key]
+            delay = self._NEXT_DROPS_SECONDS
+        self._timer = loop.call_later(delay, self._drop_idle, loop) if self._mappings else None

@@ -18,14 +18,14 @@ from hypercorn.config import Config
 from semantics import wire
 
 from async_downloads.asgi import Downloads
-from async_downloads.server.zero_copy import mapped_files as segments
+from async_downloads.server.zero_copy import mapped_files
 from async_downloads.server.zero_copy import writer as zero_copy
 from async_downloads.sources.directory import DirectoryStore
 from server.sending import IDLE, ZERO_COPY, Recorded, mapped, sending, unchunked
 
 KIB, MIB = 1024, 1024 * 1024
 WHOLE = 128 * KIB  # what goes in one piece, by way of a read
-SEGMENT = 64 * MIB
+MAPPING_SIZE = 64 * MIB
 TAIL = 4096  # the last bytes of a file are read, so that they can be checked
 
 pytestmark = pytest.mark.usefixtures("_fast")
@@ -88,10 +88,10 @@ async def test_a_range_over_the_end_of_a_segment_arrives(server: Server, app: Re
     marks = os.urandom(3 * MIB)
     sparse = large.with_name("sparse")
     with sparse.open("wb") as file:
-        file.truncate(SEGMENT + 2 * MIB)
-        os.pwrite(file.fileno(), marks, SEGMENT - MIB)
+        file.truncate(MAPPING_SIZE + 2 * MIB)
+        os.pwrite(file.fileno(), marks, MAPPING_SIZE - MIB)
     async with server.connected() as connection:
-        body = await get(connection, "/sparse", f"Range: bytes={SEGMENT - 900_001}-{SEGMENT + 1_000_000}")
+        body = await get(connection, "/sparse", f"Range: bytes={MAPPING_SIZE - 900_001}-{MAPPING_SIZE + 1_000_000}")
         assert body == marks[MIB - 900_001 : MIB + 1_000_001]
         assert mapped(sparse) == 2
     assert app.bytes_by(ZERO_COPY) == len(body) - TAIL
@@ -101,8 +101,8 @@ async def test_a_range_over_the_end_of_a_segment_arrives(server: Server, app: Re
 async def test_of_many_segments_only_so_many_are_mapped(
     server: Server, app: Recorded, large: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments._Segment, "SIZE", 64 * KIB)
-    monkeypatch.setattr(segments.MappedFiles, "_MOST", 4)
+    monkeypatch.setattr(mapped_files._Mapping, "SIZE_BYTES", 64 * KIB)
+    monkeypatch.setattr(mapped_files.MappedFiles, "_MAX_MAPPINGS", 4)
     async with server.connected() as connection:
         assert await get(connection, "/large.bin") == content
         assert mapped(large) == 4
@@ -112,8 +112,8 @@ async def test_of_many_segments_only_so_many_are_mapped(
 async def test_a_part_that_goes_in_many_turns_arrives(
     server: Server, app: Recorded, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zero_copy.ZeroCopyWriter, "_SMALL", 5000)
-    monkeypatch.setattr(zero_copy.ZeroCopyWriter, "_LARGE", 5000)
+    monkeypatch.setattr(zero_copy.ZeroCopyWriter, "_SMALL_WRITE_BYTES", 5000)
+    monkeypatch.setattr(zero_copy.ZeroCopyWriter, "_LARGE_WRITE_BYTES", 5000)
     async with server.connected() as connection:
         assert await get(connection, "/large.bin") == content
     assert app.bytes_by(ZERO_COPY) == len(content) - TAIL
@@ -218,7 +218,7 @@ async def test_what_is_mapped_is_taken_away_soon_and_a_deleted_file_gives_its_pl
 async def test_what_is_used_stays_mapped_while_what_is_not_goes(server: Server, large: Path, content: bytes) -> None:
     other = large.with_name("other.bin")
     other.write_bytes(content)
-    known = zero_copy._shared_by(asyncio.get_running_loop()).segments._segments
+    known = zero_copy._shared_by(asyncio.get_running_loop()).mapped_files._mappings
     async with server.connected() as connection:
         await get(connection, "/large.bin")
         (used,) = known.values()

@@ -1,4 +1,4 @@
-"""The edges of a lane: where a file ends, where a mapping does, and where a socket is gone."""
+"""The edges of a zero_copy: where a file ends, where a mapping does, and where a socket is gone."""
 
 import asyncio
 import os
@@ -42,10 +42,10 @@ async def test_a_part_beyond_the_end_of_a_file_breaks_the_answer_off(large: Path
 
 
 async def test_what_is_mapped_but_gone_is_an_error_and_no_signal(large: Path, content: bytes) -> None:
-    segments, file = MappedFiles(), OpenFile(str(large))
+    mapped_files, file = MappedFiles(), OpenFile(str(large))
     reader, writer = socket.socketpair()
     with reader, writer:
-        view = segments.find(file, 5)
+        view = mapped_files.find(file, 5)
         assert view is not None
         assert os.write(writer.fileno(), view[:100]) == 100
         assert reader.recv(200) == content[5:105]
@@ -53,7 +53,7 @@ async def test_what_is_mapped_but_gone_is_an_error_and_no_signal(large: Path, co
         with pytest.raises(OSError, match="Bad address"):
             os.write(writer.fileno(), view[:100])
         del view
-    assert segments.find(file, 65 * MIB) is None, "where no segment can be mapped"
+    assert mapped_files.find(file, 65 * MIB) is None, "where no segment can be mapped"
     file.close()
     await eventually(lambda: not mapped(large))
 
@@ -101,12 +101,12 @@ async def test_nothing_is_written_to_what_has_got_the_number_of_a_closed_socket(
     with mine, other:
         async with _accepted() as writer:
             file = OpenFile(str(large))
-            lane, number = ZeroCopyWriter(writer), writer.get_extra_info("socket").fileno()
+            zero_copy, number = ZeroCopyWriter(writer), writer.get_extra_info("socket").fileno()
             writer.transport.abort()
             await eventually(lambda: number not in descriptors())
             os.dup2(mine.fileno(), number)
             with pytest.raises(ConnectionResetError):
-                await lane.send(FileRegion(file, 0, 100))
+                await zero_copy.send(FileRegion(file, 0, 100))
             os.close(number)
             file.close()
         mine.close()
@@ -139,10 +139,10 @@ async def test_of_a_unix_socket_it_is_told_what_the_socket_has_taken(large: Path
     file = OpenFile(str(large))
     with other:
         _, writer = await asyncio.open_connection(sock=mine)
-        lane = ZeroCopyWriter(writer)
-        sending_all = asyncio.create_task(lane.send(FileRegion(file, 0, 4 * MIB)))
-        await eventually(lambda: 0 < lane.acknowledged() < 4 * MIB)
-        assert lane.acknowledged() == lane.taken()
+        zero_copy = ZeroCopyWriter(writer)
+        sending_all = asyncio.create_task(zero_copy.send(FileRegion(file, 0, 4 * MIB)))
+        await eventually(lambda: 0 < zero_copy.acknowledged() < 4 * MIB)
+        assert zero_copy.acknowledged() == zero_copy.taken()
         writer.transport.abort()
         with pytest.raises(ConnectionResetError):
             await sending_all
@@ -151,19 +151,19 @@ async def test_of_a_unix_socket_it_is_told_what_the_socket_has_taken(large: Path
 
 async def test_what_the_client_has_taken_is_counted_until_the_connection_is_closed() -> None:
     async with _accepted() as writer:
-        lane = ZeroCopyWriter(writer)
+        zero_copy = ZeroCopyWriter(writer)
         writer.write(b"x" * 1000)
-        await eventually(lambda: lane.acknowledged() >= 1000)
+        await eventually(lambda: zero_copy.acknowledged() >= 1000)
         writer.transport.abort()
-        assert lane.acknowledged() == 0
+        assert zero_copy.acknowledged() == 0
 
 
 async def test_a_file_that_has_grown_is_mapped_to_its_new_end(large: Path) -> None:
-    segments, file = MappedFiles(), OpenFile(str(large))
+    mapped_files, file = MappedFiles(), OpenFile(str(large))
     large.write_bytes(b"x" * 5000)
-    assert segments.find(file, 0) is not None
+    assert mapped_files.find(file, 0) is not None
     large.write_bytes(b"x" * 9000)
-    assert segments.find(file, 5001) is not None
+    assert mapped_files.find(file, 5001) is not None
     file.close()
     await eventually(lambda: not mapped(large))
 
@@ -171,16 +171,16 @@ async def test_a_file_that_has_grown_is_mapped_to_its_new_end(large: Path) -> No
 async def test_in_one_turn_of_the_loop_only_a_few_fast_clients_are_sent_to(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ZeroCopyWriter, "_LARGE", 8192)
-    monkeypatch.setattr(_UnsentLimit, "_CALM", 1)
+    monkeypatch.setattr(ZeroCopyWriter, "_LARGE_WRITE_BYTES", 8192)
+    monkeypatch.setattr(_UnsentLimit, "_FAST_BYTES", 1)
     file, taken = OpenFile(str(large)), [0]
     async with AsyncExitStack() as stack:
-        lanes = [ZeroCopyWriter(await stack.enter_async_context(_drained())) for _ in range(12)]
-        for lane in lanes:
-            await lane.send(FileRegion(file, 0, 1))
-        sending_all = [asyncio.create_task(lane.send(FileRegion(file, 0, 80 * 8192))) for lane in lanes]
+        writers = [ZeroCopyWriter(await stack.enter_async_context(_drained())) for _ in range(12)]
+        for writer in writers:
+            await writer.send(FileRegion(file, 0, 1))
+        sending_all = [asyncio.create_task(writer.send(FileRegion(file, 0, 80 * 8192))) for writer in writers]
         while not all(each.done() for each in sending_all):
-            taken.append(sum(lane.taken() for lane in lanes))
+            taken.append(sum(writer.taken() for writer in writers))
             await asyncio.sleep(0)
         await asyncio.gather(*sending_all)
     steps = [after - before for before, after in pairwise(taken[1:])]
