@@ -56,7 +56,7 @@ class RecentPaths:
             lambda: (function(), self._is_local(path)), discard=lambda result: discard(result[0])
         )
         if is_local:
-            self._remember(path)
+            self._add(path)
         return opened
 
     def _is_local(self, path: str) -> bool:
@@ -64,7 +64,7 @@ class RecentPaths:
         full = os.path.join(self._folder, path)
         return all(_file_system(each) in _LOCAL for each in (full, os.path.dirname(full)))
 
-    def _remember(self, path: str) -> None:
+    def _add(self, path: str) -> None:
         if len(self._expiry) >= self._MOST:
             self._expiry.clear()
         self._expiry[path] = asyncio.get_running_loop().time() + self._SECONDS

@@ -1,4 +1,4 @@
-"""A module imports only its own layer and lower ones.
+"""A module imports only from its own layer and from lower ones, and no modules import each other in a circle.
 
     L8  __main__
     L7  cli, commands
@@ -11,7 +11,8 @@
     L0  errors, open_file, recent_paths, threads, pacing, timeouts, deprecation
 
 The public names of the package itself load what they need when they are first used: any layer below `cli` that
-imported them would import upwards.
+imported them would import upwards. Inside `client`, the decisions know neither the disk nor HTTP, and HTTP does not
+know the disk.
 """
 
 import ast
@@ -21,12 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-import async_downloads
-
-PACKAGE = "async_downloads"
-ROOT = Path(async_downloads.__file__).parent
-FILES = sorted(ROOT.rglob("*.py"))
+from source_tree import FILES, PACKAGE, imported, module_of, modules, strongly_connected, top_level_imports
 
 LAYERS = (
     {"deprecation", "errors", "open_file", "pacing", "recent_paths", "threads", "timeouts"},
@@ -48,6 +44,12 @@ BANNED = {
     "client": {"quart", "hypercorn"},
     "semantics": {"asyncio", "os", "pathlib", "random", "secrets", "socket", "tempfile", "time"},
 }
+# Which rooms of a package may not import which others.
+ROOMS = {
+    "client.decisions": ("client.disk", "client.http"),
+    "client.http": ("client.disk",),
+    "server.zero_copy": ("server.hypercorn",),
+}
 # The modules whose names begin so.
 HOMES = {"asyncpg": "sources.database.postgres", "obstore": "sources.object_storage"}
 ASYNCHRONOUS = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
@@ -56,26 +58,17 @@ ASYNCHRONOUS = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 def complaints(module: str, source: str) -> list[str]:
     """Return what is wrong with the imports of a module, which is named from inside the package."""
     tree = ast.parse(source)
-    found = [complaint for name in _imported(tree, module) for complaint in _about(module, name)]
+    found = [complaint for name in imported(tree, module) for complaint in _about(module, name)]
     if _part(module) == "semantics" and any(isinstance(node, ASYNCHRONOUS) for node in ast.walk(tree)):
         found.append("semantics may not be asynchronous")
     return found
-
-
-def _imported(tree: ast.AST, module: str) -> Iterator[str]:
-    """Yield the full name of everything that is imported, wherever in the file."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            around = [PACKAGE, *module.split(".")][: -node.level] if node.level else []
-            yield from (".".join([*around, *filter(None, [node.module]), alias.name]) for alias in node.names)
 
 
 def _about(module: str, name: str) -> Iterator[str]:
     top, _, inside = name.partition(".")
     if top == PACKAGE:
         yield from _about_own(_part(module), _part(inside) if inside else "__init__")
+        yield from _about_rooms(module, inside)
     else:
         yield from _about_foreign(module, top)
 
@@ -86,6 +79,16 @@ def _about_own(part: str, other: str) -> Iterator[str]:
         yield f"{part} imports {other}, which is above it"
     elif other not in ONLY.get(part, LEVELS):
         yield f"{part} may not import {other}"
+
+
+def _about_rooms(module: str, other: str) -> Iterator[str]:
+    for room, banned in ROOMS.items():
+        if _is_in(module, room):
+            yield from (f"{room} may not import {each}" for each in banned if _is_in(other, each))
+
+
+def _is_in(module: str, room: str) -> bool:
+    return f"{module}.".startswith(f"{room}.")
 
 
 def _about_foreign(module: str, name: str) -> Iterator[str]:
@@ -102,17 +105,13 @@ def _part(module: str) -> str:
     return module.partition(".")[0]
 
 
-def _module(file: Path) -> str:
-    return ".".join(file.relative_to(ROOT).with_suffix("").parts)
-
-
 def test_every_module_has_a_layer() -> None:
-    assert {_part(_module(file)) for file in FILES} <= set(LEVELS)
+    assert {_part(module_of(file)) for file in FILES} <= set(LEVELS)
 
 
-@pytest.mark.parametrize("file", FILES, ids=_module)
+@pytest.mark.parametrize("file", FILES, ids=module_of)
 def test_a_module_imports_nothing_above_it(file: Path) -> None:
-    assert complaints(_module(file), file.read_text("utf-8")) == []
+    assert complaints(module_of(file), file.read_text("utf-8")) == []
 
 
 @pytest.mark.parametrize(
@@ -137,6 +136,13 @@ def test_a_module_imports_nothing_above_it(file: Path) -> None:
         pytest.param("client.fetch", "from ..sources.base import Source", "not import sources", id="client"),
         pytest.param("client.fetch", "from ..responder import respond", "not import responder", id="client, reply"),
         pytest.param("client.fetch", "from quart import Quart", "not import quart", id="client, quart"),
+        pytest.param("site.app", "from ..server.drain import DrainGate", "imports server", id="site, server"),
+        pytest.param("client.decisions.spans", "from ..disk.lock import locked", "import client.disk", id="to disk"),
+        pytest.param("client.decisions.spans", "from ..http import errors", "import client.http", id="to http"),
+        pytest.param("client.http.exchange", "from .. import disk", "import client.disk", id="http to disk"),
+        pytest.param(
+            "server.zero_copy.writer", "from ..hypercorn.http1 import Stream", "server.hypercorn", id="server"
+        ),
         pytest.param("semantics.plan", "from ..pacing import Pace", "not import pacing", id="semantics"),
         pytest.param("semantics.plan", "import os.path", "not import os", id="semantics, system"),
         pytest.param("semantics.plan", "from time import time", "not import time", id="semantics, clock"),
@@ -173,6 +179,7 @@ def test_an_import_against_the_rules_is_found(module: str, source: str, complain
         pytest.param(
             "client.fetch", "import httpx\nfrom ..semantics.etags import ETag\nfrom . import spans", id="client"
         ),
+        pytest.param("client.disk.journal", "from ..decisions.spans import Spans", id="from disk to a decision"),
         pytest.param("cli", "import click\nfrom .client.fetch import fetch\nfrom . import create_app", id="cli"),
         pytest.param("__main__", "from .cli import main", id="the program"),
     ],
@@ -185,3 +192,20 @@ def test_the_package_alone_loads_neither_quart_nor_httpx() -> None:
     program = f"import sys, {PACKAGE}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert not {"quart", "httpx"} & set(loaded.split())
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert strongly_connected(top_level_imports(modules())) == []
+
+
+def test_a_circle_is_found() -> None:
+    sources = {
+        "sources.a": "from .b import name",
+        "sources.b": "import async_downloads.errors\nfrom .. import sources\nfrom ..sources import c",
+        "sources.c": "try:\n    from . import a\nexcept ImportError:\n    pass",
+        "sources.__init__": "",
+        "errors": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .sources.a import name",
+        "__init__": "def f():\n    from .sources import a",
+    }
+    graph = top_level_imports({module: ast.parse(source) for module, source in sources.items()})
+    assert strongly_connected(graph) == [{"sources.a", "sources.b", "sources.c"}]

@@ -18,7 +18,7 @@ from ..errors import DigestMismatch
 from .checksum import WANT_DIGEST, Checksum, expected_digest, expected_digest_of_part
 from .decisions.response import ErrorStatus, Full, Partial, ResponseHead, classify_response
 from .decisions.retries import RetryBudget, TransientError, short_wait
-from .decisions.schedule import Outcome, Schedule, Segment
+from .decisions.schedule import Admission, Schedule, Segment
 from .disk.batch_writer import BatchWriter, SegmentWriter
 from .disk.destination import Destination
 from .http.body_stream import MinSpeed, body_stream
@@ -147,9 +147,9 @@ class Fetch:
             verdict = classify_response(request, schedule.version, head)
             if isinstance(verdict, ErrorStatus):
                 await self._raise_status(head, verdict)
-            elif (outcome := schedule.apply(segment, verdict)) is Outcome.RESTART:
+            elif (outcome := schedule.apply(segment, verdict)) is Admission.RESTART:
                 raise _Restart
-            elif outcome is Outcome.STORE and isinstance(verdict, Full | Partial):
+            elif outcome is Admission.STORE and isinstance(verdict, Full | Partial):
                 await self._accept(segment, verdict, head, response)
 
     def _initial_fields(self) -> Mapping[str, str]:

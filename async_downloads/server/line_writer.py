@@ -65,7 +65,7 @@ class LineWriter:
                     self._report_dropped()
         except OSError as error:
             self._broken = True
-            _complain(self._complaints, f"the access log ends here: {error.strerror}")
+            _write_line(self._complaints, f"the access log ends here: {error.strerror}")
         self._report_dropped()
 
     def _report_dropped(self, *, milliseconds: int | None = None) -> None:
@@ -73,16 +73,16 @@ class LineWriter:
         if dropped:
             self._reported += dropped
             text = f"{dropped} lines of the access log were dropped: they were not read in time"
-            _complain(self._complaints, text, milliseconds)
+            _write_line(self._complaints, text, milliseconds)
 
 
 def report(text: str) -> None:
     """Write a line to standard error. If nobody reads it, wait one second at most; if it is closed, do nothing."""
     if sys.stderr is not None:
-        _complain(sys.stderr.fileno(), text, _REPORT_MILLISECONDS)
+        _write_line(sys.stderr.fileno(), text, _REPORT_MILLISECONDS)
 
 
-def _complain(fd: int, text: str, milliseconds: int | None = None) -> None:
+def _write_line(fd: int, text: str, milliseconds: int | None = None) -> None:
     """Write a line if the descriptor is writable within that time; None waits without a limit."""
     with suppress(OSError):
         if _is_writable(fd, milliseconds):

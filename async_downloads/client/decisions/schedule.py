@@ -20,7 +20,7 @@ from .retries import TransientError
 from .spans import NOTHING, Spans
 from .version import UNKNOWN, RemoteVersion
 
-__all__ = ["FIRST_REQUEST_BYTES", "Outcome", "Schedule", "Segment", "segment_size"]
+__all__ = ["FIRST_REQUEST_BYTES", "Admission", "Schedule", "Segment", "segment_size"]
 
 
 MIB: Final = 1024 * 1024
@@ -74,7 +74,7 @@ def segment_size(total: int, connections: int) -> int:
     return max(-(-total // connections), MIB)
 
 
-class Outcome(Enum):
+class Admission(Enum):
     """What to do after a response."""
 
     STORE = "store the body in the segment"
@@ -169,26 +169,26 @@ class Schedule:
 
     def apply(
         self, segment: Segment, verdict: Full | Partial | NothingLeft | VersionChanged | UnusableRange
-    ) -> Outcome:
+    ) -> Admission:
         """Note the verdict on the response to a segment's request, and say what to do."""
         match verdict:
             case VersionChanged():
-                return Outcome.RESTART
+                return Admission.RESTART
             case NothingLeft(version):
                 self.version = version
-                return Outcome.END
+                return Admission.END
             case Partial(version, span):
                 self.version, self.ranges_proven, self._unusable = version, True, 0
                 segment.stop = span.stop if segment.stop is None else min(segment.stop, span.stop)
-                return Outcome.STORE
+                return Admission.STORE
             case Full(version) if not segment.ranged or not self.ranges_proven:
                 self.version = version
                 self._read_from_start(segment)
-                return Outcome.STORE
+                return Admission.STORE
             case _:
                 # With nothing held, request the whole file at once: it costs no more than a range does.
                 self._unusable = _MAX_UNUSABLE if self.version is None else self._unusable + 1
-                return Outcome.RETRY
+                return Admission.RETRY
 
     def _read_from_start(self, segment: Segment) -> None:
         """Make the segment the whole file. Its bytes are written over the held ones, which are the same."""

@@ -4,7 +4,7 @@ import pytest
 
 from async_downloads.client.decisions.response import Full, NothingLeft, Partial, RangeRequest
 from async_downloads.client.decisions.retries import TransientError
-from async_downloads.client.decisions.schedule import FIRST_REQUEST_BYTES, MIB, Outcome, Schedule, Segment, segment_size
+from async_downloads.client.decisions.schedule import FIRST_REQUEST_BYTES, MIB, Admission, Schedule, Segment, segment_size
 from async_downloads.client.decisions.spans import Spans
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.semantics.etags import ETag
@@ -33,7 +33,7 @@ def parts(schedule: Schedule, version: RemoteVersion = STRONG) -> Segment:
     """Apply a part as the first response, which proves ranges; return its segment."""
     segment = take(schedule)
     stop = segment.stop or SIZE
-    assert schedule.apply(segment, Partial(version, ByteRange(segment.done, stop))) is Outcome.STORE
+    assert schedule.apply(segment, Partial(version, ByteRange(segment.done, stop))) is Admission.STORE
     return segment
 
 
@@ -175,7 +175,7 @@ def test_a_body_that_ends_before_the_held_bytes_is_broken() -> None:
 def test_nothing_left_completes_the_download() -> None:
     schedule = Schedule(1, UNSIZED, Spans.of([(0, 10)]))
     segment = take(schedule)
-    assert schedule.apply(segment, NothingLeft(UNSIZED.with_total(10))) is Outcome.END
+    assert schedule.apply(segment, NothingLeft(UNSIZED.with_total(10))) is Admission.END
     schedule.release(segment)
     assert schedule.complete
 

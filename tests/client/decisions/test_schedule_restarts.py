@@ -3,7 +3,7 @@
 import pytest
 
 from async_downloads.client.decisions.response import Full, Partial, RangeRequest, UnusableRange, VersionChanged
-from async_downloads.client.decisions.schedule import FIRST_REQUEST_BYTES, MIB, Outcome, Schedule, Segment
+from async_downloads.client.decisions.schedule import FIRST_REQUEST_BYTES, MIB, Admission, Schedule, Segment
 from async_downloads.client.decisions.spans import NOTHING, Spans
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.errors import RemoteChanged
@@ -27,14 +27,14 @@ def parts(schedule: Schedule, version: RemoteVersion = STRONG) -> Segment:
     """Apply a part as the first response, which proves ranges; return its segment."""
     segment = take(schedule)
     stop = segment.stop or SIZE
-    assert schedule.apply(segment, Partial(version, ByteRange(segment.done, stop))) is Outcome.STORE
+    assert schedule.apply(segment, Partial(version, ByteRange(segment.done, stop))) is Admission.STORE
     return segment
 
 
 def test_a_full_response_to_the_first_range_is_one_stream() -> None:
     schedule = Schedule(4)
     segment = take(schedule)
-    assert schedule.apply(segment, Full(STRONG, SIZE)) is Outcome.STORE
+    assert schedule.apply(segment, Full(STRONG, SIZE)) is Admission.STORE
     assert (segment.start, segment.stop, segment.ranged) == (0, SIZE, False)
     assert schedule.take() is None
 
@@ -42,7 +42,7 @@ def test_a_full_response_to_the_first_range_is_one_stream() -> None:
 def test_a_full_response_to_a_later_range_keeps_the_held_bytes() -> None:
     schedule = Schedule(1, STRONG, Spans.of([(0, 10)]))
     segment = take(schedule)
-    assert schedule.apply(segment, Full(STRONG, SIZE)) is Outcome.STORE
+    assert schedule.apply(segment, Full(STRONG, SIZE)) is Admission.STORE
     assert (segment.done, segment.stop, schedule.held.size, schedule.resumed_from) == (0, SIZE, 10, 0)
 
 
@@ -52,7 +52,7 @@ def test_three_unusable_responses_lead_to_a_full_request() -> None:
     for _ in range(3):
         segment = take(schedule)
         assert schedule.request(segment).ranged
-        assert schedule.apply(segment, Full(STRONG, SIZE)) is Outcome.RETRY
+        assert schedule.apply(segment, Full(STRONG, SIZE)) is Admission.RETRY
         schedule.release(segment)
     assert not schedule.request(take(schedule)).fields
     assert schedule.take() is None
@@ -81,7 +81,7 @@ def test_a_range_is_tried_again_after_an_incomplete_stream() -> None:
 def test_an_unusable_first_range_leads_to_a_full_request_at_once() -> None:
     schedule = Schedule(4)
     segment = take(schedule)
-    assert schedule.apply(segment, UnusableRange("416")) is Outcome.RETRY
+    assert schedule.apply(segment, UnusableRange("416")) is Admission.RETRY
     schedule.release(segment)
     assert schedule.request(take(schedule)) == RangeRequest()
 
@@ -119,7 +119,7 @@ def test_a_complete_file_without_a_strong_validator_is_kept() -> None:
 def test_a_changed_version_restarts_the_schedule() -> None:
     schedule = Schedule(4, STRONG, Spans.of([(0, MIB)]))
     segment = take(schedule)
-    assert schedule.apply(segment, VersionChanged(WEAK)) is Outcome.RESTART
+    assert schedule.apply(segment, VersionChanged(WEAK)) is Admission.RESTART
     schedule.release(segment)
     schedule.restart()
     assert (schedule.version, schedule.held, schedule.resumed_from, schedule.ranges_proven) == (None, NOTHING, 0, False)

@@ -16,7 +16,7 @@ from async_downloads.client.decisions.response import (
     UnusableRange,
     classify_response,
 )
-from async_downloads.client.decisions.schedule import MIB, Outcome, Schedule, Segment
+from async_downloads.client.decisions.schedule import MIB, Admission, Schedule, Segment
 from async_downloads.errors import RemoteChanged
 from async_downloads.semantics.ranges import ByteRange
 
@@ -103,12 +103,12 @@ class Download:
         verdict = classify_response(request, self.schedule.version, head)
         assert not isinstance(verdict, ErrorStatus)
         match self.schedule.apply(segment, verdict):
-            case Outcome.STORE:
+            case Admission.STORE:
                 self.bodies.append(Body(segment, start, stop, self.server.version))
-            case Outcome.RETRY:
+            case Admission.RETRY:
                 assert isinstance(verdict, UnusableRange | Full)
                 self.schedule.release(segment)
-            case Outcome.RESTART:
+            case Admission.RESTART:
                 for body in self.bodies:
                     self.schedule.release(body.segment)
                 self.schedule.release(segment)
