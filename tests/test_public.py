@@ -20,13 +20,14 @@ PUBLIC: Final = {
     "semantics.plan": "Policy",
     "semantics.ranges": "UNBOUNDED ByteRange",
     "semantics.representation": "Representation Validators",
-    "sources.base": "Browsable Entry Listing OnDisk Prompt Source Store",
+    "sources.base": "Browsable Entry Listing OnDisk Source Store SupportsReadNowait",
     "sources.directory": "DirectoryStore",
     "sources.memory": "MemorySource MemoryStore",
 }
 # What the package's other modules take from these, and users do not. Every module that is not listed is private.
 INTERNAL: Final = {
-    "config": "DATABASE_VARIABLES PREFIX read_cache_control read_seconds",
+    "config": """DATABASE_VARIABLES PREFIX Setting read_cache_control read_seconds read_whole_number read_yes_or_no
+        table""",
     "semantics.etags": "ANY ETags any_match parse_etags",
     "semantics.plan": "Plan plan",
     "semantics.ranges": "ContentRange RangeSpec parse_range resolve",

@@ -4,7 +4,14 @@ import pytest
 
 from async_downloads.client.decisions.response import Full, NothingLeft, Partial, RangeRequest
 from async_downloads.client.decisions.retries import TransientError
-from async_downloads.client.decisions.schedule import FIRST_REQUEST_BYTES, MIB, Admission, Schedule, Segment, segment_size
+from async_downloads.client.decisions.schedule import (
+    FIRST_REQUEST_BYTES,
+    MIB,
+    Admission,
+    Schedule,
+    Segment,
+    segment_size,
+)
 from async_downloads.client.decisions.spans import Spans
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.semantics.etags import ETag
