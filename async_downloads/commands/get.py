@@ -91,9 +91,7 @@ def _urls(lines: Iterable[str], name: str) -> Iterator[str]:
 def _read_options(options: dict[str, Any]) -> GetOptions:
     """Check the options against each other. Raises UsageError, CannotRun or `_CannotSave`."""
     given, listed, directory = options.pop("urls"), options.pop("input_file"), options.pop("directory")
-    urls = tuple(
-        dict.fromkeys([*given, *(_read_urls(listed) if listed else ())])
-    )  # a URL given twice would share a part file
+    urls = tuple(dict.fromkeys([*given, *(_read_urls(listed) if listed else ())]))  # each once: one part file
     if not urls:
         raise click.UsageError("the input has no URL" if listed else "no URL is given")
     for name, value in (("-o", options["output"]), ("--checksum", options["checksum"])):
@@ -158,13 +156,7 @@ def _option(*names: str, **attributes: Any) -> Callable[[F], F]:
 @_option("--checksum", metavar="ALGO:HEX", help="Expected digest: sha256:… or sha512:…")
 @_option("--retries", metavar="N", type=click.IntRange(0), default=5, help="Give up after N retries without progress.")
 @_option("--timeout", metavar="SECONDS", callback=_SECONDS, help="Limit for each file, from start to end.")
-@_option(
-    "--stall-timeout",
-    metavar="SECONDS",
-    default="30",
-    callback=_SECONDS,
-    help="Reconnect if no bytes come for this long.",
-)
+@_option("--stall-timeout", metavar="SECONDS", default="30", callback=_SECONDS, help="Reconnect after such a pause.")
 @_option("--limit-rate", metavar="RATE", callback=_RATES, help="Bytes per second: 500K, 2M, 1.5G; K is 1024.")
 @_option("--header", "-H", metavar="'NAME: VALUE'", multiple=True, callback=_FIELDS, help=_FIELD_HELP)
 @_option("--insecure-redirects", is_flag=True, help="Follow redirects from https to http.")

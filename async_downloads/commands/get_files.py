@@ -120,13 +120,7 @@ class _Downloads:
             raise ValueError("not a URL: it must begin with http:// or https:// and have a host")
         report = partial(self._display.progress, item)
         if self._options.output == STDOUT:
-            return await stream(
-                self._downloader,
-                item.url,
-                checksum=self._options.checksum,
-                timeout=self._options.timeout,
-                report=report,
-            )
+            return await stream(self._downloader, item.url, self._options, report)
         return await self._downloader.fetch(
             item.url,
             self._options.output,

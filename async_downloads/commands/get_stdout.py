@@ -18,7 +18,7 @@ from typing import Final
 from ..client import Downloader, Progress, ResponseStream, Result
 from ..client.checksum import Checksum
 from ..errors import DeadlineExceeded, DigestMismatch, DiskError
-from .get_options import STDOUT
+from .get_options import STDOUT, GetOptions
 
 __all__ = ["ReaderLeft", "stream"]
 
@@ -31,27 +31,20 @@ class ReaderLeft(Exception):
     """The reader of standard output closed it."""
 
 
-async def stream(
-    downloader: Downloader,
-    url: str,
-    *,
-    checksum: str | None,
-    timeout: float | None,  # noqa: ASYNC109 - its error is one of ours
-    report: Callable[[Progress], object],
-) -> Result:
-    """Write the content of a URL to standard output within `timeout` seconds.
+async def stream(downloader: Downloader, url: str, options: GetOptions, report: Callable[[Progress], object]) -> Result:
+    """Write the content of a URL to standard output within `options.timeout` seconds.
 
     Raises ReaderLeft if the reader closes it, FetchError if the download or a write fails.
     """
-    expected = Checksum.parse(checksum) if checksum else None
+    expected = Checksum.parse(options.checksum) if options.checksum else None
     hashed = hashlib.new(expected.algorithm, usedforsecurity=False) if expected else None
     try:
-        async with asyncio.timeout(timeout) as deadline, downloader.open(url) as body:
+        async with asyncio.timeout(options.timeout) as deadline, downloader.open(url) as body:
             result = await _copy(body, hashed, report)
     except TimeoutError:
         if not deadline.expired():
             raise
-        raise DeadlineExceeded(f"the download was not over after {timeout:g} s") from None
+        raise DeadlineExceeded(f"the download was not over after {options.timeout:g} s") from None
     if not expected or not hashed:
         return result
     actual = Checksum(expected.algorithm, hashed.digest())

@@ -68,19 +68,9 @@ class _Upload:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(readable=False, path_type=Path))
-@click.option(
-    "--name", help="Name in the database, with / for folders. Default: the file's own name, without its folders."
-)
-@click.option(
-    "--type",
-    "media_type",
-    metavar="MEDIA/TYPE",
-    callback=_read_media_type,
-    help="Media type. Default: guessed from the name.",
-)
-@click.option(
-    "--replace", is_flag=True, help="Replace the file of that name. Running downloads of the old one continue."
-)
+@click.option("--name", help="Name in the database, with / for folders. Default: the file's name without folders.")
+@click.option("--type", "media_type", metavar="TYPE", callback=_read_media_type, help="Default: guessed from the name.")
+@click.option("--replace", is_flag=True, help="Replace the file of that name; running downloads of it continue.")
 @DATABASE
 @IDS
 @click.pass_context
