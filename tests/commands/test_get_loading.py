@@ -5,8 +5,8 @@ import sys
 
 PROGRAM = """
 import sys
-from async_downloads.commands.get import _loaded
-_loaded()
+from async_downloads.commands.get import _load
+_load()
 assert "pygments" not in sys.modules, "httpx has loaded its own command"
 import httpx
 assert [name for name in httpx.__all__ if not hasattr(httpx, name)] == []
