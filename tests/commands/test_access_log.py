@@ -29,7 +29,7 @@ async def _ask_often(socket: Path) -> int:
 
 
 @pytest.mark.parametrize("reader", ["idle", "gone"])
-async def test_a_log_that_nobody_reads_holds_up_neither_answers_nor_the_end(tree: Path, reader: str) -> None:
+async def test_an_unread_log_delays_neither_responses_nor_the_exit(tree: Path, reader: str) -> None:
     read, write = os.pipe()
     socket = tree / "socket"
     command = [*COMMAND, "serve", str(tree), "-b", f"unix:{socket}", "--access-log", "json"]

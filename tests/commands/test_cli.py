@@ -144,7 +144,7 @@ async def test_every_file_is_offered_with_attachment(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(("given", "sent"), [("no-store", "no-store"), ("", None), ("none", None)])
-async def test_cache_control_is_as_it_is_told(tree: Path, given: str, sent: str | None) -> None:
+async def test_cache_control_is_the_one_given(tree: Path, given: str, sent: str | None) -> None:
     async with serving(tree, "--cache-control", given) as command:
         assert command.get("/a.txt").headers.get("cache-control") == sent
 

@@ -54,7 +54,7 @@ async def test_a_letter_that_a_terminal_lacks_is_written_as_a_number(sqlite: str
     assert ran("ls", url=sqlite, env={"PYTHONIOENCODING": "latin-1:strict"}).endswith("  \\u65e5.txt\n")
 
 
-async def test_a_reader_that_has_enough_is_no_mistake(sqlite: str) -> None:
+async def test_a_reader_that_closes_the_pipe_is_not_an_error(sqlite: str) -> None:
     await fill(sqlite, a=b"a")
     command, env = [*COMMAND, "ls", "--database", sqlite], environment()
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -76,7 +76,7 @@ async def test_files_are_removed_by_id_and_by_name(database: str) -> None:
     assert {*await stored(database)} == {"d"}
 
 
-async def test_what_is_not_there_cannot_be_removed_but_the_rest_is(sqlite: str) -> None:
+async def test_rm_reports_missing_files_and_removes_the_others(sqlite: str) -> None:
     files = await fill(sqlite, a=b"a")
     ended = finished("rm", "b", "--name", "b", "--database", sqlite, "--", files["a"].token)
     assert (ended.returncode, ended.stdout) == (1, "")
@@ -87,7 +87,7 @@ async def test_what_is_not_there_cannot_be_removed_but_the_rest_is(sqlite: str) 
     assert await stored(sqlite) == {}
 
 
-async def test_what_was_removed_is_freed_when_its_time_has_come(database: str) -> None:
+async def test_gc_frees_removed_files_after_the_grace_time(database: str) -> None:
     await fill(database, a=b"a" * 1000)
     async with opened(database) as catalogue:
         await catalogue.remove("a")
@@ -106,7 +106,7 @@ async def test_a_database_is_made(tmp_path: Path) -> None:
     assert await stored(f"sqlite:///{tmp_path}/new.db") == {}
 
 
-async def test_files_that_are_as_they_were_are_passed(database: str) -> None:
+async def test_check_accepts_undamaged_files(database: str) -> None:
     await fill(database, a=b"a" * 1_000_000, b=b"")
     assert ran("db", "check", url=database) == ""
 

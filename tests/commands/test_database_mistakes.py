@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", [("put", "a"), ("db", "gc")], ids=" ".join)
-def test_without_a_database_it_is_told_how_to_name_one(command: tuple[str, ...]) -> None:
+def test_a_missing_database_option_is_explained(command: tuple[str, ...]) -> None:
     assert f"{_NO_DATABASE} ASYNC_DOWNLOADS_DATABASE" in refusal(*command)
 
 
@@ -48,19 +48,19 @@ def test_without_a_database_it_is_told_how_to_name_one(command: tuple[str, ...])
         pytest.param(("db", "gc", "--grace", "nan"), "--grace", id="grace-no-number"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(arguments: tuple[str, ...], reason: str, sqlite: str, folder: Path) -> None:
+def test_a_mistake_is_reported_in_one_line(arguments: tuple[str, ...], reason: str, sqlite: str, folder: Path) -> None:
     assert reason in refusal(*arguments, env={"DATABASE_URL": sqlite}, cwd=folder)
 
 
 @pytest.mark.parametrize("url", ["files.db", "mysql://me:s3cret@host/files", "sqlite:///", "me:s3cret@host/files"])
-def test_a_database_that_is_none_of_ours_is_refused(url: str) -> None:
+def test_a_foreign_database_is_refused(url: str) -> None:
     line = refusal("ls", "--database", url)
     assert "expected sqlite:///path.db or postgresql://…" in line
     assert "s3cret" not in line
 
 
 @pytest.mark.parametrize("url", ["sqlite:files.db", "sqlite:/files.db", "sqlite://files.db", "sqlite:///"])
-def test_a_url_without_three_slashes_and_a_path_is_told_what_it_lacks(url: str) -> None:
+def test_an_incomplete_database_url_is_explained(url: str) -> None:
     assert f"{url!r} has no path after three slashes: expected sqlite:///path.db" in refusal("ls", "--database", url)
 
 
@@ -81,13 +81,13 @@ def test_a_postgresql_database_without_tables_says_how_to_make_them(postgres_url
     assert "async-downloads db init --database postgresql://" in _failed(postgres_url)
 
 
-def test_a_server_that_is_not_there_is_told_of() -> None:
+def test_an_unreachable_server_is_reported() -> None:
     line = _failed(_NOWHERE)
     assert "postgresql://me@127.0.0.1:1/files cannot be reached" in line
     assert "s3cret" not in line
 
 
-def test_a_password_that_is_wrong_is_told_of_but_not_told(postgres_url: str) -> None:
+def test_a_wrong_password_is_reported_but_not_shown(postgres_url: str) -> None:
     line = _failed(postgres_url.replace("://postgres@", "://locked:s3cret@"))
     assert "locked" in line
     assert "s3cret" not in line
@@ -112,7 +112,7 @@ def test_when_the_database_fails_the_other_files_are_not_tried(folder: Path) -> 
 
 
 @pytest.mark.parametrize("command", [("put", "a"), ("ls",), ("db", "init")], ids=" ".join)
-def test_a_file_that_is_no_database_is_refused_and_kept(command: tuple[str, ...], folder: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused_and_kept(command: tuple[str, ...], folder: Path) -> None:
     (folder / "files.db").write_text("a year of work" * 1000)
     assert "not a database" in failure(*command, "--database", "sqlite:///files.db", cwd=folder)
     assert (folder / "files.db").read_text() == "a year of work" * 1000
@@ -130,13 +130,13 @@ def test_a_file_is_no_folder_of_a_database(folder: Path) -> None:
     assert "a/files.db" in failure("db", "init", "--database", "sqlite:///a/files.db", cwd=folder)
 
 
-async def test_a_database_that_may_not_be_written_is_told_of(sqlite: str, folder: Path) -> None:
+async def test_a_read_only_database_is_reported(sqlite: str, folder: Path) -> None:
     path = Path(sqlite.removeprefix("sqlite:///"))
     path.chmod(0o400)
     assert str(path) in failure("put", "a", "--database", sqlite, cwd=folder)
 
 
-async def test_a_disk_that_is_full_is_told_of_and_nothing_is_seen(sqlite: str, tmp_path: Path) -> None:
+async def test_a_full_disk_is_reported_and_no_file_appears(sqlite: str, tmp_path: Path) -> None:
     limited = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, 4_000_000))\n"
     (tmp_path / "sitecustomize.py").write_text(limited)
     (tmp_path / "large").write_bytes(bytes(8_000_000))
@@ -148,7 +148,7 @@ async def test_a_disk_that_is_full_is_told_of_and_nothing_is_seen(sqlite: str, t
     assert {*await stored(sqlite)} == {"small"}
 
 
-async def test_a_file_that_may_not_be_read_is_told_of(sqlite: str, folder: Path) -> None:
+async def test_an_unreadable_file_is_reported(sqlite: str, folder: Path) -> None:
     (folder / "a").chmod(0)
     assert "cannot read 'a': Permission denied" in refusal("put", "a", "--database", sqlite, cwd=folder)
 
@@ -161,7 +161,7 @@ async def test_a_file_that_cannot_be_read_to_its_end_is_not_stored(database: str
     assert await stored(database) == {}
 
 
-def test_standard_input_that_is_closed_is_told_of(sqlite: str) -> None:
+def test_closed_standard_input_is_reported(sqlite: str) -> None:
     shell = ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "put", "-", "--name", "x", "--database", sqlite]
     ended = subprocess.run(shell, env=environment(), capture_output=True, text=True, timeout=HANGING, check=False)
     assert (ended.returncode, ended.stderr) == (2, "async-downloads: cannot read standard input: it is closed\n")

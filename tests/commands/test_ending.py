@@ -65,7 +65,7 @@ async def test_with_nohup_it_outlives_its_terminal(tree: Path) -> None:
         assert await command.ended() == 0
 
 
-async def test_told_to_end_before_it_has_begun_it_ends_in_order(command: Command) -> None:
+async def test_a_signal_during_the_start_ends_it_cleanly(command: Command) -> None:
     command.send(signal.SIGTERM)  # the moment that its address can be read
     assert await command.ended() == 0
 
@@ -99,7 +99,7 @@ async def test_a_download_that_runs_is_completed_while_new_ones_are_refused(tree
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_a_client_that_stalls_is_waited_for_no_longer_than_told(tree: Path, workers: str) -> None:
+async def test_a_stalled_client_delays_the_exit_only_by_the_drain_timeout(tree: Path, workers: str) -> None:
     options = ("--workers", workers, "--drain-timeout", "1")
     async with (
         serving(tree, *options, env=_DROPPING) as command,
@@ -141,7 +141,7 @@ async def _left_to_read(connection: Connection) -> int:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_told_again_it_ends_at_once(tree: Path, workers: str) -> None:
+async def test_a_second_signal_ends_it_at_once(tree: Path, workers: str) -> None:
     options = ("--workers", workers, "--drain-timeout", "1000")
     async with serving(tree, *options, env=_DROPPING) as command, command.server.downloading("/large.bin"):
         command.send(signal.SIGINT)

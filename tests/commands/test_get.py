@@ -17,7 +17,7 @@ SECRET = "me:hidden@"
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-def test_a_file_is_saved_under_the_server_s_name_and_told_of_in_a_line(
+def test_a_file_gets_the_server_s_name_and_one_line_of_output(
     get: Get, origin: Origin, folder: Path, connections: int
 ) -> None:
     got = get(origin.url("a%20file.bin?key=1"), "-x", connections)
@@ -27,14 +27,14 @@ def test_a_file_is_saved_under_the_server_s_name_and_told_of_in_a_line(
     assert VERSION.difference(folder / "a file.bin") is None
 
 
-def test_in_another_folder_when_told_so(get: Get, origin: Origin, folder: Path) -> None:
+def test_a_file_is_saved_in_the_given_folder(get: Get, origin: Origin, folder: Path) -> None:
     (folder / "sub").mkdir()
     got = get(origin.url("a"), "-d", "sub")
     assert got.line.startswith("sub/a: 3.1 MB in ")
     assert VERSION.difference(folder / "sub" / "a") is None
 
 
-def test_what_is_there_is_replaced_only_under_the_user_s_name(get: Get, origin: Origin, folder: Path) -> None:
+def test_only_a_name_given_by_the_user_replaces_a_file(get: Get, origin: Origin, folder: Path) -> None:
     for name in ("mine", "theirs"):
         (folder / name).write_text("before")
     assert get(origin.url("a"), "-o", "mine").code == 0
@@ -97,14 +97,14 @@ def test_fields_are_sent_and_the_rate_is_limited(get: Get, origin: Origin, folde
     assert {(each.fields["x-one"], each.fields["x-two"]) for each in origin.requests} == {("1", "2")}
 
 
-def test_a_note_tells_what_hinders_it(get: Get, origin: Origin, folder: Path) -> None:
+def test_a_note_explains_a_delay(get: Get, origin: Origin, folder: Path) -> None:
     origin.statuses = [503, 503]
     note, result = get(origin.url("a")).lines
     assert "503" in note
     assert result.startswith("a: 3.1 MB in ")
 
 
-def test_quiet_tells_nothing_but_what_went_wrong(get: Get, origin: Origin, folder: Path) -> None:
+def test_quiet_prints_errors_only(get: Get, origin: Origin, folder: Path) -> None:
     got = get(origin.url("a"), origin.url("404"), "--quiet")
     assert got.code == 8
     assert got.line == f"async-downloads: {origin.url('404')}: the server answers 404 Not Found"
@@ -151,7 +151,7 @@ def test_json_tells_everything_in_lines(get: Get, origin: Origin, folder: Path) 
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--quiet",)])
 @pytest.mark.parametrize("path", ["a", "404", "round-and-round"])
-def test_no_secret_of_a_url_is_told(
+def test_no_secret_of_a_url_is_printed(
     get: Get, origin: Origin, folder: Path, path: str, options: tuple[str, ...]
 ) -> None:
     url = origin.url(f"{path}?signature=hidden#hidden").replace("//", f"//{SECRET}")

@@ -52,7 +52,7 @@ def _begun(
 @pytest.mark.parametrize(
     ("number", "code"), [pytest.param(signal.SIGINT, 130, id="SIGINT"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")]
 )
-def test_interrupted_it_says_how_to_go_on_and_then_does(
+def test_an_interrupted_download_says_that_it_can_continue_and_does(
     get: Get, origin: Origin, folder: Path, number: signal.Signals, code: int
 ) -> None:
     with _begun(origin.url("a")) as process:
@@ -78,7 +78,7 @@ async def _unversioned(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("script", [hangs, _unversioned])
-def test_with_nothing_to_go_on_with_it_says_that_it_begins_anew(folder: Path, script: Script) -> None:
+def test_without_usable_bytes_it_says_that_it_starts_again(folder: Path, script: Script) -> None:
     def begun() -> bool:
         return bool(server.connections) and (script is hangs or any(each.stat().st_size for each in folder.iterdir()))
 
@@ -89,7 +89,7 @@ def test_with_nothing_to_go_on_with_it_says_that_it_begins_anew(folder: Path, sc
     assert not list(folder.iterdir())
 
 
-def test_told_to_begin_again_it_says_so_in_the_end(origin: Origin, folder: Path) -> None:
+def test_with_no_resume_it_says_that_it_starts_again(origin: Origin, folder: Path) -> None:
     with _begun(origin.url("a"), "--no-resume") as process:
         process.send_signal(signal.SIGINT)
         assert process.stderr
@@ -113,7 +113,7 @@ def test_when_another_file_is_there_it_goes_on(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"a"}
 
 
-def test_a_signal_that_is_sent_twice_is_told_once(origin: Origin, folder: Path) -> None:
+def test_a_signal_sent_twice_is_reported_once(origin: Origin, folder: Path) -> None:
     with _begun(origin.url("a"), "--json") as process:
         for _ in range(2):
             process.send_signal(signal.SIGTERM)
@@ -123,7 +123,7 @@ def test_a_signal_that_is_sent_twice_is_told_once(origin: Origin, folder: Path) 
     assert [each["exit_code"] for each in told if each["event"] == "interrupted"] == [143]
 
 
-def test_told_to_it_begins_again(get: Get, origin: Origin, folder: Path) -> None:
+def test_with_no_resume_it_starts_again(get: Get, origin: Origin, folder: Path) -> None:
     with _begun(origin.url("a"), "--json") as process:
         process.send_signal(signal.SIGINT)
         assert process.stderr
@@ -133,7 +133,7 @@ def test_told_to_it_begins_again(get: Get, origin: Origin, folder: Path) -> None
     assert VERSION.difference(folder / "a") is None
 
 
-def test_another_one_for_the_same_file_is_told_so(get: Get, origin: Origin, folder: Path) -> None:
+def test_a_second_download_to_the_same_file_is_refused(get: Get, origin: Origin, folder: Path) -> None:
     with _begun(origin.url("a"), "-o", "a"):
         got = get(origin.url("a"), "-o", "a")
     assert got.code == 3

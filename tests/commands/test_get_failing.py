@@ -48,7 +48,7 @@ def test_it_ends_with(
     assert files(folder) == set()
 
 
-def test_it_ends_with_4_where_nobody_listens(get: Get, nobody: str, folder: Path) -> None:
+def test_a_refused_connection_exits_with_4(get: Get, nobody: str, folder: Path) -> None:
     got = get(nobody, "--retries", "0")
     assert (got.code, files(folder)) == (4, set())
     assert got.line.startswith(f"async-downloads: {nobody}: ")
@@ -71,7 +71,7 @@ def test_it_ends_with_5_when_the_certificate_is_not_to_be_trusted(
     assert "certificate" in got.line
 
 
-def test_from_https_to_http_it_goes_only_when_told_so(
+def test_redirects_from_https_to_http_need_the_option(
     get: Get, origin: Origin, folder: Path, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def redirects(connection: Connection) -> None:
@@ -89,7 +89,7 @@ def test_from_https_to_http_it_goes_only_when_told_so(
     "url",
     ["nonsense", "ftp://127.0.0.1/a", "http://", "http://me:hidden#@127.0.0.1/a", "http://a:x/", "http://[::1/hidden"],
 )
-def test_it_ends_with_2_when_a_url_is_none(get: Get, folder: Path, url: str) -> None:
+def test_a_malformed_url_exits_with_2(get: Get, folder: Path, url: str) -> None:
     got = get(url)
     assert got.code == 2
     assert got.line.endswith(": not a URL: it must begin with http:// or https:// and have a host")

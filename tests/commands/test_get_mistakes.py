@@ -65,7 +65,7 @@ def test_it_is_refused(get: Get, folder: Path, arguments: list[str], told: str) 
         pytest.param(["-o", "sub"], "sub: Is a directory: -d sub saves in it", id="a folder for a file"),
     ],
 )
-def test_where_nothing_can_be_saved_it_is_told_once_and_ends_with_3(
+def test_an_unusable_target_is_reported_once_and_exits_with_3(
     get: Get, origin: Origin, folder: Path, arguments: list[str], told: str
 ) -> None:
     (folder / "file").touch()
@@ -75,7 +75,7 @@ def test_where_nothing_can_be_saved_it_is_told_once_and_ends_with_3(
     assert (got.code, got.line, origin.requests) == (3, f"async-downloads: {told}", [])
 
 
-def test_a_proxy_that_is_none_is_refused(get: Get, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_proxy_is_refused(get: Get, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "garbage::")
     got = get(URL, "-o", "a")
     assert got.code == 2

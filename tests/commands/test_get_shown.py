@@ -91,7 +91,7 @@ def test_while_it_waits_to_try_again_the_seconds_are_shown(drawn: Drawn) -> None
     assert " retrying -:--:--" in drawn(80, Progress("retrying", "a", 100, 50, 0, (), 0.0, "Connection refused"))
 
 
-def test_a_terminal_that_goes_away_is_no_reason_to_lose_a_download(
+def test_a_download_survives_a_closed_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     master, slave = pty.openpty()
@@ -106,7 +106,7 @@ def test_a_terminal_that_goes_away_is_no_reason_to_lose_a_download(
         gone.close()
 
 
-def test_what_a_terminal_would_obey_is_not_shown() -> None:
+def test_control_characters_are_not_printed() -> None:
     assert redacted(ValueError("\x1b]0;title\x07 and more")) == "_]0;title_ and more"
 
 

@@ -41,7 +41,7 @@ def test_all_of_it_is_written_and_nothing_saved(get: Get, origin: Origin, folder
     assert list(folder.iterdir()) == []
 
 
-def test_another_digest_is_told_at_the_end(get: Get, origin: Origin) -> None:
+def test_a_wrong_digest_is_reported_at_the_end(get: Get, origin: Origin) -> None:
     got = get(origin.url("a"), "-o", "-", "--checksum", f"sha512:{'0' * 128}")
     assert (got.code, got.stdout) == (9, VERSION.read(0, SIZE))
     assert SHA512 in got.line
@@ -68,7 +68,7 @@ def test_a_reader_that_leaves_ends_it_without_a_word(streaming: subprocess.Popen
     assert streaming.stderr.read() == b""
 
 
-def test_a_reader_that_takes_nothing_keeps_nobody_from_ending_it(streaming: subprocess.Popen[bytes]) -> None:
+def test_a_reader_that_reads_nothing_cannot_prevent_the_exit(streaming: subprocess.Popen[bytes]) -> None:
     assert streaming.stderr
     streaming.send_signal(signal.SIGINT)
     assert streaming.wait(timeout=HANGING) == 130

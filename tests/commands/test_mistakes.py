@@ -63,17 +63,17 @@ def _unreadable(path: Path) -> Path:
         pytest.param(("serve", "-b", f"unix:/tmp/{'s' * 200}"), "too long", id="bind-path-too-long"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(arguments: tuple[str, ...], reason: str, tree: Path) -> None:
+def test_a_mistake_is_reported_in_one_line(arguments: tuple[str, ...], reason: str, tree: Path) -> None:
     assert reason in refusal(*arguments, cwd=tree, env=_IMPATIENT)
 
 
-def test_without_a_command_they_are_listed() -> None:
+def test_without_a_command_the_commands_are_listed() -> None:
     ended = finished()
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.search(r"^Commands:\n(?:  \w+ .*\n)*  get +Download each URL", ended.stderr, re.MULTILINE)
 
 
-def test_a_file_is_no_directory_to_serve(tree: Path) -> None:
+def test_a_file_cannot_be_served_as_a_directory(tree: Path) -> None:
     (tree / "file").touch()
     assert "is a file" in refusal("serve", tree / "file")
 

@@ -58,7 +58,7 @@ def test_on_a_terminal_the_line_takes_the_place_of_the_bar(sqlite: str, tmp_path
     assert re.search(r"\x1b\[2K(\S+)\t/files/download/\1\r\n\Z", shown)
 
 
-async def test_on_a_terminal_what_is_damaged_has_a_line_of_its_own(sqlite: str, tmp_path: Path) -> None:
+async def test_on_a_terminal_each_damaged_file_has_its_own_line(sqlite: str, tmp_path: Path) -> None:
     await fill(sqlite, **{"[b]": b"b", "c": b"c"})
     with closing(sqlite3.connect(sqlite.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("update chunk set data = x'78' where data = x'62'")

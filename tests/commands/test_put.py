@@ -46,7 +46,7 @@ async def test_a_large_file_arrives_whole(database: str, tmp_path: Path) -> None
     assert await content(database, "large.bin") == large.read_bytes()
 
 
-async def test_what_cannot_be_stored_is_told_and_the_rest_is_stored(sqlite: str, folder: Path) -> None:
+async def test_put_reports_files_that_fail_and_stores_the_others(sqlite: str, folder: Path) -> None:
     await fill(sqlite, c=b"taken")
     ended = finished("put", "no-such", "a.txt", ".", "c", "b.png", "--database", sqlite, cwd=folder)
     assert ended.returncode == 2

@@ -33,7 +33,7 @@ def _putting(url: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-async def test_when_it_is_killed_nothing_is_seen_and_what_it_left_can_be_freed(database: str) -> None:
+async def test_a_killed_put_leaves_no_visible_file_and_gc_frees_its_bytes(database: str) -> None:
     with _putting(database) as process:
         assert await stored(database) == {}
         process.kill()
@@ -68,7 +68,7 @@ async def test_when_it_is_interrupted_it_ends_at_once_and_nothing_is_seen(databa
     assert await stored(database) == {}
 
 
-async def test_what_was_stored_before_it_was_interrupted_stays(sqlite: str, tmp_path: Path) -> None:
+async def test_files_stored_before_an_interruption_stay(sqlite: str, tmp_path: Path) -> None:
     (tmp_path / "first").write_bytes(b"first")
     os.mkfifo(tmp_path / "second")
     command = [*COMMAND, "put", "first", "second", "--database", sqlite]

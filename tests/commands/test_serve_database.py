@@ -49,7 +49,7 @@ async def command(request: pytest.FixtureRequest, tree: Path, filled: str) -> As
         yield command
 
 
-async def test_curl_gets_a_part_and_is_told_so(command: Command) -> None:
+async def test_curl_gets_a_range_with_status_206(command: Command) -> None:
     told = run("curl", "-sS", "-vI", "-r", "10-20", command.url + _FILE).decode().lower()
     assert told.startswith("http/1.1 206")
     assert f"content-range: bytes 10-20/{len(_DATA)}" in told.splitlines()

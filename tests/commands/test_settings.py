@@ -136,7 +136,7 @@ async def test_the_database_is_the_one_that_was_named_nearest(
         pytest.param((), {}, ("file-ids = 'integer'", "list-files = true"), id="file"),
     ],
 )
-async def test_what_a_database_shows_can_be_set_anywhere(
+async def test_database_settings_work_as_flag_variable_and_file(
     tree: Path, tmp_path: Path, sqlite: str, flags: tuple[str, ...], env: Mapping[str, str], lines: tuple[str, ...]
 ) -> None:
     file = (await fill(sqlite, a=b"stored"))["a"]
@@ -146,7 +146,7 @@ async def test_what_a_database_shows_can_be_set_anywhere(
         assert command.get(f"/files/download/{file.id}").text == "stored"
 
 
-async def test_a_flag_takes_back_what_the_file_says(tree: Path, tmp_path: Path) -> None:
+async def test_a_flag_overrides_the_file(tree: Path, tmp_path: Path) -> None:
     async with serving(tree, "-c", _configured(tmp_path, "hidden = true"), "--no-hidden") as command:
         assert command.get("/.hidden").status_code == 404
 
@@ -209,7 +209,7 @@ async def test_a_variable_can_take_cache_control_away(tree: Path) -> None:
         assert "cache-control" not in command.get("/a.txt").headers
 
 
-def test_a_file_that_is_no_text_is_refused(tree: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(tree: Path, tmp_path: Path) -> None:
     path = tmp_path / "downloads.toml"
     path.write_bytes(b"\xff\xfe")
     assert str(path) in refusal("serve", tree, "--config", path)

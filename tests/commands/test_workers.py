@@ -47,7 +47,7 @@ async def test_a_worker_that_dies_is_named_and_replaced(tree: Path, number: sign
         assert await command.ended() == 0
 
 
-async def test_when_workers_die_as_soon_as_they_live_all_end(tree: Path) -> None:
+async def test_workers_that_die_at_once_end_the_server(tree: Path) -> None:
     async with serving(tree, "--workers", "2") as command:
 
         def all_dead() -> bool:

@@ -63,7 +63,7 @@ def test_settings_do_not_show_the_password() -> None:
 @pytest.mark.parametrize(
     "name", ["DIRECTORY", "HIDDEN", "CACHE_CONTROL", "STALL_TIMEOUT", "DATABASE", "FILE_IDS", "LIST_FILES"]
 )
-def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(PREFIX + name, "")
     assert Settings.from_environment() == Settings()
 
@@ -90,7 +90,9 @@ def test_no_cache_control_is_called_none(monkeypatch: pytest.MonkeyPatch) -> Non
         ("CACHE_CONTROL", "日本"),
     ],
 )
-def test_a_value_that_is_none_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_an_invalid_value_is_refused_with_the_variable_s_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(PREFIX + name, value)
     with pytest.raises(ValueError, match=re.escape(f"{PREFIX}{name}={value!r} cannot be read")):
         Settings.from_environment()
