@@ -8,9 +8,18 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["format_date", "parse_date", "parse_retry_after"]
+__all__ = ["format_date", "known_date", "parse_date", "parse_retry_after"]
 
 
+# Moments that programs write into files to make archives and images reproducible. Many versions of a file share one.
+_PLACEHOLDERS: Final = {
+    499162500,  # 1985-10-26 08:15:00, npm
+    1153704088,  # 2006-07-24 01:21:28, Cargo
+    1262304000,  # 2010-01-01 00:00:00, Bazel
+}
+# 1980-01-01 is the first day of ZIP and FAT, and Gradle writes 1980-02-01: both at midnight of some time zone.
+_PLACEHOLDER_DAYS: Final = (315532800, 318211200)
+_TIME_ZONE_SECONDS: Final = 14 * 3600
 _DELAY = re.compile(r"0*([0-9]+)")
 _DIGITS: Final = 12  # a longer delay means for ever; `int` takes quadratic time for many thousands of digits
 
@@ -25,6 +34,21 @@ def parse_retry_after(value: str, *, now: int) -> float | None:
         return float(int(delay[1][: _DIGITS + 1]))
     moment = parse_date(value, now=now)
     return None if moment is None else float(max(moment - now, 0))
+
+
+def known_date(moment: int) -> int | None:
+    """Return the moment, or None if it only stands in the place of an unknown one.
+
+    These are the epoch in any time zone, moments before it, midnight of 1980-01-01, and others that programs write into
+    every file to make archives and images reproducible.
+
+    >>> known_date(1), known_date(315532800), known_date(784111777)
+    (None, None, 784111777)
+    """
+    if moment <= _TIME_ZONE_SECONDS or moment in _PLACEHOLDERS:
+        return None
+    midnights = (moment % 900 == 0 and abs(moment - day) <= _TIME_ZONE_SECONDS for day in _PLACEHOLDER_DAYS)
+    return None if any(midnights) else moment
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

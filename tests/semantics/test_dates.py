@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_downloads.semantics.dates import format_date, parse_date
+from async_downloads.semantics.dates import format_date, known_date, parse_date
 
 NOW = timegm((2024, 6, 15, 12, 0, 0))
 FIRST, LAST = timegm((1, 1, 1, 0, 0, 0)), timegm((9999, 12, 31, 23, 59, 59))
@@ -131,3 +131,24 @@ def test_no_text_raises(value: str, now: int) -> None:
 
 def test_work_grows_no_faster_than_the_field(hostile: str) -> None:
     assert parse_date(hostile, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", False, id="the epoch"),
+        pytest.param("Thu, 01 Jan 1970 00:00:01 GMT", False, id="a second after the epoch"),
+        pytest.param("Thu, 01 Jan 1970 05:30:00 GMT", False, id="the epoch in another time zone"),
+        pytest.param("Mon, 01 Jan 0001 00:00:00 GMT", False, id="the year 1"),
+        pytest.param("Tue, 01 Jan 1980 00:00:00 GMT", False, id="the first day of ZIP"),
+        pytest.param("Mon, 31 Dec 1979 23:00:00 GMT", False, id="the first day of ZIP in another time zone"),
+        pytest.param("Tue, 01 Jan 1980 00:01:00 GMT", True, id="a minute after the first day of ZIP began"),
+        pytest.param("Thu, 03 Jan 1980 00:00:00 GMT", True, id="midnight of another day"),
+        pytest.param("Sat, 26 Oct 1985 08:15:00 GMT", False, id="npm"),
+        pytest.param("Sun, 06 Nov 1994 08:49:37 GMT", True, id="a date"),
+    ],
+)
+def test_a_placeholder_is_no_known_date(text: str, known: bool) -> None:
+    moment = parse_date(text, now=0)
+    assert moment is not None
+    assert known_date(moment) == (moment if known else None)
