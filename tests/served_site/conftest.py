@@ -40,7 +40,7 @@ _FILES = {
 
 @pytest.fixture
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have Hypercorn use our classes, as the command does."""
+    """Let Hypercorn use our classes, as `serve` does."""
     for module, name in (
         (hypercorn.asyncio.run, "TCPServer"),
         (hypercorn.protocol, "H11Protocol"),
@@ -53,7 +53,7 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have what is mapped stay so until the clock is put forward."""
+    """Keep idle mappings until the test puts the clock forward."""
     monkeypatch.setattr(MappedFiles, "_IDLE_SECONDS", IDLE)
 
 
@@ -70,7 +70,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def everything(tree: Path) -> Settings:
-    """Settings that turn all on."""
+    """Settings that turn everything on."""
     return Settings(
         directory=tree,
         download_file=tree / "sales.csv",
@@ -88,7 +88,7 @@ SiteOf = Callable[..., Awaitable[Site]]
 
 @pytest.fixture
 async def site_of(serve: Serve) -> AsyncIterator[SiteOf]:
-    """Serve what settings name, until the test ends."""
+    """Return a function that serves what settings name until the test ends."""
     async with AsyncExitStack() as clients:
 
         async def start(settings: Settings, **changes: Any) -> Site:

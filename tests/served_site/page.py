@@ -1,4 +1,4 @@
-"""A listing as a reader of HTML sees it, by the standard library's parser."""
+"""A listing as the HTML parser of the standard library reads it."""
 
 from html.parser import HTMLParser
 
@@ -41,7 +41,7 @@ class Page(HTMLParser):
 
     @property
     def names(self) -> list[str]:
-        """The names of the entries: the links of the table but for those that offer the file."""
+        """The names of the entries: the links of the table without the download links."""
         return [text for target, text in self.entries if not target.endswith("?download")]
 
     @property

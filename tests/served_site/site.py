@@ -1,4 +1,4 @@
-"""A site that is served, and a client of it."""
+"""A served site and a client of it."""
 
 from dataclasses import dataclass
 from email.message import Message
@@ -15,28 +15,28 @@ __all__ = ["Site", "app_of"]
 
 
 def app_of(settings: Settings) -> App:
-    """Return the site as any ASGI app; Quart's types for the messages are its own."""
+    """Return the site typed as a plain ASGI app: Quart has its own message types."""
     return cast("App", create_app(settings))
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A server in this loop and two ways to ask it."""
+    """A server in this loop, and two ways to send it requests."""
 
     server: Server
     client: httpx.AsyncClient
 
     async def get(self, target: str, **fields: str) -> httpx.Response:
-        """Ask as a browser does; in the names of fields `_` stands for `-`."""
+        """Send a GET request; in the names of fields `_` stands for `-`."""
         return await self.ask(target, "GET", **fields)
 
     async def ask(self, target: str, method: str, **fields: str) -> httpx.Response:
-        """Ask with another method."""
+        """Send a request with any method."""
         headers = {name.replace("_", "-"): value for name, value in fields.items()}
         return await self.client.request(method, target, headers=headers)
 
     async def raw(self, target: str, *fields: str, method: str = "GET") -> tuple[int, Message, bytes]:
-        """Ask for a target just as it is written, which every proper client would tidy up."""
+        """Request a target exactly as it is written; other clients would normalise it."""
         async with self.server.connected() as connection:
             await connection.ask(target, *fields, method=method)
             return await connection.answer()

@@ -26,7 +26,7 @@ def target_of(file: StoredFile) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What is in a database, by name, and the site over it."""
+    """The files of a database by name, and the site over it."""
 
     url: str
     files: dict[str, StoredFile]
@@ -43,13 +43,13 @@ class Stock:
         return await self.site.get(self.target, **fields)
 
     async def raw(self, public: str, method: str = "GET") -> tuple[int, Message, bytes]:
-        """Ask for an identifier just as it is written."""
+        """Request an identifier exactly as it is written."""
         return await self.site.raw(f"/files/download/{public}", method=method)
 
 
 @pytest.fixture
 def more() -> Mapping[str, bytes]:
-    """Files besides the one; a test module may say others."""
+    """More files; a test module may override it."""
     return {}
 
 

@@ -1,4 +1,4 @@
-"""The site as one app: who answers which path, and what is no path of a file."""
+"""The site as one app: which part serves which path, and which paths get 404."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from served_site.conftest import SiteOf
 from served_site.site import Site
 
 
-async def test_the_tree_is_beside_the_routes(site: Site) -> None:
+async def test_the_tree_and_the_routes_are_served_together(site: Site) -> None:
     assert (await site.get("/secret.txt")).text == "secret"
     assert (await site.get("/images/001.png")).text == "one"
     assert (await site.get("/get-image/1")).text == "one"
@@ -28,7 +28,7 @@ async def test_a_route_hides_a_folder_of_its_name_only_when_it_is_configured(
     assert (await plain.get("/download")).headers["location"] == "./download/"
 
 
-async def test_a_name_that_only_begins_like_a_route_is_a_file(site_of: SiteOf, everything: Settings) -> None:
+async def test_a_name_that_only_starts_like_a_route_is_a_file(site_of: SiteOf, everything: Settings) -> None:
     assert everything.directory
     for name in ("downloads", "download.txt", "get-image.png"):
         (everything.directory / name).write_text(name)
@@ -71,7 +71,7 @@ async def test_a_name_that_only_begins_like_a_route_is_a_file(site_of: SiteOf, e
     ],
     ids=lambda target: target[:30],
 )
-async def test_what_is_no_path_of_a_file_is_404(site: Site, target: str) -> None:
+async def test_a_path_that_is_not_a_file_gets_404(site: Site, target: str) -> None:
     assert (await site.raw(target))[0] == 404
 
 
@@ -80,30 +80,30 @@ async def test_a_path_may_be_written_in_more_than_one_way(site: Site, target: st
     assert (await site.raw(target))[0] == 200
 
 
-async def test_the_server_as_a_whole_tells_its_methods(site: Site) -> None:
+async def test_options_of_the_whole_server_lists_the_methods(site: Site) -> None:
     async with site.server.connected() as connection:
         await connection.ask("*", method="OPTIONS")
         status, fields = await connection.head()
     assert (status, fields["Allow"]) == (204, "GET, HEAD, OPTIONS")
 
 
-async def test_without_a_directory_there_is_nothing_but_the_routes(site_of: SiteOf, everything: Settings) -> None:
+async def test_without_a_directory_only_the_routes_are_served(site_of: SiteOf, everything: Settings) -> None:
     site = await site_of(everything, directory=None)
     assert (await site.get("/")).status_code == 404
     assert (await site.get("/secret.txt")).status_code == 404
     assert (await site.get("/get-image/1")).text == "one"
 
 
-async def test_files_are_offered_and_kept_as_the_settings_say(site_of: SiteOf, everything: Settings) -> None:
+async def test_the_settings_decide_about_disposition_and_caching(site_of: SiteOf, everything: Settings) -> None:
     site = await site_of(everything, attachment=True, cache_control="max-age=60")
-    answer = await site.get("/secret.txt")
-    assert answer.headers["content-disposition"] == "attachment; filename=secret.txt"
-    assert answer.headers["cache-control"] == "max-age=60"
+    response = await site.get("/secret.txt")
+    assert response.headers["content-disposition"] == "attachment; filename=secret.txt"
+    assert response.headers["cache-control"] == "max-age=60"
     assert "attachment" not in (await site.get("/secret.txt?inline")).headers.get("content-disposition", "")
     assert "cache-control" not in (await (await site_of(everything, cache_control=None)).get("/secret.txt")).headers
 
 
-async def test_links_out_of_the_directory_are_followed_only_when_told(
+async def test_links_out_of_the_directory_are_followed_only_with_the_setting(
     site_of: SiteOf, everything: Settings, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside.txt"
@@ -114,14 +114,14 @@ async def test_links_out_of_the_directory_are_followed_only_when_told(
     assert (await (await site_of(everything, follow_symlinks=True)).get("/link.txt")).text == "outside"
 
 
-def test_without_settings_the_environment_names_them(monkeypatch: pytest.MonkeyPatch, tree: Path) -> None:
+def test_without_settings_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tree: Path) -> None:
     monkeypatch.setenv("ASYNC_DOWNLOADS_CLIENT_CSV", str(tree / "csv"))
     monkeypatch.setenv("ASYNC_DOWNLOADS_STALL_TIMEOUT", "7")
     app = create_app()
     assert (app.config["CLIENT_CSV"], app.config["DOWNLOAD_STALL_TIMEOUT"]) == (tree / "csv", 7.0)
 
 
-async def test_relative_paths_begin_where_the_process_stands(
+async def test_relative_paths_start_at_the_working_directory(
     site_of: SiteOf, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tree)

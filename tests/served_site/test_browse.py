@@ -1,4 +1,4 @@
-"""A listing as data: what the page says, whatever the files are called."""
+"""A listing as data: the page is right whatever the names of the files."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def test_a_link_leads_to_the_entry_and_nowhere_else(name: str, directory: bool) 
 
 
 @pytest.mark.parametrize("name", _NAMES)
-def test_the_page_shows_the_name_and_nothing_in_it_is_markup(name: str) -> None:
+def test_the_page_shows_the_name_and_escapes_markup(name: str) -> None:
     html = as_html("", _of(name))
     page = read(html)
     assert page.names == [_shown(name)]
@@ -69,7 +69,7 @@ def test_the_page_shows_the_name_and_nothing_in_it_is_markup(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _NAMES)
-def test_the_path_is_shown_and_nothing_in_it_is_markup(name: str) -> None:
+def test_the_path_is_shown_and_its_markup_escaped(name: str) -> None:
     page = read(as_html(f"{name}/sub/", Listing(())))
     assert page.texts["title"] == [f"/{_shown(name)}/sub/"]
     assert [text for _, text in page.links] == ["files", _shown(name), "sub"]
@@ -77,7 +77,7 @@ def test_the_path_is_shown_and_nothing_in_it_is_markup(name: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=20))
-def test_any_name_comes_back_from_the_page_as_it_was(name: str) -> None:
+def test_any_name_survives_the_page(name: str) -> None:
     html = as_html("", _of(name)).decode("utf-8")
     shown = html.partition("<td><a href=")[2].partition(">")[2].partition("</a>")[0]
     assert unescape(shown) == name
@@ -92,7 +92,7 @@ def test_any_name_comes_back_from_the_page_as_it_was(name: str) -> None:
         pytest.param("a/b/c/", [("../../../", "files"), ("../../", "a"), ("../", "b"), ("./", "c")], id="three-down"),
     ],
 )
-def test_the_trail_leads_up(key: str, trail: list[tuple[str, str]]) -> None:
+def test_the_breadcrumbs_lead_up(key: str, trail: list[tuple[str, str]]) -> None:
     page = read(as_html(key, Listing(())))
     assert page.links == trail
     tops = [urljoin(f"http://host/root/{key}", target) for target, _ in page.links]
@@ -104,13 +104,13 @@ def test_an_empty_directory_says_so() -> None:
     assert "This directory is empty." not in as_html("", _of("a")).decode()
 
 
-def test_a_directory_with_more_than_is_shown_says_so() -> None:
+def test_a_truncated_listing_says_so() -> None:
     note = "There are more entries than are shown."
     assert note in as_html("", _of("a", truncated=True)).decode()
     assert note not in as_html("", _of("a")).decode()
 
 
-def test_a_file_has_a_size_and_a_date_and_is_offered_and_a_directory_is_not() -> None:
+def test_a_file_has_a_size_a_date_and_a_download_link_and_a_directory_does_not() -> None:
     page = read(as_html("", Listing((Entry("d", True), Entry("f", False, 1536, 1_700_000_000)))))
     assert page.entries == [("./d/", "d/"), ("./f", "f"), ("./f?download", "↓")]
     assert page.texts["span"] == ["Save", "1.5 KiB"]
@@ -127,7 +127,7 @@ def test_a_file_has_a_size_and_a_date_and_is_offered_and_a_directory_is_not() ->
         (-(10**20), "?"),
     ],
 )
-def test_a_moment_is_a_date_or_unknown(moment: int, date: str) -> None:
+def test_a_time_is_shown_as_a_date_or_a_question_mark(moment: int, date: str) -> None:
     assert rows_of(Listing((Entry("a", False, 0, moment),)))[0].modified == date
 
 
@@ -144,11 +144,11 @@ def test_a_moment_is_a_date_or_unknown(moment: int, date: str) -> None:
         (1024**6, "1024.0 PiB"),
     ],
 )
-def test_a_size_is_written_for_people(size: int, shown: str) -> None:
+def test_a_size_is_formatted_for_people(size: int, shown: str) -> None:
     assert readable_size(size) == shown
 
 
-def test_as_json_it_is_the_same_for_programs() -> None:
+def test_json_contains_the_same_entries() -> None:
     listing = Listing((Entry("d", True), Entry("a:b", False, 7, 0), Entry(os.fsdecode(b"\xff"), False)), truncated=True)
     assert json.loads(as_json("x/y/", listing)) == {
         "path": "/x/y/",

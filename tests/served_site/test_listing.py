@@ -1,4 +1,4 @@
-"""The listing over HTTP: order, forms, policy, conditions, and addresses that work."""
+"""The listing over HTTP: order, formats, policy, conditions, and working links."""
 
 import os
 import re
@@ -41,29 +41,29 @@ async def site(site_of: SiteOf, tree: Path) -> Site:
     return await site_of(Settings(directory=tree))
 
 
-async def test_directories_come_first_and_all_is_in_order(site: Site) -> None:
-    answer = await site.get("/")
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert read(answer.content).names == ["c/", "Z/", "A.txt", "b.txt"]
-    assert read(answer.content).declared == "DOCTYPE html"
+async def test_directories_come_first_and_names_are_sorted(site: Site) -> None:
+    response = await site.get("/")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert read(response.content).names == ["c/", "Z/", "A.txt", "b.txt"]
+    assert read(response.content).declared == "DOCTYPE html"
 
 
-async def test_what_is_hidden_is_neither_told_nor_there(site: Site) -> None:
+async def test_hidden_files_are_neither_listed_nor_served(site: Site) -> None:
     assert b"hidden" not in (await site.get("/")).content
     for target in ("/.hidden", "/.git", "/.git/", "/.git/config"):
         assert (await site.get(target)).status_code == 404
 
 
-async def test_what_is_hidden_can_be_served(site_of: SiteOf, tree: Path) -> None:
+async def test_hidden_files_can_be_served(site_of: SiteOf, tree: Path) -> None:
     site = await site_of(Settings(directory=tree, hidden=True))
     assert [entry["name"] for entry in (await site.get("/?json")).json()["entries"]][:2] == [".git", "c"]
     assert (await site.get("/.hidden")).text == ".hidden"
 
 
-async def test_the_policy_lets_nothing_in_but_the_style(site: Site) -> None:
-    answer = await site.get("/")
-    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
-    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+async def test_the_content_security_policy_allows_only_the_style(site: Site) -> None:
+    response = await site.get("/")
+    policy = dict(part.split(" ", 1) for part in response.headers["content-security-policy"].split("; "))
+    (style,) = re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL)
     assert policy == {
         "default-src": "'none'",
         "style-src": f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'",
@@ -71,8 +71,8 @@ async def test_the_policy_lets_nothing_in_but_the_style(site: Site) -> None:
         "form-action": "'none'",
         "frame-ancestors": "'none'",
     }
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "same-origin"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "same-origin"
 
 
 @pytest.mark.parametrize(
@@ -87,21 +87,21 @@ async def test_the_policy_lets_nothing_in_but_the_style(site: Site) -> None:
         pytest.param("/?jsonp", "*/*", "text/html; charset=utf-8", id="other-query"),
     ],
 )
-async def test_programs_get_json_and_people_html(site: Site, target: str, accept: str, media_type: str) -> None:
-    answer = await site.get(target, accept=accept)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
-    assert answer.headers["vary"] == "Accept"
-    assert answer.headers["cache-control"] == "no-cache"
+async def test_programs_get_json_and_browsers_html(site: Site, target: str, accept: str, media_type: str) -> None:
+    response = await site.get(target, accept=accept)
+    assert (response.status_code, response.headers["content-type"]) == (200, media_type)
+    assert response.headers["vary"] == "Accept"
+    assert response.headers["cache-control"] == "no-cache"
 
 
-async def test_a_head_has_the_fields_of_the_get(site: Site) -> None:
+async def test_head_has_the_fields_of_get(site: Site) -> None:
     for target in ("/", "/?json", "/c/"):
-        answer, head = await site.get(target), await site.ask(target, "HEAD")
+        response, head = await site.get(target), await site.ask(target, "HEAD")
         assert (head.status_code, head.content) == (200, b"")
-        assert {**head.headers, "date": ""} == {**answer.headers, "date": ""}
+        assert {**head.headers, "date": ""} == {**response.headers, "date": ""}
 
 
-async def test_a_client_that_has_the_listing_is_told_so_until_it_changes(site: Site, tree: Path) -> None:
+async def test_a_client_that_has_the_listing_gets_304_until_it_changes(site: Site, tree: Path) -> None:
     tag = (await site.get("/")).headers["etag"]
     same = await site.get("/", if_none_match=tag)
     assert (same.status_code, same.headers["vary"], same.content) == (304, "Accept", b"")
@@ -112,12 +112,12 @@ async def test_a_client_that_has_the_listing_is_told_so_until_it_changes(site: S
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PROPFIND"])
 @pytest.mark.parametrize("target", ["/", "/c/", "/c", "/b.txt", "/none"])
-async def test_another_method_is_405_and_told_which_are_there(site: Site, target: str, method: str) -> None:
-    answer = await site.ask(target, method)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+async def test_another_method_gets_405_and_the_list_of_methods(site: Site, target: str, method: str) -> None:
+    response = await site.ask(target, method)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
-async def test_a_directory_that_is_none_is_404(site: Site) -> None:
+async def test_a_missing_directory_gets_404(site: Site) -> None:
     for target in ("/none/", "/b.txt/", "/c/in.txt/", "/c/none/"):
         assert (await site.get(target)).status_code == 404
 
@@ -127,16 +127,16 @@ _NAMES = ["plain", "a:b", "two words", "naïve 日本", "100%", "%2e%2e", "a?b#c
 
 @pytest.mark.parametrize("name", _NAMES, ids=ascii)
 @pytest.mark.parametrize("query", ["", "?json", "?a=%20b&c=d+e"])
-async def test_a_directory_without_its_slash_is_where_it_is_said_to_be(
+async def test_a_directory_without_its_slash_redirects_to_a_working_url(
     site: Site, tree: Path, name: str, query: str
 ) -> None:
     (tree / "c" / name).mkdir()
     asked = f"/c/{quote(os.fsencode(name))}"
-    answer = await site.get(asked + query)
-    assert (answer.status_code, answer.content) == (308, b"")
-    assert answer.headers["location"].startswith("./")
-    assert answer.headers["cache-control"] == "no-cache"
-    there = urljoin(f"{site.server.url}{asked}", answer.headers["location"])
+    response = await site.get(asked + query)
+    assert (response.status_code, response.content) == (308, b"")
+    assert response.headers["location"].startswith("./")
+    assert response.headers["cache-control"] == "no-cache"
+    there = urljoin(f"{site.server.url}{asked}", response.headers["location"])
     assert there.partition("?")[1:] == ("?" if query else "", query.removeprefix("?"))
     assert (await site.get(there)).status_code == 200
 
@@ -153,13 +153,13 @@ async def test_every_link_of_a_listing_works(site: Site, tree: Path, name: str) 
 
 
 @pytest.mark.parametrize("target", ["/files", "/files/", "/files/c", "/files/c/", "/files/c/in.txt"])
-async def test_mounted_below_a_path_its_addresses_still_work(tree: Path, target: str) -> None:
+async def test_mounted_below_a_path_its_links_still_work(tree: Path, target: str) -> None:
     transport = httpx.ASGITransport(app_of(Settings(directory=tree)), root_path="/files")
     async with httpx.AsyncClient(transport=transport, base_url="http://host", follow_redirects=True) as client:
-        answer = await client.get(target)
-        assert answer.status_code == 200
-        if answer.url.path.endswith("/"):
-            links = [urljoin(str(answer.url), link) for link, _ in read(answer.content).links]
+        response = await client.get(target)
+        assert response.status_code == 200
+        if response.url.path.endswith("/"):
+            links = [urljoin(str(response.url), link) for link, _ in read(response.content).links]
             assert {(await client.get(link)).status_code for link in links} == {200}
             assert all(link.startswith("http://host/files/") for link in links)
 
@@ -171,7 +171,7 @@ async def test_a_store_that_cannot_be_listed_has_no_listing() -> None:
 
 
 class _Watched(tuple[Entry, ...]):
-    """Entries that note in which threads they are looked at."""
+    """Entries that record the threads that read them."""
 
     __slots__ = ()
     threads: ClassVar[set[int]] = set()
@@ -187,8 +187,8 @@ class _WatchedStore(OneStore):
 
 
 @pytest.mark.parametrize("target", ["/", "/?json"])
-async def test_a_listing_is_drawn_in_a_thread(target: str) -> None:
-    answer = await ask(Tree(Downloads(_WatchedStore(SlicedSource(b"data")))), target)
-    assert (answer.status, len(_Watched.threads)) == (200, 1)
+async def test_a_listing_is_rendered_in_a_thread(target: str) -> None:
+    response = await ask(Tree(Downloads(_WatchedStore(SlicedSource(b"data")))), target)
+    assert (response.status, len(_Watched.threads)) == (200, 1)
     assert threading.get_ident() not in _Watched.threads
     _Watched.threads.clear()

@@ -1,4 +1,4 @@
-"""The documents made in memory are documents to a reader that is not ours."""
+"""An independent PDF reader accepts the documents made in memory."""
 
 from io import BytesIO
 
@@ -17,19 +17,19 @@ from served_site.site import Site
         ("/pdf/make-response", "make_response", "make-response.pdf"),
     ],
 )
-async def test_each_way_sends_a_document_of_one_page(site: Site, target: str, way: str, name: str) -> None:
-    answer = await site.get(target)
-    assert answer.headers["content-type"] == "application/pdf"
-    assert answer.headers["content-disposition"] == f"inline; filename={name}"
-    document = PdfReader(BytesIO(answer.content), strict=True)
+async def test_each_route_sends_a_document_of_one_page(site: Site, target: str, way: str, name: str) -> None:
+    response = await site.get(target)
+    assert response.headers["content-type"] == "application/pdf"
+    assert response.headers["content-disposition"] == f"inline; filename={name}"
+    document = PdfReader(BytesIO(response.content), strict=True)
     assert len(document.pages) == 1
     assert document.pages[0].extract_text().split("\n") == ["Made in memory", f"Sent by {way}."]
 
 
 @pytest.mark.parametrize("target", ["/pdf/send-file", "/pdf/response", "/pdf/make-response"])
-async def test_each_way_offers_the_document_when_asked(site: Site, target: str) -> None:
-    answer = await site.get(f"{target}?attachment=1")
-    assert answer.headers["content-disposition"] == f"attachment; filename={target.removeprefix('/pdf/')}.pdf"
+async def test_each_route_can_offer_the_document(site: Site, target: str) -> None:
+    response = await site.get(f"{target}?attachment=1")
+    assert response.headers["content-disposition"] == f"attachment; filename={target.removeprefix('/pdf/')}.pdf"
 
 
 def test_a_document_has_its_title_and_its_paragraphs() -> None:

@@ -1,4 +1,4 @@
-"""The download routes: each row of the table, and what each of them refuses."""
+"""The download routes: what each serves and refuses."""
 
 from pathlib import Path
 from typing import cast
@@ -122,35 +122,35 @@ _OUTWARDS = (
 
 @pytest.mark.parametrize(("target", "text", "name"), _FOUND)
 async def test_a_file_is_offered_under_its_name(site: Site, target: str, text: str, name: str) -> None:
-    answer = await site.get(target)
-    assert (answer.status_code, answer.text) == (200, text)
-    assert answer.headers["content-disposition"] == f"attachment; filename={name}"
-    assert answer.headers["cache-control"] == "no-cache"
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    response = await site.get(target)
+    assert (response.status_code, response.text) == (200, text)
+    assert response.headers["content-disposition"] == f"attachment; filename={name}"
+    assert response.headers["cache-control"] == "no-cache"
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize(("target", "text", "media_type"), _SHOWN)
 async def test_an_image_is_shown(site: Site, target: str, text: str, media_type: str) -> None:
-    answer = await site.get(target)
-    assert (answer.status_code, answer.text) == (200, text)
-    assert answer.headers["content-type"] == media_type
-    assert answer.headers["content-disposition"].startswith("inline")
+    response = await site.get(target)
+    assert (response.status_code, response.text) == (200, text)
+    assert response.headers["content-type"] == media_type
+    assert response.headers["content-disposition"].startswith("inline")
 
 
 @pytest.mark.parametrize("query", ["?inline", "?inline=1"])
 @pytest.mark.parametrize("target", ROUTES)
-async def test_everything_is_shown_when_that_is_asked(site: Site, target: str, query: str) -> None:
+async def test_every_route_can_show_inline(site: Site, target: str, query: str) -> None:
     assert (await site.get(target + query)).headers["content-disposition"].startswith("inline")
 
 
 @pytest.mark.parametrize("query", ["?download", "?download=1", "?attachment=1", "?x=1&attachment"])
 @pytest.mark.parametrize("target", ROUTES)
-async def test_everything_is_offered_when_that_is_asked(site: Site, target: str, query: str) -> None:
+async def test_every_route_can_offer_for_saving(site: Site, target: str, query: str) -> None:
     assert (await site.get(target + query)).headers["content-disposition"].startswith("attachment")
 
 
 @pytest.mark.parametrize("target", _MISSING, ids=lambda target: target[:40])
-async def test_what_is_not_there_is_404(site: Site, target: str) -> None:
+async def test_a_missing_file_gets_404(site: Site, target: str) -> None:
     status, fields, body = await site.raw(target)
     assert status == 404
     assert b"Traceback" not in body
@@ -158,7 +158,7 @@ async def test_what_is_not_there_is_404(site: Site, target: str) -> None:
 
 
 @pytest.mark.parametrize("path", _OUTWARDS)
-async def test_nothing_outside_of_a_folder_is_there(site: Site, path: str) -> None:
+async def test_no_file_outside_of_a_folder_is_served(site: Site, path: str) -> None:
     statuses = {prefix: (await site.raw(prefix + path))[0] for prefix in _PREFIXES}
     assert statuses == dict.fromkeys(_PREFIXES, 404)
 
@@ -177,7 +177,9 @@ async def test_nothing_outside_of_a_folder_is_there(site: Site, path: str) -> No
         "/get-report/2026/.h/x.txt",
     ],
 )
-async def test_what_is_hidden_is_there_only_when_told(site_of: SiteOf, everything: Settings, target: str) -> None:
+async def test_hidden_files_are_served_only_with_the_setting(
+    site_of: SiteOf, everything: Settings, target: str
+) -> None:
     assert everything.directory
     for name in ("images/sub/.git/x", "csv/.h.csv", "csv/.h/x.csv", "pdf/.h.pdf", "reports/.h.txt"):
         path = everything.directory / name
@@ -189,7 +191,7 @@ async def test_what_is_hidden_is_there_only_when_told(site_of: SiteOf, everythin
     assert (await (await site_of(everything, hidden=True)).get(target)).status_code == 200
 
 
-async def test_an_app_of_ones_own_hides_unless_it_says_otherwise(serve: Serve, everything: Settings) -> None:
+async def test_another_quart_app_hides_dot_files_by_default(serve: Serve, everything: Settings) -> None:
     app = Quart(__name__)
     app.register_blueprint(downloads)
     app.config["DOWNLOAD_IMAGES"] = everything.download_images
@@ -211,7 +213,7 @@ async def test_no_link_leads_out_of_a_folder(
     assert (await (await site_of(everything)).get(f"{prefix}out/x.csv")).status_code == 404
 
 
-async def test_of_several_images_with_one_number_the_first_is_shown(site_of: SiteOf, everything: Settings) -> None:
+async def test_the_first_of_several_images_with_one_number_is_shown(site_of: SiteOf, everything: Settings) -> None:
     assert everything.client_images
     for ending in ("b", "a", "c"):
         (everything.client_images / f"012.{ending}").write_text(ending)
@@ -220,33 +222,33 @@ async def test_of_several_images_with_one_number_the_first_is_shown(site_of: Sit
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("target", ROUTES)
-async def test_another_method_is_405_and_told_which_are_there(site: Site, target: str, method: str) -> None:
-    answer = await site.ask(target, method)
-    assert answer.status_code == 405
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+async def test_another_method_gets_405_and_the_list_of_methods(site: Site, target: str, method: str) -> None:
+    response = await site.ask(target, method)
+    assert response.status_code == 405
+    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
 @pytest.mark.parametrize("target", ROUTES)
-async def test_what_is_not_configured_is_404(site_of: SiteOf, target: str) -> None:
+async def test_a_route_that_is_not_configured_gets_404(site_of: SiteOf, target: str) -> None:
     site = await site_of(Settings())
     assert (await site.get(target)).status_code == 404
 
 
 @pytest.mark.parametrize("name", _SETTINGS)
-async def test_without_one_setting_the_other_routes_are_there(site_of: SiteOf, everything: Settings, name: str) -> None:
+async def test_without_one_setting_the_other_routes_work(site_of: SiteOf, everything: Settings, name: str) -> None:
     site = await site_of(everything, **{name: None, "directory": None})
     missing = {target for target in ROUTES if (await site.get(target)).status_code == 404}
     assert missing
     assert len({target.split("/")[1].removesuffix("2") for target in missing}) == 1
 
 
-async def test_a_configured_file_that_is_gone_is_404(site_of: SiteOf, everything: Settings) -> None:
+async def test_a_configured_file_that_is_missing_gets_404(site_of: SiteOf, everything: Settings) -> None:
     site = await site_of(everything)
     assert everything.download_file
     everything.download_file.unlink()
     assert (await site.get("/download")).status_code == 404
 
 
-async def test_a_configured_folder_is_no_file(site_of: SiteOf, everything: Settings) -> None:
+async def test_a_configured_folder_instead_of_a_file_gets_404(site_of: SiteOf, everything: Settings) -> None:
     site = await site_of(everything, download_file=everything.directory)
     assert (await site.get("/download")).status_code == 404

@@ -1,4 +1,4 @@
-"""The sample data: each example of it answers."""
+"""The sample data: each example can be fetched."""
 
 import asyncio
 import wave
@@ -17,7 +17,7 @@ async def site(site_of: SiteOf, tmp_path: Path) -> Site:
     return await site_of(await asyncio.to_thread(make_samples, tmp_path))
 
 
-async def test_each_sample_answers(site: Site) -> None:
+async def test_each_sample_can_be_fetched(site: Site) -> None:
     statuses = {sample.path: (await site.ask(sample.path, "HEAD")).status_code for sample in samples()}
     assert statuses == dict.fromkeys(statuses, 200)
 

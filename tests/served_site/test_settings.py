@@ -15,7 +15,7 @@ SWITCHES = [row.name for row in table(Settings) if row.kind is bool]
 PATHS = [field.name for field in fields(Settings) if "Path" in str(field.type)]
 
 
-def test_without_variables_they_are_the_defaults() -> None:
+def test_without_variables_settings_have_their_defaults() -> None:
     assert Settings.from_environment() == Settings()
 
 
@@ -47,7 +47,7 @@ def test_each_kind_of_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_the_database_has_a_variable_that_others_know_and_one_that_comes_before(
+def test_our_database_variable_precedes_database_url(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite:///theirs.db")
@@ -68,7 +68,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch, name
     assert Settings.from_environment() == Settings()
 
 
-def test_no_cache_control_is_called_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_control_none_means_no_field(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{PREFIX}CACHE_CONTROL", "none")
     assert Settings.from_environment().cache_control is None
 
@@ -90,7 +90,7 @@ def test_no_cache_control_is_called_none(monkeypatch: pytest.MonkeyPatch) -> Non
         ("CACHE_CONTROL", "日本"),
     ],
 )
-def test_an_invalid_value_is_refused_with_the_variable_s_name(
+def test_an_invalid_value_is_refused_with_the_variables_name(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(PREFIX + name, value)

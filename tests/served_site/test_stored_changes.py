@@ -1,4 +1,4 @@
-"""Files of a database that change under way, their listing, and where a database may lie."""
+"""Files of a database that change during a download, their listing, and the allowed places of a database."""
 
 import asyncio
 import threading
@@ -52,7 +52,7 @@ async def _remove_and_free(catalogue: Catalogue) -> None:
 
 
 async def _received(connection: Connection) -> bytes:
-    """Read until the connection ends, in whichever way."""
+    """Read until the connection ends, regularly or not."""
     received = b""
     try:
         while chunk := await connection.reader.read(1 << 20):
@@ -66,7 +66,7 @@ async def _received(connection: Connection) -> bytes:
 
 @_with_a_large_file
 @pytest.mark.parametrize("change", [_replace, _remove])
-async def test_a_download_goes_on_when_its_file_is_replaced_or_removed(
+async def test_a_download_continues_when_its_file_is_replaced_or_removed(
     stock: Stock, change: Callable[[Catalogue], Awaitable[None]]
 ) -> None:
     async with stock.site.server.downloading(target_of(stock.files["large.bin"])) as download:
@@ -77,7 +77,7 @@ async def test_a_download_goes_on_when_its_file_is_replaced_or_removed(
 
 @_with_a_large_file
 @pytest.mark.parametrize("change", [_replace_and_free, _remove_and_free])
-async def test_a_download_whose_bytes_are_freed_ends_short(
+async def test_a_download_ends_short_when_its_bytes_are_freed(
     stock: Stock, change: Callable[[Catalogue], Awaitable[None]]
 ) -> None:
     async with stock.site.server.downloading(target_of(stock.files["large.bin"])) as download:
@@ -89,23 +89,23 @@ async def test_a_download_whose_bytes_are_freed_ends_short(
 
 
 @_with_a_large_file
-async def test_a_download_that_is_resumed_after_a_change_begins_anew(stock: Stock) -> None:
+async def test_a_download_that_is_resumed_after_a_change_starts_again(stock: Stock) -> None:
     target = target_of(stock.files["large.bin"])
     tag = (await stock.site.ask(target, "HEAD")).headers["etag"]
     async with opened(stock.url) as catalogue:
         await _replace(catalogue)
-    answer = await stock.site.get(target, range="bytes=1000000-", if_range=tag)
-    assert (answer.status_code, answer.content) == (200, _LARGE[::-1])
+    response = await stock.site.get(target, range="bytes=1000000-", if_range=tag)
+    assert (response.status_code, response.content) == (200, _LARGE[::-1])
 
 
-async def test_what_was_removed_is_404(stock: Stock) -> None:
+async def test_a_removed_file_gets_404(stock: Stock) -> None:
     async with opened(stock.url) as catalogue:
         await catalogue.remove(NAME)
     assert (await stock.get()).status_code == 404
 
 
 @_with_a_large_file
-async def test_slow_clients_keep_nobody_waiting(stock: Stock) -> None:
+async def test_slow_clients_do_not_delay_others(stock: Stock) -> None:
     server, target = stock.site.server, target_of(stock.files["large.bin"])
     async with AsyncExitStack() as clients:
         slow = [await clients.enter_async_context(server.downloading(target)) for _ in range(12)]
@@ -113,11 +113,11 @@ async def test_slow_clients_keep_nobody_waiting(stock: Stock) -> None:
         assert {await _received(client) == _LARGE for client in slow} == {True}
 
 
-async def test_the_listing_tells_of_each_file(stock: Stock) -> None:
+async def test_the_listing_describes_each_file(stock: Stock) -> None:
     file = stock.files[NAME]
-    answer = await stock.site.get("/files")
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == {
+    response = await stock.site.get("/files")
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == {
         "truncated": False,
         "files": [
             {
@@ -131,15 +131,15 @@ async def test_the_listing_tells_of_each_file(stock: Stock) -> None:
             }
         ],
     }
-    assert (await stock.site.get("/files", if_none_match=answer.headers["etag"])).status_code == 304
-    assert (await stock.site.ask("/files", "HEAD")).headers["content-length"] == answer.headers["content-length"]
+    assert (await stock.site.get("/files", if_none_match=response.headers["etag"])).status_code == 304
+    assert (await stock.site.ask("/files", "HEAD")).headers["content-length"] == response.headers["content-length"]
 
 
-async def test_there_is_no_listing_unless_it_is_asked_for(stock: Stock, site_of: SiteOf) -> None:
+async def test_there_is_no_listing_without_the_setting(stock: Stock, site_of: SiteOf) -> None:
     assert (await (await site_of(Settings(database=stock.url))).get("/files")).status_code == 404
 
 
-async def test_the_listing_tells_numbers_where_they_are_set(stock: Stock, site_of: SiteOf) -> None:
+async def test_the_listing_has_integer_ids_with_the_setting(stock: Stock, site_of: SiteOf) -> None:
     site = await site_of(stock.settings, file_ids="integer")
     [told] = (await site.get("/files")).json()["files"]
     assert told["id"] == str(stock.files[NAME].id)
@@ -154,7 +154,7 @@ def test_the_listing_is_bounded() -> None:
     assert b'"truncated": false' in as_json(files[:-1], "integer", "/")
 
 
-async def test_when_the_server_ends_it_has_left_the_database(database: str) -> None:
+async def test_a_server_that_ends_disconnects_from_the_database(database: str) -> None:
     files = await fill(database, a=b"here")
     threads, tasks, open_before = _threads(), other_tasks(), len(descriptors())
     async with hypercorn(app_of(Settings(database=database))) as server, server.connected() as connection:
@@ -166,13 +166,13 @@ async def test_when_the_server_ends_it_has_left_the_database(database: str) -> N
 
 
 def _threads() -> list[threading.Thread]:
-    """Return the threads there are but for those of the loop's executor, which has as many as it likes."""
+    """Return the running threads without those of the loop's executor."""
     return [thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")]
 
 
 @pytest.mark.parametrize("place", ["files.db", "a/files.db", "link/files.db"])
 @pytest.mark.parametrize("setting", ["directory", "client_csv", "download_images"])
-def test_a_database_in_a_folder_that_is_served_is_refused(tmp_path: Path, place: str, setting: str) -> None:
+def test_a_database_in_a_served_folder_is_refused(tmp_path: Path, place: str, setting: str) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "link").symlink_to("a")
     changed = {setting: tmp_path}
@@ -180,28 +180,28 @@ def test_a_database_in_a_folder_that_is_served_is_refused(tmp_path: Path, place:
         catalogue_of(Settings(database=f"sqlite:///{tmp_path}/{place}", **changed))  # type: ignore[arg-type] # a path
 
 
-def test_a_database_is_refused_where_links_may_lead_to_it(tmp_path: Path) -> None:
+def test_a_database_is_refused_if_symbolic_links_are_followed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="leave out --follow-symlinks"):
         catalogue_of(Settings(database=f"sqlite:///{tmp_path}/x", directory=tmp_path / "tree", follow_symlinks=True))
 
 
-def test_a_database_that_is_the_file_served_is_refused(tmp_path: Path) -> None:
+def test_a_database_that_is_the_served_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="which is served"):
         catalogue_of(Settings(database=f"sqlite:///{tmp_path}/x", download_file=tmp_path / "x"))
 
 
 @pytest.mark.parametrize("place", [".files.db", ".a/files.db", "../files.db", "../tree2/files.db"])
-def test_a_database_where_nobody_can_get_at_it_is_not(tmp_path: Path, place: str) -> None:
+def test_a_database_outside_of_served_folders_is_accepted(tmp_path: Path, place: str) -> None:
     settings = Settings(database=f"sqlite:///{tmp_path}/tree/{place}", directory=tmp_path / "tree")
     assert catalogue_of(settings)
 
 
-def test_a_hidden_database_is_refused_where_hidden_files_are_served(tmp_path: Path) -> None:
+def test_a_hidden_database_is_refused_if_hidden_files_are_served(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="which is served"):
         catalogue_of(Settings(database=f"sqlite:///{tmp_path}/.files.db", directory=tmp_path, hidden=True))
 
 
-def test_a_url_says_which_file_it_means() -> None:
+def test_each_url_serves_its_file() -> None:
     assert path_of("sqlite:///a%20b.db") == Path("a b.db")
     assert path_of("sqlite:////a.db") == Path("/a.db")
     assert path_of("sqlite:///") is path_of("postgresql:///x") is None

@@ -1,4 +1,4 @@
-"""Files of a database over HTTP: `/files/download/<id>` answers as RFC 9110 has it, and says nothing to strangers."""
+"""Files of a database over HTTP: `/files/download/<id>` follows RFC 9110 and reveals no internals."""
 
 import base64
 import hashlib
@@ -85,19 +85,19 @@ _NO_ID = {
 
 
 @pytest.mark.parametrize(("fields", "status", "body"), _REQUESTS)
-async def test_it_is_answered_as_any_file_is_and_a_head_as_the_get(
+async def test_it_is_served_like_any_file_and_head_like_get(
     stock: Stock, fields: dict[str, str], status: int, body: bytes
 ) -> None:
-    answer, head = await stock.get(**fields), await stock.site.ask(stock.target, "HEAD", **fields)
-    assert (answer.status_code, answer.content) == (status, body)
+    response, head = await stock.get(**fields), await stock.site.ask(stock.target, "HEAD", **fields)
+    assert (response.status_code, response.content) == (status, body)
     assert (head.status_code, head.content) == (status, b"")
-    assert {**head.headers, "date": ""} == {**answer.headers, "date": ""}
+    assert {**head.headers, "date": ""} == {**response.headers, "date": ""}
 
 
-async def test_its_fields_tell_all_that_is_known_of_it(stock: Stock) -> None:
-    answer = await stock.get()
+async def test_its_fields_contain_all_that_the_database_knows(stock: Stock) -> None:
+    response = await stock.get()
     digest = base64.b64encode(hashlib.sha256(DATA).digest()).decode()
-    assert {**answer.headers, "date": "", "server": ""} == {
+    assert {**response.headers, "date": "", "server": ""} == {
         "content-type": "application/pdf",
         "content-length": str(_SIZE),
         "x-content-type-options": "nosniff",
@@ -112,37 +112,37 @@ async def test_its_fields_tell_all_that_is_known_of_it(stock: Stock) -> None:
     }
 
 
-async def test_a_part_says_where_it_belongs(stock: Stock) -> None:
-    answer = await stock.get(range="bytes=10-20")
-    assert answer.headers["content-range"] == f"bytes 10-20/{_SIZE}"
-    assert answer.headers["content-length"] == "11"
+async def test_a_range_has_a_content_range(stock: Stock) -> None:
+    response = await stock.get(range="bytes=10-20")
+    assert response.headers["content-range"] == f"bytes 10-20/{_SIZE}"
+    assert response.headers["content-length"] == "11"
     assert (await stock.get(range=f"bytes={_SIZE}-")).headers["content-range"] == f"bytes */{_SIZE}"
 
 
-async def test_several_parts_are_a_message_of_parts(stock: Stock) -> None:
-    answer = await stock.get(range="bytes=0-1,500-502")
-    assert answer.status_code == 206
-    head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
-    parts = BytesParser().parsebytes(head + answer.content).get_payload()
+async def test_several_ranges_are_a_multipart_response(stock: Stock) -> None:
+    response = await stock.get(range="bytes=0-1,500-502")
+    assert response.status_code == 206
+    head = f"Content-Type: {response.headers['content-type']}\r\n\r\n".encode()
+    parts = BytesParser().parsebytes(head + response.content).get_payload()
     assert [(part["Content-Range"], part.get_payload(decode=True)) for part in parts if not isinstance(part, str)] == [
         (f"bytes 0-1/{_SIZE}", DATA[:2]),
         (f"bytes 500-502/{_SIZE}", DATA[500:503]),
     ]
 
 
-async def test_by_its_date_it_is_known_too(stock: Stock) -> None:
+async def test_its_date_works_as_a_validator(stock: Stock) -> None:
     modified = (await stock.get()).headers["last-modified"]
     assert (await stock.get(if_modified_since=modified)).status_code == 304
     assert (await stock.get(if_unmodified_since=modified)).status_code == 200
 
 
 @pytest.mark.parametrize("query", ["inline", "inline=1"])
-async def test_it_is_shown_when_that_is_asked(stock: Stock, query: str) -> None:
-    answer = await stock.site.get(f"{stock.target}?{query}")
-    assert answer.headers["content-disposition"] == (await stock.get()).headers["content-disposition"].replace(
+async def test_a_query_can_ask_for_inline(stock: Stock, query: str) -> None:
+    response = await stock.site.get(f"{stock.target}?{query}")
+    assert response.headers["content-disposition"] == (await stock.get()).headers["content-disposition"].replace(
         "attachment", "inline", 1
     )
-    assert answer.content == DATA
+    assert response.content == DATA
 
 
 async def test_its_media_type_is_the_stored_one(stock: Stock) -> None:
@@ -151,28 +151,28 @@ async def test_its_media_type_is_the_stored_one(stock: Stock) -> None:
 
     async with opened(stock.url) as catalogue:
         file = await catalogue.put("page.html", data(), media_type="text/x-odd; charset=koi8-r")
-    answer = await stock.site.get(f"/files/download/{file.token}")
-    assert answer.headers["content-type"] == "text/x-odd; charset=koi8-r"
+    response = await stock.site.get(f"/files/download/{file.token}")
+    assert response.headers["content-type"] == "text/x-odd; charset=koi8-r"
 
 
 @pytest.mark.parametrize("more", [{"empty": b""}])
-async def test_an_empty_file_is_empty(stock: Stock) -> None:
+async def test_an_empty_file_has_an_empty_body(stock: Stock) -> None:
     target = f"/files/download/{stock.files['empty'].token}"
     for fields in ({}, {"range": "bytes=0-"}):
-        answer = await stock.site.get(target, **fields)
-        assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
+        response = await stock.site.get(target, **fields)
+        assert (response.status_code, response.content, response.headers["content-length"]) == (200, b"", "0")
 
 
 @pytest.mark.parametrize("path", ["/files", "/files/download/1", "/files/nothing"])
-async def test_another_method_is_405_and_told_which_are_there(stock: Stock, path: str) -> None:
+async def test_another_method_gets_405_and_the_list_of_methods(stock: Stock, path: str) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE", "PROPFIND"):
-        answer = await stock.site.ask(path, method)
-        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+        response = await stock.site.ask(path, method)
+        assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
     assert (await stock.site.ask(path, "OPTIONS")).status_code == 204
 
 
 @pytest.mark.parametrize("identifier", ["token", "integer"])
-async def test_what_is_no_identifier_is_404(stock: Stock, site_of: SiteOf, identifier: str) -> None:
+async def test_an_invalid_identifier_gets_404(stock: Stock, site_of: SiteOf, identifier: str) -> None:
     site = await site_of(stock.settings, file_ids=identifier)
     found = {name: await site.raw(f"/files/download/{public}") for name, public in _NO_ID.items()}
     assert {name: (status, body) for name, (status, _, body) in found.items()} == dict.fromkeys(
@@ -181,7 +181,7 @@ async def test_what_is_no_identifier_is_404(stock: Stock, site_of: SiteOf, ident
     assert not [name for name, (_, fields, _) in found.items() if "ETag" in fields or "Retry-After" in fields]
 
 
-async def test_files_have_numbers_where_that_is_set(stock: Stock, site_of: SiteOf) -> None:
+async def test_a_setting_gives_files_integer_ids(stock: Stock, site_of: SiteOf) -> None:
     by_number = await site_of(stock.settings, file_ids="integer")
     file = stock.files[NAME]
     assert (await by_number.get(f"/files/download/{file.id}")).content == DATA
@@ -195,12 +195,12 @@ async def test_an_identifier_may_be_written_in_more_than_one_way(stock: Stock) -
     assert (await stock.raw(f"{token}?x=%00"))[0] == 200
 
 
-async def test_beside_files_and_their_listing_nothing_is_there(stock: Stock) -> None:
+async def test_other_paths_below_files_get_404(stock: Stock) -> None:
     for target in ("/files/", "/files/download", "/files/download/", "/files/x", "/filesystem", "//files"):
         assert (await stock.site.raw(target))[0] == 404
 
 
-async def test_below_files_the_tree_is_there_only_without_a_database(stock: Stock, site_of: SiteOf, tree: Path) -> None:
+async def test_the_tree_serves_files_paths_only_without_a_database(stock: Stock, site_of: SiteOf, tree: Path) -> None:
     folder = tree / "files" / "download"
     folder.mkdir(parents=True)
     (folder / "x.txt").write_text("in the tree")
@@ -212,12 +212,12 @@ async def test_below_files_the_tree_is_there_only_without_a_database(stock: Stoc
     assert (await alone.get("/files/download/x.txt")).text == "in the tree"
 
 
-async def test_cache_control_is_the_one_that_is_set(stock: Stock, site_of: SiteOf) -> None:
+async def test_cache_control_is_the_configured_one(stock: Stock, site_of: SiteOf) -> None:
     site = await site_of(stock.settings, cache_control="private, max-age=60")
     assert (await site.get(stock.target)).headers["cache-control"] == "private, max-age=60"
 
 
-async def test_a_busy_database_is_503_with_a_time_to_come_back(sqlite: str, serve: Serve) -> None:
+async def test_a_busy_database_causes_503_with_retry_after(sqlite: str, serve: Serve) -> None:
     path = path_of(sqlite)
     assert path
     store = SqliteStore(str(path), patience=0.05)
@@ -226,21 +226,21 @@ async def test_a_busy_database_is_503_with_a_time_to_come_back(sqlite: str, serv
         greedy.execute("pragma locking_mode = exclusive")
         greedy.execute("begin exclusive")
         async with httpx.AsyncClient(timeout=HANGING) as client:
-            answer = await client.get(f"{server.url}/files/download/1")
+            response = await client.get(f"{server.url}/files/download/1")
     greedy.close()
-    assert (answer.status_code, answer.text) == (503, "503 Service Unavailable\n")
-    assert int(answer.headers["retry-after"]) > 0
+    assert (response.status_code, response.text) == (503, "503 Service Unavailable\n")
+    assert int(response.headers["retry-after"]) > 0
     await store.aclose()
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"no database" * 100)])
 @pytest.mark.parametrize("target", ["/files/download/1", "/files"])
-async def test_a_database_that_is_no_more_is_502_and_no_cause_is_told(
+async def test_a_missing_database_causes_502_without_details(
     sqlite: str, site_of: SiteOf, damage: Callable[[Path], object], target: str
 ) -> None:
     path = path_of(sqlite)
     assert path
     damage(path)
     site = await site_of(Settings(database=sqlite, file_ids="integer", list_files=True))
-    answer = await site.get(target)
-    assert (answer.status_code, answer.text) == (502, "502 Bad Gateway\n")
+    response = await site.get(target)
+    assert (response.status_code, response.text) == (502, "502 Bad Gateway\n")

@@ -1,4 +1,4 @@
-"""What is served in the tests of the site."""
+"""Fixtures of the site's tests."""
 
 from served_site.conftest import _fast, _kept, everything, site, site_of, tree
 

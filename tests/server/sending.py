@@ -1,4 +1,4 @@
-"""Apps that send files in the ways under test, and what this process has mapped of a file."""
+"""Apps that send files as the tests need it, and a count of the mappings of this process."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,17 +15,17 @@ __all__ = ["IDLE", "ZERO_COPY", "Recorded", "app_that", "body", "head", "length"
 
 ZERO_COPY: Final = ZERO_COPY_SEND
 IDLE: Final = 30.0
-"""Seconds that a mapped part which nobody uses stays mapped where a test says so: the clock has to be put forward."""
+"""With the fixture `_kept`, an idle mapping stays for so many seconds; tests put the clock forward."""
 
 
 def mapped(path: Path) -> int:
-    """Return how many parts of a file are mapped into this process, even when it was deleted or renamed."""
+    """Return how many mappings of a file this process has, even if the file was deleted or renamed."""
     inode = f" {path.stat().st_ino} " if path.exists() else f"{path} (deleted)"
     return sum(inode in line for line in Path("/proc/self/maps").read_text().splitlines())
 
 
 class Recorded:
-    """An app that remembers what was sent by which message, and what it was offered."""
+    """An app that records the messages sent and the extensions offered."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -43,13 +43,13 @@ class Recorded:
         await self._app(scope, receive, recording)
 
     def bytes_by(self, kind: str) -> int:
-        """Return how many bytes of bodies went by that kind of message."""
+        """Return how many bytes were sent by messages of that type."""
         found = [message for message in self.sent if message["type"] == kind]
         return sum(message["count"] if kind == ZERO_COPY_SEND else len(message.get("body", b"")) for message in found)
 
 
 def head(*fields: tuple[bytes, bytes], status: int = 200) -> Message:
-    """Return the start of an answer."""
+    """Return the message that starts a response."""
     return {"type": "http.response.start", "status": status, "headers": fields}
 
 
@@ -59,12 +59,12 @@ def body(data: bytes = b"", *, more: bool = False) -> Message:
 
 
 def length(count: int) -> tuple[bytes, bytes]:
-    """Return the field that promises so many bytes."""
+    """Return a Content-Length field."""
     return (b"content-length", str(count).encode())
 
 
 def app_that(answer: Callable[[Receive, Send], Awaitable[None]]) -> App:
-    """Return an app that answers so."""
+    """Return an app that handles HTTP requests with the function."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -74,7 +74,7 @@ def app_that(answer: Callable[[Receive, Send], Awaitable[None]]) -> App:
 
 
 def sending(path: Path, *parts: tuple[int, int], fields: tuple[tuple[bytes, bytes], ...] = ()) -> App:
-    """Return an app that sends parts of a file, each told by its offset and length, and never asks for the client."""
+    """Return an app that sends regions of a file, given by offset and length, and never calls `receive`."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,7 +95,7 @@ def sending(path: Path, *parts: tuple[int, int], fields: tuple[tuple[bytes, byte
 
 
 async def unchunked(connection: Connection) -> bytes:
-    """Read a body that comes in chunks (RFC 9112 §7.1), and nothing after it."""
+    """Read one body in the chunked coding (RFC 9112 §7.1)."""
     body = b""
     while size := int(await connection.reader.readline(), 16):
         body += await connection.reader.readexactly(size)

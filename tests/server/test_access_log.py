@@ -1,4 +1,4 @@
-"""The access log: a line for each request, of what was really sent."""
+"""The access log: a line for each request, with the bytes that were really sent."""
 
 import asyncio
 import io
@@ -29,7 +29,7 @@ _LINE = re.compile(
 
 
 class _Log:
-    """What has been written, and the app under it."""
+    """The lines written, and the app below the log."""
 
     def __init__(self, app: Any, form: str) -> None:
         self.written = io.StringIO()
@@ -58,7 +58,7 @@ async def _record(log: _Log) -> dict[str, Any]:
     return record
 
 
-async def test_a_line_of_json_tells_all(server: Server, log: _Log, content: bytes) -> None:
+async def test_a_json_line_has_all_fields(server: Server, log: _Log, content: bytes) -> None:
     async with server.connected() as connection:
         await connection.ask("/large.bin?x=1")
         assert (await connection.answer())[2] == content
@@ -86,7 +86,7 @@ async def test_a_line_of_json_tells_all(server: Server, log: _Log, content: byte
         pytest.param(("Range: bytes=99999999-",), 416, 0, "bytes=99999999-", id="beyond-the-end"),
     ],
 )
-async def test_the_range_is_told_as_it_was_asked(
+async def test_the_range_is_logged_as_it_came(
     server: Server, log: _Log, content: bytes, fields: tuple[str, ...], status: int, count: int | None, told: str
 ) -> None:
     async with server.connected() as connection:
@@ -97,7 +97,7 @@ async def test_the_range_is_told_as_it_was_asked(
     assert (record["status"], record["bytes"], record["range"], record["aborted"]) == (status, expected, told, False)
 
 
-async def test_a_download_that_was_left_counts_what_was_sent(server: Server, log: _Log, content: bytes) -> None:
+async def test_an_abandoned_download_counts_the_bytes_that_were_sent(server: Server, log: _Log, content: bytes) -> None:
     async with server.downloading("/large.bin") as connection:
         await connection.reader.readexactly(100_000)
     record = await _record(log)
@@ -107,7 +107,7 @@ async def test_a_download_that_was_left_counts_what_was_sent(server: Server, log
 
 @pytest.mark.usefixtures("_fast")
 @pytest.mark.parametrize("cached", [True, False], ids=["from the page cache", "from the disk"])
-async def test_of_a_part_of_a_file_what_the_socket_took_counts(serve: Serve, large: Path, cached: bool) -> None:
+async def test_a_region_counts_the_bytes_that_the_socket_took(serve: Serve, large: Path, cached: bool) -> None:
     size = large.stat().st_size
     log = _Log(sending(large, (0, size), fields=(length(size),)), "json")
     if not cached:
@@ -118,7 +118,7 @@ async def test_of_a_part_of_a_file_what_the_socket_took_counts(serve: Serve, lar
     assert 100_000 <= (await _record(log))["bytes"] < size
 
 
-async def test_a_message_that_was_sent_in_part_counts_whole() -> None:
+async def test_a_message_that_was_sent_in_part_counts_as_whole() -> None:
     begun = asyncio.Event()
 
     async def holding(message: Any) -> None:
@@ -138,7 +138,7 @@ async def test_a_message_that_was_sent_in_part_counts_whole() -> None:
     assert (record["status"], record["bytes"], record["aborted"]) == (200, 5, True)
 
 
-async def test_a_download_that_broke_off_is_aborted(large: Path, log: _Log) -> None:
+async def test_a_download_that_fails_is_aborted(large: Path, log: _Log) -> None:
     async def breaking(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"12345", "more_body": True})
@@ -150,7 +150,7 @@ async def test_a_download_that_broke_off_is_aborted(large: Path, log: _Log) -> N
     assert ((await _record(broken))["bytes"], (await _record(broken))["aborted"]) == (5, True)
 
 
-async def test_an_app_that_says_nothing_has_no_status() -> None:
+async def test_an_app_that_sends_nothing_has_no_status() -> None:
     async def silent(scope: Scope, receive: Receive, send: Send) -> None:
         return
 
@@ -160,13 +160,13 @@ async def test_an_app_that_says_nothing_has_no_status() -> None:
         assert ("null" if form == "json" else '" None 0 bytes') in log.written.getvalue()
 
 
-async def test_what_has_no_body_is_complete(log: _Log) -> None:
+async def test_a_response_without_a_body_is_complete(log: _Log) -> None:
     await ask(log.app, "/large.bin", method="HEAD")
     record = await _record(log)
     assert (record["method"], record["bytes"], record["aborted"]) == ("HEAD", 0, False)
 
 
-async def test_an_answer_to_head_has_no_bytes_whatever_the_app_sends() -> None:
+async def test_a_response_to_head_counts_no_bytes_whatever_the_app_sends() -> None:
     async def verbose(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"12345", "more_body": False})
@@ -177,7 +177,7 @@ async def test_an_answer_to_head_has_no_bytes_whatever_the_app_sends() -> None:
     assert (record["bytes"], record["aborted"]) == (0, False)
 
 
-async def test_nothing_but_http_is_logged(log: _Log) -> None:
+async def test_only_http_is_logged(log: _Log) -> None:
     messages: Iterator[str] = iter(("lifespan.startup", "lifespan.shutdown"))
 
     async def receive() -> dict[str, Any]:
@@ -190,7 +190,7 @@ async def test_nothing_but_http_is_logged(log: _Log) -> None:
     assert log.written.getvalue() == ""
 
 
-async def test_a_line_of_text_tells_the_same(large: Path) -> None:
+async def test_a_text_line_has_the_same_fields(large: Path) -> None:
     log = _Log(Downloads(DirectoryStore(large.parent)), "text")
     await ask(log.app, "/large.bin?x", fields=[("Range", "bytes=5-14")], client=("::1", 5))
     found = _LINE.fullmatch(log.written.getvalue())

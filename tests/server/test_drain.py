@@ -1,4 +1,4 @@
-"""The door of a serving process: who is let in, and when it is empty."""
+"""The gate of a serving process: which requests it passes on, and when it has drained."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ from async_downloads.sources.directory import DirectoryStore
 
 
 class _Room:
-    """An app that holds each request until it is told to let go."""
+    """An app that holds each request until `let_go` is set."""
 
     def __init__(self) -> None:
         self.inside = 0
@@ -30,7 +30,7 @@ class _Room:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def test_while_it_is_open_it_is_healthy_and_lets_in() -> None:
+async def test_while_serving_it_is_healthy_and_passes_requests_on() -> None:
     room = _Room()
     room.let_go.set()
     gate = DrainGate(room)
@@ -39,13 +39,13 @@ async def test_while_it_is_open_it_is_healthy_and_lets_in() -> None:
     assert ((await ask(gate, "/x")).status, gate.is_draining) == (200, False)
 
 
-async def test_a_request_for_a_whole_url_is_let_in_as_one_for_its_path() -> None:
+async def test_a_request_for_a_whole_url_counts_as_one_for_its_path() -> None:
     assert (await ask(DrainGate(_Room()), "http://localhost:8000/-/healthy")).body == b"ok\n"
 
 
 @pytest.mark.parametrize("target", ["/-/healthy", "/x"])
 @pytest.mark.parametrize(("version", "connection"), [("1.1", "close"), ("1.0", "close"), ("2", None)])
-async def test_while_it_drains_it_refuses(target: str, version: str, connection: str | None) -> None:
+async def test_while_draining_it_refuses_requests(target: str, version: str, connection: str | None) -> None:
     room = _Room()
     gate = DrainGate(room)
     gate.drain()
@@ -54,7 +54,7 @@ async def test_while_it_drains_it_refuses(target: str, version: str, connection:
     assert (refused.fields["retry-after"], refused.fields.get("connection")) == ("5", connection)
 
 
-async def test_it_has_drained_when_the_last_has_left() -> None:
+async def test_it_has_drained_when_the_last_request_has_ended() -> None:
     room = _Room()
     gate = DrainGate(room)
     async with asyncio.TaskGroup() as tasks:
@@ -69,7 +69,7 @@ async def test_it_has_drained_when_the_last_has_left() -> None:
     assert drained.done()
 
 
-async def test_one_that_fails_has_left_as_well() -> None:
+async def test_a_request_that_fails_has_ended_as_well() -> None:
     async def failing(scope: Message, receive: object, send: object) -> None:
         raise RuntimeError("as apps do")
 
@@ -82,7 +82,7 @@ async def test_one_that_fails_has_left_as_well() -> None:
         await gate.drained()
 
 
-async def test_the_lifespan_passes() -> None:
+async def test_lifespan_messages_pass() -> None:
     said: list[str] = []
 
     async def receive() -> Message:
@@ -99,22 +99,22 @@ async def test_the_lifespan_passes() -> None:
 @pytest.mark.parametrize(
     ("method", "status"), [("HEAD", 200), ("OPTIONS", 204), ("POST", 405), ("DELETE", 405), ("PROPFIND", 405)]
 )
-async def test_health_is_asked_as_a_file_is(method: str, status: int) -> None:
-    answer = await ask(DrainGate(_Room()), "/-/healthy", method=method)
-    assert answer.status == status
-    assert answer.fields.get("allow") == (None if status == 200 else "GET, HEAD, OPTIONS")
+async def test_the_health_path_allows_the_methods_of_a_file(method: str, status: int) -> None:
+    response = await ask(DrainGate(_Room()), "/-/healthy", method=method)
+    assert response.status == status
+    assert response.fields.get("allow") == (None if status == 200 else "GET, HEAD, OPTIONS")
 
 
 @pytest.mark.parametrize("drains", [False, True])
 @pytest.mark.parametrize("target", ["/-/healthy", "/x"])
-async def test_two_lengths_close_the_connection_once(target: str, drains: bool) -> None:
+async def test_two_lengths_cause_one_connection_close_field(target: str, drains: bool) -> None:
     room = _Room()
     room.let_go.set()
     gate = DrainGate(room)
     if drains:
         gate.drain()
-    answer = await ask(gate, target, fields=[("Content-Length", "5"), ("Transfer-Encoding", "chunked")])
-    assert (answer.status, answer.fields.get_list("connection")) == (503 if drains else 200, ["close"])
+    response = await ask(gate, target, fields=[("Content-Length", "5"), ("Transfer-Encoding", "chunked")])
+    assert (response.status, response.fields.get_list("connection")) == (503 if drains else 200, ["close"])
 
 
 @pytest.mark.parametrize("target", ["/file.txt", "/", "/none", "/get-csv/file", "/get-csv/none", "/pdf/response"])

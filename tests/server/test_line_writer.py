@@ -1,4 +1,4 @@
-"""Lines that a thread writes: nobody waits for who reads them, and none is lost unsaid."""
+"""Lines that a thread writes: no caller waits for their reader, and lost lines are reported."""
 
 import os
 import select
@@ -18,7 +18,7 @@ _MANY = 15_000
 
 @dataclass
 class _Pipes:
-    """A writer, and both places that it writes to."""
+    """A writer and the read ends of both pipes that it writes to."""
 
     writer: LineWriter
     written: BinaryIO
@@ -26,7 +26,7 @@ class _Pipes:
     ends: list[int]
 
     def finish(self) -> tuple[list[bytes], bytes]:
-        """Read all lines, and what was complained about, while the writer ends."""
+        """Read all lines and complaints while the writer closes."""
         lines: list[bytes] = []
         reader = threading.Thread(target=lambda: lines.extend(self.written))
         reader.start()
@@ -62,7 +62,7 @@ def test_lines_come_in_their_order(pipes: _Pipes) -> None:
     assert complaints == b""
 
 
-def test_what_nobody_reads_is_dropped_and_counted_once(pipes: _Pipes) -> None:
+def test_lines_that_are_not_read_are_dropped_and_counted_once(pipes: _Pipes) -> None:
     for _ in range(_MANY):
         pipes.writer.write(_LINE)
     lines, complaints = pipes.finish()
@@ -72,14 +72,14 @@ def test_what_nobody_reads_is_dropped_and_counted_once(pipes: _Pipes) -> None:
     assert complaints.count(b"\n") == 1
 
 
-def test_the_end_waits_for_no_reader(pipes: _Pipes) -> None:
+def test_closing_does_not_wait_for_a_reader(pipes: _Pipes) -> None:
     for _ in range(_MANY):
         pipes.writer.write(_LINE)
     pipes.writer.close(within=0.1)
     assert b"were dropped" in pipes.complaints.readline()
 
 
-async def test_when_the_reader_has_left_that_is_said_and_nothing_more(pipes: _Pipes) -> None:
+async def test_a_reader_that_has_left_is_reported_once(pipes: _Pipes) -> None:
     pipes.written.close()
     pipes.writer.write(_LINE)
     await eventually(lambda: select.select([pipes.complaints], [], [], 0)[0])
@@ -90,7 +90,7 @@ async def test_when_the_reader_has_left_that_is_said_and_nothing_more(pipes: _Pi
     assert pipes.complaints.read() == b"async-downloads: the access log ends here: Broken pipe\n"
 
 
-def test_with_both_in_one_pipe_that_is_full_the_end_comes_all_the_same() -> None:
+def test_closing_works_when_lines_and_complaints_share_a_full_pipe() -> None:
     read, write = os.pipe()
     writer = LineWriter(write, complaints=write)
     for _ in range(_MANY):

@@ -1,4 +1,4 @@
-"""Listening: the addresses that there are, and what is said about them."""
+"""Listening: the kinds of addresses, and the messages about wrong ones."""
 
 import socket
 import tempfile
@@ -12,7 +12,7 @@ from async_downloads.server.listen import CannotServe, listen, url_of
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder with a short path: that of a socket has at most 107 bytes."""
+    """A folder with a short path: the path of a socket has at most 107 bytes."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
 
@@ -28,14 +28,14 @@ def test_an_address_is_listened_on_and_has_a_url(bind: str, host: str, secure: b
         socket.create_connection((host.strip("[]"), port)).close()
 
 
-def test_accepted_connections_give_up_clients_that_take_nothing() -> None:
+def test_accepted_connections_inherit_the_stall_timeout() -> None:
     with listen("127.0.0.1:0", 2.5) as sock, socket.create_connection(sock.getsockname()):
         accepted, _ = sock.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 2500
 
 
-def test_a_path_is_listened_on(folder: Path) -> None:
+def test_a_unix_socket_is_listened_on(folder: Path) -> None:
     with listen(f"unix:{folder}/socket", 60) as sock, socket.socket(socket.AF_UNIX) as client:
         client.connect(f"{folder}/socket")
         assert url_of(sock, secure=False) == f"unix:{folder}/socket"
@@ -46,7 +46,7 @@ def test_a_descriptor_is_listened_on() -> None:
         socket.create_connection(sock.getsockname()).close()
 
 
-def test_a_path_is_taken_over_only_from_a_socket_that_nobody_serves(folder: Path) -> None:
+def test_a_path_is_taken_over_only_from_a_stale_socket(folder: Path) -> None:
     path = folder / "socket"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
@@ -56,7 +56,7 @@ def test_a_path_is_taken_over_only_from_a_socket_that_nobody_serves(folder: Path
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "directory"])
-def test_what_is_no_socket_is_left_alone(folder: Path, kind: str) -> None:
+def test_a_file_that_is_not_a_socket_is_left_alone(folder: Path, kind: str) -> None:
     path, file = folder / "path", folder / "file"
     file.write_text("a year of work")
     path.symlink_to(file) if kind == "link" else path.mkdir() if kind == "directory" else file.rename(path)
@@ -66,6 +66,6 @@ def test_what_is_no_socket_is_left_alone(folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("bind", ["", ":", "8000", "host:", "127.0.0.1:-1", "127.0.0.1:99999", "fd://", "unix:"])
-def test_what_is_no_address_is_refused(bind: str) -> None:
+def test_an_invalid_address_is_refused(bind: str) -> None:
     with pytest.raises(CannotServe, match=f"cannot listen on {bind}: "):
         listen(bind, 60)

@@ -1,4 +1,4 @@
-"""FairTurns: so many at once and no more, in order, and whoever leaves loses nobody's."""
+"""FairTurns: a few tasks per turn, in order; a cancelled task loses no slot."""
 
 import asyncio
 
@@ -21,12 +21,12 @@ class Rounds:
         self._next = asyncio.get_running_loop().call_soon(self._turn)
 
     def stop(self) -> None:
-        """Count no more."""
+        """Stop counting."""
         self._next.cancel()
 
 
 async def _all_come(at_once: int, tasks: int, times: int) -> list[tuple[int, int]]:
-    """Have each come so many times; return who came in which turn of the loop."""
+    """Let each task wait for that many slots; return pairs of turn and task."""
     turns, rounds, came = FairTurns(at_once), Rounds(), list[tuple[int, int]]()
 
     async def one(number: int) -> None:
@@ -42,7 +42,7 @@ async def _all_come(at_once: int, tasks: int, times: int) -> list[tuple[int, int
 
 
 @given(at_once=st.integers(1, 5), tasks=st.integers(1, 12), times=st.integers(1, 5))
-def test_only_so_many_come_in_one_turn_and_nobody_gets_far_ahead(at_once: int, tasks: int, times: int) -> None:
+def test_each_turn_admits_a_few_and_no_task_gets_far_ahead(at_once: int, tasks: int, times: int) -> None:
     came = asyncio.run(_all_come(at_once, tasks, times))
     numbers = [number for _, number in came]
     assert sorted(numbers) == sorted(list(range(tasks)) * times)
@@ -57,7 +57,7 @@ def test_only_so_many_come_in_one_turn_and_nobody_gets_far_ahead(at_once: int, t
         )
 
 
-async def test_who_comes_alone_does_not_wait() -> None:
+async def test_a_single_task_does_not_wait() -> None:
     with pytest.raises(StopIteration):
         FairTurns(1).come().send(None)
 
@@ -70,7 +70,7 @@ async def test_who_comes_alone_does_not_wait() -> None:
         pytest.param(3, True, id="who has had it"),
     ],
 )
-async def test_the_turn_of_one_who_is_cancelled_is_given_to_the_next(rounds: int, too_late: bool) -> None:
+async def test_the_slot_of_a_cancelled_task_goes_to_the_next(rounds: int, too_late: bool) -> None:
     turns = FairTurns(1)
     holder, first, second = (asyncio.create_task(turns.come()) for _ in range(3))
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""Hypercorn's HTTP/1.1 with our classes in it: what a client sees of heads, bodies, and the end of a connection."""
+"""Hypercorn's HTTP/1.1 with our classes: heads, bodies and the end of a connection, as a client sees them."""
 
 import asyncio
 import socket
@@ -33,7 +33,7 @@ def segments_of(connection: Connection) -> int:
 
 
 @pytest.mark.parametrize("name", ["small.txt", "nothing"])
-async def test_a_small_answer_comes_in_one_piece(serve: Serve, tmp_path: Path, name: str) -> None:
+async def test_a_small_response_is_one_tcp_segment(serve: Serve, tmp_path: Path, name: str) -> None:
     (tmp_path / "small.txt").write_bytes(b"small")
     server = await serve(Downloads(DirectoryStore(tmp_path)))
     async with server.connected() as connection:
@@ -44,7 +44,7 @@ async def test_a_small_answer_comes_in_one_piece(serve: Serve, tmp_path: Path, n
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-async def test_a_head_without_a_body_comes_by_itself(serve: Serve, tmp_path: Path, method: str) -> None:
+async def test_a_head_without_a_body_is_sent_alone(serve: Serve, tmp_path: Path, method: str) -> None:
     (tmp_path / "empty").touch()
     server = await serve(Downloads(DirectoryStore(tmp_path)))
     async with server.connected() as connection:
@@ -53,7 +53,7 @@ async def test_a_head_without_a_body_comes_by_itself(serve: Serve, tmp_path: Pat
             assert (await connection.head())[0] == 200
 
 
-async def test_a_head_waits_for_the_body_and_then_nothing_waits_any_more(serve: Serve) -> None:
+async def test_a_head_waits_for_the_body_and_later_parts_do_not_wait(serve: Serve) -> None:
     asked, taken = asyncio.Event(), asyncio.Event()
 
     async def answer(receive: Receive, send: Send) -> None:
@@ -73,7 +73,7 @@ async def test_a_head_waits_for_the_body_and_then_nothing_waits_any_more(serve: 
         assert await connection.reader.readexactly(5) == b"later"
 
 
-async def test_an_app_that_returns_before_the_body_has_still_answered(serve: Serve) -> None:
+async def test_if_an_app_returns_before_the_body_the_head_is_still_sent(serve: Serve) -> None:
     async def answer(receive: Receive, send: Send) -> None:
         await send(head(length(5), status=201))
 
@@ -84,7 +84,7 @@ async def test_an_app_that_returns_before_the_body_has_still_answered(serve: Ser
         assert await connection.reader.read() == b""
 
 
-async def test_an_app_that_answers_nothing_is_500(serve: Serve) -> None:
+async def test_an_app_that_sends_nothing_causes_500(serve: Serve) -> None:
     async def answer(receive: Receive, send: Send) -> None:
         pass
 
@@ -96,7 +96,9 @@ async def test_an_app_that_answers_nothing_is_500(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\nHost: a\r\nno field\r\n\r\n", b"\x16\x03\x01\r\n\r\n"])
-async def test_what_is_no_request_is_400_and_the_end(serve: Serve, tmp_path: Path, garbage: bytes) -> None:
+async def test_an_invalid_request_gets_400_and_the_connection_closes(
+    serve: Serve, tmp_path: Path, garbage: bytes
+) -> None:
     server = await serve(Downloads(DirectoryStore(tmp_path)))
     async with server.connected() as connection:
         connection.writer.write(garbage)
@@ -104,7 +106,7 @@ async def test_what_is_no_request_is_400_and_the_end(serve: Serve, tmp_path: Pat
         assert await connection.reader.read() == b""
 
 
-async def test_who_expects_100_is_told_to_go_on(serve: Serve) -> None:
+async def test_a_client_that_expects_100_gets_it(serve: Serve) -> None:
     async def answer(receive: Receive, send: Send) -> None:
         received = await receive()
         await send(head(length(5)))
@@ -119,7 +121,7 @@ async def test_who_expects_100_is_told_to_go_on(serve: Serve) -> None:
     assert (status, echoed) == (200, b"12345")
 
 
-async def test_what_a_client_breaks_off_is_no_error(serve: Serve, large: Path) -> None:
+async def test_an_invalid_chunk_during_a_download_is_not_an_error_of_the_server(serve: Serve, large: Path) -> None:
     server = await serve(Downloads(DirectoryStore(large.parent)))
     async with server.connected() as connection:
         await connection.ask("/large.bin", "Transfer-Encoding: chunked")
@@ -129,7 +131,7 @@ async def test_what_a_client_breaks_off_is_no_error(serve: Serve, large: Path) -
     await eventually(lambda: "_handle" not in _running())
 
 
-async def test_a_request_that_breaks_off_before_the_answer_is_400_whatever_the_app_says(serve: Serve) -> None:
+async def test_an_invalid_chunk_before_the_response_gets_400_whatever_the_app_sends(serve: Serve) -> None:
     answered = asyncio.Event()
 
     async def answer(receive: Receive, send: Send) -> None:
@@ -148,7 +150,7 @@ async def test_a_request_that_breaks_off_before_the_answer_is_400_whatever_the_a
         await answered.wait()
 
 
-async def test_more_than_was_promised_is_refused_and_not_sent(serve: Serve) -> None:
+async def test_bytes_beyond_content_length_are_refused_and_not_sent(serve: Serve) -> None:
     refused: list[BaseException] = []
 
     async def answer(receive: Receive, send: Send) -> None:
@@ -167,7 +169,7 @@ async def test_more_than_was_promised_is_refused_and_not_sent(serve: Serve) -> N
 
 
 @pytest.mark.parametrize("pair", [tuple, list])
-async def test_a_head_that_was_sent_before_is_framed_for_each_request(serve: Serve, pair: type) -> None:
+async def test_a_cached_head_is_framed_for_each_request(serve: Serve, pair: type) -> None:
     async def answer(receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [pair((b"x-own", b"1"))]})
         await send(body(b"hello"))
@@ -186,9 +188,7 @@ async def test_a_head_that_was_sent_before_is_framed_for_each_request(serve: Ser
             assert await connection.reader.read() == b"hello"
 
 
-async def test_a_connection_ends_with_the_last_request_it_may_have(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_connection_closes_after_its_maximum_of_requests(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Config, "keep_alive_max_requests", 3)
     server = await serve(app_that(_hello))
     async with server.connected() as connection:
@@ -205,11 +205,11 @@ async def _hello(receive: Receive, send: Send) -> None:
 
 
 def _running() -> set[str]:
-    """Return what the tasks of this loop run."""
+    """Return the names of the coroutines that this loop's tasks run."""
     return {task.get_coro().__qualname__ for task in other_tasks()}  # type: ignore[union-attr]
 
 
-async def test_a_websocket_is_none_of_ours(serve: Serve) -> None:
+async def test_websockets_work_as_in_plain_hypercorn(serve: Serve) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
             return

@@ -1,4 +1,4 @@
-"""Connections with nothing to do: they are ended after a while, and cost no task until then."""
+"""Idle connections: they are closed after the keep-alive timeout, and need no task at first."""
 
 import asyncio
 from pathlib import Path
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("requests", [0, 1, 3])
-async def test_an_idle_connection_is_ended(folder: Path, requests: int) -> None:
+async def test_an_idle_connection_is_closed(folder: Path, requests: int) -> None:
     async with hypercorn(Downloads(DirectoryStore(folder)), keep_alive=SHORT) as server:
         async with server.connected() as connection, asyncio.timeout(HANGING):
             for _ in range(requests):
@@ -37,7 +37,7 @@ async def test_an_idle_connection_is_ended(folder: Path, requests: int) -> None:
         await eventually(lambda: not idle_tasks())
 
 
-async def test_a_busy_connection_is_not_ended() -> None:
+async def test_a_busy_connection_is_not_closed() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
@@ -54,7 +54,7 @@ async def test_a_busy_connection_is_not_ended() -> None:
         assert (await connection.answer())[2] == b"ab"
 
 
-async def test_between_requests_that_follow_each_other_no_task_is_made(
+async def test_no_task_is_created_between_quick_requests(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DeferredTask, "_DELAY_SECONDS", HANGING)  # they follow each other sooner than that
@@ -66,7 +66,7 @@ async def test_between_requests_that_follow_each_other_no_task_is_made(
             assert not idle_tasks()
 
 
-async def test_a_task_that_was_made_is_stopped_by_the_next_request(
+async def test_the_next_request_stops_a_task_that_was_created(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DeferredTask, "_DELAY_SECONDS", 0)
@@ -79,7 +79,7 @@ async def test_a_task_that_was_made_is_stopped_by_the_next_request(
         await eventually(lambda: idle_tasks() == 1)
 
 
-async def test_of_a_connection_that_its_client_ends_nothing_is_left(folder: Path) -> None:
+async def test_a_connection_that_its_client_closes_leaves_no_task(folder: Path) -> None:
     async with hypercorn(Downloads(DirectoryStore(folder))) as server:
         async with server.connected() as connection:
             await connection.ask("/small.txt")
@@ -88,7 +88,7 @@ async def test_of_a_connection_that_its_client_ends_nothing_is_left(folder: Path
         await eventually(lambda: len(other_tasks()) < len(tasks) and not idle_tasks())
 
 
-async def test_a_server_that_ends_ends_idle_connections(folder: Path) -> None:
+async def test_a_server_that_ends_closes_idle_connections(folder: Path) -> None:
     async with hypercorn(Downloads(DirectoryStore(folder))) as server, server.connected() as connection:
         await connection.ask("/small.txt")
         await connection.answer()
@@ -99,7 +99,7 @@ async def test_a_server_that_ends_ends_idle_connections(folder: Path) -> None:
     assert kept.reader.at_eof() or not idle_tasks()
 
 
-async def test_stopping_what_has_not_begun_does_nothing() -> None:
+async def test_stopping_a_task_that_has_not_started_does_nothing() -> None:
     task = DeferredTask()
     await task.stop()
     async with asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""`ZERO_COPY_SEND` in Hypercorn's HTTP/1.1: parts of files among the bytes of a body."""
+"""`ZERO_COPY_SEND` in Hypercorn's HTTP/1.1: regions of files among the bytes of a body."""
 
 import json
 import os
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("_fast")
     ],
 )
 @pytest.mark.parametrize("chunked", [False, True], ids=["of a known length", "in chunks"])
-async def test_parts_of_a_file_make_a_body(
+async def test_regions_of_a_file_form_a_body(
     serve: Serve, large: Path, content: bytes, parts: tuple[tuple[int, int], ...], method: str, chunked: bool
 ) -> None:
     expected = b"".join(content[offset : offset + count] for offset, count in parts)
@@ -48,7 +48,7 @@ async def test_parts_of_a_file_make_a_body(
                 assert await reading == expected
 
 
-async def test_bytes_and_parts_keep_their_order(serve: Serve, large: Path, content: bytes) -> None:
+async def test_bytes_and_regions_keep_their_order(serve: Serve, large: Path, content: bytes) -> None:
     parts: list[bytes | tuple[int, int]] = [b"<", (1, 300_000), b">" * 200_000, (0, 1), (4, 5), b""]
     for number in range(20):
         parts += [(number, 100_000), b"-" * 60_000]
@@ -70,12 +70,12 @@ async def test_bytes_and_parts_keep_their_order(serve: Serve, large: Path, conte
 
 
 async def _continued(send: Send, message: Message) -> None:
-    """Pass parts on, and nothing else."""
+    """Pass regions on, and no other message."""
     if message["type"] == ZERO_COPY:
         await send(message)
 
 
-async def test_a_part_before_the_head_is_refused(serve: Serve, large: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_region_before_the_head_is_refused(serve: Serve, large: Path, caplog: pytest.LogCaptureFixture) -> None:
     refused: list[str] = []
 
     async def answer(receive: Receive, send: Send) -> None:
@@ -105,7 +105,7 @@ async def test_with_tls_files_are_read(
     await eventually(lambda: app.bytes_by("http.response.body") == size)
 
 
-async def test_the_access_log_counts_what_went_past_it(serve: Serve, large: Path, content: bytes) -> None:
+async def test_the_access_log_counts_the_bytes_of_regions(serve: Serve, large: Path, content: bytes) -> None:
     lines: list[str] = []
     recorded = Recorded(Downloads(DirectoryStore(large.parent)))
     server = await serve(AccessLog(recorded, "json", write=lines.append))

@@ -1,4 +1,4 @@
-"""HTTP/2: a client that takes nothing is given nothing more, and is seen to stall."""
+"""HTTP/2: the server stops reading for a client that takes nothing, and drops it as stalled."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -23,7 +23,7 @@ INITIAL_WINDOW = 65_535  # RFC 9113 §6.5.2
 
 
 class Counting:
-    """A large source that knows how far it has been read."""
+    """A large source that counts the bytes read."""
 
     representation = Representation(SIZE)
     taken = 0
@@ -36,12 +36,12 @@ class Counting:
             yield bytes(CHUNK)
 
     async def aclose(self) -> None:
-        """Note that this was asked."""
+        """Record the call."""
         self.closed = True
 
 
 @pytest.mark.usefixtures("_fast")
-async def test_a_client_that_never_opens_its_window_is_read_for_little_and_dropped(
+async def test_a_client_that_never_opens_its_window_causes_few_reads_and_is_dropped(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = Counting()

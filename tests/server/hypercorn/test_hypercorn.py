@@ -1,4 +1,4 @@
-"""Whole exchanges on a real Hypercorn: connections that go on, and requests that nobody should make."""
+"""Whole exchanges on a real Hypercorn: connections that stay open, and odd or hostile requests."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ async def server(serve: Serve, large: Path) -> Server:
     return await serve(Downloads(DirectoryStore(large.parent)))
 
 
-async def test_a_head_has_no_body_and_the_connection_goes_on(server: Server, content: bytes) -> None:
+async def test_a_response_to_head_has_no_body_and_the_connection_stays_open(server: Server, content: bytes) -> None:
     async with server.connected() as connection:
         for target in ("/large.bin", "/small.txt", "/nothing", "/large.bin"):
             await connection.ask(target, "Range: bytes=1-2", method="HEAD")
@@ -31,7 +31,7 @@ async def test_a_head_has_no_body_and_the_connection_goes_on(server: Server, con
         assert (await connection.answer())[2] == b"small"
 
 
-async def test_answers_without_a_body_leave_the_connection_usable(server: Server) -> None:
+async def test_responses_without_a_body_leave_the_connection_usable(server: Server) -> None:
     async with server.connected() as connection:
         await connection.ask("/small.txt", method="HEAD")
         tag = (await connection.head())[1]["ETag"]
@@ -44,7 +44,7 @@ async def test_answers_without_a_body_leave_the_connection_usable(server: Server
             assert (status, body) == (expected, b"small" if expected == 200 else b"")
 
 
-async def test_requests_sent_together_are_answered_in_their_order(server: Server, content: bytes) -> None:
+async def test_pipelined_requests_get_responses_in_order(server: Server, content: bytes) -> None:
     async with server.connected() as connection:
         for start in range(5):
             await connection.ask("/large.bin", f"Range: bytes={start}-{start + 99_999}")
@@ -67,7 +67,7 @@ async def test_requests_sent_together_are_answered_in_their_order(server: Server
         pytest.param("Range: lines=1-2", id="an unknown unit"),
     ],
 )
-async def test_a_field_that_is_odd_or_long_counts_as_absent(server: Server, line: str) -> None:
+async def test_an_invalid_or_very_long_field_counts_as_absent(server: Server, line: str) -> None:
     async with server.connected() as connection:
         await connection.ask("/small.txt", line)
         status, _, body = await connection.answer()
@@ -88,7 +88,7 @@ async def test_a_field_that_is_odd_or_long_counts_as_absent(server: Server, line
         "/",
     ],
 )
-async def test_a_target_that_is_no_file_is_404_at_once(server: Server, large: Path, target: str) -> None:
+async def test_a_target_that_is_not_a_file_gets_404_at_once(server: Server, large: Path, target: str) -> None:
     os.mkfifo(large.with_name("fifo"))
     async with server.connected() as connection, asyncio.timeout(HANGING):
         await connection.ask(target)
@@ -103,7 +103,7 @@ async def test_a_name_with_a_line_break_is_served(server: Server, large: Path) -
         assert (await connection.answer())[2] == b"two lines"
 
 
-async def test_a_request_framed_in_two_ways_is_answered_with_close(server: Server) -> None:
+async def test_a_request_framed_in_two_ways_closes_the_connection(server: Server) -> None:
     async with server.connected() as connection:
         await connection.ask("/small.txt", "Content-Length: 5", "Transfer-Encoding: chunked")
         connection.writer.write(b"0\r\n\r\n")

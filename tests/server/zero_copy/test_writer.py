@@ -45,7 +45,7 @@ async def server(serve: Serve, app: Recorded) -> Server:
 
 
 async def get(connection: Connection, target: str, *fields: str) -> bytes:
-    """Return the body of an answer that went well."""
+    """Return the body of a successful response."""
     await connection.ask(target, *fields)
     status, _, body = await connection.answer()
     assert status in {200, 206}
@@ -84,7 +84,7 @@ async def test_a_range_arrives_wherever_it_begins(
 
 
 @pytest.mark.usefixtures("_kept")
-async def test_a_range_over_the_end_of_a_segment_arrives(server: Server, app: Recorded, large: Path) -> None:
+async def test_a_range_over_the_end_of_a_mapping_arrives(server: Server, app: Recorded, large: Path) -> None:
     marks = os.urandom(3 * MIB)
     sparse = large.with_name("sparse")
     with sparse.open("wb") as file:
@@ -98,7 +98,7 @@ async def test_a_range_over_the_end_of_a_segment_arrives(server: Server, app: Re
 
 
 @pytest.mark.usefixtures("_kept")
-async def test_of_many_segments_only_so_many_are_mapped(
+async def test_the_number_of_mappings_is_limited(
     server: Server, app: Recorded, large: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mapped_files._Mapping, "SIZE_BYTES", 64 * KIB)
@@ -109,7 +109,7 @@ async def test_of_many_segments_only_so_many_are_mapped(
     assert app.bytes_by(ZERO_COPY) == len(content) - TAIL
 
 
-async def test_a_part_that_goes_in_many_turns_arrives(
+async def test_a_region_that_takes_many_turns_arrives(
     server: Server, app: Recorded, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(zero_copy.ZeroCopyWriter, "_SMALL_WRITE_BYTES", 5000)
@@ -119,7 +119,7 @@ async def test_a_part_that_goes_in_many_turns_arrives(
     assert app.bytes_by(ZERO_COPY) == len(content) - TAIL
 
 
-async def test_several_large_ranges_arrive_as_parts(server: Server, app: Recorded, content: bytes) -> None:
+async def test_several_large_ranges_arrive_as_multipart(server: Server, app: Recorded, content: bytes) -> None:
     async with server.connected() as connection:
         await connection.ask("/large.bin", "Range: bytes=1-1500000,2000001-3500000,-300000")
         _, fields, body = await connection.answer()
@@ -139,7 +139,7 @@ async def test_a_connection_serves_one_download_after_another(server: Server, co
             assert await get(connection, "/large.bin", f"Range: bytes={start}-") == content[start:]
 
 
-async def test_requests_sent_together_are_answered_in_their_order(server: Server, content: bytes) -> None:
+async def test_pipelined_requests_get_responses_in_order(server: Server, content: bytes) -> None:
     async with server.connected() as connection:
         for start in range(5):
             await connection.ask("/large.bin", f"Range: bytes={start}-{start + MIB}")
@@ -147,7 +147,7 @@ async def test_requests_sent_together_are_answered_in_their_order(server: Server
             assert (await connection.answer())[2] == content[start : start + MIB + 1]
 
 
-async def test_many_clients_at_once_each_get_their_own(server: Server, content: bytes) -> None:
+async def test_many_clients_at_once_get_their_own_bytes(server: Server, content: bytes) -> None:
     async def one(start: int) -> bool:
         async with server.connected() as connection:
             return (
@@ -159,7 +159,7 @@ async def test_many_clients_at_once_each_get_their_own(server: Server, content: 
 
 
 @pytest.mark.parametrize(("version", "field"), [("1.0", "Accept: */*"), ("1.1", "Connection: close")])
-async def test_an_answer_that_ends_the_connection_is_whole(
+async def test_a_response_that_closes_the_connection_is_complete(
     server: Server, content: bytes, version: str, field: str
 ) -> None:
     async with server.connected() as connection:
@@ -170,7 +170,7 @@ async def test_an_answer_that_ends_the_connection_is_whole(
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX], ids=["TCP", "unix"])
-def test_both_loops_and_both_kinds_of_sockets_send_all(
+def test_both_loops_and_both_kinds_of_sockets_send_everything(
     large: Path, content: bytes, kind: str, family: socket.AddressFamily
 ) -> None:
     large.read_bytes()
@@ -180,7 +180,7 @@ def test_both_loops_and_both_kinds_of_sockets_send_all(
 
 
 async def _twice_from(path: Path, content: bytes, family: socket.AddressFamily) -> None:
-    """Serve and get; the second client leaves in the middle."""
+    """Serve two clients; the second leaves in the middle."""
     with socket.socket(family) as listener:
         listener.bind(str(path.with_name("s")) if family == socket.AF_UNIX else ("127.0.0.1", 0))
         listener.listen()
@@ -203,7 +203,7 @@ async def _twice_from(path: Path, content: bytes, family: socket.AddressFamily) 
 
 
 @pytest.mark.usefixtures("_kept")
-async def test_what_is_mapped_is_taken_away_soon_and_a_deleted_file_gives_its_place_back(
+async def test_an_idle_mapping_is_dropped_soon_even_of_a_deleted_file(
     clock: Clock, server: Server, large: Path, content: bytes
 ) -> None:
     async with server.connected() as connection:
@@ -215,7 +215,7 @@ async def test_what_is_mapped_is_taken_away_soon_and_a_deleted_file_gives_its_pl
 
 
 @pytest.mark.usefixtures("clock")
-async def test_what_is_used_stays_mapped_while_what_is_not_goes(server: Server, large: Path, content: bytes) -> None:
+async def test_a_used_mapping_stays_and_an_idle_one_is_dropped(server: Server, large: Path, content: bytes) -> None:
     other = large.with_name("other.bin")
     other.write_bytes(content)
     known = zero_copy._shared_by(asyncio.get_running_loop()).mapped_files._mappings
@@ -228,14 +228,14 @@ async def test_what_is_used_stays_mapped_while_what_is_not_goes(server: Server, 
             assert used in known.values()
 
 
-async def test_what_the_disk_alone_has_is_read_and_arrives(server: Server, large: Path, content: bytes) -> None:
+async def test_a_file_that_is_not_cached_is_read_and_arrives(server: Server, large: Path, content: bytes) -> None:
     evict(large)
     async with server.connected() as connection:
         assert await get(connection, "/large.bin") == content
 
 
 @pytest.mark.parametrize("size", [500_000, 4_000_000])
-async def test_what_is_named_but_not_cached_is_read_and_arrives(
+async def test_a_region_that_is_not_cached_is_read_and_arrives(
     serve: Serve, large: Path, content: bytes, size: int
 ) -> None:
     server = await serve(sending(large, *((offset, size) for offset in range(0, 4_000_000, size))))
@@ -246,7 +246,7 @@ async def test_what_is_named_but_not_cached_is_read_and_arrives(
         assert await unchunked(connection) == content[:4_000_000]
 
 
-async def test_a_file_system_that_cannot_tell_what_is_cached_is_read_and_arrives(serve: Serve) -> None:
+async def test_a_file_that_cannot_be_mapped_is_read_and_arrives(serve: Serve) -> None:
     version = Path("/proc/version")
     text = version.read_bytes()
     server = await serve(sending(version, (0, 10), (10, len(text) - 10)))

@@ -1,4 +1,4 @@
-"""The edges of a zero_copy: where a file ends, where a mapping does, and where a socket is gone."""
+"""The edges of a zero-copy writer: the end of a file, the end of a mapping, and a closed socket."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ MIB = 1024 * 1024
 pytestmark = pytest.mark.usefixtures("_fast")
 
 
-async def test_a_part_beyond_the_end_of_a_file_breaks_the_answer_off(large: Path, content: bytes, serve: Serve) -> None:
+async def test_a_region_beyond_the_end_of_a_file_aborts_the_response(large: Path, content: bytes, serve: Serve) -> None:
     failed: list[BaseException] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,7 +41,7 @@ async def test_a_part_beyond_the_end_of_a_file_breaks_the_answer_off(large: Path
     assert str(failed) == str([SourceTruncated(f"the file ended at byte {4 * MIB}")])
 
 
-async def test_what_is_mapped_but_gone_is_an_error_and_no_signal(large: Path, content: bytes) -> None:
+async def test_missing_pages_of_a_mapping_are_an_error_and_not_a_signal(large: Path, content: bytes) -> None:
     mapped_files, file = MappedFiles(), OpenFile(str(large))
     reader, writer = socket.socketpair()
     with reader, writer:
@@ -59,19 +59,17 @@ async def test_what_is_mapped_but_gone_is_an_error_and_no_signal(large: Path, co
 
 
 class Shrinking(OpenFile):
-    """A file that somebody empties right after it was asked what is cached of it."""
+    """A file that is emptied right after the check of what is cached."""
 
     def is_cached(self, offset: int, count: int) -> bool:
-        """Answer, and shrink."""
-        answer = super().is_cached(offset, count)
+        """Check, then shrink."""
+        cached = super().is_cached(offset, count)
         os.truncate(f"/proc/self/fd/{self.fd}", 0)
-        return answer
+        return cached
 
 
 @pytest.mark.parametrize("offset", [0, 65 * MIB], ids=["in a segment", "where one would begin"])
-async def test_a_file_that_shrinks_between_the_question_and_the_sending_is_said_to_be_truncated(
-    large: Path, offset: int
-) -> None:
+async def test_a_file_that_shrinks_before_the_write_raises_source_truncated(large: Path, offset: int) -> None:
     with large.open("r+b") as writable:
         writable.truncate(offset + 4096)
         os.pwrite(writable.fileno(), bytes(4096), offset)
@@ -84,7 +82,7 @@ async def test_a_file_that_shrinks_between_the_question_and_the_sending_is_said_
 
 @asynccontextmanager
 async def _accepted() -> AsyncIterator[asyncio.StreamWriter]:
-    """Hold the server's end of a connection."""
+    """Yield the server's end of a connection."""
     accepted: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
     listening = await asyncio.start_server(lambda _, writer: accepted.set_result(writer), "127.0.0.1", 0)
     with socket.create_connection(listening.sockets[0].getsockname()):
@@ -96,7 +94,7 @@ async def _accepted() -> AsyncIterator[asyncio.StreamWriter]:
     await listening.wait_closed()
 
 
-async def test_nothing_is_written_to_what_has_got_the_number_of_a_closed_socket(large: Path) -> None:
+async def test_nothing_is_written_to_a_file_that_reuses_a_closed_sockets_number(large: Path) -> None:
     mine, other = socket.socketpair()
     with mine, other:
         async with _accepted() as writer:
@@ -113,7 +111,7 @@ async def test_nothing_is_written_to_what_has_got_the_number_of_a_closed_socket(
         assert other.recv(1) == b""
 
 
-async def test_a_sending_that_waits_ends_when_its_socket_is_closed(large: Path) -> None:
+async def test_a_waiting_send_ends_when_its_socket_is_closed(large: Path) -> None:
     file = OpenFile(str(large))
     async with _accepted() as writer:
         sending_all = asyncio.create_task(ZeroCopyWriter(writer).send(FileRegion(file, 0, 4 * MIB)))
@@ -125,7 +123,7 @@ async def test_a_sending_that_waits_ends_when_its_socket_is_closed(large: Path) 
     file.close()
 
 
-async def test_an_app_that_never_looks_is_told_when_the_connection_is_closed(serve: Serve, large: Path) -> None:
+async def test_an_app_that_never_receives_ends_when_the_connection_is_closed(serve: Serve, large: Path) -> None:
     server = await serve(sending(large, *((number * MIB, MIB) for number in range(4))))
     async with server.connected() as connection:
         await connection.ask("/", "Transfer-Encoding: chunked")
@@ -134,7 +132,7 @@ async def test_an_app_that_never_looks_is_told_when_the_connection_is_closed(ser
         await eventually(lambda: not descriptors(large))
 
 
-async def test_of_a_unix_socket_it_is_told_what_the_socket_has_taken(large: Path) -> None:
+async def test_for_a_unix_socket_acknowledged_means_taken_by_the_socket(large: Path) -> None:
     mine, other = socket.socketpair()
     file = OpenFile(str(large))
     with other:
@@ -149,7 +147,7 @@ async def test_of_a_unix_socket_it_is_told_what_the_socket_has_taken(large: Path
     file.close()
 
 
-async def test_what_the_client_has_taken_is_counted_until_the_connection_is_closed() -> None:
+async def test_acknowledged_bytes_are_counted_until_the_connection_is_closed() -> None:
     async with _accepted() as writer:
         zero_copy = ZeroCopyWriter(writer)
         writer.write(b"x" * 1000)
@@ -168,7 +166,7 @@ async def test_a_file_that_has_grown_is_mapped_to_its_new_end(large: Path) -> No
     await eventually(lambda: not mapped(large))
 
 
-async def test_in_one_turn_of_the_loop_only_a_few_fast_clients_are_sent_to(
+async def test_one_turn_of_the_loop_writes_to_a_few_fast_clients_only(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ZeroCopyWriter, "_LARGE_WRITE_BYTES", 8192)
@@ -190,7 +188,7 @@ async def test_in_one_turn_of_the_loop_only_a_few_fast_clients_are_sent_to(
 
 @asynccontextmanager
 async def _drained() -> AsyncIterator[asyncio.StreamWriter]:
-    """Hold one end of a connection of which the other takes all there is."""
+    """Yield one end of a connection; the other end reads everything."""
     accepted: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
     listening = await asyncio.start_server(lambda _, writer: accepted.set_result(writer), "127.0.0.1", 0)
     reader, closing = await asyncio.open_connection(*listening.sockets[0].getsockname())

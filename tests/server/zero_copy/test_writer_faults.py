@@ -1,4 +1,4 @@
-"""What goes wrong while a file goes from the page cache to the socket: clients that leave, and files that change."""
+"""Faults while a file goes from the page cache to the socket: clients that leave, and files that change."""
 
 import asyncio
 import os
@@ -30,13 +30,13 @@ impatient = pytest.mark.parametrize("stall_timeout", [0.3])
 
 @pytest.fixture
 def _never_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no connection be idle for so long that it gets a task, which would not have been there before."""
+    """Keep idle connections from getting a task: tests compare the tasks before and after."""
     monkeypatch.setattr(DeferredTask, "_DELAY_SECONDS", 10 * HANGING)
 
 
 @pytest.fixture
 def stall_timeout() -> float:
-    """How long a client may take nothing, where a test says nothing else."""
+    """The seconds that a client may take nothing; a test may override it."""
     return 60.0
 
 
@@ -48,7 +48,7 @@ def log() -> list[str]:
 
 @pytest.fixture
 def app(large: Path, stall_timeout: float) -> Recorded:
-    """The directory of the large file, which was written to long ago: a change is in another tick of the clock."""
+    """The directory of the large file. Its mtime is old, so that a change has a different one."""
     large.read_bytes()
     os.utime(large, (1, 1))
     return Recorded(Downloads(DirectoryStore(large.parent), stall_timeout=stall_timeout))
@@ -56,7 +56,7 @@ def app(large: Path, stall_timeout: float) -> Recorded:
 
 @pytest.fixture
 async def server(serve: Serve, app: Recorded, log: list[str]) -> AsyncIterator[Server]:
-    """A server of the app, with a log, that has already answered, so that all its own tasks are there."""
+    """A logging server of the app. It has sent a response already, so that its own tasks exist."""
     server = await serve(AccessLog(app, "text", write=log.append))
     async with server.downloading("/nothing"):
         await eventually(lambda: log)
@@ -71,12 +71,12 @@ async def rest(connection: Connection) -> bytes:
 
 
 def logged(log: list[str]) -> int:
-    """Return how many bytes the first line of the log tells of."""
+    """Return the bytes that the first line of the log counts."""
     return int(log[0].partition(" bytes")[0].split()[-1])
 
 
 async def nothing_open(large: Path, clock: Clock) -> None:
-    """See that the file is not open any more; what is mapped of it goes when nobody has used it for a while."""
+    """Check that the file is closed, and that its mappings are dropped when they have been idle."""
     clock.forward(IDLE)
     await eventually(lambda: not mapped(large) and not descriptors(large))
 
@@ -97,7 +97,7 @@ def half_close(connection: Connection) -> None:
 
 @pytest.mark.parametrize("leave", [reset, finish, half_close])
 @pytest.mark.parametrize("taken", [0, 100_000, 1_000_001])
-async def test_of_a_client_that_leaves_in_the_middle_nothing_is_left(
+async def test_a_client_that_leaves_in_the_middle_leaves_nothing_open(
     clock: Clock, server: Server, large: Path, log: list[str], leave: Callable[[Connection], None], taken: int
 ) -> None:
     tasks, fds = other_tasks(), len(descriptors())
@@ -113,7 +113,7 @@ async def test_of_a_client_that_leaves_in_the_middle_nothing_is_left(
 
 
 @impatient
-async def test_of_a_client_that_stops_reading_nothing_is_left(
+async def test_a_client_that_stops_reading_leaves_nothing_open(
     clock: Clock, server: Server, app: Recorded, large: Path, log: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with server.downloading("/large.bin") as connection:
@@ -125,7 +125,7 @@ async def test_of_a_client_that_stops_reading_nothing_is_left(
 
 
 @pytest.mark.parametrize("leave", [reset, finish])
-async def test_of_clients_that_leave_with_more_requests_waiting_nothing_is_left(
+async def test_clients_that_leave_with_waiting_requests_leave_nothing_open(
     clock: Clock, server: Server, large: Path, leave: Callable[[Connection], None]
 ) -> None:
     tasks, fds = other_tasks(), len(descriptors())
@@ -143,7 +143,7 @@ async def test_of_clients_that_leave_with_more_requests_waiting_nothing_is_left(
 
 @impatient
 @pytest.mark.usefixtures("clock")
-async def test_a_client_that_is_slow_but_takes_something_gets_everything(server: Server, content: bytes) -> None:
+async def test_a_slow_client_that_keeps_reading_gets_everything(server: Server, content: bytes) -> None:
     received = bytearray()
     async with server.downloading("/large.bin") as connection:
         while len(received) < len(content):
@@ -187,7 +187,7 @@ def overwrite_with_more(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [cut, empty, overwrite, overwrite_with_more])
 @pytest.mark.parametrize("taken", [0, 100_000, 1_500_000, 3_700_000])
-async def test_a_file_written_to_in_place_is_never_all_that_was_promised(
+async def test_a_file_that_is_overwritten_in_place_never_arrives_complete(
     clock: Clock,
     server: Server,
     large: Path,
@@ -224,7 +224,7 @@ def delete(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [append, put_another, delete])
 @pytest.mark.parametrize("taken", [0, 1_500_000])
-async def test_a_file_that_grows_or_loses_its_name_arrives_as_it_was(
+async def test_a_file_that_grows_or_is_replaced_arrives_as_it_was(
     server: Server, large: Path, content: bytes, change: Callable[[Path], None], taken: int
 ) -> None:
     async with server.downloading("/large.bin") as connection:
@@ -233,7 +233,7 @@ async def test_a_file_that_grows_or_loses_its_name_arrives_as_it_was(
         assert received + await connection.reader.readexactly(len(content) - taken) == content
 
 
-async def test_what_was_appended_is_sent_to_the_next(server: Server, large: Path, content: bytes) -> None:
+async def test_appended_bytes_are_sent_to_the_next_request(server: Server, large: Path, content: bytes) -> None:
     async with server.connected() as connection:
         for size in (4 * MIB, 8 * MIB, 12 * MIB):
             await connection.ask("/large.bin")
@@ -242,9 +242,7 @@ async def test_what_was_appended_is_sent_to_the_next(server: Server, large: Path
             append(large)
 
 
-async def test_an_answer_is_of_one_version_while_the_file_is_replaced_again_and_again(
-    server: Server, large: Path
-) -> None:
+async def test_a_response_has_one_version_while_the_file_is_replaced_repeatedly(server: Server, large: Path) -> None:
     async with server.connected() as connection:
         for number in range(40):
             large.with_name("next").write_bytes(bytes([number]) * (MIB + number))
