@@ -1,6 +1,6 @@
-"""What was aimed at, and whether the results come to it: a table that nobody types.
+"""The aims of this project, and whether the results reach them: a table made from the results.
 
-An aim is about one figure of one server, or about its ratio to that of a rival in the same run. Both are medians.
+An aim concerns one figure of one server, or its ratio to the same figure of a rival in the same run. Both are medians.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,9 +24,9 @@ FLASK = FLASKS[:1]
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What is asked of a server: a bound for its figure, or for the ratio to the fastest rival when there are any.
+    """A bound for a figure of a server or, if there are rivals, for its ratio to the fastest of them.
 
-    An aim without a bound asks for nothing: its figure is only shown.
+    The figure of an aim without a bound is shown and not judged.
     """
 
     words: str
@@ -47,7 +47,7 @@ class Aim:
         return f"{self.side} {figure(self.bound)}{' x' if self.rivals else ''}"
 
     def met(self, value: float) -> bool:
-        """Say whether a figure, or a ratio, is what was asked for."""
+        """Return whether a figure, or a ratio, is within the bound."""
         if self.bound is None:
             return True
         return value >= self.bound if self.side == "at least" else value <= self.bound
@@ -55,7 +55,7 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a run says of an aim; ``title`` is the rival's, ``rounds`` how many have the figures."""
+    """The figures of a run for an aim. ``title`` is the rival's; ``rounds`` tells how many rounds have the figures."""
 
     aim: Aim
     own: Cell
@@ -65,7 +65,7 @@ class Verdict:
 
     @property
     def value(self) -> float | None:
-        """Return what the bound is about, unless a figure of it is not there."""
+        """Return the figure or the ratio, or None if a figure is missing."""
         own, rival = self.own.spread, self.rival.spread if self.rival else None
         if own is None or self.rival is None:
             return own.median if own else None
@@ -73,7 +73,7 @@ class Verdict:
 
     @property
     def outcome(self) -> str:
-        """Say what it came to, and whether that was enough."""
+        """Return the value in words, and whether it is within the bound."""
         if self.value is None:
             return self._lack()
         if self.aim.bound is None:
@@ -91,7 +91,7 @@ class Verdict:
         return f"{own} / {_marked(self.rival, marks)} of {self.title}" if self.rival else own
 
     def _lack(self) -> str:
-        """Say why there is no value; who was asked and did not answer, or failed, has missed the aim."""
+        """Return why there is no value. A server that did not respond, or failed, has missed the aim."""
         if self.own.spread:
             return f"**no figures** of {self.title}"
         tried = self.own.words not in {NOTHING, "missing"}

@@ -1,4 +1,4 @@
-"""What is shown of results: a column comes from one run, and a cell without a figure says why."""
+"""Columns and cells of the tables: a column comes from one run, and a cell without a figure says why."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

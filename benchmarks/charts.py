@@ -21,7 +21,7 @@ __all__ = ["CHARTS", "DRAWN", "KINDS", "THEMES", "Block", "Chart", "Panel", "alt
 
 CHARTS = RESULTS / "charts"
 THEMES = ("light", "dark")
-# Rows are in this order: who has a name with this beginning is of this kind, everyone else is a peer.
+# Rows are in this order. A server whose name has one of the prefixes is of that kind; all others are peers.
 PREFIXES = {"ours": ("serve-", "ours-"), "flask": ("flask-",), "limit": ("nginx", "floor-")}
 KINDS = ("ours", "flask", "peer", "limit")
 # Titles that are too long for a chart.

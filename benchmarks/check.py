@@ -1,4 +1,4 @@
-"""Whether a result is complete. How good its figures are is not asked: there is no threshold here."""
+"""Check that a result is complete. Its figures are not judged: there is no threshold."""
 
 import math
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def holes(run: Run) -> Iterator[str]:
 
 
 def _undescribed(run: Run) -> Iterator[str]:
-    """Yield what a reader would not know of the run's circumstances."""
+    """Yield which facts about the run are missing."""
     for name in ("command", "date", "seconds", "settings", "machine", "servers", "scenarios", "samples"):
         if not getattr(run, name):
             yield f"no {name}"
@@ -51,7 +51,7 @@ def _undescribed(run: Run) -> Iterator[str]:
 
 
 def _unmeasured(run: Run) -> Iterator[str]:
-    """Yield what was to be measured and was not; a failed scenario is there, as a sample with an error."""
+    """Yield the samples that are missing. A failed scenario is not missing: it is a sample with an error."""
     there = {(each.scenario, each.case, each.server, each.round) for each in run.samples}
     for scenario in run.scenarios:
         fitting = run.contestants(scenario)
@@ -65,7 +65,7 @@ def _unmeasured(run: Run) -> Iterator[str]:
 
 
 def _faults(run: Run, sample: Sample) -> Iterator[str]:
-    """Yield what is wrong with a sample; None is a figure that nobody can give, as a percentile among timeouts."""
+    """Yield what is wrong with a sample; None is a figure that is not known: a percentile among timeouts."""
     where = ", ".join(word for word in (sample.scenario, sample.case, sample.server, f"round {sample.round}") if word)
     if sample.error:
         yield f"{where}: {sample.error}"

@@ -80,7 +80,7 @@ def run(
     quick: bool,
     **amounts: object,
 ) -> None:
-    """Measure, write a result, and say where it is."""
+    """Measure, write a result, and print its path."""
     exit_on_termination()
     raise_descriptor_limit()
     settings = _settings(amounts, quick=quick)
@@ -102,7 +102,7 @@ def run(
 
 
 def _look_ahead(result: Run, named: Sequence[str], path: Path) -> None:
-    """Refuse before hours of measuring what would come to nothing, and tell what would be worth less."""
+    """Before hours of measuring, refuse a run that cannot give a result, and warn about one with doubtful figures."""
     idle = [name for name in result.scenarios if not result.contestants(name)]
     if idle and (idle == list(result.scenarios) or set(idle) & set(named)):
         _end(f"none of the servers takes part in {', '.join(idle)}; see `python -m benchmarks list`", 2)
@@ -115,7 +115,7 @@ def _look_ahead(result: Run, named: Sequence[str], path: Path) -> None:
 
 
 def _keep(result: Run, path: Path) -> bool:
-    """Save what there is; a disk that is full now may have room when the files of the run are gone."""
+    """Save the samples so far. A disk that is full now may have room when the files of the run are deleted."""
     try:
         save(result, path)
     except OSError as error:
@@ -125,13 +125,13 @@ def _keep(result: Run, path: Path) -> bool:
 
 
 def _end(words: str, code: int) -> NoReturn:
-    """End with one line."""
+    """Print one line and exit."""
     click.echo(words, err=True)
     raise SystemExit(code)
 
 
 def _command(arguments: list[str]) -> str:
-    """Return how to measure the same again, wherever this result is written."""
+    """Return the command that repeats the run, without its output file."""
     words = iter(arguments)
     kept = [word for word in words if not (word in {"-o", "--output"} and next(words))]
     return shlex.join(["python", "-m", "benchmarks", *kept])
@@ -140,7 +140,7 @@ def _command(arguments: list[str]) -> str:
 @main.command(name="check")
 @click.argument("result", type=RESULT)
 def check_one(result: Path) -> None:
-    """Fail when a result is not complete, and say what it lacks; how good its figures are is not asked."""
+    """Check that a result is complete, and print what is missing; its figures are not judged."""
     found = check(result)
     for hole in found:
         click.echo(f"{result}: {hole}", err=True)
@@ -196,7 +196,7 @@ def _loaded(path: Path) -> Run:
 
 @contextmanager
 def _naming(*paths: Path) -> Iterator[None]:
-    """End with the line that `check` has for what is no result, or not enough of one to be shown."""
+    """For a file that is not a result, or not a complete one, print the line that `check` prints, and exit."""
     try:
         with reading():
             yield
@@ -206,7 +206,7 @@ def _naming(*paths: Path) -> Iterator[None]:
 
 @main.command(name="readme")
 def update_readme() -> None:
-    """Write the tables and charts of README and of the benchmarks' own from the results that their marks name."""
+    """Update the tables and charts of both README files from the results that their marks name."""
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         _draw(dict(drawn(text)), CHARTS)
@@ -222,7 +222,7 @@ def _draw(charts: Mapping[str, Sequence[Path]], folder: Path) -> None:
 
 
 def _settings(amounts: Mapping[str, object], *, quick: bool) -> Settings:
-    """Take what was asked for over what a full or quick run does; an option not given is None or empty."""
+    """Return the settings of a full or quick run, changed by the given options; an absent one is None or empty."""
     given = {name: value for name, value in amounts.items() if value not in {None, ()}}
     return replace(QUICK if quick else FULL, **given)  # type: ignore[arg-type]  # click has checked each
 

@@ -21,8 +21,8 @@ __all__ = ["ROOT", "Cores", "Running", "exit_on_termination", "pinned", "raise_d
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT = 10.0
-DESCRIPTORS = 65536  # for 10,000 clients twice as many, as each has its file, and as much again to be out of the way
-STOP_LIMIT = 0.5  # what is left of the group then is killed: it has nothing to lose
+DESCRIPTORS = 65536  # 10,000 clients need a socket and a file each; the limit is three times that
+STOP_LIMIT = 0.5  # seconds; then the rest of the group is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def running(server: Server, directory: Path, core: int, *, secure: bool = False)
 
 @contextmanager
 def _reserved_port() -> Iterator[int]:
-    """Yield a port that nobody else is given meanwhile; who asks for it with `SO_REUSEADDR`, as servers do, gets it."""
+    """Yield a port that the system gives to no other program; a server can bind it with `SO_REUSEADDR`."""
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind((HOST, 0))

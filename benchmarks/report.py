@@ -1,4 +1,4 @@
-"""Markdown from results alone: no figure in a table was typed by anyone."""
+"""Tables in Markdown, made from results only."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -112,7 +112,7 @@ def _ratio(run: Run, scenario: str, case: str, server: str, metric: str) -> str:
 
 
 def note(samples: Sequence[Sample]) -> str:
-    """Say what a reader of the row must know: failures, refusals, and a driver that was too slow."""
+    """Return the note of a row: failures, refusals, and whether the driver was too slow."""
     words = [each.error for each in samples] + [each.note for each in samples]
     saturated = sum(each.client_saturated for each in samples)
     words += [f"client saturated in {saturated} of {len(samples)}"] if saturated else []

@@ -94,14 +94,14 @@ class Run:
 
 
 def save(run: Run, path: Path) -> None:
-    """Write the run: all of it has the name, or what had it before."""
+    """Write the run as a whole: after a failure the file is as it was before."""
     with _part(path) as part:
         part.write_text(_text(run))
         part.replace(path.resolve())
 
 
 def rehearse(run: Run, path: Path) -> None:
-    """Fail where `save` would, and leave what is there as it is."""
+    """Raise the error that `save` would raise, without changing the file."""
     with _part(path) as part:
         part.write_text(_text(run))
 
@@ -125,7 +125,7 @@ def _part(path: Path) -> Iterator[Path]:
 
 
 def load(path: Path) -> Run:
-    """Read a run; what is none is a `ResultError`."""
+    """Read a run. Raises ResultError if the file is not a result."""
     with reading():
         data = json.loads(path.read_text())
         samples = [Sample(**sample) for sample in data.pop("samples")]
@@ -134,7 +134,7 @@ def load(path: Path) -> Run:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Turn into a `ResultError` what comes of taking something else for a result."""
+    """Raise ResultError for the errors that reading another kind of file causes."""
     try:
         yield
     except FAULTS as error:
@@ -142,7 +142,7 @@ def reading() -> Iterator[None]:
 
 
 def latest(paths: Iterable[Path]) -> Path | None:
-    """Return the newest result, by the date within; what is no result is passed over, and told."""
+    """Return the newest result, by the date within; files that are not results are skipped with a message."""
     dates = {path: date for path in paths if (date := _date(path))}
     return max(dates, key=lambda path: dates[path], default=None)
 

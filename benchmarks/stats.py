@@ -1,4 +1,4 @@
-"""Medians and percentiles; what was not answered ranks behind everything that was."""
+"""Medians and percentiles; a request without a response ranks behind all others."""
 
 import math
 from collections.abc import Sequence

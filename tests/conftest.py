@@ -1,4 +1,4 @@
-"""What all tests share: settings for laws, and servers that are always stopped."""
+"""Fixtures for all tests: settings of Hypothesis, and servers that are always stopped."""
 
 import logging
 import signal
@@ -15,19 +15,19 @@ from harness.postgres import postgres_server, schema_of_its_own
 from harness.served import Server, hypercorn
 from hypothesis import settings
 
-# No clock of their own, since pytest's bounds every test; and the same examples on every run, so that a test that
-# fails does so because of the change under test.
+# Hypothesis has no deadline, since pytest limits the time of each test. It uses the same examples on every run, so
+# that a failure comes from the change under test.
 settings.register_profile("laws", deadline=None, derandomize=True)
 settings.load_profile("laws")
 
-# A job in the background ignores Ctrl-C. What is started by the tests must not take that over from them.
+# A background job ignores Ctrl-C. The programs that the tests start must not inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nor what `nohup` does
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # `nohup` ignores it
     signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 class Serve(Protocol):
-    """How a test starts a server."""
+    """A function that starts a server."""
 
     async def __call__(self, app: App, *, certificate: tuple[Path, Path] | None = None) -> Server:
         """Serve the app; with a certificate and its key over TLS."""
@@ -35,7 +35,7 @@ class Serve(Protocol):
 
 @pytest.fixture(scope="session")
 def content() -> bytes:
-    """4 MiB without a pattern, so that no two places of it look the same."""
+    """4 MiB of random bytes, in which no two places are the same."""
     return Random(0).randbytes(4 * 1024 * 1024)
 
 
@@ -49,27 +49,27 @@ def large(tmp_path: Path, content: bytes) -> Path:
 
 @pytest.fixture
 async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The loop's clock, which no other work of the machine makes run away: for tests of what comes too late."""
+    """A clock of the loop that a busy machine does not move forward, for tests of timeouts."""
     return Clock(monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def _postgres() -> Iterator[str]:
-    """Have a PostgreSQL from the first test that needs it to the last of all."""
+    """Run a PostgreSQL from the first test that needs it until the last test."""
     with postgres_server() as url:
         yield url
 
 
 @pytest.fixture
 async def postgres_url(_postgres: str) -> AsyncIterator[str]:
-    """Return the URL of a real PostgreSQL in which nothing is but what the test stores."""
+    """The URL of a real PostgreSQL that holds only what the test stores."""
     async with schema_of_its_own(_postgres) as url:
         yield url
 
 
 @pytest.fixture
 async def serve(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Serve]:
-    """Serve apps on a Hypercorn in this loop until the test ends; none of them may have raised."""
+    """Serve apps with Hypercorn in this loop until the test ends. The test fails if an app raised."""
     async with AsyncExitStack() as servers:
 
         async def start(app: App, *, certificate: tuple[Path, Path] | None = None) -> Server:

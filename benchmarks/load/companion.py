@@ -1,7 +1,7 @@
-"""A program that runs beside a measurement, and tells at the end what it saw.
+"""A program that runs beside a measurement and reports at the end.
 
-It says when it is ready, stops when its standard input ends, and prints what it saw as JSON. It has a process of its
-own, so that a busy driver does not delay it.
+It prints a line when it is ready, stops when its standard input ends, and then prints its observations as JSON.
+It has a process of its own, so that a busy driver does not delay it.
 """
 
 import json
@@ -51,7 +51,7 @@ class Companion:
 
 
 def say(words: str) -> None:
-    """Print, or end without a word when nobody listens any more: the harness was interrupted."""
+    """Print. If the reader has gone, because the harness was interrupted, end without a message."""
     try:
         print(words, flush=True)
     except BrokenPipeError:

@@ -82,7 +82,7 @@ class Crowd:
         return sum(client.received for client in self.clients)
 
     def start(self, limit: float) -> None:
-        """Read until each client has got something, or nobody new has for a while, or the limit is reached."""
+        """Read until each client has received bytes, no new client has for some seconds, or the limit is reached."""
         now = time.perf_counter()
         deadline, patience, started = now + limit, now + PATIENCE, 0
         while started < self._count and time.perf_counter() < min(deadline, patience):

@@ -1,4 +1,4 @@
-"""What one writes who wants a file and knows httpx: a loop over a stream, with and without `async`."""
+"""The usual way to download a file with httpx: a loop over a stream, with and without `async`."""
 
 import asyncio
 import sys

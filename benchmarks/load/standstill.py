@@ -1,8 +1,8 @@
-"""Whether the machine itself stood still: a program that wants nothing of a server looks every few milliseconds.
+"""Whether the machine itself stood still: a program without a server checks it.
 
-When the host of a virtual machine stops it, or takes its memory away and gives it back page by page, everybody in it
-waits, and what is asked of a server meanwhile says nothing of the server. So this one touches memory of its own and
-looks at the clock. That others had the core first does not count: the kernel tells how long that was.
+When the host of a virtual machine stops it, or takes its memory away and gives it back page by page, all processes
+wait, and response times say nothing about the server. So this program touches memory of its own and looks at the clock.
+Time in which other processes had the core does not count: the kernel reports it.
 """
 
 import json

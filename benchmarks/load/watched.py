@@ -1,4 +1,4 @@
-"""Run a program to its end, and see what it cost."""
+"""Run a program to its end and measure its cost."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""The large file to a file, by clients: here they are what is compared, and nginx is the server of all."""
+"""Downloads of the large file by several clients, which are compared here. All download from nginx."""
 
 import shutil
 import tempfile

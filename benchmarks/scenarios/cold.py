@@ -1,4 +1,4 @@
-"""Files that are not in the page cache, read at once: does the disk keep others waiting?"""
+"""Files that are not in the page cache, read at once: do other clients wait for the disk?"""
 
 import time
 from collections.abc import Iterator

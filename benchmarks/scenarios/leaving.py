@@ -1,4 +1,4 @@
-"""Clients that leave in the middle of a body: what goes on without them."""
+"""Clients that leave in the middle of a body: what work goes on after that."""
 
 import time
 from collections.abc import Iterator

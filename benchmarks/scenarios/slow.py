@@ -1,4 +1,4 @@
-"""A crowd of slow clients: what each costs, and whether anyone else is still answered."""
+"""A crowd of slow clients: what each costs, and whether other clients still get a response."""
 
 import time
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ FEWEST = 50  # connections among which a server's own ups and downs, about a meg
 
 
 def parts(settings: Settings) -> Iterator[Settings]:
-    """Give each size of crowd a server that has not seen another: what those took, it may keep."""
+    """Give each size of crowd a fresh server: a server may keep the memory that an earlier crowd needed."""
     for count in settings.slow_clients:
         yield replace(settings, slow_clients=(count,))
 

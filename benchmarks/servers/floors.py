@@ -1,4 +1,4 @@
-"""What is left to win: the servers below us sending memory instead of files."""
+"""The upper limits for us: the same servers sending memory instead of files."""
 
 from functools import partial
 

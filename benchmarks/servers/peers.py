@@ -1,4 +1,4 @@
-"""What people use today: sync Flask, stock Quart, Starlette and aiohttp."""
+"""Widely used servers: sync Flask, plain Quart, Starlette and aiohttp."""
 
 from functools import partial
 

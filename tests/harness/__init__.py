@@ -1,1 +1,1 @@
-"""What the tests need to look at the package from outside: an ASGI server by hand, a real one, a process's state."""
+"""Tools that test the package from outside: an ASGI server driven by hand, real servers, the state of a process."""

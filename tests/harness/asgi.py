@@ -34,11 +34,11 @@ def scope(target: str = "/", *, method: str = "GET", fields: Fields = (), **more
 
 
 class Exchange:
-    """One request and what the app says to it; set `left`, and the client has gone.
+    """One request and the messages that the app sends. Set `left` to have the client leave.
 
-    What is in `at` under a number is called when so many messages have been sent.
+    `at` maps a number of messages to a function that is called when the app has sent that many.
 
-    `send` never suspends, as Hypercorn's does not on a dead connection; a message out of order is refused.
+    `send` never suspends, like Hypercorn's on a dead connection. It asserts that messages come in the right order.
     """
 
     def __init__(self, scope: Message) -> None:
@@ -49,7 +49,7 @@ class Exchange:
         self._asked = False
 
     async def receive(self) -> Message:
-        """Give the request's empty body, then nothing until the client leaves."""
+        """Return the request's empty body first, then wait until the client leaves."""
         if not self._asked:
             self._asked = True
             return {"type": "http.request", "body": b"", "more_body": False}
@@ -57,7 +57,7 @@ class Exchange:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Take what the app says."""
+        """Note a message of the app."""
         assert (message["type"] == "http.response.start") is (not self.sent), "one start, and first"
         assert not self.complete, "nothing after the end"
         self.sent.append(message)
@@ -65,32 +65,32 @@ class Exchange:
 
     @property
     def complete(self) -> bool:
-        """Whether the app has ended the answer."""
+        """Whether the app has ended the response."""
         return len(self.sent) > 1 and not self.sent[-1].get("more_body", False)
 
     @property
     def status(self) -> int:
-        """The status of the answer."""
+        """The status of the response."""
         return int(self.sent[0]["status"])
 
     @property
     def fields(self) -> httpx.Headers:
-        """The fields of the answer."""
+        """The fields of the response."""
         return httpx.Headers(self.sent[0]["headers"])
 
     @property
     def chunks(self) -> list[bytes]:
-        """The body as it was sent."""
+        """The chunks of the body, as the app sent them."""
         return [message["body"] for message in self.sent[1:]]
 
     @property
     def body(self) -> bytes:
-        """The body, put together."""
+        """The whole body."""
         return b"".join(self.chunks)
 
 
 async def ask(app: App, target: str = "/", *, method: str = "GET", fields: Fields = (), **more: Any) -> Exchange:
-    """Make one request of an app, and return when the app has returned."""
+    """Send one request to an app. Returns when the app has returned."""
     exchange = Exchange(scope(target, method=method, fields=fields, **more))
     await app(exchange.scope, exchange.receive, exchange.send)
     return exchange

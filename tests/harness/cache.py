@@ -1,4 +1,4 @@
-"""What the kernel has cached of a file, and how to have it forget that."""
+"""Take files out of the kernel's page cache."""
 
 import ctypes
 import mmap
@@ -12,14 +12,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def evict(path: Path, *, but: Iterable[tuple[int, int]] = ()) -> None:
-    """Take a file that nobody has mapped out of the page cache.
+    """Take a file out of the page cache. No process may have it mapped.
 
-    Then read again what is excepted, each told by its offset and length.
+    Then read the exceptions again; each is an offset and a length in bytes.
     """
     with path.open("rb") as file:
         fd = file.fileno()
         os.fsync(fd)
-        while _cached_pages(fd):  # the kernel leaves a page alone while anybody else looks at it
+        while _cached_pages(fd):  # the kernel keeps a page while another process uses it
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)  # so that nothing is read ahead
         for offset, count in but:
@@ -27,7 +27,7 @@ def evict(path: Path, *, but: Iterable[tuple[int, int]] = ()) -> None:
 
 
 def _cached_pages(fd: int) -> int:
-    """Count the pages of a file that are cached, without touching one."""
+    """Count the cached pages of a file without reading any."""
     with mmap.mmap(fd, 0, access=mmap.ACCESS_COPY) as mapped:
         pages = (ctypes.c_ubyte * -(-len(mapped) // mmap.PAGESIZE))()
         start = ctypes.c_char.from_buffer(mapped)

@@ -1,9 +1,9 @@
-"""A server on a real socket that does to a download what the Internet does, by the roll of seeded dice.
+"""A server on a real socket with the faults of the Internet, chosen by a seeded random generator.
 
     python -m harness.chaos '{"seed": 1, "cut": [0, 100000000], "unavailable": 0.1}'
 
-prints its URL and serves until its standard input ends. Between the faults its answers are right (`origin`).
-`/-/log` tells what was asked and sent; the dice do not know of that request.
+prints its URL and serves until its standard input ends. Without a fault its responses are right (`origin`).
+`/-/log` returns a log of requests and responses as JSON; that request never has a fault.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ from harness.versions import GIB, Version
 __all__ = ["Chaos", "Exchange", "Faults", "Spoil", "chaos_process"]
 
 _LOG: Final = "/-/log"
-_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing forgets what was not sent, and says so
-# What is in a buffer when somebody dies was sent in vain: the less of it, the more exact the sums.
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing drops unsent bytes and sends a reset
+# Bytes in a buffer are lost when a connection breaks: with a small one, the counts are more exact.
 _BUFFER: Final = 64 * 1024
 _TICK: Final = 0.002  # seconds: no sleep is as short
 
@@ -37,20 +37,20 @@ Spoil = Callable[[Request, Answer], Answer]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """What goes wrong, and how often; nothing by itself. Amounts are bytes, shares are of 1."""
+    """Which faults happen, and how often; none by default. Sizes are in bytes, shares between 0 and 1."""
 
     size: int = GIB
     seed: int = 0
-    cut: tuple[int, int] | None = None  # a connection ends when it has sent so much, at least and at most
-    changes: tuple[int, ...] = ()  # all sent together: then another version is there, with another ETag
-    unavailable: float = 0  # requests answered 503, every other with Retry-After: 0
-    ignored: float = 0  # ranges answered with the whole
-    rate: float = float("inf")  # bytes a second, all together
+    cut: tuple[int, int] | None = None  # a connection breaks after a number of bytes in this range
+    changes: tuple[int, ...] = ()  # total bytes sent, after each of which the file has a new version and a new ETag
+    unavailable: float = 0  # share of requests with a 503, every second one with Retry-After: 0
+    ignored: float = 0  # share of ranges that get a 200 with the whole file
+    rate: float = float("inf")  # bytes per second of all connections together
 
 
 @dataclass(slots=True)
 class Exchange:
-    """What was asked over which connection, and what was answered; `sent` counts the body."""
+    """One request, its connection and the status of its response; `sent` counts bytes of the body."""
 
     connection: int
     method: str
@@ -62,18 +62,18 @@ class Exchange:
 
     @classmethod
     def of(cls, connection: int, request: Request, status: int) -> "Exchange":
-        """Note a request and the status of its answer."""
+        """Make a note of a request and the status of its response."""
         ranges = request.fields.get("range"), request.fields.get("if-range")
         return cls(connection, request.method, request.target, *ranges, status)
 
 
 class _Cut(Exception):
-    """This connection has sent all that it may."""
+    """The connection has sent as many bytes as it may."""
 
 
 @dataclass(slots=True)
 class _Connection:
-    """One client's connection, its dice and how much it may still send."""
+    """A client's connection, its random generator, and how many bytes it may still send."""
 
     number: int
     sock: socket.socket
@@ -82,7 +82,7 @@ class _Connection:
     unread: bytes = b""
 
     async def request(self) -> Request | None:
-        """Read the head of a request; None when the client has left."""
+        """Read the head of a request. Returns None if the client has left."""
         loop = asyncio.get_running_loop()
         while b"\r\n\r\n" not in self.unread:
             received = await loop.sock_recv(self.sock, 65536)
@@ -93,7 +93,7 @@ class _Connection:
         return Request.parse(head)
 
     async def send(self, data: memoryview, took: Callable[[int], object] = bool) -> None:
-        """Send; tell how much the kernel took, each time that it took something."""
+        """Send the data. Calls `took` with the number of bytes each time that the kernel takes some."""
         while data:
             if not self.left:
                 raise _Cut
@@ -105,7 +105,7 @@ class _Connection:
             self.left -= sent
             data = data[sent:]
             took(sent)
-            await asyncio.sleep(0)  # the others want to be served, too
+            await asyncio.sleep(0)  # let other connections run
 
 
 async def _writable(sock: socket.socket) -> None:
@@ -120,9 +120,9 @@ async def _writable(sock: socket.socket) -> None:
 
 @dataclass(slots=True)
 class Chaos:
-    """The server. What is in `at` under a number is called when so many bytes of bodies have been sent.
+    """The server. `at` maps a number of bytes to a function that is called when that many bytes of bodies were sent.
 
-    `spoil` gets each answer before it is sent.
+    `spoil` may change each response before it is sent.
     """
 
     faults: Faults
@@ -130,17 +130,17 @@ class Chaos:
     log: list[Exchange] = field(default_factory=list)
     at: dict[int, Callable[[], object]] = field(default_factory=dict)
     sent: int = 0
-    _free_at: float = 0  # when the line has taken what was given to it
+    _free_at: float = 0  # the loop's time at which the simulated line is free again
 
     @property
     def version(self) -> Version:
-        """The version that is served now."""
+        """The version that is being served."""
         number = sum(self.sent >= change for change in self.faults.changes)
         return Version(number, self.faults.size, seed=self.faults.seed)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
-        """Serve until the end of the block; return the URL."""
+        """Serve until the end of the block. Yields the URL."""
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
             listener.setblocking(False)
             accepting = asyncio.create_task(self._accept(listener))
@@ -177,7 +177,7 @@ class Chaos:
                     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
     async def _reply(self, connection: _Connection, request: Request) -> bool:
-        """Answer; return whether the connection can be used again."""
+        """Send a response. Returns whether the connection stays open."""
         if request.target == _LOG:
             log = text(200, json.dumps([asdict(each) for each in self.log]))
             await asyncio.get_running_loop().sock_sendall(connection.sock, log.head() + b"".join(log.body))
@@ -192,14 +192,14 @@ class Chaos:
         return chosen.fields.get("Connection") != "close"
 
     async def _line(self, size: int) -> None:
-        """Wait as long as a line of that rate needs."""
+        """Wait as long as a line with the configured rate needs for that many bytes."""
         now = asyncio.get_running_loop().time()
         self._free_at = max(self._free_at, now) + size / self.faults.rate
         if self._free_at - now > _TICK:
             await asyncio.sleep(self._free_at - now)
 
     def _choose(self, dice: Random, request: Request) -> Answer:
-        """Answer as is right, or not."""
+        """Choose the right response, or a fault."""
         roll, now = dice.random(), dice.random() < 0.5
         if roll < self.faults.unavailable:
             return text(503, "not now\n", **({"Retry_After": "0"} if now else {}))
@@ -217,7 +217,7 @@ class Chaos:
 
 @contextmanager
 def chaos_process(faults: Faults) -> Iterator[str]:
-    """Serve in a process of its own until the end of the block; return the URL."""
+    """Serve in another process until the end of the block. Yields the URL."""
     command = [sys.executable, "-m", __name__, json.dumps(asdict(faults))]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

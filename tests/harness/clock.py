@@ -1,7 +1,7 @@
 """Clocks of an event loop that do not depend on how long the machine takes.
 
-What is told to wait for 50 ms and then runs after 80 cannot know whether a client was slow or this process did not run.
-With `Clock` it can: of each wait of the loop, and of all that it does between two, a few milliseconds count at most.
+A timer of 50 ms that fires after 80 cannot tell a slow client from a busy machine. With `Clock` it can: each wait of
+the loop, and the work between two waits, count at most two milliseconds.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import pytest
 
 __all__ = ["Clock", "SkippingClock", "StillClock"]
 
-_COUNTS: Final = 0.002  # seconds of a wait, and of what is done until the next
+_COUNTS: Final = 0.002  # seconds that one wait, or the work between two, counts at most
 
 
 class Clock:
@@ -27,11 +27,11 @@ class Clock:
         monkeypatch.setattr(loop._selector, "select", self._wait)
 
     def time(self) -> float:
-        """Return what takes the place of the loop's own time."""
+        """Return the time in seconds, as `loop.time` does."""
         return self._now
 
     def forward(self, seconds: float) -> None:
-        """Have so much time passed at once."""
+        """Move the time forward."""
         self._now += seconds
 
     def _wait(self, timeout: float | None) -> Any:
@@ -47,7 +47,7 @@ class Clock:
 
 
 class StillClock:
-    """The time of the running loop, until the test ends: `now`, in seconds, which goes on when it is put forward."""
+    """The time of the running loop, until the test ends: `now`, in seconds. It moves only with the test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
@@ -55,7 +55,7 @@ class StillClock:
 
 
 class SkippingClock(StillClock):
-    """One that somebody who sleeps puts forward, and that takes no time."""
+    """A clock that `asyncio.sleep` moves forward at once, without waiting."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(monkeypatch)

@@ -1,4 +1,4 @@
-"""A server of the standard library, in a thread, for whom any answer will do."""
+"""A server of the standard library, in a thread, for tests that need any response."""
 
 import threading
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class _Hello(BaseHTTPRequestHandler):
 
 @contextmanager
 def hello() -> Iterator[int]:
-    """Answer everything with ``hello`` until the end of the block; gives the port."""
+    """Respond to every GET with `hello` until the end of the block. Yields the port."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Hello) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.server_port

@@ -1,4 +1,4 @@
-"""An origin server's side of RFC 9110, for one resource and as short as can be: what an answer has to be.
+"""An origin server for one resource by RFC 9110, as short as possible: the right response to each request.
 
 It shares nothing with the package, so that client and server cannot be wrong in the same way.
 """
@@ -20,7 +20,7 @@ _REASONS: Final = {200: "OK", 206: "Partial Content", 304: "Not Modified", 416: 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked; the names of `fields` are in lower case."""
+    """A request. The names in `fields` are in lower case."""
 
     method: str
     target: str
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered; the body is what is sent, whatever the fields say of it."""
+    """A response. The body is sent as it is, even if the fields do not match it."""
 
     status: int
     fields: Mapping[str, str]
@@ -52,7 +52,7 @@ class Answer:
 
 
 def answer(request: Request, version: Version) -> Answer:
-    """Answer with the version, a part of it, or that there is none such (§13.2.2, §14.2)."""
+    """Return the response: the file, a range of it, or an error status (RFC 9110 §13.2.2, §14.2)."""
     described = {
         "ETag": version.etag,
         "Last-Modified": _date(version.modified),
@@ -75,21 +75,21 @@ def answer(request: Request, version: Version) -> Answer:
 
 
 def text(status: int, words: str, **fields: str) -> Answer:
-    """Answer with a few words; an underscore in a field's name is a hyphen."""
+    """Return a response with a short text; an underscore in a field's name stands for a hyphen."""
     named = {name.replace("_", "-"): value for name, value in fields.items()}
     return Answer(status, {"Content-Type": "text/plain", "Content-Length": str(len(words)), **named}, [words.encode()])
 
 
 def _named(request: Request, name: str, version: Version) -> bool | None:
-    """Whether a condition names the version; None when there is no such condition."""
+    """Return whether a condition names the version, or None if there is no such condition."""
     value = request.fields.get(name)
     return None if value is None else value == "*" or version.etag in re.split(r"\s*,\s*", value)
 
 
 def _asked(request: Request, version: Version) -> re.Match[str] | None:
-    """Return the range that is asked for, and of this version.
+    """Return the requested range, if it is one range and for this version; otherwise None.
 
-    Several at once may be answered with the whole, as may what nobody understands.
+    A server may send the whole file for several ranges, and for a field that it does not understand.
     """
     asked = _RANGE.fullmatch(request.fields.get("range", ""))
     mine = request.fields.get("if-range", version.etag) in (version.etag, _date(version.modified))

@@ -1,4 +1,4 @@
-"""Ports that nobody else is given."""
+"""Reserved ports."""
 
 import socket
 from collections.abc import Iterator
@@ -9,10 +9,9 @@ __all__ = ["reserved_port"]
 
 @contextmanager
 def reserved_port() -> Iterator[int]:
-    """Yield a port of 127.0.0.1 that the system gives to nobody else until the end of the block.
+    """Yield a port of 127.0.0.1 that the system gives to no other program until the end of the block.
 
-    It refuses connections until a server takes it, which only one can that asks for just this port, with
-    `SO_REUSEADDR` as servers do.
+    It refuses connections until a server binds it. The server must name the port and set `SO_REUSEADDR`.
     """
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -39,9 +39,9 @@ _SETTINGS: Final = {
     "max_wal_senders": "0",
     "io_method": "sync",
 }
-# `locked` is who needs a password.
+# The user `locked` needs a password.
 _WHO_MAY: Final = "local all locked scram-sha-256\nlocal all all trust\n"
-# It notices when the tests end, in whatever way: their end of the pipe is closed then.
+# The guard stops the server when the tests end in any way: their end of the pipe is closed then.
 _GUARD: Final = 'read line || { kill -QUIT "$0"; sleep 1; rm -rf "$1"; } 2>/dev/null'
 
 
@@ -54,10 +54,10 @@ class _Who(TypedDict, total=False):
 
 
 class Postgres:
-    """A server that can be started and stopped again and again, with what it has stored."""
+    """A server that can be stopped and started again with the same data."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # below pytest's own folders only we may be
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # other users may not enter pytest's own folders
         self._who = _unprivileged(self.folder)
         self._programs = self._runnable(_programs())
         self._server: subprocess.Popen[bytes] | None = None
@@ -68,7 +68,7 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the server."""
         return f"postgresql://postgres@/postgres?host={self.folder}"
 
     def start(self) -> None:
@@ -95,7 +95,7 @@ class Postgres:
             with suppress(FileNotFoundError):
                 if status.read_text().splitlines()[7:8] == ["ready   "]:
                     return
-            time.sleep(0.01)  # nothing tells
+            time.sleep(0.01)  # PostgreSQL sends no signal when it is ready
         pytest.fail(f"PostgreSQL does not start: {(self.folder / 'log').read_text()}")
 
     def stop(self) -> None:

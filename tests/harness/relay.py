@@ -12,16 +12,16 @@ _PIECE = 64 * 1024
 
 @dataclass(slots=True, kw_only=True)
 class Relay:
-    """Who is behind it, and how many bytes of theirs a connection may bring before it breaks."""
+    """A relay to the port `server`. A connection breaks after `breaks_after` bytes of the server's."""
 
     server: int
     breaks_after: float = float("inf")
-    brought: int = 0  # by all connections
+    brought: int = 0  # bytes of the server, over all connections
     _carrying: set["asyncio.Task[None]"] = field(default_factory=set)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[int]:
-        """Relay until the end of the block; return the port."""
+        """Relay until the end of the block. Yields the port."""
         listener = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         try:
             yield listener.sockets[0].getsockname()[1]

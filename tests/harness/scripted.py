@@ -1,4 +1,4 @@
-"""A server that does to a client what the test says: what is done with each connection is a function of the test's."""
+"""A server that runs a function of the test for each connection."""
 
 import asyncio
 import ssl
@@ -12,30 +12,30 @@ __all__ = ["Connection", "Script", "Scripted", "hangs", "head", "scripted"]
 
 @dataclass(slots=True)
 class Connection:
-    """One connection of a client's, and what it has asked."""
+    """A client's connection, and the heads of its requests."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     requests: list[str] = field(default_factory=list)
 
     async def request(self) -> str:
-        """Return the next request's head; EOFError when the client has gone."""
+        """Return the head of the next request. Raises EOFError if the client has left."""
         self.requests.append((await self.reader.readuntil(b"\r\n\r\n")).decode())
         return self.requests[-1]
 
     async def send(self, *pieces: bytes) -> None:
-        """Send something, at the client's pace."""
+        """Send the pieces, as fast as the client takes them."""
         for piece in pieces:
             self.writer.write(piece)
             await self.writer.drain()
-            await asyncio.sleep(0)  # over TLS, drain does not notice that the other side has gone, nor wait
+            await asyncio.sleep(0)  # over TLS, `drain` neither waits nor notices that the client has left
 
     def reset(self) -> None:
-        """Break the connection; what was sent last may get lost."""
+        """Reset the connection; the bytes that were sent last may be lost."""
         self.writer.transport.abort()
 
     async def left(self) -> None:
-        """Return when the client has gone, in whatever way."""
+        """Wait until the client has left, with or without a reset."""
         with suppress(ConnectionError):
             while await self.reader.read(64 * 1024):
                 pass
@@ -43,7 +43,7 @@ class Connection:
 
 @dataclass(slots=True)
 class Scripted:
-    """Where the server listens, and who has been there."""
+    """The address of the server, and its connections."""
 
     port: int
     scheme: str = "http"
@@ -52,12 +52,12 @@ class Scripted:
 
     @property
     def url(self) -> str:
-        """A resource of it."""
+        """The URL of a resource."""
         return f"{self.scheme}://127.0.0.1:{self.port}/resource"
 
 
 def head(*fields: str, status: str = "200 OK") -> bytes:
-    """Return an answer's head."""
+    """Return the head of a response."""
     return "\r\n".join([f"HTTP/1.1 {status}", *fields, "", ""]).encode()
 
 
@@ -65,13 +65,13 @@ Script = Callable[[Connection], Awaitable[None]]
 
 
 async def hangs(connection: Connection) -> None:
-    """Read, and say nothing."""
+    """Read the request and send nothing."""
     await connection.left()
 
 
 @asynccontextmanager
 async def scripted(script: Script, *, certificate: tuple[Path, Path] | None = None) -> AsyncIterator[Scripted]:
-    """Do this with every connection until the end of the block; it is closed when the script has ended."""
+    """Serve until the end of the block. Each connection is closed when its script returns."""
     running: set[asyncio.Task[None]] = set()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

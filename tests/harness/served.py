@@ -1,4 +1,4 @@
-"""A real Hypercorn in the test's own loop, and a client that reads no faster than it is told to."""
+"""A real Hypercorn in the test's own loop, and a client that reads only when the test does."""
 
 import asyncio
 import logging
@@ -25,37 +25,37 @@ from harness.waiting import HANGING
 
 __all__ = ["Connection", "Server", "http1", "hypercorn", "idle_tasks"]
 
-# The kernel's buffers swallow megabytes; with small ones a test file need not be larger than they are.
+# The kernel's buffers hold megabytes by default. With small ones a test file can be small, too.
 _BUFFER = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One connection of a client, at the level of bytes."""
+    """A client's connection that sends and reads raw bytes."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     async def ask(self, target: str, *fields: str, method: str = "GET") -> None:
-        """Send one request; each field is a line."""
+        """Send a request; each field is a whole line."""
         lines = (f"{method} {target} HTTP/1.1", "Host: localhost", *fields, "", "")
         self.writer.write("\r\n".join(lines).encode("latin-1"))
         await self.writer.drain()
 
     async def head(self) -> tuple[int, Message]:
-        """Read status and fields of an answer, with the standard library's parser."""
+        """Read the status and fields of a response with the standard library's parser."""
         status, _, lines = (await self.reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
         return int(status.split()[1]), parse_headers(BytesIO(lines))
 
     async def answer(self) -> tuple[int, Message, bytes]:
-        """Read a whole answer that tells its length."""
+        """Read a whole response that has a Content-Length."""
         status, fields = await self.head()
         return status, fields, await self.reader.readexactly(int(fields["Content-Length"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a server listens."""
+    """The address of a server."""
 
     port: int
     tls: bool = False
@@ -63,12 +63,12 @@ class Server:
 
     @property
     def url(self) -> str:
-        """What to put before a path."""
+        """The URL without a path."""
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Connection]:
-        """Hold a connection open; at the end of the block the client leaves, whatever is still to be read."""
+        """Open a connection. At the end of the block the client leaves without reading the rest."""
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         sock.setblocking(False)
@@ -95,7 +95,7 @@ class Server:
 
     @asynccontextmanager
     async def downloading(self, target: str) -> AsyncIterator[Connection]:
-        """Hold a download open of which only the head has been read."""
+        """Begin a download and read only its head."""
         async with self.connected() as connection:
             await connection.ask(target)
             await connection.head()
@@ -106,7 +106,7 @@ class Server:
 async def hypercorn(
     app: App, *, certificate: tuple[Path, Path] | None = None, keep_alive: float = HANGING
 ) -> AsyncIterator[Server]:
-    """Serve an app with Hypercorn until the end of the block; idle connections are kept for so many seconds."""
+    """Serve an app with Hypercorn until the end of the block; close connections idle for `keep_alive` seconds."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)  # what it accepts has the same
     port = listener.getsockname()[1]
@@ -144,7 +144,7 @@ async def http1(
 
 
 def idle_tasks() -> int:
-    """Return how many tasks wait to end a connection that has nothing to do."""
+    """Return how many tasks wait to close an idle connection."""
     return sum("_idle_timeout" in task.get_coro().__qualname__ for task in other_tasks())  # type: ignore[union-attr]
 
 

@@ -1,4 +1,4 @@
-"""Sources as a user of the package might write them, and a store of one."""
+"""A source and a store as a user of the package might write them."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
@@ -14,7 +14,7 @@ CHUNK_SIZES: Final = (1, 7, 64 * 1024)
 
 
 class SlicedSource:
-    """Bytes that come in chunks of one size; `error` instead of the chunk that would go beyond `until`."""
+    """Bytes in chunks of one size. Raises `error` in place of the chunk that would go beyond byte `until`."""
 
     def __init__(
         self,
@@ -47,12 +47,12 @@ class SlicedSource:
             self.reading -= 1
 
     async def aclose(self) -> None:
-        """Note that this was asked."""
+        """Note that the source was closed."""
         self.closed = True
 
 
 class OneStore:
-    """A store that has the same answer for every key."""
+    """A store that returns the same source, or raises the same error, for every key."""
 
     def __init__(self, answer: Source | DownloadError) -> None:
         self._answer = answer

@@ -1,4 +1,4 @@
-"""A server in a thread of its own, for a test that waits for something else."""
+"""A server in a thread of its own, for a test whose own thread is blocked."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @contextmanager
 def threaded(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
-    """Be in an asynchronous context until the end of the block, in another thread's event loop."""
+    """Hold an asynchronous context open in another thread's event loop until the end of the block."""
     entered: Future[T] = Future()
     left = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""A resource of any size whose bytes cost next to nothing: no two places of it, and no two versions, look the same."""
+"""A resource of any size whose bytes are cheap to make. All its places, and all its versions, differ."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -16,9 +16,10 @@ _HOUR: Final = 3600
 
 
 class Version:
-    """One version of the resource: a block of random bytes, turned a little further in each MiB.
+    """One version of the resource: a block of random bytes, rotated a little further in each MiB.
 
-    `etag` is strong, and so is `modified`: versions are an hour apart if nothing else is said, and long past.
+    `etag` is strong, and `modified` can be used as a strong validator: it is long past, and by default versions are an
+    hour apart.
     """
 
     def __init__(self, number: int, size: int, *, seed: int = 0, modified: int | None = None) -> None:

@@ -98,12 +98,7 @@ RANGES = [
     asked("to beyond the end", ("Range", "bytes=5-99999999")),
     asked("beyond the end", ("Range", "bytes=99999999-")),
     asked("beyond the end, HEAD", ("Range", "bytes=99999999-"), method="HEAD"),
-    asked(
-        "last none",
-        ("Range", "bytes=-0"),
-        instead={"Range": "bytes=99999999-"},
-        why="no byte satisfies it (RFC 9110 §14.1.2); Werkzeug answers with 206 before 3.1.8",
-    ),
+    asked("last none", ("Range", "bytes=-0")),
     asked("two beyond the end", ("Range", "bytes=99999999-,88888888-")),
     asked("space before", ("Range", "bytes= 0-9")),
     asked("unit in another case", ("Range", "BYTES=0-9")),
