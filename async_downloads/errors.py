@@ -164,7 +164,7 @@ class BadStatus(FetchError):
     exit_code: int = 8
 
     def __init__(self, code: int, message: str | None = None) -> None:
-        super().__init__(message or f"the server answers {_phrase(code)}")
+        super().__init__(message or f"the server responded {_phrase(code)}")
         self.code = code
         if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
             self.exit_code = 6

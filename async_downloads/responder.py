@@ -121,7 +121,7 @@ def _read_nowait(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
     """Return a small body whole if its source can give it without waiting."""
     if not pieces:
         return b""
-    if sum(map(len, pieces)) > ChunkSizer.WHOLE or not isinstance(source, SupportsReadNowait):
+    if sum(map(len, pieces)) > ChunkSizer.WHOLE_BYTES or not isinstance(source, SupportsReadNowait):
         return None
     parts = [piece if isinstance(piece, bytes) else source.read_nowait(piece) for piece in pieces]
     found = [part for part in parts if part is not None]

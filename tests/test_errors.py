@@ -33,9 +33,9 @@ def test_the_tree_is_as_it_is_drawn() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "expected"),
     [
-        pytest.param(BadStatus(404), 8, "the server answers 404 Not Found", id="a status"),
-        pytest.param(BadStatus(599), 8, "the server answers 599", id="an unknown status"),
-        pytest.param(BadStatus(401), 6, "the server answers 401 Unauthorized", id="401"),
+        pytest.param(BadStatus(404), 8, "the server responded 404 Not Found", id="a status"),
+        pytest.param(BadStatus(599), 8, "the server responded 599", id="an unknown status"),
+        pytest.param(BadStatus(401), 6, "the server responded 401 Unauthorized", id="401"),
         pytest.param(BadStatus(407, "who?"), 6, "who?", id="407"),
         pytest.param(
             DigestMismatch("sha256:aa", "sha256:bb"),

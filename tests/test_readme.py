@@ -120,7 +120,7 @@ def test_a_program_downloads_as_shown(program: Printed, files: Path, tmp_path: P
 
 def test_a_program_prints_why_a_download_failed(program: Printed, files: Path) -> None:
     (files / "large.bin").unlink()
-    assert program() == "the server answers 404 Not Found (exit code 8)\n"
+    assert program() == "the server responded 404 Not Found (exit code 8)\n"
 
 
 async def test_the_announcement_is_the_one_shown(files: Path, tmp_path: Path) -> None:

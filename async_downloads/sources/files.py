@@ -79,10 +79,10 @@ class FileSource(SupportsReadNowait, OnDisk):
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
         """Yield the span in chunks whose size follows the speed of the client."""
         sizer, offset, stop = ChunkSizer(), self._start + span.start, self._start + span.stop
-        if len(span) <= ChunkSizer.WHOLE:
+        if len(span) <= ChunkSizer.WHOLE_BYTES:
             sizer.chunk = len(span)
         with map_os_errors(f"reading from {offset}"):
-            if len(span) > ChunkSizer.WHOLE:
+            if len(span) > ChunkSizer.WHOLE_BYTES:
                 self._file.read_ahead(wanted=True)  # another download of this file may have switched it off
             while offset < stop:
                 count = min(sizer.chunk, stop - offset)
@@ -135,7 +135,7 @@ class FileSource(SupportsReadNowait, OnDisk):
     def read_nowait(self, span: ByteRange) -> bytes | None:
         """Return the span if it is small and in the page cache, else None."""
         count, offset = len(span), self._start + span.start
-        if count > ChunkSizer.WHOLE:
+        if count > ChunkSizer.WHOLE_BYTES:
             return None
         with map_os_errors(f"reading from {offset}"):
             chunk = self._file.read_cached(offset, count)

@@ -120,7 +120,7 @@ async def test_progress_says_why_the_download_waits(
     await one.fetch(URL, path, on_progress=reports.append)
     assert [(each.state, each.note) for each in reports][1] == (
         "retrying",
-        "the server answers 503 Service Unavailable: again in 1 s",
+        "the server responded 503 Service Unavailable: again in 1 s",
     )
 
 

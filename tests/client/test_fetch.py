@@ -111,7 +111,7 @@ async def test_a_download_without_retries_left_can_be_resumed_later(
     one: Downloader, remote: Remote, path: Path
 ) -> None:
     remote.faults = [cut(300_000), *[refused(503)] * 6]
-    with pytest.raises(RetriesExhausted, match="gave up after 6 tries: the server answers 503"):
+    with pytest.raises(RetriesExhausted, match="gave up after 6 tries: the server responded 503"):
         await one.fetch(URL, path)
     assert names(path) == ["target.part", "target.part.json"]
     result = await one.fetch(URL, path)

@@ -8,7 +8,7 @@ from async_downloads.client import Downloader, Progress
 from client.remote import URL, Fault, Remote, cut, ignoring_range, refused
 
 STARTING_OVER = "starting over: the server cannot resume this file"
-BUSY = "the server answers 503 Service Unavailable"
+BUSY = "the server responded 503 Service Unavailable"
 
 
 async def notes(downloader: Downloader, path: Path) -> list[str]:

@@ -64,8 +64,8 @@ def test_when_one_cannot_be_had_the_others_are_and_the_first_failure_counts(
     assert got.code == 8
     assert {line.partition(": ")[0] for line in got.lines} == {"a", "b", "async-downloads"}
     assert {line for line in got.lines if line.startswith("async")} == {
-        f"async-downloads: {urls[1]}: the server answers 404 Not Found",
-        f"async-downloads: {urls[3]}: the server answers 401 Unauthorized",
+        f"async-downloads: {urls[1]}: the server responded 404 Not Found",
+        f"async-downloads: {urls[3]}: the server responded 401 Unauthorized",
     }
     assert files(folder) == {"a", "b"}
 
@@ -107,7 +107,7 @@ def test_a_note_explains_a_delay(get: Get, origin: Origin, folder: Path) -> None
 def test_quiet_prints_errors_only(get: Get, origin: Origin, folder: Path) -> None:
     got = get(origin.url("a"), origin.url("404"), "--quiet")
     assert got.code == 8
-    assert got.line == f"async-downloads: {origin.url('404')}: the server answers 404 Not Found"
+    assert got.line == f"async-downloads: {origin.url('404')}: the server responded 404 Not Found"
 
 
 def test_quiet_json_tells_just_that(get: Get, origin: Origin, folder: Path) -> None:
@@ -126,7 +126,7 @@ def test_json_tells_everything_in_lines(get: Get, origin: Origin, folder: Path) 
         "index": 1,
         "url": origin.url("404"),
         "error": "BadStatus",
-        "message": "the server answers 404 Not Found",
+        "message": "the server responded 404 Not Found",
         "exit_code": 8,
     }
     assert finished["seconds"] > 0

@@ -66,7 +66,7 @@ def test_a_terminal_is_shown_name_bytes_speed_connections_and_time_left(origin: 
     assert re.search(r"\[b\]x{16,17}… .* \d\.\d/3\.1 MB +\d+\.\d [kM]B/s x[1-4] +0:00:0\d", shown)
     assert re.search(rf"{re.escape(name)}: [^\r\n]*503[^\r\n]*\r\n", shown)
     assert re.search(rf"{re.escape(name)}: 3\.1 MB in \d+\.\d s \([^\r\n]*\)\r\n", shown)
-    assert f"async-downloads: {origin.url('404')}: the server answers 404 Not Found\r\n" in shown
+    assert f"async-downloads: {origin.url('404')}: the server responded 404 Not Found\r\n" in shown
     assert max(map(len, re.split(r"[\r\n]|\x1b\[\S*?[A-Za-z]", shown))) <= 80
     assert VERSION.difference(folder / name) is None
 
@@ -86,7 +86,7 @@ def test_a_bar_is_as_wide_as_there_is_room(drawn: Drawn, columns: int, bar: int,
 
 
 def test_while_it_waits_to_try_again_the_seconds_are_shown(drawn: Drawn) -> None:
-    note = "the server answers 503 Service Unavailable: again in 12 s, from the start"
+    note = "the server responded 503 Service Unavailable: again in 12 s, from the start"
     assert " retrying in 12 s " in drawn(80, Progress("retrying", "a", 100, 50, 0, (), 0.0, note))
     assert " retrying -:--:--" in drawn(80, Progress("retrying", "a", 100, 50, 0, (), 0.0, "Connection refused"))
 

@@ -157,7 +157,7 @@ async def test_chunks_grow_for_a_fast_client(large: Path, content: bytes) -> Non
     async with aclosing(source.read(ByteRange(0, 2 * len(content)))) as chunks:
         sizes = [len(chunk) async for chunk in chunks]
     await source.aclose()
-    assert sizes[0] <= ChunkSizer.WHOLE
+    assert sizes[0] <= ChunkSizer.WHOLE_BYTES
     assert sizes[0] < max(sizes) <= 512 * 1024
 
 
