@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 __all__ = ["acceptable"]
 
 
-_ELEMENT = re.compile(
-    r"(?P<coding>[!#$%&'*+.^_`|~0-9A-Za-z-]+)"
+_MAX_MEMBERS: Final = 64  # of a list; fewer codings are registered
+_MEMBER = re.compile(
+    r"(?P<coding>[!#$%&'*+.^_`|~0-9A-Za-z-]++)"
     r"(?:[ \t]*+;[ \t]*+[qQ]=(?P<weight>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
 )
 _ALIASES = {"x-gzip": "gzip"}
@@ -16,7 +18,7 @@ _ALIASES = {"x-gzip": "gzip"}
 def acceptable(value: str, offered: Sequence[str]) -> tuple[str, ...]:
     """Return the `offered` codings that the client prefers to none, or accepts equally; the preferred one first.
 
-    A malformed element is ignored. If the request has no Accept-Encoding, pass "": no coding is then acceptable.
+    A malformed member is ignored, and so are those after the first 64. If the request has no Accept-Encoding, pass "": no coding is then acceptable.
 
     >>> acceptable("gzip, br;q=0.8, zstd;q=0", ["br", "zstd", "gzip"])
     ('gzip', 'br')
@@ -30,8 +32,8 @@ def acceptable(value: str, offered: Sequence[str]) -> tuple[str, ...]:
 
 def _weights(value: str) -> dict[str, float]:
     weights: dict[str, float] = {}
-    for element in value.split(","):
-        if found := _ELEMENT.fullmatch(element.strip(" \t")):
+    for member in value.split(",", _MAX_MEMBERS)[:_MAX_MEMBERS]:
+        if found := _MEMBER.fullmatch(member.strip(" \t")):
             coding = found["coding"].lower()
             weights[_ALIASES.get(coding, coding)] = float(found["weight"] or 1)
     return weights

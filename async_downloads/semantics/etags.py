@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal, Self
 
 __all__ = ["ANY", "ETag", "ETags", "any_match", "parse_etags"]
@@ -9,9 +10,11 @@ __all__ = ["ANY", "ETag", "ETags", "any_match", "parse_etags"]
 
 ANY: Final = "*"
 _OPAQUE = re.compile(r"[\x21\x23-\x7e\x80-\xff]*")
-_TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*)"')
-# Possessive quantifiers, so that a run of spaces takes linear time. A comma inside the quotes belongs to the tag.
-_ELEMENT = re.compile(rf"[ \t]*+(?:{_TAG.pattern})?+[ \t]*+(?P<end>,|\Z)")
+_TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*+)"')
+# Possessive quantifiers, so that a run of spaces takes linear time. A comma inside the quotes belongs to the tag. What
+# is no tag ends at the next comma.
+_MEMBER = re.compile(rf"[ \t]*+(?:{_TAG.pattern}[ \t]*+(?=,|\Z)|[^,]*+),?+")
+_MAX_MEMBERS: Final = 256  # of a list; a cache that revalidates several versions sends fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +53,19 @@ class ETag:
 ETags = tuple[ETag, ...] | Literal["*"]
 
 
-def parse_etags(value: str) -> ETags | None:
-    """Read If-Match or If-None-Match: return `ANY` or the tags, or None if the value is malformed.
+def parse_etags(value: str) -> ETags:
+    """Read If-Match or If-None-Match: return `ANY`, or the tags among the first 256 members of the list.
 
-    Empty elements are ignored (§5.6.1.2), but a list needs at least one tag.
+    A member that is not a tag is ignored, and so is an empty one (§5.6.1.2). A value without any tag gives (), which
+    matches nothing: an If-Match that nobody can read must not let the request through.
+
+    >>> [str(tag) for tag in parse_etags('"a", b, W/"c"')]
+    ['"a"', 'W/"c"']
     """
     if value.strip(" \t") == ANY:
         return ANY
-    tags, at = [], 0
-    while found := _ELEMENT.match(value, at):
-        if found["opaque"] is not None:
-            tags.append(ETag(found["opaque"], found["weak"] is not None))
-        if not found["end"]:
-            return tuple(tags) or None
-        at = found.end()
-    return None
+    members = islice(_MEMBER.finditer(value), _MAX_MEMBERS)
+    return tuple(ETag(found["opaque"], found["weak"] is not None) for found in members if found["opaque"] is not None)
 
 
 def any_match(wanted: ETags, current: ETag | None, *, strong: bool) -> bool:

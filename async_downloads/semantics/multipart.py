@@ -1,5 +1,6 @@
 """The multipart/byteranges body: RFC 9110 §14.6.
 
+                                        bytes: an empty line, the preamble (RFC 2046 §5.1.1)
 --BOUNDARY                              bytes
 Content-Type: MEDIA-TYPE
 Content-Range: bytes 0-9/100
@@ -8,6 +9,8 @@ the representation from 0 to 9          ByteRange(0, 10)
 --BOUNDARY                              bytes
 ...
 --BOUNDARY--                            bytes
+
+The preamble may be left out, but nginx and Apache send it, and zsync 0.6.2 does not find the first part without it.
 """
 
 from collections.abc import Sequence
@@ -26,9 +29,9 @@ Piece = bytes | ByteRange
 def byteranges(spans: Sequence[ByteRange], *, size: int, media_type: str, boundary: str) -> tuple[Piece, ...]:
     """Return the pieces of a multipart/byteranges body with these ranges, in their order."""
     pieces: list[Piece] = []
-    for number, span in enumerate(spans):
+    for span in spans:
         head = (
-            f"{chr(13) + chr(10) if number else ''}--{boundary}\r\n"
+            f"\r\n--{boundary}\r\n"
             f"Content-Type: {media_type}\r\n"
             f"Content-Range: {ContentRange(span, size)}\r\n\r\n"
         )

@@ -37,7 +37,7 @@ class Policy:
     disposition: Disposition | None = None
     fields: tuple[Field, ...] = ()
     conditional: bool = True
-    max_ranges: int = 64
+    max_ranges: int = 256
     secret: bytes = b""
 
 

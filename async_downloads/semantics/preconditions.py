@@ -25,7 +25,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """The conditional fields of a request; an invalid one counts as absent."""
+    """The conditional fields of a request. An invalid date counts as absent (§13.1.3); an invalid list matches nothing."""
 
     if_match: ETags | None = None
     if_unmodified_since: int | None = None

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Self
 __all__ = ["UNBOUNDED", "ByteRange", "ContentRange", "RangeSpec", "parse_range", "resolve"]
 
 
-_SPEC = re.compile(r"([0-9]*)-([0-9]*)")
+_SPEC = re.compile(r"([0-9]*+)-([0-9]*+)")
 _CONTENT_RANGE = re.compile(r"bytes (?:([0-9]+)-([0-9]+)|\*)/([0-9]+|\*)", re.IGNORECASE)
 # No representation is so large. `int` would take quadratic time for a position of many thousand digits.
 _BEYOND: Final = 10**19
@@ -57,7 +57,7 @@ class RangeSpec(NamedTuple):
 def parse_range(value: str, *, limit: int) -> tuple[RangeSpec, ...] | None:
     """Read a Range field; return None if the server must or may ignore it.
 
-    That is for an unknown unit, a malformed value (§14.2), and more than `limit` ranges (§17.15).
+    That is for an unknown unit, a malformed value (§14.2), and more than `limit` ranges or empty members (§17.15).
 
     >>> parse_range("bytes=0-499,-500", limit=8)
     (RangeSpec(first=0, last=499), RangeSpec(first=None, last=500))
@@ -66,15 +66,13 @@ def parse_range(value: str, *, limit: int) -> tuple[RangeSpec, ...] | None:
     if not equals or unit.lower() != "bytes":
         return None
     specs: list[RangeSpec] = []
-    for element in ranges.split(","):
-        text = element.strip(" \t")
-        if not text:
-            continue  # an empty element (§5.6.1.2)
+    members = ranges.split(",", 2 * limit)
+    for text in filter(None, (member.strip(" \t") for member in members)):  # a member may be empty (§5.6.1.2)
         spec = _parse_spec(text)
         if spec is None or len(specs) == limit:
             return None
         specs.append(spec)
-    return tuple(specs) or None
+    return tuple(specs) if specs and len(members) <= 2 * limit else None
 
 
 def _parse_spec(text: str) -> RangeSpec | None:

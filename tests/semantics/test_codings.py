@@ -59,6 +59,11 @@ def test_a_malformed_element_is_ignored(element: str) -> None:
     assert acceptable(f"{element}, br", OFFERED) == ("br",)
 
 
+def test_the_first_64_members_count() -> None:
+    assert acceptable("a," * 63 + "br", OFFERED) == ("br",)
+    assert acceptable("a," * 64 + "br", OFFERED) == acceptable("," * 64 + "br", OFFERED) == ()
+
+
 @given(st.lists(elements), st.permutations(OFFERED))
 def test_only_offered_codings_are_chosen_and_each_once(several: list[str], offered: list[str]) -> None:
     chosen = acceptable(",".join(several), offered)

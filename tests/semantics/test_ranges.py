@@ -110,6 +110,11 @@ def test_more_ranges_than_the_limit_are_ignored(count: int, *, taken: bool) -> N
     assert (parse_range("bytes=" + ",".join(["0-0"] * count), limit=LIMIT) is not None) is taken
 
 
+def test_as_many_empty_members_as_ranges_are_ignored() -> None:
+    assert parse_range("bytes=" + ",,".join(["0-0"] * LIMIT), limit=LIMIT) is not None  # §5.6.1.2
+    assert parse_range("bytes=" + "," * 2 * LIMIT + "0-0", limit=LIMIT) is None
+
+
 @pytest.mark.parametrize(
     ("value", "span", "size"),
     [
