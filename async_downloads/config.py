@@ -158,6 +158,13 @@ class Settings:
         "no-cache", "Cache-Control of every file; 'none' sends no such field.", reader=read_cache_control
     )
     stall_timeout: float = _row(STALL_TIMEOUT, "Disconnect a client that reads nothing for this long.")
+    secret: str | None = _row(
+        None,
+        "Make the boundaries of multipart bodies from this: servers that stand in for each other need the same.",
+        repr=False,
+        metavar="TEXT",
+        default_help="random",
+    )
     download_file: Path | None = _row(None, "The file at /download.", is_file=True)
     download_images: Path | None = _row(None, "The folder at /download/ and /download2/.")
     client_images: Path | None = _row(None, "The folder at /get-image/.")

@@ -37,7 +37,7 @@ from .asgi import request_head, request_line, response_to_error
 from .deprecation import accepting_former_names
 from .errors import DownloadError, NotFound, SourceBusy
 from .recent_paths import RecentPaths
-from .responder import BOUNDARY_SECRET, Body, respond
+from .responder import Body, boundary_secret, respond
 from .responder import Response as DownloadResponse
 from .semantics.dates import format_date
 from .semantics.disposition import Disposition
@@ -104,7 +104,8 @@ async def send_file(
         if (name, media, validators) != (found.filename, found.media_type, found.validators):
             selected = replace(found, filename=name, media_type=media, validators=validators)
         disposition: Disposition | None = "attachment" if as_attachment else "inline" if name else None
-        policy = _policy(disposition, conditional, _caching(max_age, opened.path))
+        secret = current_app.config.get("DOWNLOAD_SECRET")
+        policy = _policy(disposition, conditional, _caching(max_age, opened.path), secret)
     except BaseException:
         await opened.source.aclose()
         raise
@@ -201,8 +202,8 @@ def _store(root_path: str, directory: str) -> DirectoryStore:
 
 
 @functools.lru_cache(maxsize=64)
-def _policy(disposition: Disposition | None, conditional: bool, fields: tuple[Field, ...]) -> Policy:
-    return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=BOUNDARY_SECRET)
+def _policy(disposition: Disposition | None, conditional: bool, fields: tuple[Field, ...], secret: str | None) -> Policy:
+    return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=boundary_secret(secret))
 
 
 def _abort(error: DownloadError) -> NoReturn:

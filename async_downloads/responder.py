@@ -23,12 +23,17 @@ from .semantics.representation import Field, Representation, RequestHead
 from .sources.base import OnDisk, Source, SupportsReadNowait
 from .timeouts import STALL_TIMEOUT, StallTimer
 
-__all__ = ["BOUNDARY_SECRET", "Body", "Response", "respond"]
+__all__ = ["Body", "Response", "boundary_secret", "respond"]
 
 
 # Multipart boundaries are made from it. It is made on import, before `serve` forks its workers: a HEAD request and the
 # GET request after it may reach two workers, and both responses must name the same boundary.
-BOUNDARY_SECRET: Final = os.urandom(16)
+_DEFAULT_SECRET: Final = os.environ.get("ASYNC_DOWNLOADS_SECRET", "").encode() or os.urandom(16)
+
+
+def boundary_secret(secret: str | None = None) -> bytes:
+    """Return the secret of `Policy`: the given one, or that of this process."""
+    return secret.encode() if secret else _DEFAULT_SECRET
 
 
 class Body:
@@ -148,7 +153,7 @@ async def respond(
 
     `selected` describes the source in place of the source's own representation. `stall_timeout` is in seconds.
     """
-    policy = policy if policy.secret else replace(policy, secret=BOUNDARY_SECRET)
+    policy = policy if policy.secret else replace(policy, secret=_DEFAULT_SECRET)
     try:
         planned = plan(request, selected or source.representation, policy)
         body = Body(planned.pieces, source, stall_timeout=stall_timeout)

@@ -47,8 +47,22 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
         await _path_leases.lease(start, body, send)
     else:
         zero_copy = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
-        with _DisconnectWatcher(receive) as watcher, suppress(ConnectionError):
-            await _send_chunks(start, body, watcher, send, zero_copy)
+        with _DisconnectWatcher(receive) as watcher, suppress(_ClientLeft):
+            await _send_chunks(start, body, watcher, _raising_client_left(send), zero_copy)
+
+
+class _ClientLeft(Exception):
+    """`send` raised ConnectionError. The same error of a source is another matter: the body is then short."""
+
+
+def _raising_client_left(send: Send) -> Send:
+    async def send_to_client(message: Message) -> None:
+        try:
+            await send(message)
+        except ConnectionError as error:
+            raise _ClientLeft from error
+
+    return send_to_client
 
 
 async def _send_chunks(

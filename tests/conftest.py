@@ -15,6 +15,8 @@ from harness.postgres import postgres_server, schema_of_its_own
 from harness.served import Server, hypercorn
 from hypothesis import settings
 
+from async_downloads.server.drain import DrainGate
+
 # Hypothesis has no deadline, since pytest limits the time of each test. It uses the same examples on every run, so
 # that a failure comes from the change under test.
 settings.register_profile("laws", deadline=None, derandomize=True)
@@ -69,11 +71,11 @@ async def postgres_url(_postgres: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def serve(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Serve]:
-    """Serve apps with Hypercorn in this loop until the test ends. The test fails if an app raised."""
+    """Serve apps with Hypercorn behind a DrainGate until the test ends. The test fails if an app raised."""
     async with AsyncExitStack() as servers:
 
         async def start(app: App, *, certificate: tuple[Path, Path] | None = None) -> Server:
-            return await servers.enter_async_context(hypercorn(app, certificate=certificate))
+            return await servers.enter_async_context(hypercorn(DrainGate(app), certificate=certificate))
 
         yield start
     assert not [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]

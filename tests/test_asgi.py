@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from harness.asgi import Message, ask
+from harness.asgi import Message, ask, scope
 from harness.sources import OneStore
 
-from async_downloads.asgi import Downloads
+from async_downloads.asgi import Downloads, request_head
 from async_downloads.errors import (
     DownloadError,
     Forbidden,
@@ -51,9 +53,21 @@ async def test_the_lifespan_is_confirmed() -> None:
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-@pytest.mark.parametrize("kind", ["websocket", "webtransport"])
-async def test_other_scopes_get_no_response(kind: str) -> None:
-    exchange = await ask(memory(a=DATA), "/a", type=kind)
+async def test_a_websocket_is_closed_before_its_handshake() -> None:
+    sent = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    await memory(a=DATA)({"type": "websocket", "path": "/a"}, receive, send)
+    assert sent == ["websocket.close"]
+
+
+async def test_a_scope_of_another_kind_gets_no_response() -> None:
+    exchange = await ask(memory(a=DATA), "/a", type="webtransport")
     assert not exchange.sent
 
 
@@ -70,12 +84,12 @@ async def test_any_other_method_is_405_with_allow(method: str) -> None:
     assert response.body == b"405 Method Not Allowed\n"
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.1", "2", "3"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.9", "2", "3"])
 async def test_every_known_version_of_http_works(version: str) -> None:
     assert (await ask(memory(a=DATA), "/a", http_version=version)).body == DATA
 
 
-@pytest.mark.parametrize("version", ["0.9", "1.2", "2.1", "4"])
+@pytest.mark.parametrize("version", ["0.9", "1", "1.10", "2.1", "4"])
 async def test_an_unknown_version_of_http_is_505(version: str) -> None:
     assert (await ask(memory(a=DATA), "/a", http_version=version)).status == 505
 
@@ -88,8 +102,22 @@ async def test_an_unknown_version_of_http_is_505(version: str) -> None:
         ("/a%20b", "a b"),
         ("/a%2Fb", "a/b"),
         ("/%2e%2e/a", "../a"),
-        ("//etc/passwd", "/etc/passwd"),
+        ("//etc/passwd", "etc/passwd"),
+        ("/./a", "a"),
+        ("/a//b///c", "a/b/c"),
+        ("/a/../b", "b"),
+        ("/a/b/../../../c", "../c"),
+        ("/../../c/..", "../.."),
+        ("/a/%2e%2e/b", "b"),
+        ("/a%2f..%2fb", "b"),
+        ("/a/b/..", "a/"),
+        ("/a/.", "a/"),
+        ("/a/..", ""),
+        ("/a//", "a/"),
+        ("/...", "..."),
+        ("/a./.b/..c", "a./.b/..c"),
         ("/a/", "a/"),
+        ("/caf%E9/../b/./%E9", "b/\udce9"),
         ("/%C3%A9", "é"),
         ("/%EF%BF%BD", "\ufffd"),
         ("/caf%E9", "caf\udce9"),
@@ -108,7 +136,7 @@ async def test_the_path_names_the_key(target: str, key: str) -> None:
     [
         pytest.param("http://localhost/a/b", "a/b", id="§3.2.2 absolute-form"),
         pytest.param("HTTPS://localhost:8000/a", "a", id="§3.2.2 another scheme and a port"),
-        pytest.param("/http://localhost/a", "http://localhost/a", id="§3.2.1 origin-form"),
+        pytest.param("/http://localhost/a", "http:/localhost/a", id="§3.2.1 origin-form"),
     ],
 )
 async def test_a_request_for_a_whole_url_is_one_for_its_path(target: str, key: str) -> None:
@@ -119,11 +147,36 @@ async def test_a_request_for_a_whole_url_is_one_for_its_path(target: str, key: s
 
 @pytest.mark.parametrize(
     ("path", "key"),
-    [("/files/a", "a"), ("/files/", ""), ("/files", ""), ("/a", "a"), ("/filesystem/a", "filesystem/a")],
+    [
+        ("/files/a", "a"),
+        ("/files/", ""),
+        ("/files", ""),
+        ("/a", "a"),
+        ("/filesystem/a", "filesystem/a"),
+        ("/files//a/./b", "a/b"),
+        ("/files/../a", "../a"),
+    ],
 )
 async def test_below_a_root_path_the_rest_names_the_key(path: str, key: str) -> None:
     store = OneStore(NotFound(""))
     await ask(Downloads(store), path, root_path="/files")
+    assert [asked for asked, _ in store.asked] == [key]
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "key"),
+    [
+        ("/a.txt/", b"/files/a.txt", "a.txt"),
+        ("/a.txt/", b"/files/a.txt?x=/", "a.txt"),
+        ("/sub/", b"/files/sub/", "sub/"),
+        ("/sub/", b"/files/sub%2F", "sub/"),
+        ("/sub/", b"", "sub/"),
+        ("/", b"/files", ""),
+    ],
+)
+async def test_a_slash_that_the_client_did_not_send_is_no_part_of_the_key(path: str, raw: bytes, key: str) -> None:
+    store = OneStore(NotFound(""))
+    await ask(Downloads(store), path, raw_path=raw)
     assert [asked for asked, _ in store.asked] == [key]
 
 
@@ -151,6 +204,35 @@ async def test_the_lines_of_a_list_of_codings_are_one_list() -> None:
     store = OneStore(NotFound(""))
     await ask(Downloads(store), "/a", fields=[("Accept-Encoding", "gzip;q=0.5"), ("Accept-Encoding", "br")])
     assert store.asked == [("a", ("br", "gzip"))]
+
+
+async def test_servers_with_one_secret_name_the_same_boundary() -> None:
+    async def content_type(secret: str | None) -> str:
+        source = MemorySource(DATA, Representation(len(DATA)))
+        app = Downloads(OneStore(source), secret=secret)
+        return (await ask(app, "/a", fields=[("Range", "bytes=0-1,9-10")])).fields["content-type"]
+
+    assert await content_type("one") == await content_type("one")
+    assert len({await content_type("one"), await content_type("two"), await content_type(None)}) == 3
+
+
+def test_processes_with_the_variable_name_the_same_boundary() -> None:
+    program = "from async_downloads.responder import boundary_secret; print(boundary_secret(), boundary_secret('own'))"
+
+    def printed(secret: str) -> str:
+        variables = {**os.environ, "ASYNC_DOWNLOADS_SECRET": secret}
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, env=variables, check=True, capture_output=True, text=True).stdout
+
+    assert printed("one for all") == "b'one for all' b'own'\n"
+    assert printed("") != printed("")
+
+
+@pytest.mark.parametrize("lines", [1, 3000])
+async def test_a_field_of_many_lines_is_put_together_once(lines: int) -> None:
+    fields = [("If-None-Match", f'"{number}"') for number in range(lines)]
+    head = request_head(scope("/a", fields=fields))
+    assert head.fields["if-none-match"] == ", ".join(value for _, value in fields)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ from async_downloads.errors import (
 from async_downloads.responder import respond
 from async_downloads.semantics.plan import Policy
 from async_downloads.semantics.representation import Representation, RequestHead
-from async_downloads.sending import send_response
+from async_downloads.sending import Receive, Send, send_response
+from async_downloads.server.drain import DrainGate
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.memory import MemorySource
 from async_downloads.sources.streams import source_of
@@ -96,7 +97,8 @@ async def test_the_response_to_a_client_that_takes_nothing_ends(
     tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "large.bin").write_bytes(bytes(size))
-    exchange = await _stalled(Downloads(DirectoryStore(tmp_path), stall_timeout=0.05))
+    app = DrainGate(Downloads(DirectoryStore(tmp_path), stall_timeout=0.05))
+    exchange = await _stalled(app)
     assert exchange.status == 200
     assert not descriptors(tmp_path / "large.bin")
     assert caplog.messages == ["GET '/large.bin': closed short: the client took nothing for 0.05 s"]
@@ -108,18 +110,37 @@ async def test_a_source_that_fails_ends_the_response_short_and_is_logged_once(
     error: SourceError, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = SlicedSource(DATA, until=100, error=error)
-    response = await ask(Downloads(OneStore(source)), "/a")
+    response = await ask(DrainGate(Downloads(OneStore(source))), "/a")
     assert not response.complete
     assert DATA[:100].startswith(response.body)
     assert source.closed
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
-async def test_a_timeout_error_of_a_source_is_not_taken_for_the_client() -> None:
-    source = SlicedSource(DATA, until=100, error=TimeoutError())
-    with pytest.raises(TimeoutError):
+@pytest.mark.parametrize(
+    "error", [SourceChanged("changed"), SourceTruncated("truncated"), TimeoutError(), ConnectionResetError(), OSError()]
+)
+async def test_a_body_that_cannot_be_sent_whole_raises(error: Exception) -> None:
+    source = SlicedSource(DATA, until=100, error=error)
+    with pytest.raises(type(error)):
         await ask(Downloads(OneStore(source)), "/a")
     assert source.closed
+
+
+async def test_a_middleware_does_not_take_a_short_body_for_the_whole() -> None:
+    ended = False
+
+    async def compressing(scope: Message, receive: Receive, send: Send) -> None:
+        """Stream the body on, as middlewares do that read the app's messages from a queue."""
+        nonlocal ended
+        await Downloads(OneStore(SlicedSource(DATA, until=100, error=SourceTruncated("truncated"))))(
+            scope, receive, send
+        )
+        ended = True
+
+    with pytest.raises(SourceTruncated):
+        await ask(compressing, "/a")
+    assert not ended
 
 
 async def test_without_receive_a_reply_is_sent_all_the_same() -> None:

@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any, Final
 
-from ..asgi import error_response, in_origin_form, plain_response, refusal
+from ..asgi import error_response, in_origin_form, log_cut_response, plain_response, refusal
+from ..errors import DownloadError
 from ..responder import Response
 from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_response
 
@@ -56,11 +57,17 @@ class DrainGate:
             await self._count(scope, receive, closing_if_ambiguous(scope, send))
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run a request and count it as long as it runs."""
+        """Run a request and count it as long as it runs.
+
+        If the body cannot be sent whole, log that and return: a server closes the connection of a response that has
+        no end. Here nothing is left above the app that could take the response for complete.
+        """
         self._running += 1
         self._empty.clear()
         try:
             await self._app(scope, receive, send)
+        except DownloadError as error:
+            log_cut_response(error, scope)
         finally:
             self._running -= 1
             if not self._running:

@@ -9,7 +9,7 @@ from typing import Any
 
 from quart import Quart
 
-from ..asgi import Downloads, key_of
+from ..asgi import Downloads, in_normal_form, key_of
 from ..config import Settings
 from ..quart import init_app
 from ..sending import Receive, Scope, Send
@@ -42,14 +42,14 @@ def create_app(settings: Settings | None = None) -> Quart:
     """
     settings = settings or Settings.from_environment()
     app = _routes(settings)
-    apps: dict[str, Any] = dict.fromkeys(_routed_segments(settings), app.asgi_app)
+    routes: Any = _with_normal_paths(app.asgi_app)
+    apps: dict[str, Any] = dict.fromkeys(_routed_segments(settings), routes)
     if catalogue := catalogue_of(settings):
         app.after_serving(catalogue.aclose)
         apps[PREFIX] = StoredFiles(catalogue, settings)
-    if settings.directory or catalogue:
-        default = _tree(settings, settings.directory) if settings.directory else app.asgi_app
-        wrapped: Any = _FirstSegmentRouter(apps, default, app.asgi_app)
-        app.asgi_app = wrapped  # type: ignore[method-assign] # Quart's documented way to wrap an app
+    default = _tree(settings, settings.directory) if settings.directory else routes
+    wrapped: Any = _FirstSegmentRouter(apps, default, app.asgi_app)
+    app.asgi_app = wrapped  # type: ignore[method-assign] # Quart's documented way to wrap an app
     return app
 
 
@@ -57,6 +57,7 @@ def _routes(settings: Settings) -> Quart:
     app = Quart("async_downloads.web", static_folder=None)
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None  # Flask's default: no-cache
     app.config["DOWNLOAD_STALL_TIMEOUT"] = settings.stall_timeout
+    app.config["DOWNLOAD_SECRET"] = settings.secret
     app.config["HIDDEN"] = settings.hidden
     app.config.update({name.upper(): _absolute(getattr(settings, name)) for name in _ROUTES})
     app.url_map.merge_slashes = False
@@ -79,6 +80,7 @@ def _tree(settings: Settings, directory: Path) -> Tree:
         attachment=settings.attachment,
         cache_control=settings.cache_control,
         stall_timeout=settings.stall_timeout,
+        secret=settings.secret,
     )
     return Tree(tree)
 
@@ -86,6 +88,13 @@ def _tree(settings: Settings, directory: Path) -> Tree:
 def _absolute(value: Any) -> Any:
     """Resolve a path against the working directory; Quart would resolve it against the package's directory."""
     return value.absolute() if isinstance(value, Path) else value
+
+
+def _with_normal_paths(app: Any) -> Any:
+    async def with_normal_path(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(in_normal_form(scope), receive, send)
+
+    return with_normal_path
 
 
 class _FirstSegmentRouter:

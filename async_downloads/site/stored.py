@@ -44,6 +44,7 @@ class StoredFiles:
             attachment=True,
             cache_control=settings.cache_control,
             stall_timeout=settings.stall_timeout,
+            secret=settings.secret,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

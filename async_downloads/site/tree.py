@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from ..asgi import Downloads, key_of, plain_response, refusal, request_head, respond_and_send
+from ..asgi import Downloads, has_parameter, key_of, plain_response, refusal, request_head, respond_and_send
 from ..errors import IsDirectory, NotFound
 from ..responder import Response, respond
 from ..semantics.etags import ETag
@@ -46,7 +46,7 @@ class Tree:
         key, path = key_of(scope), scope["path"]
         if not path.startswith("/") or key == "/":
             raise NotFound(f"{path!r} is not the path of a file")
-        if not key and not path.endswith("/"):
+        if not key and path in {"", scope.get("root_path", "")}:
             return _redirect_to_slash(path, scope)
         if not key or key.endswith("/"):
             return await self._listing(key, scope)
@@ -80,7 +80,7 @@ def page(content: bytes, media_type: str) -> MemorySource:
 
 def _wants_json(scope: Scope) -> bool:
     """Return whether the query asks for JSON, or the Accept field names JSON and not HTML."""
-    if b"json" in {part.partition(b"=")[0] for part in scope["query_string"].split(b"&")}:
+    if has_parameter(scope["query_string"], b"json"):
         return True
     accept = b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
     return b"application/json" in accept and b"text/html" not in accept
@@ -91,4 +91,4 @@ def _redirect_to_slash(key: str, scope: Scope) -> Response:
     query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
     name = quote(key.rpartition("/")[2], safe="", errors="surrogateescape")
     fields = (("Location", f"./{name}/{query}"), ("Cache-Control", "no-cache"), ("Content-Length", "0"))
-    return plain_response(308, b"", fields)
+    return plain_response(301, b"", fields)

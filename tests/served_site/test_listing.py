@@ -133,7 +133,7 @@ async def test_a_directory_without_its_slash_redirects_to_a_working_url(
     (tree / "c" / name).mkdir()
     asked = f"/c/{quote(os.fsencode(name))}"
     response = await site.get(asked + query)
-    assert (response.status_code, response.content) == (308, b"")
+    assert (response.status_code, response.content) == (301, b"")
     assert response.headers["location"].startswith("./")
     assert response.headers["cache-control"] == "no-cache"
     there = urljoin(f"{site.server.url}{asked}", response.headers["location"])

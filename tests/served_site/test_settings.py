@@ -28,6 +28,7 @@ def test_each_kind_of_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "STALL_TIMEOUT": "2.5",
         "DOWNLOAD_IMAGES": "images",
         "PDF_EXAMPLES": "1",
+        "SECRET": "one for all",
         "DATABASE": "sqlite:///files.db",
         "FILE_IDS": "integer",
         "LIST_FILES": "on",
@@ -41,6 +42,7 @@ def test_each_kind_of_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         stall_timeout=2.5,
         download_images=Path("images"),
         pdf_examples=True,
+        secret="one for all",
         database="sqlite:///files.db",
         file_ids="integer",
         list_files=True,
@@ -56,8 +58,10 @@ def test_our_database_variable_precedes_database_url(
     assert Settings.from_environment().database == "sqlite:///ours.db"
 
 
-def test_settings_do_not_show_the_password() -> None:
-    assert "secret" not in repr(Settings(database="postgresql://me:secret@localhost/files"))
+def test_settings_show_neither_the_password_nor_the_secret() -> None:
+    shown = repr(Settings(database="postgresql://me:pa55@localhost/files", secret="s3cret"))
+    assert "pa55" not in shown
+    assert "s3cret" not in shown
 
 
 @pytest.mark.parametrize(
