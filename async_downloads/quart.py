@@ -202,7 +202,9 @@ def _store(root_path: str, directory: str) -> DirectoryStore:
 
 
 @functools.lru_cache(maxsize=64)
-def _policy(disposition: Disposition | None, conditional: bool, fields: tuple[Field, ...], secret: str | None) -> Policy:
+def _policy(
+    disposition: Disposition | None, conditional: bool, fields: tuple[Field, ...], secret: str | None
+) -> Policy:
     return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=boundary_secret(secret))
 
 

@@ -30,10 +30,6 @@ def byteranges(spans: Sequence[ByteRange], *, size: int, media_type: str, bounda
     """Return the pieces of a multipart/byteranges body with these ranges, in their order."""
     pieces: list[Piece] = []
     for span in spans:
-        head = (
-            f"\r\n--{boundary}\r\n"
-            f"Content-Type: {media_type}\r\n"
-            f"Content-Range: {ContentRange(span, size)}\r\n\r\n"
-        )
+        head = f"\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {ContentRange(span, size)}\r\n\r\n"
         pieces += (head.encode("latin-1"), span)
     return (*pieces, f"\r\n--{boundary}--\r\n".encode("latin-1"))
