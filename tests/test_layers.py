@@ -5,7 +5,7 @@
     L6  server
     L5  site, config                       client: semantics, open_file, threads and errors only
     L4  asgi, quart
-    L3  responder, sending
+    L3  responder, sending, request_target
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
     L0  errors, open_file, recent_paths, threads, pacing, timeouts, deprecation
@@ -30,6 +30,7 @@ LAYERS = (
     {"sources"},
     {"responder"},
     {"sending"},
+    {"request_target"},
     {"asgi", "quart"},
     {"site", "config", "client"},
     {"server"},
@@ -37,7 +38,7 @@ LAYERS = (
     {"__main__"},
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
-ADAPTERS = 5
+ADAPTERS = 6
 ONLY = {"client": {"client", "semantics", "open_file", "threads", "errors"}, "semantics": {"semantics", "errors"}}
 SERVED_OR_FETCHED = {"quart", "hypercorn", "httpx", "click"}
 BANNED = {

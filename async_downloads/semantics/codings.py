@@ -18,7 +18,8 @@ _ALIASES = {"x-gzip": "gzip"}
 def acceptable(value: str, offered: Sequence[str]) -> tuple[str, ...]:
     """Return the `offered` codings that the client prefers to none, or accepts equally; the preferred one first.
 
-    A malformed member is ignored, and so are those after the first 64. If the request has no Accept-Encoding, pass "": no coding is then acceptable.
+    A malformed member is ignored, and so are those after the first 64. If the request has no Accept-Encoding, pass "":
+    no coding is then acceptable.
 
     >>> acceptable("gzip, br;q=0.8, zstd;q=0", ["br", "zstd", "gzip"])
     ('gzip', 'br')

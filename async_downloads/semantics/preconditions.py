@@ -25,7 +25,10 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """The conditional fields of a request. An invalid date counts as absent (§13.1.3); an invalid list matches nothing."""
+    """The conditional fields of a request.
+
+    An invalid date counts as absent (§13.1.3). A list without a valid tag matches nothing.
+    """
 
     if_match: ETags | None = None
     if_unmodified_since: int | None = None

@@ -3,8 +3,9 @@
 import asyncio
 from typing import Any, Final
 
-from ..asgi import error_response, in_origin_form, log_cut_response, plain_response, refusal
+from ..asgi import error_response, log_cut_response, plain_response, refusal
 from ..errors import DownloadError
+from ..request_target import in_origin_form
 from ..responder import Response
 from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_response
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from quart import Quart
 
-from ..asgi import Downloads, in_normal_form, key_of
+from ..asgi import Downloads
 from ..config import Settings
 from ..quart import init_app
+from ..request_target import in_normal_form, key_of
 from ..sending import Receive, Scope, Send
 from ..sources.directory import DirectoryStore
 from .routes import downloads

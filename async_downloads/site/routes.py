@@ -15,8 +15,8 @@ from uuid import UUID
 
 from quart import Blueprint, Response, current_app, request
 
-from ..asgi import wants_attachment
 from ..quart import abort, make_response, send_file, send_from_directory
+from ..request_target import wants_attachment
 from ..semantics.disposition import content_disposition
 from ..threads import in_thread
 from .samples import make_pdf

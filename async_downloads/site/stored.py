@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ..asgi import Downloads, key_of, refusal, request_head, respond_and_send
+from ..asgi import Downloads, refusal, request_head, respond_and_send
 from ..config import Settings
 from ..errors import NotFound
+from ..request_target import key_of
 from ..responder import Response, respond
 from ..semantics.plan import Policy
 from ..sending import Receive, Scope, Send

@@ -5,8 +5,9 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from ..asgi import Downloads, has_parameter, key_of, plain_response, refusal, request_head, respond_and_send
+from ..asgi import Downloads, plain_response, refusal, request_head, respond_and_send
 from ..errors import IsDirectory, NotFound
+from ..request_target import has_parameter, key_of
 from ..responder import Response, respond
 from ..semantics.etags import ETag
 from ..semantics.plan import Policy

@@ -1,0 +1,97 @@
+"""The path and the query of a request: which key they name, and which parameters there are."""
+
+import os
+import re
+from functools import lru_cache
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from .sending import Scope
+
+__all__ = ["has_parameter", "in_normal_form", "in_origin_form", "key_of", "normalized", "wants_attachment"]
+
+
+_ODD_SEGMENT: Final = re.compile(r"/\.{0,2}/|/\.{1,2}\Z")  # empty, "." or ".."
+
+
+def wants_attachment(query: bytes, *, default: bool) -> bool:
+    """Whether a query asks to save the file (`?download`, `?attachment`) or to show it (`?inline`)."""
+    if not query:
+        return default
+    return has_parameter(query, b"download", b"attachment") or (default and not has_parameter(query, b"inline"))
+
+
+def has_parameter(query: bytes, *names: bytes) -> bool:
+    """Whether a query has one of these parameters, with or without a value.
+
+    >>> has_parameter(b"a=1&json", b"json"), has_parameter(b"a=json", b"json")
+    (True, False)
+    """
+    return any(_parameter(name).search(query) is not None for name in names)
+
+
+@lru_cache(maxsize=16)
+def _parameter(name: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:\A|&)" + re.escape(name) + rb"(?:[=&]|\Z)")
+
+
+def in_origin_form(scope: Scope) -> Scope:
+    """Return the scope with `/path` in place of `http://host/path`, which servers must accept (RFC 9112 §3.2.2)."""
+    scheme, found, rest = scope["path"].partition("://")
+    if not found or "/" in scheme:
+        return scope
+    raw = scope.get("raw_path") or b""
+    return {
+        **scope,
+        "path": "/" + rest.partition("/")[2],
+        "raw_path": b"/" + raw.partition(b"://")[2].partition(b"/")[2],
+    }
+
+
+def key_of(scope: Scope) -> str:
+    """Return the path below `root_path`, which is the key; bytes that are not UTF-8 become surrogates.
+
+    The key has no segment that is empty, "." or "..", except ".." at its start if the path leads above the top: no
+    store has such a key.
+    """
+    path: str = scope["path"]
+    raw: bytes = scope.get("raw_path") or b""
+    if "\ufffd" in path and raw:
+        path = os.fsdecode(unquote_to_bytes(raw.partition(b"?")[0]))
+    path = path[_mount_length(path, scope) :]
+    if path.endswith("/") and raw and not unquote_to_bytes(raw.partition(b"?")[0][-3:]).endswith(b"/"):
+        path = path[:-1]  # Litestar passes "/name/" to a mounted app, whatever the client sent
+    return normalized(path)[1:]
+
+
+def in_normal_form(scope: Scope) -> Scope:
+    """Return the scope with a normalized path, for an app that does not use `key_of`."""
+    path: str = scope["path"]
+    mount = _mount_length(path, scope)
+    normal = path[:mount] + normalized(path[mount:])
+    return scope if normal == path else {**scope, "path": normal}
+
+
+def _mount_length(path: str, scope: Scope) -> int:
+    """Return the length of `root_path` if the path is below it; some servers leave it out of the path."""
+    root: str = scope.get("root_path", "")
+    return len(root) if f"{path}/".startswith(f"{root}/") else 0
+
+
+def normalized(path: str) -> str:
+    """Remove the segments "", "." and ".." as RFC 3986 §5.2.4 does, but keep ".." where it leads above the top.
+
+    >>> normalized("/a//b/./c/../d/"), normalized("/a/../../b"), normalized("/a/..")
+    ('/a/b/d/', '/../b', '/')
+    """
+    if not _ODD_SEGMENT.search(path):
+        return path
+    first, *segments = path.split("/")
+    kept: list[str] = []
+    for segment in segments:
+        if segment == ".." and kept and kept[-1] != "..":
+            kept.pop()
+        elif segment not in {"", "."}:
+            kept.append(segment)
+    is_directory = kept and segments[-1] in {"", ".", ".."} and kept[-1] != ".."
+    return "/".join([first, *kept, ""] if is_directory or not kept else [first, *kept])
