@@ -82,11 +82,11 @@ class Verdict:
 
     @property
     def remarks(self) -> list[str]:
-        """Return what a reader of the figures must know."""
+        """Return the remarks on the figures."""
         return [each.remark for each in (self.own, self.rival) if each and each.remark]
 
     def figures(self, marks: dict[str, str]) -> str:
-        """Return what the value is made of, each figure with the mark of its remark."""
+        """Return the figures behind the value, each with the mark of its remark."""
         own = _marked(self.own, marks)
         return f"{own} / {_marked(self.rival, marks)} of {self.title}" if self.rival else own
 
@@ -106,14 +106,14 @@ def assessment(results: Sequence[Path]) -> str:
     marks = {remark: str(number).translate(RAISED) for number, remark in enumerate(remarks, 1)}
     lines = [row("aim", "asked", "came to", "figures", "rounds", "result"), rule(6, 6)]
     for each in verdicts:
-        told = (each.aim.asked, each.outcome, each.figures(marks), each.rounds, f"`{each.aim.result}`")
-        lines.append(row(each.aim.words, *told))
+        cells = (each.aim.asked, each.outcome, each.figures(marks), each.rounds, f"`{each.aim.result}`")
+        lines.append(row(each.aim.words, *cells))
     notes = [f"{mark} {remark}." for remark, mark in marks.items()]
     return "\n".join([*lines, *(["", " ".join(notes)] if notes else [])]) + "\n"
 
 
 def judge(aim: Aim, run: Run) -> Verdict:
-    """Look up what an aim is about in the run that it is judged by."""
+    """Look up the figures of an aim in the run that it names."""
     rival = max(aim.rivals, key=lambda server: _speed(aim, run, server), default=None)
     found = None if rival is None else _cell(aim, run, rival)
     title = run.servers.get(rival, {}).get("title", rival) if rival else ""
@@ -128,7 +128,7 @@ def _cell(aim: Aim, run: Run, server: str) -> Cell:
 
 
 def _speed(aim: Aim, run: Run, server: str) -> float:
-    """Return by what the fastest rival is found, whatever is compared then: the case's first column."""
+    """Return the figure that ranks the rivals: the first column of the case, for every aim."""
     metric = next(iter(run.columns(aim.scenario, aim.case)), aim.metric)
     found = cell([run], Column(aim.scenario, aim.case, metric, "", ""), server).spread
     return found.median if found else -1
@@ -150,7 +150,7 @@ def _marked(found: Cell, marks: dict[str, str]) -> str:
 
 
 def _large() -> Iterator[Aim]:
-    """Yield what is asked of large files: of each kind a row for each number of clients."""
+    """Yield the aims for large files: of each kind one for each number of clients."""
     kinds: tuple[tuple[str, str, tuple[str, ...], float, Side], ...] = (
         ("MB/s to the fastest sync Flask", "mb_per_s", FLASKS, 1.2, "at least"),
         ("CPU per GB to the fastest sync Flask", "cpu_ms_per_gb", FLASKS, 1, "at most"),
@@ -164,7 +164,7 @@ def _large() -> Iterator[Aim]:
 
 
 def _small() -> Iterator[Aim]:
-    """Yield what is asked of small files and of ranges, in requests per second."""
+    """Yield the aims for small files and ranges, in requests per second."""
     for words, server, rival, bound in (
         ("1 KiB: requests/s to Hypercorn sending memory", SERVE, "floor-hypercorn", 0.85),
         ("1 KiB: requests/s to Flask on gunicorn", SERVE, "flask-gthread-8", 2),
@@ -177,7 +177,7 @@ def _small() -> Iterator[Aim]:
 
 
 def _others() -> Iterator[Aim]:
-    """Yield what is asked while clients are slow, have left, or want cold files."""
+    """Yield the aims for slow clients, clients that left, and cold files."""
     slow, leaving, cold = ("slow", "clients=10000"), ("leaving", "clients=300"), ("cold", "files=32")
     crowd, left, files = "10,000 slow clients", "300 clients left", "32 cold files at once"
     yield Aim(f"{crowd}: started", *slow, "started", SERVE, "slow.json", bound=10_000)
@@ -197,7 +197,7 @@ def _others() -> Iterator[Aim]:
 
 
 def _sources() -> Iterator[Aim]:
-    """Yield what is asked of databases."""
+    """Yield the aims for databases."""
     for words, server, rival, bound, result in (
         ("PostgreSQL: MB/s to a plain asyncpg loop", "source-postgres", "source-asyncpg", 0.7, "sources.json"),
         ("SQLite: MB/s to a file", "source-sqlite", "source-file", 0.5, "sources-sqlite.json"),
@@ -206,7 +206,7 @@ def _sources() -> Iterator[Aim]:
 
 
 def _clients() -> Iterator[Aim]:
-    """Yield what is asked of our own client, first its speed, then its memory."""
+    """Yield the aims for our own client: first its speed, then its memory."""
     for words, server, rival, bounds in (
         ("`get -x1`: MB/s to curl", "client-get-x1", "client-curl", {"http": 0.6, "https": 0.8}),
         ("`get -x4`: MB/s to `aria2c -x4`", "client-get-x4", "client-aria2c-x4", {"http": 1, "https": 1}),

@@ -12,7 +12,7 @@ __all__ = ["REQUESTS", "THROUGHPUT", "Cell", "Column", "cell", "crowd", "crowds"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One metric of one case, and what it is called: the case, then the unit."""
+    """One metric of one case, with its heading: the case, then the unit."""
 
     scenario: str
     case: str
@@ -40,7 +40,7 @@ def crowds(runs: Sequence[Run]) -> list[int]:
 
 
 def crowd(count: int, metric: str, unit: str) -> Column:
-    """Return a column about so many slow clients."""
+    """Return a column about ``count`` slow clients."""
     return Column("slow", f"clients={count}", metric, f"{count:,} slow clients", unit)
 
 
@@ -67,6 +67,6 @@ def cell(runs: Sequence[Run], column: Column, server: str) -> Cell:
 def _remarks(samples: Sequence[Sample], metric: str) -> Iterator[str]:
     silent = sum(each.silent(metric) for each in samples)
     if silent:
-        yield f"too many probes without an answer in {silent} of {len(samples)} rounds"
+        yield f"too many probes without a response in {silent} of {len(samples)} rounds"
     if words := note(samples):
         yield words

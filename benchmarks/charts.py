@@ -1,10 +1,10 @@
-"""What the charts say, without drawing it: rows of servers, and a panel of bars for each column.
+"""The content of the charts, without the drawing: rows of servers, and a panel of bars for each column.
 
 block   heading      title          title          title       } panels, each with its own scale from zero
                      unit           unit           unit
         server       ======= 12     ====== 3,456   missing
-        server       ==== 7.5       === 2,345 ¹    no answer
-notes   ¹ what a reader of the figure must know
+        server       ==== 7.5       === 2,345 ¹    no response
+notes   ¹ a remark on the figure
 """
 
 import hashlib
@@ -57,7 +57,7 @@ class Panel:
 
     @property
     def known(self) -> bool:
-        """Say whether anything was measured."""
+        """Return whether there is any figure."""
         return any(each.words not in {NOTHING, "missing"} for each in self.cells.values())
 
 
@@ -92,7 +92,7 @@ class Chart:
         return [*lines, self.about]
 
     def words(self, found: Cell) -> str:
-        """Return what is written at a bar."""
+        """Return the text at a bar."""
         return f"{found.words} {self.remarks[found.remark]}" if found.remark else found.words
 
 
@@ -117,17 +117,17 @@ def kind(server: str) -> str:
 
 
 def source(results: Sequence[Path]) -> str:
-    """Name the results and their content, so that a chart tells what it was drawn from."""
+    """Return the names of the results and a digest of their content; each chart carries it."""
     return " ".join(f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" for path in results)
 
 
 def alternative(drawn: Chart) -> str:
-    """Say in words what the panels show of our first server and of Flask's first."""
+    """Describe in words the figures of our first server and of the first Flask server."""
     firsts = (next((server for server in drawn.rows if kind(server) == each), None) for each in ("ours", "flask"))
-    told = [server for server in firsts if server]
+    shown = [server for server in firsts if server]
     panels = ((block, panel) for block in drawn.blocks for panel in block.panels)
-    figures = (f"{_called(*each)}: {' / '.join(each[1].cells[server].words for server in told)}." for each in panels)
-    return " ".join((f"{' / '.join(drawn.rows[server] for server in told)}.", *figures))
+    figures = (f"{_called(*each)}: {' / '.join(each[1].cells[server].words for server in shown)}." for each in panels)
+    return " ".join((f"{' / '.join(drawn.rows[server] for server in shown)}.", *figures))
 
 
 def _called(block: Block, panel: Panel) -> str:
@@ -144,7 +144,7 @@ def _overview(runs: Sequence[Run]) -> Iterator[Block]:
 
 
 def _crowds(runs: Sequence[Run]) -> Iterator[Block]:
-    """Who starts, who else is answered, and what it costs, for each size of crowd."""
+    """Started clients, response times of the probe, and memory, for each size of crowd."""
     counts = crowds(runs)
     yield Block(
         "Clients that started", [_panel(runs, crowd(each, "started", "scale: all of them"), each) for each in counts]
@@ -169,7 +169,7 @@ def _labels(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def _about(runs: Sequence[Run], results: Sequence[Path]) -> str:
-    """Say what the figures are, and of what."""
+    """Describe the figures: how they are computed, and from which runs."""
     processors = " / ".join(dict.fromkeys(f"{run.machine['cpu']}, {run.machine['python']}" for run in runs))
     rounds = " / ".join(dict.fromkeys(str(run.settings["rounds"]) for run in runs))
     files = ", ".join(f"{path.name}{_doubt(run)}" for path, run in zip(results, runs, strict=True))
@@ -177,7 +177,7 @@ def _about(runs: Sequence[Run], results: Sequence[Path]) -> str:
 
 
 def _doubt(run: Run) -> str:
-    """Say when a run is not one to build on."""
+    """Mark a quick or interrupted run."""
     return f"{' (quick)' if run.settings['quick'] else ''}{'' if run.complete else ' (interrupted)'}"
 
 

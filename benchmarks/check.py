@@ -9,12 +9,12 @@ from benchmarks.results import ResultError, Run, Sample, load, reading
 __all__ = ["check", "holes"]
 
 MACHINE = ("system", "architecture", "cpu", "cores", "memory", "pinned", "python", "revision", "packages")
-SERVER = ("title", "versions", "command", "scenarios")  # of one that is not missing
+SERVER = ("title", "versions", "command", "scenarios")  # of a server that is not missing
 SCENARIO = ("title", "columns")
 
 
 def check(path: Path) -> list[str]:
-    """Return what the file lacks, a line each; nothing when it is a complete result."""
+    """Return one line for each missing part; an empty list means that the result is complete."""
     try:
         with reading():
             return list(holes(load(path)))
@@ -23,7 +23,7 @@ def check(path: Path) -> list[str]:
 
 
 def holes(run: Run) -> Iterator[str]:
-    """Yield what the run lacks."""
+    """Yield the missing parts of the run."""
     if not run.complete:
         yield "the run was interrupted"
     yield from _undescribed(run)
@@ -65,7 +65,7 @@ def _unmeasured(run: Run) -> Iterator[str]:
 
 
 def _faults(run: Run, sample: Sample) -> Iterator[str]:
-    """Yield what is wrong with a sample; None is a figure that is not known: a percentile among timeouts."""
+    """Yield the faults of a sample. None is allowed: an unknown figure, such as a percentile among timeouts."""
     where = ", ".join(word for word in (sample.scenario, sample.case, sample.server, f"round {sample.round}") if word)
     if sample.error:
         yield f"{where}: {sample.error}"

@@ -20,7 +20,7 @@ PIXEL = 1 / 96  # inches
 WIDTH = 830  # of a README's column at GitHub
 LABELS = 190  # the column of names
 WIDEST = 240  # a panel
-VALUE = 58  # what is kept free at a bar's end for its figure
+VALUE = 58  # free space at the end of a bar, for its figure
 HEAD = 46  # two lines above the bars
 ROW, BAR = 21, 13
 BETWEEN = 9  # kinds of servers
@@ -75,7 +75,7 @@ def _svg(content: Chart, palette: Palette, origin: str) -> str:
 
 
 def _lighter(text: str) -> str:
-    """Name the font once, and leave out what has no effect."""
+    """Name the font once, and leave out attributes without effect."""
     without = re.sub(r" font-family: [^;]*;| transform=\"rotate\(-0 [^)]*\)\"", "", text)
     return without.replace("</style>", f"text{{font-family: {SHOWN}}}</style>", 1)
 

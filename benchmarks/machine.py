@@ -1,4 +1,4 @@
-"""Where a run took place: what a reader needs to judge its figures."""
+"""A description of the machine of a run, by which a reader can judge the figures."""
 
 import os
 import platform
@@ -55,14 +55,14 @@ def revision(root: Path = ROOT) -> str:
 
 
 def _program(name: str, option: str) -> str | None:
-    """Return what a load driver says its version is; None when it is not installed."""
+    """Return the version that a load driver prints, or None if it is not installed."""
     if shutil.which(name) is None:
         return None
     return _output(name, option).partition("Copyright")[0].strip()
 
 
 def _output(*command: str) -> str:
-    """Return what a program prints, or nothing when it fails: wrk fails when asked for its version, but prints it."""
+    """Return the output of a program, whatever its exit code: wrk prints its version and fails."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=5).stdout.strip()
     except OSError:

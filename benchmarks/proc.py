@@ -1,4 +1,4 @@
-"""What a process tree costs, read from /proc: CPU time, memory, descriptors.
+"""The cost of a process tree, read from /proc: CPU time, memory, descriptors.
 
 A server is started as the leader of its own session, so its tree is every process of that session, also one whose
 parent has gone.
@@ -79,7 +79,7 @@ class Spent:
 
     @property
     def client_percent(self) -> float:
-        """Return the load driver's share of a core; above 90 the driver is what was measured."""
+        """Return the load driver's share of a core; above 90 the driver may be the bottleneck."""
         return 100 * self.client / self.seconds
 
 
@@ -93,7 +93,7 @@ class Meter:
         self._start = time.perf_counter()
 
     def stop(self) -> Spent:
-        """Return what was spent so far; a program run as a driver counts once it has been waited for."""
+        """Return the time spent so far; a driver program counts after it has ended."""
         seconds = time.perf_counter() - self._start
         client = _client_seconds() - self._client
         return Spent(seconds, cpu_seconds(self._session) - self._server, client)

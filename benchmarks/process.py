@@ -1,4 +1,4 @@
-"""Start a server on its own core and port, wait until it answers, and stop all of it."""
+"""Start a server on its own core and port, wait until it accepts connections, and stop its whole process group."""
 
 import os
 import resource
@@ -46,7 +46,7 @@ class Running:
 
     session: int
     port: int
-    certificate: Path  # there is one when the server was to be secure
+    certificate: Path  # exists only if the server uses TLS
 
     @property
     def address(self) -> str:
@@ -56,7 +56,7 @@ class Running:
 
 @contextmanager
 def pinned(*cores: int) -> Iterator[None]:
-    """Stay on these cores; a process started meanwhile inherits them with all its threads."""
+    """Run on these cores until the end of the block; a process started in it inherits them."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -67,7 +67,7 @@ def pinned(*cores: int) -> Iterator[None]:
 
 @contextmanager
 def running(server: Server, directory: Path, core: int, *, secure: bool = False) -> Iterator[Running]:
-    """Start the server over the directory; whatever happens, its whole process group is gone afterwards."""
+    """Start the server over the directory; in every case its whole process group is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="server-", dir=directory.parent) as scratch, _reserved_port() as port:
         site = Site(directory, port, Path(scratch), secure)
         if secure:
@@ -122,7 +122,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     _signal_group(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_LIMIT)
-    _signal_group(process.pid, signal.SIGKILL)  # also what outlived its leader
+    _signal_group(process.pid, signal.SIGKILL)  # also processes that outlived their leader
     process.wait()
 
 
@@ -132,10 +132,10 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 
 
 def raise_descriptor_limit() -> None:
-    """Allow this process and the servers as many descriptors as the largest crowd takes, or as many as it may."""
+    """Raise the descriptor limit of this process and of the servers to that of the largest crowd, or to the maximum."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in (DESCRIPTORS, most) if now < DESCRIPTORS else ():
-        with suppress(ValueError):  # a limit is raised by root alone
+        with suppress(ValueError):  # only root may raise the maximum
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, most)))
             return
 

@@ -2,7 +2,7 @@
 
 <!-- table: large.json slow.json -->      or overview, or crowds; of each case, the first result that has it
                                           or aims; each is judged by the result that it names itself
-what was made of them
+the generated text
 <!-- end -->
 """
 
@@ -30,7 +30,7 @@ _MARKED = re.compile(
 
 
 def embedded(text: str, folder: Path) -> str:
-    """Return a document of that folder with what its marks ask for."""
+    """Return the document with the tables and charts that its marks name; links are relative to ``folder``."""
     return _MARKED.sub(lambda mark: f"{mark['begin']}\n{_made(mark, folder)}\n{mark['end']}", text)
 
 
@@ -76,7 +76,7 @@ def _results(mark: re.Match[str]) -> list[Path]:
 
 
 def _columns(runs: Sequence[Run]) -> Iterator[Column]:
-    """Yield what is told of the runs; a title once, where its columns begin."""
+    """Yield the columns of the table; a title appears once, at the first of its columns."""
     yield THROUGHPUT
     yield Column("large", "clients=1", "cpu_ms_per_gb", "", "CPU ms/GB")
     yield REQUESTS

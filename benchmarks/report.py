@@ -32,7 +32,7 @@ COLUMNS = {
     "peak_mb": "client peak MB",
 }
 NOTHING = "-"
-SILENT = "no answer"
+SILENT = "no response"
 
 
 def report(run: Run) -> str:
@@ -80,7 +80,7 @@ def _preface(run: Run) -> Iterator[str]:
 
 
 def shared(run: Run) -> str:
-    """Say when server and client are on the same core; nothing when each has its own."""
+    """Return a warning if server and client are on the same core; otherwise an empty text."""
     pins = run.machine["pinned"]
     one = pins["server"] == pins["client"]
     return f"Server and client share core {pins['server']}: each takes time from the other." if one else ""
@@ -93,7 +93,7 @@ def _title(run: Run, server: str) -> str:
 
 def _table(run: Run, scenario: str, case: str) -> Iterator[str]:
     columns = run.columns(scenario, case)
-    own = run.scenarios[scenario].get("baseline")  # what is in the rows is not a server then
+    own = run.scenarios[scenario].get("baseline")  # then the rows are clients
     ratio = f"ratio to {_title(run, own)}" if own else "ratio"
     yield row("client" if own else "server", *(COLUMNS[column] for column in columns), ratio, "note")
     yield rule(1, len(columns) + 3)
@@ -149,7 +149,7 @@ def _median(run: Run, scenario: str, case: str, server: str, metric: str) -> str
 
 
 def _spread(run: Run, scenario: str, case: str, server: str, metric: str) -> str:
-    """Write the median, and the lowest and highest where they differ; a round without an answer is the highest."""
+    """Write the median, and the lowest and highest if they differ; a round without a response ranks highest."""
     words, found = _median(run, scenario, case, server, metric), run.spread(scenario, case, server, metric)
     silent = any(each.silent(metric) for each in run.of(scenario, case, server))
     if found is None or (found.low == found.high and not silent):
@@ -158,7 +158,7 @@ def _spread(run: Run, scenario: str, case: str, server: str, metric: str) -> str
 
 
 def reason(samples: Sequence[Sample], metric: str) -> str:
-    """Say why there is no figure."""
+    """Return why there is no figure."""
     silent = [each for each in samples if each.silent(metric)]
     lost = sum(each.metrics.get("probe_timeouts") or 0 for each in silent)
     if lost:

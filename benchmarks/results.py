@@ -1,4 +1,4 @@
-"""A run as one JSON file: every raw sample, and what is needed to repeat it."""
+"""A run as one JSON file: every raw sample, and the facts needed to repeat it."""
 
 import errno
 import json
@@ -17,8 +17,8 @@ __all__ = ["RESULTS", "ResultError", "Run", "Sample", "latest", "load", "reading
 
 RESULTS = Path(__file__).parent / "results"
 SCHEMA = 1
-PERCENTILES = ("p50_ms", "p99_ms")  # ends of the names of metrics that are None where too few were answered
-FAULTS = (AttributeError, KeyError, OSError, TypeError, ValueError)  # what reading something else ends with
+PERCENTILES = ("p50_ms", "p99_ms")  # metrics with these endings are None if too many requests got no response
+FAULTS = (AttributeError, KeyError, OSError, TypeError, ValueError)  # the errors that another kind of file causes
 
 
 class ResultError(Exception):
@@ -40,7 +40,7 @@ class Sample:
     error: str = ""
 
     def silent(self, metric: str) -> bool:
-        """Say whether so many went without an answer that this percentile is not known."""
+        """Return whether too many requests got no response, so that this percentile is unknown."""
         return metric.endswith(PERCENTILES) and self.metrics.get(metric, 0) is None
 
 
@@ -67,8 +67,8 @@ class Run:
 
     def expected(self, scenario: str) -> list[str]:
         """Return the cases that there are to be, and others that ran; an older result knows only those."""
-        told: list[str] = self.scenarios.get(scenario, {}).get("expected", [])
-        return list(dict.fromkeys([*told, *self.cases(scenario)]))
+        named: list[str] = self.scenarios.get(scenario, {}).get("expected", [])
+        return list(dict.fromkeys([*named, *self.cases(scenario)]))
 
     def contestants(self, scenario: str) -> list[str]:
         """Return the servers that take part in a scenario: that fit it, and are not missing."""
@@ -87,7 +87,7 @@ class Run:
         return [each for each in mine if each.case in {case, ""}]
 
     def spread(self, scenario: str, case: str, server: str, metric: str) -> Spread | None:
-        """Return the median and range of a metric over the rounds; one without an answer ranks behind the others."""
+        """Return the median and range of a metric over the rounds; a round without a response ranks last."""
         samples = self.of(scenario, case, server)
         known = [value for each in samples if (value := each.metrics.get(metric)) is not None]
         return spread(known, silent=sum(each.silent(metric) for each in samples))

@@ -57,7 +57,7 @@ def execute(
             for scenario, number, server, part in _order(scenarios, settings, present):
                 for sample in _samples(scenario, number, server, tree, part, cores):
                     run.samples.append(sample)
-                    _tell(sample)
+                    _print_sample(sample)
                 run.seconds = time.monotonic() - begin
                 keep()
         run.complete = True
@@ -105,7 +105,7 @@ def _sample(scenario: Scenario, number: int, server: Server, found: Measurement)
     )
 
 
-def _tell(sample: Sample) -> None:
+def _print_sample(sample: Sample) -> None:
     first = next((f"{name} {value:,.1f}" for name, value in sample.metrics.items() if value is not None), "")
     words = (f"{sample.scenario} {sample.case}", str(sample.round), sample.server, first, sample.note, sample.error)
     print("  ".join(word for word in words if word), file=sys.stderr, flush=True)
@@ -140,7 +140,7 @@ def _secure_start(server: Server) -> dict[str, Any]:
 
 
 def _start(server: Server, *, secure: bool = False) -> dict[str, Any]:
-    """Return the command line, and the files that it comes with."""
+    """Return the command line, and the configuration files that it uses."""
     with tempfile.TemporaryDirectory() as scratch:
         line = " ".join(server.command(Site(Path("DIRECTORY"), 65535, Path(scratch), secure)))
         files = {path.name: _lasting(path.read_text(), scratch) for path in sorted(Path(scratch).iterdir())}
@@ -148,5 +148,5 @@ def _start(server: Server, *, secure: bool = False) -> dict[str, Any]:
 
 
 def _lasting(text: str, scratch: str) -> str:
-    """Put words for what differs from start to start."""
+    """Replace the parts that differ from start to start by words."""
     return text.replace(PYTHON, "python").replace("65535", "PORT").replace(scratch, "SCRATCH")

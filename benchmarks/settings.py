@@ -9,7 +9,7 @@ MIB = 1024 * KIB
 
 
 class BenchmarkError(Exception):
-    """A server did not start, or answered something other than what is to be measured."""
+    """A server did not start, or it sent another response than the expected one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +22,12 @@ class Settings:
     clients: tuple[int, ...] = (1,)
     connections: int = 32
     warmup: float
-    window: float  # a timed stretch of requests or of repeated downloads
-    limit: float  # the longest that one transfer may take; what came by then is what counts
+    window: float  # of timed requests or repeated downloads
+    limit: float  # of one transfer; the bytes received by then count
     slow_clients: tuple[int, ...]
     pace: int = 16 * KIB  # bytes a slow client reads each second
-    start_limit: float  # how long the slow clients may take to get their first byte
-    settle: float  # how long a server may take to fill the clients' buffers before it is measured
+    start_limit: float  # until the slow clients have their first byte
+    settle: float  # in which a server may fill the clients' buffers before it is measured
     slow_window: float
     leaving_clients: int
     cold_files: int

@@ -24,7 +24,7 @@ SPARE = 2048 * MIB  # left free on the disk
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What has been written, and where."""
+    """The files, and the folder that holds them."""
 
     directory: Path
     large_size: int
@@ -36,7 +36,7 @@ class Tree:
         return (self.directory / name).stat().st_size
 
     def slice(self, name: str, start: int, stop: int) -> bytes:
-        """Return the bytes a server has to send for that part of the file."""
+        """Return the bytes of that part of the file."""
         with (self.directory / name).open("rb") as file:
             file.seek(start)
             return file.read(stop - start)
@@ -60,8 +60,8 @@ def built(settings: Settings, parent: Path, *, cold: bool) -> Iterator[Tree]:
 def evict(path: Path) -> bool:
     """Drop the file from the page cache; False when its first or last page stays there.
 
-    Pages that sendfile has put into a socket stay until that connection is gone, hence several attempts. The looking
-    must not begin to read ahead: a page that is marked for that has whoever comes to it read the file ahead, too.
+    Pages that sendfile has put into a socket stay until that connection is closed, hence several attempts. The check
+    itself must not start read-ahead: a page with the read-ahead mark makes its next reader read ahead, too.
     """
     fd = os.open(path, os.O_RDONLY)
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
@@ -79,7 +79,7 @@ def _evicted(fd: int, pause: float) -> bool:
 
 
 def _cached(fd: int, offset: int) -> bool:
-    """Read one byte only if that needs no disk."""
+    """Return whether the page at the offset is in the page cache."""
     try:
         os.preadv(fd, [bytearray(1)], offset, os.RWF_NOWAIT)
     except BlockingIOError:
@@ -93,7 +93,7 @@ def _affordable(settings: Settings, directory: Path) -> int:
 
 
 def _settle(path: Path) -> None:
-    """Read the file from the disk once: below a virtual machine the first time may be the slowest by far."""
+    """Read the file from the disk once: on a virtual machine the first read may be much slower."""
     evict(path)
     with path.open("rb", buffering=0) as file:
         while file.read(MIB):
@@ -102,7 +102,7 @@ def _settle(path: Path) -> None:
 
 
 def _write(path: Path, size: int) -> None:
-    """Write bytes that no file system can compress or store as a hole, and see them on the disk."""
+    """Write bytes that no file system can compress or store as a hole, and flush them to the disk."""
     block = bytearray(random.Random(path.name).randbytes(min(size, MIB)))
     with path.open("wb") as file:
         for number in range(max(1, size // MIB)):

@@ -1,4 +1,4 @@
-"""An aim is met, missed, or without figures, and the table says which, and of how many rounds."""
+"""An aim is met, missed, or without figures; the table has the outcome and the number of rounds."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -56,13 +56,13 @@ SILENT = _sample(OURS, {"probe_p99_ms": None, "probe_timeouts": 200, "probes": 2
         pytest.param(RATIO, _run(_large(OURS, 11), *BOTH), "**missed**: 1.10", id="too slow"),
         pytest.param(RATIO, _run(_large(OURS, 11.99), *BOTH), "**missed**: 1.1990", id="rounding is not enough"),
         pytest.param(COST, _run(_large(OURS, 1, 4), *BOTH), "met: 1", id="the cost of the fastest, not the least"),
-        pytest.param(COST, _run(_large(OURS, 1, 5), *BOTH), "**missed**: 1.25", id="too dear"),
+        pytest.param(COST, _run(_large(OURS, 1, 5), *BOTH), "**missed**: 1.25", id="too expensive"),
         pytest.param(SHOWN, _run(_large(OURS, 5), *BOTH), "0.50", id="nothing was asked"),
         pytest.param(PROBE, _run(_sample(OURS, {"probe_p99_ms": 50.0})), "met: 50", id="a bound without a rival"),
         pytest.param(PROBE, _run(_sample(OURS, {"probe_p99_ms": 51.0})), "**missed**: 51", id="above a bound"),
         pytest.param(replace(PROBE, bound=0), _run(_sample(OURS, {"probe_p99_ms": 0.004})),
-                     "**missed**: 0.0040", id="hardly above nothing"),
-        pytest.param(PROBE, _run(SILENT), "**missed**: no answer", id="nobody answered"),
+                     "**missed**: 0.0040", id="just above zero"),
+        pytest.param(PROBE, _run(SILENT), "**missed**: no response", id="no response at all"),
         pytest.param(RATIO, _run(_failed(OURS), *BOTH), "**missed**: failed", id="ours failed"),
         pytest.param(RATIO, _run(*BOTH), "**no figures**", id="ours was not measured"),
         pytest.param(RATIO, _run(*BOTH, missing=OURS), "**no figures**", id="ours is missing"),
@@ -72,10 +72,10 @@ SILENT = _sample(OURS, {"probe_p99_ms": None, "probe_timeouts": 200, "probes": 2
                      "**no figures** of Flask-Gthread-8", id="a rival that sent nothing"),
         pytest.param(RATIO, _run(_large(OURS, 12), _large(SLOWER, 5), _failed(FASTER)), "met: 2.40",
                      id="a rival that failed is not the fastest"),
-        pytest.param(RATIO, _run(), "**no figures**", id="nobody was measured"),
+        pytest.param(RATIO, _run(), "**no figures**", id="no samples at all"),
     ],
 )  # fmt: skip
-def test_an_aim_comes_to(aim: Aim, run: Run, expected: str) -> None:
+def test_an_aim_has_the_outcome(aim: Aim, run: Run, expected: str) -> None:
     assert judge(aim, run).outcome == expected
 
 
@@ -89,7 +89,7 @@ def test_an_aim_comes_to(aim: Aim, run: Run, expected: str) -> None:
         pytest.param(_run(), "0 of 1", id="none"),
     ],
 )
-def test_a_verdict_tells_the_rounds_that_have_figures(run: Run, expected: str) -> None:
+def test_a_verdict_counts_the_rounds_with_figures(run: Run, expected: str) -> None:
     assert judge(RATIO, run).rounds == expected
 
 
@@ -101,7 +101,7 @@ def result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "a.json"
 
 
-def test_a_table_has_the_figures_their_remarks_and_whose_they_are(result: Path) -> None:
+def test_a_table_has_the_figures_their_remarks_and_the_rival(result: Path) -> None:
     assert assessment([result]).splitlines() == [
         "| aim | asked | came to | figures | rounds | result |",
         "|---|---|---|---|---|---|",
@@ -112,7 +112,7 @@ def test_a_table_has_the_figures_their_remarks_and_whose_they_are(result: Path) 
     ]
 
 
-def test_a_mark_asks_for_the_table_and_for_no_chart(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mark_of_aims_gives_a_table_and_no_chart(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.readme.RESULTS", result.parent)
     begin, end = "1\n<!-- aims: a.json -->\n", "<!-- end -->\n2\n"
     done = embedded(f"{begin}old\n{end}", result.parent)
@@ -122,12 +122,12 @@ def test_a_mark_asks_for_the_table_and_for_no_chart(result: Path, monkeypatch: p
 
 @pytest.mark.parametrize("aim", [pytest.param(each, id=f"{each.words} ({each.result})") for each in AIMS])
 class TestAims:
-    def test_it_is_told_in_the_document(self, aim: Aim) -> None:
+    def test_it_is_in_the_document(self, aim: Aim) -> None:
         lines = DOCUMENTS[1].read_text(encoding="utf-8").splitlines()
-        [told] = [line for line in lines if line.startswith(f"| {aim.words} |") and line.endswith(f"`{aim.result}` |")]
-        assert f"| {aim.asked} | {judge(aim, load(RESULTS / aim.result)).outcome} |" in told
+        [shown] = [line for line in lines if line.startswith(f"| {aim.words} |") and line.endswith(f"`{aim.result}` |")]
+        assert f"| {aim.asked} | {judge(aim, load(RESULTS / aim.result)).outcome} |" in shown
 
-    def test_its_names_are_those_of_the_result(self, aim: Aim) -> None:
+    def test_its_names_are_in_the_result(self, aim: Aim) -> None:
         run = load(RESULTS / aim.result)
         assert aim.case in run.cases(aim.scenario)
         assert aim.metric in run.columns(aim.scenario, aim.case)

@@ -1,4 +1,4 @@
-"""What is shown of a result: the median, or why there is none."""
+"""The cells of the tables: the median, or the reason why there is none."""
 
 from pathlib import Path
 
@@ -67,12 +67,12 @@ def _failed() -> Sample:
             _run(_large(1, server="flask-gthread-8"), missing="no module"), THROUGHPUT, Cell("missing"), id="missing"
         ),
         pytest.param(_run(_large(1, server="flask-gthread-8")), THROUGHPUT, Cell("-"), id="not measured"),
-        pytest.param(_run(), THROUGHPUT, Cell("-"), id="nobody measured"),
-        pytest.param(_run(_probed(None, 200)), PROBE, Cell("no answer"), id="no probe answered"),
-        pytest.param(_run(_probed(None, 199)), PROBE, Cell("99 % unanswered"), id="hardly a probe answered"),
+        pytest.param(_run(), THROUGHPUT, Cell("-"), id="no samples"),
+        pytest.param(_run(_probed(None, 200)), PROBE, Cell("no response"), id="no response to any probe"),
+        pytest.param(_run(_probed(None, 199)), PROBE, Cell("99 % unanswered"), id="a response to one probe"),
         pytest.param(
             _run(_probed(3), _probed(5), _probed(None, 200)), PROBE,
-            Cell("5", Spread(5, 3, 5), "too many probes without an answer in 1 of 3 rounds"),
+            Cell("5", Spread(5, 3, 5), "too many probes without a response in 1 of 3 rounds"),
             id="a silent round ranks last",
         ),
     ],
@@ -82,7 +82,7 @@ def test_a_cell_says(run: Run, column: Column, expected: Cell) -> None:
 
 
 @pytest.mark.parametrize(("scenarios", "words"), [(["large"], "missing"), (["sources"], "-")])
-def test_a_missing_server_is_said_to_be_where_it_would_take_part(scenarios: list[str], words: str) -> None:
+def test_a_missing_server_is_marked_in_its_scenarios(scenarios: list[str], words: str) -> None:
     run = _run(_large(1, server="flask-gthread-8"), missing="no module")
     run.servers["serve-asyncio"]["scenarios"] = scenarios
     assert cell([run], THROUGHPUT, "serve-asyncio") == Cell(words)
@@ -93,14 +93,14 @@ def test_a_column_comes_from_the_first_result_that_has_its_case() -> None:
     assert [cell(runs, THROUGHPUT, each).words for each in ("serve-asyncio", "flask-gthread-8")] == ["10", "-"]
 
 
-def test_a_table_takes_each_column_from_its_result_and_shows_the_missing() -> None:
+def test_a_table_takes_each_column_from_its_result_and_marks_missing_servers() -> None:
     first = _run(_large(1, server="flask-gthread-8"), missing="no module")
     lines = summary([first, _run(_probed(3))]).splitlines()
     assert lines[2] == "| Flask-Gthread-8 | 1 | - | - | - | - | - |"
     assert lines[3] == "| Serve-Asyncio | missing | missing | - | 1,000 | - | 3 |"
 
 
-def test_a_chart_marks_its_remarks_and_leaves_out_what_nobody_measured(tmp_path: Path) -> None:
+def test_a_chart_marks_its_remarks_and_leaves_out_panels_without_figures(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     save(_run(_large(10, saturated=True), _large(5, server="flask-gthread-8", saturated=True)), path)
     content = chart("overview", [path])
@@ -115,7 +115,7 @@ def test_a_chart_marks_its_remarks_and_leaves_out_what_nobody_measured(tmp_path:
     assert alternative(content) == "async-downloads, asyncio / Flask, gunicorn, 8 threads. 1 GiB file, MB/s: 10 / 5."
 
 
-def test_marks_name_several_results_and_other_text_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mark_names_several_results_and_other_text_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.readme.RESULTS", tmp_path)
     save(_run(_large(10)), tmp_path / "a.json")
     save(_run(_probed(3)), tmp_path / "b.json")

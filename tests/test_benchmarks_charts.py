@@ -1,4 +1,4 @@
-"""The tables and charts in the documents are what the results give; what was checked in is read as plain XML."""
+"""The tables and charts in the documents fit the results; the charts are read as plain XML."""
 
 import re
 from collections import Counter
@@ -41,7 +41,7 @@ def document(request: pytest.FixtureRequest) -> Path:
 
 
 def _places(content: Chart) -> dict[str, tuple[Panel, str]]:
-    """Return what the chart says of which server, by the name that it has in the file."""
+    """Return the panel and the server of each label, by its name in the file."""
     panels = (panel for block in content.blocks for panel in block.panels)
     return {
         f"{panel.column.case}/{panel.column.metric}/{server}": (panel, server)
@@ -51,7 +51,7 @@ def _places(content: Chart) -> dict[str, tuple[Panel, str]]:
 
 
 def _groups(path: Path, kind: str) -> dict[str, ET.Element]:
-    """Return the groups of a kind, by the rest of their names; that a name occurs twice is a mistake."""
+    """Return the groups of a kind, by the rest of their names, which must be unique."""
     found = [each for each in ET.parse(path).iter(f"{SVG}g") if each.get("id", "").startswith(f"{kind}/")]
     names = Counter(each.get("id", "").removeprefix(f"{kind}/") for each in found)
     assert set(names.values()) <= {1}
@@ -59,13 +59,13 @@ def _groups(path: Path, kind: str) -> dict[str, ET.Element]:
 
 
 def _length(bar: ET.Element) -> float:
-    """Return how long a drawn bar is."""
+    """Return the length of a drawn bar."""
     [path] = bar.iter(f"{SVG}path")
     across = [float(x) for x in re.findall(r"[ML] ([\d.]+) ", path.get("d", ""))]
     return max(across) - min(across)
 
 
-def test_the_tables_and_pictures_are_the_ones_that_the_results_give(document: Path) -> None:
+def test_the_tables_and_pictures_fit_the_results(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     assert embedded(text, document.parent) == text
 
@@ -76,7 +76,7 @@ def test_readme_shows_both_a_chart_and_a_table() -> None:
     assert "| async-downloads serve, asyncio |" in text
 
 
-def test_every_picture_is_there_and_told_in_words(document: Path) -> None:
+def test_every_picture_exists_and_has_a_text(document: Path) -> None:
     for tag, attributes in _Pictures(document.read_text(encoding="utf-8")).found:
         place = attributes["srcset" if tag == "source" else "src"]
         assert place
@@ -84,7 +84,7 @@ def test_every_picture_is_there_and_told_in_words(document: Path) -> None:
         assert tag == "source" or attributes["alt"]
 
 
-def test_no_chart_is_left_over() -> None:
+def test_every_chart_is_used() -> None:
     assert {path.name for path in CHARTS.iterdir()} == {f"{name}-{theme}.svg" for name, _ in SHOWN for theme in THEMES}
 
 
@@ -94,7 +94,7 @@ class TestChart:
         [origin] = ET.parse(path).iter(SOURCE)
         assert origin.text == source(results)
 
-    def test_each_figure_is_the_one_of_the_results(self, name: str, results: list[Path], path: Path) -> None:
+    def test_each_figure_comes_from_the_results(self, name: str, results: list[Path], path: Path) -> None:
         content = chart(name, results)
         expected = {place: content.words(panel.cells[each]) for place, (panel, each) in _places(content).items()}
         found = _groups(path, "label")

@@ -1,4 +1,4 @@
-"""The commands of the benchmarks: they refuse early, in one line, and what was measured is not lost."""
+"""The commands of the benchmarks: they refuse early, with one line, and lose no measurement."""
 
 import errno
 import json
@@ -65,7 +65,7 @@ def _saved(path: Path, run: Run) -> Path:
 
 @contextmanager
 def _no_room() -> Iterator[None]:
-    """Let no file get longer than a few bytes."""
+    """Limit the size of every file to 100 bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
@@ -76,7 +76,7 @@ def _no_room() -> Iterator[None]:
 
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail when anything is measured."""
+    """Fail if the command measures anything."""
 
     def measure(*_: object) -> None:
         raise AssertionError("it measures")
@@ -86,7 +86,7 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def instant(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have one sample at once, and be done."""
+    """Finish the run at once with one sample."""
 
     def measure(run: Run, *_: object) -> None:
         run.samples.extend(_rounds(1))
@@ -97,7 +97,7 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["/dev/full", "/proc/result.json", "file/result.json", f"{'n' * 300}.json"])
 @pytest.mark.usefixtures("unmeasured")
-def test_a_result_that_cannot_be_written_is_told_before_anything_is_measured(name: str, tmp_path: Path) -> None:
+def test_a_result_that_cannot_be_written_is_refused_before_the_measurement(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ended = _call(*SMALL, "-o", tmp_path / name)
     assert (ended.exit_code, ended.stdout) == (2, "")
@@ -107,13 +107,13 @@ def test_a_result_that_cannot_be_written_is_told_before_anything_is_measured(nam
 
 
 @pytest.mark.usefixtures("unmeasured")
-def test_a_full_disk_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_before_the_measurement(tmp_path: Path) -> None:
     with _no_room():
         ended = _call(*SMALL, "-o", tmp_path / "result.json")
     assert (ended.exit_code, list(tmp_path.iterdir())) == (2, [])
 
 
-def test_a_save_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_failed_save_keeps_the_old_result(tmp_path: Path) -> None:
     path = _saved(tmp_path / "result.json", _run(*_rounds(1)))
     with _no_room(), pytest.raises(OSError, match="too large"):
         save(_run(), path)
@@ -133,7 +133,7 @@ def test_an_error_at_the_last_save_is_one_line(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_without_a_sample_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_a_sample_keeps_the_old_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise FULL_DISK
 
@@ -146,7 +146,7 @@ def test_a_run_without_a_sample_leaves_what_was_there(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("text", JUNK)
-def test_what_is_no_result_is_told_in_one_line(text: str, tmp_path: Path) -> None:
+def test_another_kind_of_file_is_reported_in_one_line(text: str, tmp_path: Path) -> None:
     junk, good = tmp_path / "junk.json", _saved(tmp_path / "good.json", _run(*_rounds(1)))
     junk.write_text(text)
     for arguments in (["report", junk], ["compare", good, junk], ["compare", junk, good]):
@@ -157,14 +157,14 @@ def test_what_is_no_result_is_told_in_one_line(text: str, tmp_path: Path) -> Non
     assert _call("check", junk).stderr.startswith(f"{junk}: not a result: ")
 
 
-def test_a_result_that_says_too_little_to_be_shown_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_incomplete_result_is_reported_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_text(json.dumps(asdict(_run(*_rounds(1))) | {"machine": {}}))
     assert _call("report", path).stderr == f"{path}: not a result: KeyError: 'pinned'\n"
     assert _call("compare", path, path).stderr == f"{path}, {path}: not a result: KeyError: 'revision'\n"
 
 
-def test_the_newest_result_is_one_that_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_result_is_not_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.cli.RESULTS", tmp_path)
     _saved(tmp_path / "a.json", _run(*_rounds(1)))
     (tmp_path / "b.json").touch()
@@ -176,9 +176,9 @@ def test_the_newest_result_is_one_that_can_be_read(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("rounds", "words"),
     [
-        pytest.param([None, None, None, 498], "75 % unanswered", id="most without an answer"),
-        pytest.param([None, None, 498, 499], "75 % unanswered", id="half without an answer"),
-        pytest.param([None, 3, 4, 5], "4.50 (3 to no answer)", id="one without an answer ranks last"),
+        pytest.param([None, None, None, 498], "75 % unanswered", id="most without a response"),
+        pytest.param([None, None, 498, 499], "75 % unanswered", id="half without a response"),
+        pytest.param([None, 3, 4, 5], "4.50 (3 to no response)", id="one without a response ranks last"),
         pytest.param([2, 3, 4], "3 (2 to 4)", id="all with an answer"),
     ],
 )
@@ -187,13 +187,13 @@ def test_a_report_ranks_a_round_without_an_answer_last(rounds: list[float | None
     assert f"| Here | 10 | {words} |" in _call("report", path).stdout
 
 
-def test_a_comparison_says_that_there_is_no_answer_any_more(tmp_path: Path) -> None:
+def test_a_comparison_shows_a_lost_response(tmp_path: Path) -> None:
     before = _saved(tmp_path / "before.json", _run(*_rounds(2)))
     after = _saved(tmp_path / "after.json", _run(*_rounds(None, None, 3)))
     assert "| probe p99 ms | 2 | 75 % unanswered | - |" in _call("compare", before, after).stdout
 
 
-def test_nothing_in_common_is_told_in_one_line(tmp_path: Path) -> None:
+def test_two_results_without_a_common_case_are_refused_in_one_line(tmp_path: Path) -> None:
     before = _saved(tmp_path / "before.json", _run(*_rounds(2)))
     after = _saved(tmp_path / "after.json", _run(*_rounds(2, case="clients=20")))
     ended = _call("compare", before, after)
@@ -201,12 +201,12 @@ def test_nothing_in_common_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("quick", "told"), [pytest.param(True, True, id="quick"), pytest.param(False, False, id="full")]
+    ("quick", "warned"), [pytest.param(True, True, id="quick"), pytest.param(False, False, id="full")]
 )
-def test_a_quick_run_beside_a_full_one_is_told(quick: bool, told: bool, tmp_path: Path) -> None:
+def test_a_comparison_of_a_quick_and_a_full_run_has_a_warning(quick: bool, warned: bool, tmp_path: Path) -> None:
     before = _saved(tmp_path / "before.json", _run(*_rounds(2)))
     after = _saved(tmp_path / "after.json", _run(*_rounds(2), quick=quick))
-    assert ("A quick run (after) and a full one (before)" in _call("compare", before, after).stdout) is told
+    assert ("A quick run (after) and a full one (before)" in _call("compare", before, after).stdout) is warned
 
 
 @pytest.mark.parametrize("scenarios", [["client"], ["small", "client"], ["sources", "client"]])
@@ -220,7 +220,7 @@ def test_a_scenario_without_a_server_is_refused(scenarios: list[str], tmp_path: 
 
 
 @pytest.mark.usefixtures("instant")
-def test_a_server_that_does_not_take_part_in_everything_may_run(tmp_path: Path) -> None:
+def test_a_server_may_have_only_some_scenarios(tmp_path: Path) -> None:
     assert _call("run", "--quick", "--server", "serve-asyncio", "-o", tmp_path / "result.json").exit_code == 0
 
 
@@ -231,23 +231,25 @@ def test_a_window_is_a_number_of_seconds(seconds: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("instant")
-def test_a_shared_core_is_told_at_the_start_and_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shared_core_is_mentioned_at_the_start_and_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Cores, "available", lambda: Cores(3, 3, 3))
     path = tmp_path / "result.json"
     assert "share core 3" in _call(*SMALL, "-o", path).stderr
     assert "share core 3" in _call("report", path).stdout
 
 
-def test_cores_of_their_own_are_not_shared(tmp_path: Path) -> None:
+def test_separate_cores_are_not_mentioned(tmp_path: Path) -> None:
     assert "share core" not in _call("report", _saved(tmp_path / "result.json", _run(*_rounds(1)))).stdout
 
 
-def test_a_report_tells_the_load_before_the_run(tmp_path: Path) -> None:
+def test_a_report_has_the_load_before_the_run(tmp_path: Path) -> None:
     path = _saved(tmp_path / "result.json", _run(*_rounds(1), load_before=7.706))
     assert "load of 7.71" in _call("report", path).stdout
 
 
-def test_the_list_says_which_drivers_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_shows_missing_drivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     lines = [line.split(maxsplit=2) for line in _call("list").stdout.splitlines()]
     missing = "[missing: not installed]"

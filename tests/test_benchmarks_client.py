@@ -1,4 +1,4 @@
-"""The benchmark of clients: each has a row, and one that fails is not fast."""
+"""The benchmark of clients: each client has a row, and a failed download is an error."""
 
 import sys
 from dataclasses import replace
@@ -18,7 +18,7 @@ from benchmarks.servers.clients import CLIENTS, Errand
 from benchmarks.settings import MIB, QUICK, BenchmarkError
 
 MEMORY = 64 * MIB
-# It is looked at every few milliseconds, and must not have gone by then, whoever else wants a processor.
+# Its memory is read every few milliseconds, so the program must run long enough, even on a busy machine.
 GREEDY = f"import time; held = b'x' * {MEMORY}\nwhile time.process_time() < 0.2: pass\ntime.sleep(1)"
 
 
@@ -28,7 +28,7 @@ def _run(*command: str, limit: float = HANGING) -> Cost:
 
 @pytest.fixture
 def nginx() -> None:
-    """What every client downloads from."""
+    """Require nginx and openssl, the server of all clients."""
     for program in ("nginx", "openssl"):
         need(program)
 
@@ -62,7 +62,7 @@ def test_a_client_that_writes_another_file_has_an_error(tmp_path: Path, monkeypa
     ]
 
 
-def test_a_client_that_fails_says_why() -> None:
+def test_a_failed_client_is_reported_with_its_last_words() -> None:
     with pytest.raises(BenchmarkError, match="sh failed with 2: no such page"):
         _run("sh", "-c", "echo no such page; exit 2")
 
@@ -72,7 +72,7 @@ def test_a_client_that_takes_too_long_is_ended() -> None:
         _run("sleep", "20", limit=0.1)
 
 
-def test_what_a_client_costs_is_its_own() -> None:
+def test_the_cost_of_a_client_is_only_its_own() -> None:
     cost = _run(sys.executable, "-c", GREEDY)
     assert MEMORY < cost.peak < 2 * MEMORY
     assert 0.2 <= cost.cpu <= cost.seconds + 0.1
@@ -80,13 +80,13 @@ def test_what_a_client_costs_is_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_a_client_is_told_of_everything(name: str) -> None:
+def test_a_client_gets_the_url_and_the_file(name: str) -> None:
     errand = Errand("https://127.0.0.1:1/a", Path("/folder/file"), Path("/certificate.pem"))
     command = CLIENTS[name].command(errand)
     assert errand.url in command
     assert any("file" in word for word in command)
 
 
-def test_a_client_that_is_not_there_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_is_not_installed_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert CLIENTS["aria2c-x4"].missing() == "aria2c is not installed"

@@ -1,4 +1,4 @@
-"""The load driver is not what is measured: it copies nothing it need not, and a row says when it was too slow."""
+"""The load driver is not the bottleneck: it makes no needless copy, and a row says if the driver was too slow."""
 
 import inspect
 import os
@@ -31,7 +31,7 @@ def port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("driver", [pytest.param(each, id=each.__name__) for each in (crowd, downloads, exchange)])
-def test_a_driver_reads_into_a_buffer_it_has(driver: ModuleType) -> None:
+def test_a_driver_reuses_its_buffer(driver: ModuleType) -> None:
     source = inspect.getsource(driver)
     assert ".recv_into(" in source
     assert ".recv(" not in source
@@ -54,11 +54,11 @@ def test_a_row_says_that_the_client_was_saturated() -> None:
     assert any("client saturated in 2 of 3" in row for row in rows if row.startswith("| Here |"))
 
 
-def test_a_row_of_a_driver_that_was_fast_enough_says_nothing() -> None:
+def test_a_row_has_no_note_if_the_driver_was_fast_enough() -> None:
     assert "saturated in" not in _report(saturated=[False, False])
 
 
-def test_what_our_driver_spends_is_the_clients() -> None:
+def test_the_time_of_our_driver_counts_for_the_client() -> None:
     meter = Meter(os.getsid(0))
     until = time.process_time() + BUSY
     while time.process_time() < until:
@@ -66,7 +66,7 @@ def test_what_our_driver_spends_is_the_clients() -> None:
     assert meter.stop().client >= BUSY
 
 
-def test_what_a_program_spends_as_driver_is_the_clients() -> None:
+def test_the_time_of_a_driver_program_counts_for_the_client() -> None:
     meter = Meter(os.getsid(0))
     subprocess.run([sys.executable, "-c", SPIN], check=True)
     spent = meter.stop()
@@ -74,7 +74,7 @@ def test_what_a_program_spends_as_driver_is_the_clients() -> None:
     assert spent.client_percent == 100 * spent.client / spent.seconds
 
 
-def test_what_wrk_spends_is_the_clients(port: int) -> None:
+def test_the_time_of_wrk_counts_for_the_client(port: int) -> None:
     need("wrk")
     before, meter = _seconds_of_programs(), Meter(os.getsid(0))
     found = wrk(port, "hello", connections=2, seconds=1)
@@ -90,7 +90,7 @@ def _seconds_of_programs() -> float:
 
 
 def _report(saturated: list[bool]) -> str:
-    """Return the report of one server that had a driver like that in each round."""
+    """Return the report of one server; the driver was saturated in the given rounds."""
     samples = [
         Sample(scenario="small", case="1k", server="here", round=number, metrics={"p99_ms": 1.0}, client_saturated=each)
         for number, each in enumerate(saturated)

@@ -1,4 +1,4 @@
-"""What the microbenchmarks time is what they say, and the hostile fields are as long as they are allowed to be."""
+"""The microbenchmarks time the cases that they name, and the hostile fields have the longest allowed length."""
 
 import pytest
 
@@ -20,7 +20,7 @@ HOSTILE = [case for case in CASES if " KiB, " in case.name]
         pytest.param("If-Range, another", 200, 1, id="if-range does not hold"),
     ],
 )
-def test_a_plan_is_the_one_it_is_called(name: str, status: int, pieces: int) -> None:
+def test_a_plan_fits_its_name(name: str, status: int, pieces: int) -> None:
     planned = PLANS[name]()
     assert (planned.status, len(planned.pieces)) == (status, pieces)
 
@@ -32,11 +32,11 @@ def test_every_plan_is_timed_once() -> None:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in HOSTILE])
-def test_a_hostile_field_fills_what_is_allowed(case: Case) -> None:
+def test_a_hostile_field_has_the_longest_allowed_length(case: Case) -> None:
     assert any(length - 4 < len(case.field) <= length for length in LENGTHS)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES if case.field])
-def test_the_field_is_what_is_read(case: Case) -> None:
+def test_a_case_parses_its_field(case: Case) -> None:
     read = parse_range(case.field, limit=LIMIT) if case.name.startswith("Range") else parse_etags(case.field)
     assert case.call() == read

@@ -1,4 +1,4 @@
-"""The probe, and what looks meanwhile whether the machine stands still: for that no server is blamed."""
+"""The probe, and the detector of standstills of the machine, which do not count against a server."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from benchmarks.load.probe import Probe, Probed
 from benchmarks.process import ROOT, pinned
 from benchmarks.scenarios.base import probe_metrics
 
-LONG = 0.3  # seconds of CPU time: so long nobody else lets a machine stand still
+LONG = 0.3  # seconds of CPU time, longer than an ordinary standstill
 SPIN = f"import time\nwhile time.process_time() < {LONG}: pass"
 PROBE = ("benchmarks.load.probe", "1", "1k.bin", "0.05", "0.1")
 STANDSTILL = ("benchmarks.load.standstill",)
@@ -25,7 +25,7 @@ STANDSTILL = ("benchmarks.load.standstill",)
 
 @contextmanager
 def companion(*module: str) -> Iterator[subprocess.Popen[str]]:
-    """Run one that is ready."""
+    """Run a companion; yield it when it is ready."""
     pipe, program = subprocess.PIPE, [sys.executable, "-m", *module]
     with subprocess.Popen(program, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout
@@ -34,7 +34,7 @@ def companion(*module: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def standstills(process: subprocess.Popen[str]) -> list[float]:
-    """Return how long those were that it has seen."""
+    """Return the seconds of each standstill that the program has seen."""
     output, errors = process.communicate(timeout=HANGING)
     assert not errors
     return [end - begin for begin, end in json.loads(output)]
@@ -42,7 +42,7 @@ def standstills(process: subprocess.Popen[str]) -> list[float]:
 
 @pytest.mark.parametrize("module", [pytest.param(PROBE, id="probe"), pytest.param(STANDSTILL, id="standstill")])
 @pytest.mark.parametrize("ready", [pytest.param(True, id="when it runs"), pytest.param(False, id="when it starts")])
-def test_one_that_nobody_listens_to_ends_without_a_word(module: tuple[str, ...], ready: bool) -> None:
+def test_a_companion_without_a_reader_ends_without_an_error(module: tuple[str, ...], ready: bool) -> None:
     pipe, program = subprocess.PIPE, [sys.executable, "-m", *module]
     with subprocess.Popen(program, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdin
@@ -56,7 +56,7 @@ def test_one_that_nobody_listens_to_ends_without_a_word(module: tuple[str, ...],
         process.wait(HANGING)
 
 
-def test_what_was_stopped_is_seen() -> None:
+def test_a_stopped_process_is_a_standstill() -> None:
     with companion(*STANDSTILL) as process:
         os.kill(process.pid, signal.SIGSTOP)
         os.waitpid(process.pid, os.WUNTRACED)
@@ -67,17 +67,17 @@ def test_what_was_stopped_is_seen() -> None:
         assert max(standstills(process)) >= lasted
 
 
-async def test_waiting_for_others_on_the_same_core_is_no_standstill() -> None:
+async def test_waiting_for_the_core_is_no_standstill() -> None:
     core = min(os.sched_getaffinity(0))
     with companion(*STANDSTILL) as process:
         os.sched_setaffinity(process.pid, {core})
-        os.setpriority(os.PRIO_PROCESS, process.pid, 19)  # everybody else comes first
+        os.setpriority(os.PRIO_PROCESS, process.pid, 19)  # all other processes come first
         began, queued = time.monotonic(), _queued(process.pid)
         with pinned(core):
             subprocess.run([sys.executable, "-c", SPIN], check=True)
         lasted = time.monotonic() - began
-        await eventually(lambda: _queued(process.pid) - queued > lasted / 4)  # or this test shows nothing
-        os.sched_setaffinity(process.pid, os.sched_getaffinity(0))  # it is to end
+        await eventually(lambda: _queued(process.pid) - queued > lasted / 4)  # otherwise the test would prove nothing
+        os.sched_setaffinity(process.pid, os.sched_getaffinity(0))  # so that it can end
         assert sum(standstills(process)) < lasted / 2
 
 
@@ -87,7 +87,7 @@ def _queued(pid: int) -> float:
         return int(file.read().split()[1]) / 1e9
 
 
-def test_a_probe_tells_when_it_asked_and_how_long_it_took() -> None:
+def test_a_probe_records_the_begin_and_the_seconds_of_each_request() -> None:
     with hello() as port:
         began = time.monotonic()
         with Probe(port, "hello", core=min(os.sched_getaffinity(0)), interval=0.01, timeout=5) as probe:
@@ -105,21 +105,21 @@ def test_a_probe_tells_when_it_asked_and_how_long_it_took() -> None:
     [
         pytest.param((1, 0.5), [], 0.5, id="the machine ran"),
         pytest.param((1, 0.5), [(0, 1), (1.5, 2)], 0.5, id="it stood still before and after"),
-        pytest.param((1, 0.5), [(0, 1.25)], 0.25, id="when a request began"),
-        pytest.param((1, 0.5), [(1.125, 1.25)], 0.375, id="while one ran"),
-        pytest.param((1, 0.5), [(1.25, 3)], 0.25, id="when one ended"),
-        pytest.param((1, 0.5), [(0, 3)], 0, id="all the while"),
+        pytest.param((1, 0.5), [(0, 1.25)], 0.25, id="at the begin of a request"),
+        pytest.param((1, 0.5), [(1.125, 1.25)], 0.375, id="within a request"),
+        pytest.param((1, 0.5), [(1.25, 3)], 0.25, id="at the end of a request"),
+        pytest.param((1, 0.5), [(0, 3)], 0, id="during the whole request"),
         pytest.param((1, 0.5), [(0, 1.125), (1.25, 1.375), (1.5, 3)], 0.25, id="more than once"),
-        pytest.param((1, None), [(0, 9)], None, id="while one was waited for in vain"),
+        pytest.param((1, None), [(0, 9)], None, id="during a timeout"),
     ],
 )
-def test_of_a_request_the_time_counts_for_which_the_machine_ran(
+def test_standstills_are_subtracted_from_a_request(
     request_: tuple[float, float | None], standstills: list[tuple[float, float]], undisturbed: float | None
 ) -> None:
     assert Probed([request_], standstills).undisturbed == [undisturbed]
 
 
-def test_all_requests_count_and_once_more_without_the_standstills() -> None:
+def test_the_metrics_have_percentiles_with_and_without_standstills() -> None:
     requests = [(float(number), 0.25 if number else 0.75) for number in range(10)]
     metrics = probe_metrics(Probed(requests, [(0.0, 0.5), (10.5, 10.75)]))
     assert metrics == {

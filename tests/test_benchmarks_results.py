@@ -1,4 +1,4 @@
-"""Results of benchmarks: those that are kept are complete, and `check` finds what another lacks."""
+"""Results of benchmarks: the kept ones are complete, and `check` finds the gaps of others."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def _run() -> Run:
 
 
 def _without(*way: str) -> Callable[[Data], None]:
-    """Return what empties the value at the end of the way."""
+    """Return a function that empties the value at the end of the path."""
 
     def empty(data: Data) -> None:
         for name in way[:-1]:
@@ -61,7 +61,7 @@ def _without(*way: str) -> Callable[[Data], None]:
 
 
 def _first(**changed: object) -> Callable[[Data], None]:
-    """Return what changes the first sample, "small, 1k, here, round 0"."""
+    """Return a function that changes the first sample, "small, 1k, here, round 0"."""
     return lambda data: data["samples"][0].update(changed)
 
 
@@ -117,28 +117,28 @@ def test_a_complete_result_passes(tmp_path: Path) -> None:
         pytest.param(lambda data: data.pop("samples"), "not a result: KeyError", id="samples left out"),
     ],
 )
-def test_a_hole_is_found(harm: Callable[[Data], None], hole: str, tmp_path: Path) -> None:
+def test_a_gap_is_found(harm: Callable[[Data], None], hole: str, tmp_path: Path) -> None:
     data = asdict(_run())
     harm(data)
     assert any(line.startswith(hole) for line in check(_saved(data, tmp_path)))
 
 
-def test_a_case_of_which_nobody_has_a_sample_is_missed(tmp_path: Path) -> None:
+def test_an_expected_case_without_a_sample_is_a_gap(tmp_path: Path) -> None:
     data = asdict(_run())
     data["scenarios"]["small"]["expected"] = ["1k", "64k", "1m"]
     assert check(_saved(data, tmp_path)) == [f"small, 1m, here, round {number}: no sample" for number in (0, 1)]
 
 
 @pytest.mark.parametrize("path", [pytest.param(each, id=each.name) for each in KEPT])
-def test_a_scenario_expects_the_cases_that_it_has(path: Path) -> None:
+def test_a_scenario_expects_the_cases_of_its_results(path: Path) -> None:
     run = load(path)
     names = ("clients", "slow_clients", "leaving_clients")
     settings = replace(FULL, **{name: run.settings[name] for name in names})
-    for name in run.scenarios.keys() - {"cold"}:  # how many files there is room for shows when it runs
+    for name in run.scenarios.keys() - {"cold"}:  # the number of files depends on the free space
         assert list(SCENARIOS[name].expected(settings)) == run.cases(name)
 
 
-def test_a_run_records_the_cases_that_there_are_to_be() -> None:
+def test_a_run_records_the_expected_cases() -> None:
     run = prepare(replace(FULL, clients=(1, 8)), [SCENARIOS["large"], SCENARIOS["cold"]], [], "a test")
     assert [run.expected(name) for name in run.scenarios] == [["clients=1", "clients=8"], []]
 
@@ -150,13 +150,13 @@ def test_a_file_that_ends_early_is_no_result(tmp_path: Path) -> None:
     assert line.startswith("not a result: JSONDecodeError")
 
 
-def test_a_case_that_a_server_cannot_do_is_no_hole(tmp_path: Path) -> None:
+def test_a_case_that_a_server_cannot_do_is_no_gap(tmp_path: Path) -> None:
     data = asdict(_run())
     _first(metrics={}, note="sends no ETag")(data)
     assert check(_saved(data, tmp_path)) == []
 
 
-def test_the_command_fails_with_a_line_for_each_hole(tmp_path: Path) -> None:
+def test_the_command_fails_with_a_line_for_each_gap(tmp_path: Path) -> None:
     data = asdict(_run()) | {"complete": False, "command": ""}
     path = _saved(data, tmp_path)
     ended = CliRunner().invoke(main, ["check", str(path)])
@@ -164,7 +164,7 @@ def test_the_command_fails_with_a_line_for_each_hole(tmp_path: Path) -> None:
     assert ended.stderr.splitlines() == [f"{path}: the run was interrupted", f"{path}: no command"]
 
 
-def test_the_newest_result_is_that_of_the_latest_date(tmp_path: Path) -> None:
+def test_the_newest_result_has_the_latest_date(tmp_path: Path) -> None:
     for name, date in (
         ("20270101T000000Z-full.json", "2027-01-01T00:00:00+00:00"),
         ("a.json", "2026-01-01"),
@@ -216,21 +216,21 @@ def test_a_revision_is_a_commit(tree: Path) -> None:
     assert commit.startswith(revision(tree))
 
 
-def test_a_revision_says_that_a_file_was_not_in_it(tree: Path) -> None:
+def test_a_revision_is_marked_as_dirty_if_a_file_is_new(tree: Path) -> None:
     (tree / "new.py").touch()
     assert revision(tree).endswith("-dirty")
 
 
-def test_a_new_result_changes_no_revision(tree: Path) -> None:
+def test_a_new_result_does_not_make_a_revision_dirty(tree: Path) -> None:
     before = revision(tree)
     save(_run(), tree / "benchmarks/results/new.json")
     assert revision(tree) == before
 
 
-def test_no_repository_has_no_revision(tmp_path: Path) -> None:
+def test_without_a_repository_the_revision_is_unknown(tmp_path: Path) -> None:
     assert revision(tmp_path) == "unknown"
 
 
-def test_a_result_says_how_to_measure_it_again_and_not_where_it_was_written() -> None:
+def test_the_recorded_command_has_no_output_file() -> None:
     assert _command(["run", "-o", "/tmp/a.json", "--quick"]) == "python -m benchmarks run --quick"
     assert _command(["run", "--output", "/tmp/a.json"]) == "python -m benchmarks run"

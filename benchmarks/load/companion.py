@@ -16,7 +16,7 @@ from benchmarks.servers.base import PYTHON
 __all__ = ["LONGEST", "Companion", "say"]
 
 LONGEST: Final = 120.0
-"""Seconds that one lives whom everybody has forgotten."""
+"""Seconds after which a companion ends by itself, in case the harness is gone."""
 
 
 class Companion:
@@ -35,7 +35,7 @@ class Companion:
 
     def __enter__(self) -> Self:
         assert self._process.stdout is not None
-        self._process.stdout.readline()  # it is ready
+        self._process.stdout.readline()  # the companion is ready
         return self
 
     def __exit__(
@@ -45,7 +45,7 @@ class Companion:
         self._process.communicate()
 
     def finish(self, limit: float) -> Any:
-        """Stop it, wait for what is under way, and return what it saw; TimeoutExpired after so many seconds."""
+        """Stop the companion and return its observations. Raises TimeoutExpired after ``limit`` seconds."""
         output, _ = self._process.communicate(timeout=limit)
         return json.loads(output)
 

@@ -1,8 +1,8 @@
-"""Thousands of slow clients in one thread, without a selector: each has its turn once a second.
+"""Thousands of slow clients in one thread, without a selector: each client is served once a second.
 
-A turn asks what has not been asked, and then reads at most a second's worth of bytes. The clients are spread over the
-second, so that neither side sees them all at once; only while the crowd gathers, those without an answer look for it
-in every turn.
+In its turn a client sends its request, or reads at most one second's worth of bytes. The turns are spread over the
+second, so that the clients do not all act at the same time. While the crowd starts, clients without a response try to
+read in every turn.
 """
 
 import socket
@@ -13,10 +13,10 @@ from benchmarks.load.messages import connect
 
 __all__ = ["Crowd"]
 
-TURNS = 20  # in a second
-PATIENCE = 3.0  # seconds without a new start, after which a server is taken to have no room for more
-OPENED = 100  # new connections in one turn, fewer than any server's backlog
-WINDOW = 64 * 1024  # receive buffer: the rest of what a server sends ahead stays on its side, as with a real network
+TURNS = 20  # per second
+PATIENCE = 3.0  # seconds without a newly started client; then the server is assumed to be full
+OPENED = 100  # new connections per turn, fewer than the backlog of any server
+WINDOW = 64 * 1024  # bytes of receive buffer; the server must keep all other unread bytes, as on a real network
 
 
 class Client:
@@ -34,7 +34,7 @@ class Client:
         self.lost = False
 
     def turn(self, buffer: memoryview) -> None:
-        """Ask if that is still to be done, else read one buffer's worth."""
+        """Send the request if it is not sent yet; otherwise read at most one buffer."""
         try:
             if self._asked:
                 self._read(buffer)
@@ -54,7 +54,7 @@ class Client:
 
 
 class Crowd:
-    """So many clients that all read the same file at the same pace."""
+    """``count`` clients that read the same file at ``pace`` bytes per second each."""
 
     def __init__(self, port: int, message: bytes, *, count: int, pace: int) -> None:
         self._port = port
@@ -73,12 +73,12 @@ class Crowd:
 
     @property
     def started(self) -> int:
-        """Return how many have seen a body begin."""
+        """Return how many clients have received the start of a response with status 200."""
         return sum(client.started for client in self.clients)
 
     @property
     def received(self) -> int:
-        """Return the bytes read by all."""
+        """Return the bytes that all clients have read."""
         return sum(client.received for client in self.clients)
 
     def start(self, limit: float) -> None:
@@ -91,13 +91,13 @@ class Crowd:
                 started, patience = self.started, time.perf_counter() + PATIENCE
 
     def read(self, seconds: float) -> None:
-        """Go on reading at the pace."""
+        """Read at the pace for ``seconds``."""
         deadline = time.perf_counter() + seconds
         while time.perf_counter() < deadline:
             self._take_turn()
 
     def leave(self) -> None:
-        """Close every connection; what is unread makes that a reset, as when a browser's tab is closed."""
+        """Close every connection. Unread bytes turn each close into a reset, as when a user closes a browser tab."""
         for client in self.clients:
             client.connection.close()
         self.clients.clear()

@@ -1,4 +1,4 @@
-"""Whole downloads as fast as they come: count the bytes, keep none."""
+"""Whole downloads at full speed: the bytes are counted and not kept."""
 
 import selectors
 import time
@@ -8,8 +8,8 @@ from benchmarks.load.messages import Head, connect, parse_head, request
 
 __all__ = ["BUFFER", "Download", "download"]
 
-BUFFER = 256 * 1024  # fits the core's cache; reading 1 MiB at a time was slower
-READS = 16  # of one connection before the others get their turn
+BUFFER = 256 * 1024  # bytes that fit the core's cache; reads of 1 MiB were slower
+READS = 16  # of one connection before the next connection is read
 
 
 class Download:
@@ -24,12 +24,12 @@ class Download:
         self._unsent = request(name)
 
     def ask(self) -> None:
-        """Send the request; to be called when the connection can be written to."""
+        """Send the request; the connection must be writable."""
         self.connection.sendall(self._unsent)
         self._unsent = b""
 
     def read(self, buffer: memoryview) -> bool:
-        """Read what is there; False when nothing more will come."""
+        """Read the bytes that have come; return False at the end of the response or of the connection."""
         try:
             for _ in range(READS):
                 count = self.connection.recv_into(buffer)
@@ -50,7 +50,7 @@ class Download:
 
 
 def download(port: int, names: Sequence[str], *, deadline: float) -> list[Download]:
-    """Fetch all the files at once, each on a connection of its own, and stop at the deadline."""
+    """Fetch all files at the same time, each on its own connection, and stop at the deadline."""
     downloads = [Download(port, name) for name in names]
     buffer = memoryview(bytearray(BUFFER))
     with selectors.EpollSelector() as selector:
@@ -76,6 +76,6 @@ def _step(selector: selectors.BaseSelector, each: Download, buffer: memoryview) 
 
 
 def _end(selector: selectors.BaseSelector, each: Download) -> None:
-    """Close at once: a server may wait for that before it takes the next request."""
+    """Close at once: a server may serve the next client only then."""
     selector.unregister(each.connection)
     each.connection.close()

@@ -1,7 +1,7 @@
-"""Request after request on keep-alive connections, each answer's time taken.
+"""Request after request on keep-alive connections; the time of each response is recorded.
 
-When the time is over nothing more is asked, but what was asked is waited for: a server that needs long for an answer
-gets its due, and begins what comes next with nothing left over.
+At the end of the time no request is sent any more, but the driver waits for the running ones: a slow response counts
+like any other, and the next case starts with an idle server.
 """
 
 import itertools
@@ -18,7 +18,7 @@ __all__ = ["Tally", "exchange"]
 
 @dataclass(slots=True)
 class Tally:
-    """What came back: the seconds each expected answer took, and how many were not as expected."""
+    """Seconds that each expected response took, and the number of failed or unexpected ones."""
 
     latencies: list[float] = field(default_factory=list)
     errors: int = 0
@@ -26,12 +26,12 @@ class Tally:
 
     @property
     def requests(self) -> int:
-        """Return the number of expected answers."""
+        """Return the number of expected responses."""
         return len(self.latencies)
 
 
 class Exchange:
-    """One connection, opened again whenever the server closes it; ``waiting`` for an answer or idle."""
+    """One connection, opened again whenever the server closes it. It is ``waiting`` for a response, or idle."""
 
     def __init__(self, port: int, messages: Iterator[bytes], status: int, tally: Tally) -> None:
         self._port = port
@@ -41,7 +41,7 @@ class Exchange:
         self.reopen()
 
     def reopen(self) -> None:
-        """Connect anew."""
+        """Open a new connection."""
         self.connection = connect(self._port)
         self.waiting = False
 
@@ -55,7 +55,7 @@ class Exchange:
         self.connection.sendall(next(self._messages))
 
     def read(self, buffer: memoryview) -> bool:
-        """Take what is there; False when the server closes the connection after this answer."""
+        """Read the bytes that have come; return False if the server closes the connection after this response."""
         count = self.connection.recv_into(buffer)
         if not count:
             raise ConnectionResetError
@@ -72,13 +72,13 @@ class Exchange:
         self._head = parse_head(self._start)
         if self._head is None:
             return 0
-        if self._head.length is None:  # a chunked answer is not expected of a file
+        if self._head.length is None:  # the body of a file has a length; a chunked one is an error
             raise ConnectionResetError
         self._missing = self._head.length
         return len(self._start) - self._head.size
 
     def fail(self) -> None:
-        """Count an answer that did not come."""
+        """Count a response that did not come, or an unexpected one."""
         self._tally.errors += 1
 
     def _finish(self, head: Head) -> bool:
@@ -100,7 +100,7 @@ class Driver:
         self._buffer = memoryview(bytearray(BUFFER))
 
     def run(self) -> None:
-        """Ask until the time is over, then wait for the rest until the limit."""
+        """Send requests until the time is over, then wait for the running ones until the limit."""
         with selectors.EpollSelector() as selector:
             for each in self._exchanges:
                 selector.register(each.connection, selectors.EVENT_WRITE, each)
@@ -142,7 +142,7 @@ class Driver:
 def exchange(
     port: int, messages: Sequence[bytes], *, status: int, connections: int, seconds: float, limit: float
 ) -> Tally:
-    """Send the messages in turn over so many connections for so long, and count answers of that status."""
+    """Send the messages in turn over ``connections`` for ``seconds``, and count the responses with ``status``."""
     tally = Tally()
     turn = itertools.cycle(messages)
     exchanges = [Exchange(port, turn, status, tally) for _ in range(connections)]

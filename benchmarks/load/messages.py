@@ -1,4 +1,4 @@
-"""Requests as bytes, and as much of a response's head as a load driver has to know."""
+"""Requests as bytes, and the parts of a response's head that a load driver needs."""
 
 import re
 import socket
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from benchmarks.servers.base import HOST
 from benchmarks.settings import BenchmarkError
 
-__all__ = ["Answer", "Head", "connect", "fetch", "parse_head", "request"]
+__all__ = ["Head", "Response", "connect", "fetch", "parse_head", "request"]
 
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 CLOSE = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
@@ -25,21 +25,21 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A response of which at least the wanted part has been read."""
+class Response:
+    """A response, read at least up to the wanted length."""
 
     head: Head
     fields: bytes
     body: bytes
 
     def field(self, name: str) -> str | None:
-        """Return a field's value."""
+        """Return the value of a field, or None if the response does not have it."""
         found = re.search(rb"\r\n%b:[ \t]*([^\r]*)" % re.escape(name.encode()), self.fields, re.IGNORECASE)
         return found[1].decode("latin-1") if found else None
 
 
 def request(name: str, **fields: str) -> bytes:
-    """Write a GET for a file; an underscore in a field's name stands for its hyphen.
+    """Write a GET for a file; an underscore in a field's name becomes a hyphen.
 
     >>> request("a.bin", if_range='"x"')
     b'GET /a.bin HTTP/1.1\\r\\nHost: localhost\\r\\nif-range: "x"\\r\\n\\r\\n'
@@ -49,7 +49,7 @@ def request(name: str, **fields: str) -> bytes:
 
 
 def parse_head(data: bytes | bytearray) -> Head | None:
-    """Return the head when all of it has come. A 304 has no body whatever its Content-Length says."""
+    """Return the head, or None if it is not complete yet. A 304 has no body, even with a Content-Length."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return None
@@ -69,8 +69,8 @@ def connect(port: int) -> socket.socket:
     return connection
 
 
-def fetch(port: int, message: bytes, *, wanted: int | None = None) -> Answer:
-    """Ask once and read the body, or its first ``wanted`` bytes."""
+def fetch(port: int, message: bytes, *, wanted: int | None = None) -> Response:
+    """Send one request and read the body, or its first ``wanted`` bytes."""
     with socket.create_connection((HOST, port), timeout=FETCH_TIMEOUT) as connection:
         connection.sendall(message)
         data = bytearray()
@@ -79,11 +79,11 @@ def fetch(port: int, message: bytes, *, wanted: int | None = None) -> Answer:
         length = (head.length or 0) if wanted is None else min(wanted, head.length or 0)
         while len(data) < head.size + length:
             data += _more(connection)
-    return Answer(head, bytes(data[: head.size]), bytes(data[head.size : head.size + length]))
+    return Response(head, bytes(data[: head.size]), bytes(data[head.size : head.size + length]))
 
 
 def _more(connection: socket.socket) -> bytes:
     data = connection.recv(65536)
     if not data:
-        raise BenchmarkError("the server closed the connection within an answer")
+        raise BenchmarkError("the server closed the connection within a response")
     return data

@@ -1,7 +1,7 @@
-"""A client that has nothing to do with the load: a small file, on a fresh connection, every so often.
+"""A client beside the load: it fetches a small file on a new connection at a fixed interval.
 
-Each request starts on time, whether or not the last was answered. Another program looks meanwhile whether the machine
-stands still.
+Each request starts on time, even if the last response has not come. A second program detects standstills of the machine
+meanwhile.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from benchmarks.servers.base import HOST
 
 __all__ = ["Probe", "Probed"]
 
-Interval = Sequence[float]  # when it began and ended, in monotonic seconds
+Interval = Sequence[float]  # begin and end in monotonic seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """When each request began and how many seconds it took, None for one that timed out; and each standstill."""
+    """The begin and the seconds of each request, None if it timed out; and each standstill."""
 
     requests: Sequence[tuple[float, float | None]]
     standstills: Sequence[Interval]
@@ -37,12 +37,12 @@ class Probed:
 
     @property
     def undisturbed(self) -> list[float | None]:
-        """Return the same without the time for which the machine stood still; who timed out has timed out."""
+        """Return the seconds of all requests less the standstills; a request that timed out stays None."""
         return [None if seconds is None else self._running(begin, begin + seconds) for begin, seconds in self.requests]
 
     @property
     def stood_still(self) -> float:
-        """Return for how many seconds the machine did."""
+        """Return the total seconds of the standstills."""
         return sum(end - begin for begin, end in self.standstills)
 
     def _running(self, begin: float, end: float) -> float:
@@ -51,7 +51,7 @@ class Probed:
 
 
 class Probe:
-    """Probe from ``__enter__`` on."""
+    """Sends the requests from ``__enter__`` on."""
 
     def __init__(self, port: int, name: str, *, core: int, interval: float, timeout: float) -> None:
         self._timeout = timeout
@@ -71,7 +71,7 @@ class Probe:
         self._stack.close()
 
     def finish(self) -> Probed:
-        """Stop, wait for what is under way, and return what was seen."""
+        """Stop, wait for the running requests, and return the observations."""
         requests = self._asking.finish(self._timeout + 5)
         return Probed(requests, self._looking.finish(5))
 
@@ -81,13 +81,13 @@ async def _probe(port: int, message: bytes, limit: float) -> tuple[float, float 
     start = loop.time()
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(limit):
-            if await _answered(loop, port, message):
+            if await _is_served(loop, port, message):
                 return start, loop.time() - start
     return start, None
 
 
-async def _answered(loop: asyncio.AbstractEventLoop, port: int, message: bytes) -> bool:
-    """Tell whether a whole 200 came back."""
+async def _is_served(loop: asyncio.AbstractEventLoop, port: int, message: bytes) -> bool:
+    """Return whether a complete response with status 200 came."""
     with socket.socket() as connection:
         connection.setblocking(False)
         await loop.sock_connect(connection, (HOST, port))

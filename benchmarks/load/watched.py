@@ -13,12 +13,12 @@ from benchmarks.settings import KIB, BenchmarkError
 
 __all__ = ["Cost", "run_watched"]
 
-GLANCE = 0.005  # seconds between two looks at a program's memory
+GLANCE = 0.005  # seconds between two readings of a program's memory
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a program took from its start to its end: seconds of wall and CPU time, and bytes of memory at most."""
+    """Wall and CPU seconds of a program from its start to its end, and its peak memory in bytes."""
 
     seconds: float
     cpu: float
@@ -26,10 +26,10 @@ class Cost:
 
 
 def run_watched(command: Sequence[str], environment: Mapping[str, str], *, limit: float) -> Cost:
-    """Run the program to its end, and fail when it does or when it takes longer than so many seconds.
+    """Run the program to its end. Raises BenchmarkError if it fails or takes longer than ``limit`` seconds.
 
-    The peak is read again and again while it runs: what the kernel tells at the end counts the memory of the process
-    that started it, too.
+    The peak is read repeatedly while the program runs: the kernel's figure at the end also counts the memory of the
+    process that started it.
     """
     with tempfile.TemporaryFile() as said:
         begin = time.perf_counter()
@@ -53,13 +53,13 @@ def run_watched(command: Sequence[str], environment: Mapping[str, str], *, limit
 
 
 def _peak_until_end(pid: int, deadline: float) -> int:
-    """Return the most memory it was seen to have had; what has ended is left to be waited for."""
+    """Return the highest peak that was read, in bytes; the caller must wait for the ended process."""
     peak, ended = 0, os.pidfd_open(pid)
     try:
         while not select.select([ended], [], [], GLANCE)[0]:
             peak = max(peak, _peak(pid))
             if time.perf_counter() > deadline:
-                raise BenchmarkError("it took too long")
+                raise BenchmarkError("the program took too long")
     finally:
         os.close(ended)
     return peak

@@ -1,4 +1,4 @@
-"""wrk as a driver: it costs so little that the server is what is measured."""
+"""wrk as a driver: it needs so little CPU time that the server is the bottleneck."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ end
 
 
 class Summary(TypedDict):
-    """What a run of either driver amounts to."""
+    """The figures of one run, of wrk or of our own driver."""
 
     requests: int
     seconds: float
@@ -33,7 +33,7 @@ class Summary(TypedDict):
 
 
 def installed() -> bool:
-    """Tell whether wrk is there."""
+    """Return whether wrk is installed."""
     return shutil.which("wrk") is not None
 
 

@@ -1,4 +1,4 @@
-"""What is timed: ordinary requests, and the worst fields that a server lets through.
+"""The timed cases: ordinary requests, and the worst fields that a server lets through.
 
 A hostile field comes in two lengths. Work is bounded when the longer costs no more for each of its bytes.
 """
@@ -24,7 +24,7 @@ SELECTED: Final = Representation(
     validators=Validators(ETag("5f3e-1a2b3c"), NOW - 86_400),
     filename="report 2026.pdf",
 )
-POLICY: Final = Policy("attachment", (("Cache-Control", "no-cache"),), secret=b"known to nobody")
+POLICY: Final = Policy("attachment", (("Cache-Control", "no-cache"),), secret=b"a secret")
 CURRENT: Final = str(SELECTED.validators.etag)
 EIGHT: Final = ",".join(f"{start}-{start + 8191}" for start in range(0, 8 * 10**8, 10**8))
 
@@ -39,7 +39,7 @@ class Case:
 
 
 def _plan(**fields: str) -> Callable[[], Plan]:
-    """Plan the answer to a GET with those fields; an underscore in a name stands for its hyphen."""
+    """Plan the response to a GET with those fields; an underscore in a name becomes a hyphen."""
     given = {name.replace("_", "-"): value for name, value in fields.items()}
     return partial(plan, RequestHead("GET", NOW, given), SELECTED, POLICY)
 

@@ -1,10 +1,10 @@
-"""What a scenario is given, and what it gives back."""
+"""The input of a scenario, and its measurements."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from benchmarks.load.messages import Answer, fetch, request
+from benchmarks.load.messages import Response, fetch, request
 from benchmarks.load.probe import Probe, Probed
 from benchmarks.proc import Spent
 from benchmarks.process import Cores, Running
@@ -20,29 +20,31 @@ Metrics = Mapping[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A fresh server, the files it serves, and how much to do."""
+    """A fresh server, the files that it serves, and the settings of the run."""
 
     running: Running
     tree: Tree
     settings: Settings
     cores: Cores
-    lacks: Mapping[str, str] = field(default_factory=dict)  # a protocol the server does not speak, and why
-    server: str = ""  # its name
+    lacks: Mapping[str, str] = field(
+        default_factory=dict
+    )  # the reason for each protocol that the server does not speak
+    server: str = ""  # the name of the server
 
     @property
     def port(self) -> int:
-        """Return where the server listens."""
+        """Return the port of the server."""
         return self.running.port
 
     def probe(self) -> Probe:
-        """Start asking for the small file every so often."""
+        """Return a probe that fetches the small file at the interval of the settings."""
         limits = {"interval": self.settings.probe_interval, "timeout": self.settings.probe_timeout}
         return Probe(self.port, PROBE, core=self.cores.probe, **limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One raw sample; a case that a server cannot do has no metrics and a note that says why."""
+    """One raw sample. If a server cannot do a case, there are no metrics, and the note gives the reason."""
 
     case: str
     metrics: Metrics = field(default_factory=dict)
@@ -51,17 +53,17 @@ class Measurement:
 
     @property
     def client_saturated(self) -> bool:
-        """Tell whether the driver may have been slower than the server."""
+        """Return whether the driver may have been slower than the server."""
         return (self.metrics.get("client_percent") or 0) > SATURATED
 
 
 def _whole(settings: Settings) -> tuple[Settings]:
-    """Take all in one part."""
+    """Run the scenario in one part."""
     return (settings,)
 
 
 def _unforeseen(_: Settings) -> tuple[str, ...]:
-    """Name no case: which ones there are shows when it runs."""
+    """Name no case: the cases are known only after the run."""
     return ()
 
 
@@ -69,9 +71,9 @@ def _unforeseen(_: Settings) -> tuple[str, ...]:
 class Scenario:
     """A way to use a server; ``columns`` are the metrics of its tables, and the ratio is of the first.
 
-    ``expected`` names the cases that come of such settings, so that one that is absent is missed. ``cases`` has the
-    columns of each case that is without some of them; ``baseline`` is what the ratio is to, when that is another one
-    than the run's.
+    ``expected`` names the cases that the settings lead to, so that `check` finds a missing case. ``cases`` has the
+    columns of each case that does not have all of them. ``baseline`` names the server of the ratio, if it is not the
+    run's.
     """
 
     name: str
@@ -80,39 +82,39 @@ class Scenario:
     measure: Callable[[Bench], Iterator[Measurement]]
     expected: Callable[[Settings], Iterable[str]] = _unforeseen
     cases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    secure: bool = False  # by TLS
+    secure: bool = False  # uses TLS
     parts: Callable[[Settings], Iterable[Settings]] = _whole  # each with a fresh server
     baseline: str = ""
 
 
 def check_file(bench: Bench, name: str) -> None:
-    """Compare a whole answer with the file."""
-    answer = fetch(bench.port, request(name))
+    """Compare a whole response with the file."""
+    response = fetch(bench.port, request(name))
     expected = bench.tree.slice(name, 0, bench.tree.size(name))
-    if answer.head.status != 200 or answer.body != expected:
-        raise BenchmarkError(f"{name}: {_found(answer)}, not the file")
+    if response.head.status != 200 or response.body != expected:
+        raise BenchmarkError(f"{name}: {_found(response)}, not the file")
 
 
 def check_large(bench: Bench, name: str = LARGE) -> None:
-    """Compare the start of an answer, and its length, with the file."""
+    """Compare the start of a response, and its length, with the file."""
     wanted = random.Random(name).randint(KIB, 64 * KIB)
-    answer = fetch(bench.port, request(name), wanted=wanted)
-    same = answer.body == bench.tree.slice(name, 0, wanted)
-    if answer.head.status != 200 or answer.head.length != bench.tree.size(name) or not same:
-        raise BenchmarkError(f"{name}: {_found(answer)}, not the file")
+    response = fetch(bench.port, request(name), wanted=wanted)
+    same = response.body == bench.tree.slice(name, 0, wanted)
+    if response.head.status != 200 or response.head.length != bench.tree.size(name) or not same:
+        raise BenchmarkError(f"{name}: {_found(response)}, not the file")
 
 
-def _found(answer: Answer) -> str:
-    return f"answered {answer.head.status} with Content-Length {answer.head.length}"
+def _found(response: Response) -> str:
+    return f"status {response.head.status} with Content-Length {response.head.length}"
 
 
 def spent_metrics(spent: Spent) -> dict[str, float | None]:
-    """Say how busy both sides were."""
+    """Return how busy server and client were, in per cent of a core."""
     return {"server_percent": spent.server_percent, "client_percent": spent.client_percent}
 
 
 def probe_metrics(probed: Probed) -> dict[str, float | None]:
-    """Sum up a probe; a percentile that falls among the timeouts is None."""
+    """Return the figures of a probe; a percentile among the timeouts is None."""
     known, undisturbed = _milliseconds(probed.latencies), _milliseconds(probed.undisturbed)
     return {
         "probe_p50_ms": percentile(known, 50),

@@ -1,4 +1,4 @@
-"""Downloads of the large file by several clients, which are compared here. All download from nginx."""
+"""Downloads of the large file by several client programs. All download from nginx."""
 
 import shutil
 import tempfile
@@ -16,14 +16,14 @@ from benchmarks.tree import LARGE
 
 __all__ = ["SCENARIO"]
 
-MEMORY = Path("/dev/shm")  # a file system there costs no disk, and so not the disk is what is measured
+MEMORY = Path("/dev/shm")  # a file system in memory, so that no disk is measured
 SCHEMES = ("http", "https")
 SPARE = 256 * MIB
-LIMIT = 60.0  # seconds that a download may take at least, and as many for each GiB
+LIMIT = 60.0  # seconds that a download may take, plus as many for each GiB
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
-    """Download over http from the server that is there, and over https from another."""
+    """Download over http from the running server, and over https from a second one."""
     yield _download(bench, "http", bench.running)
     with running(NGINX, bench.tree.directory, bench.cores.server, secure=True) as secure:
         yield _download(bench, "https", secure)
@@ -52,13 +52,13 @@ def _download(bench: Bench, scheme: str, server: Running) -> Measurement:
 
 
 def _place(bench: Bench) -> Path:
-    """Return where there is room for the download: in memory if possible."""
+    """Return a folder with room for the download: in memory if possible."""
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > bench.tree.large_size + SPARE
     return MEMORY if roomy else bench.tree.directory.parent
 
 
 def _same(left: Path, right: Path) -> bool:
-    """Compare two files."""
+    """Return whether two files have the same bytes."""
     if not right.is_file() or left.stat().st_size != right.stat().st_size:
         return False
     with left.open("rb", buffering=0) as one, right.open("rb", buffering=0) as other:

@@ -1,4 +1,4 @@
-"""Files that are not in the page cache, read at once: do other clients wait for the disk?"""
+"""Files that are not in the page cache, read at the same time: do other clients wait for the disk?"""
 
 import time
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ __all__ = ["SCENARIO"]
 def measure(bench: Bench) -> Iterator[Measurement]:
     """Evict the files and fetch all of them, each on its own connection."""
     check_file(bench, PROBE)
-    check_large(bench)  # not one of the cold files: what sendfile has put into a socket cannot be evicted
+    check_large(bench)  # not a cold file: pages that sendfile has put into a socket cannot be evicted
     names = bench.tree.cold
     case = f"files={len(names)}"
     if not names:
         yield Measurement(case, note="no room for the files")
-    elif False in [evict(bench.tree.directory / name) for name in names]:  # a list: each is to be evicted
+    elif False in [evict(bench.tree.directory / name) for name in names]:  # a list, so that each file is evicted
         yield Measurement(case, note="the files stay in the page cache")
     else:
         yield _fetch(bench, case)

@@ -1,4 +1,4 @@
-"""One large cached file: how fast it goes out, and what a gigabyte costs the server."""
+"""One large cached file: the speed, and the CPU time of the server per gigabyte."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def cases(settings: Settings) -> Iterator[str]:
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
-    """Fetch the file by each number of clients."""
+    """Fetch the file with each number of clients."""
     check_large(bench)
     download(bench.port, [LARGE], deadline=time.monotonic() + bench.settings.window)
     for clients in bench.settings.clients:
@@ -26,7 +26,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
 
 
 def fetch_large(bench: Bench, clients: int) -> Measurement:
-    """Fetch again and again until the window is over, then let the last round end."""
+    """Repeat the downloads until the window is over; the last round may end."""
     meter = Meter(bench.running.session)
     begin = time.monotonic()
     received, complete = 0, True

@@ -1,4 +1,4 @@
-"""Clients that leave in the middle of a body: what work goes on after that."""
+"""Clients that leave in the middle of a body: the work that the server still does after that."""
 
 import time
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from benchmarks.tree import LARGE
 
 __all__ = ["SCENARIO"]
 
-HOLD = 0.5  # seconds of reading before they go
-GRACE = 1.0  # seconds in which a server may clean up
-WINDOW = 0.3  # in which it should have nothing left to do
+HOLD = 0.5  # seconds for which the clients read before they leave
+GRACE = 1.0  # seconds in which the server may clean up
+WINDOW = 0.3  # seconds after that, in which the server should be idle
 
 
 def cases(settings: Settings) -> tuple[str]:
@@ -23,9 +23,9 @@ def cases(settings: Settings) -> tuple[str]:
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
-    """Let a crowd begin to read, and go."""
+    """Let a crowd start to read, then close all connections."""
     check_large(bench)
-    time.sleep(0.1)  # the check's own connection is gone after this
+    time.sleep(0.1)  # after this the server has closed the connection of the check
     settings, session = bench.settings, bench.running.session
     idle = descriptors(session)
     with Crowd(bench.port, request(LARGE), count=settings.leaving_clients, pace=settings.pace) as crowd:

@@ -1,11 +1,11 @@
-"""Parts of the large file, and answers without a body."""
+"""Parts of the large file, and responses without a body."""
 
 import random
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from benchmarks.load.exchange import exchange
-from benchmarks.load.messages import Answer, fetch, request
+from benchmarks.load.messages import Response, fetch, request
 from benchmarks.proc import Meter
 from benchmarks.scenarios.base import Bench, Measurement, Scenario, check_large, spent_metrics
 from benchmarks.scenarios.small import COLUMNS, summary
@@ -18,13 +18,13 @@ SPAN = 64 * KIB
 PART = 8 * KIB
 PARTS = 8
 CASES = KNOWN, SEVERAL, RANDOM = ("304", "8 ranges at once", "random 64 KiB")
-REQUESTS = 512  # different ones, sent in turn
-FEW = 4  # connections to warm up with: some servers read all of the file before a range, which takes long
+REQUESTS = 512  # distinct requests, sent in turn
+FEW = 4  # connections for the warm-up: some servers read the file from its start up to the range
 SEED = 9110  # the same ranges for every server and round
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
-    """Ask for what is known already, for several ranges at once, and for random ranges."""
+    """Request a file that the client has already, then several ranges at once, then random ranges."""
     check_large(bench)
     etag = fetch(bench.port, request(LARGE), wanted=0).field("etag")
     if etag:
@@ -36,7 +36,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
 
 
 def ask_random_ranges(bench: Bench) -> Measurement:
-    """Ask for 64 KiB here and there."""
+    """Request 64 KiB at random offsets."""
     return _ask(bench, RANDOM, _random_ranges(bench.tree.large_size), 206)
 
 
@@ -47,7 +47,7 @@ def _random_ranges(size: int) -> list[bytes]:
 
 
 def _several_ranges(size: int) -> list[bytes]:
-    """Spread eight ranges over the file, far enough apart that no server may join them."""
+    """Spread eight ranges over the file, so far apart that no server may join them."""
     step = size // PARTS
     place = partial(random.Random(SEED).randrange, step - 2 * PART)
     offsets = [place() for _ in range(REQUESTS)]
@@ -60,8 +60,8 @@ def _specs(offset: int, step: int) -> str:
 
 
 def _ask(bench: Bench, case: str, messages: Sequence[bytes], status: int) -> Measurement:
-    answer = fetch(bench.port, messages[0], wanted=PARTS * PART)
-    refusal = _refusal(case, answer, status)
+    response = fetch(bench.port, messages[0], wanted=PARTS * PART)
+    refusal = _refusal(case, response, status)
     if refusal:
         return Measurement(case, note=refusal)
     ask = partial(exchange, bench.port, messages, status=status, limit=bench.settings.limit)
@@ -79,13 +79,13 @@ def _ask(bench: Bench, case: str, messages: Sequence[bytes], status: int) -> Mea
     return Measurement(case, metrics | spent_metrics(spent))
 
 
-def _refusal(case: str, answer: Answer, status: int) -> str:
-    """Say what a server answered instead of what was asked."""
-    length = answer.head.length or 0
+def _refusal(case: str, response: Response, status: int) -> str:
+    """Describe the response if it is not the requested one; otherwise return an empty text."""
+    length = response.head.length or 0
     fitting = {RANDOM: length == SPAN, KNOWN: True, SEVERAL: length > PARTS * PART}
-    if answer.head.status == status and fitting[case]:
+    if response.head.status == status and fitting[case]:
         return ""
-    return f"answered {answer.head.status} with Content-Length {answer.head.length}"
+    return f"status {response.head.status} with Content-Length {response.head.length}"
 
 
 SCENARIO = Scenario("ranges", "Ranges of the large file, and 304", COLUMNS, measure, lambda _: CASES)

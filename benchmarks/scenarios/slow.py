@@ -1,4 +1,4 @@
-"""A crowd of slow clients: what each costs, and whether other clients still get a response."""
+"""A crowd of slow clients: the cost of each, and whether other clients still get a response."""
 
 import time
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from benchmarks.tree import LARGE, PROBE
 __all__ = ["SCENARIO"]
 
 CALM = 30.0  # per cent of a core
-ZERO_COPY_SEND = 1.0
-FEWEST = 50  # connections among which a server's own ups and downs, about a megabyte, may be divided
+CALM_SECONDS = 1.0
+FEWEST = 50  # connections; with fewer the server's own memory changes, about 1 MB, would dominate the figure
 
 
 def parts(settings: Settings) -> Iterator[Settings]:
-    """Give each size of crowd a fresh server: a server may keep the memory that an earlier crowd needed."""
+    """Yield a part for each size of crowd: a fresh server does not hold memory of an earlier crowd."""
     for count in settings.slow_clients:
         yield replace(settings, slow_clients=(count,))
 
@@ -38,7 +38,7 @@ def cases(settings: Settings) -> Iterator[str]:
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
-    """Let the crowd read the large file at its pace."""
+    """Let each crowd read the large file at its pace."""
     check_file(bench, PROBE)
     check_large(bench)
     for count in bench.settings.slow_clients:
@@ -72,7 +72,7 @@ def _case(count: int) -> str:
 
 
 def _shortages(session: int, before: int) -> str:
-    """Say what there was too little of for such a crowd."""
+    """Return which limits the crowd has reached."""
     limit = exhausted_descriptors(session)
     notes = [f"at its limit of {limit:,.0f} descriptors"] if limit else []
     notes += ["the kernel ran short of memory for TCP"] if tcp_shortages() > before else []
@@ -80,12 +80,12 @@ def _shortages(session: int, before: int) -> str:
 
 
 def _settle(bench: Bench, crowd: Crowd) -> float:
-    """Read until the server is calm: at first it sends as fast as it can, into every client's socket buffers."""
+    """Read until the server is calm: at first it fills the socket buffers of every client at full speed."""
     begin = time.perf_counter()
     calm = False
     while not calm and time.perf_counter() < begin + bench.settings.settle:
         meter = Meter(bench.running.session)
-        crowd.read(min(ZERO_COPY_SEND, bench.settings.settle))
+        crowd.read(min(CALM_SECONDS, bench.settings.settle))
         calm = meter.stop().server_percent < CALM
     return time.perf_counter() - begin
 

@@ -23,7 +23,7 @@ def cases(_: Settings) -> Iterator[str]:
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
-    """Ask for each file for as long as the window is."""
+    """Request each file for the length of the window."""
     for name in SMALL:
         check_file(bench, name)
     for name in SMALL:
@@ -53,7 +53,7 @@ def _case(name: str) -> str:
 
 
 def _driver(wanted: str, size: int) -> str:
-    """Prefer wrk, but not for bodies: it reads 8 KiB at a time, and at 1 MiB is slower than any good server."""
+    """Prefer wrk, except for large bodies: it reads 8 KiB at a time, and at 1 MiB a good server is faster."""
     if wanted != "auto":
         return wanted
     return "wrk" if installed() and size <= LARGEST_FOR_WRK else "own"
@@ -70,7 +70,7 @@ def _own(bench: Bench, name: str, seconds: float) -> Summary:
 
 
 def summary(tally: Tally) -> Summary:
-    """Put what our own driver saw into the words of wrk."""
+    """Return the figures of our own driver in the form of wrk's."""
     return {
         "requests": tally.requests,
         "seconds": tally.seconds,

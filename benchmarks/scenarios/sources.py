@@ -1,4 +1,4 @@
-"""The same large content from different places: what does it cost to get it from there?"""
+"""The same large content from different sources: the speed and the cost of each."""
 
 import time
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ __all__ = ["SCENARIO"]
 
 CASE = "1 client, then ranges"
 ATTEMPTS = 20
-PAUSE = 0.02  # seconds in which a server gets over a client that has gone
+PAUSE = 0.02  # seconds in which a server notices that a client has left
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
-    """Fetch all of it, its beginning, and random parts."""
+    """Fetch the whole content, its first byte, and random parts."""
     check_large(bench)
     download(bench.port, [LARGE], deadline=time.monotonic() + bench.settings.window)
     whole = fetch_large(bench, 1)

@@ -8,7 +8,7 @@ from functools import partial
 
 import httpx
 
-from benchmarks.load.h2load import CIPHER, SPARE, Answers, download, installed, requests
+from benchmarks.load.h2load import CIPHER, SPARE, Responses, download, installed, requests
 from benchmarks.proc import Meter, Spent
 from benchmarks.scenarios.base import Bench, Measurement, Scenario, spent_metrics
 from benchmarks.settings import KIB, BenchmarkError
@@ -24,7 +24,7 @@ WARM_UP = 256  # requests
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A file, asked for over so many connections with so many requests under way on each."""
+    """A file, requested over ``connections`` with ``streams`` requests at the same time on each."""
 
     name: str
     protocol: str
@@ -33,7 +33,7 @@ class Case:
     streams: int = 1
 
 
-# 32 requests under way either way; those of HTTP/2 share connections, as a browser's do.
+# Both have 32 requests at the same time; those of HTTP/2 share connections, as in a browser.
 CASES = (
     Case("tls 1k", "tls", PROBE, connections=32),
     Case("tls large", "tls", LARGE),
@@ -43,7 +43,7 @@ CASES = (
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
-    """Go through the cases; one that a server cannot do says why."""
+    """Measure each case; if a server cannot do one, its note gives the reason."""
     for case in CASES:
         reason = bench.lacks.get(case.protocol) or ("" if installed() else "h2load is not installed")
         yield Measurement(case.name, note=reason, driver="") if reason else _load(bench, case)
@@ -61,20 +61,20 @@ def _load(bench: Bench, case: Case) -> Measurement:
     return Measurement(case.name, metrics, _note(bench, case, found), f"h2load, {found.agreed}")
 
 
-def _note(bench: Bench, case: Case, found: Answers) -> str:
-    """Say what was not as it was meant to be."""
+def _note(bench: Bench, case: Case, found: Responses) -> str:
+    """Return a note on an unexpected protocol or length."""
     notes = [] if found.agreed.startswith(EXPECTED) else [f"agreed on {found.agreed}"]
     if case.file == PROBE and found.received != len(found.latencies) * bench.tree.size(PROBE):
         notes.append("bodies of another length")
     return "; ".join(notes)
 
 
-def _large(bench: Bench, case: Case, url: str) -> Callable[[], Answers]:
+def _large(bench: Bench, case: Case, url: str) -> Callable[[], Responses]:
     return partial(download, url, case.protocol, seconds=bench.settings.window)
 
 
-def _small(bench: Bench, case: Case, url: str) -> Callable[[], Answers]:
-    """Warm up, and find out how many requests the window is likely to hold."""
+def _small(bench: Bench, case: Case, url: str) -> Callable[[], Responses]:
+    """Warm up, and estimate the number of requests that fill the window."""
     ask = partial(requests, url, case.protocol, connections=case.connections, streams=case.streams)
     limit = bench.settings.limit + SPARE
     first = ask(count=WARM_UP, limit=limit)
@@ -82,7 +82,7 @@ def _small(bench: Bench, case: Case, url: str) -> Callable[[], Answers]:
     return partial(ask, count=max(WARM_UP, round(rate * bench.settings.window)), limit=limit)
 
 
-def _throughput(found: Answers, spent: Spent) -> dict[str, float | None]:
+def _throughput(found: Responses, spent: Spent) -> dict[str, float | None]:
     return {
         "mb_per_s": found.received / 1e6 / found.seconds,
         "cpu_ms_per_gb": spent.server * 1e12 / found.received if found.received else None,
@@ -90,7 +90,7 @@ def _throughput(found: Answers, spent: Spent) -> dict[str, float | None]:
     }
 
 
-def _frequency(found: Answers, spent: Spent) -> dict[str, float | None]:
+def _frequency(found: Responses, spent: Spent) -> dict[str, float | None]:
     milliseconds = [seconds * 1000 for seconds in found.latencies]
     count = len(milliseconds)
     return {
@@ -103,30 +103,30 @@ def _frequency(found: Answers, spent: Spent) -> dict[str, float | None]:
 
 
 def _check(bench: Bench, case: Case, url: str) -> None:
-    """Compare the start of an answer, and its length, with the file."""
+    """Compare the start of a response, and its length, with the file."""
     size = bench.tree.size(case.file)
     wanted = min(size, random.Random(case.file).randint(KIB, 64 * KIB))
     try:
-        told, body = _fetch(bench, case, url, wanted)
+        found, body = _fetch(bench, case, url, wanted)
     except httpx.HTTPError as error:
         raise BenchmarkError(f"{case.name}: {error!r}") from error
-    if told != (200, VERSIONS[case.protocol], str(size)) or body != bench.tree.slice(case.file, 0, wanted):
-        raise BenchmarkError(f"{case.name}: answered {told}, not the file")
+    if found != (200, VERSIONS[case.protocol], str(size)) or body != bench.tree.slice(case.file, 0, wanted):
+        raise BenchmarkError(f"{case.name}: got {found}, not the file")
 
 
 def _fetch(bench: Bench, case: Case, url: str, wanted: int) -> tuple[tuple[int, str, str | None], bytes]:
-    """Return status, version and length, and the beginning of the body; this client does verify the certificate."""
+    """Return status, version and length, and the start of the body; this client verifies the certificate."""
     trust = ssl.create_default_context(cafile=bench.running.certificate)
     body = b""
     with (
         httpx.Client(verify=trust, http1=case.protocol == "tls", http2=case.protocol == "h2") as client,
-        client.stream("GET", url) as answer,
+        client.stream("GET", url) as response,
     ):
-        for chunk in answer.iter_raw():
+        for chunk in response.iter_raw():
             body += chunk
             if len(body) >= wanted:
                 break
-    return (answer.status_code, answer.http_version, answer.headers.get("content-length")), body[:wanted]
+    return (response.status_code, response.http_version, response.headers.get("content-length")), body[:wanted]
 
 
 THROUGHPUT = ("mb_per_s", "cpu_ms_per_gb", "server_percent", "client_percent")

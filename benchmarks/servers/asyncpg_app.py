@@ -17,7 +17,7 @@ OBJECT = "select v.lo, v.size from ad_file f join ad_version v on v.id = f.versi
 async def app(
     scope: dict[str, Any], _: Callable[[], Awaitable[Any]], send: Callable[[dict[str, Any]], Awaitable[None]]
 ) -> None:
-    """Answer a request for the large file, whole or one range of it."""
+    """Respond to a request for the large file, whole or one range of it."""
     if scope["type"] != "http":
         return
     connection = await asyncpg.connect(os.environ[POSTGRES])

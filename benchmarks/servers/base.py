@@ -1,4 +1,4 @@
-"""What the harness knows of a server: its command, what it needs, and which scenarios fit it."""
+"""The description of a server: its command, its requirements, and its scenarios."""
 
 import importlib.util
 import sys
@@ -23,15 +23,15 @@ __all__ = [
 
 HOST = "127.0.0.1"
 PYTHON = sys.executable
-DIRECTORY = "BENCHMARK_DIRECTORY"  # the environment variable that tells an application what to serve
-SCRATCH = "BENCHMARK_SCRATCH"  # and the one with the folder in which `prepare` has put things for it
+DIRECTORY = "BENCHMARK_DIRECTORY"  # the environment variable with the folder that an application serves
+SCRATCH = "BENCHMARK_SCRATCH"  # the environment variable with the folder that `prepare` has filled for it
 EVERY = frozenset({"large", "small", "ranges", "slow", "leaving", "cold"})
-TLS = EVERY | {"tls"}  # of several ways to run a server one is enough for this
+TLS = EVERY | {"tls"}  # one way to run each server is enough for this
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What one start of a server gets: the files, a free port, and a folder for its own use; TLS when ``secure``."""
+    """The input of one start of a server: the files, a free port, and a folder for its own use; TLS if ``secure``."""
 
     directory: Path
     port: int
@@ -40,17 +40,17 @@ class Site:
 
     @property
     def address(self) -> str:
-        """Return host and port in one word."""
+        """Return host and port, joined by a colon."""
         return f"{HOST}:{self.port}"
 
     @property
     def certificate(self) -> Path:
-        """Return where the certificate is when the site is secure."""
+        """Return the path of the certificate; the file exists if the site is secure."""
         return self.scratch / "certificate.pem"
 
     @property
     def key(self) -> Path:
-        """Return where the certificate's key is when the site is secure."""
+        """Return the path of the private key; the file exists if the site is secure."""
         return self.scratch / "key.pem"
 
     def tls(self, certificate: str, key: str) -> list[str]:
@@ -59,7 +59,7 @@ class Site:
 
 
 def nothing(site: Site) -> None:
-    """Prepare what needs no preparation."""
+    """Do nothing: the server needs no preparation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +78,11 @@ class Server:
     scenarios: frozenset[str] = EVERY
     prepare: Callable[[Site], None] = nothing
     lacks: Mapping[str, str] = field(default_factory=dict)
-    client: str = ""  # the command line of what downloads from it, where that is compared
+    client: str = ""  # the command line of the client, if clients are compared
 
 
 def package_versions(*packages: str) -> str:
-    """Return the installed versions as one line; an optional package that is not there is left out."""
+    """Return the installed versions as one line; a package that is not installed is left out."""
     found = ((package, _version(package)) for package in packages)
     return ", ".join(f"{package} {number}" for package, number in found if number)
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One download: from where, to which new file, and over https the certificate that vouches for the server."""
+    """One download: its URL, the new file, and for https the certificate to trust."""
 
     url: str
     target: Path
@@ -28,7 +28,7 @@ class Errand:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return what a Python client has to know besides."""
+        """Return the environment variables for a Python client."""
         trust = {"SSL_CERT_FILE": str(self.certificate)} if self.certificate else {}
         return {**trust, "PYTHONPATH": str(ROOT)}
 
@@ -100,8 +100,8 @@ def _missing(program: str) -> str | None:
 
 
 def _version(program: str) -> str:
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=5).stdout
-    found = re.search(r"\d+(?:\.\d+)+", told)
+    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=5).stdout
+    found = re.search(r"\d+(?:\.\d+)+", output)
     return f"{program} {found[0]}" if found else ""
 
 
@@ -136,8 +136,8 @@ def _missing_with(client: Client) -> str | None:
     return NGINX.missing() or client.missing()
 
 
-def _told(client: Client) -> str:
-    """Return the client's command line with words for what differs from download to download."""
+def _command_line(client: Client) -> str:
+    """Return the client's command line with words in the place of the parts that differ from download to download."""
     command = client.command(Errand("https://SERVER/FILE", Path("FOLDER/TARGET"), Path("CERTIFICATE")))
     return shlex.join("python" if word == PYTHON else word for word in command)
 
@@ -150,7 +150,7 @@ def _server(client: Client) -> Server:
         versions=partial(_versions_with, client),
         missing=partial(_missing_with, client),
         scenarios=frozenset({"client"}),
-        client=_told(client),
+        client=_command_line(client),
     )
 
 

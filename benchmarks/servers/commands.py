@@ -7,7 +7,7 @@ from benchmarks.servers.base import HOST, PYTHON, Site
 __all__ = ["granian", "gunicorn", "hypercorn", "uvicorn", "waitress"]
 
 BACKLOG = "2048"
-CROWD = "20000"  # connections; several servers stop at 100 or 1,000 when not told otherwise
+CROWD = "20000"  # connections; several servers accept only 100 or 1,000 by default
 Command = Callable[[Site], list[str]]
 
 

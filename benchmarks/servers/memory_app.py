@@ -28,7 +28,7 @@ with (directory / LARGE).open("rb") as large:
 
 
 async def app(scope: Message, receive: Receive, send: Send) -> None:
-    """Answer a request, or the lifespan protocol."""
+    """Handle a request, or the lifespan protocol."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif dict(scope["headers"]).get(b"if-none-match") == ETAG:

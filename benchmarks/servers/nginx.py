@@ -1,4 +1,4 @@
-"""nginx with sendfile: the limit of what this machine can do with a file."""
+"""nginx with sendfile: the upper limit for files on this machine."""
 
 import os
 import re
@@ -9,9 +9,10 @@ from benchmarks.servers.base import TLS, Server, Site
 
 __all__ = ["NGINX"]
 
-# Every path is in the scratch folder, so that it neither needs nor disturbs an installed nginx. A connection may be
-# kept for any number of requests, as the others do. With threads, where it has them, to wait for the disk. Without
-# tcp_nopush: with it the last segment of a range waits 40 ms for the client's delayed acknowledgement.
+# Every path is in the scratch folder, so that an installed nginx is neither needed nor disturbed. A connection may
+# serve any number of requests, as in the other servers. Threads, if nginx was built with them, wait for the disk.
+# tcp_nopush is off: with it the last segment of a range waits 40 ms for the client's delayed acknowledgement. The cache
+# of open files lets clients of one file share a descriptor; otherwise 10,000 clients would need 20,000 descriptors.
 CONFIGURATION = """
 daemon off;
 worker_processes 1;
@@ -23,6 +24,7 @@ http {{
     access_log off;
     sendfile on;
     {threads}
+    open_file_cache max=1000;
     keepalive_requests 100000000;
     default_type application/octet-stream;
     client_body_temp_path {scratch}/body;
@@ -40,7 +42,7 @@ http {{
 
 
 def _program() -> str | None:
-    """Find nginx also where Debian keeps it out of a user's path."""
+    """Return the path of nginx; Debian has it outside of a user's PATH."""
     return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
 
 
@@ -53,7 +55,7 @@ def _command(site: Site) -> list[str]:
 
 
 def _security(site: Site) -> dict[str, str]:
-    """Return what TLS adds; ``http2`` as a parameter of ``listen`` is known to every version."""
+    """Return the lines for TLS; every version accepts ``http2`` as a parameter of ``listen``."""
     if not site.secure:
         return {"protocols": "", "tls": ""}
     tls = f"ssl_certificate {site.certificate}; ssl_certificate_key {site.key}; ssl_protocols TLSv1.3;"
@@ -74,7 +76,7 @@ def _threads() -> str:
 
 
 def _build() -> str:
-    """Return what nginx says of its version and how it was built."""
+    """Return the version and the build options that nginx prints."""
     command = [_program() or "nginx", "-V"]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=5).stderr
 

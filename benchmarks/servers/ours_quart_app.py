@@ -9,7 +9,7 @@ from async_downloads.quart import init_app
 from benchmarks.servers.base import DIRECTORY
 
 app = Quart(__name__, static_folder=None)
-app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None  # as Flask has it, so that the answers have the same fields
+app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None  # as Flask has it, so that the responses have the same fields
 init_app(app)
 directory = os.environ[DIRECTORY]
 

@@ -1,4 +1,4 @@
-"""The command in a process of its own, and the programs of other people that download from it."""
+"""Tests with the command in its own process, and with other download programs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`async-downloads` as a user starts it, in a process group that is always ended."""
+"""`async-downloads` as a user starts it, in a process group that always ends."""
 
 import os
 import re
@@ -28,24 +28,24 @@ _ANNOUNCEMENT: Final = re.compile(r"^Serving .* on (.*) \(Ctrl-C ends\)\n", re.M
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A running command and what it has written."""
+    """A running command and its output."""
 
     process: subprocess.Popen[bytes]
     folder: Path
 
     @property
     def stdout(self) -> str:
-        """What it has written for its user."""
+        """The standard output so far."""
         return (self.folder / "stdout").read_text()
 
     @property
     def stderr(self) -> str:
-        """What it has complained about."""
+        """The standard error so far."""
         return (self.folder / "stderr").read_text()
 
     @property
     def urls(self) -> list[str]:
-        """Where it says that it serves."""
+        """The addresses that it announces."""
         said = _ANNOUNCEMENT.search(self.stdout)
         return said[1].split(", ") if said else []
 
@@ -63,11 +63,11 @@ class Command:
 
     @property
     def log(self) -> list[str]:
-        """The lines of the access log, but for one that is just being written."""
+        """The complete lines of the access log."""
         return self.stdout.split("(Ctrl-C ends)\n")[1].rpartition("\n")[0].splitlines()
 
     def get(self, target: str) -> httpx.Response:
-        """Ask its first address, and wait: it is another process, and goes on meanwhile."""
+        """Send a GET to the first address and wait for the response; the server is another process."""
         return httpx.get(self.url + target, timeout=HANGING)
 
     @property
@@ -77,15 +77,15 @@ class Command:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process that was started, and to none of its children."""
+        """Send a signal to the command, and not to its children."""
         self.process.send_signal(number)
 
     async def ended(self, *, within: float = HANGING) -> int:
-        """Return its exit code; nothing that it started is left, and nothing was wrong."""
+        """Return the exit code. Its children must be gone, and standard error must have no traceback."""
         await eventually(lambda: self.process.poll() is not None, within=within)
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, 0)
-            raise AssertionError("it left a process behind")
+            raise AssertionError("the command left a process behind")
         assert "Traceback" not in self.stderr, self.stderr
         return self.process.returncode
 
@@ -98,7 +98,7 @@ async def running(
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
 ) -> AsyncIterator[Command]:
-    """Run the command until the end of the block, which begins when it serves."""
+    """Run the command until the end of the block; the block begins when the command serves."""
     with tempfile.TemporaryDirectory() as folder:
         with open(f"{folder}/stdout", "wb") as stdout, open(f"{folder}/stderr", "wb") as stderr:
             process = subprocess.Popen(
@@ -134,10 +134,10 @@ def finished(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: int = subprocess.DEVNULL,
-    heeding_modes: bool = False,
+    obey_modes: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end; it shows nothing of its insides. File modes concern it if told so, even as root."""
-    unprivileged = ("setpriv", _NO_OVERRIDE) if heeding_modes and os.geteuid() == 0 else ()
+    """Run the command to its end, without a traceback. With ``obey_modes`` file modes bind it, even as root."""
+    unprivileged = ("setpriv", _NO_OVERRIDE) if obey_modes and os.geteuid() == 0 else ()
     ended = subprocess.run(
         [*unprivileged, *COMMAND, *map(str, arguments)],
         capture_output=True,
@@ -154,8 +154,8 @@ def finished(
 
 
 def refusal(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
-    """Return the one line with which the command refuses to run; file modes concern it."""
-    ended = finished(*arguments, env=env, cwd=cwd, heeding_modes=True)
+    """Return the one line with which the command refuses to run; file modes bind it."""
+    ended = finished(*arguments, env=env, cwd=cwd, obey_modes=True)
     assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
     line, end, more = ended.stderr.partition("\n")
     assert (end, more) == ("\n", "")

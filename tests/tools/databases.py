@@ -1,4 +1,4 @@
-"""Databases for the command's tests, and what is in them."""
+"""Databases for the tests of the command, and access to their files."""
 
 import asyncio
 import subprocess
@@ -46,15 +46,15 @@ async def _init(url: str) -> None:
 def ran(
     *arguments: object, url: str, cwd: Path | None = None, stdin: int = subprocess.DEVNULL, env: Mapping[str, str] = {}
 ) -> str:
-    """Run a command that is to succeed, with a database; return what it wrote."""
+    """Run a command with a database; it must succeed. Return its standard output."""
     ended = finished(*arguments, env={"ASYNC_DOWNLOADS_DATABASE": url, **env}, cwd=cwd, stdin=stdin)
     assert (ended.returncode, ended.stderr) == (0, ""), ended
     return ended.stdout
 
 
 def failure(*arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """Return the one line with which a command says why it failed; file modes concern it."""
-    ended = finished(*arguments, cwd=cwd, env=env, heeding_modes=True)
+    """Return the one line of error of a failing command, which is bound by file modes."""
+    ended = finished(*arguments, cwd=cwd, env=env, obey_modes=True)
     assert (ended.returncode, ended.stdout) == (1, ""), ended
     line, end, more = ended.stderr.partition("\n")
     assert (end, more) == ("\n", "")
@@ -79,7 +79,7 @@ async def fill(url: str, **files: bytes) -> dict[str, StoredFile]:
 
 
 async def stored(url: str) -> dict[str, StoredFile]:
-    """Return what a stranger could get, by name."""
+    """Return the files of a database by name."""
     async with opened(url) as catalogue:
         return {file.name: file for file in await catalogue.files()}
 

@@ -19,13 +19,13 @@ __all__ = ["SHA256", "SIZE", "VERSION", "Get", "Got", "Origin", "files", "folder
 
 SIZE = 3 * MIB + 7
 VERSION = Version(0, SIZE)
-"""What is at each path of the origin that stands for nothing else."""
+"""The file at each path of the origin without another meaning."""
 SHA256 = f"sha256:{hashlib.sha256(VERSION.read(0, SIZE)).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """How the command ended, and what it wrote."""
+    """The exit code and the output of the command."""
 
     code: int
     stdout: bytes
@@ -33,19 +33,19 @@ class Got:
 
     @property
     def lines(self) -> list[str]:
-        """What it told, and nothing of its insides."""
+        """The lines on standard error, which must not have a traceback."""
         assert "Traceback" not in self.stderr, self.stderr
         return self.stderr.splitlines()
 
     @property
     def line(self) -> str:
-        """The one line that it told."""
+        """The only line on standard error."""
         [line] = self.lines
         return line
 
 
 class Get(Protocol):
-    """How a test runs the command."""
+    """Runs the command."""
 
     def __call__(self, *arguments: object) -> Got:
         """Run it to its end."""
@@ -53,7 +53,7 @@ class Get(Protocol):
 
 @pytest.fixture
 def get(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Get:
-    """Run the command here, which takes less time than to start a process."""
+    """Run the command in this process, which is faster than a new one."""
 
     def run(*arguments: object) -> Got:
         monkeypatch.setattr(sys, "argv", ["async-downloads", "get", *map(str, arguments)])
@@ -68,11 +68,11 @@ def get(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byte
 
 @dataclass(slots=True)
 class Origin:
-    """A server, and what it was asked. A path that is a number is answered with that status."""
+    """A server, and its requests. The response to a path that is a number has that status."""
 
     chaos: Chaos = field(default_factory=lambda: Chaos(Faults(size=SIZE)))
     requests: list[Request] = field(default_factory=list)
-    statuses: list[int] = field(default_factory=list)  # of the next answers, whatever is asked
+    statuses: list[int] = field(default_factory=list)  # of the next responses, for every path
     base: str = ""
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class Origin:
 
 @pytest.fixture
 def origin() -> Iterator[Origin]:
-    """A server that does nothing wrong unless it is told to."""
+    """A server without faults, unless a test sets some."""
     server = Origin()
     with threaded(server.chaos.listening()) as url:
         server.base = url.rpartition("/")[0]

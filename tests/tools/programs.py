@@ -13,7 +13,7 @@ __all__ = ["need", "run"]
 
 
 def need(program: str) -> str:
-    """Return the path of a program. Without it a user's test is skipped; where nothing may be skipped, it fails."""
+    """Return the path of a program. If it is missing, the test is skipped, or fails if NO_SKIPS is set."""
     return shutil.which(program, path=f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin") or _missing(program)
 
 
@@ -24,7 +24,7 @@ def _missing(program: str) -> NoReturn:
 
 
 def run(program: str, *arguments: object, cwd: Path | None = None) -> bytes:
-    """Run a program that is to succeed; return what it writes."""
+    """Run a program, which must succeed, and return its standard output."""
     command = [need(program), *map(str, arguments)]
     ended = subprocess.run(command, cwd=cwd, capture_output=True, timeout=HANGING, check=False)
     assert ended.returncode == 0, ended.stderr.decode()

@@ -1,14 +1,14 @@
 """Make the sample video: `python tests/tools/record_video.py async_downloads/site/static/sample.webm`.
 
-Chromium draws and encodes the frames (WebCodecs, VP8). The container is written here, since what a `MediaRecorder`
-writes has neither a duration nor an index, and seeks badly:
+Chromium draws and encodes the frames (WebCodecs, VP8). The container is written here: a file
+from a `MediaRecorder` has neither a duration nor an index, so a browser cannot seek in it well:
 
     EBML header
     Segment
     ├── Info      the duration
     ├── Tracks    one, of video
     ├── Cues      where the cluster of each second begins
-    └── Cluster…  a second each; its first frame needs no other
+    └── Cluster…  one second each; its first frame is a key frame
 """
 
 import base64
@@ -67,7 +67,7 @@ def main(target: str) -> None:
 
 
 def _recorded() -> list[bytes]:
-    """Return the frames as Chromium encodes them; only a page with an address may."""
+    """Return the frames as Chromium encodes them; WebCodecs needs a page from a server."""
     options = ChromeOptions()
     for flag in ("--headless=new", "--no-sandbox", "--disable-gpu"):
         options.add_argument(flag)
@@ -86,7 +86,7 @@ def _recorded() -> list[bytes]:
 
 
 def webm(frames: Sequence[bytes]) -> bytes:
-    """Put frames into a container; the first of each second has to stand alone."""
+    """Put frames into a container; the first frame of each second must be a key frame."""
     info = _element(
         "1549A966",
         _number("2AD7B1", 1_000_000),

@@ -1,4 +1,4 @@
-"""Chromium against `serve`: videos that seek, a download that is offered, and a listing without a complaint."""
+"""Chromium with `serve`: videos that seek, a download with a name, and a listing without console errors."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from tools.programs import need
 pytestmark = pytest.mark.timeout(240)
 
 _RATE = 48_000
-_SECONDS = 360  # of two channels of 16 bits: 69 MB, which no browser fetches in advance
+_SECONDS = 360  # of two channels of 16 bits: 69 MB, more than a browser fetches in advance
 _SEEK = """
 const done = arguments[arguments.length - 1];
 const video = document.querySelector("video");
@@ -46,7 +46,7 @@ _FLAGS = (
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a page that shows a long recording, and with names that want escaping."""
+    """A directory with a page that plays a long recording, and with names that need escaping."""
     tree = tmp_path_factory.mktemp("tree")
     with wave.open(os.fspath(tree / "long.wav"), "wb") as file:
         file.setnchannels(2)
@@ -65,14 +65,14 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def command(tree: Path) -> AsyncIterator[Command]:
-    """A server that writes down what it was asked."""
+    """A server with an access log in JSON."""
     async with serving(tree, "--access-log", "json") as command:
         yield command
 
 
 @pytest.fixture
 def downloads(tmp_path: Path) -> Path:
-    """Where the browser saves."""
+    """The folder in which the browser saves files."""
     folder = tmp_path / "downloads"
     folder.mkdir()
     return folder
@@ -80,7 +80,7 @@ def downloads(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def browser(tmp_path: Path, downloads: Path) -> Iterator[Chrome]:
-    """A Chromium with a profile of its own."""
+    """A Chromium with its own profile."""
     options = ChromeOptions()
     options.binary_location = need("chromium")
     for flag in (*_FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}"):
@@ -98,7 +98,7 @@ def browser(tmp_path: Path, downloads: Path) -> Iterator[Chrome]:
 
 
 def _farthest(command: Command, target: str = "/long.wav") -> int:
-    """Return where the last part began that the browser has asked for; its request may not have ended yet."""
+    """Return the largest first byte of all logged range requests."""
     records = [json.loads(line) for line in command.log]
     starts = [record["range"] for record in records if record["status"] == 206 and record["target"] == target]
     return max((int(value.removeprefix("bytes=").partition("-")[0]) for value in starts), default=0)
@@ -126,32 +126,30 @@ async def test_a_video_in_a_database_seeks_to_its_end(database: str, browser: Ch
         await eventually(lambda: _farthest(command, "/files/download/1?inline") > 0.9 * len(long))
 
 
-async def test_what_is_offered_is_saved_under_its_name(
+async def test_a_download_is_saved_under_its_name(
     command: Command, browser: Chrome, tree: Path, downloads: Path
 ) -> None:
     browser.get(f"{command.url}/")
     browser.find_element(By.CSS_SELECTOR, "a[aria-label='Download naïve report.bin']").click()
     saved, content = downloads / "naïve report.bin", (tree / "naïve report.bin").read_bytes()
-    # The browser takes the name with an empty file, long before it gives the download that name.
+    # The browser first makes an empty file with that name, and renames the download to it at the end.
     await eventually(lambda: saved.exists() and saved.stat().st_size >= len(content))
     assert saved.read_bytes() == content
 
 
-async def test_the_listing_is_shown_as_it_is_meant_and_the_console_stays_empty(
-    command: Command, browser: Chrome
-) -> None:
+async def test_the_listing_is_styled_and_the_console_stays_empty(command: Command, browser: Chrome) -> None:
     browser.get(f"{command.url}/")
     links = [link.text for link in browser.find_elements(By.CSS_SELECTOR, "td:first-child a")]
     assert links == ["a:<b>&'c'.txt", "long.wav", "naïve report.bin", "video.html"]
     table = browser.find_element(By.TAG_NAME, "table")
-    assert table.value_of_css_property("border-collapse") == "collapse"  # the policy lets the style in
+    assert table.value_of_css_property("border-collapse") == "collapse"  # the Content-Security-Policy allows the style
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call] # selenium has no type for it
     browser.find_element(By.LINK_TEXT, "a:<b>&'c'.txt").click()
     await eventually(lambda: _text(browser) == "found")
 
 
 def _text(browser: Chrome) -> str:
-    """Return what the page says; a page that is just being left has nothing to say."""
+    """Return the text of the page, or an empty text while the browser leaves it."""
     with suppress(WebDriverException):
         return browser.find_element(By.TAG_NAME, "body").text
     return ""

@@ -1,4 +1,4 @@
-"""curl, wget and aria2c against `serve`: what they save is what is there."""
+"""curl, wget and aria2c with `serve`: they save the exact bytes of the file."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from tools.command import Command, serving
 from tools.programs import run
 
 _SIZE = 30 * 1024 * 1024
-_HELD = 12_345_678  # bytes that an earlier try has left
+_HELD = 12_345_678  # bytes of an earlier, interrupted download
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,14 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def command(tree: Path) -> AsyncIterator[Command]:
-    """A server that writes down what it was asked."""
+    """A server with an access log in JSON."""
     async with serving(tree, "--access-log", "json") as command:
         yield command
 
 
 @pytest.fixture
 def held(tree: Path, tmp_path: Path) -> Path:
-    """The first part of the file, as an earlier try has left it."""
+    """The first part of the file, left by an earlier download."""
     path = tmp_path / "random.bin"
     path.write_bytes((tree / "random.bin").read_bytes()[:_HELD])
     return path
@@ -67,7 +67,7 @@ async def test_curl_resumes(command: Command, tree: Path, held: Path) -> None:
     assert (record["status"], record["bytes"], record["aborted"]) == (206, _SIZE - _HELD, False)
 
 
-async def test_curl_names_what_it_is_offered(command: Command, tree: Path, tmp_path: Path) -> None:
+async def test_curl_takes_the_name_from_the_response(command: Command, tree: Path, tmp_path: Path) -> None:
     run("curl", "-sS", "-OJ", f"{command.url}/random.bin?download", cwd=tmp_path)
     assert _digest(tmp_path / "random.bin") == _digest(tree / "random.bin")
 
@@ -79,7 +79,7 @@ async def test_wget_resumes(command: Command, tree: Path, held: Path) -> None:
     assert (record["status"], record["range"]) == (206, f"bytes={_HELD}-")
 
 
-async def test_wget_has_nothing_to_resume_of_what_is_complete(command: Command, tree: Path, tmp_path: Path) -> None:
+async def test_wget_does_not_resume_a_complete_file(command: Command, tree: Path, tmp_path: Path) -> None:
     for _ in range(2):
         run("wget", "--no-config", "-q", "-c", f"{command.url}/random.bin", cwd=tmp_path)
     assert _digest(tmp_path / "random.bin") == _digest(tree / "random.bin")
