@@ -210,7 +210,7 @@ def _from_environment(row: Setting) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How the process listens and ends; `drain_timeout` is in seconds."""
+    """How the process listens, how long connections may wait, and how it ends; all times are in seconds."""
 
     bind: tuple[str, ...] = _row(("127.0.0.1:8000",), "host:port, unix:path or fd://n; repeatable.", short="-b")
     workers: int = _row(
@@ -221,7 +221,16 @@ class ServerSettings:
         reader=partial(read_whole_number, least=1, most=256),
     )
     loop: Literal["asyncio", "uvloop"] = _row("asyncio", "Event loop.", default_help="uvloop if it is installed")
-    certfile: Path | None = _row(None, "Certificate chain (PEM): serve HTTPS, with HTTP/2.", is_file=True)
+    certfile: Path | None = _row(None, "Certificate chain (PEM): serve HTTPS.", is_file=True)
     keyfile: Path | None = _row(None, "The certificate's private key (PEM).", is_file=True)
+    header_timeout: float = _row(30.0, "How long a client may take to send the head of a request.")
+    keep_alive: float = _row(75.0, "Close a connection that has no request for this long.")
+    max_connections: int | None = _row(
+        None,
+        "Number of connections of each process. One that is idle makes room for a new one.",
+        default_help="half of the files that the process may open",
+        metavar="N",
+        reader=partial(read_whole_number, least=1, most=1_000_000),
+    )
     drain_timeout: float = _row(30.0, "How long downloads may continue after SIGTERM.", reader=_seconds_or_zero)
     access_log: Literal["none", "text", "json"] = _row("none", "Write a line for each request.")

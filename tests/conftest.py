@@ -12,7 +12,7 @@ import pytest
 from harness.asgi import App
 from harness.clock import Clock
 from harness.postgres import postgres_server, schema_of_its_own
-from harness.served import Server, hypercorn
+from harness.served import Server, served
 from hypothesis import settings
 
 from async_downloads.server.drain import DrainGate
@@ -71,11 +71,11 @@ async def postgres_url(_postgres: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def serve(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Serve]:
-    """Serve apps with Hypercorn behind a DrainGate until the test ends. The test fails if an app raised."""
+    """Serve apps behind a DrainGate, as `serve` does, until the test ends. The test fails if an app raised."""
     async with AsyncExitStack() as servers:
 
         async def start(app: App, *, certificate: tuple[Path, Path] | None = None) -> Server:
-            return await servers.enter_async_context(hypercorn(DrainGate(app), certificate=certificate))
+            return await servers.enter_async_context(served(DrainGate(app), certificate=certificate))
 
         yield start
     assert not [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]

@@ -15,12 +15,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Serve
 from h2.connection import H2Connection
 from h2.events import DataReceived
 from harness.ports import reserved_port
 from harness.process import descriptors
-from harness.served import Server
+from harness.served import Server, hypercorn
 from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
@@ -156,11 +155,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-async def http2(serve: Serve, large: Path, certificate: tuple[Path, Path]) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of HTTP/2 at a Hypercorn with TLS."""
-    server = await serve(Downloads(DirectoryStore(large.parent)), certificate=certificate)
+async def hypercorn_with_tls(large: Path, certificate: tuple[Path, Path]) -> AsyncIterator[Server]:
+    """A Hypercorn with TLS, which speaks HTTP/2."""
+    async with hypercorn(Downloads(DirectoryStore(large.parent)), certificate=certificate) as server:
+        yield server
+
+
+@pytest.fixture
+async def http2(hypercorn_with_tls: Server, certificate: tuple[Path, Path]) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of HTTP/2."""
     trusted = ssl.create_default_context(cafile=str(certificate[0]))
-    async with httpx.AsyncClient(base_url=server.url, verify=trusted, http2=True, timeout=HANGING) as client:
+    url = hypercorn_with_tls.url
+    async with httpx.AsyncClient(base_url=url, verify=trusted, http2=True, timeout=HANGING) as client:
         yield client
 
 
@@ -182,9 +188,9 @@ async def test_over_http2_many_downloads_share_a_connection(http2: httpx.AsyncCl
 
 
 async def test_a_download_that_is_reset_over_http2_leaves_nothing(
-    serve: Serve, large: Path, certificate: tuple[Path, Path]
+    hypercorn_with_tls: Server, large: Path, certificate: tuple[Path, Path]
 ) -> None:
-    server = await serve(Downloads(DirectoryStore(large.parent)), certificate=certificate)
+    server = hypercorn_with_tls
     trusted = ssl.create_default_context(cafile=str(certificate[0]))
     trusted.set_alpn_protocols(["h2"])
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusted)

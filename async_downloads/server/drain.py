@@ -39,6 +39,10 @@ class DrainGate:
         """Refuse new requests from now on."""
         self._draining.set()
 
+    async def draining(self) -> None:
+        """Wait for `drain`."""
+        await self._draining.wait()
+
     async def drained(self) -> None:
         """Wait for `drain`, then for the last running request to end."""
         await self._draining.wait()

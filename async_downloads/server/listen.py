@@ -6,32 +6,31 @@ import os
 import resource
 import signal
 import socket
-import ssl
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..config import ServerSettings, Settings
 from ..errors import DownloadError, SourceBusy
+from ..site.app import create_app
 from ..site.stored import probe
 from ..sources.database.urls import path_of
-from .hypercorn.install import Config, ServeConfig, install
 from .line_writer import report
 from .supervisor import supervise
-from .worker import SIGNALS, work
+from .tls import BadCertificate, tls_context
+from .worker import BACKLOG, SIGNALS, Listeners, work
 
-__all__ = ["CannotServe", "hold_signals", "listen", "run", "url_of"]
+__all__ = ["CannotServe", "hold_signals", "listen", "run", "run_app", "url_of"]
 
 
-_BACKLOG: Final = 4096
 _PROBE_SECONDS: Final = 5.0
 # Bytes that the kernel buffers beyond those on their way to the client, with TLS and without. By default it takes
 # megabytes and wakes the writer only when a third of them have been sent: for a slow client that takes longer than the
-# stall timeout, and ten thousand clients would use up the kernel's memory for TCP. Without TLS, `zero_copy` raises the
-# limit for a fast client.
+# stall timeout, and ten thousand clients would use up the kernel's memory for TCP. Without TLS, `http1.zero_copy`
+# lifts the limit for a fast client.
 _UNSENT_BYTES: Final = {True: 512 * 1024, False: 96 * 1024}
 
 
@@ -44,20 +43,36 @@ def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence
 
     Raises CannotServe if an address is in use, a file cannot be read, or the database does not exist.
     """
-    config = _config(server)
     _probe(settings)
+    return run_app(partial(create_app, settings), server, announce, stall_timeout=settings.stall_timeout)
+
+
+def run_app(
+    make_app: Callable[[], Any],
+    server: ServerSettings,
+    announce: Callable[[Sequence[str]], None],
+    *,
+    stall_timeout: float,
+) -> int:
+    """Serve the ASGI app that `make_app` returns in each worker, as `run` serves the site.
+
+    The kernel drops a client that acknowledges nothing for `stall_timeout` seconds. Raises CannotServe.
+    """
+    try:
+        tls = tls_context(server)
+    except BadCertificate as error:
+        raise CannotServe(str(error)) from error
     _raise_descriptor_limit()
     sockets: list[socket.socket] = []
     with ExitStack() as cleanup:
         for bind in server.bind:
-            sockets.append(listen(bind, settings.stall_timeout, secure=config.ssl_enabled))
+            sockets.append(listen(bind, stall_timeout, secure=tls is not None))
             cleanup.callback(sockets[-1].close)
             if bind.startswith("unix:"):
                 cleanup.callback(Path(bind.removeprefix("unix:")).unlink, missing_ok=True)
         hold_signals()
-        announce([url_of(sock, secure=config.ssl_enabled) for sock in sockets])
-        config.bind = [f"fd://{sock.detach()}" for sock in sockets]  # Hypercorn closes these
-        worker = partial(work, settings, server, config)
+        announce([url_of(sock, secure=tls is not None) for sock in sockets])
+        worker = partial(work, make_app, server, Listeners(sockets, tls))
         return worker() if server.workers == 1 else supervise(worker, server.workers)
 
 
@@ -110,7 +125,7 @@ def listen(bind: str, stall_timeout: float, *, secure: bool = False) -> socket.s
                 # These hold for what the kernel has buffered. Accepted connections inherit them.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES[secure])
-            sock.listen(_BACKLOG)
+            sock.listen(BACKLOG)
         except (OSError, ValueError, OverflowError) as error:
             raise CannotServe(f"cannot listen on {bind}: {getattr(error, 'strerror', None) or error}") from error
         if_not_bound.pop_all()
@@ -158,34 +173,3 @@ def url_of(sock: socket.socket, *, secure: bool) -> str:
     host, port = sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"{'https' if secure else 'http'}://{shown}:{port}/"
-
-
-def _config(server: ServerSettings) -> Config:
-    install()
-    config = ServeConfig()
-    config.backlog = _BACKLOG
-    config.graceful_timeout = server.drain_timeout
-    config.keep_alive_max_requests = 1_000_000
-    config.loglevel = "WARNING"
-    if server.certfile and server.keyfile:
-        config.certfile, config.keyfile = os.fspath(server.certfile), os.fspath(server.keyfile)
-        try:
-            config.create_ssl_context()
-        except OSError as error:
-            reason = _describe_tls_error(server.certfile, server.keyfile, error)
-            raise CannotServe(f"cannot use {config.certfile} and {config.keyfile} for TLS: {reason}") from error
-    elif server.certfile or server.keyfile:
-        raise CannotServe("TLS needs both a certificate and its key")
-    return config
-
-
-def _describe_tls_error(certfile: Path, keyfile: Path, error: OSError) -> str:
-    """Return what is wrong with the files, in words for an operator: OpenSSL's messages are for its developers."""
-    if not isinstance(error, ssl.SSLError):
-        return error.strerror or str(error)
-    for flag, path, kind in (("--certfile", certfile, "certificate"), ("--keyfile", keyfile, "private key")):
-        if f"{kind.upper()}-----".encode() not in path.read_bytes():
-            return f"{flag} takes a {kind} in PEM, and there is none in {path}"
-    if error.reason == "KEY_VALUES_MISMATCH":
-        return "the key is not that of the certificate"
-    return "one of them is damaged"

@@ -2,31 +2,30 @@
 
 SIGTERM or Ctrl-C starts the draining. So does the end of its terminal, or of the parent process. Then running downloads
 continue for at most `drain_timeout` seconds, and new requests are refused. A second signal ends the process at once.
-Hypercorn alone would wait for stalled clients, or cut off active ones, depending on the version of Python.
 """
 
 import asyncio
 import gc
 import os
+import resource
 import signal
+import socket
+import ssl
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
-from typing import Any, Final, TextIO, cast
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any, Final, NamedTuple, TextIO
 
-from quart import Quart
-
-from ..config import ServerSettings, Settings
-from ..site.app import create_app
+from ..config import ServerSettings
 from ..threads import raise_mmap_threshold
 from .access_log import AccessLog
 from .drain import DrainGate
-from .hypercorn.install import Config, serve
-from .hypercorn.loops import loop_factory
-from .line_writer import LineWriter
+from .http1.server import ConnectionLimits, Http1Server
+from .lifespan import Lifespan, StartFailed
+from .line_writer import LineWriter, report
+from .loops import loop_factory
 
-__all__ = ["SIGNALS", "work"]
+__all__ = ["BACKLOG", "SIGNALS", "Listeners", "work"]
 
 
 # `nohup` sets SIGHUP to be ignored: then the server outlives its terminal.
@@ -37,29 +36,37 @@ _SAME_SIGNAL_SECONDS: Final = 0.5
 # With Python's default the collector runs again and again while ten thousand connections arrive at once. Each run takes
 # half a second, and all requests wait for it.
 _GC_THRESHOLDS: Final = (2000, 20, 50)
-_CLOSE_SECONDS: Final = 2.0  # for the site to close, mainly its database connections
+_HANDSHAKE_SECONDS: Final = 10.0  # for a client's part of a TLS handshake
+_SHUTDOWN_SECONDS: Final = 5.0  # for a client to confirm the end of TLS
+_MAX_CONNECTIONS: Final = 100_000  # a slow client takes up to 40 KB: 4 GB
+BACKLOG: Final = 4096
 _FLUSH_SECONDS: Final = 1.0  # for the last lines of the access log to be read
 
 
-def work(settings: Settings, server: ServerSettings, config: Config, lifeline: int | None = None) -> int:
+class Listeners(NamedTuple):
+    """Where a worker accepts connections: listening sockets, which it closes, and the settings of TLS."""
+
+    sockets: Sequence[socket.socket]
+    tls: ssl.SSLContext | None
+
+
+def work(make_app: Callable[[], Any], server: ServerSettings, listeners: Listeners, lifeline: int | None = None) -> int:
     """Serve until a signal comes, or until the write end of the pipe `lifeline` is closed; return the exit code.
 
     Call this with `SIGNALS` blocked: a signal that comes early is then delivered when its handler is set.
     """
-    site = create_app(settings)
+    app = make_app()
     gc.freeze()  # the objects loaded by now stay, so the collector need not visit them
     gc.set_threshold(*_GC_THRESHOLDS)
     raise_mmap_threshold()
-    gate = DrainGate(site)
-    with _logged(gate, server.access_log) as app, asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
-        runner.run(_serve(app, _Shutdown(gate, server.drain_timeout), config, lifeline, close=partial(_close, site)))
+    gate = DrainGate(app)
+    with _logged(gate, server.access_log) as logged, asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
+        try:
+            runner.run(_serve(logged, gate, server, listeners, lifeline))
+        except StartFailed as error:
+            report(f"the app cannot start: {error}")
+            return 1
     return 0
-
-
-async def _close(site: Quart) -> None:
-    """Shut the site down if it has started; after a very early signal it has not."""
-    if hasattr(site, "shutdown_event"):
-        await site.shutdown()
 
 
 @contextmanager
@@ -84,14 +91,13 @@ class _Shutdown:
     """Decides when the process ends.
 
     States: serving; draining, from the first signal on; ended, when the time for draining is over, at a second signal,
-    or when Hypercorn has returned. `_serve` owns it; its methods run on the event loop.
+    or when the last response is sent. `_serve` owns it; its methods run on the event loop.
     """
 
     def __init__(self, gate: DrainGate, drain_timeout: float) -> None:
         self._gate = gate
         self._drain_timeout = drain_timeout
         self._started = 0.0  # the draining, in the loop's time
-        self.drained = gate.drained
         self.ended = asyncio.Event()
 
     def start(self) -> None:
@@ -109,21 +115,57 @@ class _Shutdown:
         self.start()
 
 
-async def _serve(
-    app: Any, shutdown: _Shutdown, config: Config, lifeline: int | None, *, close: Callable[[], Awaitable[None]]
-) -> None:
+async def _serve(app: Any, gate: DrainGate, server: ServerSettings, listeners: Listeners, lifeline: int | None) -> None:
     asyncio.get_running_loop().set_exception_handler(_ignore_lost_connections)
-    serving = asyncio.create_task(serve(app, config, shutdown_trigger=cast("Any", shutdown.drained)))
+    shutdown = _Shutdown(gate, server.drain_timeout)
+    serving = asyncio.create_task(_serve_until_drained(app, gate, server, listeners))
     serving.add_done_callback(lambda _: shutdown.ended.set())
     _watch_signals(shutdown, lifeline)
     await shutdown.ended.wait()
-    if serving.done():
-        serving.result()
-    await _cancel_all_tasks()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await close()  # the lifespan has not closed it if the time for draining was over; closing twice is harmless
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the loop that handles signals ends now
+    serving.cancel()
+    try:
+        await serving
+    except asyncio.CancelledError:
+        pass
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the loop that handles signals ends now
+
+
+async def _serve_until_drained(app: Any, gate: DrainGate, server: ServerSettings, listeners: Listeners) -> None:
+    """Start the app, accept connections, and return when the last response is sent; end all of it if cancelled."""
+    lifespan = Lifespan(app)
+    try:
+        await lifespan.start()
+        async with _accepting(Http1Server(app, _limits(server), state=lifespan.state), listeners) as http1:
+            await gate.draining()
+            http1.drain()
+            await gate.drained()
+            await http1.close()
+    finally:
+        await lifespan.stop()
+
+
+@asynccontextmanager
+async def _accepting(http1: Http1Server, listeners: Listeners) -> AsyncIterator[Http1Server]:
+    """Accept connections until the end of the block, which ends those that are left."""
+    loop, tls = asyncio.get_running_loop(), listeners.tls
+    options: dict[str, Any] = {"ssl": tls, "backlog": BACKLOG}
+    if tls is not None:
+        options |= {"ssl_handshake_timeout": _HANDSHAKE_SECONDS, "ssl_shutdown_timeout": _SHUTDOWN_SECONDS}
+    async with AsyncExitStack() as cleanup:
+        cleanup.push_async_callback(http1.abort)
+        for sock in listeners.sockets:
+            accepting = await loop.create_server(http1.connection, sock=sock, **options)
+            cleanup.callback(accepting.close)
+        yield http1
+
+
+def _limits(server: ServerSettings) -> ConnectionLimits:
+    """Return the limits of connections; by default half of the descriptors are for them, and half for files."""
+    most = server.max_connections
+    if most is None:
+        most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2, _MAX_CONNECTIONS)
+    return ConnectionLimits(server.header_timeout, server.keep_alive, most)
 
 
 def _watch_signals(shutdown: _Shutdown, lifeline: int | None) -> None:
@@ -146,22 +188,11 @@ def _call_when_readable(fd: int, callback: Callable[[], None]) -> None:
     loop.add_reader(fd, once)
 
 
-async def _cancel_all_tasks() -> None:
-    """Cancel the tasks of open connections, again while any is left: a cancelled one waits for its client to close."""
-    for _ in range(20):
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        if not tasks:
-            return
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=0.1)
-
-
 def _ignore_lost_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Report an unhandled exception, unless it means that a connection is lost.
 
-    Hypercorn does not expect OSError while it closes a connection; the kernel causes one when it drops a client
-    (`TCP_USER_TIMEOUT`). Before Python 3.12 asyncio reports the tasks that we cancel, too.
+    The kernel causes an OSError when it drops a client (`TCP_USER_TIMEOUT`), and asyncio reports each that no protocol
+    expects. Before Python 3.12 it reports the tasks that are cancelled, too.
     """
     if not isinstance(context.get("exception"), (OSError, asyncio.CancelledError)):
         loop.default_exception_handler(context)

@@ -42,8 +42,7 @@ _NOT_FOUND: Final = {
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
 _BUSY: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _TAIL_BYTES: Final = 4096  # one page, which the kernel has cached; long enough not to be equal by chance
-_MAX_REGION_BYTES: Final = 8 * 1024 * 1024  # how much is sent before the file is checked again
-_UNCACHED_BYTES: Final = 64 * 1024 * 1024  # how much to read in threads after a place that was not cached
+_MAX_REGION_BYTES: Final = 32 * 1024 * 1024  # how much is sent before the file is checked again
 _FD_DIRECTORY: Final = Path("/proc/self/fd")
 _HAS_FD_DIRECTORY: Final = _FD_DIRECTORY.is_dir()
 
@@ -94,43 +93,25 @@ class FileSource(SupportsReadNowait, OnDisk):
                 sizer.took(time.monotonic() - sent)
 
     async def regions(self, span: ByteRange) -> AsyncGenerator[bytes | FileRegion, None]:
-        """Yield regions of the file where the kernel has it cached, and bytes where it has not.
+        """Yield regions of the file, and the last bytes as bytes: they are read when the caller has sent all regions.
 
-        The last bytes of the span are always read and checked here, after the caller has sent all regions.
+        The end of each region is read before it is yielded, in order to check the version of the file.
         """
-        uncached_stop = offset = self._start + span.start
+        offset = self._start + span.start
         last = self._start + span.stop - min(len(span), _TAIL_BYTES)
-        sizer = ChunkSizer(small=128 * 1024, modest=256 * 1024)  # for less, the thread costs more than the read
         with map_os_errors(f"reading from {offset}"):
             self._file.read_ahead(wanted=False)
             while offset < last:
-                count = min(_MAX_REGION_BYTES, last - offset)
-                if offset >= uncached_stop and not self._is_cached(offset, count):
-                    uncached_stop = offset + _UNCACHED_BYTES
-                if offset >= uncached_stop:
-                    yield FileRegion(self._file, offset, count)
-                    offset += count
-                else:
-                    chunk = await self._read_from_disk(offset, min(sizer.chunk, last - offset))
-                    offset += len(chunk)
-                    sent = time.monotonic()
-                    yield chunk
-                    sizer.took(time.monotonic() - sent)
+                stop = min(offset + _MAX_REGION_BYTES, last)
+                await self._check_end(offset, stop)
+                yield FileRegion(self._file, offset, stop - offset)
+                offset = stop
         async for chunk in self.read(ByteRange(last - self._start, span.stop)):
             yield chunk
 
-    def _is_cached(self, offset: int, count: int) -> bool:
-        """Whether the kernel has the end of these bytes cached. If it has, also check the version of the file."""
-        probed = min(count, _TAIL_BYTES)
-        tail = self._file.read_cached(offset + count - probed, probed)
-        if tail is not None:
-            self._check(tail, probed, offset + count - probed)
-        return tail is not None
-
-    async def _read_from_disk(self, offset: int, count: int) -> bytes:
-        chunk = await self._file.read_from_disk(offset, count)
-        self._check(chunk, count, offset)
-        return chunk
+    async def _check_end(self, offset: int, stop: int) -> None:
+        start = max(offset, stop - _TAIL_BYTES)
+        self._check(await self._file.read(start, stop - start), stop - start, start)
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
         """Return the span if it is small and in the page cache, else None."""

@@ -1,4 +1,4 @@
-"""A real Hypercorn in the test's own loop, and a client that reads only when the test does."""
+"""Real servers in the test's own loop, and a client that reads no faster than it is told to."""
 
 import asyncio
 import logging
@@ -19,11 +19,11 @@ from hypercorn.typing import Framework
 
 from async_downloads.server.http1.connection import Connection as ServerConnection
 from async_downloads.server.http1.server import ConnectionLimits, Http1Server
+from async_downloads.server.lifespan import Lifespan
 from harness.asgi import App
-from harness.process import other_tasks
 from harness.waiting import HANGING
 
-__all__ = ["Connection", "Server", "http1", "hypercorn", "idle_tasks"]
+__all__ = ["Connection", "Server", "http1", "hypercorn", "served"]
 
 # The kernel's buffers hold megabytes by default. With small ones a test file can be small, too.
 _BUFFER = 32 * 1024
@@ -124,6 +124,18 @@ async def hypercorn(
 
 
 @asynccontextmanager
+async def served(app: App, *, certificate: tuple[Path, Path] | None = None) -> AsyncIterator[Server]:
+    """Start an app, and serve it as `serve` does until the end of the block."""
+    lifespan = Lifespan(app)
+    await lifespan.start()
+    try:
+        async with http1(app, certificate=certificate) as server:
+            yield server
+    finally:
+        await lifespan.stop()
+
+
+@asynccontextmanager
 async def http1(
     app: App, *, certificate: tuple[Path, Path] | None = None, limits: ConnectionLimits | None = None
 ) -> AsyncIterator[Server]:
@@ -141,11 +153,6 @@ async def http1(
     finally:
         listening.close()
         await server.abort()
-
-
-def idle_tasks() -> int:
-    """Return how many tasks wait to close an idle connection."""
-    return sum("_idle_timeout" in task.get_coro().__qualname__ for task in other_tasks())  # type: ignore[union-attr]
 
 
 def _config(fd: int, certificate: tuple[Path, Path] | None) -> Config:

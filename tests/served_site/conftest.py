@@ -7,17 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import hypercorn.asyncio.run
-import hypercorn.protocol.h2
-import hypercorn.protocol.h11
 import pytest
 from conftest import Serve
 from harness.waiting import HANGING
-from server.sending import IDLE
 
 from async_downloads.config import Settings
-from async_downloads.server.hypercorn.install import install
-from async_downloads.server.zero_copy.mapped_files import MappedFiles
 from served_site.site import Site, app_of
 
 IMAGE_ID = "0b5e6f1c-7c56-4d8a-9f3e-2a8f6d0c4b17"
@@ -36,25 +30,6 @@ _FILES = {
     "reports/2026/q3/summary.txt": "all is well",
     "secret.txt": "secret",
 }
-
-
-@pytest.fixture
-def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Hypercorn use our classes, as `serve` does."""
-    for module, name in (
-        (hypercorn.asyncio.run, "TCPServer"),
-        (hypercorn.protocol, "H11Protocol"),
-        (hypercorn.protocol.h11, "HTTPStream"),
-        (hypercorn.protocol.h2, "StreamBuffer"),
-    ):
-        monkeypatch.setattr(module, name, getattr(module, name))
-    assert install()
-
-
-@pytest.fixture
-def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep idle mappings until the test puts the clock forward."""
-    monkeypatch.setattr(MappedFiles, "_IDLE_SECONDS", IDLE)
 
 
 @pytest.fixture

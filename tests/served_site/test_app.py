@@ -57,14 +57,16 @@ async def test_a_name_that_only_starts_like_a_route_is_a_file(site_of: SiteOf, e
         f"/{'a' * 5000}",
         f"/{'a/' * 5000}",
         "*",
-        "secret.txt",
-        "xsecret.txt",
-        "xdownload",
     ],
     ids=lambda target: target[:30],
 )
 async def test_a_path_that_is_not_a_file_gets_404(site: Site, target: str) -> None:
     assert (await site.raw(target))[0] == 404
+
+
+@pytest.mark.parametrize("target", ["secret.txt", "xsecret.txt", "xdownload"])
+async def test_what_does_not_begin_with_a_slash_is_no_request(site: Site, target: str) -> None:
+    assert (await site.raw(target))[0] == 400
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Apps that send files as the tests need it, and a count of the mappings of this process."""
+"""Apps that send files in the ways under test."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -11,17 +11,9 @@ from harness.served import Connection
 from async_downloads.open_file import OpenFile
 from async_downloads.sending import ZERO_COPY_SEND, Receive, Scope, Send
 
-__all__ = ["IDLE", "ZERO_COPY", "Recorded", "app_that", "body", "head", "length", "mapped", "sending", "unchunked"]
+__all__ = ["ZERO_COPY", "Recorded", "app_that", "body", "head", "length", "sending", "unchunked"]
 
 ZERO_COPY: Final = ZERO_COPY_SEND
-IDLE: Final = 30.0
-"""With the fixture `_kept`, an idle mapping stays for so many seconds; tests put the clock forward."""
-
-
-def mapped(path: Path) -> int:
-    """Return how many mappings of a file this process has, even if the file was deleted or renamed."""
-    inode = f" {path.stat().st_ino} " if path.exists() else f"{path} (deleted)"
-    return sum(inode in line for line in Path("/proc/self/maps").read_text().splitlines())
 
 
 class Recorded:

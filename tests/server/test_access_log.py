@@ -105,7 +105,6 @@ async def test_an_abandoned_download_counts_the_bytes_that_were_sent(server: Ser
     assert 100_000 <= record["bytes"] < len(content)
 
 
-@pytest.mark.usefixtures("_fast")
 @pytest.mark.parametrize("cached", [True, False], ids=["from the page cache", "from the disk"])
 async def test_a_region_counts_the_bytes_that_the_socket_took(serve: Serve, large: Path, cached: bool) -> None:
     size = large.stat().st_size

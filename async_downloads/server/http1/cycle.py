@@ -127,12 +127,13 @@ class AsgiCycle:
     def _start(self, status: int, fields: Any) -> None:
         lines, length, closes, has_date = encode_lines(status, fields)
         connection, version = self._connection, self.head.version
-        self._no_body = self.head.method == "HEAD" or status in {204, 304}
-        framing = b""
+        is_framed = status not in {204, 304}
+        self._no_body = self.head.method == "HEAD" or not is_framed
+        self._chunked = is_framed and length is None and version == "1.1"
         if not self._no_body:
-            self._left, self._chunked = length, length is None and version == "1.1"
-            framing = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
+            self._left = length
             closes |= length is None and not self._chunked  # the body ends with the connection
+        framing = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
         self.keep_alive = self.keep_alive and not closes and connection.can_go_on(self)
         if not self.keep_alive:
             framing += b"Connection: close\r\n"
@@ -171,7 +172,7 @@ class AsgiCycle:
     def _end(self) -> None:
         if self._left:
             raise RuntimeError(f"the body is {self._left} bytes shorter than its Content-Length")
-        self._write(b"0\r\n\r\n" if self._chunked else b"")
+        self._write(b"0\r\n\r\n" if self._chunked and not self._no_body else b"")
 
     def _write(self, data: bytes) -> None:
         """Write bytes behind the head, if that is still held."""

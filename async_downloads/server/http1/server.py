@@ -38,7 +38,8 @@ class Http1Server:
 
         listener = await loop.create_server(server.connection, sock=sock)
         server.drain()          # from now on connections close after their response
-        await server.close()    # wait for the last one
+        await server.close()    # close idle connections, and wait for the last response
+        await server.abort()    # end what is left
 
     It belongs to the running loop. `state` is what the app has put into its lifespan's scope.
     """
@@ -113,8 +114,9 @@ class Http1Server:
             connection.close_if_idle()
 
     async def close(self) -> None:
-        """Drain; return when the last connection has ended."""
-        self.drain()
+        """Return when the last connection has ended; those without a whole request are closed now."""
+        for connection in list(self._idle):
+            connection.close()
         while self._connections:
             self._empty.clear()
             await self._empty.wait()

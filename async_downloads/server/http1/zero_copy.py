@@ -16,7 +16,7 @@ import socket
 import struct
 from typing import Final, NoReturn
 
-from ...errors import SourceTruncated
+from ...errors import SourceChanged, SourceTruncated
 from ...open_file import FileRegion, OpenFile
 from ...sources.files import map_os_errors
 from .flow_control import ClientDisconnected, FlowControl
@@ -122,12 +122,15 @@ class ZeroCopyWriter:
     async def send(self, region: FileRegion) -> None:
         """Send a region; return when the socket has taken it.
 
-        Raises ClientDisconnected, SourceTruncated if the file has become too short, SourceError if it cannot be read.
+        Raises ClientDisconnected; SourceTruncated if the file has become too short, SourceChanged if it was written to
+        in place, SourceError if it cannot be read.
         """
         await self._flow.flushed()
         file, offset, size = region
         stop, cached = offset + size, offset  # up to `cached` nothing has to be waited for
+        status = os.fstat(file.fd)
         while offset < stop:
+            _check_unchanged(file, status, offset)
             count = min(stop - offset, await self._next_size())
             if offset >= cached:
                 cached = offset + await self._bring_into_cache(file, offset, count, stop)
@@ -207,3 +210,10 @@ class ZeroCopyWriter:
             offset += len(chunk)
             if len(chunk) < count:
                 raise SourceTruncated(f"the file ended at byte {offset}")
+
+
+def _check_unchanged(file: OpenFile, before: os.stat_result, offset: int) -> None:
+    """Raise SourceChanged if the file was written to in place; the source of a file that grew checks it by itself."""
+    now = os.fstat(file.fd)
+    if now.st_mtime_ns != before.st_mtime_ns and now.st_size <= before.st_size:
+        raise SourceChanged(f"the file was written to before byte {offset} was sent")

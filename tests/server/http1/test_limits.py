@@ -223,6 +223,7 @@ async def test_a_server_that_drains_closes_idle_connections_now_and_the_others_a
         await idle.answer()
         await busy.ask("/slow")
         await eventually(lambda: any(each.cycle for each in server.connections))
+        server.http1.drain()
         closing = asyncio.create_task(server.http1.close())
         assert await idle.reader.read() == b""
         assert not closing.done()

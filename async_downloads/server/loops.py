@@ -1,9 +1,4 @@
-"""Event loops whose connections buffer little for slow clients.
-
-By default asyncio lets a connection buffer 64 KiB that its socket did not take before its writer must wait. With ten
-thousand slow clients that is most of the memory. A quarter of it serves fast clients as well: the kernel buffers
-megabytes for them.
-"""
+"""Event loops whose threads give way to them."""
 
 import asyncio
 import os
@@ -16,7 +11,6 @@ from typing import Any, Final
 __all__ = ["loop_factory"]
 
 
-_HIGH_WATER_BYTES: Final = 16 * 1024
 # Threads that read files. More of them delay the event loop on one core: a thread that holds the interpreter's lock but
 # not the processor waits for the other threads. An unrelated client waited 20 to 80 ms with eight threads, 4 ms with
 # four.
@@ -37,9 +31,6 @@ def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:
             super().__init__(*args)
             self.set_default_executor(ThreadPoolExecutor(_READER_THREADS, "reader", _lower_priority))
 
-        async def create_server(self, protocol_factory: Callable[[], Any], *args: Any, **options: Any) -> Any:
-            return await super().create_server(lambda: _limited(protocol_factory()), *args, **options)
-
     return Loop
 
 
@@ -47,15 +38,3 @@ def _lower_priority() -> None:
     """Give way to the event loop: a thread that reads from a disk can wait."""
     if sys.platform == "linux":  # only there each thread has a priority of its own
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _READER_NICENESS)
-
-
-def _limited(protocol: Any) -> Any:
-    """Lower the write buffer limit of the protocol's transport as soon as it is connected."""
-    connection_made = protocol.connection_made
-
-    def limit_and_connect(transport: asyncio.WriteTransport) -> None:
-        transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
-        connection_made(transport)
-
-    protocol.connection_made = limit_and_connect
-    return protocol

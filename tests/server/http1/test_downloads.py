@@ -1,4 +1,4 @@
-"""Whole exchanges on a real Hypercorn: connections that stay open, and odd or hostile requests."""
+"""Whole exchanges of downloads: connections that go on, and requests that make no sense."""
 
 import asyncio
 import os
@@ -101,12 +101,3 @@ async def test_a_name_with_a_line_break_is_served(server: Server, large: Path) -
     async with server.connected() as connection:
         await connection.ask("/a%0Ab")
         assert (await connection.answer())[2] == b"two lines"
-
-
-async def test_a_request_framed_in_two_ways_closes_the_connection(server: Server) -> None:
-    async with server.connected() as connection:
-        await connection.ask("/small.txt", "Content-Length: 5", "Transfer-Encoding: chunked")
-        connection.writer.write(b"0\r\n\r\n")
-        _, fields, _ = await connection.answer()
-        assert fields["Connection"] == "close"
-        assert await connection.reader.read() == b""

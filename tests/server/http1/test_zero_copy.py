@@ -4,31 +4,25 @@ import asyncio
 import os
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import Serve
 from harness.cache import evict
-from harness.clock import Clock
 from harness.process import descriptors
 from harness.served import Connection, Server
 from harness.waiting import eventually
-from hypercorn.asyncio import serve as hypercorn_serve
-from hypercorn.config import Config
 from semantics import wire
 
 from async_downloads.asgi import Downloads
-from async_downloads.server.zero_copy import mapped_files
-from async_downloads.server.zero_copy import writer as zero_copy
+from async_downloads.server.http1 import zero_copy
+from async_downloads.server.http1.server import ConnectionLimits, Http1Server
 from async_downloads.sources.directory import DirectoryStore
-from server.sending import IDLE, ZERO_COPY, Recorded, mapped, sending, unchunked
+from server.sending import ZERO_COPY, Recorded, sending, unchunked
 
 KIB, MIB = 1024, 1024 * 1024
 WHOLE = 128 * KIB  # what goes in one piece, by way of a read
-MAPPING_SIZE = 64 * MIB
+FAR = 2**32
 TAIL = 4096  # the last bytes of a file are read, so that they can be checked
-
-pytestmark = pytest.mark.usefixtures("_fast")
 
 
 @pytest.fixture
@@ -83,37 +77,22 @@ async def test_a_range_arrives_wherever_it_begins(
     assert app.bytes_by(ZERO_COPY) == count - TAIL
 
 
-@pytest.mark.usefixtures("_kept")
-async def test_a_range_over_the_end_of_a_mapping_arrives(server: Server, app: Recorded, large: Path) -> None:
-    marks = os.urandom(3 * MIB)
+async def test_a_range_beyond_32_bits_arrives(server: Server, app: Recorded, large: Path, content: bytes) -> None:
     sparse = large.with_name("sparse")
     with sparse.open("wb") as file:
-        file.truncate(MAPPING_SIZE + 2 * MIB)
-        os.pwrite(file.fileno(), marks, MAPPING_SIZE - MIB)
+        file.truncate(FAR + 2 * MIB)
+        os.pwrite(file.fileno(), content[: 3 * MIB], FAR - MIB)
     async with server.connected() as connection:
-        body = await get(connection, "/sparse", f"Range: bytes={MAPPING_SIZE - 900_001}-{MAPPING_SIZE + 1_000_000}")
-        assert body == marks[MIB - 900_001 : MIB + 1_000_001]
-        assert mapped(sparse) == 2
+        body = await get(connection, "/sparse", f"Range: bytes={FAR - 900_001}-{FAR + 1_000_000}")
+    assert body == content[MIB - 900_001 : MIB + 1_000_001]
     assert app.bytes_by(ZERO_COPY) == len(body) - TAIL
 
 
-@pytest.mark.usefixtures("_kept")
-async def test_the_number_of_mappings_is_limited(
-    server: Server, app: Recorded, large: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mapped_files._Mapping, "SIZE_BYTES", 64 * KIB)
-    monkeypatch.setattr(mapped_files.MappedFiles, "_MAX_MAPPINGS", 4)
-    async with server.connected() as connection:
-        assert await get(connection, "/large.bin") == content
-        assert mapped(large) == 4
-    assert app.bytes_by(ZERO_COPY) == len(content) - TAIL
-
-
-async def test_a_region_that_takes_many_turns_arrives(
+async def test_a_part_that_goes_in_many_turns_arrives(
     server: Server, app: Recorded, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zero_copy.ZeroCopyWriter, "_SMALL_WRITE_BYTES", 5000)
-    monkeypatch.setattr(zero_copy.ZeroCopyWriter, "_LARGE_WRITE_BYTES", 5000)
+    monkeypatch.setattr(zero_copy, "_SLOW_BYTES", 5000)
+    monkeypatch.setattr(zero_copy, "_FAST_BYTES", 5000)
     async with server.connected() as connection:
         assert await get(connection, "/large.bin") == content
     assert app.bytes_by(ZERO_COPY) == len(content) - TAIL
@@ -184,10 +163,10 @@ async def _twice_from(path: Path, content: bytes, family: socket.AddressFamily) 
     with socket.socket(family) as listener:
         listener.bind(str(path.with_name("s")) if family == socket.AF_UNIX else ("127.0.0.1", 0))
         listener.listen()
-        address, stop, config = listener.getsockname(), asyncio.Event(), Config()
-        config.bind = [f"fd://{listener.detach()}"]
-    app: Any = Recorded(Downloads(DirectoryStore(path.parent)))
-    serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=stop.wait))
+        address = listener.getsockname()
+        app = Recorded(Downloads(DirectoryStore(path.parent)))
+        http1 = Http1Server(app, ConnectionLimits())
+        listening = await asyncio.get_running_loop().create_server(http1.connection, sock=listener.dup())
     for whole in (True, False):
         opening = asyncio.open_unix_connection(address) if isinstance(address, str) else None
         connection = Connection(*await (opening or asyncio.open_connection(*address)))
@@ -198,40 +177,17 @@ async def _twice_from(path: Path, content: bytes, family: socket.AddressFamily) 
         connection.writer.transport.abort()
     await eventually(lambda: not descriptors(path))
     assert app.bytes_by(ZERO_COPY) >= len(content) - TAIL
-    stop.set()
-    await serving
+    listening.close()
+    await http1.abort()
 
 
-@pytest.mark.usefixtures("_kept")
-async def test_an_idle_mapping_is_dropped_soon_even_of_a_deleted_file(
-    clock: Clock, server: Server, large: Path, content: bytes
+async def test_what_only_the_disk_has_is_brought_into_the_cache_and_arrives_as_regions(
+    server: Server, app: Recorded, large: Path, content: bytes
 ) -> None:
-    async with server.connected() as connection:
-        assert await get(connection, "/large.bin") == content
-        assert mapped(large) == 1
-        large.unlink()
-        clock.forward(IDLE)
-        await eventually(lambda: not mapped(large))
-
-
-@pytest.mark.usefixtures("clock")
-async def test_a_used_mapping_stays_and_an_idle_one_is_dropped(server: Server, large: Path, content: bytes) -> None:
-    other = large.with_name("other.bin")
-    other.write_bytes(content)
-    known = zero_copy._shared_by(asyncio.get_running_loop()).mapped_files._mappings
-    async with server.connected() as connection:
-        await get(connection, "/large.bin")
-        (used,) = known.values()
-        await get(connection, "/other.bin")
-        while mapped(other):
-            await get(connection, "/large.bin", "Range: bytes=0-200000")
-            assert used in known.values()
-
-
-async def test_a_file_that_is_not_cached_is_read_and_arrives(server: Server, large: Path, content: bytes) -> None:
     evict(large)
     async with server.connected() as connection:
         assert await get(connection, "/large.bin") == content
+    assert app.bytes_by(ZERO_COPY) == len(content) - TAIL
 
 
 @pytest.mark.parametrize("size", [500_000, 4_000_000])

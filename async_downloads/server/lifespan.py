@@ -1,0 +1,71 @@
+"""The start and the shutdown of an ASGI app (the lifespan protocol)."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+from ..sending import Message
+
+__all__ = ["Lifespan", "StartFailed"]
+
+
+_SHUTDOWN_SECONDS: Final = 2.0  # mainly for the app's database connections to close
+
+
+class StartFailed(Exception):
+    """The app cannot start; the message is the app's."""
+
+
+class Lifespan:
+    """Runs an app's lifespan in one task.
+
+    States: starting (`start`), running, shutting down (`stop`), ended. An app that has no lifespan raises or returns at
+    the first message: it runs without one. The worker owns it.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.state: dict[str, Any] = {}  # what the app stores for its requests
+        self._app = app
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._response: asyncio.Future[str | None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._started = False
+
+    async def start(self) -> None:
+        """Start the app. Raises StartFailed if it says that it cannot."""
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
+        self._task = asyncio.get_running_loop().create_task(self._app(scope, self._messages.get, self._send))
+        failure = await self._ask("startup")
+        if failure is not None:
+            raise StartFailed(failure)
+        self._started = True
+
+    async def stop(self) -> None:
+        """Shut the app down if it has started; it has two seconds."""
+        if self._task is None:
+            return
+        if self._started:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SHUTDOWN_SECONDS):
+                    await self._ask("shutdown")
+        self._task.cancel()
+        await asyncio.wait([self._task], timeout=_SHUTDOWN_SECONDS)
+
+    async def _ask(self, phase: str) -> str | None:
+        """Have the app pass through a phase; return its message if it failed."""
+        task = self._task
+        if task is None or task.done():
+            return None
+        self._response = asyncio.get_running_loop().create_future()
+        self._messages.put_nowait({"type": f"lifespan.{phase}"})
+        either: list[asyncio.Future[Any]] = [self._response, task]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if self._response.done():
+            return self._response.result()
+        task.exception()  # the app has no lifespan
+        return None
+
+    async def _send(self, message: Message) -> None:
+        if self._response is not None and not self._response.done():
+            failed = message["type"].endswith(".failed")
+            self._response.set_result(str(message.get("message", "")) if failed else None)

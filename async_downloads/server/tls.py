@@ -1,0 +1,40 @@
+"""The certificate of the server, and what is wrong with one that cannot be used."""
+
+import ssl
+from pathlib import Path
+
+from ..config import ServerSettings
+
+__all__ = ["BadCertificate", "tls_context"]
+
+
+class BadCertificate(Exception):
+    """TLS cannot be used; the message says why in one line."""
+
+
+def tls_context(server: ServerSettings) -> ssl.SSLContext | None:
+    """Return the TLS settings of the server; None if it has no certificate. Raises BadCertificate."""
+    if not server.certfile and not server.keyfile:
+        return None
+    if not server.certfile or not server.keyfile:
+        raise BadCertificate("TLS needs both a certificate and its key")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(server.certfile, server.keyfile)
+    except OSError as error:
+        reason = _describe(server.certfile, server.keyfile, error)
+        raise BadCertificate(f"cannot use {server.certfile} and {server.keyfile} for TLS: {reason}") from error
+    return context
+
+
+def _describe(certfile: Path, keyfile: Path, error: OSError) -> str:
+    """Return what is wrong with the files, in words for an operator: OpenSSL's messages are for its developers."""
+    if not isinstance(error, ssl.SSLError):
+        return error.strerror or str(error)
+    for flag, path, kind in (("--certfile", certfile, "certificate"), ("--keyfile", keyfile, "private key")):
+        if f"{kind.upper()}-----".encode() not in path.read_bytes():
+            return f"{flag} takes a {kind} in PEM, and there is none in {path}"
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is not that of the certificate"
+    return "one of them is damaged"

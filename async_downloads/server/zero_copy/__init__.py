@@ -1,1 +1,0 @@
-"""File regions that go from the page cache to a socket, past the asyncio transport."""

@@ -1,1 +1,0 @@
-"""Tests of async_downloads.server.zero_copy."""
