@@ -76,7 +76,7 @@ class Downloader:
             await self._client.aclose()
             self._client = None
 
-    async def fetch(
+    async def fetch(  # noqa: PLR0913  # each is one line of a command's options
         self,
         url: str,
         path: StrPath | None = None,
@@ -85,6 +85,9 @@ class Downloader:
         checksum: str | None = None,
         overwrite: bool = False,
         resume: bool = True,
+        continues: bool = False,
+        timestamping: bool = False,
+        dated: bool = True,
         on_progress: ProgressListener | None = None,
     ) -> Result:
         """Download to a file, and continue what an earlier run left there.
@@ -92,8 +95,11 @@ class Downloader:
         The complete file replaces the one at `path`, or at the target of a link. Without `path`, the server names the
         file; it is put into `directory` (by default the working directory), with a number added if the name is taken,
         unless `overwrite` is set. `checksum` is like `sha256:HEX`; without it, the digest that the server sends is
-        verified, if any. With `resume` False, existing files and parts are ignored. `on_progress` is called on the
-        event loop up to ten times per second; its errors end the download.
+        verified, if any. With `resume` False, existing files and parts are ignored. With `continues`, the part of
+        another URL is continued too if the server confirms its version. With `timestamping`, a file at `path` that has
+        the size and time of the server's file is complete, wherever it is from. With `dated` False, the file gets the
+        current time instead of Last-Modified. `on_progress` is called on the event loop up to ten times per second; its
+        errors end the download.
 
         Raises FetchError if the download fails, ValueError if the URL or the checksum is malformed, and whatever
         `on_progress` raises.
@@ -107,6 +113,9 @@ class Downloader:
             overwrite=overwrite,
             resume=resume,
             checksum=expected,
+            continues=continues,
+            timestamping=timestamping,
+            dated=dated,
         )
         job = Job(exchange, destination, self._limits, self._connections, expected, on_progress)
         async with Deadline(self._timeout).kept():
@@ -171,7 +180,7 @@ class Downloader:
 
 async def download(url: str, path: StrPath | None = None, **options: Any) -> Result:
     """Download one URL. The options are those of `Downloader` and of `Downloader.fetch`."""
-    names = {"directory", "checksum", "overwrite", "resume", "on_progress"}
+    names = {"directory", "checksum", "overwrite", "resume", "continues", "timestamping", "dated", "on_progress"}
     fetch_options = {name: options.pop(name) for name in names & options.keys()}
     async with Downloader(**options) as downloader:
         return await downloader.fetch(url, path, **fetch_options)

@@ -11,7 +11,8 @@ from harness.process import descriptors
 
 from async_downloads.client import Downloader, Progress
 from async_downloads.client.disk.existing import resumable
-from async_downloads.client.disk.part_file import PartFile, part_of
+from async_downloads.client.disk.part_file import PartFile
+from async_downloads.client.disk.part_names import part_of
 from async_downloads.errors import BadStatus, DigestMismatch, DiskError
 from client.remote import URL, Remote, cut, names, refused, sha256
 

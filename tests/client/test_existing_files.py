@@ -13,7 +13,7 @@ from harness.origin import Answer, Request
 from harness.versions import MIB, Version
 
 from async_downloads.client import Downloader, download
-from async_downloads.errors import NetworkError
+from async_downloads.errors import NetworkError, TargetBusy
 from client.remote import URL, Remote, names
 
 SIZE = 3 * MIB + 5
@@ -62,12 +62,21 @@ async def test_another_file_with_the_same_size_and_date_is_replaced(url: str, tm
         assert _file(number).difference(path) is None
 
 
-@pytest.mark.parametrize("left", [b"", b"begun"], ids=["empty", "begun"])
-async def test_a_part_without_a_journal_is_overwritten(url: str, tmp_path: Path, left: bytes) -> None:
-    (tmp_path / "chaos.bin.part").write_bytes(left)
+async def test_an_empty_part_without_a_journal_is_overwritten(url: str, tmp_path: Path) -> None:
+    (tmp_path / "chaos.bin.part").touch()
     await download(url, directory=tmp_path)
     assert _names(tmp_path) == ["chaos.bin"]
     assert RIGHT.difference(tmp_path / "chaos.bin") is None
+
+
+async def test_the_part_of_another_program_takes_the_name(url: str, tmp_path: Path) -> None:
+    theirs = tmp_path / "chaos.bin.part"
+    theirs.write_bytes(b"of another program")
+    result = await download(url, directory=tmp_path)
+    assert (result.path.name, theirs.read_bytes()) == ("chaos (1).bin", b"of another program")
+    with pytest.raises(TargetBusy, match="is of another program"):
+        await download(url, tmp_path / "chaos.bin")
+    assert _names(tmp_path) == ["chaos (1).bin", "chaos.bin.part"]
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["the same version", "another version"])

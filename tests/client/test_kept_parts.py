@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from async_downloads.client import Downloader
-from async_downloads.client.disk.part_file import journal_of, part_of
+from async_downloads.client.disk.part_names import journal_of, part_of
 from async_downloads.errors import DiskError, FetchError
 from client.remote import URL, Fault, Remote, ScriptedBody, broken, cut, names, refused, with_fields
 

@@ -24,10 +24,15 @@ class Spans:
     @classmethod
     def of(cls, spans: Iterable[Span]) -> Self:
         """Collect spans in any order. An empty span adds nothing; raises ValueError if a span ends before it starts."""
-        collected = cls()
-        for start, stop in spans:
-            collected = collected.add(start, stop)
-        return collected
+        merged: list[Span] = []
+        for start, stop in sorted(spans):
+            if not 0 <= start <= stop:
+                raise ValueError(f"not a span of bytes: {start} to {stop}")
+            if merged and start <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(stop, merged[-1][1])
+            elif start < stop:
+                merged.append((start, stop))
+        return cls(tuple(merged))
 
     def add(self, start: int, stop: int) -> Self:
         """Return the set with these positions added."""

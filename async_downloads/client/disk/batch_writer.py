@@ -21,6 +21,7 @@ __all__ = ["BatchWriter", "SegmentWriter"]
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024  # less wakes the thread too often; a killed process loses up to two batches
 _BATCH_SECONDS: Final = 0.5  # that a byte may wait to be written, and that the journal may be behind
+_CHEAP_SPANS: Final = 256  # a journal with so few spans takes next to no time to write
 _FLUSH_SECONDS: Final = 5.0  # between two flushes: a power loss costs at most the bytes since the last one
 _JOURNAL_BYTES: Final = 64 * 1024  # more than a journal needs
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -123,7 +124,7 @@ class BatchWriter:
         for run in runs.values():
             held = held.add(run.start, run.stop)
             self._unsaved_bytes += run.stop - run.start
-        record = self._record(held) if with_journal or self._is_journal_due() else None
+        record = self._record(held) if self._is_journal_due(on_time=with_journal) else None
         await self._part_file.write([(run.start, run.chunks) for run in runs.values()], record)
         for segment, run in runs.items():
             self._schedule.wrote(segment, run.start, run.stop - run.start)
@@ -132,9 +133,15 @@ class BatchWriter:
             self._flush_task = asyncio.create_task(self._flush())
         self._batch = None  # not reached after an error: a waiter must still get it
 
-    def _is_journal_due(self) -> bool:
-        """Whether to write the journal with this batch. A small, fast download is complete before it needs one."""
-        return self._unsaved_bytes >= _BATCH_BYTES or self._loop.time() - self._saved_at >= _BATCH_SECONDS
+    def _is_journal_due(self, *, on_time: bool) -> bool:
+        """Whether to write the journal with this batch. A small, fast download is complete before it needs one.
+
+        The journal of a patchy file is long, so it is written less often: the work must not grow with the square.
+        """
+        scale = max(len(self._schedule.held.spans) / _CHEAP_SPANS, 1)
+        unsaved_seconds = self._loop.time() - self._saved_at
+        enough = self._unsaved_bytes >= _BATCH_BYTES * scale or unsaved_seconds >= _BATCH_SECONDS * scale
+        return enough or (on_time and scale == 1)
 
     async def _wait_for_flush(self) -> None:
         """Wait for a running flush, which must end before the file is closed or another version begins."""

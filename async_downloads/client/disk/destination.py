@@ -16,8 +16,10 @@ from ..decisions.schedule import Schedule
 from ..decisions.version import UNKNOWN, RemoteVersion
 from .batch_writer import BatchWriter
 from .existing import CompleteFiles, EarlierDownloads, Existing, Nothing, Unchanged
-from .names import file_name, numbered, resolve_links, unused
-from .part_file import PartFile, journal_of, map_disk_errors, part_of
+from .names import file_name, numbered, unused
+from .part_file import PartFile
+from .part_names import journal_of, part_of
+from .targets import is_planted, map_disk_errors, resolve_links
 
 __all__ = ["Destination"]
 
@@ -41,10 +43,11 @@ class Destination:
     `path` is None if the first response is to name the file, in `directory`. Such a file replaces another one only with
     `overwrite`; otherwise its name gets a number. If `path` is a symbolic link, the file that it leads to is replaced.
     With `resume`, a part or a complete file of an earlier run counts. A complete file counts if it is the same version
-    or, if there is a `checksum`, has that.
+    or, if there is a `checksum`, has that. With `continues`, the part of another URL counts too. With `timestamping`, a
+    file at `path` counts by its size and time, wherever it is from. Unless `dated`, the file keeps the current time.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is an option of `Downloader.fetch`
         self,
         url: str,
         path: Path | None,
@@ -53,13 +56,19 @@ class Destination:
         overwrite: bool = False,
         resume: bool = True,
         checksum: Checksum | None = None,
+        continues: bool = False,
+        timestamping: bool = False,
+        dated: bool = True,
     ) -> None:
         self.path: Path = path or directory / file_name(None, url)
         self._unnumbered = self.path
         self._url = url
-        self._earlier = EarlierDownloads(url, use=resume, checksum=checksum)
+        self._earlier = EarlierDownloads(url, use=resume, checksum=checksum, any_url=continues)
         self._existing: Existing = Nothing()
         self._named = path is not None
+        self._renewed = False
+        self._guess = timestamping or path is None
+        self._dated = dated
         self._replaces = overwrite or path is not None
         self._opened: PartFile | None = None
         self._batch_writer: BatchWriter | None = None
@@ -80,8 +89,8 @@ class Destination:
         if self._named:
             self.path = await in_thread(partial(_resolved, self.path))
         elif begun := await self._earlier.unfinished(self.path.parent):
-            self.path, self._named = begun, True
-        self._existing = await self._earlier.complete(self.path, self._numbered())
+            (self.path, self._renewed), self._named = begun, True
+        self._existing = await self._earlier.complete(self.path, self._numbered(), guess=self._guess)
         self._schedule = Schedule(connections)
         if self._named:
             await self._open(connections)
@@ -92,13 +101,23 @@ class Destination:
 
     async def _open(self, connections: int) -> None:
         """The first phase for a known path: lock the part file, and continue with what it holds."""
-        part_file = partial(PartFile, self.path, self._earlier.url)
-        self._opened = await in_thread(part_file, discard=PartFile.close)
+        try:
+            self._opened = await in_thread(partial(self._earlier.open, self.path), discard=PartFile.close)
+        except TargetBusy:
+            if not self._renewed:
+                raise
+            self._forget_renewed()
+            return
         record = None
         if part := await self._earlier.resume(self._opened):
             self._existing, record = part, part.record
             self._schedule = Schedule(connections, record.version, record.held)
         self._batch_writer = BatchWriter(self._opened, self._schedule, record)
+
+    def _forget_renewed(self) -> None:
+        """Leave the part of the URL with another signature to that download: this is another file, or it is running."""
+        self.path, self._named, self._renewed = self._unnumbered, False, False
+        self._opened = self._batch_writer = None
 
     async def accept(self, head: ResponseHead, version: RemoteVersion | None) -> BatchWriter:
         """Return the writer for the body of a response; the first response may choose the name.
@@ -128,7 +147,7 @@ class Destination:
             raise Unchanged(*newest)
         if not self._named:
             self.path = self._unnumbered
-            self._existing = await self._earlier.complete(self.path, self._numbered())
+            self._existing = await self._earlier.complete(self.path, self._numbered(), guess=self._guess)
         if isinstance(self._existing, CompleteFiles):
             self._existing.compare(version)
         self._existing = Nothing()  # further requests need no condition
@@ -145,13 +164,13 @@ class Destination:
     def _lock_unused(self) -> PartFile:
         """Lock the part of the first name that is free, or of the name itself if it may be replaced."""
         if self._replaces:
-            return PartFile(self.path, self._earlier.url)
+            return self._earlier.open(self.path)
         busy: set[Path] = set()
         while True:
             path = unused(self._unnumbered, lambda each: each in busy or _is_taken(each))
             try:
-                return PartFile(path, self._earlier.url)
-            except TargetBusy:  # another download chose the same name at the same time
+                return self._earlier.open(path)
+            except TargetBusy:  # another download chose the same name at the same time, or another program has the part
                 busy.add(path)
 
     async def verify(self, checksum: Checksum) -> None:
@@ -162,6 +181,9 @@ class Destination:
         """Delete the bytes of this download. Those of an earlier one stay until the next `accept`."""
         if self._accepted and self._batch_writer:
             await self._batch_writer.clear()
+        elif self._renewed and self._opened:
+            await await_shielded(in_thread(self._opened.close))
+            self._forget_renewed()
         self._accepted = False
 
     async def finish(self) -> Path:
@@ -170,7 +192,7 @@ class Destination:
 
     def _publish(self) -> Path:
         part_file = self._part_file()
-        part_file.complete(self._schedule.version or UNKNOWN)
+        part_file.complete(self._schedule.version or UNKNOWN, dated=self._dated)
         while not part_file.publish(self.path, replace=self._replaces):
             self.path = unused(self._unnumbered, _is_taken)
         return self.path
@@ -205,7 +227,7 @@ def _resolved(path: Path) -> Path:
 
 
 def _is_taken(path: Path) -> bool:
-    """Whether a name is in use. A part alone does not take it: without a journal or a lock it is a leftover."""
+    """Whether a name is in use. A part alone does not take it: `PartFile` finds out whether that is a leftover."""
     part = part_of(path)
-    not_a_file = os.path.lexists(part) and not stat.S_ISREG(part.lstat().st_mode)
-    return not_a_file or os.path.lexists(path) or os.path.lexists(journal_of(path))
+    not_ours = os.path.lexists(part) and (not stat.S_ISREG(part.lstat().st_mode) or is_planted(part))
+    return not_ours or os.path.lexists(path) or os.path.lexists(journal_of(path))

@@ -16,12 +16,14 @@ from ...semantics.digests import parse_digest
 from ...threads import await_shielded, in_thread
 from ..checksum import Checksum
 from ..decisions.response import ResponseHead
-from ..decisions.version import UNKNOWN, RemoteVersion, url_hash
+from ..decisions.version import UNKNOWN, RemoteVersion
 from .journal import Journal, Record, unfinished
 from .lock import unlink_alias
-from .names import resolve_links
-from .part_file import PartFile, journal_of, map_disk_errors, part_of
+from .part_file import PartFile
+from .part_names import journal_of, part_of
 from .provenance import load
+from .targets import map_disk_errors, resolve_links
+from .url_hashes import UrlHashes
 
 __all__ = ["CompleteFiles", "EarlierDownloads", "Existing", "Nothing", "PartialFile", "Unchanged", "resumable"]
 
@@ -80,46 +82,61 @@ class EarlierDownloads:
     """Looks for the files of earlier downloads of one URL. It changes no file, except for one leftover link.
 
     Without `use` it finds nothing, and the download starts over. With a `checksum`, only that says which file is
-    complete.
+    complete. With `any_url`, the part of another URL counts too; its validator still decides.
     """
 
-    def __init__(self, url: str, *, use: bool, checksum: Checksum | None) -> None:
-        self.url = url_hash(url)
+    def __init__(self, url: str, *, use: bool, checksum: Checksum | None, any_url: bool = False) -> None:
+        hashes = UrlHashes.of(url)
+        self.url, self._unsigned = hashes.url, hashes.unsigned
         self._use = use
         self._checksum = checksum
+        self._any_url = any_url
 
-    async def unfinished(self, directory: Path) -> Path | None:
-        """Return the path of an unfinished download in a directory. Raises DiskError if there is no such directory."""
+    def open(self, path: Path) -> PartFile:
+        """Open the part file of a path. Blocks on the disk. Raises TargetBusy or DiskError."""
+        return PartFile(path, self.url, self._unsigned)
+
+    async def unfinished(self, directory: Path) -> tuple[Path, bool] | None:
+        """Return the path of an unfinished download in a directory, and whether its URL had another signature.
+
+        Raises DiskError if there is no such directory.
+        """
         return await in_thread(partial(self._unfinished, directory))
 
-    def _unfinished(self, directory: Path) -> Path | None:
+    def _unfinished(self, directory: Path) -> tuple[Path, bool] | None:
         with map_disk_errors(directory):
             if not directory.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "no such folder")
-            return unfinished(directory, self.url)
+            for renewed in (False, True) if self._use else (False,):
+                if path := unfinished(directory, self.url, self._unsigned, renewed=renewed):
+                    return path, renewed
+        return None
 
     async def resume(self, part_file: PartFile) -> PartialFile | None:
         """Return what an opened part file holds of an earlier download; None if that is nothing."""
-        record = await await_shielded(in_thread(part_file.resume)) if self._use else None
+        load = partial(part_file.resume, any_url=self._any_url)
+        record = await await_shielded(in_thread(load)) if self._use else None
         return PartialFile(record) if record else None
 
-    async def complete(self, path: Path, numbered: Iterable[Path]) -> Nothing | CompleteFiles:
+    async def complete(self, path: Path, numbered: Iterable[Path], *, guess: bool) -> Nothing | CompleteFiles:
         """Return the complete files at a path and its numbered names.
+
+        With `guess`, a file at `path` of unknown origin counts by its size and modification time.
 
         Raises Unchanged if one of them has the caller's checksum: no request is needed then.
         """
-        versions = await in_thread(partial(self._versions, path, numbered))
+        versions = await in_thread(partial(self._versions, path, numbered, guess=guess))
         if self._checksum and self._use:
             for each in {path: None, **versions}:
                 if await self._checksum.matches(each):
                     raise Unchanged(each, UNKNOWN)
         return CompleteFiles(versions) if versions and not self._checksum else Nothing()
 
-    def _versions(self, path: Path, numbered: Iterable[Path]) -> dict[Path, RemoteVersion]:
+    def _versions(self, path: Path, numbered: Iterable[Path], *, guess: bool) -> dict[Path, RemoteVersion]:
         unlink_alias(part_of(path), path)  # a killed process can leave the complete file under both names
         if not self._use:
             return {}
-        found = {path: load(path, self.url)}
+        found = {path: load(path, self.url, guess=guess)}
         for each in numbered:  # a modification time alone is no proof that a numbered file is of this URL
             found.setdefault(each, load(each, self.url, guess=False))
         return {each: version for each, version in found.items() if version}
@@ -135,8 +152,9 @@ class EarlierDownloads:
 
 def resumable(url: str, path: Path | None, directory: Path) -> bool:
     """Return whether a download with the same arguments as `Destination` has left a part that the next one can use."""
+    hashes = UrlHashes.of(url)
     if path is None:
-        return unfinished(directory, url_hash(url)) is not None
+        return unfinished(directory, hashes.url) is not None
     with suppress(OSError):
-        return Journal(journal_of(resolve_links(path)), url_hash(url)).load() is not None
+        return Journal(journal_of(resolve_links(path)), hashes.url).load() is not None
     return False

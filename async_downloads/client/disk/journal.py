@@ -1,11 +1,12 @@
 """The journal beside a part file says which bytes it holds. It is written to a temporary name, then renamed.
 
     {"v": 1, "boot": "…", "url": "…", "etag": "\"x\"", "lm": null, "strong": "\"x\"",
-     "total": 9, "done": [[0, 5]], "flushed": [[0, 3]]}
+     "total": 9, "done": [[0, 5]], "flushed": [[0, 3]], "unsigned": "…"}
 
-`url` is a hash, and `strong` is the value for If-Range. The bytes of `done` were written to the file. They survive the
-end of the process, but a power loss may lose them: if the machine has started since (another `boot`), only those of
-`flushed` count. A journal with anything unexpected in it counts as none, and the download starts over.
+`url` is a hash, `unsigned` that of the URL without its signature, and `strong` is the value for If-Range. The bytes of
+`done` were written to the file. They survive the end of the process, but a power loss may lose them: if the machine has
+started since (another `boot`), only those of `flushed` count. A journal with anything unexpected in it counts as none,
+and the download starts over.
 """
 
 import json
@@ -34,6 +35,7 @@ SUFFIX: Final = ".part.json"
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _KEYS: Final = {"v", "boot", "url", "etag", "lm", "strong", "total", "done", "flushed"}
 _MAX_BYTES: Final = 4 * 1024 * 1024  # no download has so many gaps
+_MAX_SPANS: Final = 1000  # that count; each gap costs a request, so the bytes of small spans are requested again
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,11 @@ def boot_id() -> str | None:
         return None
 
 
-def encode(record: Record, *, url: str, boot: str | None) -> str:
-    """Return the JSON text of a record; `url` is the hash of the URL."""
+def encode(record: Record, *, url: str, boot: str | None, unsigned: str = "") -> str:
+    """Return the JSON text of a record; `url` and `unsigned` are hashes of the URL."""
     spans = {"total": record.version.total, "done": record.held.spans, "flushed": record.flushed.spans}
-    return json.dumps({"v": 1, "boot": boot, "url": url, **version_fields(record.version), **spans})
+    version = version_fields(record.version)
+    return json.dumps({"v": 1, "boot": boot, "url": url, **version, **spans, "unsigned": unsigned})
 
 
 def version_fields(version: RemoteVersion) -> dict[str, str | None]:
@@ -88,13 +91,30 @@ def read_validators(etag: object, modified: object) -> Validators:
     )
 
 
-def decode(text: str, *, url: str, boot: str | None) -> Record | None:
-    """Return the record that `encode` wrote for this URL; None for any other text, or if a span exceeds the total."""
+def decode(
+    text: str, *, url: str, boot: str | None, unsigned: str | None = None, any_url: bool = False
+) -> Record | None:
+    """Return the record that `encode` wrote for this URL; None for any other text, or if a span exceeds the total.
+
+    A record of the same `unsigned` URL with a strong ETag counts too: only the signature was renewed. With `any_url`,
+    the record of every URL counts.
+    """
     with suppress(ValueError, TypeError, RecursionError):
-        data = json.loads(text)
-        if isinstance(data, dict) and set(data) == _KEYS and (data["v"], data["url"]) == (1, url):
+        data = _fields(text)
+        if data and (any_url or data["url"] == url or (unsigned and _is_renewed(data, unsigned))):
             return _record(data, trusted=boot is not None and data["boot"] == boot)
     return None
+
+
+def _fields(text: str) -> dict[str, object]:
+    """Return the fields of a journal; {} if it is none. Raises ValueError or RecursionError if the text is no JSON."""
+    data = json.loads(text)
+    return data if isinstance(data, dict) and set(data) - {"unsigned"} == _KEYS and data["v"] == 1 else {}
+
+
+def _is_renewed(data: Mapping[str, object], unsigned: str) -> bool:
+    """Whether the journal is of the same URL with another signature. A date may be that of many files."""
+    return data.get("unsigned") == unsigned and data["etag"] is not None
 
 
 def _record(data: Mapping[str, object], *, trusted: bool) -> Record | None:
@@ -124,39 +144,55 @@ def strong_validator(validators: Validators) -> str | None:
 def _spans(value: object) -> Spans:
     if not isinstance(value, list) or not all(type(at) is int for span in value for at in span):
         raise ValueError("not a list of spans")
-    return Spans.of((start, stop) for start, stop in value)
+    spans = [(start, stop) for start, stop in value]
+    if len(spans) > _MAX_SPANS:
+        spans = sorted(spans, key=lambda span: span[1] - span[0])[-_MAX_SPANS:]
+    return Spans.of(spans)
 
 
 class Journal:
     """The journal of one part file. Its owner is the PartFile, which holds the lock; reading needs no lock.
 
-    `url` is the hash of the URL. Every method blocks on the disk, so callers run it in a thread.
+    `url` and `unsigned` are hashes of the URL. Every method blocks on the disk, so callers run it in a thread.
     """
 
-    def __init__(self, path: Path, url: str) -> None:
+    def __init__(self, path: Path, url: str, unsigned: str = "") -> None:
         self.path = path
         self._temporary = path.with_name(f"{path.name}.tmp")
         self._url = url
+        self._unsigned = unsigned
 
     def check_name_length(self) -> None:
         """Raise OSError if the file system does not allow a name of this length."""
         with suppress(FileNotFoundError):
             self._temporary.lstat()
 
-    def load(self) -> Record | None:
-        """Return the record; None if there is no journal, or it is damaged, of another URL, or of another user."""
+    def load(self, *, renewed: bool = False, any_url: bool = False) -> Record | None:
+        """Return the record; None if there is no journal, or it is damaged, of another URL, or of another user.
+
+        With `renewed`, the signature of the URL may be another one; with `any_url`, the whole URL.
+        """
+        unsigned = self._unsigned if renewed else None
+        return decode(self._text(), url=self._url, boot=boot_id(), unsigned=unsigned, any_url=any_url)
+
+    def is_of_package(self) -> bool:
+        """Whether there is a journal of this package, of whatever URL."""
+        with suppress(ValueError, RecursionError):
+            return bool(_fields(self._text()))
+        return False
+
+    def _text(self) -> str:
         try:
             with open(self.path, encoding="utf-8", opener=_open) as file:
-                text = file.read(_MAX_BYTES) if _is_ours(file.fileno()) else ""
+                return file.read(_MAX_BYTES) if _is_ours(file.fileno()) else ""
         except (OSError, UnicodeDecodeError):
-            return None
-        return decode(text, url=self._url, boot=boot_id())
+            return ""
 
     def save(self, record: Record) -> None:
         """Replace the journal. Raises OSError if it cannot be written; the old one is then still there."""
         try:
             with open(self._temporary, "w", encoding="utf-8", opener=_open) as file:
-                file.write(encode(record, url=self._url, boot=boot_id()))
+                file.write(encode(record, url=self._url, boot=boot_id(), unsigned=self._unsigned))
             self._temporary.replace(self.path)
         except OSError:
             with suppress(OSError):
@@ -184,9 +220,12 @@ def _is_ours(fd: int) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
 
 
-def unfinished(directory: Path, url: str) -> Path | None:
-    """Return the path of an unfinished download in a directory; None if there is none. `url` is the hash of its URL."""
+def unfinished(directory: Path, url: str, unsigned: str = "", *, renewed: bool = False) -> Path | None:
+    """Return the path of an unfinished download in a directory; None if there is none.
+
+    `url` and `unsigned` are hashes of its URL. With `renewed`, its signature may be another one.
+    """
     for path in sorted(directory.glob(f"*{SUFFIX}")):
-        if Journal(path, url).load():
+        if Journal(path, url, unsigned).load(renewed=renewed):
             return path.with_name(path.name.removesuffix(SUFFIX))
     return None

@@ -1,6 +1,5 @@
 """File names from what servers suggest (RFC 6266 §4.3): each is one safe name in one directory, on any file system."""
 
-import errno
 import os
 import re
 import unicodedata
@@ -8,38 +7,11 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from ...semantics.disposition import parse_filename
+from ...semantics.suggested_name import suggested_filename
 
-__all__ = ["file_name", "numbered", "resolve_links", "unused"]
-
-
-_MAX_LINKS: Final = 40  # in a chain, as in Linux
-_SYSTEM_DIRECTORIES: Final = ("/dev", "/proc")
-_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  # below /dev, but with ordinary files
-
-
-def resolve_links(path: Path) -> Path:
-    """Return the path that a chain of symbolic links leads to; that file need not exist.
-
-    Every link of the chain is checked: /dev/stdout may lead through /proc to a file that another program writes.
-
-    Raises OSError if the chain is too long or leads into /dev or /proc.
-    """
-    for _ in range(_MAX_LINKS):
-        _refuse_system(path)
-        if not path.is_symlink():
-            return path
-        path = path.parent / path.readlink()
-    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-
-
-def _refuse_system(path: Path) -> None:
-    """Raise OSError for a path in /dev or /proc: a download would replace a device."""
-    directory = Path(os.path.realpath(path.parent))
-    if any(map(directory.is_relative_to, _SYSTEM_DIRECTORIES)) and not directory.is_relative_to(_SHARED_MEMORY):
-        raise OSError(errno.EINVAL, "not a regular file")
+__all__ = ["file_name", "numbered", "unused"]
 
 
 _DEFAULT_NAME: Final = "download"
@@ -54,8 +26,10 @@ _OWN_SUFFIX: Final = re.compile(r"\.part(?:\.json(?:\.tmp)?)?\Z", re.IGNORECASE)
 _DEVICES: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
 
 
-def file_name(disposition: str | None, url: str) -> str:
+def file_name(disposition: str | None, url: str, final_url: str = "") -> str:
     """Return a safe file name from a Content-Disposition field, or else from the last segment of the URL's path.
+
+    If that is empty, the path of `final_url` counts, to which the server redirected.
 
     The name has no directory, at most 240 bytes and no invisible character. It does not begin with a dot or a dash, and
     is not the name of a Windows device, a part file or a journal.
@@ -65,14 +39,23 @@ def file_name(disposition: str | None, url: str) -> str:
     >>> file_name(None, "https://example.com/a%20b.txt?key=secret"), file_name(None, "https://example.com/")
     ('a b.txt', 'download')
     """
-    suggested = parse_filename(disposition) if disposition else None
-    return _safe(suggested or "") or _safe(unquote(urlsplit(url).path)) or _DEFAULT_NAME
+    suggested = suggested_filename(disposition) if disposition else None
+    return _safe(suggested or "") or _last_segment(url) or _last_segment(final_url) or _DEFAULT_NAME
+
+
+def _last_segment(url: str) -> str:
+    """Return a safe name from the path of a URL. Bytes that are not UTF-8 stay percent-encoded, as they were sent."""
+    segment = urlsplit(url).path.rpartition("/")[2]
+    try:
+        return _safe(unquote(segment, errors="strict"))
+    except UnicodeDecodeError:
+        return _safe(segment)
 
 
 def _safe(suggested: str) -> str:
     """Return a safe name for any text; "" if nothing of it is safe."""
     name = _SEPARATORS.split(unicodedata.normalize("NFC", suggested))[-1]
-    name = "".join(map(_safe_char, name)).lstrip(" ").rstrip(". ")
+    name = _storable("".join(map(_safe_char, name))).lstrip(" ").rstrip(". ")
     if name.startswith((".", "-")) or _DEVICES.match(name):
         name = f"_{name}"
     return _without_own_suffix(_fit(name, ""))
@@ -87,6 +70,15 @@ def _safe_char(char: str) -> str:
     if char in _FORBIDDEN or unicodedata.category(char) in _INVISIBLE:
         return "_"
     return " " if char.isspace() else char
+
+
+def _storable(name: str) -> str:
+    """Percent-encode the characters that the locale has no bytes for, such as all beyond ASCII with LC_ALL=POSIX."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return "".join(char if char.isascii() else quote(char) for char in name)
+    return name
 
 
 def _fit(name: str, mark: str) -> str:

@@ -2,21 +2,24 @@
 
 import errno
 import os
-import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from ...errors import DiskError, TargetBusy
 from ...threads import in_thread
-from ..decisions.version import RemoteVersion
-from .journal import SUFFIX, Journal, Record
+from ..decisions.spans import NOTHING
+from ..decisions.version import UNKNOWN, RemoteVersion
+from .journal import Journal, Record
 from .lock import is_at, open_locked, refuse_locked
-from .provenance import save
+from .memory import remember
+from .part_names import journal_of, neighbours, part_of
+from .provenance import is_marked, mark, save
+from .targets import map_disk_errors, refuse_planted, refuse_special
 
-__all__ = ["PartFile", "journal_of", "map_disk_errors", "part_of", "write_all"]
+__all__ = ["PartFile", "write_all"]
 
 
 _MAX_BUFFERS: Final = 1024  # of one call: systems take at least so many (POSIX, IOV_MAX)
@@ -32,27 +35,8 @@ def write_all(fd: int, buffers: Sequence[bytes], offset: int) -> None:
         offset += size
 
 
+_PERMISSIONS: Final = 0o777  # without set-user-ID, which is for the old content
 _BLOCK_BYTES: Final = 512  # unit of `st_blocks`, on every file system
-_SUFFIXES: Final = (".part", SUFFIX, f"{SUFFIX}.tmp")  # of the files beside an unfinished one
-
-
-def part_of(path: Path) -> Path:
-    """Return the path of the part file of an unfinished download to `path`."""
-    return path.parent / f"{path.name}.part"
-
-
-def journal_of(path: Path) -> Path:
-    """Return the path of the journal of an unfinished download to `path`."""
-    return path.parent / f"{path.name}{SUFFIX}"
-
-
-@contextmanager
-def map_disk_errors(path: Path) -> Iterator[None]:
-    """Raise DiskError with the path for an OSError."""
-    try:
-        yield
-    except OSError as error:
-        raise DiskError(f"{path}: {error.strerror or error}") from error
 
 
 class PartFile:
@@ -64,40 +48,57 @@ class PartFile:
 
     Bytes may be written in any order. Every method except `write` blocks on the disk, so callers run it in a thread.
 
-    `url` is the hash of the URL. Raises TargetBusy if another download has the file, DiskError if it cannot be opened.
+    `url` and `unsigned` are hashes of the URL. Raises TargetBusy if another download or program has the file, DiskError
+    if it cannot be opened. With `foreign`, the part of another program may be opened.
     """
 
-    def __init__(self, path: Path, url: str) -> None:
+    def __init__(self, path: Path, url: str, unsigned: str = "", *, foreign: bool = False) -> None:
         with map_disk_errors(path):
-            _refuse_special(path)
+            refuse_special(path)
         self.path: Path = path
         self.part: Path = part_of(path)
         self.published: bool = False
         self._flush_failed = False
+        self._unsaved_provenance: bytes | None = None
         self._url = url
-        self._journal = Journal(journal_of(path), url)
+        self._journal = Journal(journal_of(path), url, unsigned)
         with map_disk_errors(self.part):
             self._journal.check_name_length()
+            refuse_planted(self.part)
             self.fd: int = open_locked(self.part)
         # One thread for all connections: several would compete for the interpreter with each other and the event loop.
         self._executor = ThreadPoolExecutor(1)
-        self._refuse_neighbours()
+        try:
+            self._marked = self._mark(foreign=foreign)
+            self._refuse_neighbours()
+        except TargetBusy:
+            self.close()
+            raise
+
+    def _mark(self, *, foreign: bool) -> bool:
+        """Mark the part as one of this package; return whether it is marked.
+
+        Raises TargetBusy if it has bytes and is not of this package: other programs also keep a `NAME.part`.
+        """
+        ours = is_marked(self.fd) or not os.fstat(self.fd).st_size
+        if not (ours or foreign or self._journal.is_of_package()):
+            raise TargetBusy(f"{self.part}: is of another program, and would be lost")
+        return ours and mark(self.fd)
 
     def _refuse_neighbours(self) -> None:
         """Raise TargetBusy if a download to `a` is running and this one is to `a.part`, or the reverse.
 
         This one's lock is already held, so of two that start at the same time at least one sees the other.
         """
-        try:
-            for part in _neighbours(self.path):
-                refuse_locked(part)
-        except TargetBusy:
-            self.close()
-            raise
+        for part in neighbours(self.path):
+            refuse_locked(part)
 
-    def resume(self) -> Record | None:
-        """Return what the journal says that the part holds; None if there is no journal or the part is too short."""
-        record = self._journal.load()
+    def resume(self, *, any_url: bool = False) -> Record | None:
+        """Return what the journal says that the part holds; None if there is no journal or the part is too short.
+
+        The signature of the URL may be another one than that in the journal; with `any_url`, the whole URL.
+        """
+        record = self._journal.load(renewed=True, any_url=any_url)
         if record and os.fstat(self.fd).st_size >= record.held.end > 0:
             return record.reopened()
         return None
@@ -109,6 +110,9 @@ class PartFile:
             if self._journal.remove():
                 _flush_directory(self.part.parent)
             os.ftruncate(self.fd, 0)
+            self._marked = self._marked or mark(self.fd)
+            if not self._marked:  # an empty journal also says that the part is of this package
+                self._journal.save(Record(UNKNOWN, NOTHING))
 
     def reserve(self, size: int, *, truncates: bool = False) -> None:
         """Raise DiskError if the disk has no space for `size` more bytes.
@@ -159,26 +163,30 @@ class PartFile:
         with map_disk_errors(self.part):
             os.ftruncate(self.fd, size)
 
-    def complete(self, version: RemoteVersion) -> None:
-        """Give the complete file its size, its Last-Modified time and its provenance, and flush it to the disk."""
+    def complete(self, version: RemoteVersion, *, dated: bool = True) -> None:
+        """Give the complete file its size, its provenance and, if `dated`, its Last-Modified time; flush it."""
         modified = version.validators.last_modified
         with map_disk_errors(self.part):
             os.ftruncate(self.fd, version.total or 0)
-            if modified is not None:
+            if modified is not None and dated:
                 os.utime(self.fd, (modified, modified))
-            save(self.fd, self._url, version)
+            self._unsaved_provenance = save(self.fd, self._url, version)
             self._sync(os.fsync)
 
     def publish(self, path: Path, *, replace: bool) -> bool:
         """Give the file its name. Return False if the name is taken and `replace` is false."""
         self._refuse_replaced()
         with map_disk_errors(path):
+            if replace:
+                _keep_mode(self.fd, path)
             if not _rename(self.part, path, replace=replace):
                 return False
         self.published = True
         with suppress(OSError):  # the download has succeeded even if its journal stays
             self._journal.remove()
         _flush_directory(path.parent)
+        if self._unsaved_provenance:
+            remember(path, self._unsaved_provenance)
         return True
 
     def discard(self) -> None:
@@ -199,8 +207,8 @@ class PartFile:
             os.close(self.fd)
 
     def _unlink_empty(self) -> None:
-        if self._journal.load():  # the journal of another URL cannot be loaded, and stays
-            self._journal.remove()
+        if self._journal.load() or not (self._marked or self._journal.load(any_url=True)):
+            self._journal.remove()  # that of another URL stays
         self.part.unlink()
 
     def _refuse_replaced(self) -> None:
@@ -210,22 +218,14 @@ class PartFile:
                 raise DiskError(f"{self.part}: was removed or replaced by another program")
 
 
-def _neighbours(path: Path) -> Iterator[Path]:
-    """Yield the parts of downloads whose target is a file of this download, or whose files include this target."""
-    for suffix in _SUFFIXES:
-        yield part_of(path.with_name(f"{path.name}{suffix}"))
-        if path.name.endswith(suffix) and path.name != suffix:
-            yield part_of(path.with_name(path.name.removesuffix(suffix)))
-
-
-def _refuse_special(path: Path) -> None:
-    """Raise OSError for a directory or a special file: a rename would replace /dev/null by a plain file."""
-    with suppress(FileNotFoundError):
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "not a regular file")
+def _keep_mode(fd: int, path: Path) -> None:
+    """Give the new file the permissions of the one that it replaces, and its owner if this process may do that."""
+    with suppress(OSError):  # nothing is there
+        new, old = os.fstat(fd), path.lstat()
+        if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+            with suppress(OSError):
+                os.fchown(fd, old.st_uid, old.st_gid)
+        os.fchmod(fd, old.st_mode & _PERMISSIONS)
 
 
 def _rename(part: Path, path: Path, *, replace: bool) -> bool:

@@ -10,26 +10,49 @@ from typing import Final
 from ...semantics.representation import Validators
 from ..decisions.version import RemoteVersion
 from .journal import read_validators, strong_validator, version_fields
+from .memory import recall
 
-__all__ = ["load", "save"]
+__all__ = ["is_marked", "load", "mark", "save"]
 
 
 _ATTRIBUTE: Final = "user.async_downloads"
+_MARK: Final = b'"part"'  # of an unfinished file
 
 
-def save(fd: int, url: str, version: RemoteVersion) -> None:
-    """Save URL hash and version in an extended attribute. Only Linux has those, and not on every file system."""
+def mark(fd: int) -> bool:
+    """Mark an unfinished file as one of this package. Return False if the file system has no extended attributes."""
+    return _set_attribute(fd, _MARK)
+
+
+def is_marked(fd: int) -> bool:
+    """Whether an open file is an unfinished one of this package."""
+    return _attribute(fd) == _MARK
+
+
+def save(fd: int, url: str, version: RemoteVersion) -> bytes | None:
+    """Save URL hash and version in an extended attribute. Only Linux has those, and not on every file system.
+
+    Returns the provenance if it could not be saved, for `memory.remember`.
+    """
     status = os.fstat(fd)
-    provenance = {"url": url, **version_fields(version), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    fields = {"url": url, **version_fields(version), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    provenance = json.dumps(fields).encode("ascii")
+    return None if _set_attribute(fd, provenance) else provenance
+
+
+def _set_attribute(fd: int, value: bytes) -> bool:
     with suppress(OSError, AttributeError):
-        os.setxattr(fd, _ATTRIBUTE, json.dumps(provenance).encode("ascii"))
+        os.setxattr(fd, _ATTRIBUTE, value)
+        return True
+    return False
 
 
 def load(path: Path, url: str, *, guess: bool = True) -> RemoteVersion | None:
     """Return the version that a file has at the URL with this hash; None if the file is missing, changed or another's.
 
-    If there is no attribute and `guess` is true, the modification time counts as Last-Modified, as other programs set
-    it. The fraction of its second is ignored, because a copied file may have one and Last-Modified has none.
+    Without extended attributes the memory in the user's home counts. If that has nothing either and `guess` is true,
+    the modification time counts as Last-Modified, as other programs set it. The fraction of its second is ignored,
+    because a copied file may have one and Last-Modified has none.
     """
     try:
         status = path.stat()
@@ -37,13 +60,13 @@ def load(path: Path, url: str, *, guess: bool = True) -> RemoteVersion | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    attribute = _attribute(path)
+    attribute = _attribute(path) or recall(path)
     if attribute is None:
         return RemoteVersion(status.st_size, Validators(None, status.st_mtime_ns // 10**9)) if guess else None
     return _read(attribute, url, status)
 
 
-def _attribute(path: Path) -> bytes | None:
+def _attribute(path: Path | int) -> bytes | None:
     with suppress(OSError, AttributeError):
         return os.getxattr(path, _ATTRIBUTE)
     return None

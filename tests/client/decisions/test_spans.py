@@ -94,3 +94,12 @@ def test_held_and_missing_positions_partition_the_file(added: list[tuple[int, in
 )
 def test_positions_after_a_limit_can_be_dropped(stop: int, left: tuple[tuple[int, int], ...]) -> None:
     assert Spans.of([(3, 6), (9, 12)]).until(stop).spans == left
+
+
+def test_a_malformed_span_among_others_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a span"):
+        Spans.of([(0, 1), (-1, 3)])
+
+
+def test_an_empty_span_adds_nothing() -> None:
+    assert NOTHING.add(4, 4) is NOTHING

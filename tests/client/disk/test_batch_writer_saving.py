@@ -110,3 +110,18 @@ async def test_a_failed_batch_still_waits_for_the_running_flush(
     await batch_writer.save()
     assert schedule.held == Spans.of([(0, 4 * MIB)])
     assert journal(part_file) == Record(VERSION, schedule.held, schedule.held)
+
+
+@pytest.mark.parametrize(("gaps", "saved"), [(0, 8), (1000, 2), (100_000, 0)])
+async def test_the_journal_of_a_patchy_file_is_saved_less_often(
+    part_file: PartFile, gaps: int, saved: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule, segment = started()
+    schedule.keep_only(Spans.of((3 * at, 3 * at + 1) for at in range(gaps)))
+    segment.start = segment.done = segment.received = 4 * MIB
+    records: list[Record] = []
+    monkeypatch.setattr(Journal, "save", lambda _, record: records.append(record))
+    batch_writer = BatchWriter(part_file, schedule)
+    for _ in range(8):
+        await stored(batch_writer, segment, 16)
+    assert len(records) == saved

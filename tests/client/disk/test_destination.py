@@ -205,10 +205,38 @@ async def test_a_copy_with_the_time_of_last_modified_is_complete(one: Downloader
     remote.etag, remote.fields = None, {"Last-Modified": DATE}
     path.write_bytes(remote.content)
     os.utime(path, ns=(0, 1_700_000_000_123_456_789))
-    assert (await one.fetch(URL, path)).unchanged
+    assert (await one.fetch(URL, path, timestamping=True)).unchanged
+    assert not (await one.fetch(URL, path)).unchanged
+
+
+async def test_a_file_of_the_same_size_and_time_from_elsewhere_is_replaced_at_a_given_path(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
+    remote.etag, remote.fields = None, {"Last-Modified": DATE}
+    path.write_bytes(bytes(len(remote.content)))
+    os.utime(path, ns=(0, 1_700_000_000_000_000_000))
+    assert not (await one.fetch(URL, path)).unchanged
+    assert path.read_bytes() == remote.content
 
 
 async def test_a_file_of_another_url_is_replaced(one: Downloader, remote: Remote, path: Path) -> None:
     remote.etag, remote.fields = None, {"Last-Modified": "Tue, 14 Nov 2023 22:13:20 GMT"}
     await one.fetch(URL, path)
     assert not (await one.fetch(f"{URL}?other", path)).unchanged
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o755, 0o4711])
+async def test_the_new_file_has_the_permissions_of_the_old_one(one: Downloader, path: Path, mode: int) -> None:
+    path.write_text("old")
+    path.chmod(mode)
+    await one.fetch(URL, path)
+    assert path.stat().st_mode & 0o7777 == mode & 0o777
+
+
+async def test_without_its_date_a_file_has_the_current_time(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.fields = {"Last-Modified": DATE}
+    await one.fetch(URL, path)
+    assert path.stat().st_mtime == 1_700_000_000
+    await one.fetch(f"{URL}?again", path, dated=False)
+    assert path.stat().st_mtime > 1_700_000_000
+    assert (await one.fetch(f"{URL}?again", path, dated=False)).unchanged

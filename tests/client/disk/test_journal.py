@@ -221,3 +221,10 @@ def test_a_name_that_is_too_long_for_a_journal_is_refused(tmp_path: Path) -> Non
 )
 def test_a_record_with_a_weak_or_invalid_validator_is_refused(changes: dict[str, object]) -> None:
     assert decode(written(**changes), url="u", boot="b") is None
+
+
+def test_of_many_spans_the_largest_are_loaded() -> None:
+    spans = [[3 * at, 3 * at + 1] for at in range(50_000)] + [[200_000, 300_000]]
+    record = decode(written(total=300_000, done=spans, flushed=[]), url="u", boot="b")
+    assert record
+    assert (len(record.held.spans), record.held.spans[-1]) == (1000, (200_000, 300_000))

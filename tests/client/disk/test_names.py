@@ -1,5 +1,6 @@
 """File names that a server chooses (RFC 6266 §4.3 and §7)."""
 
+import os
 import re
 import unicodedata
 from pathlib import Path
@@ -74,9 +75,9 @@ def test_a_suggested_name_is_made_safe(suggested: str, name: str) -> None:
         pytest.param("attachment", "/c", "c", id="then the path of the URL"),
         pytest.param(None, "/d/c?key=e/f#g/h", "c", id="without query and fragment"),
         pytest.param('attachment; filename=".."', "/c", "c", id="an invalid name is skipped"),
-        pytest.param("attachment; filename=a b", "/c", "c", id="a malformed field is skipped"),
+        pytest.param("attachment; filename=a b", "/c", "a b", id="a malformed field has a name too"),
         pytest.param('attachment; filename="\ud800"', "/c", "_", id="a lone surrogate"),
-        pytest.param(None, "/%ff", "\ufffd", id="no UTF-8"),
+        pytest.param(None, "/%ff", "%ff", id="bytes that are not UTF-8 stay as they were sent"),
         pytest.param(None, "", "download", id="then the default name"),
     ],
 )
@@ -133,3 +134,31 @@ def test_a_safe_name_does_not_change(suggested: str) -> None:
 )
 def test_a_name_that_is_taken_gets_a_number(name: str, there: set[str], found: str) -> None:
     assert unused(Path("folder", name), lambda path: path.name in there) == Path("folder", found)
+
+
+@pytest.mark.parametrize(
+    ("url", "final", "name"),
+    [
+        pytest.param("/a", "/b", "a", id="the first URL has a name"),
+        pytest.param("/", "/releases/b.zip?key=1", "b.zip", id="the first URL has none"),
+        pytest.param("/", "/", "download", id="no URL has one"),
+    ],
+)
+def test_the_url_of_the_response_names_the_file_if_the_first_one_does_not(url: str, final: str, name: str) -> None:
+    assert file_name(None, f"https://example.com{url}", f"https://example.org{final}") == name
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        pytest.param("%B2%E2.zip", "%B2%E2.zip", id="another encoding"),
+        pytest.param("%B2%E2/%C3%BC.zip", "ü.zip", id="only the folder is not UTF-8"),
+    ],
+)
+def test_a_url_that_is_not_utf_8_keeps_its_percent_signs(path: str, name: str) -> None:
+    assert file_name(None, f"https://example.com/{path}") == name
+
+
+def test_a_name_that_the_locale_cannot_write_is_percent_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsencode", lambda name: name.encode("ascii"))
+    assert file_name("attachment; filename=ü 1.bin", "https://example.com/") == "%C3%BC 1.bin"

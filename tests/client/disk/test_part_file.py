@@ -10,7 +10,8 @@ import pytest
 from async_downloads.client.decisions.spans import NOTHING, Spans
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.client.disk.journal import Journal, Record
-from async_downloads.client.disk.part_file import PartFile, journal_of, part_of
+from async_downloads.client.disk.part_file import PartFile
+from async_downloads.client.disk.part_names import journal_of, part_of
 from async_downloads.errors import DiskError
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Validators

@@ -11,7 +11,8 @@ import pytest
 
 from async_downloads.client.disk import lock
 from async_downloads.client.disk.lock import unlink_alias
-from async_downloads.client.disk.part_file import PartFile, part_of
+from async_downloads.client.disk.part_file import PartFile
+from async_downloads.client.disk.part_names import part_of
 from async_downloads.errors import DiskError, TargetBusy
 from client.remote import names
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from async_downloads.client import Downloader
-from async_downloads.client.disk.names import resolve_links
+from async_downloads.client.disk.targets import resolve_links
 from async_downloads.errors import DiskError, RetriesExhausted
 from client.remote import URL, Remote, cut, names, refused
 

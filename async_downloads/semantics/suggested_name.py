@@ -1,0 +1,110 @@
+"""The file name in a Content-Disposition field that breaks RFC 6266, as browsers, curl and wget read it.
+
+Servers send spaces without quotes, names without a type, raw UTF-8 and malformed other parameters every day. The name
+of such a field says more about the file than the last segment of its URL.
+"""
+
+import re
+from binascii import Error, a2b_base64, a2b_qp
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from .disposition import parse_filename
+
+__all__ = ["suggested_filename"]
+
+
+# Possessive quantifiers, so that hostile fields take linear time. The closing quote may be missing.
+_PARAMETER: Final = re.compile(
+    r'[\s;]*+(?P<name>[^=;]*+)(?:=\s*+(?:"(?P<quoted>(?:[^"\\]|\\.)*+)[^;]*+|(?P<bare>[^;]*+)))?+', re.DOTALL
+)
+_SECOND_FIELD: Final = re.compile(r",\s*(?:attachment|inline)\b.*", re.IGNORECASE | re.DOTALL)
+_ESCAPED: Final = re.compile(r'\\(["\\])')  # any other backslash belongs to a Windows path
+_EXTENDED: Final = re.compile(r"(?P<charset>[0-9A-Za-z_-]*)'[^']*'(?P<value>.*)", re.DOTALL)
+_ENCODED_WORD: Final = re.compile(r"=\?(?P<charset>[\w-]+)\?(?P<kind>[BbQq])\?(?P<text>[^?]*)\?=")  # RFC 2047 §2
+_CHARSETS: Final = frozenset(
+    {"utf-8", "utf8", "us-ascii", "iso-8859-1", "latin1", "iso-8859-15", "windows-1251", "windows-1252", "koi8-r"}
+    | {"gb2312", "gbk", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr"}
+)
+
+
+def suggested_filename(value: str) -> str | None:
+    """Return the file name that a field suggests, unchecked; None if it suggests none.
+
+    A field that follows RFC 6266 is read by its rules. Of any other one, the first `filename*` counts that can be
+    decoded, then the first `filename`.
+
+    >>> suggested_filename("attachment; filename=My Report (1).pdf")
+    'My Report (1).pdf'
+    >>> suggested_filename('filename="setup.exe"')
+    'setup.exe'
+    """
+    value = _as_utf8(value)
+    loose = _loose_parameters(value)
+    extended, plain = loose.get("filename*", ""), parse_filename(value) or loose.get("filename", "")
+    return _decoded(extended) or _without_codes(plain) or _percent_decoded(extended) or extended or None
+
+
+def _as_utf8(value: str) -> str:
+    """Return the text of raw bytes in UTF-8 that were read as ISO-8859-1, and any other text unchanged."""
+    try:
+        return value.encode("iso-8859-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+def _loose_parameters(value: str) -> Mapping[str, str]:
+    """Return the parameters by name, of whatever can be read as one. The first of several with one name counts."""
+    parameters: dict[str, str] = {}
+    at = 0
+    while at < len(value) and (found := _PARAMETER.match(value, at)):
+        at = found.end()
+        name = found["name"].lower().split()[-1:]  # a semicolon after the type may be missing
+        bare = _SECOND_FIELD.sub("", found["bare"] or "").strip()
+        text = bare if found["quoted"] is None else _ESCAPED.sub(r"\1", found["quoted"])
+        for each in name:
+            parameters.setdefault(each, text)
+    return parameters
+
+
+def _decoded(extended: str) -> str | None:
+    """Decode an ext-value (RFC 8187 §3.2) with characters that it may not have; None if its charset does not fit."""
+    found = _EXTENDED.fullmatch(extended)
+    return _in_charset(_unquoted(found["value"]), found["charset"]) if found else None
+
+
+def _without_codes(text: str) -> str:
+    """Decode the forms that mail programs and encodeURIComponent write into a plain `filename`."""
+    if _ENCODED_WORD.search(text):
+        return _ENCODED_WORD.sub(_encoded_word, re.sub(r"(?<=\?=)\s+(?==\?)", "", text))
+    decoded = _percent_decoded(text)
+    return decoded if decoded and not decoded.isascii() else text  # "100%25.txt" is a name of its own
+
+
+def _percent_decoded(text: str) -> str | None:
+    return _in_charset(_unquoted(text), "utf-8")
+
+
+def _unquoted(text: str) -> bytes:
+    return unquote_to_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def _encoded_word(found: re.Match[str]) -> str:
+    try:
+        text = found["text"].encode("ascii")
+        content = a2b_base64(text) if found["kind"] in "Bb" else a2b_qp(text, header=True)
+    except (Error, UnicodeEncodeError):
+        return found[0]
+    return _in_charset(content, found["charset"]) or found[0]
+
+
+def _in_charset(content: bytes, charset: str) -> str | None:
+    """Decode bytes; None if the charset is not one of the web's or the bytes are not of it. "" counts as UTF-8."""
+    charset = charset.lower() or "utf-8"
+    if charset not in _CHARSETS:
+        return None
+    try:
+        return content.decode(charset)
+    except UnicodeDecodeError:
+        return None
