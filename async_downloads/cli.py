@@ -16,6 +16,7 @@ _MODULES: Final = {
     "ls": "ls_rm",
     "put": "put",
     "rm": "ls_rm",
+    "run": "run",
     "serve": "serve",
 }
 

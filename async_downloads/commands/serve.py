@@ -3,108 +3,43 @@
 import os
 import shlex
 import tempfile
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
-from click.core import ParameterSource
 
-from ..config import PREFIX, ServerSettings, Setting, Settings, read_whole_number, table
+from ..config import PREFIX, ServerSettings, Settings, table
 from .messages import CannotRun
-from .options import FILE, FOLDER, setting_option
+from .options import FOLDER
+from .server_options import BIND, PORT, PROCESS, config_option, need, server_settings, setting_options
 
 __all__ = ["demo", "serve"]
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _options(rows: Iterable[Setting]) -> Callable[[F], F]:
-    """Declare an option for each row, in this order."""
-
-    def decorate(function: F) -> F:
-        for row in reversed(tuple(rows)):
-            function = setting_option(row)(function)
-        return function
-
-    return decorate
-
-
-def _read_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Take defaults from a TOML file, whose keys are the names of the long flags."""
-    if path is None:
-        return
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CannotRun(f"{path}: {error}") from error
-    context.default_map = {}
-    known = {parameter.name: parameter for parameter in context.command.params if parameter.name != "config"}
-    for key, value in found.items():
-        parameter = known.get(key.replace("-", "_"))
-        if parameter is None or parameter.name is None:
-            raise CannotRun(f"{path}: unknown setting {key!r}")
-        context.default_map[parameter.name] = _texts(parameter, value, where=f"{path}: {key}")
-
-
-def _texts(parameter: click.Parameter, value: object, *, where: str) -> str | list[str]:
-    """Return a value of the file as text, which is read as that of a flag or of a variable is."""
-    if not (isinstance(parameter, click.Option) and parameter.multiple):
-        return str(value)
-    values = value if isinstance(value, list) else [value]
-    texts = [each for each in values if isinstance(each, str)]
-    if not texts or texts != values:
-        raise CannotRun(f"{where} must be text in quotes, or a list of such texts")
-    return texts
-
-
-_BIND, *_PROCESS = table(ServerSettings)
-_PORT: Final = Setting(
-    name="port",
-    kind=int,
-    default=None,
-    help="The same as --bind 127.0.0.1:PORT.",
-    short="-p",
-    metavar="PORT",
-    reader=partial(read_whole_number, least=0, most=65535),
-)
 _SITE: Final = [row for row in table(Settings) if row.name != "directory"]  # which is an argument
 
 
 @click.command()
 @click.argument("directory", type=FOLDER, default=".", envvar=f"{PREFIX}DIRECTORY")
-@_options([_BIND, _PORT, *_SITE, *_PROCESS])
-@click.option(
-    "--config",
-    "-c",
-    type=FILE,
-    envvar=f"{PREFIX}CONFIG",
-    show_envvar=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_read_config,
-    help="TOML file with these settings. Flags and variables override it.",
-)
+@setting_options([BIND, PORT, *_SITE, *PROCESS])
+@config_option
 @click.pass_context
 def serve(context: click.Context, /, **values: Any) -> int:
     """Serve the files below DIRECTORY (default: the current one), with a list of the files of each folder."""
     return _run(
         _settings(values),
-        _server_settings(context, values),
+        server_settings(context, values),
         lambda urls: click.echo(f"Serving {values['directory']} on {', '.join(urls)} (Ctrl-C ends)"),
     )
 
 
 @click.command()
-@_options([_BIND, _PORT])
+@setting_options([BIND, PORT])
 @click.pass_context
 def demo(context: click.Context, /, **values: Any) -> int:
     """Serve sample data on every route, from a temporary folder."""
-    _need("fpdf", "the demo needs fpdf2", extra="demo")
+    need("fpdf", "the demo needs fpdf2", extra="demo")
     from ..server.listen import hold_signals
 
     hold_signals()
@@ -117,7 +52,7 @@ def demo(context: click.Context, /, **values: Any) -> int:
         click.echo(f"Serving sample data on {', '.join(urls)} (Ctrl-C ends)")
 
     with tempfile.TemporaryDirectory(prefix="async-downloads-") as folder:
-        return _run(make_samples(Path(folder)), _server_settings(context, values), announce)
+        return _run(make_samples(Path(folder)), server_settings(context, values), announce)
 
 
 def _for_curl(url: str) -> str:
@@ -127,36 +62,10 @@ def _for_curl(url: str) -> str:
     return url.rstrip("/")
 
 
-def _need(module: str, problem: str, *, extra: str) -> None:
-    if not find_spec(module):
-        raise CannotRun(f"{problem}: pip install 'async-downloads[{extra}]'")
-
-
 def _settings(values: Mapping[str, Any]) -> Settings:
     if values["pdf_examples"]:
-        _need("fpdf", "--pdf-examples needs fpdf2", extra="demo")
+        need("fpdf", "--pdf-examples needs fpdf2", extra="demo")
     return Settings(**{row.name: values[row.name] for row in table(Settings)})
-
-
-def _server_settings(context: click.Context, values: Mapping[str, Any]) -> ServerSettings:
-    names = {row.name for row in table(ServerSettings)} & values.keys() - {"bind", "loop"}
-    loop: Any = values.get("loop") or ("uvloop" if find_spec("uvloop") else "asyncio")
-    if loop == "uvloop":
-        _need("uvloop", "uvloop is not installed", extra="uvloop")
-    return ServerSettings(bind=_bind(context, values), loop=loop, **{name: values[name] for name in names})
-
-
-def _bind(context: click.Context, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the addresses. `--bind` and `--port` set the same: a flag for one overrides a variable for the other."""
-    for source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP):
-        named = [name for name in ("bind", "port") if context.get_parameter_source(name) is source]
-        if len(named) == 2:
-            raise click.UsageError("--bind and --port both set the address", context)
-        if named == ["port"]:
-            return (f"127.0.0.1:{values['port']}",)
-        if named:
-            break
-    return tuple(values["bind"])
 
 
 def _run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence[str]], None]) -> int:
