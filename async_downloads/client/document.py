@@ -1,6 +1,5 @@
 """A small resource that is read into memory: the listing of a folder, a list of checksums, a Metalink file."""
 
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,10 +21,15 @@ class Document:
     body: bytes
 
 
-async def read_document(downloader: Downloader, url: str, *, accept: str = "*/*") -> Document:
-    """Read a resource of at most 64 MiB. Raises FetchError, and ValueError if the URL is malformed."""
+async def read_document(downloader: Downloader, url: str, *, accept: str = "*/*", media_type: str = "") -> Document:
+    """Read a resource of at most 64 MiB, whose media type begins with `media_type`.
+
+    Raises FetchError, and ValueError if the URL is malformed.
+    """
     body = bytearray()
-    async with downloader.open(url, headers=(("Accept", accept),)) as stream, aclosing(stream):
+    async with downloader.open(url, headers=(("Accept", accept),)) as stream:
+        if not stream.media_type.lower().startswith(media_type):
+            raise BadResponse(f"the response is {stream.media_type!r}, not {media_type!r}")
         async for chunk in stream:
             body += chunk
             if len(body) > _MAX_BYTES:

@@ -26,7 +26,7 @@ _NAME_BYTES: Final = (
 
 
 def local_path(segments: tuple[str, ...]) -> Path:
-    r"""Return the relative path of a file. Names are kept, except what could harm: a part could be planted, for example.
+    r"""Return the relative path of a file. Names are kept, except what could harm, such as the name of a part file.
 
     Raises DiskError if a name is too long for the file systems in use.
 
