@@ -21,8 +21,8 @@ async def fetch_any(
 ) -> Result:
     """Download a file from the first of the URLs that can give it. The options are those of `Downloader.fetch`.
 
-    One server at a time is asked. The bytes that an earlier one gave are used again only if the next one sends the same
-    ETag, since no other sign shows that both have the same version. `on_failure` gets each URL that failed and its
+    One server at a time is asked. It continues the part that an earlier one gave if it confirms the version, by an
+    equal ETag for example. Otherwise the file begins again. `on_failure` gets each URL that failed and its
     error, but not the last one. A different digest counts as a failure of that server.
 
     Raises the FetchError of the last server, or at once an error of the local disk.
@@ -36,4 +36,5 @@ async def fetch_any(
         except FetchError as error:
             if on_failure is not None:
                 on_failure(url, error)
+        options["continues"] = True
     return await downloader.fetch(last, path, **options)

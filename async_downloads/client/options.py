@@ -32,6 +32,9 @@ class FetchOptions(TypedDict, total=False):
     checksum: str | None
     overwrite: bool
     resume: bool
+    continues: bool
+    timestamping: bool
+    dated: bool
     on_progress: ProgressListener | None
 
 

@@ -26,13 +26,8 @@ _SECONDS: Final = parse_with(read_seconds)
 _RATES: Final = parse_with(read_rate)
 _FIELDS: Final = parse_each_with(read_field)
 _OFFSET: Final = parse_with(read_resume_offset)
-_FIELD_HELP: Final = "Send this header field, such as 'Authorization: Bearer …'; repeatable."
-_MIRROR_HELP: Final = "Another URL of the same file, used if the first fails; repeatable."
-_METALINK_HELP: Final = "Download the files of a Metalink 4 file, each from its servers in turn. FILE is a path or URL."
-_CHECKSUMS_HELP: Final = "Verify every file by a list such as SHA256SUMS. FILE is a path or URL."
-_INPUT_HELP: Final = "Read URLs from FILE, one a line, each with out=NAME, dir=DIR, checksum=… if wanted; - is stdin."
 _EPILOG: Final = (
-    "As in curl and wget, -P is -d and -s is -q. -O, -L, -c, '-C -' and -S change nothing: they are the default."
+    "As in curl and wget, -P is -d and -s is -q. -O, -L, '-C -' and -S change nothing: they are the default."
     "\n\nExit codes: 1 other, 2 usage, 3 file, 4 network, 5 TLS, 6 authentication, 7 protocol, 8 HTTP status, "
     "9 digest, 130 and 143 signals. With several URLs: the code of the first one that failed."
 )
@@ -50,32 +45,36 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
 @click.command(epilog=_EPILOG)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @_option("--output", "-o", metavar="PATH", type=_PATH, help="Save as PATH; - is standard output.")
-@_option("--directory", "-d", "-P", metavar="DIR", type=_PATH, help="Save in DIR, with the name that the server gives.")
-@_option("--recursive", "-r", is_flag=True, help="Download a folder: every new or changed file in it and below it.")
-@_option("--include", metavar="PATTERN", multiple=True, help="With -r: only such files, like '*.iso'; repeatable.")
-@_option("--exclude", metavar="PATTERN", multiple=True, help="With -r: no such files and folders; repeatable.")
+@_option("--directory", "-d", "-P", metavar="DIR", type=_PATH, help="Save in DIR, under the server's name.")
+@_option("--recursive", "-r", is_flag=True, help="Copy a folder: all new and changed files.")
+@_option("--include", metavar="PATTERN", multiple=True, help="With -r: only files like '*.iso'; repeatable.")
+@_option("--exclude", metavar="PATTERN", multiple=True, help="With -r: none like this; repeatable.")
 @_option("--checksum", metavar="ALGO:HEX", help="Expected digest: sha256:… or sha512:…")
-@_option("--checksums", metavar="FILE", help=_CHECKSUMS_HELP)
+@_option("--checksums", metavar="FILE", help="Verify by a list like SHA256SUMS, a path or URL.")
 @_option("--connections", "-x", metavar="N", type=_COUNT, default=4, help="Connections per file.")
 @_option("--limit-rate", metavar="RATE", callback=_RATES, help="Bytes per second: 500K, 2M, 1.5G; K is 1024.")
-@_option("--header", "-H", metavar="'NAME: VALUE'", multiple=True, callback=_FIELDS, help=_FIELD_HELP)
+@_option(
+    "--header", "-H", metavar="'NAME: VALUE'", multiple=True, callback=_FIELDS, help="Send this field, too; repeatable."
+)
 @_option("--user-agent", "-A", metavar="TEXT", help="Send TEXT as the name of the client.")
-@_option("--retries", metavar="N", type=click.IntRange(0), default=5, help="Give up after N retries without progress.")
+@_option("--retries", metavar="N", type=click.IntRange(0), default=5, help="In a row, without progress.")
 @_option("--timeout", metavar="SECONDS", callback=_SECONDS, help="Limit for each file, from start to end.")
 @_option("--stall-timeout", metavar="SECONDS", default="30", callback=_SECONDS, help="Reconnect after such a pause.")
-@_option("--input-file", "-i", metavar="FILE", type=_PATH, help=_INPUT_HELP)
-@_option("--jobs", metavar="N", type=_COUNT, default=4, help="Download N files at the same time.")
+@_option("--input-file", "-i", metavar="FILE", type=_PATH, help="Read URLs from FILE, one a line; - is stdin.")
+@_option("--jobs", metavar="N", type=_COUNT, default=4, help="Files at the same time.")
 @_option("--keep-directories", is_flag=True, help="Save as HOST/PATH of the URL, below -d.")
-@_option("--mirror", metavar="URL", multiple=True, help=_MIRROR_HELP)
-@_option("--metalink", metavar="FILE", help=_METALINK_HELP)
-@_option("--overwrite", is_flag=True, help="Replace a file of that name. Default: save as 'name (1)'.")
+@_option("--mirror", metavar="URL", multiple=True, help="Another URL of the file; repeatable.")
+@_option("--metalink", metavar="FILE", help="Get the files of a Metalink 4 path or URL.")
+@_option("--overwrite", is_flag=True, help="Replace a file that has the server's name.")
+@_option("--continue", "-c", "continues", is_flag=True, help="Continue a part of another URL or program, too.")
+@_option("--timestamping", "-N", is_flag=True, help="Keep a file of the server's size and time.")
+@_option("--no-mtime", "dated", flag_value=False, default=True, show_default=False, help="Give files the current time.")
 @_option("--no-resume", "restart", is_flag=True, help="Start again; use no part of an earlier run.")
 @_option("--insecure-redirects", is_flag=True, help="Follow redirects from https to http.")
-@_option("--json", "as_json", is_flag=True, help="Print JSON objects to standard error, one a line.")
+@_option("--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")
 @_option("--quiet", "-q", "-s", is_flag=True, help="Print errors only.")
 @_habit("-O", "remote_name")
 @_habit("-L", "location")
-@_habit("-c", "resume_again")
 @_habit("-C", "resume_offset", is_flag=False, callback=_OFFSET)
 @_habit("-S", "show_error")
 def get(**options: Any) -> int:

@@ -21,7 +21,7 @@ __all__ = ["check_options"]
 _ONE_URL: Final = {"output": "-o", "checksum": "--checksum", "mirror": "--mirror"}
 _FILES_ONLY: Final = {**_ONE_URL, "metalink": "--metalink", "overwrite": "--overwrite"}
 _FOLDERS_ONLY: Final = {"include": "--include", "exclude": "--exclude"}
-_HABITS: Final = ("remote_name", "location", "resume_again", "resume_offset", "show_error")  # what `get` does anyway
+_HABITS: Final = ("remote_name", "location", "resume_offset", "show_error")  # what `get` does anyway
 
 
 class _CannotSave(click.ClickException):

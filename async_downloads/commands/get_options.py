@@ -55,6 +55,9 @@ class GetOptions:
     jobs: int
     overwrite: bool
     resume: bool
+    continues: bool
+    timestamping: bool
+    dated: bool
     as_json: bool
     quiet: bool
 

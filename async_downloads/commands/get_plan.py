@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from ..client import Downloader, Result
 from ..client.alternates import fetch_any
 from ..client.disk.names import file_name
-from ..client.disk.part_file import map_disk_errors
+from ..client.disk.targets import map_disk_errors
 from ..client.reporter import ProgressListener
 from ..errors import FetchError
 from ..threads import in_thread
@@ -100,6 +100,9 @@ class Plan:
             checksum=item.checksum,
             overwrite=self._options.overwrite,
             resume=self._options.resume,
+            continues=self._options.continues,
+            timestamping=self._options.timestamping,
+            dated=self._options.dated,
             on_progress=report,
         )
         await self._hint.note_folder(item, result)
@@ -160,7 +163,11 @@ class Plan:
         if path in self._taken:
             return _failing(item, ValueError(f"{path} is already the place of another file"))
         self._taken.add(path)
-        return Task(item, lambda report: mirror.fetch(found, resume=self._options.resume, on_progress=report))
+        return Task(item, partial(self._copy, mirror, found))
+
+    async def _copy(self, mirror: "Mirror", found: "RemoteFile", report: ProgressListener) -> Result:
+        options = self._options
+        return await mirror.fetch(found, resume=options.resume, dated=options.dated, on_progress=report)
 
 
 def _failing(item: UrlItem, error: Exception) -> Task:

@@ -68,7 +68,7 @@ def test_the_name_of_o_is_looked_up(get: Get, origin: Origin, folder: Path) -> N
 
 def test_a_list_that_the_server_does_not_have_ends_the_command(get: Get, origin: Origin, folder: Path) -> None:
     got = get(origin.url("a"), "--checksums", origin.url("404"))
-    assert (got.code, got.line) == (8, "async-downloads: the server answers 404 Not Found")
+    assert (got.code, got.line) == (8, "async-downloads: the server responded 404 Not Found")
     assert files(folder) == set()
 
 
@@ -84,8 +84,8 @@ def test_a_server_that_fails_is_replaced_by_a_mirror(get: Get, origin: Origin, f
     got = get(*urls, "-o", "a", "--checksum", SHA256)
     assert got.code == 0
     assert got.lines[:2] == [
-        f"{origin.url('404')}: the server answers 404 Not Found: trying the next server",
-        f"{origin.url('410')}: the server answers 410 Gone: trying the next server",
+        f"{origin.url('404')}: the server responded 404 Not Found: trying the next server",
+        f"{origin.url('410')}: the server responded 410 Gone: trying the next server",
     ]
     assert VERSION.difference(folder / "a") is None
 

@@ -1,5 +1,6 @@
 """`async-downloads get`: commands that are refused in one line, before any request."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from tools.getting import Get, Origin
 from tools.getting import folder as folder  # noqa: PLC0414
 from tools.getting import get as get  # noqa: PLC0414
 from tools.getting import origin as origin  # noqa: PLC0414
+
+from async_downloads.cli import cli
 
 URL = "http://127.0.0.1:9/a"
 
@@ -102,3 +105,10 @@ def test_a_malformed_proxy_is_refused(get: Get, monkeypatch: pytest.MonkeyPatch)
     got = get(URL, "-o", "a")
     assert got.code == 2
     assert got.line.startswith("async-downloads: the environment names a proxy whose URL is not valid")
+
+
+def test_the_help_of_each_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["get", "--help"], prog_name="async-downloads", standalone_mode=False) == 0
+    lines = capsys.readouterr().out.partition("Options:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(lines) > 20
+    assert [line for line in lines if not re.match(r"  -.* {2}\S", line)] == []

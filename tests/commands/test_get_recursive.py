@@ -137,7 +137,7 @@ def test_files_are_verified_by_a_list_below_the_folder(get: Get, site: Site, fol
 def test_a_missing_folder_is_one_error(get: Get, site: Site, folder: Path) -> None:
     got = get("-r", f"{site.url}missing/", "-d", "copy")
     assert got.code == 8
-    assert got.lines[0].startswith(f"async-downloads: {site.url}missing/: the server answers 404")
+    assert got.lines[0].startswith(f"async-downloads: {site.url}missing/: the server responded 404")
     assert get("-r", "ftp://example.com/").code == 2
 
 

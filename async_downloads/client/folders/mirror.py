@@ -11,7 +11,7 @@ from ...errors import DiskError
 from ...semantics.representation import Validators
 from ...threads import in_thread
 from ..disk.names import has_own_suffix
-from ..disk.part_file import map_disk_errors
+from ..disk.targets import map_disk_errors
 from ..downloader import Downloader
 from ..reporter import ProgressListener, Result
 from .listing import ListedEntry
@@ -56,7 +56,7 @@ class Mirror:
         return self._target / local_path(file.segments)
 
     async def fetch(
-        self, file: RemoteFile, *, resume: bool = True, on_progress: ProgressListener | None = None
+        self, file: RemoteFile, *, resume: bool = True, dated: bool = True, on_progress: ProgressListener | None = None
     ) -> Result:
         """Download a file unless the local one is the same.
 
@@ -67,7 +67,13 @@ class Mirror:
         if await in_thread(partial(self._is_current, path, file.entry)) and resume:
             return Result(path, file.entry.size or 0, 0, 0, Validators(), None, unchanged=True)
         return await self._downloader.fetch(
-            file.entry.url, path, checksum=file.entry.digest, resume=resume, on_progress=on_progress
+            file.entry.url,
+            path,
+            checksum=file.entry.digest,
+            resume=resume,
+            timestamping=True,
+            dated=dated,
+            on_progress=on_progress,
         )
 
     def _is_current(self, path: Path, entry: ListedEntry) -> bool:
