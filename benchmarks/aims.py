@@ -13,13 +13,15 @@ from benchmarks.charts import RAISED
 from benchmarks.report import NOTHING, figure, row, rule
 from benchmarks.results import Run, load
 
-__all__ = ["AIMS", "Aim", "Verdict", "assessment", "judge"]
+__all__ = ["AIMS", "UNMEASURED", "Aim", "Verdict", "assessment", "judge"]
 
 Side = Literal["at least", "at most"]
 
 SERVE = "serve-asyncio"
 FLASKS = ("flask-gthread-8", "flask-gthread-64", "flask-sync", "flask-waitress")
 FLASK = FLASKS[:1]
+WIRE, WIRE_SLOW = "wire.json", "wire-slow.json"
+UNMEASURED = "not measured yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +101,21 @@ class Verdict:
 
 
 def assessment(results: Sequence[Path]) -> str:
-    """Return a row for each aim that is judged by one of these results, and the remarks on their figures."""
-    runs = {path.name: load(path) for path in results}
+    """Return a row for each aim of these results, and the remarks on the figures.
+
+    A result that does not exist yet gives rows without figures.
+    """
+    runs = {path.name: load(path) for path in results if path.exists()}
     verdicts = [judge(aim, runs[aim.result]) for aim in AIMS if aim.result in runs]
+    absent = {path.name for path in results} - runs.keys()
     remarks = dict.fromkeys(remark for each in verdicts for remark in each.remarks)
     marks = {remark: str(number).translate(RAISED) for number, remark in enumerate(remarks, 1)}
     lines = [row("aim", "asked", "came to", "figures", "rounds", "result"), rule(6, 6)]
     for each in verdicts:
         cells = (each.aim.asked, each.outcome, each.figures(marks), each.rounds, f"`{each.aim.result}`")
         lines.append(row(each.aim.words, *cells))
+    waiting = [aim for aim in AIMS if aim.result in absent]
+    lines += [row(aim.words, aim.asked, UNMEASURED, NOTHING, NOTHING, f"`{aim.result}`") for aim in waiting]
     notes = [f"{mark} {remark}." for remark, mark in marks.items()]
     return "\n".join([*lines, *(["", " ".join(notes)] if notes else [])]) + "\n"
 
@@ -219,4 +227,32 @@ def _clients() -> Iterator[Aim]:
             yield Aim(words, "client", scheme, "peak_mb", server, "client.json", (), 80, "at most")
 
 
-AIMS = [*_large(), *_small(), *_others(), *_sources(), *_clients()]
+def _wire() -> Iterator[Aim]:
+    """Yield the aims for `serve` and `run` on our own HTTP/1.1 connection."""
+    rate, place = "requests_per_s", "small"
+    for words, case, server, rivals, bound in (
+        ("1 KiB: requests/s to `serve` before", "1k", SERVE, ("serve-before",), 2.8),
+        ("1 KiB: requests/s to Hypercorn sending memory", "1k", SERVE, ("floor-hypercorn",), 2.5),
+        ("1 KiB: requests/s to Flask on gunicorn", "1k", SERVE, FLASK, 6),
+        ("64 KiB: requests/s to Flask on gunicorn", "64k", SERVE, FLASK, 3),
+        ("10 KB of 1 MiB: requests/s to Flask on gunicorn", "10 KB of 1m", SERVE, FLASK, 3),
+        ("1 KiB, a Quart view under `run`: requests/s to Hypercorn", "1k", "run-quart", ("ours-quart",), 1.3),
+    ):
+        yield Aim(words, place, case, rate, server, WIRE, rivals, bound)
+    yield from _wire_large()
+    crowd, bounds = ("slow", "clients=10000"), (("KB of memory for each", "kb_per_connection", 40),)
+    for words, metric, most in (*bounds, ("probe p99 ms", "probe_p99_ms", 25)):
+        yield Aim(f"10,000 slow clients: {words}", *crowd, metric, SERVE, WIRE_SLOW, (), most, "at most")
+
+
+def _wire_large() -> Iterator[Aim]:
+    for count in (1, 8, 64):
+        title, case = f"1 GiB, {count} client{'s' if count > 1 else ''}", ("large", f"clients={count}")
+        yield Aim(f"{title}: MB/s to nginx", *case, "mb_per_s", SERVE, WIRE, ("nginx",), 1)
+        yield Aim(f"{title}: MB/s to Flask on gunicorn", *case, "mb_per_s", SERVE, WIRE, FLASK, 1)
+        yield Aim(f"{title}: CPU per GB to nginx", *case, "cpu_ms_per_gb", SERVE, WIRE, ("nginx",), 1.15, "at most")
+    view = "1 GiB through a Quart view under `run`, 1 client: MB/s to `serve`"
+    yield Aim(view, "large", "clients=1", "mb_per_s", "run-quart", WIRE, (SERVE,), 0.95)
+
+
+AIMS = [*_large(), *_small(), *_others(), *_sources(), *_clients(), *_wire()]

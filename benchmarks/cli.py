@@ -60,7 +60,7 @@ def list_all() -> None:
 @main.command()
 @click.option("--scenario", "scenarios", multiple=True, type=click.Choice(list(SCENARIOS)), help="Default: all.")
 @click.option("--server", "servers", multiple=True, type=click.Choice(list(SERVERS)), help="Default: all.")
-@click.option("--quick", is_flag=True, help="One short round of everything, in three minutes.")
+@click.option("--quick", is_flag=True, help="One short round of everything, in a few minutes.")
 @click.option("--rounds", type=click.IntRange(1, 100))
 @click.option("--clients", multiple=True, type=click.IntRange(1, 1000), help="Of the large file; repeatable.")
 @click.option("--slow-clients", multiple=True, type=click.IntRange(1, 10_000), help="Repeatable.")

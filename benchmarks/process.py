@@ -47,11 +47,12 @@ class Running:
     session: int
     port: int
     certificate: Path  # exists only if the server uses TLS
+    host: str = HOST
 
     @property
     def address(self) -> str:
         """Return host and port in one word."""
-        return f"{HOST}:{self.port}"
+        return f"{self.host}:{self.port}"
 
 
 @contextmanager
@@ -66,27 +67,27 @@ def pinned(*cores: int) -> Iterator[None]:
 
 
 @contextmanager
-def running(server: Server, directory: Path, core: int, *, secure: bool = False) -> Iterator[Running]:
+def running(server: Server, directory: Path, core: int, *, secure: bool = False, host: str = HOST) -> Iterator[Running]:
     """Start the server over the directory; in every case its whole process group is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="server-", dir=directory.parent) as scratch, _reserved_port() as port:
-        site = Site(directory, port, Path(scratch), secure)
+    with tempfile.TemporaryDirectory(prefix="server-", dir=directory.parent) as scratch, _reserved_port(host) as port:
+        site = Site(directory, port, Path(scratch), secure, host)
         if secure:
             certify(site)
         server.prepare(site)
         process = _start(server, site, core)
         try:
             _wait_until_accepting(process, site)
-            yield Running(process.pid, site.port, site.certificate)
+            yield Running(process.pid, site.port, site.certificate, site.host)
         finally:
             _stop(process)
 
 
 @contextmanager
-def _reserved_port() -> Iterator[int]:
+def _reserved_port(host: str) -> Iterator[int]:
     """Yield a port that the system gives to no other program; a server can bind it with `SO_REUSEADDR`."""
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind((HOST, 0))
+        holder.bind((host, 0))
         yield holder.getsockname()[1]
 
 
@@ -107,7 +108,7 @@ def _start(server: Server, site: Site, core: int) -> "subprocess.Popen[bytes]":
 def _wait_until_accepting(process: "subprocess.Popen[bytes]", site: Site) -> None:
     deadline = time.monotonic() + START_LIMIT
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), socket.create_connection((HOST, site.port), timeout=1):
+        with suppress(OSError), socket.create_connection((site.host, site.port), timeout=1):
             return
         time.sleep(0.01)
     tail = _log(site).read_text(errors="replace").strip().splitlines()[-3:]

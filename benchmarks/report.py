@@ -19,6 +19,7 @@ COLUMNS = {
     "first_byte_ms": "first byte p50 ms",
     "ranges_per_s": "ranges/s",
     "ranges_cpu_ms_per_1000": "server CPU ms/1,000 ranges",
+    "page_kb": "page KB",
     "started": "started",
     "probe_p50_ms": "probe p50 ms",
     "probe_p99_ms": "probe p99 ms",

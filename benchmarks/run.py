@@ -15,7 +15,7 @@ from benchmarks.results import Run, Sample
 from benchmarks.scenarios.base import Bench, Measurement, Scenario
 from benchmarks.servers import BASELINE
 from benchmarks.servers.base import PYTHON, Server, Site
-from benchmarks.settings import BenchmarkError, Settings
+from benchmarks.settings import BenchmarkError, Settings, Unavailable
 from benchmarks.tree import Tree, built
 
 __all__ = ["execute", "prepare"]
@@ -50,10 +50,10 @@ def execute(
     """Add the samples to the run, and ``keep`` it after each server; on an interruption it has those until then."""
     begin = time.monotonic()
     present = [server for server in servers if run.servers[server.name]["missing"] is None]
-    cold = any(scenario.name == "cold" for scenario in scenarios)
+    names = {scenario.name for scenario in scenarios}
     cores = Cores.available()
     try:
-        with built(settings, parent, cold=cold) as tree, pinned(cores.client):
+        with built(settings, parent, cold="cold" in names, listing="listing" in names) as tree, pinned(cores.client):
             for scenario, number, server, part in _order(scenarios, settings, present):
                 for sample in _samples(scenario, number, server, tree, part, cores):
                     run.samples.append(sample)
@@ -84,9 +84,14 @@ def _samples(
         yield Sample(scenario=scenario.name, server=server.name, round=number, case="", note=reason)
         return
     try:
-        with running(server, tree.directory, cores.server, secure=scenario.secure) as process:
+        with (
+            scenario.network(settings) as host,
+            running(server, tree.directory, cores.server, secure=scenario.secure, host=host) as process,
+        ):
             for found in scenario.measure(Bench(process, tree, settings, cores, server.lacks, server.name)):
                 yield _sample(scenario, number, server, found)
+    except Unavailable as error:
+        yield Sample(scenario=scenario.name, server=server.name, round=number, case="", note=str(error))
     except FAILURES as error:
         message = f"{type(error).__name__}: {error}"
         yield Sample(scenario=scenario.name, server=server.name, round=number, case="", error=message)

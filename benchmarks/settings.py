@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["FULL", "KIB", "MIB", "QUICK", "BenchmarkError", "Settings"]
+__all__ = ["FULL", "KIB", "MIB", "QUICK", "BenchmarkError", "Line", "Settings", "Unavailable"]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -10,6 +10,18 @@ MIB = 1024 * KIB
 
 class BenchmarkError(Exception):
     """A server did not start, or it sent another response than the expected one."""
+
+
+class Unavailable(BenchmarkError):
+    """This machine cannot run a scenario, for the given reason: a program or a permission is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A long-distance line: its round trip in milliseconds, and the share of packets to the client that it loses."""
+
+    round_trip: int
+    loss: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +46,9 @@ class Settings:
     cold_size: int
     probe_interval: float = 0.05
     probe_timeout: float
+    lines: tuple[Line, ...] = (Line(20), Line(80), Line(80, 0.01))
+    line_window: float  # of each load over a line, long enough for several round trips
+    listed: tuple[int, ...]  # entries of each directory that is listed
     driver: str = "auto"  # of small files: auto (wrk when installed), wrk, own
 
 
@@ -53,9 +68,11 @@ FULL = Settings(
     cold_files=32,
     cold_size=1024 * MIB,
     probe_timeout=2.0,
+    line_window=10.0,
+    listed=(2000, 20_000),
 )
 
-# Three minutes for every server and scenario, so that CI can afford it: it shows that all runs, not how fast.
+# A few minutes for every server and scenario, so that CI can afford it: it shows that everything runs, not how fast.
 # wrk cannot run for less than a second, hence our own driver.
 QUICK = Settings(
     quick=True,
@@ -72,5 +89,8 @@ QUICK = Settings(
     cold_files=4,
     cold_size=64 * MIB,
     probe_timeout=0.5,
+    lines=(Line(20, 0.01),),
+    line_window=0.5,
+    listed=(200,),
     driver="own",
 )

@@ -1,4 +1,4 @@
-"""The directory every server serves: three small files, a large one, and those that are read cold."""
+"""The served directory: three small files, a large one, files to be read cold, and directories to be listed."""
 
 import mmap
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.settings import KIB, MIB, Settings
 
-__all__ = ["LARGE", "PROBE", "SMALL", "Tree", "built", "evict"]
+__all__ = ["LARGE", "PROBE", "SMALL", "Tree", "built", "entry", "evict", "listed"]
 
 SMALL = {"1k.bin": KIB, "64k.bin": 64 * KIB, "1m.bin": MIB}
 PROBE = "1k.bin"
@@ -42,13 +42,25 @@ class Tree:
             return file.read(stop - start)
 
 
+def listed(count: int) -> str:
+    """Return the name of the directory with ``count`` entries."""
+    return f"listed-{count}"
+
+
+def entry(number: int) -> str:
+    """Return the name of an entry of such a directory."""
+    return f"entry-{number:05}.txt"
+
+
 @contextmanager
-def built(settings: Settings, parent: Path, *, cold: bool) -> Iterator[Tree]:
+def built(settings: Settings, parent: Path, *, cold: bool, listing: bool = False) -> Iterator[Tree]:
     """Write the files into a new folder of ``parent``, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=parent) as name:
         directory = Path(name)
         for file, size in {**SMALL, LARGE: settings.large_size}.items():
             _write(directory / file, size)
+        for entries in settings.listed if listing else ():
+            _fill(directory / listed(entries), entries)
         count = _affordable(settings, directory) if cold else 0
         names = tuple(f"cold-{number:02}.bin" for number in range(count))
         for file in names:
@@ -99,6 +111,12 @@ def _settle(path: Path) -> None:
         while file.read(MIB):
             pass
     evict(path)
+
+
+def _fill(directory: Path, count: int) -> None:
+    directory.mkdir()
+    for number in range(count):
+        (directory / entry(number)).write_bytes(b"x" * (number % 1000))
 
 
 def _write(path: Path, size: int) -> None:

@@ -120,7 +120,22 @@ def test_the_mark_of_aims_gives_a_table_and_no_chart(result: Path, monkeypatch: 
     assert not list(drawn(done))
 
 
-@pytest.mark.parametrize("aim", [pytest.param(each, id=f"{each.words} ({each.result})") for each in AIMS])
+MEASURED = [each for each in AIMS if (RESULTS / each.result).exists()]
+
+
+def test_an_aim_without_a_result_is_not_measured_yet(result: Path) -> None:
+    assert assessment([result.with_name("b.json")]).splitlines()[2:] == [
+        "| cost | at most 1 x | not measured yet | - | - | `b.json` |"
+    ]
+
+
+def test_the_document_has_every_aim() -> None:
+    lines = DOCUMENTS[1].read_text(encoding="utf-8").splitlines()
+    for aim in AIMS:
+        assert sum(line.startswith(f"| {aim.words} |") and line.endswith(f"`{aim.result}` |") for line in lines) == 1
+
+
+@pytest.mark.parametrize("aim", [pytest.param(each, id=f"{each.words} ({each.result})") for each in MEASURED])
 class TestAims:
     def test_it_is_in_the_document(self, aim: Aim) -> None:
         lines = DOCUMENTS[1].read_text(encoding="utf-8").splitlines()

@@ -135,7 +135,8 @@ def test_a_scenario_expects_the_cases_of_its_results(path: Path) -> None:
     names = ("clients", "slow_clients", "leaving_clients")
     settings = replace(FULL, **{name: run.settings[name] for name in names})
     for name in run.scenarios.keys() - {"cold"}:  # the number of files depends on the free space
-        assert list(SCENARIOS[name].expected(settings)) == run.cases(name)
+        known = [case for case in SCENARIOS[name].expected(settings) if case in run.cases(name)]
+        assert known == run.cases(name)  # a case that was added later is not in an older result
 
 
 def test_a_run_records_the_expected_cases() -> None:

@@ -18,7 +18,7 @@ from benchmarks.certificate import certify
 from benchmarks.load.h2load import CIPHER, requests
 from benchmarks.process import Cores, Running
 from benchmarks.run import execute, prepare
-from benchmarks.scenarios import SCENARIOS, tls
+from benchmarks.scenarios import SCENARIOS
 from benchmarks.scenarios.base import Bench
 from benchmarks.servers import SERVERS
 from benchmarks.servers.base import Server, Site
@@ -116,7 +116,7 @@ def test_a_server_without_tls_has_a_sample_with_the_reason(tmp_path: Path) -> No
 def test_without_h2load_every_case_has_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     bench = Bench(Running(0, 0, tmp_path), Tree(tmp_path, 0, (), 0), QUICK, Cores(0, 0, 0))
-    assert {each.note for each in tls.measure(bench)} == {"h2load is not installed"}
+    assert {each.note for each in SCENARIOS["tls"].measure(bench)} == {"h2load is not installed"}
 
 
 def test_each_crowd_gets_its_own_server() -> None:

@@ -1,7 +1,7 @@
 """A program that runs beside a measurement and reports at the end.
 
-It prints a line when it is ready, stops when its standard input ends, and then prints its observations as JSON.
-It has a process of its own, so that a busy driver does not delay it.
+It prints "ready" when it is ready, or the reason why it cannot run. It stops when its standard input ends, and then
+prints its observations as JSON. It has its own process, so that a busy driver does not delay it.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from benchmarks.process import ROOT, pinned
 from benchmarks.servers.base import PYTHON
+from benchmarks.settings import Unavailable
 
 __all__ = ["LONGEST", "Companion", "say"]
 
@@ -35,7 +36,9 @@ class Companion:
 
     def __enter__(self) -> Self:
         assert self._process.stdout is not None
-        self._process.stdout.readline()  # the companion is ready
+        if (line := self._process.stdout.readline().strip()) != "ready":
+            self.__exit__(None, None, None)
+            raise Unavailable(line or "a companion program ended early")
         return self
 
     def __exit__(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.load.messages import Head, connect, parse_head, request
+from benchmarks.servers.base import HOST
 
 __all__ = ["BUFFER", "Download", "download"]
 
@@ -15,8 +16,8 @@ READS = 16  # of one connection before the next connection is read
 class Download:
     """One response on its own connection."""
 
-    def __init__(self, port: int, name: str) -> None:
-        self.connection = connect(port)
+    def __init__(self, port: int, name: str, host: str) -> None:
+        self.connection = connect(port, host)
         self.received = 0  # bytes of the body
         self.head: Head | None = None
         self.complete = False
@@ -49,9 +50,9 @@ class Download:
         self.complete = self.head is not None and self.received == self.head.length
 
 
-def download(port: int, names: Sequence[str], *, deadline: float) -> list[Download]:
+def download(port: int, names: Sequence[str], *, deadline: float, host: str = HOST) -> list[Download]:
     """Fetch all files at the same time, each on its own connection, and stop at the deadline."""
-    downloads = [Download(port, name) for name in names]
+    downloads = [Download(port, name, host) for name in names]
     buffer = memoryview(bytearray(BUFFER))
     with selectors.EpollSelector() as selector:
         for each in downloads:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.load.downloads import BUFFER
 from benchmarks.load.messages import Head, connect, parse_head
+from benchmarks.servers.base import HOST
 
 __all__ = ["Tally", "exchange"]
 
@@ -33,25 +34,31 @@ class Tally:
 class Exchange:
     """One connection, opened again whenever the server closes it. It is ``waiting`` for a response, or idle."""
 
-    def __init__(self, port: int, messages: Iterator[bytes], status: int, tally: Tally) -> None:
+    def __init__(
+        self, port: int, host: str, messages: Iterator[bytes], status: int, tally: Tally, *, fresh: bool
+    ) -> None:
         self._port = port
+        self._host = host
         self._messages = messages
         self._status = status
         self._tally = tally
+        self._fresh = fresh
         self.reopen()
 
     def reopen(self) -> None:
         """Open a new connection."""
-        self.connection = connect(self._port)
+        self._opened: float | None = time.perf_counter()
+        self.connection = connect(self._port, self._host)
         self.waiting = False
 
     def ask(self) -> None:
-        """Send the next request."""
+        """Send the next request. The time of the first one on a connection includes the TCP handshake."""
         self._head: Head | None = None
         self._start = b""
         self._missing = 0
         self.waiting = True
-        self._asked = time.perf_counter()
+        self._asked = self._opened or time.perf_counter()
+        self._opened = None
         self.connection.sendall(next(self._messages))
 
     def read(self, buffer: memoryview) -> bool:
@@ -87,7 +94,7 @@ class Exchange:
             self._tally.latencies.append(time.perf_counter() - self._asked)
         else:
             self.fail()
-        return not head.close
+        return not (head.close or self._fresh)
 
 
 class Driver:
@@ -140,12 +147,23 @@ class Driver:
 
 
 def exchange(
-    port: int, messages: Sequence[bytes], *, status: int, connections: int, seconds: float, limit: float
+    port: int,
+    messages: Sequence[bytes],
+    *,
+    status: int,
+    connections: int,
+    seconds: float,
+    limit: float,
+    host: str = HOST,
+    fresh: bool = False,
 ) -> Tally:
-    """Send the messages in turn over ``connections`` for ``seconds``, and count the responses with ``status``."""
+    """Send the messages in turn over ``connections`` for ``seconds``, and count the responses with ``status``.
+
+    With ``fresh`` each request has a new connection.
+    """
     tally = Tally()
     turn = itertools.cycle(messages)
-    exchanges = [Exchange(port, turn, status, tally) for _ in range(connections)]
+    exchanges = [Exchange(port, host, turn, status, tally, fresh=fresh) for _ in range(connections)]
     start = time.perf_counter()
     Driver(exchanges, until=start + seconds, limit=start + max(seconds, limit)).run()
     tally.seconds = time.perf_counter() - start

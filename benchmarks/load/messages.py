@@ -60,18 +60,18 @@ def parse_head(data: bytes | bytearray) -> Head | None:
     return Head(status, end + 4, length, CLOSE.search(head) is not None)
 
 
-def connect(port: int) -> socket.socket:
+def connect(port: int, host: str = HOST) -> socket.socket:
     """Open a non-blocking connection; on loopback it is ready at once unless the server's backlog is full."""
     connection = socket.socket()
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setblocking(False)
-    connection.connect_ex((HOST, port))
+    connection.connect_ex((host, port))
     return connection
 
 
-def fetch(port: int, message: bytes, *, wanted: int | None = None) -> Response:
+def fetch(port: int, message: bytes, *, wanted: int | None = None, host: str = HOST) -> Response:
     """Send one request and read the body, or its first ``wanted`` bytes."""
-    with socket.create_connection((HOST, port), timeout=FETCH_TIMEOUT) as connection:
+    with socket.create_connection((host, port), timeout=FETCH_TIMEOUT) as connection:
         connection.sendall(message)
         data = bytearray()
         while (head := parse_head(data)) is None:

@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from benchmarks.load.messages import Response, fetch, request
 from benchmarks.load.probe import Probe, Probed
 from benchmarks.proc import Spent
 from benchmarks.process import Cores, Running
+from benchmarks.servers.base import HOST
 from benchmarks.settings import KIB, BenchmarkError, Settings
 from benchmarks.stats import percentile
 from benchmarks.tree import LARGE, PROBE, Tree
@@ -62,6 +64,11 @@ def _whole(settings: Settings) -> tuple[Settings]:
     return (settings,)
 
 
+def _loopback(_: Settings) -> AbstractContextManager[str]:
+    """Use the loopback address of this machine."""
+    return nullcontext(HOST)
+
+
 def _unforeseen(_: Settings) -> tuple[str, ...]:
     """Name no case: the cases are known only after the run."""
     return ()
@@ -73,7 +80,7 @@ class Scenario:
 
     ``expected`` names the cases that the settings lead to, so that `check` finds a missing case. ``cases`` has the
     columns of each case that does not have all of them. ``baseline`` names the server of the ratio, if it is not the
-    run's.
+    run's. ``network`` is open while a server runs, and gives the address on which the server listens.
     """
 
     name: str
@@ -85,11 +92,12 @@ class Scenario:
     secure: bool = False  # uses TLS
     parts: Callable[[Settings], Iterable[Settings]] = _whole  # each with a fresh server
     baseline: str = ""
+    network: Callable[[Settings], AbstractContextManager[str]] = _loopback
 
 
 def check_file(bench: Bench, name: str) -> None:
     """Compare a whole response with the file."""
-    response = fetch(bench.port, request(name))
+    response = fetch(bench.port, request(name), host=bench.running.host)
     expected = bench.tree.slice(name, 0, bench.tree.size(name))
     if response.head.status != 200 or response.body != expected:
         raise BenchmarkError(f"{name}: {_found(response)}, not the file")
@@ -98,7 +106,7 @@ def check_file(bench: Bench, name: str) -> None:
 def check_large(bench: Bench, name: str = LARGE) -> None:
     """Compare the start of a response, and its length, with the file."""
     wanted = random.Random(name).randint(KIB, 64 * KIB)
-    response = fetch(bench.port, request(name), wanted=wanted)
+    response = fetch(bench.port, request(name), wanted=wanted, host=bench.running.host)
     same = response.body == bench.tree.slice(name, 0, wanted)
     if response.head.status != 200 or response.head.length != bench.tree.size(name) or not same:
         raise BenchmarkError(f"{name}: {_found(response)}, not the file")

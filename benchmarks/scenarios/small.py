@@ -1,40 +1,79 @@
-"""Small cached files on keep-alive connections."""
+"""Small cached files, and short ranges, on keep-alive connections."""
 
+import random
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.load.exchange import Tally, exchange
-from benchmarks.load.messages import request
+from benchmarks.load.messages import fetch, request
 from benchmarks.load.wrk import Summary, installed, wrk
 from benchmarks.proc import Meter
 from benchmarks.scenarios.base import Bench, Measurement, Scenario, check_file, spent_metrics
-from benchmarks.settings import KIB, Settings
+from benchmarks.settings import KIB, MIB, Settings
 from benchmarks.stats import percentile
 from benchmarks.tree import SMALL
 
 __all__ = ["COLUMNS", "SCENARIO", "summary"]
 
 LARGEST_FOR_WRK = 64 * KIB
+RANGE = 10_000  # bytes
+RANGES = 512  # distinct requests, sent in turn
+SEED = 9110  # the same ranges for every server and round
 COLUMNS = ("requests_per_s", "p50_ms", "p99_ms", "cpu_ms_per_1000", "client_percent")
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Requests that are sent in turn, and the status and the length of each response."""
+
+    name: str
+    file: str
+    length: int
+    status: int = 200
+    ranges: tuple[str, ...] = ()
+
+    @property
+    def messages(self) -> list[bytes]:
+        """Return the requests."""
+        return [request(self.file, range=each) for each in self.ranges] or [request(self.file)]
+
+
+def _ranges() -> tuple[str, ...]:
+    """Return ranges at random offsets of the file of 1 MiB."""
+    place = random.Random(SEED)
+    starts = [place.randrange(MIB - RANGE) for _ in range(RANGES)]
+    return tuple(f"bytes={start}-{start + RANGE - 1}" for start in starts)
+
+
+CASES = (
+    *(Case(name.removesuffix(".bin"), name, size) for name, size in SMALL.items()),
+    Case("10 KB of 1m", "1m.bin", RANGE, 206, _ranges()),
+)
+
+
 def cases(_: Settings) -> Iterator[str]:
-    """Name a case for each file."""
-    return map(_case, SMALL)
+    """Name a case for each file, and one for the ranges."""
+    return (case.name for case in CASES)
 
 
 def measure(bench: Bench) -> Iterator[Measurement]:
-    """Request each file for the length of the window."""
+    """Send the requests of each case for the length of the window."""
     for name in SMALL:
         check_file(bench, name)
-    for name in SMALL:
-        _own(bench, name, bench.settings.warmup)
-        yield _ask(bench, name)
+    for case in CASES:
+        head = fetch(bench.port, case.messages[0]).head
+        if (head.status, head.length) == (case.status, case.length):
+            _own(bench, case, bench.settings.warmup)
+            yield _ask(bench, case)
+        else:
+            yield Measurement(case.name, note=f"status {head.status} with Content-Length {head.length}")
 
 
-def _ask(bench: Bench, name: str) -> Measurement:
-    driver = _driver(bench.settings.driver, SMALL[name])
+def _ask(bench: Bench, case: Case) -> Measurement:
+    driver = _driver(bench.settings.driver, case.length)
     meter = Meter(bench.running.session)
-    found = (_wrk if driver == "wrk" else _own)(bench, name, bench.settings.window)
+    found = (_wrk if driver == "wrk" else _own)(bench, case, bench.settings.window)
     spent = meter.stop()
     cost = spent.server * 1e6 / found["requests"] if found["requests"] else None
     metrics = {
@@ -45,11 +84,7 @@ def _ask(bench: Bench, name: str) -> Measurement:
         "requests": found["requests"],
         "errors": found["errors"],
     }
-    return Measurement(_case(name), metrics | spent_metrics(spent), driver=driver)
-
-
-def _case(name: str) -> str:
-    return name.removesuffix(".bin")
+    return Measurement(case.name, metrics | spent_metrics(spent), driver=driver)
 
 
 def _driver(wanted: str, size: int) -> str:
@@ -59,14 +94,15 @@ def _driver(wanted: str, size: int) -> str:
     return "wrk" if installed() and size <= LARGEST_FOR_WRK else "own"
 
 
-def _wrk(bench: Bench, name: str, seconds: float) -> Summary:
-    return wrk(bench.port, name, connections=bench.settings.connections, seconds=seconds)
+def _wrk(bench: Bench, case: Case, seconds: float) -> Summary:
+    messages = case.messages if case.ranges else ()  # a script costs wrk time
+    return wrk(bench.port, case.file, connections=bench.settings.connections, seconds=seconds, messages=messages)
 
 
-def _own(bench: Bench, name: str, seconds: float) -> Summary:
-    connections, limit = bench.settings.connections, bench.settings.limit
-    messages = [request(name)]
-    return summary(exchange(bench.port, messages, status=200, connections=connections, seconds=seconds, limit=limit))
+def _own(bench: Bench, case: Case, seconds: float) -> Summary:
+    count, limit = bench.settings.connections, bench.settings.limit
+    ask = partial(exchange, bench.port, case.messages, status=case.status, connections=count, limit=limit)
+    return summary(ask(seconds=seconds))
 
 
 def summary(tally: Tally) -> Summary:
@@ -84,4 +120,4 @@ def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1000
 
 
-SCENARIO = Scenario("small", "Small cached files", COLUMNS, measure, cases)
+SCENARIO = Scenario("small", "Small cached files, and short ranges", COLUMNS, measure, cases)

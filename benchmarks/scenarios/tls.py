@@ -2,7 +2,7 @@
 
 import random
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from benchmarks.settings import KIB, BenchmarkError
 from benchmarks.stats import percentile
 from benchmarks.tree import LARGE, PROBE
 
-__all__ = ["SCENARIO"]
+__all__ = ["FREQUENCY", "SCENARIO", "THROUGHPUT", "Case", "columns", "measure_cases"]
 
 EXPECTED = f"TLSv1.3, {CIPHER}"
 VERSIONS = {"tls": "HTTP/1.1", "h2": "HTTP/2"}
@@ -42,11 +42,16 @@ CASES = (
 )
 
 
-def measure(bench: Bench) -> Iterator[Measurement]:
+def measure_cases(cases: Sequence[Case], bench: Bench) -> Iterator[Measurement]:
     """Measure each case; if a server cannot do one, its note gives the reason."""
-    for case in CASES:
+    for case in cases:
         reason = bench.lacks.get(case.protocol) or ("" if installed() else "h2load is not installed")
         yield Measurement(case.name, note=reason, driver="") if reason else _load(bench, case)
+
+
+def columns(cases: Sequence[Case]) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each case."""
+    return {case.name: THROUGHPUT if case.file == LARGE else FREQUENCY for case in cases}
 
 
 def _load(bench: Bench, case: Case) -> Measurement:
@@ -136,8 +141,8 @@ SCENARIO = Scenario(
     "tls",
     "HTTPS, with HTTP/1.1 and with HTTP/2",
     COLUMNS,
-    measure,
+    partial(measure_cases, CASES),
     lambda _: (case.name for case in CASES),
-    cases={case.name: THROUGHPUT if case.file == LARGE else FREQUENCY for case in CASES},
+    cases=columns(CASES),
     secure=True,
 )

@@ -6,15 +6,15 @@ import sys
 
 from aiohttp import web
 
-from benchmarks.servers.base import DIRECTORY, HOST
+from benchmarks.servers.base import DIRECTORY
 
 
 def main() -> None:
-    """Serve until stopped, on the port that is the first argument; with a certificate and its key, by TLS."""
+    """Serve until stopped, on the host and port of the first arguments; with a certificate and its key, by TLS."""
     app = web.Application()
-    app.router.add_static("/", os.environ[DIRECTORY])
-    port, *files = sys.argv[1:]
-    web.run_app(app, host=HOST, port=int(port), ssl_context=_tls(files), access_log=None, backlog=2048, print=None)
+    app.router.add_static("/", os.environ[DIRECTORY], show_index=True)
+    host, port, *files = sys.argv[1:]
+    web.run_app(app, host=host, port=int(port), ssl_context=_tls(files), access_log=None, backlog=2048, print=None)
 
 
 def _tls(files: list[str]) -> ssl.SSLContext | None:

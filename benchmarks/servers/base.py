@@ -11,9 +11,10 @@ __all__ = [
     "DIRECTORY",
     "EVERY",
     "HOST",
+    "HTTP2",
+    "MAIN",
     "PYTHON",
     "SCRATCH",
-    "TLS",
     "Server",
     "Site",
     "missing_module",
@@ -26,22 +27,27 @@ PYTHON = sys.executable
 DIRECTORY = "BENCHMARK_DIRECTORY"  # the environment variable with the folder that an application serves
 SCRATCH = "BENCHMARK_SCRATCH"  # the environment variable with the folder that `prepare` has filled for it
 EVERY = frozenset({"large", "small", "ranges", "slow", "leaving", "cold"})
-TLS = EVERY | {"tls"}  # one way to run each server is enough for this
+MAIN = EVERY | {"tls", "far"}  # one way to run each server is enough for these
+HTTP2 = MAIN | {"http2"}
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The input of one start of a server: the files, a free port, and a folder for its own use; TLS if ``secure``."""
+    """The input of one start of a server: the files, a free port, and a folder for its own use; TLS if ``secure``.
+
+    The server listens on ``host``, which is loopback for every scenario but `far`.
+    """
 
     directory: Path
     port: int
     scratch: Path
     secure: bool = False
+    host: str = HOST
 
     @property
     def address(self) -> str:
         """Return host and port, joined by a colon."""
-        return f"{HOST}:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def certificate(self) -> Path:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from benchmarks.servers.base import HOST, PYTHON, Site
+from benchmarks.servers.base import PYTHON, Site
 
-__all__ = ["granian", "gunicorn", "hypercorn", "uvicorn", "waitress"]
+__all__ = ["CROWD", "granian", "gunicorn", "hypercorn", "uvicorn", "waitress"]
 
 BACKLOG = "2048"
 CROWD = "20000"  # connections; several servers accept only 100 or 1,000 by default
@@ -28,7 +28,7 @@ def waitress(application: str, *, threads: int) -> Command:
     fixed = [f"--threads={threads}", f"--connection-limit={CROWD}", f"--backlog={BACKLOG}", "--asyncore-use-poll"]
 
     def command(site: Site) -> list[str]:
-        return [PYTHON, "-m", "waitress", *fixed, f"--host={HOST}", f"--port={site.port}", application]
+        return [PYTHON, "-m", "waitress", *fixed, f"--host={site.host}", f"--port={site.port}", application]
 
     return command
 
@@ -52,7 +52,19 @@ def uvicorn(application: str) -> Command:
 
     def command(site: Site) -> list[str]:
         tls = site.tls("--ssl-certfile", "--ssl-keyfile")
-        return [PYTHON, "-m", "uvicorn", *fixed, *quiet, *tls, "--host", HOST, "--port", str(site.port), application]
+        return [
+            PYTHON,
+            "-m",
+            "uvicorn",
+            *fixed,
+            *quiet,
+            *tls,
+            "--host",
+            site.host,
+            "--port",
+            str(site.port),
+            application,
+        ]
 
     return command
 
@@ -73,7 +85,7 @@ def granian(application: str) -> Command:
             *limits,
             *spoken,
             "--host",
-            HOST,
+            site.host,
             "--port",
             str(site.port),
             application,

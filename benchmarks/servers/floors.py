@@ -14,7 +14,7 @@ FLOORS = (
         command=hypercorn("benchmarks.servers.memory_app:app"),
         versions=partial(package_versions, "hypercorn"),
         missing=partial(missing_module, "hypercorn"),
-        scenarios=frozenset({"large", "small", "ranges", "slow", "tls"}),
+        scenarios=frozenset({"large", "small", "ranges", "slow", "tls", "http2"}),
     ),
     Server(
         name="floor-quart",

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from benchmarks.servers.base import TLS, Server, Site
+from benchmarks.servers.base import HTTP2, Server, Site
 
 __all__ = ["NGINX"]
 
@@ -36,6 +36,8 @@ http {{
         listen {address}{protocols} backlog=2048;
         {tls}
         root {directory};
+        autoindex on;
+        autoindex_exact_size off;
     }}
 }}
 """
@@ -82,5 +84,10 @@ def _build() -> str:
 
 
 NGINX = Server(
-    name="nginx", title="nginx, sendfile", command=_command, versions=_versions, missing=_missing, scenarios=TLS
+    name="nginx",
+    title="nginx, sendfile",
+    command=_command,
+    versions=_versions,
+    missing=_missing,
+    scenarios=HTTP2 | {"listing"},
 )

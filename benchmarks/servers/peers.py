@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks.servers.base import EVERY, PYTHON, TLS, Server, Site, missing_module, package_versions
+from benchmarks.servers.base import EVERY, HTTP2, MAIN, PYTHON, Server, Site, missing_module, package_versions
 from benchmarks.servers.commands import CROWD, gunicorn, hypercorn, uvicorn, waitress
 
 __all__ = ["PEERS"]
@@ -18,13 +18,13 @@ def _gthread(threads: int) -> Server:
         command=gunicorn("gthread", FLASK, "--threads", str(threads), *CONNECTIONS),
         versions=partial(package_versions, "flask", "gunicorn"),
         missing=partial(missing_module, "flask", "gunicorn"),
-        scenarios=TLS if threads == 8 else EVERY,
+        scenarios=MAIN if threads == 8 else EVERY,
     )
 
 
 def _aiohttp(site: Site) -> list[str]:
     files = [str(site.certificate), str(site.key)] if site.secure else []
-    return [PYTHON, "-m", "benchmarks.servers.aiohttp_app", str(site.port), *files]
+    return [PYTHON, "-m", "benchmarks.servers.aiohttp_app", site.host, str(site.port), *files]
 
 
 PEERS = (
@@ -43,7 +43,7 @@ PEERS = (
         command=waitress(FLASK, threads=8),
         versions=partial(package_versions, "flask", "waitress"),
         missing=partial(missing_module, "flask", "waitress"),
-        scenarios=TLS,
+        scenarios=MAIN,
         lacks={"tls": "waitress has no TLS", "h2": "waitress has no HTTP/2"},
     ),
     Server(
@@ -52,7 +52,7 @@ PEERS = (
         command=hypercorn("benchmarks.servers.quart_app:app"),
         versions=partial(package_versions, "quart", "hypercorn"),
         missing=partial(missing_module, "quart", "hypercorn"),
-        scenarios=TLS,
+        scenarios=HTTP2,
     ),
     Server(
         name="starlette",
@@ -60,7 +60,7 @@ PEERS = (
         command=uvicorn("benchmarks.servers.starlette_app:app"),
         versions=partial(package_versions, "starlette", "uvicorn", "uvloop", "httptools"),
         missing=partial(missing_module, "starlette", "uvicorn"),
-        scenarios=TLS,
+        scenarios=MAIN,
         lacks={"h2": "uvicorn has no HTTP/2"},
     ),
     Server(
@@ -69,7 +69,7 @@ PEERS = (
         command=_aiohttp,
         versions=partial(package_versions, "aiohttp"),
         missing=partial(missing_module, "aiohttp"),
-        scenarios=TLS,
+        scenarios=MAIN | {"listing"},
         lacks={"h2": "aiohttp has no HTTP/2"},
     ),
 )

@@ -1,1 +1,0 @@
-"""Tests of async_downloads.client.folders."""
