@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -11,10 +11,11 @@ from .errors import DownloadError, NotFound, SourceBusy
 from .request_target import in_origin_form, key_of, wants_attachment
 from .responder import Body, Response, boundary_secret, respond
 from .semantics.codings import acceptable
+from .semantics.etags import ETag
 from .semantics.plan import Policy
 from .semantics.representation import Field, Representation, RequestHead
 from .sending import Receive, Scope, Send, closing_if_ambiguous, send_response
-from .sources.base import Store
+from .sources.base import Source, Store
 from .sources.memory import MemorySource
 from .timeouts import STALL_TIMEOUT
 
@@ -124,11 +125,27 @@ class Downloads:
         if refused := refusal(scope):
             return refused
         request = request_head(scope)
-        accepted = request.fields.get("accept-encoding")
-        codings = acceptable(accepted, _CODINGS) if accepted else ()
-        source = await self.store.open(key_of(scope), codings=codings)
+        source = await self._open(key_of(scope), request.fields)
         policy = self._policies[wants_attachment(scope["query_string"], default=self._attachment)]
         return await respond(request, source, policy, stall_timeout=self._stall_timeout)
+
+    async def _open(self, key: str, fields: Mapping[str, str]) -> Source:
+        """Open the coding that the client prefers.
+
+        A range is one of the file without a coding, because most clients that accept a coding cannot decode a piece
+        of it. Only a client that names the ETag of a coding, in If-Range, has the rest of that coding.
+        """
+        accepted = fields.get("accept-encoding")
+        codings = acceptable(accepted, _CODINGS) if accepted else ()
+        if "range" not in fields:
+            return await self.store.open(key, codings=codings)
+        tag = ETag.parse(fields.get("if-range", ""))
+        for coding in codings if tag else ():
+            source = await self.store.open(key, codings=(coding,))
+            if tag and tag.strongly_equals(source.representation.validators.etag):
+                return source
+            await source.aclose()
+        return await self.store.open(key)
 
 
 def refusal(scope: Scope) -> Response | None:

@@ -153,6 +153,7 @@ class Settings:
     directory: Path | None = _row(None, "The folder at /.")
     hidden: bool = _row(False, "Serve names that begin with a dot.")
     follow_symlinks: bool = _row(False, "Follow symbolic links that lead out of the folder.")
+    precompressed: bool = _row(True, "Send x.br, x.zst or x.gz in the place of x.")
     attachment: bool = _row(False, "Make browsers save every file of the folder; ?inline shows it.")
     cache_control: str | None = _row(
         "no-cache", "Cache-Control of every file; 'none' sends no such field.", reader=read_cache_control

@@ -5,6 +5,9 @@ The loop itself reads pages that the kernel has cached; a thread reads the other
 last: if the kernel has these bytes, it almost always has those in between. A plain `pread` then makes the `bytes` that
 are sent, without copying them through a buffer. On kernels and file systems without `RWF_NOWAIT` a thread reads all.
 
+A file that is on no local file system is only touched in threads of its device: reading it, asking for its status and
+even closing it may wait for a network or for another process.
+
 A cancelled read leaves its thread running. If the descriptor were closed meanwhile, the system could give its number
 to another file, and the thread would read that file: so `close` waits for the last thread.
 """
@@ -15,33 +18,34 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import count as counter
 from typing import Any, Final, NamedTuple, Self
 from weakref import WeakValueDictionary
 
+from .errors import SourceBusy
+from .file_systems import has_fixed_times, place_of, threads_of_file
 from .threads import T
+from .timeouts import READ_TIMEOUT
 
 __all__ = ["Descriptor", "FileRegion", "OpenFile"]
 
 
-_Version = tuple[int, int, int, int, int]
+_Version = tuple[int, ...]
 
 
 class Descriptor:
     """An open file descriptor and the number of its users; the last user to release it closes it."""
 
-    __slots__ = ("__weakref__", "_users", "fd", "status", "version")
+    __slots__ = ("__weakref__", "_users", "executor", "fd", "place", "status", "version")
 
     def __init__(self, fd: int) -> None:
         self.fd: int = fd
-        self.status: os.stat_result = os.fstat(fd)
-        status = self.status
-        self.version: _Version = (
-            status.st_dev,
-            status.st_ino,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-        )
+        self.place: str | None = place_of(fd)
+        status = self.status = os.fstat(fd)
+        self.executor = threads_of_file(fd, status.st_dev)
+        self.version: _Version = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if has_fixed_times(status):  # another file may have the same numbers
+            self.version = (*self.version, next(_unique))
         self._users = 1
 
     def shared(self) -> "Descriptor":
@@ -67,10 +71,13 @@ class Descriptor:
         with _lock:
             self._users -= 1
             last = not self._users
-        if last:
+        if last and self.executor:
+            self.executor.submit(os.close, self.fd)
+        elif last:
             os.close(self.fd)
 
 
+_unique: Final = counter()
 # A lock, because threads open files, too; reentrant, because the garbage collector may run while it is held and
 # release a file that was never closed.
 _lock: Final = threading.RLock()
@@ -125,7 +132,7 @@ class OpenFile:
     def _begin(self, fd: int) -> None:
         self.fd: int = fd
         self._descriptor = Descriptor(fd)
-        self._probes = _NOWAIT is not None
+        self._probes = _NOWAIT is not None and self._descriptor.executor is None
         self._running = 0  # threads that read
         self._closing = False
 
@@ -133,6 +140,11 @@ class OpenFile:
     def status(self) -> os.stat_result:
         """The result of `fstat` when the file was opened."""
         return self._descriptor.status
+
+    @property
+    def place(self) -> str | None:
+        """The path of the file when it was opened; None without /proc."""
+        return self._descriptor.place
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -189,21 +201,34 @@ class OpenFile:
         Use it for bytes that were found not to be cached. A probe brings single pages into the cache, so a second one
         may succeed although the pages in between are still on the disk.
         """
-        return await self._in_thread(partial(os.pread, self.fd, count, offset))
+        return await self.run(partial(os.pread, self.fd, count, offset))
 
     async def bring_into_cache(self, offset: int, count: int) -> None:
         """Read bytes into the page cache, in a thread and without a copy of them.
 
         Returns early if the file ends before, or if its file system has no sendfile. Raises OSError if the disk fails.
         """
-        await self._in_thread(partial(_load, self.fd, offset, count))
+        await self.run(partial(_load, self.fd, offset, count))
 
-    async def _in_thread(self, function: Callable[[], T]) -> T:
-        """Run a function that uses the descriptor, which stays open until the thread is done."""
+    @property
+    def may_hang(self) -> bool:
+        """Whether every call that touches the file belongs into `run`, because no local file system holds it."""
+        return self._descriptor.executor is not None
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Run `function`, which uses the descriptor, in a thread of the file's device.
+
+        The descriptor stays open until `function` ends, also if the caller is cancelled. Raises SourceBusy if it has
+        not ended after `READ_TIMEOUT`.
+        """
         self._running += 1
-        pending = asyncio.get_running_loop().run_in_executor(None, function)
+        pending = asyncio.get_running_loop().run_in_executor(self._descriptor.executor, function)
         pending.add_done_callback(self._finished)
-        return await asyncio.shield(pending)
+        try:
+            async with asyncio.timeout(READ_TIMEOUT):
+                return await asyncio.shield(pending)
+        except TimeoutError as error:
+            raise SourceBusy(f"the file system did not respond within {READ_TIMEOUT:g} s") from error
 
     def _finished(self, pending: "asyncio.Future[Any]") -> None:
         self._running -= 1

@@ -15,7 +15,7 @@ class ChunkSizer:
 
     __slots__ = ("_calm", "_large", "_small", "chunk")
 
-    WHOLE_BYTES: Final = 128 * 1024  # a body up to this size is read in one chunk, for the socket's buffer takes it
+    WHOLE_BYTES: Final = 64 * 1024  # a body up to this size is read in one chunk, for the socket's buffer takes it
     _CALM_BYTES: Final = 4 * 1024 * 1024
     _WAIT_SECONDS: Final = 0.1  # shorter times may be those of other work on the loop
 

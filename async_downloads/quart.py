@@ -47,8 +47,9 @@ from .semantics.representation import Field, Representation, Validators
 from .sending import Scope, Send, send_response
 from .sources.base import Source
 from .sources.directory import DirectoryStore
-from .sources.files import FileSource, describe, open_regular
+from .sources.files import FileSource
 from .sources.media_types import media_type
+from .sources.opening import describe, open_regular
 from .sources.streams import source_of
 from .timeouts import STALL_TIMEOUT
 
@@ -118,12 +119,19 @@ async def send_from_directory(directory: PathLike, path: PathLike, **options: An
 
     The path may come from a client: files outside the directory are never sent, not even through symbolic links.
     """
+    return await send_from_store(directory, path, hidden=True, **options)
+
+
+async def send_from_store(directory: PathLike, path: PathLike, *, hidden: bool, **options: Any) -> Response:
+    """Do what `send_from_directory` does; without `hidden`, send no file whose name or place begins with a dot."""
     key = _key(os.fspath(path))
     if key is None:
         abort(404)
-    store = _store(current_app.root_path, os.fspath(directory))
     try:
+        store = _store(current_app.root_path, os.fspath(directory), hidden)
         source = await store.open(key)
+    except NotADirectoryError:  # as in Flask, a missing directory is no error of the view
+        abort(404)
     except DownloadError as error:
         _abort(error)
     return await send_file(_Opened(source, f"{store.directory}/{key}", typed=False), **options)
@@ -163,7 +171,7 @@ async def _open_source(content: object) -> _Opened:
 
 def _open_path(path: str) -> FileSource:
     file, status = open_regular(path)
-    return FileSource(file, describe(status, os.path.basename(path)), mtime_ns=status.st_mtime_ns)
+    return FileSource(file, describe(status, os.path.basename(path)))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -197,8 +205,8 @@ def _key(path: str) -> str | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _store(root_path: str, directory: str) -> DirectoryStore:
-    return DirectoryStore(os.path.join(root_path, directory), hidden=True, precompressed=False)
+def _store(root_path: str, directory: str, hidden: bool) -> DirectoryStore:
+    return DirectoryStore(os.path.join(root_path, directory), hidden=hidden, precompressed=False)
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,32 +1,16 @@
-"""Which paths may be opened on the event loop, because the way to them is in the kernel's cache."""
+"""How paths are opened: on the event loop if that cannot wait, else in threads of the device that they lead to."""
 
 import asyncio
-import ctypes
 import os
-import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
-from .threads import T, in_thread
+from .errors import SourceBusy
+from .file_systems import is_local_path, remote_device, threads_of
+from .threads import MustWait, T, in_thread
+from .timeouts import OPEN_TIMEOUT
 
-__all__ = ["RecentPaths"]
-
-
-# The numbers that statfs(2) gives to the file systems of local disks and of memory. All others may wait for a network
-# (NFS, SMB, Ceph) or for another process (FUSE), however recently a path was opened.
-_LOCAL: Final = {
-    0xEF53,  # ext2, ext3, ext4
-    0x58465342,  # XFS
-    0x9123683E,  # Btrfs
-    0xCA451A4E,  # bcachefs
-    0xF2F52010,  # F2FS
-    0x2FC12FC1,  # ZFS
-    0x01021994,  # tmpfs
-    0x794C7630,  # overlayfs
-    0x73717368,  # SquashFS
-    0xE0F5E1E2,  # EROFS
-}
-_STATUS_BYTES: Final = 256  # more than `struct statfs` has on any processor
+__all__ = ["RecentPaths", "open_in_thread"]
 
 
 class RecentPaths:
@@ -34,6 +18,7 @@ class RecentPaths:
 
     The first opening of a path looks for directories and inodes on the disk, so it runs in a thread. For the next
     `_SECONDS` the kernel most likely has them cached, and the path is opened on the event loop, which is faster.
+    Paths of file systems that are not local are always opened in threads.
     """
 
     __slots__ = ("_expiry", "_folder")
@@ -49,20 +34,23 @@ class RecentPaths:
         return self._expiry.get(path, 0.0) > asyncio.get_running_loop().time()
 
     async def open(self, path: str, function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
-        """Run `function`, which opens the path. If the caller is cancelled, what it opened goes to `discard`."""
+        """Run `function`, which opens the path. If the caller is cancelled, what it opened goes to `discard`.
+
+        `function` raises MustWait if it cannot do its work on the event loop; it is then run in a thread. Raises
+        SourceBusy if the path is not open after `OPEN_TIMEOUT`.
+        """
         if path in self:
-            return function()
-        opened, is_local = await in_thread(
-            lambda: (function(), self._is_local(path)), discard=lambda result: discard(result[0])
+            try:
+                return function()
+            except MustWait:
+                pass
+        full = os.path.join(self._folder, path)
+        opened, is_local = await open_in_thread(
+            full, lambda: (function(), _is_local(full)), discard=lambda result: discard(result[0])
         )
         if is_local:
             self._add(path)
         return opened
-
-    def _is_local(self, path: str) -> bool:
-        """Whether the file and its directory, from which a link may lead elsewhere, are on local file systems."""
-        full = os.path.join(self._folder, path)
-        return all(_file_system(each) in _LOCAL for each in (full, os.path.dirname(full)))
 
     def _add(self, path: str) -> None:
         if len(self._expiry) >= self._MOST:
@@ -70,11 +58,45 @@ class RecentPaths:
         self._expiry[path] = asyncio.get_running_loop().time() + self._SECONDS
 
 
-def _file_system(path: str) -> int | None:
-    """Return the type of the file system as statfs(2) has it; None if the system cannot tell, or is not Linux."""
-    if sys.platform != "linux":
-        return None
-    status = ctypes.create_string_buffer(_STATUS_BYTES)
-    if ctypes.CDLL(None).statfs(os.fsencode(path), status):
-        return None
-    return ctypes.c_ulong.from_buffer(status).value
+async def open_in_thread(path: str, function: Callable[[], T], *, discard: Callable[[T], object] = lambda _: None) -> T:
+    """Run `function`, which opens an absolute path, in a thread of the device that the path leads to.
+
+    If the caller is cancelled, what `function` returns goes to `discard`; if it has not begun by then, it never does.
+    Raises SourceBusy after `OPEN_TIMEOUT`.
+    """
+    is_abandoned = False
+
+    def run() -> T:
+        if is_abandoned:
+            raise TimeoutError
+        return function()
+
+    def run_if_near() -> T | _Remote:
+        device = remote_device(path)
+        return run() if device is None else _Remote(device)
+
+    def discard_opened(result: T | _Remote) -> None:
+        if not isinstance(result, _Remote):
+            discard(result)
+
+    try:
+        async with asyncio.timeout(OPEN_TIMEOUT):
+            result = await in_thread(run_if_near, discard=discard_opened)
+            if isinstance(result, _Remote):
+                result = await in_thread(run, discard=discard, executor=threads_of(result.device))
+            return result
+    except TimeoutError as error:
+        raise SourceBusy(f"{path!r}: the file system did not respond within {OPEN_TIMEOUT:g} s") from error
+    finally:
+        is_abandoned = True
+
+
+class _Remote(NamedTuple):
+    """The device that a path leads to, where it was not opened yet."""
+
+    device: int
+
+
+def _is_local(path: str) -> bool:
+    """Whether the file and its directory, from which a link may lead elsewhere, are on local file systems."""
+    return remote_device(path) is None and all(is_local_path(each) for each in (path, os.path.dirname(path)))

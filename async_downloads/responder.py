@@ -14,14 +14,15 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
+from .errors import SourceBusy, SourceChanged, SourceTruncated
 from .open_file import FileRegion
 from .pacing import ChunkSizer
 from .semantics.multipart import Piece
-from .semantics.plan import Policy, plan
+from .semantics.plan import Plan, Policy, plan
 from .semantics.ranges import ByteRange
-from .semantics.representation import Field, Representation, RequestHead
-from .sources.base import OnDisk, Source, SupportsReadNowait
-from .timeouts import STALL_TIMEOUT, StallTimer
+from .semantics.representation import Field, Representation, RequestHead, Validators
+from .sources.base import OnDisk, Source, SupportsReadNowait, SupportsRefresh
+from .timeouts import OPEN_TIMEOUT, STALL_TIMEOUT, StallTimer
 
 __all__ = ["Body", "Response", "boundary_secret", "respond"]
 
@@ -29,6 +30,8 @@ __all__ = ["Body", "Response", "boundary_secret", "respond"]
 # Multipart boundaries are made from it. It is made on import, before `serve` forks its workers: a HEAD request and the
 # GET request after it may reach two workers, and both responses must name the same boundary.
 _DEFAULT_SECRET: Final = os.environ.get("ASYNC_DOWNLOADS_SECRET", "").encode() or os.urandom(16)
+_MAX_REFRESHES: Final = 2  # a file that is replaced in place again and again is no file to be sent
+_BEGUN_BYTES: Final = 16 * 1024  # what a client that reads nothing costs
 
 
 def boundary_secret(secret: str | None = None) -> bytes:
@@ -50,12 +53,16 @@ class Body:
     source fails. In both cases the caller must close the connection, because the client expects more bytes. The time
     that the source needs does not count.
 
+    `begin` reads the first bytes ahead, so that an error of the source can still become an error response.
+
     `whole` is the complete body, or None if the source cannot give it without waiting. `path` names the file that has
     the same content, for a server that sends files itself; the name is valid until the source is closed.
     """
 
     def __init__(self, pieces: tuple[Piece, ...], source: Source, *, stall_timeout: float) -> None:
-        self._pieces = pieces
+        self._pieces: tuple[Piece | _Begun, ...] = pieces
+        size = source.representation.size
+        self._is_whole_file = size is not None and size > 0 and pieces == (ByteRange(0, size),)
         self._source = source
         self._read: Callable[[ByteRange], AsyncGenerator[Any, None]] = source.read
         self.stall_timer: StallTimer = StallTimer(stall_timeout)
@@ -70,10 +77,35 @@ class Body:
     @property
     def path(self) -> str | None:
         """The path of the file, if the body is one whole file; else None."""
-        size = self._source.representation.size
-        if size and self._pieces == (ByteRange(0, size),) and isinstance(self._source, OnDisk):
-            return self._source.path
-        return None
+        return self._source.path if self._is_whole_file and isinstance(self._source, OnDisk) else None
+
+    async def begin(self) -> None:
+        """Read the first bytes of the source, if it knows its size. Raises SourceError if it cannot give them."""
+        if self.whole is not None or self._source.representation.size is None:
+            return
+        for index, piece in enumerate(self._pieces):
+            if isinstance(piece, ByteRange):
+                begun = self._begin_file(piece) if isinstance(self._source, OnDisk) else self._begin_stream(piece)
+                self._pieces = (*self._pieces[:index], *(await begun), *self._pieces[index + 1 :])
+                return
+
+    async def _begin_file(self, piece: ByteRange) -> "tuple[Piece, ...]":
+        """Read only a little of a file, and leave the rest to be sent in any way."""
+        stop = min(piece.start + _BEGUN_BYTES, piece.stop)
+        try:
+            async with (
+                asyncio.timeout(OPEN_TIMEOUT),
+                aclosing(self._source.read(ByteRange(piece.start, stop))) as chunks,
+            ):
+                read = b"".join([chunk async for chunk in chunks])
+        except TimeoutError as error:
+            raise SourceBusy(f"the first bytes did not come within {OPEN_TIMEOUT:g} s") from error
+        return (read, ByteRange(stop, piece.stop)) if stop < piece.stop else (read,)
+
+    async def _begin_stream(self, piece: ByteRange) -> "tuple[_Begun, ...]":
+        """Read the first chunk, and keep what yields the others."""
+        chunks = self._source.read(piece)
+        return (_Begun(await anext(chunks, b""), chunks, len(piece)),)
 
     def as_regions(self, progress: Callable[[], int]) -> AbstractAsyncContextManager[AsyncIterator[bytes | FileRegion]]:
         """Return this body as a block whose chunks are mostly regions of a file, if the source is one.
@@ -103,7 +135,7 @@ class Body:
                 self.stall_timer.renew()
                 yield piece
                 continue
-            async with aclosing(self._read(piece)) as chunks:
+            async with aclosing(piece.all() if isinstance(piece, _Begun) else self._read(piece)) as chunks:
                 self.stall_timer.pause()
                 async for chunk in chunks:
                     self.stall_timer.renew()
@@ -119,7 +151,30 @@ class Body:
 
     async def aclose(self) -> None:
         """Close the source. Call it if the body is not going to be read."""
+        for piece in self._pieces:
+            if isinstance(piece, _Begun):
+                await piece.chunks.aclose()
         await self._source.aclose()
+
+
+class _Begun:
+    """A piece of a body whose first chunk is in memory; `chunks` yields the others."""
+
+    def __init__(self, first: bytes, chunks: AsyncGenerator[bytes, None], size: int) -> None:
+        self.chunks = chunks
+        self._first = first
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    async def all(self) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self.chunks):
+            chunk, self._first = self._first, b""  # else it would stay in memory until the end
+            if chunk:
+                yield chunk
+            async for chunk in self.chunks:
+                yield chunk
 
 
 def _read_nowait(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
@@ -155,11 +210,41 @@ async def respond(
     """
     policy = policy if policy.secret else replace(policy, secret=_DEFAULT_SECRET)
     try:
-        planned = plan(request, selected or source.representation, policy)
-        body = Body(planned.pieces, source, stall_timeout=stall_timeout)
+        planned, body = await _begin(request, source, policy, selected, stall_timeout)
     except BaseException:
         await source.aclose()
         raise
     if body.whole is not None:
         await source.aclose()
     return Response(planned.status, planned.fields, body)
+
+
+async def _begin(
+    request: RequestHead, source: Source, policy: Policy, selected: Representation | None, stall_timeout: float
+) -> tuple[Plan, Body]:
+    """Plan the response and read its first bytes. If the source changed since it was opened, plan it again."""
+    refreshed = 0
+    while True:
+        described = source.representation
+        try:
+            planned = plan(request, selected or described, policy)
+            body = Body(planned.pieces, source, stall_timeout=stall_timeout)
+            await body.begin()
+        except (SourceChanged, SourceTruncated):
+            if refreshed == _MAX_REFRESHES or not isinstance(source, SupportsRefresh):
+                raise
+            refreshed += 1
+            await source.refresh()
+            selected = selected and _refreshed(selected, described, source.representation)
+        else:
+            return planned, body
+
+
+def _refreshed(selected: Representation, before: Representation, now: Representation) -> Representation:
+    """Return a description that follows its source, except for validators that the caller chose."""
+    old, new, chosen = before.validators, now.validators, selected.validators
+    validators = Validators(
+        new.etag if chosen.etag == old.etag else chosen.etag,
+        new.last_modified if chosen.last_modified == old.last_modified else chosen.last_modified,
+    )
+    return replace(selected, size=now.size, validators=validators)

@@ -1,14 +1,16 @@
 """Work that must not run on the event loop: one way into a thread, and what happens to the work on cancellation."""
 
 import asyncio
+import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiofiles.os
 
-__all__ = ["await_shielded", "in_thread", "raise_mmap_threshold"]
+__all__ = ["DaemonThreads", "MustWait", "await_shielded", "in_thread", "is_on_loop", "raise_mmap_threshold"]
 
 
 T = TypeVar("T")
@@ -53,6 +55,72 @@ async def in_thread(
 def _discard(discard: Callable[[T], object], pending: "asyncio.Future[T]") -> None:
     if not pending.cancelled() and pending.exception() is None:
         discard(pending.result())
+
+
+class MustWait(Exception):
+    """Work on the event loop would have to wait: the caller must do all of it again in a thread."""
+
+
+def is_on_loop() -> bool:
+    """Whether the caller runs on an event loop, where it must not wait."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+class DaemonThreads(Executor):
+    """Up to `most` threads for work that may never end. They do not keep the process from ending.
+
+    A thread is started when work comes and no thread is idle, and ends when it had no work for `_IDLE_SECONDS`.
+    """
+
+    _IDLE_SECONDS: Final = 10.0
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+        self._waiting = 0
+        self._work: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._changed = threading.Condition()
+
+    def submit(self, function: Callable[..., T], /, *args: Any, **named: Any) -> Future[T]:
+        """Run the function in one of the threads."""
+        future: Future[T] = Future()
+        with self._changed:
+            self._work.append((future, partial(function, *args, **named)))
+            if self._waiting < len(self._work) and self._count < self._most:
+                self._count += 1
+                threading.Thread(target=self._run, name="file system", daemon=True).start()
+            else:
+                self._changed.notify()
+        return future
+
+    def _run(self) -> None:
+        while work := self._next():
+            _complete(*work)
+            del work  # else the thread would keep it until the next one
+
+    def _next(self) -> "tuple[Future[Any], Callable[[], Any]] | None":
+        """Wait for work; return None if there is none for too long, and the thread must end."""
+        with self._changed:
+            self._waiting += 1
+            found = self._changed.wait_for(lambda: self._work, self._IDLE_SECONDS)
+            self._waiting -= 1
+            if found:
+                return self._work.popleft()
+            self._count -= 1
+            return None
+
+
+def _complete(future: "Future[T]", function: Callable[[], T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(function())
+    except BaseException as error:  # noqa: BLE001 - the caller raises it
+        future.set_exception(error)
 
 
 def raise_mmap_threshold() -> None:

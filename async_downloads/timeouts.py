@@ -7,10 +7,12 @@ from typing import Final, Literal, Self, cast
 
 from .errors import SendStalled
 
-__all__ = ["STALL_TIMEOUT", "CancelScope", "StallTimer"]
+__all__ = ["OPEN_TIMEOUT", "READ_TIMEOUT", "STALL_TIMEOUT", "CancelScope", "StallTimer"]
 
 
 STALL_TIMEOUT: Final = 60.0  # seconds
+OPEN_TIMEOUT: Final = 10.0  # seconds until a file must be open, and until its first bytes must be there
+READ_TIMEOUT: Final = 60.0  # seconds until any later bytes must be there
 
 
 class CancelScope:

@@ -134,7 +134,7 @@ async def test_however_a_body_is_left_its_source_is_closed_and_no_generator_hang
     assert not other_tasks()
 
 
-@pytest.mark.parametrize("until", [0, 1, 700, len(DATA) - 1])
+@pytest.mark.parametrize("until", [7, 700, len(DATA) - 1])
 async def test_an_error_of_the_source_comes_through_after_the_bytes_before_it(until: int) -> None:
     source = SlicedSource(DATA, until=until, error=SourceTruncated("short"))
     response = await respond_to(source)
@@ -143,6 +143,23 @@ async def test_an_error_of_the_source_comes_through_after_the_bytes_before_it(un
         await collect(response.body, received)
     assert b"".join(received) == DATA[: until - until % 7]
     assert source.closed
+
+
+@pytest.mark.parametrize("until", [0, 1])
+async def test_an_error_before_the_first_byte_comes_before_the_response(until: int) -> None:
+    source = SlicedSource(DATA, until=until, error=SourceTruncated("short"))
+    with pytest.raises(SourceTruncated):
+        await respond_to(source)
+    assert source.closed
+    assert not source.reading
+
+
+async def test_a_begun_body_that_is_not_read_leaves_nothing_open() -> None:
+    source = SlicedSource(DATA)
+    reply = await respond_to(source)
+    await reply.body.aclose()
+    assert source.closed
+    assert not source.reading
 
 
 async def test_a_reader_that_is_slow_but_not_stalled_gets_everything() -> None:

@@ -81,9 +81,11 @@ def if_range_holds(value: str, current: Validators, *, now: int) -> bool:
     """Whether the client's bytes certainly belong to the current representation (§13.1.5).
 
     A date must equal the current one, and the current one must be strong (§8.8.2.2): a representation that changed
-    within this second may change again without a new date.
+    within this second may change again without a new date. A weak tag says that the file system cannot tell versions
+    apart, so the date beside it cannot either.
     """
     if tag := ETag.parse(value):
         return tag.strongly_equals(current.etag)
-    strong = current.last_modified is not None and current.last_modified < now
+    weak = current.etag is not None and current.etag.weak
+    strong = not weak and current.last_modified is not None and current.last_modified < now
     return strong and parse_date(value, now=now) == current.last_modified

@@ -75,7 +75,12 @@ def _routed_segments(settings: Settings) -> Iterator[str]:
 
 
 def _tree(settings: Settings, directory: Path) -> Tree:
-    store = DirectoryStore(directory, hidden=settings.hidden, follow_symlinks=settings.follow_symlinks)
+    store = DirectoryStore(
+        directory,
+        hidden=settings.hidden,
+        follow_symlinks=settings.follow_symlinks,
+        precompressed=settings.precompressed,
+    )
     tree = Downloads(
         store,
         attachment=settings.attachment,

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from quart import Blueprint, Response, current_app, request
 
-from ..quart import abort, make_response, send_file, send_from_directory
+from ..quart import abort, make_response, send_file, send_from_store
 from ..request_target import wants_attachment
 from ..semantics.disposition import content_disposition
 from ..threads import in_thread
@@ -123,9 +123,8 @@ def _wants_attachment(*, default: bool) -> bool:
 
 async def _below(key: str, name: str, *, attachment: bool = True) -> Response:
     folder = _configured(key)
-    if not current_app.config.get("HIDDEN") and any(segment.startswith(".") for segment in name.split("/")):
-        abort(404)
-    return await send_from_directory(folder, name, as_attachment=_wants_attachment(default=attachment))
+    hidden = bool(current_app.config.get("HIDDEN"))
+    return await send_from_store(folder, name, hidden=hidden, as_attachment=_wants_attachment(default=attachment))
 
 
 async def _find_by_stem(key: str, stem: str) -> str:

@@ -21,7 +21,7 @@ from ..open_file import FileRegion
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
 
-__all__ = ["Browsable", "Entry", "Listing", "OnDisk", "Source", "Store", "SupportsReadNowait"]
+__all__ = ["Browsable", "Entry", "Listing", "OnDisk", "Source", "Store", "SupportsReadNowait", "SupportsRefresh"]
 
 
 @runtime_checkable
@@ -64,6 +64,16 @@ class SupportsReadNowait(Protocol):
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
         """Return the bytes of the span, or None if reading them could block."""
+
+
+@runtime_checkable
+class SupportsRefresh(Protocol):
+    """A source that can describe itself again if its bytes changed before anything was promised."""
+
+    __slots__ = ()
+
+    async def refresh(self) -> None:
+        """Make `representation` describe the bytes as they are now. Raises SourceError if that is impossible."""
 
 
 @runtime_checkable

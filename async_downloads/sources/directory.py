@@ -5,8 +5,10 @@ file is opened, and the store checks where the open descriptor is, not where the
 swapped between the check and the opening gains nothing.
 """
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -14,20 +16,24 @@ from heapq import nsmallest
 from typing import Final
 
 from ..errors import DownloadError, NotFound
-from ..recent_paths import RecentPaths
-from ..semantics.ranges import ByteRange
-from ..threads import in_thread
+from ..file_systems import place_of
+from ..recent_paths import RecentPaths, open_in_thread
 from .base import Entry, Listing
-from .files import FileSource, describe, map_os_errors, open_regular
+from .files import FileSource
 from .memory import MemorySource
+from .opening import describe, map_os_errors, open_regular
+from .precompressed import is_complete, is_settled
 from .small_files import SmallFileCache
 
 __all__ = ["DirectoryStore"]
 
 
-# NUL, a backslash, and the segments "", "." and "..". On Windows also a colon, which marks drives and streams.
-_UNSAFE: Final = re.compile(r"[\0\\]|(?:^|/)\.{0,2}(?:/|\Z)" + ("|:" if os.name == "nt" else ""))
-_HIDDEN: Final = re.compile(r"(?:^|/)\.")
+# NUL, and the segments "", "." and "..". On Windows also a backslash, and a colon, which marks drives and streams.
+_UNSAFE: Final = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)" + (r"|[\\:]" if os.name == "nt" else ""))
+# Names that begin with one dot. Two dots begin the names inside the volumes of Kubernetes (`..data`).
+_HIDDEN: Final = re.compile(r"(?:^|/)\.(?!\.)")
+# The same in a place that a link leads to, where git-annex keeps the content of files.
+_HIDDEN_PLACE: Final = re.compile(r"(?:^|/)\.(?!\.|git/annex/objects/)")
 _SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _MAX_ENTRIES: Final = 10_000  # of a listing
 _SMALL_BYTES: Final = 64 * 1024  # files up to this size are cached
@@ -40,7 +46,8 @@ class DirectoryStore:
 
     `hidden` also serves names that begin with a dot. `follow_symlinks` also serves files outside the directory that a
     link inside leads to; links that stay inside always work. With `precompressed`, the store opens `x.br`, `x.zst` or
-    `x.gz` in the place of `x` if the client accepts that content coding and the file is not older than `x`.
+    `x.gz` in the place of `x` if the client accepts that content coding, and that file is complete and as new as `x`.
+    Raises NotADirectoryError if there is no such directory.
 
     Owner: the application that created it; there is nothing to close. The store caches small files and remembers
     recently opened paths. It resolves the real place of the directory when it is created, and again when a file is
@@ -62,6 +69,8 @@ class DirectoryStore:
         self._recent_paths = RecentPaths(self.directory)
         self._small_files = SmallFileCache()
         self._resolve()
+        if _is_no_directory(self.directory):
+            raise NotADirectoryError(errno.ENOTDIR, "There is no such directory", self.directory)
 
     def _resolve(self) -> None:
         """Store the real path of the directory, and its identity if the given path goes through a link."""
@@ -73,30 +82,51 @@ class DirectoryStore:
         """Open the file, or one of its precompressed siblings."""
         if key not in self._recent_paths:
             self._check_key(key)
-        return await self._recent_paths.open(key, partial(self._open, key, codings), discard=_close)
+        opened = await self._recent_paths.open(key, partial(self._open, key, codings), discard=_close)
+        self._small_files.sweep_later()
+        return opened
 
     async def list(self, key: str) -> Listing:
         """Return up to 10,000 entries directly below the key that a client may open."""
         if key:
             self._check_key(key)
-        return await in_thread(partial(self._list, key))
+        return await open_in_thread(os.path.join(self.directory, key), partial(self._list, key))
 
     def _check_key(self, key: str) -> None:
         if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)):
             raise NotFound(f"{key!r} is not a valid key")
 
     def _open(self, key: str, codings: Sequence[str]) -> FileSource | MemorySource:
-        opened, modified = self._open_one(key, key, None)
-        for coding in codings if self._precompressed else ():
+        opened, modified_ns = self._open_one(key, key, None)
+        if codings and self._precompressed:
             try:
-                sibling, coded = self._open_one(key + _SUFFIXES[coding], key, coding)
-            except (DownloadError, KeyError):
-                continue
-            if coded >= modified:
+                siblings = (self._sibling(key, coding, opened, modified_ns) for coding in codings)
+                sibling = next((found for found in siblings if found), None)
+            except BaseException:
+                opened.close()
+                raise
+            if sibling:
                 opened.close()
                 return sibling
-            sibling.close()
         return opened
+
+    def _sibling(
+        self, key: str, coding: str, plain: FileSource | MemorySource, modified_ns: int
+    ) -> FileSource | MemorySource | None:
+        """Open the file with a content coding that may be sent in the place of another; None if there is none."""
+        try:
+            source, coded_ns = self._open_one(key + _SUFFIXES[coding], key, coding)
+        except (DownloadError, KeyError):
+            return None
+        is_equal = False
+        try:
+            is_equal = is_settled(coded_ns, modified_ns) and is_complete(source, plain.representation.size)
+        except DownloadError:
+            return None
+        finally:
+            if not is_equal:
+                source.close()
+        return source if is_equal else None
 
     def _open_one(self, key: str, plain_key: str, coding: str | None) -> tuple[FileSource | MemorySource, int]:
         """Open a file if its place is allowed. Return it with its modification time in nanoseconds.
@@ -108,31 +138,40 @@ class DirectoryStore:
             return cached
         with map_os_errors(key):
             file, status = open_regular(path)
-        if not self._is_allowed(_place_of(file.fd, path)):
+        if not self._is_allowed(file.place or os.path.realpath(path)):
             file.close()
             raise NotFound(f"{key} is outside {self.directory} or hidden")
         file.share()
         representation = describe(status, plain_key.rpartition("/")[2], coding=coding, negotiated=self._precompressed)
-        source = FileSource(file, representation, mtime_ns=status.st_mtime_ns)
-        if 0 < status.st_size <= _SMALL_BYTES and (data := source.read_nowait(ByteRange(0, status.st_size))):
+        source = FileSource(file, representation)
+        try:
+            data = source.read_small(_SMALL_BYTES)
+        except BaseException:
             source.close()
-            return self._small_files.put(path, status, MemorySource(data, representation)), status.st_mtime_ns
-        return source, status.st_mtime_ns
+            raise
+        status = source.status
+        if data is None:
+            return source, status.st_mtime_ns
+        source.close()
+        in_memory = MemorySource(data, source.representation)
+        return self._small_files.put(path, status, in_memory), status.st_mtime_ns
 
     def _is_allowed(self, place: str) -> bool:
-        if not self._confined:
-            return True
+        """Whether a file may be sent from its real place, which a link may have led to."""
         if not place.startswith(self._prefix) or (self._identity and self._identity != _identity_of(self.directory)):
             self._resolve()  # the directory may be a link that was replaced; then its old target is outside now
-        inside = place.startswith(self._prefix) or place == self._prefix[:-1]
-        return inside and (self._hidden or not _HIDDEN.search(place, len(self._prefix) - 1))
+        is_inside = place.startswith(self._prefix) or place == self._prefix[:-1]
+        if self._confined and not is_inside:
+            return False
+        names = len(self._prefix) - 1 if is_inside else _common(place, self._prefix)
+        return self._hidden or not _HIDDEN_PLACE.search(place, names)
 
     def _list(self, key: str) -> Listing:
         path = os.path.join(self.directory, key)
         with map_os_errors(key):
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                place = _place_of(fd, path)
+                place = place_of(fd) or os.path.realpath(path)
                 if not self._is_allowed(place):
                     raise NotFound(f"{key} is outside {self.directory} or hidden")
                 with os.scandir(fd) as found:  # it duplicates the descriptor
@@ -144,7 +183,7 @@ class DirectoryStore:
 
     def _sortable(self, found: Iterator["os.DirEntry[str]"], place: str) -> Iterator[_Sortable]:
         for item in found:
-            if _UNSAFE.search(item.name) or (item.name.startswith(".") and not self._hidden):
+            if _UNSAFE.search(item.name) or (_HIDDEN.match(item.name) and not self._hidden):
                 continue
             if item.is_symlink() and not self._is_allowed(os.path.realpath(os.path.join(place, item.name))):
                 continue
@@ -163,6 +202,15 @@ def _entries(sorted_items: Iterable[_Sortable]) -> Iterator[Entry]:
             yield Entry(name, is_directory=False, size=status.st_size, modified=int(status.st_mtime))
 
 
+def _is_no_directory(path: str) -> bool:
+    try:
+        return not stat.S_ISDIR(os.stat(path).st_mode)
+    except PermissionError:  # it may become readable; until then its files are forbidden
+        return False
+    except OSError:
+        return True
+
+
 def _identity_of(path: str) -> tuple[int, int] | None:
     """Return device and inode, which identify a directory whatever path leads to it; None if it does not exist."""
     try:
@@ -176,9 +224,6 @@ def _close(source: FileSource | MemorySource) -> None:
     source.close()
 
 
-def _place_of(fd: int, path: str) -> str:
-    """Return the real path of an open file. Without /proc, return the real path that `path` has now."""
-    try:
-        return os.readlink(f"/proc/self/fd/{fd}")
-    except FileNotFoundError:
-        return os.path.realpath(path)
+def _common(place: str, root: str) -> int:
+    """Return where a place leaves the way to the root: names before that are no names of the store."""
+    return len(os.path.commonpath((place, root)).rstrip("/"))

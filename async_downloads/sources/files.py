@@ -1,74 +1,68 @@
 """One regular file as a source: it is described by its open descriptor, and only that descriptor is read."""
 
-import errno
 import os
-import stat
 import time
 from collections.abc import AsyncGenerator
-from functools import lru_cache
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ..errors import (
-    DownloadError,
-    Forbidden,
-    IsDirectory,
-    NotFound,
-    SourceBusy,
-    SourceChanged,
-    SourceError,
-    SourceTruncated,
-)
+from ..errors import SourceChanged, SourceTruncated
+from ..file_systems import place_of
 from ..open_file import FileRegion, OpenFile
 from ..pacing import ChunkSizer
-from ..semantics.etags import ETag
 from ..semantics.ranges import ByteRange
-from ..semantics.representation import Representation, Validators
-from .base import OnDisk, SupportsReadNowait
-from .media_types import media_type
+from ..semantics.representation import Representation
+from ..threads import is_on_loop
+from .base import OnDisk, SupportsReadNowait, SupportsRefresh
+from .opening import map_read_errors, validators_of
 
-__all__ = ["FileSource", "describe", "map_os_errors", "open_regular"]
+__all__ = ["FileSource"]
 
 
-_NOT_FOUND: Final = {
-    errno.ENOENT,
-    errno.ENOTDIR,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
-    errno.ENXIO,
-    errno.ENODEV,
-    errno.EINVAL,
-}
-_FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
-_BUSY: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _TAIL_BYTES: Final = 4096  # one page, which the kernel has cached; long enough not to be equal by chance
 _MAX_REGION_BYTES: Final = 32 * 1024 * 1024  # how much is sent before the file is checked again
+_DESCRIPTIONS: Final = 16  # how often to describe a file again that changes meanwhile
 _FD_DIRECTORY: Final = Path("/proc/self/fd")
 _HAS_FD_DIRECTORY: Final = _FD_DIRECTORY.is_dir()
 
 
-class FileSource(SupportsReadNowait, OnDisk):
+class FileSource(SupportsReadNowait, SupportsRefresh, OnDisk):
     """A regular file as it was when it was opened; its representation begins at byte `start` of the file.
 
     Owner: the caller that opened the source. It closes the source, which closes the file.
 
     States of the file, checked after each read:
-    - unchanged, also if it was renamed or deleted: it is read to its end;
+    - unchanged, also if it was renamed or deleted, or has a new link: it is read to its end;
     - appended to: it is read up to the size that was promised;
-    - shorter, or written to in place: `read` and `regions` raise.
+    - shorter, or changed in any other way: `read` and `regions` raise.
 
     A file that grew counts as appended to only if the last bytes read are still in their place. Before the first read
-    there are no such bytes, so any change then counts as written to in place.
+    there are no such bytes, so any change then counts as written to in place; the owner may call `refresh`, if it has
+    not promised anything yet. A change that leaves the modification time as it was counts, too: programs write in
+    place and then set the old time again (`rsync --inplace -t`, `cp -p`).
     """
 
-    __slots__ = ("_file", "_mtime_ns", "_start", "_tail", "_tail_stop", "representation")
+    __slots__ = ("_file", "_place", "_start", "_status", "_tail", "_tail_stop", "representation")
 
-    def __init__(self, file: OpenFile, representation: Representation, *, mtime_ns: int, start: int = 0) -> None:
+    def __init__(self, file: OpenFile, representation: Representation, *, start: int = 0) -> None:
         self._file = file
-        self._mtime_ns = mtime_ns
+        self._place = file.place
+        self._status = file.status
         self._start = start
         self._tail, self._tail_stop = b"", 0
         self.representation: Representation = representation
+
+    @property
+    def status(self) -> os.stat_result:
+        """The status of the described version."""
+        return self._status
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Device, inode, size and times of the version that was opened."""
+        return self._file.version
 
     @property
     def path(self) -> str | None:
@@ -80,13 +74,12 @@ class FileSource(SupportsReadNowait, OnDisk):
         sizer, offset, stop = ChunkSizer(), self._start + span.start, self._start + span.stop
         if len(span) <= ChunkSizer.WHOLE_BYTES:
             sizer.chunk = len(span)
-        with map_os_errors(f"reading from {offset}"):
+        with map_read_errors(f"reading from {offset}"):
             if len(span) > ChunkSizer.WHOLE_BYTES:
                 self._file.read_ahead(wanted=True)  # another download of this file may have switched it off
             while offset < stop:
                 count = min(sizer.chunk, stop - offset)
-                chunk = await self._file.read(offset, count)
-                self._check(chunk, count, offset)
+                chunk = await self._read(offset, count)
                 offset += len(chunk)
                 sent = time.monotonic()
                 yield chunk
@@ -97,9 +90,13 @@ class FileSource(SupportsReadNowait, OnDisk):
 
         The end of each region is read before it is yielded, in order to check the version of the file.
         """
+        if self._file.may_hang:  # a server sends regions on the event loop
+            async for chunk in self.read(span):
+                yield chunk
+            return
         offset = self._start + span.start
         last = self._start + span.stop - min(len(span), _TAIL_BYTES)
-        with map_os_errors(f"reading from {offset}"):
+        with map_read_errors(f"reading from {offset}"):
             self._file.read_ahead(wanted=False)
             while offset < last:
                 stop = min(offset + _MAX_REGION_BYTES, last)
@@ -111,39 +108,114 @@ class FileSource(SupportsReadNowait, OnDisk):
 
     async def _check_end(self, offset: int, stop: int) -> None:
         start = max(offset, stop - _TAIL_BYTES)
-        self._check(await self._file.read(start, stop - start), stop - start, start)
+        await self._read(start, stop - start)
+
+    async def _read(self, offset: int, count: int) -> bytes:
+        chunk = self._file.read_cached(offset, count)
+        if chunk is None:
+            return await self._file.run(partial(self._read_and_check, offset, count))
+        self._check(chunk, count, offset)
+        return chunk
+
+    def _read_and_check(self, offset: int, count: int) -> bytes:
+        chunk = os.pread(self._file.fd, count, offset)
+        self._check(chunk, count, offset)
+        return chunk
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
         """Return the span if it is small and in the page cache, else None."""
         count, offset = len(span), self._start + span.start
         if count > ChunkSizer.WHOLE_BYTES:
             return None
-        with map_os_errors(f"reading from {offset}"):
+        with map_read_errors(f"reading from {offset}"):
             chunk = self._file.read_cached(offset, count)
             if chunk is not None:
                 self._check(chunk, count, offset)
         return chunk
+
+    def read_here(self, offset: int, count: int) -> bytes:
+        """Read in the calling thread, which may have to wait for the disk, without any check of the version."""
+        return os.pread(self._file.fd, count, self._start + offset)
+
+    def read_small(self, most: int) -> bytes | None:
+        """Return the whole file if it has at most that many bytes, else None. A file that changed is described again.
+
+        On the event loop also return None if the bytes are not in the page cache.
+        """
+        for is_last in (False, False, True):
+            size = self.representation.size or 0
+            if not 0 < size <= most:
+                return None
+            try:
+                with map_read_errors("reading"):
+                    return (
+                        self.read_nowait(ByteRange(0, size))
+                        if is_on_loop()
+                        else self._read_and_check(self._start, size)
+                    )
+            except (SourceChanged, SourceTruncated):
+                if is_last:
+                    raise
+                self._describe_again()
+        return None
+
+    async def refresh(self) -> None:
+        """Describe the file as it is now. Only the owner of a source of which nothing was promised may call this.
+
+        Bytes that are appended later are no change any more, even before the first read.
+        """
+        with map_read_errors("describing again"):
+            if self._file.may_hang:
+                await self._file.run(self._describe_again)
+            else:
+                self._describe_again()
+
+    def _describe_again(self) -> None:
+        status = os.fstat(self._file.fd)
+        for _ in range(_DESCRIPTIONS):
+            self._status, self._place = status, place_of(self._file.fd)
+            stop = max(status.st_size, self._start)
+            start = max(stop - _TAIL_BYTES, self._start)
+            self._tail, self._tail_stop = os.pread(self._file.fd, stop - start, start), stop
+            status = os.fstat(self._file.fd)
+            if _times(status) == _times(self._status):
+                break
+        found = self.representation
+        validators = validators_of(self._status) if found.validators.etag else found.validators
+        self.representation = replace(found, size=stop - self._start, validators=validators)
 
     def _check(self, chunk: bytes, count: int, offset: int) -> None:
         """Check that the chunk is `count` bytes of the described version, and remember its last bytes.
 
         Raises SourceTruncated if the file ended early, and SourceChanged if it was written to in place.
         """
-        size, stop = self._start + (self.representation.size or 0), offset + len(chunk)
+        stop = offset + len(chunk)
         if len(chunk) < count:
-            raise SourceTruncated(f"the file ended at byte {stop} of {size}")
+            raise SourceTruncated(f"the file ended at byte {stop} of {self._stop}")
         status = os.fstat(self._file.fd)
-        if status.st_mtime_ns != self._mtime_ns:
-            if status.st_size <= size or not self._is_tail_unchanged():
-                raise SourceChanged(f"the file was written to before byte {stop} was read")
-            self._mtime_ns = status.st_mtime_ns
+        if _times(status) != _times(self._status):
+            self._check_change(status, stop)
         if chunk:
             self._tail, self._tail_stop = chunk[-_TAIL_BYTES:], stop
 
+    def _check_change(self, status: os.stat_result, stop: int) -> None:
+        if status.st_mtime_ns != self._status.st_mtime_ns:
+            is_harmless = status.st_size > self._stop and self._tail != b""
+        else:
+            is_harmless = status.st_nlink != self._status.st_nlink or place_of(self._file.fd) != self._place
+        if not is_harmless or not self._is_tail_unchanged():
+            raise SourceChanged(f"the file was written to before byte {stop} was read")
+        self._status, self._place = status, place_of(self._file.fd)
+
+    @property
+    def _stop(self) -> int:
+        """The promised end in the file."""
+        return self._start + (self.representation.size or 0)
+
     def _is_tail_unchanged(self) -> bool:
-        """Whether the last bytes read are still in their place; False if nothing was read yet."""
+        """Whether the last bytes read, if any, are still in their place."""
         start = self._tail_stop - len(self._tail)
-        return self._tail != b"" and os.pread(self._file.fd, len(self._tail), start) == self._tail
+        return os.pread(self._file.fd, len(self._tail), start) == self._tail
 
     def close(self) -> None:
         """Close the file."""
@@ -154,72 +226,5 @@ class FileSource(SupportsReadNowait, OnDisk):
         self.close()
 
 
-class map_os_errors:  # noqa: N801 - it is used as a context manager, in the `with` statement only
-    """Raise the OSError of a block as the DownloadError that it means. `subject` begins the message for the log.
-
-    A class is entered faster than a generator is, and every read of a file enters this one.
-    """
-
-    __slots__ = ("_subject",)
-
-    def __init__(self, subject: str) -> None:
-        self._subject = subject
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise _error_type(error)(f"{self._subject!r}: {error.strerror}") from error
-        if isinstance(error, UnicodeEncodeError):  # a path cannot have this character
-            raise NotFound(f"{self._subject!r}: {error}") from error
-
-
-def _error_type(error: OSError) -> type[DownloadError]:
-    if error.errno in _NOT_FOUND:
-        return NotFound
-    if error.errno == errno.EISDIR:
-        return IsDirectory
-    if error.errno in _FORBIDDEN:
-        return Forbidden
-    return SourceBusy if error.errno in _BUSY else SourceError
-
-
-def open_regular(path: str) -> tuple[OpenFile, os.stat_result]:
-    """Open a regular file and return it with its status. It never blocks on a FIFO without a writer.
-
-    Raises OSError if the path cannot be opened or is not a regular file.
-    """
-    file = OpenFile(path)
-    status = file.status
-    if stat.S_ISREG(status.st_mode):
-        return file, status
-    file.close()
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    raise OSError(errno.ENXIO, "Not a regular file", path)
-
-
-def describe(
-    status: os.stat_result, name: str, *, coding: str | None = None, negotiated: bool = False
-) -> Representation:
-    """Describe an open file by its status. `name` is its name without the suffix of its content coding."""
-    return _describe((status.st_mtime_ns, status.st_ctime_ns, status.st_size), name, coding, negotiated)
-
-
-@lru_cache(maxsize=1024)
-def _describe(version: tuple[int, int, int], name: str, coding: str | None, negotiated: bool) -> Representation:
-    """Describe a version of a file: modification time and change time in nanoseconds, and size in bytes.
-
-    The ETag is strong. A program that restores the modification time (`cp -p`, `rsync -t`) still changes the change
-    time, so every new version has a new ETag.
-    """
-    mtime_ns, _, size = version
-    return Representation(
-        size=size,
-        media_type=media_type(name),
-        coding=coding,
-        validators=Validators(ETag("-".join(f"{part:x}" for part in version)), max(mtime_ns // 10**9, 0)),
-        filename=name,
-        negotiated=negotiated,
-    )
+def _times(status: os.stat_result) -> tuple[int, int]:
+    return status.st_mtime_ns, status.st_ctime_ns

@@ -1,8 +1,10 @@
 """A cache of small files, each valid while the file on the disk is still the same version."""
 
+import asyncio
 import threading
 import time
 from collections import OrderedDict
+from itertools import count
 from os import stat, stat_result
 from typing import Final, NamedTuple
 
@@ -12,7 +14,7 @@ __all__ = ["SmallFileCache"]
 
 
 _MTIME_INDEX: Final = 3  # where a version holds the modification time
-_Key = tuple[str, str | None]  # a path, and the content coding that its bytes are described with
+_Key = tuple[int, str, str | None]  # a store, a path, and the content coding that its bytes are described with
 
 
 class _CachedFile(NamedTuple):
@@ -21,48 +23,58 @@ class _CachedFile(NamedTuple):
     cached_at: float
 
 
+class _Memory:
+    """The cached files of all stores, the oldest first. The lock protects everything in it."""
+
+    def __init__(self) -> None:
+        self.files: OrderedDict[_Key, _CachedFile] = OrderedDict()
+        self.bytes = 0
+        self.lock = threading.Lock()
+        self.next_sweep = 0.0
+
+
+_memory: Final = _Memory()
+_numbers: Final = count()
+
+
 class SmallFileCache:
-    """Sources by path and content coding, 16 MiB in all; the least recently used leave first.
+    """Sources by path and content coding. All caches of the process have 16 MiB in all; the oldest files leave first.
 
     Owner: one DirectoryStore, which describes a file by its path, its coding and its version only. The coding is part
     of the key because `x.gz` is both a file of its own and the gzip coding of `x`.
 
-    States of an entry: fresh for `_FRESH_SECONDS` after `put`, and valid as long as `stat` reports the same version.
-    `get` removes an entry that is neither. The age is limited because a directory on the way to the file may be
-    replaced by a link that leads out of the store.
+    States of a file: fresh for `_FRESH_SECONDS` after `put`, and valid as long as `stat` reports the same version.
+    `get` removes a file that is neither, and soon after that time `sweep_later` removes all others. The age is limited
+    because a directory on the way to the file may be replaced by a link that leads out of the store.
 
     One `stat` replaces the six system calls that open, check, read and close a file. The version holds everything that
     the strong ETag is made of, so cached bytes always match their ETag.
 
-    Several threads use the cache. The lock protects the entries and the count of free bytes; no thread waits for the
-    disk while it holds the lock.
+    Several threads use the cache; none of them waits for the disk while it holds the lock.
     """
 
-    __slots__ = ("_entries", "_free_bytes", "_lock")
+    __slots__ = ("_number",)
 
     _CAPACITY_BYTES: Final = 16 * 1024 * 1024
+    _ENTRY_BYTES: Final = 1536  # what a file takes besides its content: names, description and times
     _FRESH_SECONDS: Final = 1.0
     _CLOCK_TICK_NS: Final = 50_000_000
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[_Key, _CachedFile] = OrderedDict()
-        self._free_bytes = self._CAPACITY_BYTES
-        self._lock = threading.Lock()
+        self._number = next(_numbers)
 
     def get(self, path: str, coding: str | None) -> tuple[MemorySource, int] | None:
         """Return the cached source and its modification time in nanoseconds, or None if it is not cached or stale."""
-        key = path, coding
-        with self._lock:
-            entry = self._entries.get(key)
-        if entry is None:
+        key = self._number, path, coding
+        with _memory.lock:
+            found = _memory.files.get(key)
+        if found is None:
             return None
-        is_valid = time.monotonic() - entry.cached_at < self._FRESH_SECONDS and _version_at(path) == entry.version
-        with self._lock:
-            if not is_valid:
-                self._remove(key)
-            elif key in self._entries:  # another thread may have removed it during the `stat`
-                self._entries.move_to_end(key)
-        return (entry.source, entry.version[_MTIME_INDEX]) if is_valid else None
+        if time.monotonic() - found.cached_at < self._FRESH_SECONDS and _version_at(path) == found.version:
+            return found.source, found.version[_MTIME_INDEX]
+        with _memory.lock:
+            self._remove(key)
+        return None
 
     def put(self, path: str, status: stat_result, source: MemorySource) -> MemorySource:
         """Cache a source that was read from a file with that status, and return the source.
@@ -72,18 +84,39 @@ class SmallFileCache:
         """
         if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < self._CLOCK_TICK_NS:
             return source
-        key = path, source.representation.coding
-        with self._lock:
+        key = self._number, path, source.representation.coding
+        with _memory.lock:
             self._remove(key)
-            self._entries[key] = _CachedFile(source, _version(status), time.monotonic())
-            self._free_bytes -= len(source.data)
-            while self._free_bytes < 0:
-                self._remove(next(iter(self._entries)))
+            _memory.files[key] = _CachedFile(source, _version(status), time.monotonic())
+            _memory.bytes += self._cost(source)
+            self._remove_stale()
+            while _memory.bytes > self._CAPACITY_BYTES:
+                self._remove(next(iter(_memory.files)))
         return source
 
+    def sweep_later(self) -> None:
+        """Remove stale files soon, on the running event loop, also if no request comes by then."""
+        now = time.monotonic()
+        if _memory.files and now >= _memory.next_sweep:
+            _memory.next_sweep = now + 2 * self._FRESH_SECONDS
+            asyncio.get_running_loop().call_later(2 * self._FRESH_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        with _memory.lock:
+            self._remove_stale()
+        self.sweep_later()
+
+    def _remove_stale(self) -> None:
+        oldest = time.monotonic() - self._FRESH_SECONDS
+        while (key := next(iter(_memory.files), None)) and _memory.files[key].cached_at <= oldest:
+            self._remove(key)
+
     def _remove(self, key: _Key) -> None:
-        if entry := self._entries.pop(key, None):
-            self._free_bytes += len(entry.source.data)
+        if found := _memory.files.pop(key, None):
+            _memory.bytes -= self._cost(found.source)
+
+    def _cost(self, source: MemorySource) -> int:
+        return self._ENTRY_BYTES + len(source.data)
 
 
 def _version(status: stat_result) -> tuple[int, ...]:

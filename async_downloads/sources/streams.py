@@ -78,7 +78,7 @@ def _file_source(file: BinaryIO) -> Source:
     duplicate = OpenFile.duplicate(file.fileno())
     file.close()
     representation = Representation(max(status.st_size - start, 0))
-    return FileSource(duplicate, representation, mtime_ns=status.st_mtime_ns, start=start)
+    return FileSource(duplicate, representation, start=start)
 
 
 def _is_raw(file: BinaryIO) -> bool:

@@ -168,6 +168,8 @@ def test_the_last_second_of_the_year_9999_is_a_date(name: str, expected: Outcome
         pytest.param('"v1", "v2"', '"v1"', False, id="§13.1.5 a list of tags"),
         pytest.param("*", '"v1"', False, id="§13.1.5 any is not a validator"),
         pytest.param(AT, '"v1"', True, id="§13.1.5 the exact date"),
+        pytest.param(AT, 'W/"v1"', False, id="§8.8.2.2 the exact date beside a weak tag"),
+        pytest.param(AT, None, True, id="§13.1.5 the exact date without a tag"),
         pytest.param(BEFORE, '"v1"', False, id="§13.1.5 an earlier date"),
         pytest.param(AFTER, '"v1"', False, id="§13.1.5 a later date"),
         pytest.param(f"{AT}, {AT}", '"v1"', False, id="§13.1.5 a list of dates"),

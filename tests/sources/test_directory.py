@@ -144,10 +144,53 @@ async def test_hidden_files_are_served_only_on_request(root: Path, key: str) -> 
     assert await opened(DirectoryStore(root, hidden=True), key) == b"hidden"
 
 
+async def test_the_volumes_of_kubernetes_are_served(root: Path) -> None:
+    (root / "..2026_01_02").mkdir()
+    (root / "..2026_01_02" / "app.yaml").write_bytes(b"k: v")
+    (root / "..data").symlink_to("..2026_01_02")
+    (root / "app.yaml").symlink_to("..data/app.yaml")
+    store = DirectoryStore(root)
+    assert await opened(store, "app.yaml") == b"k: v"
+    assert "app.yaml" in [entry.name for entry in (await store.list("")).entries]
+
+
+async def test_the_content_that_git_annex_keeps_is_served_by_its_links_only(root: Path) -> None:
+    objects = root / ".git/annex/objects/aa/bb/SHA256E-s4--0a.txt"
+    objects.mkdir(parents=True)
+    (objects / objects.name).write_bytes(b"kept")
+    (root / "docs" / "kept.txt").symlink_to(f"../.git/annex/objects/aa/bb/{objects.name}/{objects.name}")
+    (root / "config").symlink_to(".git/annex/config")
+    (root / ".git/annex/config").write_bytes(b"secret")
+    store = DirectoryStore(root)
+    assert await opened(store, "docs/kept.txt") == b"kept"
+    assert [entry.name for entry in (await store.list("docs")).entries] == ["b.txt", "kept.txt"]
+    await refused(store, f".git/annex/objects/aa/bb/{objects.name}/{objects.name}", "config")
+
+
+@pytest.mark.parametrize("target", [".env", "../.secret", "../beside/.env", "chain"])
+async def test_no_link_leads_to_a_hidden_place_even_outside(root: Path, target: str) -> None:
+    (root.parent / "beside").mkdir()
+    for name in (".env", "../.secret", "../beside/.env"):
+        (root / name).write_bytes(b"hidden")
+    (root / "chain").symlink_to("last")
+    (root / "last").symlink_to("../beside/.env")
+    (root / "link").symlink_to(target)
+    await refused(DirectoryStore(root, follow_symlinks=True), "link")
+    assert await opened(DirectoryStore(root, follow_symlinks=True, hidden=True), "link") == b"hidden"
+
+
 async def test_a_root_below_a_hidden_directory_is_served(tmp_path: Path) -> None:
     (tmp_path / ".cache").mkdir()
     (tmp_path / ".cache" / "a.txt").write_bytes(b"a")
     assert await opened(DirectoryStore(tmp_path / ".cache"), "a.txt") == b"a"
+
+
+async def test_a_link_may_lead_to_another_place_below_the_same_hidden_directory(tmp_path: Path) -> None:
+    for name in ("root", "shared"):
+        (tmp_path / ".app" / name).mkdir(parents=True)
+    (tmp_path / ".app" / "shared" / "a.txt").write_bytes(b"a")
+    (tmp_path / ".app" / "root" / "link").symlink_to("../shared/a.txt")
+    assert await opened(DirectoryStore(tmp_path / ".app" / "root", follow_symlinks=True), "link") == b"a"
 
 
 async def test_a_root_that_is_a_link_may_be_replaced(root: Path, tmp_path: Path) -> None:
@@ -240,11 +283,17 @@ async def test_a_removed_root_is_not_found(root: Path) -> None:
     await refused(store, "a.txt", "", "docs")
 
 
-async def test_a_root_may_be_created_later(tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path / "later")
+@pytest.mark.parametrize("name", ["nothing", "root/a.txt", "nothing/below"])
+def test_a_store_of_no_directory_cannot_be_made(root: Path, name: str) -> None:
+    with pytest.raises(NotADirectoryError, match=name):
+        DirectoryStore(root.parent / name)
+
+
+async def test_a_root_may_be_missing_for_some_time(root: Path) -> None:
+    store = DirectoryStore(root)
+    root.rename(root.parent / "away")
     await refused(store, "a.txt", "")
-    (tmp_path / "later").mkdir()
-    (tmp_path / "later" / "a.txt").write_bytes(b"a")
+    (root.parent / "away").rename(root)
     assert await opened(store, "a.txt") == b"a"
 
 

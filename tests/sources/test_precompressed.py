@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import random
+import time
 from itertools import permutations
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.small_files import SmallFileCache
 
 PLAIN = b"plain " * 1000
-CODED = {"br": b"as brotli", "zstd": b"as zstandard", "gzip": gzip.compress(PLAIN)}
+# A frame of RFC 8878 with one raw block: magic, descriptor and size (6000), block header, content.
+ZSTD = b"\x28\xb5\x2f\xfd\x60" + (6000 - 256).to_bytes(2, "little") + (6000 << 3 | 1).to_bytes(3, "little") + PLAIN
+CODED = {"br": b"as brotli", "zstd": ZSTD, "gzip": gzip.compress(PLAIN)}
 SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 
@@ -28,7 +32,14 @@ def root(tmp_path: Path) -> Path:
     (root / "b.html").write_bytes(PLAIN)
     for coding, data in CODED.items():
         (root / f"a.html{SUFFIXES[coding]}").write_bytes(data)
+    give_the_time_of(root / "a.html", *root.glob("a.html.*"))
     return root
+
+
+def give_the_time_of(plain: Path, *coded: Path) -> None:
+    """Do what gzip, zstd and brotli do when they are done."""
+    for path in coded:
+        os.utime(path, ns=(plain.stat().st_atime_ns, plain.stat().st_mtime_ns))
 
 
 async def get(root: Path, accept: str | None, key: str = "a.html", **fields: str) -> Exchange:
@@ -82,30 +93,107 @@ async def test_every_coding_has_its_own_strong_etag(root: Path) -> None:
     assert not [tag for tag in tags if tag.startswith("W/")]
 
 
-async def test_a_range_counts_coded_bytes(root: Path) -> None:
-    response = await get(root, "br", Range="bytes=3-5")
-    assert (response.status, response.body) == (206, CODED["br"][3:6])
-    assert response.fields["content-range"] == f"bytes 3-5/{len(CODED['br'])}"
-    assert response.fields["content-encoding"] == "br"
+@pytest.mark.parametrize("wanted", ["bytes=3-5", "bytes=-3", "bytes=0-0,5-6", "bytes=5990-"])
+async def test_a_range_is_one_of_the_file_itself(root: Path, wanted: str) -> None:
+    response, plain = await get(root, "br, gzip", Range=wanted), await get(root, None, Range=wanted)
+    assert (response.status, response.fields.get("content-encoding")) == (206, None)
+    assert (response.body, response.fields["etag"]) == (plain.body, plain.fields["etag"])
+    assert response.fields["vary"] == "Accept-Encoding"
 
 
-async def test_if_range_matches_only_in_the_same_coding(root: Path) -> None:
+@pytest.mark.parametrize("coding", CODED)
+async def test_the_rest_of_a_coding_is_sent_to_a_client_that_names_it(root: Path, coding: str) -> None:
+    tag = (await get(root, coding)).fields["etag"]
+    response = await get(root, "br, gzip, zstd", Range="bytes=3-5", If_Range=tag)
+    assert (response.status, response.body) == (206, CODED[coding][3:6])
+    assert response.fields["content-encoding"] == coding
+
+
+async def test_a_coding_that_the_client_does_not_accept_any_more_is_not_sent(root: Path) -> None:
     tag = (await get(root, "gzip")).fields["etag"]
-    same = await get(root, "gzip", Range="bytes=3-5", If_Range=tag)
-    other = await get(root, "br", Range="bytes=3-5", If_Range=tag)
-    assert (same.status, same.body) == (206, CODED["gzip"][3:6])
-    assert (other.status, other.body) == (200, CODED["br"])
+    response = await get(root, "br", Range="bytes=3-5", If_Range=tag)
+    assert (response.status, response.body) == (200, PLAIN)
+
+
+async def test_a_date_in_if_range_means_the_file_itself(root: Path) -> None:
+    give_the_time_of(Path("/proc/self/exe").resolve(), *root.iterdir())
+    date = (await get(root, "gzip")).fields["last-modified"]
+    response = await get(root, "gzip", Range="bytes=3-5", If_Range=date)
+    assert (response.status, response.body) == (206, PLAIN[3:6])
+
+
+@pytest.mark.parametrize(
+    ("plain", "coded", "is_sent"),
+    [
+        pytest.param(-100.5, -100.5, True, id="the time of the file"),
+        pytest.param(-100.5, -101, True, id="its whole seconds"),
+        pytest.param(-100.5, -100.6, False, id="older"),
+        pytest.param(-100, -50, True, id="newer, and written long ago"),
+        pytest.param(-100, -1, False, id="newer, and perhaps still written to"),
+        pytest.param(-100, 3600, False, id="from the future"),
+        pytest.param(-0.25, -0.25, True, id="both written just now"),
+        pytest.param(-0.25, -0.125, False, id="written in the same second"),
+    ],
+)
+async def test_a_precompressed_file_counts_by_its_time(root: Path, plain: float, coded: float, is_sent: bool) -> None:
+    now = int(time.time()) * 10**9
+    for path, seconds in ((root / "a.html", plain), (root / "a.html.gz", coded)):
+        os.utime(path, ns=(now, now + int(seconds * 10**9)))
+    assert (await get(root, "gzip")).fields.get("content-encoding") == ("gzip" if is_sent else None)
+
+
+def large_zstd(size: int, *, frames: int = 1, checksum: bool = False, told: bool = True) -> bytes:
+    """Return frames with a block of one repeated byte each, and between them one that is to be skipped."""
+    descriptor = 0xA0 if told else 0x00
+    blocks = [(0, 50_000, b"x"), (1, size // frames - 50_000, b"y")]
+    frame = b"\x28\xb5\x2f\xfd" + bytes([descriptor | checksum << 2])
+    frame += (size // frames).to_bytes(4, "little") if told else b"\x00"
+    frame += b"".join((count << 3 | 1 << 1 | last).to_bytes(3, "little") + byte for last, count, byte in blocks)
+    return (b"\x50\x2a\x4d\x18\x02\x00\x00\x00ab").join([frame + b"sum!" * checksum] * frames)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "data"),
+    [
+        pytest.param(".gz", gzip.compress(bytes(200_000), 1), id="gzip"),
+        pytest.param(".zst", large_zstd(200_000), id="zstd"),
+        pytest.param(".zst", large_zstd(200_000, checksum=True), id="zstd with a checksum"),
+        pytest.param(".zst", large_zstd(200_000, frames=2), id="zstd of two frames"),
+        pytest.param(".zst", large_zstd(200_000, told=False), id="zstd of a stream"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["whole", "cut", "empty", "of another size", "one byte more"])
+async def test_a_precompressed_file_must_be_complete(root: Path, suffix: str, data: bytes, kind: str) -> None:
+    plain, coded = root / "c.bin", root / f"c.bin{suffix}"
+    plain.write_bytes(bytes(200_000 if kind != "of another size" else 200_001))
+    coded.write_bytes({"cut": data[:-5], "empty": b"", "one byte more": data + b"x"}.get(kind, data))
+    give_the_time_of(plain, coded)
+    response = await get(root, "zstd, gzip", "c.bin")
+    knows_no_size = len(data) == len(large_zstd(200_000, told=False)) and suffix == ".zst"
+    is_sent = kind == "whole" or (kind == "of another size" and knows_no_size)
+    assert ("content-encoding" in response.fields) is is_sent
+
+
+async def test_a_large_precompressed_file_is_checked_once_a_version(root: Path) -> None:
+    store, plain, coded = DirectoryStore(root), root / "c.bin", root / "c.bin.gz"
+    data = random.Random(1).randbytes(300_000)
+    plain.write_bytes(data)
+
+    async def is_sent(content: bytes) -> bool:
+        coded.write_bytes(content)
+        give_the_time_of(plain, coded)
+        sent = [await ask(Downloads(store), "/c.bin", fields=[("Accept-Encoding", "gzip")]) for _ in range(3)]
+        codings = {each.fields.get("content-encoding") for each in sent}
+        assert len(codings) == 1
+        return codings == {"gzip"}
+
+    whole = gzip.compress(data)
+    assert [await is_sent(content) for content in (whole[:-9], whole, whole[:200_000])] == [False, True, False]
 
 
 async def test_a_precompressed_file_that_is_older_is_ignored(root: Path) -> None:
     os.utime(root / "a.html.br", (1, 1))
     assert (await get(root, "br, gzip")).body == CODED["gzip"]
-
-
-async def test_a_precompressed_file_of_the_same_time_is_sent(root: Path) -> None:
-    for path in root.iterdir():
-        os.utime(path, (1, 1))
-    assert (await get(root, "br, gzip")).body == CODED["br"]
 
 
 async def test_a_precompressed_file_outside_the_root_is_ignored(root: Path, tmp_path: Path) -> None:

@@ -9,13 +9,16 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from harness.waiting import HANGING
+from harness.waiting import HANGING, eventually
 
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation
+from async_downloads.sources import small_files
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.memory import MemorySource
 from async_downloads.sources.small_files import SmallFileCache
+
+ENTRY = SmallFileCache._ENTRY_BYTES
 
 
 def _source(path: Path) -> MemorySource:
@@ -82,24 +85,47 @@ def test_a_file_that_changed_just_now_is_not_cached(tmp_path: Path, monkeypatch:
     assert _get(cache, tmp_path / "new.txt") is None
 
 
-def test_the_least_recently_used_file_is_removed_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SmallFileCache, "_CAPACITY_BYTES", 10)
+@pytest.fixture
+def _room_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SmallFileCache, "_CAPACITY_BYTES", 2 * (ENTRY + 5))
+
+
+@pytest.mark.usefixtures("_room_for_two")
+@pytest.mark.parametrize("stores", [1, 3])
+def test_the_oldest_file_of_the_process_is_removed_first(path: Path, stores: int) -> None:
     others = [path.with_name(name) for name in ("second", "third")]
-    for other in others:
-        other.write_bytes(b"12345")
-    cache = SmallFileCache()
-    _put(cache, path)
-    _put(cache, others[0])
-    assert _get(cache, path)
-    _put(cache, others[1])
-    assert [_get(cache, place) is not None for place in (path, *others)] == [True, False, True]
+    caches = [SmallFileCache() for _ in range(stores)] * 3
+    for cache, place in zip(caches, (path, *others), strict=False):
+        place.write_bytes(b"12345")
+        _put(cache, place)
+    found = [_get(cache, place) is not None for cache, place in zip(caches, (path, *others), strict=False)]
+    assert found == [False, True, True]
 
 
-def test_a_file_that_is_put_twice_takes_its_size_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SmallFileCache, "_CAPACITY_BYTES", 5)
+def test_a_file_counts_with_what_its_entry_takes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SmallFileCache, "_CAPACITY_BYTES", ENTRY + 4)
     cache = SmallFileCache()
     _put(cache, path)
-    again = _put(cache, path)
+    assert _get(cache, path) is None
+
+
+async def test_files_that_nobody_asks_for_leave_the_cache(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SmallFileCache, "_FRESH_SECONDS", 0.01)
+    cache = SmallFileCache()
+    _put(cache, path)
+
+    def is_empty() -> bool:
+        cache.sweep_later()  # another store may have planned a sweep on a loop that is closed by now
+        return not small_files._memory.files and not small_files._memory.bytes
+
+    await eventually(is_empty)
+
+
+@pytest.mark.usefixtures("_room_for_two")
+def test_a_file_that_is_put_twice_takes_its_size_once(path: Path) -> None:
+    cache = SmallFileCache()
+    for _ in range(3):
+        again = _put(cache, path)
     assert _get(cache, path) == (again, path.stat().st_mtime_ns)
 
 
@@ -136,7 +162,7 @@ def _many_thread_switches() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_many_thread_switches")
 def test_threads_that_put_the_same_file_count_its_size_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SmallFileCache, "_CAPACITY_BYTES", 5)
+    monkeypatch.setattr(SmallFileCache, "_CAPACITY_BYTES", ENTRY + 5)
     monkeypatch.setattr(SmallFileCache, "_FRESH_SECONDS", HANGING)
     cache, status, source = SmallFileCache(), os.stat(path), _source(path)
 

@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 
 from ...errors import SourceChanged, SourceTruncated
 from ...open_file import FileRegion, OpenFile
-from ...sources.files import map_os_errors
+from ...sources.opening import map_read_errors
 from .flow_control import ClientDisconnected, FlowControl
 from .readiness import FairTurns, SocketReadiness
 
@@ -157,7 +157,7 @@ class ZeroCopyWriter:
         if file.is_cached(offset, count):
             return count
         count = min(stop - offset, _COLD_BYTES)
-        with map_os_errors(f"reading from {offset}"):
+        with map_read_errors(f"reading from {offset}"):
             await file.bring_into_cache(offset, count)
         return count
 
@@ -185,7 +185,7 @@ class ZeroCopyWriter:
         if error.errno in _GONE:
             self._flow.transport.abort()  # sendfile took the socket's error, so the transport has not seen it
             raise ClientDisconnected from error
-        with map_os_errors(f"reading from {offset}"):
+        with map_read_errors(f"reading from {offset}"):
             raise error
 
     def _count(self, sent: int) -> None:
@@ -201,7 +201,7 @@ class ZeroCopyWriter:
     async def _read_and_write(self, file: OpenFile, offset: int, stop: int) -> None:
         while offset < stop:
             count = min(_READ_BYTES, stop - offset)
-            with map_os_errors(f"reading from {offset}"):
+            with map_read_errors(f"reading from {offset}"):
                 chunk = await file.read_from_disk(offset, count)
             self._flow.check()
             self._flow.transport.write(chunk)

@@ -1,0 +1,141 @@
+"""How a regular file is opened and described, and what the errors of the system mean."""
+
+import errno
+import os
+import stat
+import time
+from functools import lru_cache
+from typing import Final
+
+from ..errors import DownloadError, Forbidden, IsDirectory, NotFound, SourceBusy, SourceError
+from ..file_systems import has_fixed_times
+from ..open_file import OpenFile
+from ..semantics.dates import known_date
+from ..semantics.etags import ETag
+from ..semantics.representation import Representation, Validators
+from ..threads import MustWait, is_on_loop
+from .media_types import media_type
+
+__all__ = ["describe", "map_os_errors", "map_read_errors", "open_regular", "validators_of"]
+
+
+_NOT_FOUND: Final = {
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.ENXIO,
+    errno.ENODEV,
+    errno.EINVAL,
+}
+_FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
+# No descriptor or memory is free, another program has a lease, or a network file system does not respond.
+_BUSY: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY, errno.ETIMEDOUT}
+_LEASE_SECONDS: Final = 5.0  # the kernel itself takes a lease away after 45 s, /proc/sys/fs/lease-break-time
+_LEASE_PAUSE_SECONDS: Final = 0.05
+
+
+class map_os_errors:  # noqa: N801 - it is used as a context manager, in the `with` statement only
+    """Raise the OSError of a block as the DownloadError that it means. `subject` begins the message for the log.
+
+    A class is entered faster than a generator is, and every read of a file enters this one.
+    """
+
+    __slots__ = ("_subject",)
+
+    def __init__(self, subject: str) -> None:
+        self._subject = subject
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise self._error_type(error)(f"{self._subject!r}: {error.strerror}") from error
+        if isinstance(error, UnicodeEncodeError):  # a path cannot have this character
+            raise NotFound(f"{self._subject!r}: {error}") from error
+
+    def _error_type(self, error: OSError) -> type[DownloadError]:
+        if error.errno in _NOT_FOUND:
+            return NotFound
+        if error.errno == errno.EISDIR:
+            return IsDirectory
+        if error.errno in _FORBIDDEN:
+            return Forbidden
+        return SourceBusy if error.errno in _BUSY else SourceError
+
+
+class map_read_errors(map_os_errors):  # noqa: N801 - as above
+    """Do the same for a file that is open: it exists and may be read, so every error is one of its source."""
+
+    __slots__ = ()
+
+    def _error_type(self, error: OSError) -> type[DownloadError]:
+        return SourceBusy if error.errno in _BUSY else SourceError
+
+
+def open_regular(path: str) -> tuple[OpenFile, os.stat_result]:
+    """Open a regular file and return it with its status. It never blocks on a FIFO without a writer.
+
+    Raises OSError if the path cannot be opened or is not a regular file. Raises MustWait on the event loop if another
+    program has a lease on the file (fcntl(2), F_SETLEASE); a thread waits until that program gives it up.
+    """
+    file = _open_unleased(path)
+    status = file.status
+    if stat.S_ISREG(status.st_mode):
+        return file, status
+    file.close()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    raise OSError(errno.ENXIO, "Not a regular file", path)
+
+
+def _open_unleased(path: str) -> OpenFile:
+    """Open a path. A lease makes each try fail until the other program, which the kernel asks, has given it up."""
+    deadline = time.monotonic() + _LEASE_SECONDS
+    while True:
+        try:
+            return OpenFile(path)
+        except BlockingIOError:
+            if is_on_loop():
+                raise MustWait from None
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_LEASE_PAUSE_SECONDS)
+
+
+def describe(
+    status: os.stat_result, name: str, *, coding: str | None = None, negotiated: bool = False
+) -> Representation:
+    """Describe an open file by its status. `name` is its name without the suffix of its content coding."""
+    is_weak = has_fixed_times(status)
+    return _describe((status.st_mtime_ns, status.st_ctime_ns, status.st_size), name, coding, negotiated, is_weak)
+
+
+def validators_of(status: os.stat_result) -> Validators:
+    """Return the ETag and the date of an open file.
+
+    The ETag is strong. A program that restores the modification time (`cp -p`, `rsync -t`) still changes the change
+    time, so every new version has a new ETag. It is weak if the file system does not record changes.
+    """
+    return _validators((status.st_mtime_ns, status.st_ctime_ns, status.st_size), has_fixed_times(status))
+
+
+@lru_cache(maxsize=1024)
+def _describe(
+    version: tuple[int, int, int], name: str, coding: str | None, negotiated: bool, is_weak: bool
+) -> Representation:
+    """Describe a version of a file: modification time and change time in nanoseconds, and size in bytes."""
+    return Representation(
+        size=version[2],
+        media_type=media_type(name),
+        coding=coding,
+        validators=_validators(version, is_weak),
+        filename=name,
+        negotiated=negotiated,
+    )
+
+
+def _validators(version: tuple[int, int, int], is_weak: bool) -> Validators:
+    tag = ETag("-".join(f"{part:x}" for part in version), weak=is_weak)
+    return Validators(tag, known_date(version[0] // 10**9))

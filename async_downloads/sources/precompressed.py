@@ -1,0 +1,111 @@
+"""Whether a precompressed file (`x.gz` beside `x`) may be sent in the place of `x`.
+
+A compressor writes its file bit by bit, and one that is killed leaves the beginning of it. So the file counts only if
+it has the modification time of `x`, which gzip, zstd and brotli set when they are done, or if it is newer than `x` and
+nothing was written to it for some seconds. Then the file itself must be complete, as far as its format tells.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from ..threads import MustWait, is_on_loop
+from .files import FileSource
+from .memory import MemorySource
+from .opening import map_read_errors
+
+__all__ = ["is_complete", "is_settled"]
+
+
+_Read = Callable[[int, int], bytes]  # from an offset, up to a number of bytes
+_SETTLED_NS: Final = 5 * 10**9
+_SECOND_NS: Final = 10**9
+_MAX_KNOWN: Final = 1024
+_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE_MAGIC: Final = b"\x2a\x4d\x18"  # after a byte from 0x50 to 0x5f
+_RLE: Final = 1  # the type of a block that is one byte, to be repeated
+_known: "Final[OrderedDict[tuple[object, ...], bool]]" = OrderedDict()  # files that were checked
+
+
+def is_settled(coded_ns: int, plain_ns: int) -> bool:
+    """Whether the times of both files, in nanoseconds, say that the coded one was made from the other and is done."""
+    if coded_ns in {plain_ns, plain_ns // _SECOND_NS * _SECOND_NS}:  # some compressors only set whole seconds
+        return True
+    return plain_ns <= coded_ns < time.time_ns() - _SETTLED_NS
+
+
+def is_complete(source: FileSource | MemorySource, plain_size: int | None) -> bool:
+    """Whether the coded file ends as its format says, and holds `plain_size` bytes as far as the format tells.
+
+    The result is kept for each version of the file. Raises MustWait on the event loop if the file has to be read.
+    """
+    if isinstance(source, MemorySource):
+        return _is_complete(source, lambda offset, count: source.data[offset : offset + count], plain_size)
+    key = (source.representation.coding, plain_size, *source.version)
+    if key not in _known:
+        if is_on_loop():
+            raise MustWait
+        with map_read_errors("reading"):
+            _known[key] = _is_complete(source, source.read_here, plain_size)
+        while len(_known) > _MAX_KNOWN:
+            _known.pop(next(iter(_known)), None)
+    return _known[key]
+
+
+def _is_complete(source: FileSource | MemorySource, read: _Read, plain_size: int | None) -> bool:
+    size = source.representation.size
+    if not size or plain_size is None:
+        return False
+    match source.representation.coding:
+        case "gzip":
+            return size >= 18 and read(size - 4, 4) == (plain_size % 2**32).to_bytes(4, "little")  # RFC 1952 §2.3.1
+        case "zstd":
+            return _is_zstd(read, size, plain_size)
+    return True
+
+
+def _is_zstd(read: _Read, size: int, plain_size: int) -> bool:
+    """Go from block to block to the end of the file (RFC 8878 §3.1.1). Only their headers are read."""
+    offset, told = 0, 0
+    while offset < size:
+        header = read(offset, 18)
+        if len(header) >= 8 and header[1:4] == _SKIPPABLE_MAGIC and header[0] >> 4 == 5:
+            offset += 8 + int.from_bytes(header[4:8], "little")
+        elif len(header) > 4 and header.startswith(_ZSTD_MAGIC):
+            content = _zstd_content_size(header)
+            told = -1 if content is None or told < 0 else told + content
+            offset = _end_of_blocks(read, offset + _zstd_header_size(header), size) + 4 * (header[4] >> 2 & 1)
+        else:
+            return False
+    return offset == size and told in {-1, plain_size}
+
+
+def _zstd_sizes(descriptor: int) -> tuple[int, int, int]:
+    """Return the sizes of the window, the dictionary's id and the content size in a frame header (§3.1.1.1)."""
+    is_single = descriptor >> 5 & 1
+    return 1 - is_single, (0, 1, 2, 4)[descriptor & 3], (is_single, 2, 4, 8)[descriptor >> 6]
+
+
+def _zstd_header_size(header: bytes) -> int:
+    return 5 + sum(_zstd_sizes(header[4]))
+
+
+def _zstd_content_size(header: bytes) -> int | None:
+    window, dictionary, content = _zstd_sizes(header[4])
+    if not content:
+        return None
+    start = 5 + window + dictionary
+    return int.from_bytes(header[start : start + content], "little") + (256 if content == 2 else 0)
+
+
+def _end_of_blocks(read: _Read, offset: int, size: int) -> int:
+    """Return where the last block of a frame ends; beyond the size if it is not there (§3.1.1.2)."""
+    is_last = False
+    while not is_last:
+        if offset + 3 > size:
+            return size + 1
+        block = int.from_bytes(read(offset, 3), "little")
+        is_last = bool(block & 1)
+        offset += 3 + (1 if block >> 1 & 3 == _RLE else block >> 3)
+    return offset
