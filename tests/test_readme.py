@@ -88,8 +88,9 @@ async def test_files_are_downloaded_as_shown(files: Path, tmp_path: Path) -> Non
         _without_amounts(line) for line in shown
     ]
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if files not in path.parents}
-    saved = {"copy.pdf", "downloads/large.bin", "downloads/notes.txt", "downloads/report.pdf"}
-    assert names == saved | {"files", "downloads", "urls.txt"}
+    saved = {"copy.pdf", *(f"downloads/{name}" for name in ("large.bin", "notes.txt", "report.pdf"))}
+    copied = {"copy/large.bin", "copy/notes.txt"}
+    assert names == saved | copied | {"files", "downloads", "copy", "urls.txt"}
     assert (tmp_path / "copy.pdf").read_bytes() == (files / "report.pdf").read_bytes()
 
 

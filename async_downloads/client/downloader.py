@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, Unpack, cast
 
 import httpx
 
@@ -18,6 +18,7 @@ from .http.body_stream import Deadline, MinSpeed
 from .http.exchange import Exchange
 from .http.transport import new_client
 from .job import Job
+from .options import DownloaderOptions, DownloadOptions, FetchOptions
 from .rate import RateLimit
 from .reporter import ProgressListener, Result
 from .response_stream import ResponseStream
@@ -152,35 +153,38 @@ class Downloader:
         return [task.result() for task in tasks]
 
     @asynccontextmanager
-    async def open(self, url: str) -> AsyncIterator[ResponseStream]:
+    async def open(self, url: str, *, headers: Sequence[tuple[str, str]] = ()) -> AsyncIterator[ResponseStream]:
         """Read a resource as a stream over one connection, which is replaced when it breaks. Nothing is stored.
+
+        `headers` are sent besides those of the downloader, by the same rules.
 
         The digest that the server sends is verified at the end, if any. The time that the reader takes between two
         chunks counts for `timeout`. Raises FetchError, here and while the stream is read, and ValueError if the URL is
         malformed.
         """
-        stream = ResponseStream(self._exchange(url), self._limits, url, timeout=self._timeout)
+        stream = ResponseStream(self._exchange(url, headers), self._limits, url, timeout=self._timeout)
         try:
             await stream.start()
             yield stream
         finally:
             await stream.aclose()
 
-    def _exchange(self, url: str) -> Exchange:
+    def _exchange(self, url: str, headers: Sequence[tuple[str, str]] = ()) -> Exchange:
         if self._client is None:
             raise RuntimeError("use a Downloader inside `async with`")
         return Exchange(
             self._client,
             url,
-            headers=self._headers,
+            headers=(*self._headers, *headers),
             insecure_redirects=self._insecure_redirects,
             stall=self._limits.min_speed.seconds,
         )
 
 
-async def download(url: str, path: StrPath | None = None, **options: Any) -> Result:
+async def download(url: str, path: StrPath | None = None, **options: Unpack[DownloadOptions]) -> Result:
     """Download one URL. The options are those of `Downloader` and of `Downloader.fetch`."""
-    names = {"directory", "checksum", "overwrite", "resume", "continues", "timestamping", "dated", "on_progress"}
-    fetch_options = {name: options.pop(name) for name in names & options.keys()}
-    async with Downloader(**options) as downloader:
-        return await downloader.fetch(url, path, **fetch_options)
+    names = FetchOptions.__annotations__
+    of_fetch = cast("FetchOptions", {name: value for name, value in options.items() if name in names})
+    of_downloader = cast("DownloaderOptions", {name: value for name, value in options.items() if name not in names})
+    async with Downloader(**of_downloader) as downloader:
+        return await downloader.fetch(url, path, **of_fetch)

@@ -51,6 +51,10 @@ class ResponseStream(AsyncIterator[bytes]):
     def __init__(self, exchange: Exchange, limits: TransferLimits, url: str, *, timeout: float | None = None) -> None:
         self.name: str = file_name(None, url)
         """A harmless name for a file with these bytes."""
+        self.url: str = url
+        """The URL of the response, after redirects. It may hold a password or a signature."""
+        self.media_type: str = ""
+        """The Content-Type field of the response; "" if it has none."""
         self._exchange = exchange
         self._limits = limits
         self._url = url
@@ -133,7 +137,7 @@ class ResponseStream(AsyncIterator[bytes]):
         head = self._exchange.head(response)
         match classify_response(request, self._version, head):
             case Full(version, length) as full:
-                self._note_first_response(head, full)
+                self._note_first_response(response, head, full)
                 self._body = _skip(self._position, self._open_body(response, length, coding=version.coding))
             case Partial(version) as part:
                 self._body = self._open_body(response, part.length, expected=expected_digest_of_part(head, part))
@@ -147,8 +151,9 @@ class ResponseStream(AsyncIterator[bytes]):
                 raise status.exception
         self._version = version
 
-    def _note_first_response(self, head: ResponseHead, full: Full) -> None:
+    def _note_first_response(self, response: httpx.Response, head: ResponseHead, full: Full) -> None:
         if self._version is None:
+            self.url, self.media_type = str(response.url), head.fields.get("content-type", "")
             self.name = file_name(head.fields.get("content-disposition"), self._url)
             self._digest_check = DigestCheck(expected_digest(head, full))
 

@@ -3,17 +3,20 @@
 import asyncio
 import os
 import signal
+from contextlib import aclosing
 from functools import partial
 from typing import Final
 
-from ..client import Downloader, Result
+from ..client import Downloader
 from ..client.disk.existing import resumable
 from ..errors import FetchError
-from .get_options import STDOUT, GetOptions
-from .get_output import Display, Json, Lines, LinesAndBars, UrlItem
-from .get_stdout import ReaderLeft, stream
-from .messages import CannotRun
-from .redaction import is_url
+from .get_options import GetOptions, UrlItem
+from .get_output import Display, Json, Lines, LinesAndBars
+from .get_plan import Plan, Task
+from .get_stdout import ReaderLeft
+from .get_tally import Tally
+from .messages import CannotRun, print_error
+from .redaction import is_url, redacted
 from .signals import interruptible
 
 __all__ = ["run"]
@@ -35,7 +38,7 @@ def _display(options: GetOptions) -> Display:
         return Json(quiet=options.quiet)
     if options.quiet:
         return Display()
-    return LinesAndBars() if os.isatty(_STDERR) else Lines()
+    return (LinesAndBars if os.isatty(_STDERR) else Lines)(list_unchanged=not options.recursive)
 
 
 async def _run(options: GetOptions, display: Display) -> int:
@@ -44,7 +47,7 @@ async def _run(options: GetOptions, display: Display) -> int:
     with interruptible() as signals:
         try:
             async with downloader:
-                codes = await downloads.run()
+                code = await downloads.run()
         except ValueError as error:  # about a proxy in the environment; `_one` catches those about a URL
             raise CannotRun(str(error)) from None
         except asyncio.CancelledError:
@@ -52,7 +55,7 @@ async def _run(options: GetOptions, display: Display) -> int:
                 raise
             display.interrupted(downloads.advice(), signals.code)
             return signals.code
-    return next(filter(None, codes), 0)
+    return code
 
 
 def _downloader(options: GetOptions) -> Downloader:
@@ -68,65 +71,68 @@ def _downloader(options: GetOptions) -> Downloader:
 
 
 class _Downloads:
-    """The downloads of one command."""
+    """The downloads of one command, `jobs` of them at the same time."""
 
     def __init__(self, options: GetOptions, display: Display, downloader: Downloader) -> None:
         self._options = options
         self._display = display
-        self._downloader = downloader
+        self._plan = Plan(options, downloader, display)
         self._slots = asyncio.Semaphore(options.jobs)
-        self._any_finished = False
+        self._tally = Tally()
+        self._failures: dict[int, int] = {}
 
-    async def run(self) -> list[int]:
-        """Download every file; return the exit codes in the order of the URLs."""
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(self._one(UrlItem(*each))) for each in enumerate(self._options.urls)]
-        return [task.result() for task in running]
+    async def run(self) -> int:
+        """Download every file; return the exit code of the first one that failed, 0 if all are complete."""
+        try:
+            async with asyncio.TaskGroup() as group, aclosing(self._plan.tasks()) as tasks:
+                async for task in tasks:
+                    await self._slots.acquire()
+                    group.create_task(self._one(task))
+        except BaseExceptionGroup as errors:
+            return self._list_failed(errors)
+        if self._options.recursive or self._tally.files > 1:
+            self._display.summary(self._tally)
+        return self._failures[min(self._failures)] if self._failures else 0
+
+    def _list_failed(self, errors: BaseExceptionGroup[BaseException]) -> int:
+        """Return the exit code if a list of checksums or a Metalink file could not be read; raise other errors."""
+        error = errors.exceptions[0]
+        if not isinstance(error, FetchError):
+            raise error
+        print_error(redacted(error))
+        return error.exit_code
 
     def advice(self) -> str:
         """Return the end of the message after an interruption: what the next run will do."""
-        if self._options.output == STDOUT:
+        if self._options.to_stdout:
             return ""
         return "; the same command continues from here" if self._can_resume() else "; the same command starts again"
 
     def _can_resume(self) -> bool:
         """Whether a file is complete, or a part of one is left that the next run can use."""
-        options = self._options
-        parts = (resumable(url, options.output, options.directory) for url in options.urls if is_url(url))
-        return options.resume and (self._any_finished or any(parts))
+        items = [item for item in self._options.items if is_url(item.url)]
+        parts = (resumable(item.url, item.path, item.directory) for item in items)
+        return self._options.resume and (self._options.recursive or self._tally.complete > 0 or any(parts))
 
-    async def _one(self, item: UrlItem) -> int:
-        async with self._slots:
-            try:
-                result = await self._result(item)
-            except ReaderLeft:
-                return _READER_LEFT
-            except FetchError as error:
-                return self._failed(item, error, error.exit_code)
-            except ValueError as error:  # a malformed URL or checksum
-                return self._failed(item, error, _USAGE)
-            except Exception as error:  # noqa: BLE001 - a bug of ours must not cost the other files
-                return self._failed(item, error, _OTHER)
-        self._any_finished = True
-        self._display.finished(item, result)
-        return 0
+    async def _one(self, task: Task) -> None:
+        """Run one download. Whatever its error, the other files are still downloaded."""
+        try:
+            result = await task.fetch(partial(self._display.progress, task.item))
+        except ReaderLeft:
+            self._failures[task.item.index] = _READER_LEFT
+        except FetchError as error:
+            self._failed(task.item, error, error.exit_code)
+        except ValueError as error:  # a malformed URL or checksum
+            self._failed(task.item, error, _USAGE)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not cost the other files
+            self._failed(task.item, error, _OTHER)
+        else:
+            self._tally.add(result)
+            self._display.finished(task.item, result)
+        finally:
+            self._slots.release()
 
-    def _failed(self, item: UrlItem, error: Exception, code: int) -> int:
+    def _failed(self, item: UrlItem, error: Exception, code: int) -> None:
+        self._failures[item.index] = code
+        self._tally.add_failure(item)
         self._display.failed(item, error, code)
-        return code
-
-    async def _result(self, item: UrlItem) -> Result:
-        if not is_url(item.url):
-            raise ValueError("not a URL: it must begin with http:// or https:// and have a host")
-        report = partial(self._display.progress, item)
-        if self._options.output == STDOUT:
-            return await stream(self._downloader, item.url, self._options, report)
-        return await self._downloader.fetch(
-            item.url,
-            self._options.output,
-            directory=self._options.directory,
-            checksum=self._options.checksum,
-            overwrite=self._options.overwrite,
-            resume=self._options.resume,
-            on_progress=report,
-        )

@@ -4,21 +4,48 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-__all__ = ["STDOUT", "GetOptions"]
+from .redaction import HARMLESS, public_url
+
+__all__ = ["STDOUT", "GetOptions", "UrlItem"]
 
 
 STDOUT: Final = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class UrlItem:
+    """One file or folder to download, and its position in the command; `alternates` are further URLs of the same file.
+
+    It is saved as `path`, or else in `directory`. With `makes_folders`, missing folders are made.
+    """
+
+    index: int
+    url: str = field(repr=False)
+    path: Path | None = None
+    directory: Path = Path()
+    checksum: str | None = None
+    alternates: tuple[str, ...] = field(default=(), repr=False)
+    makes_folders: bool = False
+
+    @property
+    def public(self) -> str:
+        """The URL without user, password, query (which may be a signature) and fragment."""
+        return public_url(self.url) or (self.url if HARMLESS.fullmatch(self.url) else f"URL {self.index + 1}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetOptions:
     """The options by their names: times in seconds, `limit_rate` in bytes per second."""
 
-    urls: tuple[str, ...] = field(repr=False)
-    output: Path | None
-    directory: Path
+    items: tuple[UrlItem, ...] = field(repr=False)
+    directory: Path | None
+    checksums: str | None = field(repr=False)
+    metalink: str | None = field(repr=False)
+    recursive: bool
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    keep_directories: bool
     connections: int
-    checksum: str | None
     retries: int
     timeout: float | None
     stall_timeout: float
@@ -28,5 +55,13 @@ class GetOptions:
     jobs: int
     overwrite: bool
     resume: bool
+    continues: bool
+    timestamping: bool
+    dated: bool
     as_json: bool
     quiet: bool
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether the one file is written to standard output."""
+        return any(item.path == STDOUT for item in self.items)

@@ -4,14 +4,16 @@ import json
 import re
 import time
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Final, Self
 
+from .get_options import UrlItem
+from .get_tally import RunningTotal, Tally
 from .messages import print_line
 from .progress import Bars, speed_text
 from .redaction import printable, public_url, redacted
 
-__all__ = ["Display", "Json", "Lines", "LinesAndBars", "UrlItem"]
+__all__ = ["Display", "Json", "Lines", "LinesAndBars"]
 
 
 if TYPE_CHECKING:
@@ -21,21 +23,8 @@ if TYPE_CHECKING:
 
 
 _NOTE_SECONDS: Final = 1.0  # between two notes about a file: a server may drop every connection at once
-_HARMLESS: Final = re.compile(r"[\w./:-]*")  # such a text holds no password
+_TOTAL: Final = -1  # the key of the bar of all files
 _WAIT: Final = re.compile(r"\bagain (in \d+ s)\b")  # in a note
-
-
-@dataclass(frozen=True, slots=True)
-class UrlItem:
-    """A URL of the command line, and its position there."""
-
-    index: int
-    url: str = field(repr=False)
-
-    @property
-    def public(self) -> str:
-        """The URL without user, password, query (which may be a signature) and fragment."""
-        return public_url(self.url) or (self.url if _HARMLESS.fullmatch(self.url) else f"URL {self.index + 1}")
 
 
 class Display(AbstractContextManager["Display"]):
@@ -60,6 +49,15 @@ class Display(AbstractContextManager["Display"]):
         """Show why a download failed, and its exit code."""
         self.print(f"async-downloads: {item.public}: {redacted(error)}")
 
+    def replaced(self, item: UrlItem, url: str, error: Exception, /) -> None:
+        """Show that a server failed, and that the next one that has the file is asked."""
+
+    def hint(self, text: str, /) -> None:
+        """Show what the user may want to do instead."""
+
+    def summary(self, tally: Tally, /) -> None:
+        """Show the sum of several downloads."""
+
     def interrupted(self, advice: str, _: int, /) -> None:
         """Show that the command was interrupted, what the next run will do, and the exit code."""
         self.print(f"async-downloads: interrupted{advice}")
@@ -68,7 +66,8 @@ class Display(AbstractContextManager["Display"]):
 class Lines(Display):
     """Prints a line for each file that is complete, failed, or has to wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, list_unchanged: bool = True) -> None:
+        self._list_unchanged = list_unchanged
         self._notes: dict[int, tuple[str, float]] = {}
 
     def progress(self, item: UrlItem, progress: "Progress", /) -> None:
@@ -79,7 +78,17 @@ class Lines(Display):
         self.print(f"{progress.name or item.public}: {printable(progress.note)}")
 
     def finished(self, _: UrlItem, result: "Result", /) -> None:
-        self.print(f"{result.path}: {_outcome(result)}")
+        if self._list_unchanged or not result.unchanged:
+            self.print(f"{printable(str(result.path))}: {_outcome(result)}")
+
+    def replaced(self, _: UrlItem, url: str, error: Exception, /) -> None:
+        self.print(f"{public_url(url) or 'a server'}: {redacted(error)}: trying the next server")
+
+    def hint(self, text: str, /) -> None:
+        self.print(f"async-downloads: {printable(text)}")
+
+    def summary(self, tally: Tally, /) -> None:
+        self.print(str(tally))
 
 
 def _outcome(result: "Result") -> str:
@@ -96,9 +105,10 @@ def _outcome(result: "Result") -> str:
 class LinesAndBars(Lines):
     """Prints lines, and below them a bar for each download that is running."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, list_unchanged: bool = True) -> None:
+        super().__init__(list_unchanged=list_unchanged)
         self._bars = Bars()
+        self._total = RunningTotal()
 
     def __enter__(self) -> Self:
         self._bars.__enter__()
@@ -116,14 +126,26 @@ class LinesAndBars(Lines):
         super().progress(item, progress)
         name, status = progress.name or item.public, _status(progress)
         self._bars.show(item.index, name, progress.done, progress.total, status=status, speed=progress.speed)
+        self._total.advance(item.index, progress)
+        self._show_total()
 
     def finished(self, item: UrlItem, result: "Result", /) -> None:
-        self._bars.remove(item.index)
+        self._ended(item)
         super().finished(item, result)
 
     def failed(self, item: UrlItem, error: Exception, code: int, /) -> None:
-        self._bars.remove(item.index)
+        self._ended(item)
         super().failed(item, error, code)
+
+    def _ended(self, item: UrlItem) -> None:
+        self._bars.remove(item.index)
+        self._total.end(item.index)
+        self._show_total()
+
+    def _show_total(self) -> None:
+        total = self._total
+        if total.files > 1:
+            self._bars.show(_TOTAL, total.name, total.done, None, status=speed_text(total.speed), speed=total.speed)
 
 
 def _status(progress: "Progress") -> str:
@@ -156,6 +178,19 @@ class Json(Display):
 
     def failed(self, item: UrlItem, error: Exception, code: int, /) -> None:
         self._print_event("failed", item, error=type(error).__name__, message=redacted(error), exit_code=code)
+
+    def replaced(self, item: UrlItem, url: str, error: Exception, /) -> None:
+        if not self._quiet:
+            message = redacted(error)
+            self._print_event("replaced", item, source=public_url(url), error=type(error).__name__, message=message)
+
+    def hint(self, text: str, /) -> None:
+        if not self._quiet:
+            self.print(json.dumps({"event": "hint", "message": text}))
+
+    def summary(self, tally: Tally, /) -> None:
+        if not self._quiet:
+            self.print(json.dumps({"event": "summary", **tally.as_dict()}))
 
     def interrupted(self, advice: str, code: int, /) -> None:
         self.print(json.dumps({"event": "interrupted", "message": f"interrupted{advice}", "exit_code": code}))

@@ -18,7 +18,7 @@ from typing import Final
 from ..client import Downloader, Progress, ResponseStream, Result
 from ..client.checksum import Checksum
 from ..errors import DeadlineExceeded, DigestMismatch, DiskError
-from .get_options import STDOUT, GetOptions
+from .get_options import STDOUT, GetOptions, UrlItem
 
 __all__ = ["ReaderLeft", "stream"]
 
@@ -31,15 +31,17 @@ class ReaderLeft(Exception):
     """The reader of standard output closed it."""
 
 
-async def stream(downloader: Downloader, url: str, options: GetOptions, report: Callable[[Progress], object]) -> Result:
+async def stream(
+    downloader: Downloader, item: UrlItem, options: GetOptions, report: Callable[[Progress], object]
+) -> Result:
     """Write the content of a URL to standard output within `options.timeout` seconds.
 
     Raises ReaderLeft if the reader closes it, FetchError if the download or a write fails.
     """
-    expected = Checksum.parse(options.checksum) if options.checksum else None
+    expected = Checksum.parse(item.checksum) if item.checksum else None
     hashed = hashlib.new(expected.algorithm, usedforsecurity=False) if expected else None
     try:
-        async with asyncio.timeout(options.timeout) as deadline, downloader.open(url) as body:
+        async with asyncio.timeout(options.timeout) as deadline, downloader.open(item.url) as body:
             result = await _copy(body, hashed, report)
     except TimeoutError:
         if not deadline.expired():

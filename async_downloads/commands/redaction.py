@@ -4,9 +4,10 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["is_url", "printable", "public_url", "redacted"]
+__all__ = ["HARMLESS", "is_url", "printable", "public_url", "redacted"]
 
 
+HARMLESS: Final = re.compile(r"[\w./:-]*")  # such a text holds no password
 _USERINFO: Final = re.compile(r"//[^/]*@")  # to the last @: a password may hold ? or # that should be escaped
 _SECRET: Final = re.compile(
     r"\bhttps?://[^\s'\"]+"  # a URL, of which `public_url` decides

@@ -62,7 +62,9 @@ def test_when_one_cannot_be_had_the_others_are_and_the_first_failure_counts(
     urls = [origin.url(path) for path in ("a", "404", "b", "401", "a")]
     got = get(*urls)
     assert got.code == 8
-    assert {line.partition(": ")[0] for line in got.lines} == {"a", "b", "async-downloads"}
+    assert {line.partition(": ")[0] for line in got.lines} == {"a", "b", "async-downloads", "4 files"}
+    assert got.lines[-1].startswith("4 files: 2 downloaded, 6.3 MB in ")
+    assert got.lines[-1].endswith((f", 2 failed, last {urls[1]}", f", 2 failed, last {urls[3]}"))
     assert {line for line in got.lines if line.startswith("async")} == {
         f"async-downloads: {urls[1]}: the server responded 404 Not Found",
         f"async-downloads: {urls[3]}: the server responded 401 Unauthorized",
@@ -110,17 +112,20 @@ def test_quiet_prints_errors_only(get: Get, origin: Origin, folder: Path) -> Non
     assert got.line == f"async-downloads: {origin.url('404')}: the server responded 404 Not Found"
 
 
-def test_quiet_json_tells_just_that(get: Get, origin: Origin, folder: Path) -> None:
-    told = json.loads(get(origin.url("a"), origin.url("404"), "--quiet", "--json").line)
-    assert (told["event"], told["exit_code"]) == ("failed", 8)
+def test_quiet_json_prints_errors_only(get: Get, origin: Origin, folder: Path) -> None:
+    event = json.loads(get(origin.url("a"), origin.url("404"), "--quiet", "--json").line)
+    assert (event["event"], event["exit_code"]) == ("failed", 8)
 
 
-def test_json_tells_everything_in_lines(get: Get, origin: Origin, folder: Path) -> None:
+def test_json_prints_an_object_for_each_event(get: Get, origin: Origin, folder: Path) -> None:
     got = get(origin.url("a"), origin.url("404"), "--json")
-    told = [json.loads(line) for line in got.lines]
-    [failed] = [each for each in told if each["event"] == "failed"]
-    [finished] = [each for each in told if each["event"] == "finished"]
-    progress = [each for each in told if each["event"] == "progress" and each["index"] == 0]
+    events = [json.loads(line) for line in got.lines]
+    [failed] = [each for each in events if each["event"] == "failed"]
+    [finished] = [each for each in events if each["event"] == "finished"]
+    progress = [each for each in events if each["event"] == "progress" and each["index"] == 0]
+    summary = events[-1]
+    assert (summary["event"], summary["files"], summary["downloaded"], summary["failed"]) == ("summary", 2, 1, 1)
+    assert (summary["transferred"], summary["last_failed"]) == (SIZE, origin.url("404"))
     assert failed == {
         "event": "failed",
         "index": 1,

@@ -1,5 +1,6 @@
-"""`async-downloads get`: commands that are refused in one line, before anything is asked of anybody."""
+"""`async-downloads get`: commands that are refused in one line, before any request."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,13 @@ from tools.getting import folder as folder  # noqa: PLC0414
 from tools.getting import get as get  # noqa: PLC0414
 from tools.getting import origin as origin  # noqa: PLC0414
 
+from async_downloads.cli import cli
+
 URL = "http://127.0.0.1:9/a"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         pytest.param([], "no URL is given", id="no URL"),
         pytest.param([URL, f"{URL}b", "-o", "a"], "-o is for one URL", id="two URLs, one name"),
@@ -40,23 +43,45 @@ URL = "http://127.0.0.1:9/a"
         pytest.param(["--input-file", "."], "cannot read '.': Is a directory", id="a folder for a list"),
         pytest.param(["--input-file", "binary"], "cannot read 'binary': it is not text in UTF-8", id="a list of bytes"),
         pytest.param(["--input-file", "empty"], "the input has no URL", id="an empty list"),
-        pytest.param(["--input-file", "spaced"], "line 3 of 'spaced' is not a URL", id="two URLs in a line"),
+        pytest.param(
+            ["--input-file", "spaced"],
+            "line 3 of 'spaced' has something else than out=, dir=, checksum= after the URL",
+            id="two URLs in a line",
+        ),
         pytest.param([URL, "--resume"], "No such option", id="an unknown option"),
+        pytest.param([URL, "-r", "-o", "a"], "-o is not for folders (-r)", id="a folder with a file's name"),
+        pytest.param([URL, "-r", "--checksum", "x"], "--checksum is not for folders (-r)", id="a folder's checksum"),
+        pytest.param([URL, "--include", "*"], "--include is for -r only", id="a pattern for one file"),
+        pytest.param([URL, "--exclude", "*"], "--exclude is for -r only", id="a pattern against one file"),
+        pytest.param([URL, f"{URL}b", "--mirror", URL], "--mirror is for one URL", id="a mirror of two files"),
+        pytest.param([URL, "-o", "-", "--mirror", URL], "--mirror needs a file", id="a mirror of standard output"),
+        pytest.param([URL, "-o", "a", "--keep-directories"], "-o and --keep-directories both say", id="two folders"),
+        pytest.param([URL, "--checksum", "x", "--checksums", "y"], "both say what to expect", id="two checksums"),
+        pytest.param(["--metalink", "x", "-H", "A: b"], "-H would send the field to every host", id="a secret for all"),
+        pytest.param([URL, "--checksums", "missing"], "cannot read 'missing': No such file", id="no list of checksums"),
+        pytest.param([URL, "--checksums", "empty"], "no line has a checksum and a name", id="a list without checksums"),
+        pytest.param(["--metalink", "empty"], "--metalink: not a Metalink file", id="a Metalink file without XML"),
+        pytest.param([URL, "-C", "100"], "leave out -C", id="an offset, as in curl"),
+        pytest.param([URL, "-O", "a.zip"], "-O takes no name: -o NAME", id="a name after -O, as in wget"),
+        pytest.param(
+            [URL, "-r", "-A", "*.iso"], "--include PATTERN chooses files", id="a pattern after -A, as in wget"
+        ),
+        pytest.param([URL, "-A", "a\nb"], "-A expects printable ASCII", id="two lines as the client's name"),
     ],
 )
-def test_it_is_refused(get: Get, folder: Path, arguments: list[str], told: str) -> None:
+def test_it_is_refused(get: Get, folder: Path, arguments: list[str], message: str) -> None:
     (folder / "binary").write_bytes(b"\xff\xfe")
     (folder / "empty").write_text("# nothing\n\n")
     (folder / "spaced").write_text(f"# two\n\n{URL} hidden\n")
     got = get(*arguments)
     assert (got.code, got.stdout) == (2, b"")
-    assert told in got.line
+    assert message in got.line
     assert "hidden" not in got.line
     assert {path.name for path in folder.iterdir()} == {"binary", "empty", "spaced"}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         pytest.param(["-d", "a b"], "a b: no such folder (mkdir -p 'a b' makes it)", id="no such folder"),
         pytest.param(["-d", "file"], "file: Not a directory", id="a file for a folder"),
@@ -66,13 +91,13 @@ def test_it_is_refused(get: Get, folder: Path, arguments: list[str], told: str) 
     ],
 )
 def test_an_unusable_target_is_reported_once_and_exits_with_3(
-    get: Get, origin: Origin, folder: Path, arguments: list[str], told: str
+    get: Get, origin: Origin, folder: Path, arguments: list[str], message: str
 ) -> None:
     (folder / "file").touch()
     (folder / "sub").mkdir()
     urls = [origin.url(path) for path in ("a", "b")][: 1 if "-o" in arguments else 2]
     got = get(*urls, *arguments)
-    assert (got.code, got.line, origin.requests) == (3, f"async-downloads: {told}", [])
+    assert (got.code, got.line, origin.requests) == (3, f"async-downloads: {message}", [])
 
 
 def test_a_malformed_proxy_is_refused(get: Get, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,3 +105,10 @@ def test_a_malformed_proxy_is_refused(get: Get, monkeypatch: pytest.MonkeyPatch)
     got = get(URL, "-o", "a")
     assert got.code == 2
     assert got.line.startswith("async-downloads: the environment names a proxy whose URL is not valid")
+
+
+def test_the_help_of_each_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["get", "--help"], prog_name="async-downloads", standalone_mode=False) == 0
+    lines = capsys.readouterr().out.partition("Options:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(lines) > 20
+    assert [line for line in lines if not re.match(r"  -.* {2}\S", line)] == []

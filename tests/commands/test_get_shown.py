@@ -15,7 +15,8 @@ from tools.getting import folder as folder  # noqa: PLC0414
 from tools.getting import origin as origin  # noqa: PLC0414
 
 from async_downloads.client import Progress, SegmentProgress
-from async_downloads.commands.get_output import LinesAndBars, UrlItem
+from async_downloads.commands.get_options import UrlItem
+from async_downloads.commands.get_output import LinesAndBars
 from async_downloads.commands.redaction import redacted
 
 _TERMINAL = {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"}
@@ -67,7 +68,9 @@ def test_a_terminal_is_shown_name_bytes_speed_connections_and_time_left(origin: 
     assert re.search(rf"{re.escape(name)}: [^\r\n]*503[^\r\n]*\r\n", shown)
     assert re.search(rf"{re.escape(name)}: 3\.1 MB in \d+\.\d s \([^\r\n]*\)\r\n", shown)
     assert f"async-downloads: {origin.url('404')}: the server responded 404 Not Found\r\n" in shown
-    assert max(map(len, re.split(r"[\r\n]|\x1b\[\S*?[A-Za-z]", shown))) <= 80
+    bars = [line for line in re.split(r"[\r\n]|\x1b\[\S*?[A-Za-z]", shown) if "━" in line]
+    assert any(line.startswith("total, 1 done") for line in bars)
+    assert max(map(len, bars)) <= 80
     assert VERSION.difference(folder / name) is None
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ...semantics.suggested_name import suggested_filename
 
-__all__ = ["file_name", "numbered", "unused"]
+__all__ = ["file_name", "has_own_suffix", "numbered", "unused"]
 
 
 _DEFAULT_NAME: Final = "download"
@@ -63,7 +63,12 @@ def _safe(suggested: str) -> str:
 
 def _without_own_suffix(name: str) -> str:
     """Append "_" to the name of a part or a journal, because this package trusts the content of such files."""
-    return f"{_truncate(name, _NAME_BYTES - 1)}_" if _OWN_SUFFIX.search(name) else name
+    return f"{_truncate(name, _NAME_BYTES - 1)}_" if has_own_suffix(name) else name
+
+
+def has_own_suffix(name: str) -> bool:
+    """Whether a name is that of a part file or a journal."""
+    return bool(_OWN_SUFFIX.search(name))
 
 
 def _safe_char(char: str) -> str:

@@ -1,0 +1,78 @@
+"""A list of checksums as `sha256sum` and its like write it, such as SHA256SUMS. Pure: text goes in, checksums come out.
+
+HEX  name          GNU coreutils; an asterisk before the name marks a binary file
+SHA256 (name) = HEX   BSD, and `--tag` of GNU
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final, Self
+
+from .checksum import Checksum
+
+__all__ = ["ChecksumList"]
+
+
+_GNU: Final = re.compile(r"(?P<escaped>\\?)(?P<digits>[0-9A-Fa-f]{32,128})(?: [ *]|\t+| +)(?P<name>.+)")
+_BSD: Final = re.compile(r"(?P<escaped>\\?)(?P<algorithm>[A-Za-z0-9-]+) \((?P<name>.+)\) = (?P<digits>[0-9A-Fa-f]+)")
+_BY_DIGITS: Final = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+_ESCAPES: Final = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}  # in a name whose line begins with a backslash
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksumList:
+    """The checksums of a list, by the names in it."""
+
+    by_name: dict[str, Checksum]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a list; lines of another kind are ignored, such as those of a signature.
+
+        Raises ValueError if no line has a checksum.
+        """
+        found = dict(_entries(text))
+        if not found:
+            raise ValueError("no line has a checksum and a name")
+        return cls(found)
+
+    def find(self, name: str) -> Checksum:
+        """Return the checksum of a file, given by its name or its path below the folder of the list.
+
+        The name without folders is enough if all lines with that name have one checksum. Raises ValueError if there is
+        none.
+        """
+        path = _normal(name)
+        if path in self.by_name:
+            return self.by_name[path]
+        same_name = {checksum for each, checksum in self.by_name.items() if _last(each) == _last(path)}
+        if len(same_name) != 1:
+            raise ValueError(f"the list has {'no' if not same_name else 'more than one'} checksum for {_last(path)!r}")
+        return same_name.pop()
+
+
+def _entries(text: str) -> Iterator[tuple[str, Checksum]]:
+    for line in text.splitlines():
+        found = _BSD.fullmatch(line.strip()) or _GNU.fullmatch(line.strip())
+        if not found:
+            continue
+        algorithm = found.groupdict().get("algorithm") or _BY_DIGITS.get(len(found["digits"]), "")
+        try:
+            checksum = Checksum.parse(f"{algorithm}:{found['digits']}")
+        except ValueError:
+            continue
+        yield _normal(_unescaped(found["name"]) if found["escaped"] else found["name"]), checksum
+
+
+def _unescaped(name: str) -> str:
+    return re.sub(r"\\[\\nr]", lambda found: _ESCAPES[found[0]], name)
+
+
+def _normal(name: str) -> str:
+    return str(PurePosixPath(name))
+
+
+def _last(name: str) -> str:
+    return PurePosixPath(name).name

@@ -1,0 +1,37 @@
+"""A small resource that is read into memory: the listing of a folder, a list of checksums, a Metalink file."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from ..errors import BadResponse
+from .downloader import Downloader
+
+__all__ = ["Document", "read_document"]
+
+
+_MAX_BYTES: Final = 64 * 1024 * 1024  # a listing of 300,000 files
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The content of a resource. `url` is the one that responded, after redirects."""
+
+    url: str
+    media_type: str
+    body: bytes
+
+
+async def read_document(downloader: Downloader, url: str, *, accept: str = "*/*", media_type: str = "") -> Document:
+    """Read a resource of at most 64 MiB, whose media type begins with `media_type`.
+
+    Raises FetchError, and ValueError if the URL is malformed.
+    """
+    body = bytearray()
+    async with downloader.open(url, headers=(("Accept", accept),)) as stream:
+        if not stream.media_type.lower().startswith(media_type):
+            raise BadResponse(f"the response is {stream.media_type!r}, not {media_type!r}")
+        async for chunk in stream:
+            body += chunk
+            if len(body) > _MAX_BYTES:
+                raise BadResponse(f"the response has more than {_MAX_BYTES} bytes, too many for a list")
+        return Document(stream.url, stream.media_type, bytes(body))

@@ -1,0 +1,212 @@
+"""The list of a folder's files as a server sends it. Pure: bytes go in, entries come out.
+
+JSON   ours (an object with `entries`), and those of nginx and Caddy (an array)
+HTML   ours, Apache's, nginx's, Caddy's and Python's: each link to something directly in the folder is an entry
+
+Only the URL of an entry counts, because a link's text may be shortened. A link is ignored if it leads out of the folder
+or more than one level down, has a query (it then sorts the page), or has a name that no file can have.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
+from typing import Any, Final
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+
+from ..checksum import Checksum
+
+__all__ = ["FolderListing", "ListedEntry", "folder_of", "parse_listing", "segments_below"]
+
+
+_HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
+_FOLDERS: Final = frozenset({"directory", "dir"})
+_FILES: Final = frozenset({"file", ""})  # Caddy names no kind
+_UNESCAPED: Final = "!#$%&'()*+,/:;=?@[]~"  # the characters of a URL; any other one of a link is escaped
+_REMOVED: Final = str.maketrans("", "", "\t\r\n")  # as browsers do
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEntry:
+    """A file or a folder. `size` is in bytes, `modified` in seconds since 1970, `digest` is like `sha256:HEX`."""
+
+    url: str
+    name: str
+    is_folder: bool
+    size: int | None = None
+    modified: int | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderListing:
+    """The entries of one response. `next` is the URL of more of them; `truncated` if the server has more to list."""
+
+    entries: tuple[ListedEntry, ...]
+    next: str | None = None
+    truncated: bool = False
+    is_ours: bool = False
+
+
+def parse_listing(body: bytes, media_type: str, url: str) -> FolderListing:
+    """Return the entries that a response lists. `url` is that of the response, after redirects.
+
+    Raises ValueError if the response is no listing.
+    """
+    kind = media_type.partition(";")[0].strip().lower()
+    if kind == "application/json" or kind.endswith("+json"):
+        return _from_json(body, url)
+    if kind in _HTML:
+        return FolderListing(_unique(_from_html(body, url)))
+    raise ValueError(f"not a list of files, but {kind or 'a response without a media type'}")
+
+
+def folder_of(url: str) -> str:
+    """Return the URL of the folder that a relative link of a page starts from.
+
+    >>> folder_of("http://example.com/pub/index.html?sort=size")
+    'http://example.com/pub/'
+    """
+    scheme, netloc, path, *_ = urlsplit(url)
+    return urlunsplit((scheme, netloc, f"{path.rpartition('/')[0]}/", "", ""))
+
+
+def segments_below(folder: str, url: str) -> tuple[str, ...] | None:
+    """Return the decoded names that lead from a folder to a URL below it; None if the URL is not below it.
+
+    Bytes that are not UTF-8 become surrogates, as in the names of `os`.
+
+    >>> segments_below("http://example.com/pub/", "http://example.com/pub/a%20b/c")
+    ('a b', 'c')
+    >>> segments_below("http://example.com/pub/", "http://example.com/pub/%2e%2e/secret") is None
+    True
+    """
+    above, below = urlsplit(folder), urlsplit(url)
+    if (above.scheme, above.hostname, above.port) != (below.scheme, below.hostname, below.port):
+        return None
+    prefix, names = _segments(above.path)[:-1], _segments(below.path)
+    if names[: len(prefix)] != prefix:
+        return None
+    rest = names[len(prefix) :]
+    rest = rest[:-1] if rest[-1:] == ("",) else rest
+    return rest if all(map(_is_name, rest)) else None
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(unquote(each, errors="surrogateescape") for each in (path or "/").split("/"))
+
+
+def _is_name(segment: str) -> bool:
+    return segment not in {"", ".", ".."} and not {"/", "\0"} & {*segment}
+
+
+def _from_json(body: bytes, url: str) -> FolderListing:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ValueError("not a list of files, but malformed JSON") from None
+    about = data if isinstance(data, dict) else {"entries": data}
+    if not isinstance(about.get("entries"), list):
+        raise ValueError("not a list of files, but other JSON")
+    found = (_entry_of(item, url) for item in about["entries"] if isinstance(item, dict))
+    return FolderListing(
+        _unique(filter(None, found)),
+        _next_of(about.get("next"), url),
+        about.get("truncated") is True,
+        is_ours=isinstance(data, dict) and isinstance(data.get("path"), str),
+    )
+
+
+def _next_of(link: object, url: str) -> str | None:
+    """Return the URL of the next page of the same folder."""
+    if not isinstance(link, str) or not link:
+        return None
+    resolved = urljoin(url, link)
+    return resolved if segments_below(folder_of(url), resolved) == () else None
+
+
+def _entry_of(item: Mapping[str, Any], url: str) -> ListedEntry | None:
+    kind = item.get("kind", item.get("type", ""))
+    is_folder = kind in _FOLDERS or item.get("is_dir") is True
+    if not is_folder and kind not in _FILES:
+        return None
+    link, name = item.get("url"), item.get("name")
+    if not isinstance(link, str):
+        link = f"./{quote(name, safe='', errors='surrogateescape')}" if isinstance(name, str) else ""
+    link = f"{link.rstrip('/')}/" if is_folder else link
+    found = _linked(link, url)
+    if found is None or is_folder:
+        return found
+    modified = _seconds(item.get("modified", item.get("mod_time", item.get("mtime"))))
+    return ListedEntry(found.url, found.name, found.is_folder, _size(item.get("size")), modified, _digest(item))
+
+
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _seconds(value: object) -> int | None:
+    """Return the time of a text by RFC 3339 (ours, Caddy) or of an HTTP date (nginx)."""
+    if not isinstance(value, str):
+        return None
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            moment = read(value)
+            return int(moment.timestamp() // 1) if moment.tzinfo else None
+        except (ValueError, OverflowError, OSError):
+            continue
+    return None
+
+
+def _digest(item: Mapping[str, Any]) -> str | None:
+    text = item.get("digest") or (f"sha256:{item['sha256']}" if item.get("sha256") else None)
+    try:
+        return str(Checksum.parse(text)) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+class _Links(HTMLParser):
+    """Collects the targets of a page's links, and the base that they are relative to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.base: str = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        target = dict(attrs).get("href")
+        if tag == "a" and target:
+            self.targets.append(target)
+        elif tag == "base" and target and not self.base:
+            self.base = target
+
+
+def _from_html(body: bytes, url: str) -> Iterator[ListedEntry]:
+    links = _Links()
+    links.feed(body.decode("utf-8", "surrogateescape"))
+    for target in links.targets:
+        if found := _linked(target, url, links.base):
+            yield found
+
+
+def _linked(target: str, url: str, base: str = "") -> ListedEntry | None:
+    """Return the entry that a link leads to, if it is directly in the folder."""
+    target = quote(target.strip().translate(_REMOVED), safe=_UNESCAPED, errors="surrogateescape")
+    folder = folder_of(url)
+    try:
+        parts = urlsplit(urljoin(urljoin(url, base), target))
+        names = segments_below(folder, parts.geturl())
+    except ValueError:  # a malformed host or port
+        return None
+    if names is None or len(names) != 1 or parts.query:
+        return None
+    is_folder, last = parts.path.endswith("/"), parts.path.rstrip("/").rpartition("/")[2]
+    return ListedEntry(f"{folder}{last}{'/' if is_folder else ''}", names[0], is_folder)
+
+
+def _unique(entries: Iterator[ListedEntry]) -> tuple[ListedEntry, ...]:
+    """Return each entry once: a page often links a name and its icon to the same file."""
+    return tuple({each.url: each for each in entries}.values())

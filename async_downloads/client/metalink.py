@@ -1,0 +1,80 @@
+"""Metalink 4 (RFC 5854): files, and for each its digests and the URLs that it can be had from. Pure."""
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from .checksum import Checksum
+
+__all__ = ["MetalinkFile", "parse_metalink"]
+
+
+_NAMESPACE: Final = "{urn:ietf:params:xml:ns:metalink}"
+_STRENGTH: Final = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")  # the first that is there is verified
+_LAST: Final = 999_999  # the priority of a URL without one (§4.2.16.1)
+
+
+@dataclass(frozen=True, slots=True)
+class MetalinkFile:
+    """One file: its relative path, its strongest digest, and its URLs, the preferred one first."""
+
+    name: str
+    checksum: str | None
+    urls: tuple[str, ...]
+
+
+def parse_metalink(body: bytes, url: str = "") -> tuple[MetalinkFile, ...]:
+    """Return the files that have a URL of http or https; relative URLs start from `url`.
+
+    Raises ValueError if it is no Metalink 4 document, or if a name is absolute or leads upwards (§4.1.2.1).
+    """
+    text = body.decode("utf-8-sig")
+    if "<!DOCTYPE" in text:  # a few lines of entities, which only it can define, could fill the memory
+        raise ValueError("a Metalink file has no document type")
+    try:
+        root = ET.fromstring(text)  # noqa: S314  # no entities: see above
+    except ET.ParseError as error:
+        raise ValueError(f"not a Metalink file: {error}") from None
+    if root.tag != f"{_NAMESPACE}metalink":
+        raise ValueError("not a Metalink 4 file")
+    files = tuple(_file(each, url) for each in root.findall(f"{_NAMESPACE}file"))
+    if not any(each.urls for each in files):
+        raise ValueError("the Metalink file has no file with a URL of http or https")
+    return tuple(each for each in files if each.urls)
+
+
+def _file(element: ET.Element, base: str) -> MetalinkFile:
+    return MetalinkFile(_name(element.get("name", "")), _checksum(element), _urls(element, base))
+
+
+def _name(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.name or "\\" in name:
+        raise ValueError("a Metalink file has a name that is not a relative path")
+    return str(path)
+
+
+def _checksum(element: ET.Element) -> str | None:
+    found: dict[str, str] = {}
+    for each in element.findall(f"{_NAMESPACE}hash"):
+        try:
+            checksum = Checksum.parse(f"{each.get('type', '')}:{(each.text or '').strip()}")
+        except ValueError:  # of an algorithm that nobody here can compute
+            continue
+        found[checksum.algorithm] = str(checksum)
+    return next((found[each] for each in _STRENGTH if each in found), None)
+
+
+def _urls(element: ET.Element, base: str) -> tuple[str, ...]:
+    """Return the URLs by their priority, of which 1 is the best."""
+    found = [
+        (_priority(each), urljoin(base, (each.text or "").strip())) for each in element.findall(f"{_NAMESPACE}url")
+    ]
+    return tuple(url for _, url in sorted(found, key=lambda each: each[0]) if urlsplit(url).scheme in {"http", "https"})
+
+
+def _priority(element: ET.Element) -> int:
+    text = element.get("priority", "")
+    return int(text) if text.isdecimal() and len(text) < 7 else _LAST

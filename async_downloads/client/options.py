@@ -1,0 +1,42 @@
+"""The keywords of the entry points, so that a type checker finds a misspelt one."""
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import TypedDict
+
+import httpx
+
+from .reporter import ProgressListener
+
+__all__ = ["DownloadOptions", "DownloaderOptions", "FetchOptions"]
+
+
+class DownloaderOptions(TypedDict, total=False):
+    """The keywords of `Downloader`."""
+
+    connections: int
+    retries: int
+    timeout: float | None
+    stall_timeout: float
+    speed_floor: int
+    limit_rate: int | None
+    headers: Sequence[tuple[str, str]]
+    insecure_redirects: bool
+    client: httpx.AsyncClient | None
+
+
+class FetchOptions(TypedDict, total=False):
+    """The keywords of `Downloader.fetch`."""
+
+    directory: str | PathLike[str] | None
+    checksum: str | None
+    overwrite: bool
+    resume: bool
+    continues: bool
+    timestamping: bool
+    dated: bool
+    on_progress: ProgressListener | None
+
+
+class DownloadOptions(DownloaderOptions, FetchOptions, total=False):
+    """The keywords of `download`."""

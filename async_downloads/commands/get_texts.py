@@ -1,0 +1,61 @@
+"""How the texts of the options of `get` are read. The user sees the message of a ValueError."""
+
+import re
+from typing import Final
+
+__all__ = ["read_field", "read_host_path", "read_rate", "read_resume_offset"]
+
+
+_RATE: Final = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)(?P<unit>[KMG]?)", re.IGNORECASE)
+_UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+_FIELD: Final = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?P<value>(?:[!-~][\t -~]*)?)")
+_RESERVED: Final = {
+    "accept-encoding",
+    "content-length",
+    "if-range",
+    "range",
+    "transfer-encoding",
+    "want-repr-digest",
+}  # the download sets them itself; other values would mix two versions of a file
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST_PATH: Final = re.compile(
+    rf"(?:(?:localhost|{_LABEL}(?:\.{_LABEL})+)(?::[0-9]{{1,5}})?|{_LABEL}:[0-9]{{1,5}}|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?)/.*"
+)
+
+
+def read_rate(value: str) -> int:
+    """Return the bytes per second of a text like `500K` or `1.5M`, with the units of curl and wget.
+
+    >>> read_rate("2M"), read_rate("0.5k")
+    (2097152, 512)
+    """
+    found = _RATE.fullmatch(value)
+    rate = int(float(found["number"]) * _UNITS[found["unit"].upper()]) if found else 0
+    if rate < 1:
+        raise ValueError(f"{value!r} is not a rate: say 500K, 2M or 1.5G")
+    return rate
+
+
+def read_field(value: str) -> tuple[str, str]:
+    """Return name and value of a header field. The message does not show the text: it may hold a password."""
+    found = _FIELD.fullmatch(value)
+    if not found:
+        raise ValueError("expected 'Name: value' in printable ASCII")
+    if found["name"].lower() in _RESERVED:
+        raise ValueError(f"{found['name']} is set by the download itself")
+    return found["name"], found["value"].rstrip()
+
+
+def read_host_path(value: str) -> str:
+    """Return a URL; a host and a path alone are a URL of http, as for curl and wget.
+
+    >>> read_host_path("example.com/a"), read_host_path("localhost:8000/"), read_host_path("a/b")
+    ('http://example.com/a', 'http://localhost:8000/', 'a/b')
+    """
+    return f"http://{value}" if _HOST_PATH.fullmatch(value) else value
+
+
+def read_resume_offset(value: str) -> None:
+    """Accept the `-` of curl's `-C -`, which asks for what `get` does anyway."""
+    if value != "-":
+        raise ValueError("a download continues by itself where it was interrupted: leave out -C")

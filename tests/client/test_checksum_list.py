@@ -1,0 +1,52 @@
+"""Lists of checksums, as sha256sum and its like write them."""
+
+import pytest
+
+from async_downloads.client.checksum_list import ChecksumList
+
+A, B = "ab" * 32, "cd" * 32
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "checksum"),
+    [
+        pytest.param(f"{A}  a.iso", "a.iso", f"sha256:{A}", id="GNU, text"),
+        pytest.param(f"{A} *a.iso", "a.iso", f"sha256:{A}", id="GNU, binary"),
+        pytest.param(f"{A.upper()}  ./a.iso\r", "a.iso", f"sha256:{A}", id="upper case, a dot, CRLF"),
+        pytest.param(f"{A} a.iso", "a.iso", f"sha256:{A}", id="one space"),
+        pytest.param(f"{A}  a b.iso", "a b.iso", f"sha256:{A}", id="a space in the name"),
+        pytest.param(rf"\{A}  a\\b\nc", "a\\b\nc", f"sha256:{A}", id="an escaped name"),
+        pytest.param(f"{'0' * 128}  a", "a", f"sha512:{'0' * 128}", id="SHA-512"),
+        pytest.param(f"{'0' * 32}  a", "a", f"md5:{'0' * 32}", id="MD5"),
+        pytest.param(f"SHA256 (a (1).iso) = {A}", "a (1).iso", f"sha256:{A}", id="BSD"),
+        pytest.param(f"SHA3-256 (a) = {A}", "a", f"sha3_256:{A}", id="BSD, another algorithm of that length"),
+        pytest.param(f"{A}  sub/a.iso", "a.iso", f"sha256:{A}", id="found without its folder"),
+        pytest.param(f"{A}  a.iso", "pub/x/a.iso", f"sha256:{A}", id="found by the name of a path"),
+    ],
+)
+def test_a_line_is_read(line: str, name: str, checksum: str) -> None:
+    text = f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{line}\n{B}  other\nNONE (x) = {A}\n{'0' * 34}  odd\n"
+    assert str(ChecksumList.parse(text).find(name)) == checksum
+
+
+def test_a_whole_path_comes_before_a_name() -> None:
+    found = ChecksumList.parse(f"{A}  a\n{B}  sub/a\n")
+    assert str(found.find("sub/a")) == f"sha256:{B}"
+    assert str(found.find("a")) == f"sha256:{A}"
+
+
+def test_a_name_with_two_checksums_is_refused() -> None:
+    with pytest.raises(ValueError, match="more than one checksum for 'a'"):
+        ChecksumList.parse(f"{A}  x/a\n{B}  y/a\n").find("a")
+    assert str(ChecksumList.parse(f"{A}  x/a\n{A}  y/a\n").find("a")) == f"sha256:{A}"
+
+
+def test_a_missing_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="no checksum for 'b'"):
+        ChecksumList.parse(f"{A}  a").find("b")
+
+
+@pytest.mark.parametrize("text", ["", "<html>404</html>", "a.iso"])
+def test_a_list_without_checksums_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no line has a checksum and a name"):
+        ChecksumList.parse(text)
