@@ -20,6 +20,9 @@ __all__ = ["get"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MAX_COUNT: Final = 64  # connections for one file, and files at once: more would be impolite
+# What httpx and httpcore import if it is installed, and then use for nothing here: a command, another event loop and
+# HTTP/2. These modules take half of the time to load.
+_NOT_NEEDED: Final = ("httpx._main", "trio", "h2")
 _PATH: Final = click.Path(path_type=Path, readable=False)  # a file that will be replaced need not be readable
 _COUNT: Final = click.IntRange(1, _MAX_COUNT)
 _SECONDS: Final = parse_with(read_seconds)
@@ -92,15 +95,14 @@ def get(**options: Any) -> int:
 
 def _load() -> Callable[[GetOptions], int]:
     """Import the client, and no more: the import takes a third of a second, enough to download 300 MB."""
-    # httpx has a command of its own, whose modules take a third of the time to load. httpx works without it: its import
-    # may fail, as it does where those modules are not installed. None makes it fail.
-    blocked = sys.modules.setdefault("httpx._main", None) is None  # type: ignore[arg-type]
+    # None makes the import of a module fail, as it does where the module is not installed.
+    blocked = [name for name in _NOT_NEEDED if sys.modules.setdefault(name, None) is None]  # type: ignore[arg-type]
     gc.disable()  # imported modules are not garbage, and all of them stay
     try:
         from .get_files import run
     finally:
-        if blocked:
-            sys.modules.pop("httpx._main", None)  # other code of this process can import it again
+        for name in blocked:
+            sys.modules.pop(name, None)  # other code of this process can import it again
         gc.freeze()
         gc.enable()
     return run
