@@ -1,4 +1,4 @@
-"""`--access-log` in a process: who reads it slowly, or not at all, holds up nobody."""
+"""`--access-log` in a process: a reader of the log that is slow, or does not read, delays no client."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 async def _ask_often(socket: Path) -> int:
-    """Return how many requests were answered."""
+    """Return how many responses have status 200."""
     transport = httpx.AsyncHTTPTransport(uds=str(socket))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=HANGING) as client:
         return sum([(await client.get("/a.txt")).status_code == 200 for _ in range(_REQUESTS)])
@@ -64,6 +64,6 @@ async def test_health_and_refusals_are_logged_too_up_to_the_last_line(tree: Path
             assert command.get("/a.txt").status_code == 503
         assert await command.ended() == 0
         records = [json.loads(line) for line in command.log]
-    told = [(record["target"], record["status"], record["aborted"]) for record in records]
-    assert told[0] == ("/-/healthy", 200, False)
-    assert sorted(told[-2:]) == [("/a.txt", 503, False), ("/large.bin", 200, True)]  # they end at the same moment
+    logged = [(record["target"], record["status"], record["aborted"]) for record in records]
+    assert logged[0] == ("/-/healthy", 200, False)
+    assert sorted(logged[-2:]) == [("/a.txt", 503, False), ("/large.bin", 200, True)]  # they end at the same moment

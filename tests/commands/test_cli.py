@@ -1,4 +1,4 @@
-"""`async-downloads serve`: where it listens, what it is told, and by whom."""
+"""`async-downloads serve`: where it listens, and how its options are read."""
 
 import json
 import re
@@ -111,8 +111,8 @@ async def test_tls_is_spoken(tree: Path, certificate: tuple[Path, Path]) -> None
     async with serving(tree, *options) as command:
         assert command.url.startswith("https://127.0.0.1:")
         async with httpx.AsyncClient(base_url=command.url, verify=trusted, http2=True, timeout=HANGING) as client:
-            answer = await client.get("/a.txt")
-        assert (answer.http_version, answer.text) == ("HTTP/1.1", "here\n")
+            response = await client.get("/a.txt")
+        assert (response.http_version, response.text) == ("HTTP/1.1", "here\n")
         command.process.terminate()
         assert await command.ended() == 0
 

@@ -93,7 +93,7 @@ def test_a_wrong_password_is_reported_but_not_shown(postgres_url: str) -> None:
     assert "s3cret" not in line
 
 
-def test_a_url_that_cannot_be_read_does_not_tell_its_password() -> None:
+def test_a_url_that_cannot_be_read_does_not_show_its_password() -> None:
     line = _failed("postgresql://me:s3c/ret@127.0.0.1:1/files")
     assert "s3c" not in line
     assert "ret@" not in line
@@ -101,7 +101,7 @@ def test_a_url_that_cannot_be_read_does_not_tell_its_password() -> None:
 
 
 def _failed(url: str) -> str:
-    """Return why nothing can be listed; no file is anybody's, so that modes concern none."""
+    """Return the one line that `ls` prints when it fails."""
     ended = finished("ls", "--database", url)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1), ended
     return ended.stderr

@@ -1,4 +1,4 @@
-"""How `async-downloads serve` ends: in good order, in time, and with nothing left."""
+"""How `async-downloads serve` ends: running downloads continue, the time is limited, no process is left."""
 
 import signal
 import time
@@ -107,7 +107,7 @@ async def test_a_stalled_client_delays_the_exit_only_by_the_drain_timeout(tree: 
     ):
         began = time.monotonic()
         command.send(signal.SIGTERM)
-        assert await command.ended(within=20) == 0  # if nothing is told, it is half a minute
+        assert await command.ended(within=20) == 0  # without the option it would be half a minute
         assert time.monotonic() - began >= 0.9
         assert await _left_to_read(stalled) < _LARGE
 
@@ -126,11 +126,11 @@ async def test_a_file_can_say_that_there_is_no_time_to_drain(tree: Path, tmp_pat
     config.write_text("drain-timeout = 0")
     async with serving(tree, "-c", config, env=_DROPPING) as command, command.server.downloading("/large.bin"):
         command.send(signal.SIGTERM)
-        assert await command.ended(within=20) == 0  # if nothing is told, it is half a minute
+        assert await command.ended(within=20) == 0  # without the option it would be half a minute
 
 
 async def _left_to_read(connection: Connection) -> int:
-    """Read until the connection ends, in whichever way, and return how much that was."""
+    """Read until the connection ends, in whichever way, and return the number of bytes."""
     count = 0
     try:
         while chunk := await connection.reader.read(1 << 20):
@@ -146,9 +146,9 @@ async def test_a_second_signal_ends_it_at_once(tree: Path, workers: str) -> None
     async with serving(tree, *options, env=_DROPPING) as command, command.server.downloading("/large.bin"):
         command.send(signal.SIGINT)
         await _drains(command)
-        told = time.monotonic()
+        signalled = time.monotonic()
         # Until then two are one: a terminal signals the whole group, and the parent passes it on.
-        await eventually(lambda: time.monotonic() - told > 0.6)
+        await eventually(lambda: time.monotonic() - signalled > 0.6)
         command.send(signal.SIGINT)
         assert await command.ended() == 0
 

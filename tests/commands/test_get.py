@@ -1,4 +1,4 @@
-"""`async-downloads get`: what is saved under which name, and what is told of it."""
+"""`async-downloads get`: what is saved under which name, and what is printed."""
 
 import json
 import re

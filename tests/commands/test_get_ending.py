@@ -1,4 +1,4 @@
-"""`async-downloads get`: what is said and left when it is interrupted, and what is loaded to run it."""
+"""`async-downloads get`: what an interrupted command prints, and which files it leaves."""
 
 import asyncio
 import json
@@ -119,16 +119,16 @@ def test_a_signal_sent_twice_is_reported_once(origin: Origin, folder: Path) -> N
             process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=HANGING) == 143
         assert process.stderr
-        told = [json.loads(line) for line in process.stderr]
-    assert [each["exit_code"] for each in told if each["event"] == "interrupted"] == [143]
+        events = [json.loads(line) for line in process.stderr]
+    assert [each["exit_code"] for each in events if each["event"] == "interrupted"] == [143]
 
 
 def test_with_no_resume_it_starts_again(get: Get, origin: Origin, folder: Path) -> None:
     with _begun(origin.url("a"), "--json") as process:
         process.send_signal(signal.SIGINT)
         assert process.stderr
-        told = json.loads(process.stderr.readlines()[-1])
-    assert (told["event"], told["exit_code"]) == ("interrupted", 130)
+        last = json.loads(process.stderr.readlines()[-1])
+    assert (last["event"], last["exit_code"]) == ("interrupted", 130)
     assert get(origin.url("a"), "--no-resume").code == 0
     assert VERSION.difference(folder / "a") is None
 

@@ -1,4 +1,4 @@
-"""`async-downloads get`: why it failed, in one line, and the exit code for that."""
+"""`async-downloads get`: each failure is one line, and has its exit code."""
 
 import socket
 from collections.abc import Iterator
@@ -15,22 +15,22 @@ from tools.getting import origin as origin  # noqa: PLC0414
 
 
 @pytest.fixture
-def nobody() -> Iterator[str]:
-    """A URL where nobody listens."""
+def refusing() -> Iterator[str]:
+    """A URL whose port refuses connections."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}/a"
 
 
 @pytest.mark.parametrize(
-    ("path", "options", "code", "told"),
+    ("path", "options", "code", "message"),
     [
         pytest.param(
-            "a", ["--checksum", SHA256.replace("sha256:", "md5:")], 2, "checksum", id="2 a checksum that is none"
+            "a", ["--checksum", SHA256.replace("sha256:", "md5:")], 2, "checksum", id="2 a malformed checksum"
         ),
         pytest.param("a", ["-o", "a" * 300], 3, "File name too long", id="3 no file can have the name"),
-        pytest.param("401", [], 6, "401 Unauthorized", id="6 the server asks who we are"),
-        pytest.param("407", [], 6, "407 Proxy Authentication Required", id="6 the proxy asks who we are"),
+        pytest.param("401", [], 6, "401 Unauthorized", id="6 the server wants a password"),
+        pytest.param("407", [], 6, "407 Proxy Authentication Required", id="6 the proxy wants a password"),
         pytest.param("round-and-round", [], 7, "redirect", id="7 too many redirects"),
         pytest.param("404", [], 8, "404 Not Found", id="8 it is not there"),
         pytest.param("503", ["--retries", "1"], 8, "gave up after 2 tries: ", id="8 the server is busy for too long"),
@@ -38,20 +38,20 @@ def nobody() -> Iterator[str]:
     ],
 )
 def test_it_ends_with(
-    get: Get, origin: Origin, folder: Path, path: str, options: list[str], code: int, told: str
+    get: Get, origin: Origin, folder: Path, path: str, options: list[str], code: int, message: str
 ) -> None:
     got = get(origin.url(path), *options)
     *_, line = got.lines
     assert (got.code, got.stdout) == (code, b"")
     assert line.startswith(f"async-downloads: {origin.url(path)}: ")
-    assert told in line
+    assert message in line
     assert files(folder) == set()
 
 
-def test_a_refused_connection_exits_with_4(get: Get, nobody: str, folder: Path) -> None:
-    got = get(nobody, "--retries", "0")
+def test_a_refused_connection_exits_with_4(get: Get, refusing: str, folder: Path) -> None:
+    got = get(refusing, "--retries", "0")
     assert (got.code, files(folder)) == (4, set())
-    assert got.line.startswith(f"async-downloads: {nobody}: ")
+    assert got.line.startswith(f"async-downloads: {refusing}: ")
 
 
 @pytest.mark.parametrize("option", ["--timeout", "--stall-timeout"])

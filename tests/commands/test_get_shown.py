@@ -55,7 +55,7 @@ def _shown(*arguments: str) -> str:
 
 
 def _chunks(terminal: int) -> Iterator[bytes]:
-    with suppress(OSError):  # EIO, when nobody writes to it any more
+    with suppress(OSError):  # EIO after the last writer closed it
         while chunk := os.read(terminal, 4096):
             yield chunk
 

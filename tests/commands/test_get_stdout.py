@@ -1,4 +1,4 @@
-"""`async-downloads get -o -`: to a program that reads standard output, or does not."""
+"""`async-downloads get -o -`: the reader of standard output reads, is slow, or closes it."""
 
 import hashlib
 import signal
@@ -80,8 +80,8 @@ def test_a_full_disk_behind_it_ends_it_with_3(origin: Origin) -> None:
         command = [*COMMAND, "get", origin.url("a"), "-o", "-"]
         ended = subprocess.run(command, env=environment(), stdout=full, stderr=subprocess.PIPE, check=False)
     assert ended.returncode == 3
-    told = f"async-downloads: {origin.url('a')}: cannot write to standard output: No space left on device\n"
-    assert ended.stderr.decode() == told
+    message = f"async-downloads: {origin.url('a')}: cannot write to standard output: No space left on device\n"
+    assert ended.stderr.decode() == message
 
 
 def test_a_closed_one_is_refused(origin: Origin) -> None:

@@ -1,4 +1,4 @@
-"""Mistakes of a caller: one line on standard error that says what, and exit code 2."""
+"""Mistakes of the user: one line on standard error names the mistake, and the exit code is 2."""
 
 import re
 import socket

@@ -32,7 +32,7 @@ def _shown(*arguments: object, cwd: Path, both: bool = False) -> tuple[str, str]
 
 
 def _chunks(terminal: int) -> Iterator[bytes]:
-    with suppress(OSError):  # EIO, when nobody writes to it any more
+    with suppress(OSError):  # EIO after the last writer closed it
         while chunk := os.read(terminal, 4096):
             yield chunk
 

@@ -1,4 +1,4 @@
-"""`async-downloads put`: what is stored, under which name, and what is said of it."""
+"""`async-downloads put`: what is stored, under which name, and what is printed."""
 
 import os
 import subprocess

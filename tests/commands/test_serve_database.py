@@ -50,10 +50,10 @@ async def command(request: pytest.FixtureRequest, tree: Path, filled: str) -> As
 
 
 async def test_curl_gets_a_range_with_status_206(command: Command) -> None:
-    told = run("curl", "-sS", "-vI", "-r", "10-20", command.url + _FILE).decode().lower()
-    assert told.startswith("http/1.1 206")
-    assert f"content-range: bytes 10-20/{len(_DATA)}" in told.splitlines()
-    assert "content-length: 11" in told.splitlines()
+    output = run("curl", "-sS", "-vI", "-r", "10-20", command.url + _FILE).decode().lower()
+    assert output.startswith("http/1.1 206")
+    assert f"content-range: bytes 10-20/{len(_DATA)}" in output.splitlines()
+    assert "content-length: 11" in output.splitlines()
     assert run("curl", "-sS", "-r", "10-20", command.url + _FILE) == _DATA[10:21]
 
 
@@ -74,7 +74,7 @@ async def test_it_ends_at_once_and_leaves_nothing(command: Command, number: sign
 async def test_with_a_download_that_stalls_it_ends_when_its_time_is_up(command: Command) -> None:
     async with command.server.downloading(_FILE):
         command.send(signal.SIGTERM)
-        assert await command.ended(within=20) == 0  # if nothing is told, it is half a minute
+        assert await command.ended(within=20) == 0  # without the option it would be half a minute
     assert command.stderr == ""
 
 
@@ -93,7 +93,7 @@ async def test_a_client_that_leaves_leaves_nothing(tree: Path, filled: str) -> N
 
 async def test_many_at_once_get_the_same(command: Command) -> None:
     downloads = [asyncio.to_thread(command.get, _FILE) for _ in range(12)]
-    assert {answer.content == _DATA for answer in await asyncio.gather(*downloads)} == {True}
+    assert {response.content == _DATA for response in await asyncio.gather(*downloads)} == {True}
 
 
 @pytest.mark.parametrize("url", ["files.db", "sqlite:///", "sqlite://files.db", "mysql://localhost/files"])

@@ -142,7 +142,7 @@ async def test_database_settings_work_as_flag_variable_and_file(
     file = (await fill(sqlite, a=b"stored"))["a"]
     config = _configured(tmp_path, *lines)
     async with serving(tree, "-c", config, "--database", sqlite, *flags, env=env) as command:
-        assert [told["id"] for told in command.get("/files").json()["files"]] == [str(file.id)]
+        assert [each["id"] for each in command.get("/files").json()["files"]] == [str(file.id)]
         assert command.get(f"/files/download/{file.id}").text == "stored"
 
 

@@ -1,4 +1,4 @@
-"""Several workers: what comes of them when one dies, and when the one that looks after them does."""
+"""Several workers: one of them dies, or the process that supervises them."""
 
 import os
 import re
@@ -72,7 +72,7 @@ async def test_workers_whose_parent_died_end_by_themselves(tree: Path) -> None:
 
 
 def _group(leader: int) -> list[int]:
-    """Return who of a process group still lives; one that nobody has waited for does not."""
+    """Return the processes of a group that run; a zombie does not."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):
