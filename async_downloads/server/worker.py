@@ -24,6 +24,7 @@ from .http1.server import ConnectionLimits, Http1Server
 from .lifespan import Lifespan, StartFailed
 from .line_writer import LineWriter, report
 from .loops import loop_factory
+from .unhandled_errors import UnhandledErrors
 
 __all__ = ["BACKLOG", "SIGNALS", "Listeners", "work"]
 
@@ -39,7 +40,10 @@ _GC_THRESHOLDS: Final = (2000, 20, 50)
 _HANDSHAKE_SECONDS: Final = 10.0  # for a client's part of a TLS handshake
 _SHUTDOWN_SECONDS: Final = 5.0  # for a client to confirm the end of TLS
 _MAX_CONNECTIONS: Final = 100_000  # a slow client takes up to 40 KB: 4 GB
-BACKLOG: Final = 4096
+BACKLOG: Final = 4096  # connections that the kernel completes before they are accepted
+# asyncio accepts as many in one turn as its backlog says. They must not use up the descriptors before the connections
+# that are idle have made room.
+_ACCEPTED_AT_ONCE: Final = 64
 _FLUSH_SECONDS: Final = 1.0  # for the last lines of the access log to be read
 
 
@@ -116,7 +120,7 @@ class _Shutdown:
 
 
 async def _serve(app: Any, gate: DrainGate, server: ServerSettings, listeners: Listeners, lifeline: int | None) -> None:
-    asyncio.get_running_loop().set_exception_handler(_ignore_lost_connections)
+    asyncio.get_running_loop().set_exception_handler(UnhandledErrors())
     shutdown = _Shutdown(gate, server.drain_timeout)
     serving = asyncio.create_task(_serve_until_drained(app, gate, server, listeners))
     serving.add_done_callback(lambda _: shutdown.ended.set())
@@ -149,7 +153,7 @@ async def _serve_until_drained(app: Any, gate: DrainGate, server: ServerSettings
 async def _accepting(http1: Http1Server, listeners: Listeners) -> AsyncIterator[Http1Server]:
     """Accept connections until the end of the block, which ends those that are left."""
     loop, tls = asyncio.get_running_loop(), listeners.tls
-    options: dict[str, Any] = {"ssl": tls, "backlog": BACKLOG}
+    options: dict[str, Any] = {"ssl": tls, "backlog": _ACCEPTED_AT_ONCE}
     if tls is not None:
         options |= {"ssl_handshake_timeout": _HANDSHAKE_SECONDS, "ssl_shutdown_timeout": _SHUTDOWN_SECONDS}
     async with AsyncExitStack() as cleanup:
@@ -157,6 +161,7 @@ async def _accepting(http1: Http1Server, listeners: Listeners) -> AsyncIterator[
         for sock in listeners.sockets:
             accepting = await loop.create_server(http1.connection, sock=sock, **options)
             cleanup.callback(accepting.close)
+            sock.listen(BACKLOG)
         yield http1
 
 
@@ -186,13 +191,3 @@ def _call_when_readable(fd: int, callback: Callable[[], None]) -> None:
         callback()
 
     loop.add_reader(fd, once)
-
-
-def _ignore_lost_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report an unhandled exception, unless it means that a connection is lost.
-
-    The kernel causes an OSError when it drops a client (`TCP_USER_TIMEOUT`), and asyncio reports each that no protocol
-    expects. Before Python 3.12 it reports the tasks that are cancelled, too.
-    """
-    if not isinstance(context.get("exception"), (OSError, asyncio.CancelledError)):
-        loop.default_exception_handler(context)

@@ -1,0 +1,39 @@
+"""What the event loop reports of errors that no protocol and no task expects."""
+
+import asyncio
+import errno
+import math
+from typing import Any, Final
+
+from .line_writer import report
+
+__all__ = ["UnhandledErrors"]
+
+
+_OUT_OF_DESCRIPTORS: Final = {errno.EMFILE, errno.ENFILE}
+_REPORT_SECONDS: Final = 60.0  # between two lines that say the same
+
+
+class UnhandledErrors:
+    """The exception handler of a worker's event loop.
+
+    A lost connection is not reported: the kernel causes an OSError when it drops a client (`TCP_USER_TIMEOUT`). Nor is
+    a cancelled task, which asyncio reports before Python 3.12. A process without descriptors accepts no connection for
+    a second, and says so at most once a minute.
+    """
+
+    def __init__(self) -> None:
+        self._reported = -math.inf
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Report an error, if an operator should know of it."""
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in _OUT_OF_DESCRIPTORS:
+            self._report_shortage(loop)
+        elif not isinstance(error, (OSError, asyncio.CancelledError)):
+            loop.default_exception_handler(context)
+
+    def _report_shortage(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop.time() - self._reported > _REPORT_SECONDS:
+            self._reported = loop.time()
+            report("out of file descriptors: new connections must wait; raise the limit (ulimit -n)")
