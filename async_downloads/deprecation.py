@@ -13,15 +13,27 @@ T = TypeVar("T")
 _FORMER_NAMES: Final = {"attachment_filename": "download_name", "add_etags": "etag", "cache_timeout": "max_age"}
 
 
-def accepting_former_names(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Let a function also accept the parameter names of Flask 1 and of Quart, with a `DeprecationWarning`."""
+def accepting_former_names(
+    **more: str,
+) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+    """Let a function also accept the parameter names of Flask 1 and of Quart, with a `DeprecationWarning`.
 
-    @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        for former in _FORMER_NAMES.keys() & kwargs.keys() if kwargs else ():
-            name = _FORMER_NAMES[former]
-            warnings.warn(f"'{former}' is now called '{name}'", DeprecationWarning, stacklevel=2)
-            kwargs[name] = kwargs.pop(former)
-        return function(*args, **kwargs)
+    `more` maps former names that only this function had to the present ones. Raises TypeError if a parameter is given
+    under both names.
+    """
+    names = _FORMER_NAMES | more
 
-    return wrapper
+    def decorator(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+            for former in names.keys() & kwargs.keys() if kwargs else ():
+                name = names[former]
+                if name in kwargs:
+                    raise TypeError(f"'{former}' is the former name of '{name}': give one of them")
+                warnings.warn(f"'{former}' is now called '{name}'", DeprecationWarning, stacklevel=2)
+                kwargs[name] = kwargs.pop(former)
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    return decorator

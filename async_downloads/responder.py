@@ -8,7 +8,7 @@ policy ──┘                                                        │
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
 from types import TracebackType
@@ -65,6 +65,8 @@ class Body:
         self._is_whole_file = size is not None and size > 0 and pieces == (ByteRange(0, size),)
         self._source = source
         self._read: Callable[[ByteRange], AsyncGenerator[Any, None]] = source.read
+        self._on_close: list[Callable[[], Awaitable[object]]] = []
+        self.is_open: bool = True  # somebody must read or close it
         self.stall_timer: StallTimer = StallTimer(stall_timeout)
         self.whole: bytes | None = _read_nowait(pieces, source)
 
@@ -121,7 +123,7 @@ class Body:
     async def __aenter__(self) -> AsyncIterator[bytes]:
         self._stack = AsyncExitStack()
         self._stack.enter_context(self.stall_timer)
-        self._stack.push_async_callback(self._source.aclose)
+        self._stack.push_async_callback(self.aclose)
         return await self._stack.enter_async_context(aclosing(self._chunks()))
 
     async def __aexit__(
@@ -144,14 +146,30 @@ class Body:
                     # `send` on a broken connection returns without suspending, and no other task would ever run.
                     await asyncio.sleep(0)
 
-    def close_file(self) -> None:
-        """Close the file of `path`."""
-        if isinstance(self._source, OnDisk):
-            self._source.close()
+    def replan(self, pieces: tuple[Piece, ...]) -> None:
+        """Send other pieces of the same source; call it before the body is read."""
+        self._pieces = pieces
+        self.whole = _read_nowait(pieces, self._source)
+
+    def call_on_close(self, function: Callable[[], Awaitable[object]]) -> None:
+        """Await a function after the source has been closed."""
+        self._on_close.append(function)
+        self.is_open = True
 
     async def aclose(self) -> None:
-        """Close the source. Call it if the body is not going to be read."""
-        for piece in self._pieces:
+        """Close the source, then await the functions of `call_on_close`. Call it if the body will not be read."""
+        self.is_open = False
+        if not self._on_close:
+            await self._close_source()
+            return
+        functions, self._on_close = self._on_close, []
+        async with AsyncExitStack() as stack:
+            for function in reversed(functions):  # the stack calls the last one first
+                stack.push_async_callback(function)
+            await self._source.aclose()
+
+    async def _close_source(self) -> None:
+        for piece in (*self._replaced, *self._pieces):
             if isinstance(piece, _Begun):
                 await piece.chunks.aclose()
         await self._source.aclose()
@@ -203,10 +221,12 @@ async def respond(
     *,
     selected: Representation | None = None,
     stall_timeout: float = STALL_TIMEOUT,
+    replannable: bool = False,
 ) -> Response:
     """Make the response to a request for the source. From then on the response owns the source and closes it.
 
     `selected` describes the source in place of the source's own representation. `stall_timeout` is in seconds.
+    With `replannable` the source stays open for `Body.replan` if the response has less than the whole representation.
     """
     policy = policy if policy.secret else replace(policy, secret=_DEFAULT_SECRET)
     try:
@@ -214,8 +234,8 @@ async def respond(
     except BaseException:
         await source.aclose()
         raise
-    if body.whole is not None:
-        await source.aclose()
+    if body.whole is not None and not (replannable and planned.status != 200):
+        await body.aclose()
     return Response(planned.status, planned.fields, body)
 
 

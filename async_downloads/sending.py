@@ -40,9 +40,13 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
     start = {"type": "http.response.start", "status": response.status, "headers": _encode(response.fields)}
     body = response.body
     if body.whole is not None:
-        with body.stall_timer:  # a client that sends requests and never reads blocks even these two messages
-            await send(start)
-            await send({"type": "http.response.body", "body": body.whole, "more_body": False})
+        try:
+            with body.stall_timer:  # a client that sends requests and never reads blocks even these two messages
+                await send(start)
+                await send({"type": "http.response.body", "body": body.whole, "more_body": False})
+        finally:
+            if body.is_open:
+                await body.aclose()
     elif "http.response.pathsend" in (scope.get("extensions") or {}) and _path_leases.can_lease(body):
         await _path_leases.lease(start, body, send)
     else:
@@ -153,6 +157,7 @@ class _PathLeases:
 
     def __init__(self) -> None:
         self._leased = 0
+        self._returning: set[asyncio.Task[None] | None] = set()  # a loop holds its tasks by weak references
 
     def can_lease(self, body: Body) -> bool:
         return self._leased < self._MOST and body.path is not None
@@ -163,11 +168,17 @@ class _PathLeases:
             await send(start)
             await send({"type": "http.response.pathsend", "path": body.path})
         finally:
-            asyncio.get_running_loop().call_later(self._SECONDS, self._return, body)
+            asyncio.get_running_loop().call_later(self._SECONDS, self._start_return, body)
 
-    def _return(self, body: Body) -> None:
+    def _start_return(self, body: Body) -> None:
+        self._returning.add(asyncio.get_running_loop().create_task(self._return(body)))
+
+    async def _return(self, body: Body) -> None:
         self._leased -= 1
-        body.close_file()
+        try:
+            await body.aclose()
+        finally:
+            self._returning.discard(asyncio.current_task())
 
 
 _path_leases: Final = _PathLeases()

@@ -1,12 +1,14 @@
-"""Sources for the objects of a program: bytes, open files and asynchronous iterators."""
+"""Sources for the objects of a program: bytes, open files and iterators."""
 
 import asyncio
 import io
 import os
 import stat
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterator
+from contextvars import copy_context
+from functools import partial
 from inspect import iscoroutinefunction
-from typing import BinaryIO, Final, Protocol, TypeGuard, cast
+from typing import Any, BinaryIO, Final, Protocol, cast
 
 import aiofiles.os
 
@@ -22,12 +24,14 @@ __all__ = ["StreamSource", "source_of"]
 
 
 _CHUNK_BYTES: Final = 256 * 1024
+_END: Final = object()  # of an iterator; unlike a file, an iterator may yield empty chunks
 
 
 def source_of(given: object) -> Source:
-    """Return a source for bytes, a synchronous or asynchronous file object, or an asynchronous iterator.
+    """Return a source for bytes, a file object or an iterator; the last two may be synchronous or asynchronous.
 
-    The source reads a file from its current position, and closes the file when it is closed itself.
+    The source reads a file from its current position, and closes the file when it is closed itself. Iterators yield
+    bytes, or text, which is encoded as UTF-8; synchronous ones run in threads.
     Raises TypeError for any other object, and ValueError for a file in text mode.
     """
     if isinstance(given, io.BytesIO):
@@ -37,12 +41,16 @@ def source_of(given: object) -> Source:
         return MemorySource(data, Representation(len(data)))
     if _is_text_file(given):
         raise ValueError("a file must be open in binary mode")
-    if _is_async_file(given):
-        return StreamSource(_chunks(given.read), close=given.close)
+    if iscoroutinefunction(getattr(given, "read", None)):
+        return _async_file_source(cast("_AsyncFile", given))
     if isinstance(given, AsyncIterable):
         return StreamSource(given)
+    if isinstance(given, Iterator) and not hasattr(given, "read"):
+        in_context = copy_context().run  # a generator may use the request, as under `stream_with_context`
+        threaded = _InThreads(partial(in_context, next, given, _END), getattr(given, "close", None))
+        return StreamSource(_items(threaded.call), close=threaded.close)
     if not hasattr(given, "read"):
-        raise TypeError(f"expected a path, a file, bytes, an asynchronous iterator or a source, not {given!r}")
+        raise TypeError(f"expected a path, a file, bytes, an iterator or a source, not {given!r}")
     return _file_source(cast("BinaryIO", given))
 
 
@@ -61,19 +69,19 @@ def _is_text_file(given: object) -> bool:
 class _AsyncFile(Protocol):
     async def read(self, count: int, /) -> bytes: ...
 
-    async def close(self) -> None: ...
 
-
-def _is_async_file(given: object) -> TypeGuard[_AsyncFile]:
-    """Whether the object is a file of aiofiles. Iterating over one would yield lines and would not close it."""
-    return all(iscoroutinefunction(getattr(given, name, None)) for name in ("read", "close"))
+def _async_file_source(file: _AsyncFile) -> "StreamSource":
+    """Return a source for a file of aiofiles or anyio, or for a stream reader. Iterating over one would yield lines."""
+    closing = [getattr(file, name, None) for name in ("aclose", "close")]
+    close = next(filter(iscoroutinefunction, closing), None)
+    return StreamSource(_chunks(partial(file.read, _CHUNK_BYTES)), close=close)
 
 
 def _file_source(file: BinaryIO) -> Source:
     """Return a FileSource for a regular file, from its current position; a StreamSource for any other file object."""
     if not _is_raw(file) or not stat.S_ISREG((status := os.fstat(file.fileno())).st_mode):
-        threaded = _ThreadedFile(file)
-        return StreamSource(_chunks(threaded.read), close=threaded.close)
+        threaded = _InThreads(partial(_reader(file), _CHUNK_BYTES), getattr(file, "close", None))
+        return StreamSource(_chunks(threaded.call), close=threaded.close)
     start = file.tell()
     duplicate = OpenFile.duplicate(file.fileno())
     file.close()
@@ -81,9 +89,18 @@ def _file_source(file: BinaryIO) -> Source:
     return FileSource(duplicate, representation, start=start)
 
 
+def _reader(file: BinaryIO) -> Callable[[int], bytes]:
+    """Return `read1`, which passes on what a pipe has; `read` would wait until it has a whole chunk."""
+    missing = getattr(type(file), "read1", io.BufferedIOBase.read1) is io.BufferedIOBase.read1
+    return file.read if missing else cast("io.BufferedIOBase", file).read1
+
+
 def _is_raw(file: BinaryIO) -> bool:
     """Whether descriptor and object read the same bytes; the descriptor of a `GzipFile` reads the compressed file."""
     return isinstance(getattr(file, "raw", file), io.FileIO)
+
+
+_Chunks = AsyncIterable[bytes | str] | AsyncIterable[bytes]
 
 
 class StreamSource:
@@ -94,7 +111,7 @@ class StreamSource:
 
     __slots__ = ("_chunks", "_close", "representation")
 
-    def __init__(self, chunks: AsyncIterable[bytes], *, close: Callable[[], Awaitable[object]] | None = None) -> None:
+    def __init__(self, chunks: _Chunks, *, close: Callable[[], Awaitable[object]] | None = None) -> None:
         self._chunks = chunks
         self._close = close
         self.representation: Representation = Representation(size=None, ranges=False)
@@ -102,7 +119,7 @@ class StreamSource:
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:  # noqa: ARG002
         """Yield the whole stream; a stream has no other span."""
         async for chunk in self._chunks:
-            yield chunk
+            yield chunk.encode() if isinstance(chunk, str) else bytes(chunk)
 
     async def aclose(self) -> None:
         """Close the iterator, if it is a generator, and then call `close`."""
@@ -115,38 +132,47 @@ class StreamSource:
                 await asyncio.shield(close())
 
 
-async def _chunks(read: Callable[[int], Awaitable[bytes]]) -> AsyncGenerator[bytes, None]:
-    """Yield chunks up to the end of the file."""
-    while chunk := await read(_CHUNK_BYTES):
+async def _chunks(read: Callable[[], Awaitable[bytes]]) -> AsyncGenerator[bytes, None]:
+    """Yield chunks up to the end of a file."""
+    while chunk := await read():
         yield chunk
 
 
-class _ThreadedFile:
-    """A file object that is read and closed in threads, and never closed during a read.
+async def _items(read: Callable[[], Awaitable[Any]]) -> AsyncGenerator[bytes | str, None]:
+    """Yield the items of an iterator."""
+    while (item := await read()) is not _END:
+        yield item
+
+
+class _InThreads:
+    """A function that reads the next chunk in a thread, and one that closes what it reads, never during a read.
 
     A read whose caller was cancelled continues in its thread; a pipe without data can keep it there for ever. During a
-    read a `BufferedReader` holds its lock, and closing it would block. So the file is closed when that read ends.
+    read a `BufferedReader` holds its lock, and closing it would block; a generator cannot be closed at all. So what is
+    read is closed when that read ends.
     """
 
-    __slots__ = ("_file", "_reading")
+    __slots__ = ("_close", "_read", "_reading")
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._reading: asyncio.Future[bytes] | None = None
+    def __init__(self, read: Callable[[], Any], close: Callable[[], object] | None) -> None:
+        self._read = read
+        self._close = close
+        self._reading: asyncio.Future[Any] | None = None
 
-    async def read(self, count: int) -> bytes:
-        """Read up to `count` bytes; return no bytes at the end of the file."""
-        self._reading = asyncio.ensure_future(aiofiles.os.wrap(self._file.read)(count))
+    async def call(self) -> Any:
+        """Read the next chunk."""
+        self._reading = asyncio.ensure_future(aiofiles.os.wrap(self._read)())
         return await asyncio.shield(self._reading)
 
     async def close(self) -> None:
-        """Close the file now, or when the running read ends."""
-        if not hasattr(self._file, "close"):
+        """Close now, or when the running read ends."""
+        if self._close is None:
             return
         if self._reading and not self._reading.done():
             self._reading.add_done_callback(self._close_after_read)
         else:
-            await in_thread(self._file.close)
+            await in_thread(self._close)
 
-    def _close_after_read(self, _: "asyncio.Future[bytes]") -> None:
-        asyncio.get_running_loop().run_in_executor(None, self._file.close)
+    def _close_after_read(self, _: "asyncio.Future[Any]") -> None:
+        if self._close is not None:
+            asyncio.get_running_loop().run_in_executor(None, self._close)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import werkzeug.exceptions
 
 from quart_api.conftest import CONTENT
 from quart_api.parity import Call, assert_parity, call, failing, memory, opened, sent
@@ -36,21 +37,17 @@ MISTAKES = [
     call("StringIO", in_text(**TEXT)),
     call("StringIO without name", in_text(), instead=failing(ValueError), why=TWO),
     call("StringIO as attachment", in_text(as_attachment=True, **TEXT), instead=failing(ValueError), why=TWO),
-    call("None", sent(None)),
+    call(
+        "None", sent(None), instead=failing(werkzeug.exceptions.NotFound), why="safe_join returns it for an unsafe path"
+    ),
+    call(
+        "a path in bytes",
+        sent(b"sub/deep/c.txt", **TEXT),
+        instead=failing(TypeError),
+        why="Flask finds out when it sends",
+    ),
     call("unknown option", sent("notes.txt", bogus=True)),
     call("etag with a quote", memory(CONTENT, etag='a"b', **TEXT)),
-    call(
-        "etag with a space",
-        sent("notes.txt", etag="a b"),
-        instead=failing(ValueError),
-        why="no entity tag has one (RFC 9110 §8.8.3)",
-    ),
-    call(
-        "etag beyond Latin-1",
-        sent("notes.txt", etag="日本"),
-        instead=failing(ValueError),
-        why="no entity tag has such characters (RFC 9110 §8.8.3)",
-    ),
     call(
         "a number for a file",
         sent(7, **TEXT),

@@ -142,6 +142,18 @@ VALIDATORS = [
     call("etag", sent("notes.txt", etag="v1")),
     call("etag of BytesIO", memory(CONTENT, etag="v1", **TEXT)),
     call("empty etag", sent("notes.txt", etag="")),
+    call(
+        "etag with a space",
+        sent("notes.txt", etag="a b"),
+        instead=sent("notes.txt", etag="a%20b"),
+        why="no entity tag has one (RFC 9110 §8.8.3)",
+    ),
+    call(
+        "etag beyond Latin-1",
+        sent("notes.txt", etag="日"),
+        instead=sent("notes.txt", etag="%E6%97%A5"),
+        why="no entity tag has such characters (RFC 9110 §8.8.3)",
+    ),
     call("naive last_modified", sent("notes.txt", last_modified=datetime(2020, 1, 2, 3, 4, 5))),  # noqa: DTZ001
     call(
         "aware last_modified", sent("notes.txt", last_modified=datetime(2020, 1, 2, tzinfo=timezone(timedelta(1 / 8))))

@@ -19,6 +19,7 @@ from quart import Quart, Response
 from quart.asgi import ASGIHTTPConnection
 
 from async_downloads import send_file
+from async_downloads.errors import DownloadError, SourceChanged
 from async_downloads.quart import DownloadConnection
 from quart_api.apps import exchange, quart_app
 from quart_api.conftest import CONTENT
@@ -159,15 +160,25 @@ async def test_a_stream_may_take_longer_than_the_time_for_a_response(with_init: 
         assert (await asked).body == b"begun, ended"
 
 
-async def test_a_broken_download_is_one_warning_with_init_app(
-    huge: Path, caplog: pytest.LogCaptureFixture, app: Quart, server: Server, with_init: bool
+async def test_a_broken_download_is_an_error_for_the_server_to_log(
+    huge: Path, caplog: pytest.LogCaptureFixture, app: Quart, server: Server
 ) -> None:
     async with server.downloading("/") as connection:
         os.truncate(huge, MIB)
         await rest(connection)
     await eventually(lambda: not descriptors(huge))
-    levels = [record.levelno for record in caplog.records if record.levelno >= logging.WARNING]
-    assert levels == [logging.WARNING if with_init else logging.ERROR]
+    assert [record.levelno for record in caplog.records if record.levelno >= logging.WARNING] == [logging.ERROR]
+
+
+async def test_a_broken_download_raises_its_own_error_with_init_app(huge: Path, app: Quart, with_init: bool) -> None:
+    @app.after_request
+    async def truncate(response: Response) -> Response:
+        os.truncate(huge, MIB)
+        return response
+
+    with pytest.raises((DownloadError, ExceptionGroup)) as raised:
+        await app.test_client().get("/")
+    assert raised.type is (SourceChanged if with_init else ExceptionGroup)
 
 
 async def small() -> Response:

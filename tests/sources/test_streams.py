@@ -4,14 +4,19 @@ import asyncio
 import io
 import os
 import select
+import subprocess
+import sys
 import tempfile
+import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
 import aiofiles
+import anyio
 import pytest
 from harness.process import descriptors
 from harness.waiting import HANGING, eventually
@@ -95,6 +100,109 @@ async def test_an_asynchronous_file_is_read_in_chunks_and_closed(tmp_path: Path)
     await source.aclose()
     await source.aclose()
     assert not descriptors(path)
+
+
+async def test_a_file_of_anyio_is_read_in_chunks_and_closed(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(b"line\n" * 100_000)
+    source = source_of(await anyio.open_file(path, "rb"))
+    assert await sizes(source) == [256 * 1024, 500_000 - 256 * 1024]
+    await source.aclose()
+    assert not descriptors(path)
+
+
+async def test_a_file_of_anyio_in_text_mode_is_rejected() -> None:
+    async with await anyio.open_file(__file__) as file:
+        with pytest.raises(ValueError, match="binary mode"):
+            source_of(file)
+
+
+async def test_a_stream_reader_is_read_in_chunks_not_in_lines() -> None:
+    reader = asyncio.StreamReader()
+    reader.feed_data(b"line\n" * 100)
+    reader.feed_eof()
+    source = source_of(reader)
+    assert await sizes(source) == [500]
+    await source.aclose()
+
+
+async def test_what_a_process_prints_is_passed_on_at_once() -> None:
+    program = "import sys; print('x' * 8999, flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        source = source_of(process.stdout)
+        async with aclosing(source.read(UNBOUNDED)) as chunks, asyncio.timeout(HANGING):
+            assert len(await anext(chunks)) == 9000
+            assert process.stdin
+            process.stdin.close()
+            assert [chunk async for chunk in chunks] == []
+        await source.aclose()
+
+
+class Unbuffered(io.BufferedIOBase):
+    """A file object that inherits `read1`, which raises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._content = io.BytesIO(b"content")
+
+    def read(self, count: int | None = -1, /) -> bytes:
+        """Read up to `count` bytes."""
+        return self._content.read(count)
+
+
+async def test_a_file_object_without_read1_of_its_own_is_read() -> None:
+    assert await sizes(source_of(Unbuffered())) == [7]
+
+
+async def _async_items() -> AsyncGenerator[Any, None]:
+    for item in ITEMS:
+        yield item
+
+
+ITEMS: tuple[Any, ...] = (b"a", "é", b"", bytearray(b"b"), memoryview(b"c"))
+ITERATORS: list[Callable[[], object]] = [lambda: iter(ITEMS), lambda: (item for item in ITEMS), _async_items]
+
+
+@pytest.mark.parametrize("make", ITERATORS, ids=["iterator", "generator", "asynchronous generator"])
+async def test_the_items_of_an_iterator_are_sent_as_bytes(make: Callable[[], object]) -> None:
+    source = source_of(make())
+    async with aclosing(source.read(UNBOUNDED)) as chunks:
+        assert [chunk async for chunk in chunks] == [b"a", "é".encode(), b"", b"b", b"c"]
+    await source.aclose()
+
+
+async def test_a_generator_runs_in_threads_and_is_closed() -> None:
+    threads, closed = set(), []
+
+    def numbers() -> Iterator[bytes]:
+        try:
+            while True:
+                threads.add(threading.get_ident())
+                yield b"1"
+        finally:
+            closed.append(True)
+
+    source = source_of(numbers())
+    async with aclosing(source.read(UNBOUNDED)) as chunks:
+        assert [await anext(chunks), await anext(chunks)] == [b"1", b"1"]
+    await source.aclose()
+    assert threading.get_ident() not in threads
+    assert closed == [True]
+
+
+async def test_a_generator_sees_the_context_of_its_source() -> None:
+    variable: ContextVar[bytes] = ContextVar("variable")
+    variable.set(b"set")
+    source = source_of(variable.get() for _ in range(1))
+    async with aclosing(source.read(UNBOUNDED)) as chunks:
+        assert [chunk async for chunk in chunks] == [b"set"]
+
+
+@pytest.mark.parametrize("given", [7, None, ["a"], {"a": 1}, "text"])
+def test_no_other_object_is_a_source(given: object) -> None:
+    with pytest.raises(TypeError, match="expected a path, a file, bytes, an iterator or a source"):
+        source_of(given)
 
 
 async def test_a_cancelled_read_of_an_empty_pipe_blocks_nothing() -> None:

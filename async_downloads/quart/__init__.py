@@ -1,0 +1,31 @@
+"""Flask's download API on Quart: the same names, parameters and responses, but to be awaited.
+
+    from async_downloads import init_app, send_from_directory
+
+    app = Quart(__name__)
+    init_app(app)
+
+    @app.get("/reports/<path:name>")
+    async def report(name):
+        return await send_from_directory("reports", name, as_attachment=True)
+
+With `init_app` this package sends the downloads, which is faster; without it Quart sends them, correctly too. An
+`after_request` function that calls `await response.get_data()` reads the whole body into memory.
+"""
+
+from quart import abort, make_response
+from werkzeug.security import safe_join
+
+from .app import DownloadConnection, init_app
+from .send import send_file, send_from_directory, send_source
+
+__all__ = [
+    "DownloadConnection",
+    "abort",
+    "init_app",
+    "make_response",
+    "safe_join",
+    "send_file",
+    "send_from_directory",
+    "send_source",
+]

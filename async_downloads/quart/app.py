@@ -1,0 +1,111 @@
+"""`init_app`: this package sends the downloads of an app, and its static files."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from quart import Blueprint, Quart, Response, request
+from quart.asgi import ASGIHTTPConnection
+from quart.testing.connections import TestHTTPConnection
+from quart.typing import ResponseTypes
+
+from ..asgi import response_to_error
+from ..errors import DownloadError, SourceError
+from ..responder import Body
+from ..responder import Response as PlannedResponse
+from ..sending import Scope, Send, send_response
+from .response import make_private
+from .send import send_from_directory
+
+__all__ = ["DownloadConnection", "init_app"]
+
+
+_STATIC = {Quart.send_static_file, Blueprint.send_static_file}
+
+
+def init_app(app: Quart) -> None:
+    """Let this package send the app's downloads and static files, and turn a DownloadError of a view into its status.
+
+    The classes of the app's connections and of its test client are derived from, not replaced. Files may be kept by
+    a cache only after a question to the app, as in Flask, unless `SEND_FILE_MAX_AGE_DEFAULT` is set.
+    """
+    app.asgi_http_class = _derived(DownloadConnection, app.asgi_http_class)
+    client = cast("Any", app.test_client_class)
+    connection = _derived(_TestConnection, client.http_connection_class)
+    app.test_client_class = type(client.__name__, (client,), {"http_connection_class": connection})
+    app.register_error_handler(DownloadError, _respond_to_error)
+    if app.config["SEND_FILE_MAX_AGE_DEFAULT"] is Quart.default_config["SEND_FILE_MAX_AGE_DEFAULT"]:
+        app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None
+
+
+def _derived(ours: type[Any], theirs: type[Any]) -> type[Any]:
+    """Return a class with our methods above theirs."""
+    if issubclass(theirs, ours):
+        return theirs
+    return ours if issubclass(ours, theirs) else type(ours.__name__, (ours, theirs), {})
+
+
+class DownloadConnection(ASGIHTTPConnection):
+    """A connection that sends downloads with `send_response`, and all other responses as Quart does."""
+
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Handle the request. Raises DownloadError if the body of a download cannot be sent whole."""
+        _take_over_static_files(self.app)
+        try:
+            await super().__call__(receive, send)
+        except BaseExceptionGroup as group:
+            ours, others = group.split(DownloadError)
+            if ours is None or others is not None:
+                raise
+            raise ours.exceptions[0] from None
+
+    async def _send_response(self, send: ASGISendCallable, response: ResponseTypes) -> None:
+        if not isinstance(response.response, Body):
+            await super()._send_response(send, response)
+            return
+        if isinstance(response, Response):
+            make_private(response)
+        download = PlannedResponse(response.status_code, tuple(response.headers.items()), response.response)
+        try:
+            # `receive` is None because Quart itself watches for the disconnect.
+            await send_response(download, cast("Scope", self.scope), None, cast("Send", send))
+        except TimeoutError as error:  # of the source; Quart would ignore it, and the client would wait for ever
+            raise SourceError(f"the source took too long: {error}") from error
+
+
+def _take_over_static_files(app: Quart) -> None:
+    """Send the files of `/static` ourselves, those of blueprints too. Views that the app has replaced stay."""
+    views = app.view_functions
+    if app.extensions.get("async_downloads.views") == len(views):
+        return
+    for endpoint, view in views.items():
+        if getattr(view, "__func__", None) in _STATIC:
+            views[endpoint] = _static_view(cast("Any", view).__self__)
+    app.extensions["async_downloads.views"] = len(views)  # a blueprint may be registered later
+
+
+def _static_view(owner: Any) -> Callable[..., Awaitable[Response]]:
+    async def send_static_file(filename: str) -> Response:
+        return await send_from_directory(
+            owner.static_folder, filename, max_age=lambda _: owner.get_send_file_max_age(filename)
+        )
+
+    return send_static_file
+
+
+class _TestConnection(TestHTTPConnection):
+    """A connection of Quart's test client. A response without content keeps the length that the app gave it."""
+
+    async def as_response(self) -> Response:
+        """Return the response with its own Content-Length."""
+        response = await super().as_response()
+        if self.headers is not None and (self.scope["method"] == "HEAD" or self.status_code == 304):
+            response.headers.remove("Content-Length")
+            if (length := self.headers.get("Content-Length")) is not None:
+                response.headers["Content-Length"] = length
+        return response
+
+
+async def _respond_to_error(error: DownloadError) -> Response:
+    found = response_to_error(error, cast("Scope", request.scope))
+    return Response(found.body.whole, found.status, dict(found.fields))
