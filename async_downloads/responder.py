@@ -22,6 +22,7 @@ from .semantics.plan import Plan, Policy, plan
 from .semantics.ranges import ByteRange
 from .semantics.representation import Field, Representation, RequestHead, Validators
 from .sources.base import OnDisk, Source, SupportsReadNowait, SupportsRefresh
+from .threads import await_shielded
 from .timeouts import OPEN_TIMEOUT, STALL_TIMEOUT, StallTimer
 
 __all__ = ["Body", "Response", "boundary_secret", "respond"]
@@ -61,6 +62,8 @@ class Body:
 
     def __init__(self, pieces: tuple[Piece, ...], source: Source, *, stall_timeout: float) -> None:
         self._pieces: tuple[Piece | _Begun, ...] = pieces
+        self._replaced: tuple[Piece | _Begun, ...] = ()
+        self.selected: Representation = source.representation  # what the response describes
         size = source.representation.size
         self._is_whole_file = size is not None and size > 0 and pieces == (ByteRange(0, size),)
         self._source = source
@@ -148,7 +151,8 @@ class Body:
 
     def replan(self, pieces: tuple[Piece, ...]) -> None:
         """Send other pieces of the same source; call it before the body is read."""
-        self._pieces = pieces
+        self._replaced, self._pieces = self._pieces, pieces
+        self._is_whole_file = False
         self.whole = _read_nowait(pieces, self._source)
 
     def call_on_close(self, function: Callable[[], Awaitable[object]]) -> None:
@@ -163,10 +167,13 @@ class Body:
             await self._close_source()
             return
         functions, self._on_close = self._on_close, []
+        await await_shielded(self._close_and_call(functions))  # the client may leave as soon as it has the body
+
+    async def _close_and_call(self, functions: list[Callable[[], Awaitable[object]]]) -> None:
         async with AsyncExitStack() as stack:
             for function in reversed(functions):  # the stack calls the last one first
                 stack.push_async_callback(function)
-            await self._source.aclose()
+            await self._close_source()
 
     async def _close_source(self) -> None:
         for piece in (*self._replaced, *self._pieces):
@@ -249,6 +256,7 @@ async def _begin(
         try:
             planned = plan(request, selected or described, policy)
             body = Body(planned.pieces, source, stall_timeout=stall_timeout)
+            body.selected = selected or described
             await body.begin()
         except (SourceChanged, SourceTruncated):
             if refreshed == _MAX_REFRESHES or not isinstance(source, SupportsRefresh):

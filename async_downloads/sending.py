@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Self
 
+from .errors import SendStalled
 from .open_file import FileRegion
 from .responder import Body, Response
 from .semantics.representation import Field
@@ -26,6 +27,7 @@ Send = Callable[[Message], Awaitable[None]]
 # ConnectionError if the client has left. The extension holds two functions that return numbers of bytes:
 # `acknowledged`, what the client has received of the whole response; `taken`, what the socket has taken of files.
 ZERO_COPY_SEND: Final = "async_downloads.zerocopysend"
+_CUT_SHORT: Final = "async_downloads.cut_short"
 _CACHED_CHARACTERS: Final = 200  # a longer value comes from the client, and many of them would fill the cache
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 
@@ -52,7 +54,23 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
     else:
         zero_copy = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
         with _DisconnectWatcher(receive) as watcher, suppress(_ClientLeft):
-            await _send_chunks(start, body, watcher, _raising_client_left(send), zero_copy)
+            try:
+                await _send_chunks(start, body, watcher, _raising_client_left(send), zero_copy)
+            except (_ClientLeft, SendStalled):
+                raise
+            except Exception:
+                await _stop_middlewares(send)
+                raise
+
+
+async def _stop_middlewares(send: Send) -> None:
+    """Make the middlewares fail that would end a short response as if it were complete.
+
+    Starlette's BaseHTTPMiddleware does: it ends the response before it raises the error of its app. It fails first if
+    it gets a message that it does not know. Servers refuse the message, too, and the caller raises its own error.
+    """
+    with suppress(Exception):
+        await send({"type": _CUT_SHORT})
 
 
 class _ClientLeft(Exception):

@@ -58,6 +58,7 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """Note a message of the app."""
+        assert message["type"].startswith("http.response."), "an unknown message"
         assert (message["type"] == "http.response.start") is (not self.sent), "one start, and first"
         assert not self.complete, "nothing after the end"
         self.sent.append(message)
