@@ -119,7 +119,7 @@ async def test_while_clients_stall_others_are_served(server: Server) -> None:
             await clients.enter_async_context(server.downloading("/large.bin"))
         async with server.connected() as connection:
             await connection.ask("/small.txt")
-            _, _, body = await connection.answer()
+            _, _, body = await connection.read_response()
     assert body == b"small"
 
 
@@ -215,7 +215,7 @@ async def test_while_a_file_is_being_replaced_every_response_is_of_one_version(s
     async with server.connected() as connection:
         while not done.is_set():
             await connection.ask("/changing")
-            status, fields, body = await connection.answer()
+            status, fields, body = await connection.read_response()
             assert (status, len(set(body))) == (200, 1)
             assert tags.setdefault(fields["ETag"], len(body)) == len(body)
     await exchanging
@@ -229,8 +229,8 @@ async def test_without_descriptors_the_response_is_503_with_retry_after_and_then
             await eventually(lambda: not descriptors(large))  # else its number may be had again
             with no_descriptors_left():
                 await connection.ask("/large.bin")
-                status, fields, _ = await connection.answer()
+                status, fields, _ = await connection.read_response()
             assert (status, fields["Retry-After"]) == (503, "1")
             await connection.ask("/large.bin")
-            status, _, body = await connection.answer()
+            status, _, body = await connection.read_response()
             assert (status, body == content) == (200, True)

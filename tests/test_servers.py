@@ -129,7 +129,7 @@ async def test_a_file_replaced_while_granian_sends_it_is_sent_as_it_was(
         assert await connection.reader.readexactly(len(content)) == content
     async with granian.server.connected() as connection:
         await connection.ask("/large.bin")
-        assert (await connection.answer())[2] == b"new"
+        assert (await connection.read_response())[2] == b"new"
 
 
 async def test_when_the_clients_of_granian_leave_nothing_stays_open(

@@ -81,7 +81,7 @@ async def test_so_it_does_when_there_is_no_time(tree: Path, workers: str) -> Non
 async def test_a_connection_that_asks_nothing_does_not_hold_the_end(command: Command) -> None:
     async with command.server.connected() as idle, command.server.connected() as fresh:
         await idle.ask("/small.txt")
-        assert (await idle.answer())[0] == 200
+        assert (await idle.read_response())[0] == 200
         fresh.writer.write(b"GET /small.txt HTT")
         command.send(signal.SIGTERM)
         assert await command.ended() == 0
@@ -166,7 +166,7 @@ async def test_a_client_that_stalls_is_one_line_in_the_log_and_its_connection_go
     async with serving(tree, "--stall-timeout", "1", "--loop", "asyncio") as command:
         async with command.server.connected() as connection:
             await connection.ask("/small.txt")
-            await connection.answer()
+            await connection.read_response()
             before = _sockets(command)
             await connection.ask("/large.bin")
             await connection.head()

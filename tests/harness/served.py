@@ -47,7 +47,7 @@ class Connection:
         status, _, lines = (await self.reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
         return int(status.split()[1]), parse_headers(BytesIO(lines))
 
-    async def answer(self) -> tuple[int, Message, bytes]:
+    async def read_response(self) -> tuple[int, Message, bytes]:
         """Read a whole response that has a Content-Length."""
         status, fields = await self.head()
         return status, fields, await self.reader.readexactly(int(fields["Content-Length"]))

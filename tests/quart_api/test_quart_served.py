@@ -61,7 +61,7 @@ async def rest(connection: Connection) -> bytes:
 async def test_a_file_of_20_mib_arrives_whole(server: Server, huge: Path) -> None:
     async with server.connected() as connection:
         await connection.ask("/")
-        status, fields, body = await connection.answer()
+        status, fields, body = await connection.read_response()
     assert (status, fields["Content-Length"], body) == (200, str(20 * MIB), huge.read_bytes())
 
 
@@ -69,7 +69,7 @@ async def test_a_range_arrives_and_the_connection_goes_on(server: Server, huge: 
     async with server.connected() as connection:
         for first, last in ((5 * MIB, 6 * MIB), (19 * MIB, 20 * MIB - 1)):
             await connection.ask("/", f"Range: bytes={first}-{last}")
-            status, fields, body = await connection.answer()
+            status, fields, body = await connection.read_response()
             assert (status, fields["Content-Range"]) == (206, f"bytes {first}-{last}/{20 * MIB}")
             assert body == huge.read_bytes()[first : last + 1]
 
@@ -79,7 +79,7 @@ async def test_head_has_the_length_and_no_body(server: Server, huge: Path) -> No
         await connection.ask("/", method="HEAD")
         status, fields = await connection.head()
         await connection.ask("/", "Range: bytes=0-4")
-        _, _, body = await connection.answer()
+        _, _, body = await connection.read_response()
     assert (status, fields["Content-Length"], body) == (200, str(20 * MIB), huge.read_bytes()[:5])
     await eventually(lambda: not descriptors(huge))
 
@@ -91,7 +91,7 @@ async def test_a_connection_goes_on_after_a_304(server: Server) -> None:
         await connection.ask("/", f"If-None-Match: {known['ETag']}")
         status, fields = await connection.head()
         await connection.ask("/", "Range: bytes=0-4")
-        assert (await connection.answer())[0] == 206
+        assert (await connection.read_response())[0] == 206
     assert (status, fields["ETag"], fields["Content-Type"]) == (304, known["ETag"], None)
 
 
@@ -120,7 +120,7 @@ async def test_the_connection_of_a_client_that_stops_reading_is_closed(
 async def test_when_clients_leave_in_the_middle_nothing_is_left(server: Server, huge: Path) -> None:
     async with server.connected() as staying:
         await staying.ask("/", "Range: bytes=0-4")
-        await staying.answer()
+        await staying.read_response()
         tasks, fds = other_tasks(), len(descriptors())
         async with AsyncExitStack() as clients:
             for _ in range(20):
@@ -136,7 +136,7 @@ async def test_a_download_may_take_longer_than_the_time_for_a_response(app: Quar
     async with asyncio.timeout(HANGING), server.connected() as connection:
         await connection.ask("/")
         began = clock()
-        _, _, body = await connection.answer()
+        _, _, body = await connection.read_response()
     assert clock() - began > limit, "else this shows nothing"
     assert body == huge.read_bytes()
 

@@ -39,4 +39,4 @@ class Site:
         """Request a target exactly as it is written; other clients would normalise it."""
         async with self.server.connected() as connection:
             await connection.ask(target, *fields, method=method)
-            return await connection.answer()
+            return await connection.read_response()

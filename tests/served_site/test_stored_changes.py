@@ -159,7 +159,7 @@ async def test_a_server_that_ends_disconnects_from_the_database(database: str) -
     threads, tasks, open_before = _threads(), other_tasks(), len(descriptors())
     async with hypercorn(app_of(Settings(database=database))) as server, server.connected() as connection:
         await connection.ask(target_of(files["a"]))
-        assert (await connection.answer())[2] == b"here"
+        assert (await connection.read_response())[2] == b"here"
     await asyncio.sleep(0)
     assert (_threads(), other_tasks()) == (threads, tasks)
     assert len(descriptors()) <= open_before

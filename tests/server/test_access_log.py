@@ -61,7 +61,7 @@ async def _record(log: _Log) -> dict[str, Any]:
 async def test_a_json_line_has_all_fields(server: Server, log: _Log, content: bytes) -> None:
     async with server.connected() as connection:
         await connection.ask("/large.bin?x=1")
-        assert (await connection.answer())[2] == content
+        assert (await connection.read_response())[2] == content
     record = await _record(log)
     moment, seconds = record.pop("time"), record.pop("seconds")
     assert 0 <= (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds() < 20
@@ -91,7 +91,7 @@ async def test_the_range_is_logged_as_it_came(
 ) -> None:
     async with server.connected() as connection:
         await connection.ask("/large.bin", *fields)
-        await connection.answer()
+        await connection.read_response()
     record = await _record(log)
     expected = len(content) if count is None else count
     assert (record["status"], record["bytes"], record["range"], record["aborted"]) == (status, expected, told, False)

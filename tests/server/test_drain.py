@@ -129,7 +129,7 @@ async def test_the_connection_of_a_request_with_two_lengths_is_closed(
     async with server.connected() as connection:
         await connection.ask(target, f"Content-Length: {5 + len(smuggled)}", "Transfer-Encoding: chunked")
         connection.writer.write(f"0\r\n\r\n{smuggled}".encode())
-        _, fields, _ = await connection.answer()
+        _, fields, _ = await connection.read_response()
         assert fields.get_all("Connection") == ["close"]
         async with asyncio.timeout(HANGING / 2):
             assert await connection.reader.read() == b""
@@ -141,4 +141,4 @@ async def test_a_request_with_one_length_keeps_its_connection(serve: Serve, tmp_
     async with server.connected() as connection:
         for _ in range(2):
             await connection.ask("/file.txt", "Content-Length: 0")
-            assert (await connection.answer())[1]["Connection"] is None
+            assert (await connection.read_response())[1]["Connection"] is None

@@ -269,6 +269,6 @@ async def test_the_description_depends_on_the_request_over_a_socket(
     async with server.connected() as connection:
         for key, accept, media_type, coded in _cases(coding)[1:3][::order]:
             await connection.ask(f"/{key}", f"Accept-Encoding: {accept}")
-            _, fields, body = await connection.answer()
+            _, fields, body = await connection.read_response()
             assert (fields["Content-Type"], fields["Content-Encoding"]) == (media_type, coded)
             assert body == CODED[coding]

@@ -17,7 +17,7 @@ async def test_a_client_that_waits_for_100_gets_it_when_the_app_wants_the_body(e
         await connection.ask("/", "Content-Length: 5", "Expect: 100-continue", "Connection: close", method="POST")
         assert await connection.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.writer.write(b"hello")
-        assert (await connection.answer())[2] == b"hello"
+        assert (await connection.read_response())[2] == b"hello"
 
 
 async def test_a_client_that_sends_without_waiting_gets_no_100(echoing: Server) -> None:
@@ -56,16 +56,16 @@ async def test_a_body_that_the_app_does_not_take_is_not_read_without_end(serve_h
         assert held.cycle
         assert held.cycle.content_bytes < 512 * KIB
         go_on.set()
-        assert (await connection.answer())[2] == b"hello"
+        assert (await connection.read_response())[2] == b"hello"
     assert len(got) == 8 * KIB * KIB
 
 
 async def test_the_rest_of_a_short_body_is_thrown_away_and_the_connection_goes_on(greeting: Server) -> None:
     async with greeting.connected() as connection, asyncio.timeout(HANGING):
         await connection.ask("/", "Content-Length: 100000", method="POST")
-        assert (await connection.answer())[1]["Connection"] is None
+        assert (await connection.read_response())[1]["Connection"] is None
         connection.writer.write(bytes(100_000) + LAST)
-        assert (await connection.answer())[2] == b"hello"
+        assert (await connection.read_response())[2] == b"hello"
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 4000000", b"Transfer-Encoding: chunked"])
@@ -74,7 +74,7 @@ async def test_the_response_to_a_long_body_is_not_lost_when_the_connection_is_cl
 ) -> None:
     async with greeting.connected() as connection, asyncio.timeout(HANGING):
         connection.writer.write(POST + framing + b"\r\n\r\n")
-        status, fields, content = await connection.answer()
+        status, fields, content = await connection.read_response()
         assert (status, fields["Connection"], content) == (200, "close", b"hello")
         connection.writer.write(b"1" * 1_000_000)
         await connection.writer.drain()

@@ -28,7 +28,7 @@ async def test_a_response_to_head_has_no_body_and_the_connection_stays_open(serv
             assert status == (404 if target == "/nothing" else 206)
             assert int(fields["Content-Length"])
         await connection.ask("/small.txt")
-        assert (await connection.answer())[2] == b"small"
+        assert (await connection.read_response())[2] == b"small"
 
 
 async def test_responses_without_a_body_leave_the_connection_usable(server: Server) -> None:
@@ -40,7 +40,7 @@ async def test_responses_without_a_body_leave_the_connection_usable(server: Serv
         assert (status, fields["ETag"]) == (304, tag)
         for line, expected in (('If-Match: "other"', 412), ("Range: bytes=99-", 416), ("Accept: */*", 200)):
             await connection.ask("/small.txt", line)
-            status, _, body = await connection.answer()
+            status, _, body = await connection.read_response()
             assert (status, body) == (expected, b"small" if expected == 200 else b"")
 
 
@@ -50,8 +50,8 @@ async def test_pipelined_requests_get_responses_in_order(server: Server, content
             await connection.ask("/large.bin", f"Range: bytes={start}-{start + 99_999}")
         await connection.ask("/large.bin")
         for start in range(5):
-            assert (await connection.answer())[2] == content[start : start + 100_000]
-        assert (await connection.answer())[2] == content
+            assert (await connection.read_response())[2] == content[start : start + 100_000]
+        assert (await connection.read_response())[2] == content
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_pipelined_requests_get_responses_in_order(server: Server, content
 async def test_an_invalid_or_very_long_field_counts_as_absent(server: Server, line: str) -> None:
     async with server.connected() as connection:
         await connection.ask("/small.txt", line)
-        status, _, body = await connection.answer()
+        status, _, body = await connection.read_response()
     assert (status, body) == (200, b"small")
 
 
@@ -92,7 +92,7 @@ async def test_a_target_that_is_not_a_file_gets_404_at_once(server: Server, larg
     os.mkfifo(large.with_name("fifo"))
     async with server.connected() as connection, asyncio.timeout(HANGING):
         await connection.ask(target)
-        status, _, body = await connection.answer()
+        status, _, body = await connection.read_response()
     assert (status, body) == (404, b"404 Not Found\n")
 
 
@@ -100,4 +100,4 @@ async def test_a_name_with_a_line_break_is_served(server: Server, large: Path) -
     large.with_name("a\nb").write_bytes(b"two lines")
     async with server.connected() as connection:
         await connection.ask("/a%0Ab")
-        assert (await connection.answer())[2] == b"two lines"
+        assert (await connection.read_response())[2] == b"two lines"

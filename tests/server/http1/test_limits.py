@@ -62,7 +62,7 @@ async def test_an_idle_connection_is_closed_after_the_keep_alive_time(server: Se
     async with server.connected() as connection:
         for _ in range(2):
             await connection.ask("/")
-            assert (await connection.answer())[2] == b"hello"
+            assert (await connection.read_response())[2] == b"hello"
             clock.forward(75 - TICK)
         clock.forward(2 * TICK)
         assert await connection.reader.read() == b""
@@ -112,13 +112,13 @@ async def test_an_app_may_take_its_time_over_a_body(serve_http1: ServeHttp1, clo
         await eventually(lambda: any(not each.flow.reads for each in server.connections))
         await time_passes(server, clock, BODY_SECONDS)
         go_on.set()
-        assert len((await connection.answer())[2]) == 500_000
+        assert len((await connection.read_response())[2]) == 500_000
 
 
 async def test_a_body_that_the_app_did_not_take_has_one_time_limit_for_all_of_it(server: Server, clock: Clock) -> None:
     async with server.connected() as connection, asyncio.timeout(HANGING):
         await connection.ask("/", "Content-Length: 5", method="POST")
-        await connection.answer()
+        await connection.read_response()
         await in_state(server, State.DISCARDING)
         clock.forward(BODY_SECONDS - TICK)
         connection.writer.write(b"1")
@@ -175,16 +175,16 @@ async def test_the_connection_that_is_idle_for_longest_makes_room_for_a_new_one(
         connections = [await stack.enter_async_context(server.connected()) for _ in range(4)]
         for connection in connections:
             await connection.ask("/")
-            await connection.answer()
+            await connection.read_response()
         await connections[0].ask("/")
-        await connections[0].answer()
+        await connections[0].read_response()
         newest = await stack.enter_async_context(server.connected())
         await newest.ask("/")
-        assert (await newest.answer())[2] == b"hello"
+        assert (await newest.read_response())[2] == b"hello"
         assert await connections[1].reader.read() == b""
         for connection in (connections[0], *connections[2:]):
             await connection.ask("/")
-            assert (await connection.answer())[2] == b"hello"
+            assert (await connection.read_response())[2] == b"hello"
 
 
 async def test_when_all_connections_are_busy_a_new_one_is_503(serve_http1: ServeHttp1) -> None:
@@ -203,7 +203,7 @@ async def test_when_all_connections_are_busy_a_new_one_is_503(serve_http1: Serve
         assert statuses(await server.exchange(GET)) == [503]
         go_on.set()
         for connection in connections:
-            assert (await connection.answer())[2] == b"hello"
+            assert (await connection.read_response())[2] == b"hello"
 
 
 async def test_a_server_that_drains_closes_idle_connections_now_and_the_others_after_their_response(
@@ -220,7 +220,7 @@ async def test_a_server_that_drains_closes_idle_connections_now_and_the_others_a
     assert server.http1
     async with server.connected() as idle, server.connected() as busy, asyncio.timeout(HANGING):
         await idle.ask("/")
-        await idle.answer()
+        await idle.read_response()
         await busy.ask("/slow")
         await eventually(lambda: any(each.cycle for each in server.connections))
         server.http1.drain()
@@ -228,7 +228,7 @@ async def test_a_server_that_drains_closes_idle_connections_now_and_the_others_a
         assert await idle.reader.read() == b""
         assert not closing.done()
         go_on.set()
-        _, fields, content = await busy.answer()
+        _, fields, content = await busy.read_response()
         assert (fields["Connection"], content) == ("close", b"hello")
         assert await busy.reader.read() == b""
         await closing

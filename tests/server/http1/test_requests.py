@@ -39,7 +39,7 @@ async def test_the_scope_says_what_was_asked_for(serve_http1: ServeHttp1) -> Non
     server = await serve_http1(app)
     async with server.connected() as connection:
         await connection.ask("http://b:80/a%C3%A9%2F?q=%20", "X-A: b", "Connection: close")
-        await connection.answer()
+        await connection.read_response()
         client = connection.writer.get_extra_info("sockname")
     [scope] = scopes
     assert (scope["method"], scope["http_version"], scope["scheme"]) == ("GET", "1.1", "http")

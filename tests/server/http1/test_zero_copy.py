@@ -42,7 +42,7 @@ async def server(serve: Serve, app: Recorded) -> Server:
 async def get(connection: Connection, target: str, *fields: str) -> bytes:
     """Return the body of a successful response."""
     await connection.ask(target, *fields)
-    status, _, body = await connection.answer()
+    status, _, body = await connection.read_response()
     assert status in {200, 206}
     return body
 
@@ -102,7 +102,7 @@ async def test_a_part_that_goes_in_many_turns_arrives(
 async def test_several_large_ranges_arrive_as_multipart(server: Server, app: Recorded, content: bytes) -> None:
     async with server.connected() as connection:
         await connection.ask("/large.bin", "Range: bytes=1-1500000,2000001-3500000,-300000")
-        _, fields, body = await connection.answer()
+        _, fields, body = await connection.read_response()
     assert [data for _, _, data in wire.parts(fields["Content-Type"], body)] == [
         content[1:1_500_001],
         content[2_000_001:3_500_001],
@@ -124,7 +124,7 @@ async def test_pipelined_requests_get_responses_in_order(server: Server, content
         for start in range(5):
             await connection.ask("/large.bin", f"Range: bytes={start}-{start + MIB}")
         for start in range(5):
-            assert (await connection.answer())[2] == content[start : start + MIB + 1]
+            assert (await connection.read_response())[2] == content[start : start + MIB + 1]
 
 
 async def test_many_clients_at_once_get_their_own_bytes(server: Server, content: bytes) -> None:

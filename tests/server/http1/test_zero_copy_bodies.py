@@ -64,7 +64,7 @@ async def test_bytes_and_regions_keep_their_order(serve: Serve, large: Path, con
     server = await serve(app_that(answer))
     async with server.connected() as connection:
         await connection.ask("/")
-        assert (await connection.answer())[2] == expected
+        assert (await connection.read_response())[2] == expected
 
 
 async def _continued(send: Send, message: Message) -> None:
@@ -85,7 +85,7 @@ async def test_a_region_before_the_head_is_refused(serve: Serve, large: Path, ca
     server = await serve(app_that(answer))
     async with server.connected() as connection:
         await connection.ask("/")
-        assert (await connection.answer())[0] == 500
+        assert (await connection.read_response())[0] == 500
     assert refused == [f"{ZERO_COPY} cannot be sent now"]
 
 
@@ -111,7 +111,7 @@ async def test_the_access_log_counts_the_bytes_of_regions(serve: Serve, large: P
     async with server.connected() as connection:
         for method, field in (("GET", "Accept: */*"), ("GET", "Range: bytes=5-1000004"), ("HEAD", "Accept: */*")):
             await connection.ask("/large.bin", field, method=method)
-            await (connection.answer() if method == "GET" else connection.head())
+            await (connection.read_response() if method == "GET" else connection.head())
         await eventually(lambda: len(lines) == 3)
     counted = [(record["bytes"], record["aborted"]) for record in map(json.loads, lines)]
     assert counted == [(len(content), False), (1_000_000, False), (0, False)]

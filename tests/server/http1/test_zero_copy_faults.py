@@ -220,7 +220,7 @@ async def test_appended_bytes_are_sent_to_the_next_request(server: Server, large
     async with server.connected() as connection:
         for size in (4 * MIB, 8 * MIB, 12 * MIB):
             await connection.ask("/large.bin")
-            _, _, body = await connection.answer()
+            _, _, body = await connection.read_response()
             assert (len(body), body[-1000:]) == (size, content[-1000:] if size == 4 * MIB else b"more" * 250)
             append(large)
 
@@ -231,4 +231,4 @@ async def test_a_response_has_one_version_while_the_file_is_replaced_repeatedly(
             large.with_name("next").write_bytes(bytes([number]) * (MIB + number))
             large.with_name("next").replace(large)
             await connection.ask("/large.bin")
-            assert (await connection.answer())[2] == bytes([number]) * (MIB + number)
+            assert (await connection.read_response())[2] == bytes([number]) * (MIB + number)
