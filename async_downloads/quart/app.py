@@ -98,10 +98,11 @@ class _TestConnection(TestHTTPConnection):
 
     async def as_response(self) -> Response:
         """Return the response with its own Content-Length."""
+        length = self.headers.get("Content-Length") if self.headers is not None else None
         response = await super().as_response()
-        if self.headers is not None and (self.scope["method"] == "HEAD" or self.status_code == 304):
+        if self.scope["method"] == "HEAD" or self.status_code == 304:
             response.headers.remove("Content-Length")
-            if (length := self.headers.get("Content-Length")) is not None:
+            if length is not None:
                 response.headers["Content-Length"] = length
         return response
 

@@ -171,7 +171,7 @@ async def test_an_etag_with_a_space_is_the_same_when_it_comes_back(tmp_path: Pat
     assert (await exchange(app, ("If-None-Match", first.fields["etag"]))).status == 304
 
 
-@pytest.mark.filterwarnings("default::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.* is now called:DeprecationWarning")
 @pytest.mark.parametrize(
     ("function", "options"),
     [

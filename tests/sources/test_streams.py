@@ -3,7 +3,6 @@
 import asyncio
 import io
 import os
-import select
 import subprocess
 import sys
 import tempfile
@@ -127,7 +126,7 @@ async def test_a_stream_reader_is_read_in_chunks_not_in_lines() -> None:
 
 
 async def test_what_a_process_prints_is_passed_on_at_once() -> None:
-    program = "import sys; print('x' * 8999, flush=True); sys.stdin.read()"
+    program = "import os, sys; os.write(1, b'x' * 9000); sys.stdin.read()"
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         source = source_of(process.stdout)
@@ -209,9 +208,16 @@ async def test_a_cancelled_read_of_an_empty_pipe_blocks_nothing() -> None:
     reading, writing = os.pipe()
     file = os.fdopen(reading, "rb")
     source = source_of(file)
+    received: list[bytes] = []
+
+    async def receive() -> None:
+        async with aclosing(source.read(UNBOUNDED)) as chunks:
+            async for chunk in chunks:
+                received.append(chunk)
+
     os.write(writing, b"first, then nothing")
-    reader = asyncio.create_task(sizes(source))
-    await eventually(lambda: not select.select([reading], [], [], 0)[0])  # the thread has read it and waits for more
+    reader = asyncio.create_task(receive())
+    await eventually(lambda: bool(received))  # the next read has begun
     reader.cancel()
     with suppress(asyncio.CancelledError):
         await reader
