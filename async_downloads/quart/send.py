@@ -102,7 +102,7 @@ async def send_from_directory(directory: PathLike, path: PathLike, **options: An
     return await send_from_store(directory, path, hidden=True, **options)
 
 
-async def send_from_store(directory: PathLike, path: PathLike, *, hidden: bool, **options: Any) -> Response:
+async def send_from_store(directory: PathLike, path: PathLike, *, hidden: bool, **options: Any) -> DownloadResponse:
     """Do what `send_from_directory` does; without `hidden`, send no file whose name or place begins with a dot."""
     key = _key(os.fspath(path))
     if key is None:
@@ -222,4 +222,5 @@ async def _respond(source: Source, selected: Representation, policy: Policy) -> 
         planned = await respond(head, source, policy, selected=selected, stall_timeout=stall_timeout, replannable=True)
     except DownloadError as error:
         _abort(error)
-    return response_of(planned, partial(plan, head._replace(fields={}), selected, policy))
+    # The source may have been described again since `selected` was made.
+    return response_of(planned, lambda: plan(head._replace(fields={}), planned.body.selected, policy))

@@ -15,7 +15,8 @@ from uuid import UUID
 
 from quart import Blueprint, Response, current_app, request
 
-from ..quart import abort, make_response, send_file, send_from_store
+from ..quart import abort, make_response, send_file
+from ..quart.send import send_from_store
 from ..request_target import wants_attachment
 from ..semantics.disposition import content_disposition
 from ..threads import in_thread

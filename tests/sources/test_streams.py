@@ -213,7 +213,7 @@ async def test_a_cancelled_read_of_an_empty_pipe_blocks_nothing() -> None:
     async def receive() -> None:
         async with aclosing(source.read(UNBOUNDED)) as chunks:
             async for chunk in chunks:
-                received.append(chunk)
+                received.append(chunk)  # noqa: PERF401 - each one at once
 
     os.write(writing, b"first, then nothing")
     reader = asyncio.create_task(receive())
