@@ -34,7 +34,9 @@ __all__ = [
 
 T = TypeVar("T")
 PREFIX: Final = "ASYNC_DOWNLOADS_"
-DATABASE_VARIABLES: Final = (f"{PREFIX}DATABASE", "DATABASE_URL")  # many platforms set the second one
+# Where the commands that manage a database find its URL. Many platforms set the second variable, for any app: `serve`
+# reads only the first one, because the database of another app may hold no files, or files that must not be served.
+DATABASE_VARIABLES: Final = (f"{PREFIX}DATABASE", "DATABASE_URL")
 _MAX_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
 _FIELD_VALUE: Final = re.compile(r"[ -~]+")
 _YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
@@ -78,6 +80,13 @@ def read_cache_control(text: str) -> str | None:
     if not _FIELD_VALUE.fullmatch(text):
         raise ValueError(f"{text!r} is not printable ASCII in one line")
     return text
+
+
+def _read_mode(text: str) -> int:
+    """Read the mode of a file. Raises ValueError, with a message for the user."""
+    if not re.fullmatch("0?[0-7]{3}", text):
+        raise ValueError(f"{text!r} is not a mode of three octal digits, such as 660")
+    return int(text, 8)
 
 
 def _read_choice(text: str, *, choices: tuple[str, ...]) -> str:
@@ -178,7 +187,6 @@ class Settings:
         "Serve the files of a database at /files/download/: sqlite:///path.db or postgresql://…",
         repr=False,  # it may hold a password
         metavar="URL",
-        variables=DATABASE_VARIABLES,
     )
     file_ids: Identifier = _row("token", "Which id of a file stands in its URL.")
     list_files: bool = _row(False, "List the files of the database at /files, as JSON.")
@@ -214,6 +222,13 @@ class ServerSettings:
     """How the process listens, how long connections may wait, and how it ends; all times are in seconds."""
 
     bind: tuple[str, ...] = _row(("127.0.0.1:8000",), "host:port, unix:path or fd://n; repeatable.", short="-b")
+    unix_mode: int | None = _row(
+        None,
+        "Mode of the file of a UNIX socket, for example 660.",
+        default_help="as the umask says",
+        metavar="OCTAL",
+        reader=_read_mode,
+    )
     workers: int = _row(
         1,
         "Number of processes that share the address.",

@@ -4,13 +4,21 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import aiofiles.os
 
-__all__ = ["DaemonThreads", "MustWait", "await_shielded", "in_thread", "is_on_loop", "raise_mmap_threshold"]
+__all__ = [
+    "LISTING_THREADS",
+    "DaemonThreads",
+    "MustWait",
+    "await_shielded",
+    "in_thread",
+    "is_on_loop",
+    "raise_mmap_threshold",
+]
 
 
 T = TypeVar("T")
@@ -42,14 +50,27 @@ async def in_thread(
 ) -> T:
     """Run `function` in a thread of `executor`, by default the event loop's own.
 
-    A cancelled caller does not stop the thread: what `function` then returns goes to `discard`, which closes it.
+    A cancelled caller does not stop the thread: what `function` then returns goes to `discard`, which closes it. If
+    `function` still waits for a thread, it is not called at all.
     """
-    pending = asyncio.ensure_future(aiofiles.os.wrap(function)(executor=executor))
+    abandoned: list[bool] = []
+
+    def unless_abandoned() -> T:
+        if abandoned:
+            raise _Abandoned
+        return function()
+
+    pending = asyncio.ensure_future(aiofiles.os.wrap(unless_abandoned)(executor=executor))
     try:
         return await asyncio.shield(pending)
     except asyncio.CancelledError:
+        abandoned.append(True)
         pending.add_done_callback(partial(_discard, discard))
         raise
+
+
+class _Abandoned(Exception):
+    """The caller of the work was cancelled before a thread took it."""
 
 
 def _discard(discard: Callable[[T], object], pending: "asyncio.Future[T]") -> None:
@@ -121,6 +142,10 @@ def _complete(future: "Future[T]", function: Callable[[], T]) -> None:
         future.set_result(function())
     except BaseException as error:  # noqa: BLE001 - the caller raises it
         future.set_exception(error)
+
+
+# Reading and drawing the list of a large directory takes seconds. In these threads it delays no file that is opened.
+LISTING_THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="listing")
 
 
 def raise_mmap_threshold() -> None:

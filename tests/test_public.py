@@ -20,7 +20,7 @@ PUBLIC: Final = {
     "semantics.plan": "Policy",
     "semantics.ranges": "UNBOUNDED ByteRange",
     "semantics.representation": "Representation Validators",
-    "sources.base": "Browsable Entry Listing OnDisk Source Store SupportsReadNowait SupportsRefresh",
+    "sources.base": "Browsable Entry Listing OnDisk Source Store SupportsReadNowait SupportsRefresh VersionedListing",
     "sources.directory": "DirectoryStore",
     "sources.memory": "MemorySource MemoryStore",
 }

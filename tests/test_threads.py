@@ -25,6 +25,21 @@ async def test_a_function_runs_in_the_executor_that_the_caller_chooses() -> None
     assert thread.name.startswith("chosen")
 
 
+async def test_work_that_waits_for_a_thread_is_not_done_for_a_cancelled_caller() -> None:
+    called: list[int] = []
+    may_end = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        first = asyncio.create_task(in_thread(may_end.wait, executor=executor))
+        second = asyncio.create_task(in_thread(lambda: called.append(1), executor=executor))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+        may_end.set()
+        await first
+    assert second.cancelled()
+    assert called == []
+
+
 class Work:
     """Work that ends after `may_end` is set."""
 

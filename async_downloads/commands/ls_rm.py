@@ -1,7 +1,7 @@
 """`async-downloads ls` and `rm`: list and remove the files of a database."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -72,16 +72,14 @@ def rm(
 
 async def _remove(catalogue: Catalogue, *, public: Sequence[str], names: Sequence[str], ids: Identifier) -> int:
     """Remove the files, print an error for each that is missing, and return the exit code."""
-    known = {file.public(ids): file.name for file in await catalogue.files()} if public else {}
+    by_id = [(partial(catalogue.remove_id, each, ids), f"with the id {each!r}") for each in public]
+    by_name = [(partial(catalogue.remove, name), repr(name)) for name in names]
 
-    async def remove(item: tuple[str | None, str]) -> None:
-        name, description = item
+    async def remove(item: tuple[Callable[[], Awaitable[None]], str]) -> None:
+        remove_file, description = item
         try:
-            if name is None:
-                raise NotFound
-            await catalogue.remove(name)
+            await remove_file()
         except NotFound:
             raise click.ClickException(f"there is no file {description}") from None
 
-    by_id = [(known.get(each_id), f"with the id {each_id!r}") for each_id in public]
-    return await run_each([*by_id, *((name, repr(name)) for name in names)], remove)
+    return await run_each([*by_id, *by_name], remove)

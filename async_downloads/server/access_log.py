@@ -12,6 +12,8 @@ __all__ = ["FORMATS", "AccessLog"]
 
 
 Record = Mapping[str, Any]
+# Bytes of a field that comes from the client. A head may have 64 KiB: without this, a few requests would fill a log.
+_MAX_FIELD_BYTES: Final = 1024
 
 
 def _as_text(record: Record) -> str:
@@ -93,16 +95,20 @@ def _taken_by_socket(scope: Scope) -> Callable[[], int]:
 
 
 def _request(scope: Scope) -> Record:
-    """Return the fields that describe the request. The target stays percent-encoded, as it came."""
-    target = scope["raw_path"].decode("ascii", "backslashreplace")
-    if scope["query_string"]:
-        target += "?" + scope["query_string"].decode("ascii", "backslashreplace")
+    """Return the fields that describe the request, cut to 1 KiB each. The target stays percent-encoded, as it came."""
+    query = scope["query_string"]
     ranges = b", ".join(value for name, value in scope["headers"] if name == b"range")
     return {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "client": scope["client"][0] if scope.get("client") else "-",
-        "method": scope["method"],
-        "target": target,
+        "method": _cut(scope["method"].encode()),
+        "target": _cut(scope["raw_path"] + b"?" + query if query else scope["raw_path"]),
         "version": scope["http_version"],
-        "range": ranges.decode("ascii", "backslashreplace") or None,
+        "range": _cut(ranges) or None,
     }
+
+
+def _cut(field: bytes) -> str:
+    """Return the field as ASCII; three dots stand for what is left out of a long one."""
+    text = field[:_MAX_FIELD_BYTES].decode("ascii", "backslashreplace")
+    return text if len(field) <= _MAX_FIELD_BYTES else f"{text}..."

@@ -80,7 +80,8 @@ class DrainGate:
 
 
 def _healthy() -> Response:
-    return plain_response(200, b"ok\n", (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "3")))
+    fields = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "3"), ("Cache-Control", "no-store"))
+    return plain_response(200, b"ok\n", fields)
 
 
 def _closing_fields(scope: Scope) -> tuple[tuple[str, str], ...]:

@@ -1,98 +1,198 @@
-"""Lines written by their own thread, so that a slow reader of standard output delays no request.
+"""Lines for standard output and standard error, written so that no slow, full or closed output delays a request.
 
-The thread writes to the file descriptor, not to a Python stream. Python flushes streams when the process ends, and that
-would wait for the lock that a blocked thread holds.
+A `LineWriter` has a thread of its own. The thread writes to the file descriptor, not to a Python stream. Python flushes
+streams when the process ends, and that would wait for the lock that a blocked thread holds.
+
+`report` needs no thread, so the process that supervises the workers can use it: that process forks, and a fork copies
+no threads.
 """
 
+import io
 import os
 import select
+import stat
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from threading import Thread
+from threading import RLock, Thread
 from typing import Final
 
-__all__ = ["LineWriter", "report"]
+__all__ = ["LineWriter", "queued_stderr", "report"]
 
 
-_MAX_WAITING_LINES: Final = 10_000  # a few MB
-_REPORT_MILLISECONDS: Final = 1000
+_MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
+_MAX_LINE_BYTES: Final = 64 * 1024  # a traceback is one line here; a longer one is cut
+_FLUSH_SECONDS: Final = 1.0  # for the last lines to be read
 
 
 class LineWriter:
-    """Writes lines to a descriptor in their order; drops and counts those beyond 10,000 waiting ones.
+    """Writes lines to a descriptor in order; drops and counts those that find 4 MiB waiting, or cannot be written.
 
-    States: it writes; it is broken, when the descriptor cannot be written to any more; it is closed. A broken writer
-    says so once on the descriptor `complaints` and ignores all further lines. When the waiting lines have been written,
-    or on `close`, it writes there how many lines were dropped.
+    States: writing ⇄ failing, after an error such as a full disk or a reader that has left; closed. A failing writer
+    tries each line, so it goes on as soon as there is room again. It says once that it fails, and with `complain` it
+    reports how many lines were dropped: when all waiting lines have been handled, and when it is closed.
 
-    The event loop's thread owns `_dropped` and calls `write` and `close`. The writer's own thread owns `_reported` and
-    `_broken`; `close` touches `_reported` only for a thread that is blocked.
+    Any thread may call `write`, and owns `_queued` and `_overflowed` under the lock; it is reentrant, because the
+    garbage collector may warn about an object while the lock is held. The writer's own thread owns the other counts;
+    `close` touches them only for a thread that is blocked.
     """
 
-    def __init__(self, fd: int, *, complaints: int) -> None:
+    def __init__(self, fd: int, name: str, *, complain: Callable[[str], object]) -> None:
         self._fd = fd
-        self._complaints = complaints
-        self._waiting: SimpleQueue[str | None] = SimpleQueue()
-        self._dropped = 0  # lines
-        self._reported = 0  # of those, the lines that a complaint has counted
-        self._broken = False
-        self._thread = Thread(target=self._run, name="lines", daemon=True)
+        self._name = name
+        self._complain = complain
+        self._waiting: SimpleQueue[bytes | None] = SimpleQueue()
+        self._lock = RLock()
+        self._queued = 0  # bytes
+        self._taken = 0  # of those, the bytes that the thread has taken
+        self._overflowed = 0  # lines
+        self._lost = 0  # lines that could not be written
+        self._reported = 0  # of all dropped lines, those that were reported
+        self._failing = False
+        self._is_torn = False  # the last line was written in part
+        self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def write(self, line: str) -> None:
-        """Queue a line, which ends with a line break. Only one thread may call this."""
-        if self._broken:
-            return
-        if self._waiting.qsize() >= _MAX_WAITING_LINES:
-            self._dropped += 1
-        else:
-            self._waiting.put(line)
+        """Queue a line, which ends with a line break, or drop it. Returns at once."""
+        data = line.encode("utf-8", "backslashreplace")
+        if len(data) > _MAX_LINE_BYTES:
+            data = data[:_MAX_LINE_BYTES] + b"...\n"
+        with self._lock:
+            if self._queued - self._taken + len(data) > _MAX_WAITING_BYTES:
+                self._overflowed += 1
+            else:
+                self._queued += len(data)
+                self._waiting.put(data)
 
-    def close(self, *, within: float) -> None:
+    def close(self, *, within: float = _FLUSH_SECONDS) -> None:
         """Wait until all lines have been written, for at most `within` seconds."""
         self._waiting.put(None)
         self._thread.join(within)
         if self._thread.is_alive():
-            self._dropped += self._waiting.qsize()
-            self._report_dropped(milliseconds=0)
+            self._lost += self._waiting.qsize()
+            self._report_dropped()
 
     def _run(self) -> None:
-        try:
-            while (line := self._waiting.get()) is not None:
-                _write_all(self._fd, line.encode())
-                if self._waiting.empty():
-                    self._report_dropped()
-        except OSError as error:
-            self._broken = True
-            _write_line(self._complaints, f"the access log ends here: {error.strerror}")
+        while (line := self._waiting.get()) is not None:
+            self._write(line)
+            self._taken += len(line)
+            if self._waiting.empty() and not self._failing:
+                self._report_dropped()
         self._report_dropped()
 
-    def _report_dropped(self, *, milliseconds: int | None = None) -> None:
-        dropped = self._dropped - self._reported
+    def _write(self, line: bytes) -> None:
+        rest = b"\n" + line if self._is_torn else line
+        size = len(rest)
+        try:
+            while rest:
+                rest = rest[_write_some(self._fd, rest) :]
+        except OSError as error:
+            self._lost += 1
+            self._is_torn = self._is_torn or len(rest) < size
+            if not self._failing:
+                self._failing = True
+                self._complain(f"{self._name} cannot be written: {error.strerror}; its lines are dropped until it can")
+        else:
+            self._failing = self._is_torn = False
+
+    def _report_dropped(self) -> None:
+        dropped = self._overflowed + self._lost - self._reported
         if dropped:
             self._reported += dropped
-            text = f"{dropped} lines of the access log were dropped: they were not read in time"
-            _write_line(self._complaints, text, milliseconds)
+            self._complain(f"{dropped} lines of {self._name} were dropped: they could not be written in time")
 
 
-def report(text: str) -> None:
-    """Write a line to standard error. If nobody reads it, wait one second at most; if it is closed, do nothing."""
-    if sys.stderr is not None:
-        _write_line(sys.stderr.fileno(), text, _REPORT_MILLISECONDS)
+@contextmanager
+def queued_stderr() -> Iterator[None]:
+    """Let a thread write what this process writes to `sys.stderr`; wait at the end at most a second for the last lines.
+
+    So a warning, a traceback or a line of the log never blocks its writer and never fails.
+    """
+    original = sys.stderr
+    if original is None:
+        yield
+        return
+    lines = LineWriter(original.fileno(), "standard error", complain=report)
+    sys.stderr = _Stream(lines)
+    try:
+        yield
+    finally:
+        sys.stderr = original
+        lines.close()
 
 
-def _write_line(fd: int, text: str, milliseconds: int | None = None) -> None:
-    """Write a line if the descriptor is writable within that time; None waits without a limit."""
-    with suppress(OSError):
-        if _is_writable(fd, milliseconds):
-            _write_all(fd, f"async-downloads: {text}\n".encode())
+class _Stream(io.TextIOBase):
+    """A text stream that queues complete lines. Text after the last line break waits for the rest of its line."""
+
+    def __init__(self, lines: LineWriter) -> None:
+        self._lines = lines
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        whole, line_break, rest = (self._begun + text).rpartition("\n")
+        self._begun = rest[-_MAX_LINE_BYTES:]
+        if line_break:
+            self._lines.write(whole + line_break)
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
 
 
-def _write_all(fd: int, data: bytes) -> None:
-    while data:
+class _Reporter:
+    """Writes lines to the standard error of the process if that is possible at once; it counts those it drops."""
+
+    def __init__(self) -> None:
+        self._dropped = 0
+
+    def __call__(self, text: str) -> None:
+        line = f"async-downloads: {text}\n"
+        if self._dropped:
+            line = f"async-downloads: {self._dropped} messages were dropped\n{line}"
         try:
-            data = data[os.write(fd, data) :]
+            is_written = sys.__stderr__ is None or _write_nowait(sys.__stderr__.fileno(), line.encode())
+        except (OSError, ValueError):  # it cannot be written, or was closed
+            is_written = False
+        self._dropped = 0 if is_written else self._dropped + 1
+
+
+report: Final = _Reporter()
+"""Write a line to standard error if that is possible at once; else count it for the next report. Never fails."""
+
+
+def _write_nowait(fd: int, line: bytes) -> bool:
+    """Write a short line if the descriptor takes it without waiting; return whether it did."""
+    with _nonblocking(fd) as own:
+        if not _is_writable(own, 0):
+            return False
+        with suppress(BlockingIOError):
+            return os.write(own, line) > 0
+    return False
+
+
+@contextmanager
+def _nonblocking(fd: int) -> Iterator[int]:
+    """Open a pipe once more, without blocking: the flag of `fd` itself is shared with other processes.
+
+    Any other file is used as it is: `poll` is enough for it.
+    """
+    if not stat.S_ISFIFO(os.fstat(fd).st_mode) or not os.path.exists("/proc/self/fd"):
+        yield fd
+        return
+    own = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        yield own
+    finally:
+        os.close(own)
+
+
+def _write_some(fd: int, data: bytes) -> int:
+    """Write some of the data, at least a byte; wait as long as the descriptor takes none."""
+    while True:
+        try:
+            return os.write(fd, data)
         except BlockingIOError:  # another process that shares the pipe has made it non-blocking
             _is_writable(fd, None)
 

@@ -1,26 +1,23 @@
 """Start serving: addresses, sockets and TLS, for one process or several."""
 
 import asyncio
-import errno
-import os
 import resource
 import signal
 import socket
-import stat
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from ..config import ServerSettings, Settings
 from ..errors import DownloadError, SourceBusy
 from ..site.app import create_app
-from ..site.stored import probe
+from ..site.stored import PREFIX, hidden_folder, probe
 from ..sources.database.urls import path_of
 from .line_writer import report
 from .supervisor import supervise
 from .tls import BadCertificate, tls_context
+from .unix_socket import SocketFile, mode_of_new_files, remove_stale_socket
 from .worker import BACKLOG, SIGNALS, Listeners, work
 
 __all__ = ["CannotServe", "hold_signals", "listen", "run", "run_app", "url_of"]
@@ -66,10 +63,11 @@ def run_app(
     sockets: list[socket.socket] = []
     with ExitStack() as cleanup:
         for bind in server.bind:
-            sockets.append(listen(bind, stall_timeout, secure=tls is not None))
+            secure = tls is not None
+            sockets.append(listen(bind, stall_timeout, secure=secure, unix_mode=server.unix_mode))
             cleanup.callback(sockets[-1].close)
             if bind.startswith("unix:"):
-                cleanup.callback(Path(bind.removeprefix("unix:")).unlink, missing_ok=True)
+                cleanup.callback(SocketFile(bind.removeprefix("unix:")).remove)
         hold_signals()
         announce([url_of(sock, secure=tls is not None) for sock in sockets])
         worker = partial(work, make_app, server, Listeners(sockets, tls))
@@ -83,6 +81,8 @@ def _probe(settings: Settings) -> None:
     forgotten. A PostgreSQL server may be started, moved or restarted at any time. The rest of the site does not wait
     for it, and requests for its files get a 503 until it is there.
     """
+    if hidden := hidden_folder(settings):
+        raise CannotServe(f"{hidden} would be hidden by the files of the database, which are at /{PREFIX}: rename it")
     try:
         asyncio.run(asyncio.wait_for(probe(settings), _PROBE_SECONDS))
     except ValueError as error:
@@ -110,17 +110,19 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
 
 
-def listen(bind: str, stall_timeout: float, *, secure: bool = False) -> socket.socket:
+def listen(bind: str, stall_timeout: float, *, secure: bool = False, unix_mode: int | None = None) -> socket.socket:
     """Open the listening socket for `host:port`, `unix:path` or `fd://n`. Raises CannotServe.
 
     The kernel drops a client that acknowledges nothing for `stall_timeout` seconds; `secure` means that TLS is used.
+    `unix_mode` is the mode of the file of a UNIX socket; None leaves it to the umask of the process.
     """
     with ExitStack() as if_not_bound:
         try:
             sock, address = _socket_for(bind)
             if_not_bound.callback(sock.close)
             if address is not None:
-                sock.bind(address)
+                with mode_of_new_files(unix_mode):
+                    sock.bind(address)
             if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
                 # These hold for what the kernel has buffered. Accepted connections inherit them.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))
@@ -139,7 +141,9 @@ def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]
         return socket.socket(fileno=int(number)), None
     if bind.startswith("unix:"):
         path = bind.removeprefix("unix:")
-        _remove_stale_socket(path)
+        if not path:
+            raise ValueError("expected a path after unix:")
+        remove_stale_socket(path)
         return socket.socket(socket.AF_UNIX), path
     host, colon, port = bind.rpartition(":")
     if not colon or not port.isdecimal():
@@ -149,21 +153,6 @@ def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock, (host, int(port))
-
-
-def _remove_stale_socket(path: str) -> None:
-    """Delete the socket file of a process that has ended, and no other file. Raises OSError if a process listens."""
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(path)
-        except FileNotFoundError:
-            return
-        except ConnectionRefusedError:
-            if not stat.S_ISSOCK(os.lstat(path).st_mode):  # the kernel refuses to connect to any other file, too
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-            os.unlink(path)
-            return
-    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 def url_of(sock: socket.socket, *, secure: bool) -> str:

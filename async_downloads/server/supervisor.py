@@ -1,7 +1,7 @@
 """Several worker processes that share the listening sockets, and the parent process that supervises them.
 
-The parent replaces a worker that dies. If a worker dies within a second of its start, the next one would, too: then the
-parent ends all of them.
+The parent replaces a worker that dies. If workers die within a second of their start, it waits before it starts the
+next one, from 0.1 s up to 30 s. It gives up only if no worker has ever started: each has ended with an error at once.
 
     parent ── lifeline (write end) ──┐        No process writes to the pipe. When the parent ends, for whatever
     worker ── lifeline (read end) ───┤        reason, the kernel closes the write end; the workers read the end
@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import connection, get_context
 from multiprocessing.process import BaseProcess
 from typing import Final, cast
@@ -22,7 +23,10 @@ from .worker import SIGNALS
 __all__ = ["supervise"]
 
 
-_MIN_LIFE_SECONDS: Final = 1.0  # a worker that lives shorter is not replaced: it would be restarted without end
+_MIN_LIFE_SECONDS: Final = 1.0  # the next worker may die as soon as one that lives shorter
+_MIN_PAUSE_SECONDS: Final = 0.1  # before the worker after a short-lived one is started; it doubles each time
+_MAX_PAUSE_SECONDS: Final = 30.0
+_SIGNAL_SECONDS: Final = 0.2  # how long a signal may go unnoticed while no worker runs
 
 
 def supervise(work: Callable[[int], int], count: int) -> int:
@@ -33,8 +37,7 @@ def supervise(work: Callable[[int], int], count: int) -> int:
     read_end, write_end = os.pipe()
     workers = _Workers(work, read_end, write_end)
     try:
-        for _ in range(count):
-            workers.start()
+        workers.start(count)
         for number in SIGNALS:
             signal.signal(number, lambda *_: workers.end())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -45,9 +48,9 @@ def supervise(work: Callable[[int], int], count: int) -> int:
 
 
 class _Workers:
-    """The running workers, keyed by the sentinel that becomes readable when one dies.
+    """The running workers, keyed by the sentinel that becomes readable when one dies, and those to be started.
 
-    States: supervising, then ending (after `end`, which a signal or a short-lived worker calls). The parent's main
+    States: supervising, then ending (after `end`, which a signal calls, or if no worker can start). The parent's main
     thread owns it; `end` also runs in that thread's signal handler.
     """
 
@@ -57,14 +60,32 @@ class _Workers:
         self._write_end = write_end
         self._ending = False
         self._running: dict[int, tuple[BaseProcess, float]] = {}  # sentinel: process, start time
+        self._missing = 0  # workers to be started
+        self._next_start = 0.0  # not before this time
+        self._pause = 0.0  # seconds before the next start
+        self._has_served = False  # a worker has not ended with an error at its start
 
-    def start(self) -> None:
+    def start(self, count: int) -> None:
+        """Start that many workers, as soon as the pause after a short-lived one is over."""
+        self._missing += count
+        while self._missing and not self._ending and time.monotonic() >= self._next_start:
+            self._missing -= 1
+            try:
+                self._fork()
+            except OSError as error:  # the system has no memory or no process number left
+                self._missing += 1
+                self._slow_down()
+                report(f"a worker cannot be started: {error.strerror}: trying again in {self._pause:g} s")
+
+    def _fork(self) -> None:
         """Fork a worker. Signals stay blocked meanwhile; the worker unblocks them when its handlers are set."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        process = get_context("fork").Process(target=self._run)
-        process.start()
-        self._running[process.sentinel] = process, time.monotonic()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            process = get_context("fork").Process(target=self._run)
+            process.start()
+            self._running[process.sentinel] = process, time.monotonic()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _run(self) -> None:
         os.close(self._write_end)  # a copy in the worker would keep the pipe open after the parent's death
@@ -74,31 +95,50 @@ class _Workers:
         """Send SIGTERM to all workers, and replace none from now on."""
         self._ending = True
         for process, _ in list(self._running.values()):
-            process.terminate()
+            with suppress(OSError):
+                process.terminate()
 
     def watch(self) -> int:
         """Replace workers that die; return the exit code when none is left."""
         exit_code = 0
-        while self._running:
-            for sentinel in connection.wait(list(self._running)):
+        while self._running or (self._missing and not self._ending):
+            timeout = _SIGNAL_SECONDS if self._missing else None
+            for sentinel in connection.wait(list(self._running), timeout):
                 exit_code |= self._handle_death(cast("int", sentinel))
+            self.start(0)
         return exit_code
 
     def _handle_death(self, sentinel: int) -> int:
-        """Replace a dead worker, or end all, and report it; return the bit that it adds to the exit code."""
+        """Replace a dead worker, or end, and report it; return the bit that it adds to the exit code."""
         process, started = self._running.pop(sentinel)
         process.join()  # the sentinel is readable a moment before the process has an exit code
+        failed = bool(process.exitcode)
         if self._ending:
-            if process.exitcode:
+            if failed:
                 report(_describe_end(process))
-            return int(bool(process.exitcode))
-        if time.monotonic() - started < _MIN_LIFE_SECONDS:
-            report(f"{_describe_end(process)} as soon as it was started: all workers end")
-            self.end()
+            return int(failed)
+        is_short = time.monotonic() - started < _MIN_LIFE_SECONDS
+        self._has_served |= not is_short or (process.exitcode or 0) <= 0
+        if not self._has_served and not self._running:
+            report(f"{_describe_end(process)}: no worker can start")
+            self._ending = True
             return 1
-        report(f"{_describe_end(process)}: a new worker replaces it")
-        self.start()
+        self._replace(process, is_short=is_short)
         return 0
+
+    def _replace(self, process: BaseProcess, *, is_short: bool) -> None:
+        if is_short:
+            self._slow_down()
+            report(f"{_describe_end(process)} as soon as it was started: a new worker replaces it in {self._pause:g} s")
+        else:
+            self._pause = 0.0
+            report(f"{_describe_end(process)}: a new worker replaces it")
+        self.start(1)
+
+    def _slow_down(self) -> None:
+        """Double the pause before the next start."""
+        self._pause = min(max(2 * self._pause, _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS)
+        self._next_start = time.monotonic() + self._pause
 
 
 def _describe_end(process: BaseProcess) -> str:

@@ -22,7 +22,7 @@ from .access_log import AccessLog
 from .drain import DrainGate
 from .http1.server import ConnectionLimits, Http1Server
 from .lifespan import Lifespan, StartFailed
-from .line_writer import LineWriter, report
+from .line_writer import LineWriter, queued_stderr, report
 from .loops import loop_factory
 from .unhandled_errors import UnhandledErrors
 
@@ -44,7 +44,6 @@ BACKLOG: Final = 4096  # connections that the kernel completes before they are a
 # asyncio accepts as many in one turn as its backlog says. They must not use up the descriptors before the connections
 # that are idle have made room.
 _ACCEPTED_AT_ONCE: Final = 64
-_FLUSH_SECONDS: Final = 1.0  # for the last lines of the access log to be read
 
 
 class Listeners(NamedTuple):
@@ -64,7 +63,11 @@ def work(make_app: Callable[[], Any], server: ServerSettings, listeners: Listene
     gc.set_threshold(*_GC_THRESHOLDS)
     raise_mmap_threshold()
     gate = DrainGate(app)
-    with _logged(gate, server.access_log) as logged, asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner:
+    with (
+        queued_stderr(),
+        _logged(gate, server.access_log) as logged,
+        asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner,
+    ):
         try:
             runner.run(_serve(logged, gate, server, listeners, lifeline))
         except StartFailed as error:
@@ -79,11 +82,11 @@ def _logged(gate: DrainGate, form: str) -> Iterator[Any]:
     if form == "none":
         yield gate
         return
-    lines = LineWriter(_descriptor(sys.stdout), complaints=_descriptor(sys.stderr))
+    lines = LineWriter(_descriptor(sys.stdout), "the access log", complain=report)
     try:
         yield AccessLog(gate, form, write=lines.write)
     finally:
-        lines.close(within=_FLUSH_SECONDS)
+        lines.close()
 
 
 def _descriptor(stream: TextIO | None) -> int:

@@ -24,7 +24,7 @@ _STYLE: Final = files(__package__).joinpath("templates", "listing.css").read_tex
 _STYLE_DIGEST: Final = b64encode(sha256(_STYLE.encode()).digest()).decode("ascii")
 CONTENT_SECURITY_POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_DIGEST}'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
@@ -48,8 +48,8 @@ def _row(entry: Entry) -> Row:
     slash = "/" if entry.is_directory else ""
     return Row(
         name=_readable(entry.name) + slash,
-        # Without "./" browsers would read the part before a colon as a scheme.
-        url=f"./{quote(fsencode(entry.name), safe='')}{slash}",
+        # Programs join it to the folder's URL as text. A colon is escaped, else browsers would read a scheme before it.
+        url=f"{quote(fsencode(entry.name), safe='')}{slash}",
         kind="directory" if entry.is_directory else "file",
         size=entry.size,
         modified=None if entry.modified is None else _date(entry.modified),
@@ -85,13 +85,13 @@ def readable_size(size: int) -> str:
 
 
 def as_html(key: str, listing: Listing) -> bytes:
-    """Render the listing of the directory `key` as a page; "" is the top, any other key ends with a slash."""
-    segments = [_readable(segment) for segment in key.split("/")[:-1]]
-    trail = [(name, "../" * (len(segments) - depth - 1) or "./") for depth, name in enumerate(segments)]
+    """Render the listing of the directory `key` as a page; "" is the top, any other key ends with a slash.
+
+    Programs read the page, too, and follow its links: each entry and the parent are linked once, and nothing else is.
+    """
     page = _TEMPLATES.get_template("listing.html").render(
-        path="/" + "/".join([*segments, ""] if segments else []),
-        top="../" * len(segments) or "./",
-        trail=trail,
+        path=f"/{_readable(key)}",
+        is_top=not key,
         rows=rows_of(listing),
         truncated=listing.truncated,
         readable_size=readable_size,

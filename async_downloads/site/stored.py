@@ -5,7 +5,8 @@ event loop that serve it.
 """
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -21,10 +22,10 @@ from ..semantics.plan import Policy
 from ..sending import Receive, Scope, Send
 from ..sources.database.catalogue import ById, Catalogue, Identifier, StoredFile
 from ..sources.database.urls import open_catalogue, path_of
-from ..threads import in_thread
-from .tree import page
+from ..sources.memory import MemorySource
+from .pages import Pages, client_left, page, unless_left
 
-__all__ = ["PREFIX", "StoredFiles", "as_json", "catalogue_of", "probe"]
+__all__ = ["PREFIX", "StoredFiles", "as_json", "catalogue_of", "hidden_folder", "probe"]
 
 
 PREFIX: Final = "files"
@@ -40,6 +41,7 @@ class StoredFiles:
         self._catalogue = catalogue
         self._identifier = settings.file_ids
         self._has_listing = settings.list_files
+        self._pages = Pages()
         self._downloads = Downloads(
             ById(catalogue, settings.file_ids),
             attachment=True,
@@ -50,21 +52,28 @@ class StoredFiles:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one HTTP request."""
-        await respond_and_send(self._respond, scope, receive, send)
+        await respond_and_send(partial(self._respond, receive=receive), scope, receive, send)
 
-    async def _respond(self, scope: Scope) -> Response:
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
         if refused := refusal(scope):
             return refused
         key, root = key_of(scope), scope.get("root_path", "")
         if key == PREFIX and self._has_listing:
-            return await self._listing(scope, f"{root}/{_DOWNLOAD}/")
+            return await self._listing(scope, receive, f"{root}/{_DOWNLOAD}/")
         if key.startswith(f"{_DOWNLOAD}/"):
             return await self._downloads.respond({**scope, "root_path": f"{root}/{_DOWNLOAD}"})
         raise NotFound(f"nothing is at {key!r}")
 
-    async def _listing(self, scope: Scope, base: str) -> Response:
-        render = partial(as_json, await self._catalogue.files(_MAX_LISTED + 1), self._identifier, base)
-        return await respond(request_head(scope), page(await in_thread(render), "application/json"), _LISTING_POLICY)
+    async def _listing(self, scope: Scope, receive: Receive, base: str) -> Response:
+        async def draw() -> Callable[[], MemorySource]:
+            return partial(_json_page, await self._catalogue.files(_MAX_LISTED + 1), self._identifier, base)
+
+        found = await unless_left(self._pages.get(base, draw), receive)
+        return await respond(request_head(scope), found, _LISTING_POLICY) if found else client_left()
+
+
+def _json_page(files: Sequence[StoredFile], identifier: Identifier, base: str) -> MemorySource:
+    return page(as_json(files, identifier, base), "application/json")
 
 
 def as_json(files: Sequence[StoredFile], identifier: Identifier, base: str) -> bytes:
@@ -107,6 +116,12 @@ def _shows(folder: Path, path: Path, *, hidden: bool) -> bool:
         below = path.resolve().relative_to(folder.resolve())
         return hidden or not any(name.startswith(".") for name in below.parts)
     return False
+
+
+def hidden_folder(settings: Settings) -> Path | None:
+    """Return what the served folder has at `files`, where a database would hide it; None if nothing is hidden."""
+    hidden = settings.directory / PREFIX if settings.database and settings.directory else None
+    return hidden if hidden and os.path.lexists(hidden) else None
 
 
 async def probe(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """A store as a site: `Downloads` sends its files; its directories are pages."""
 
+from collections.abc import Callable
 from functools import partial
-from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
@@ -9,16 +9,14 @@ from ..asgi import Downloads, plain_response, refusal, request_head, respond_and
 from ..errors import IsDirectory, NotFound
 from ..request_target import has_parameter, key_of
 from ..responder import Response, respond
-from ..semantics.etags import ETag
 from ..semantics.plan import Policy
-from ..semantics.representation import Representation, Validators
 from ..sending import Receive, Scope, Send
-from ..sources.base import Browsable, Listing
+from ..sources.base import Browsable, Listing, VersionedListing
 from ..sources.memory import MemorySource
-from ..threads import in_thread
 from .browse import CONTENT_SECURITY_POLICY, as_html, as_json
+from .pages import Pages, client_left, page, unless_left
 
-__all__ = ["Tree", "page"]
+__all__ = ["Tree"]
 
 
 _LISTING_POLICY: Final = Policy(
@@ -36,12 +34,13 @@ class Tree:
 
     def __init__(self, downloads: Downloads) -> None:
         self._downloads = downloads
+        self._pages = Pages()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one HTTP request."""
-        await respond_and_send(self._respond, scope, receive, send)
+        await respond_and_send(partial(self._respond, receive=receive), scope, receive, send)
 
-    async def _respond(self, scope: Scope) -> Response:
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
         if refused := refusal(scope):
             return refused
         key, path = key_of(scope), scope["path"]
@@ -50,19 +49,24 @@ class Tree:
         if not key and path in {"", scope.get("root_path", "")}:
             return _redirect_to_slash(path, scope)
         if not key or key.endswith("/"):
-            return await self._listing(key, scope)
+            return await self._listing(key, scope, receive)
         try:
             return await self._downloads.respond(scope)
         except IsDirectory:
             return _redirect_to_slash(key, scope)
 
-    async def _listing(self, key: str, scope: Scope) -> Response:
+    async def _listing(self, key: str, scope: Scope, receive: Receive) -> Response:
         store = self._downloads.store
         if not isinstance(store, Browsable):
             raise NotFound(f"{key!r}: this store cannot be listed")
         render = _json if _wants_json(scope) else _html
-        source = await in_thread(partial(render, key, await store.list(key[:-1])))
-        return await respond(request_head(scope), source, _LISTING_POLICY)
+
+        async def draw() -> Callable[[], MemorySource]:
+            return partial(render, key, await store.list(key[:-1]))
+
+        version = partial(store.list_version, key[:-1]) if isinstance(store, VersionedListing) else None
+        found = await unless_left(self._pages.get((key, render), draw, version), receive)
+        return await respond(request_head(scope), found, _LISTING_POLICY) if found else client_left()
 
 
 def _json(key: str, listing: Listing) -> MemorySource:
@@ -71,12 +75,6 @@ def _json(key: str, listing: Listing) -> MemorySource:
 
 def _html(key: str, listing: Listing) -> MemorySource:
     return page(as_html(key, listing), "text/html; charset=utf-8")
-
-
-def page(content: bytes, media_type: str) -> MemorySource:
-    """Return the source of a page; its ETag is a hash of its bytes."""
-    validators = Validators(ETag(sha256(content).hexdigest()[:32]))
-    return MemorySource(content, Representation(len(content), media_type, validators=validators))
 
 
 def _wants_json(scope: Scope) -> bool:

@@ -13,7 +13,7 @@ need no body. Abilities that only some sources or stores have are protocols of t
 `isinstance`.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -21,7 +21,17 @@ from ..open_file import FileRegion
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
 
-__all__ = ["Browsable", "Entry", "Listing", "OnDisk", "Source", "Store", "SupportsReadNowait", "SupportsRefresh"]
+__all__ = [
+    "Browsable",
+    "Entry",
+    "Listing",
+    "OnDisk",
+    "Source",
+    "Store",
+    "SupportsReadNowait",
+    "SupportsRefresh",
+    "VersionedListing",
+]
 
 
 @runtime_checkable
@@ -121,3 +131,14 @@ class Browsable(Protocol):
 
     async def list(self, key: str) -> Listing:
         """Return the entries directly below the key; "" is the top. Raises NotFound if the key is no directory."""
+
+
+@runtime_checkable
+class VersionedListing(Protocol):
+    """A store that can tell cheaply whether the entries of a directory have changed."""
+
+    async def list_version(self, key: str) -> Hashable:
+        """Return a value that differs if an entry was added, removed or renamed; None if that is not certain.
+
+        Raises NotFound as `list` does. The sizes and dates of the entries are not part of the version.
+        """

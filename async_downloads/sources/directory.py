@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from heapq import nsmallest
@@ -17,8 +17,9 @@ from typing import Final
 
 from ..errors import DownloadError, NotFound
 from ..file_systems import place_of
-from ..recent_paths import RecentPaths, open_in_thread
+from ..recent_paths import RecentPaths
 from .base import Entry, Listing
+from .directory_listing import list_in_thread, version_of
 from .files import FileSource
 from .memory import MemorySource
 from .opening import describe, map_os_errors, open_regular
@@ -90,7 +91,14 @@ class DirectoryStore:
         """Return up to 10,000 entries directly below the key that a client may open."""
         if key:
             self._check_key(key)
-        return await open_in_thread(os.path.join(self.directory, key), partial(self._list, key))
+        return await list_in_thread(os.path.join(self.directory, key), partial(self._list, key))
+
+    async def list_version(self, key: str) -> Hashable:
+        """Return a value that differs if the entries have changed; None if that is not certain."""
+        if key:
+            self._check_key(key)
+        with map_os_errors(key):
+            return await version_of(os.path.join(self.directory, key))
 
     def _check_key(self, key: str) -> None:
         if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)):

@@ -112,8 +112,7 @@ async def test_flags_come_before_the_environment_and_that_before_the_file(
     [
         pytest.param(("--database", "{url}"), {"ASYNC_DOWNLOADS_DATABASE": "x:", "DATABASE_URL": "y:"}, "", id="flag"),
         pytest.param((), {"ASYNC_DOWNLOADS_DATABASE": "{url}", "DATABASE_URL": "x:"}, "", id="our-variable"),
-        pytest.param((), {"ASYNC_DOWNLOADS_DATABASE": "", "DATABASE_URL": "{url}"}, "database = 'x:'", id="theirs"),
-        pytest.param((), {}, "database = '{url}'", id="file"),
+        pytest.param((), {"DATABASE_URL": "mysql://other-app"}, "database = '{url}'", id="file"),
     ],
 )
 async def test_the_database_is_the_one_that_was_named_nearest(
@@ -213,3 +212,20 @@ def test_a_file_that_is_not_text_is_refused(tree: Path, tmp_path: Path) -> None:
     path = tmp_path / "downloads.toml"
     path.write_bytes(b"\xff\xfe")
     assert str(path) in refusal("serve", tree, "--config", path)
+
+
+async def test_the_database_of_another_app_is_not_served(tree: Path) -> None:
+    async with serving(tree, env={"DATABASE_URL": "mysql://other-app/db"}) as command:
+        assert command.get("/files/download/1").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "broken link"])
+def test_a_database_that_would_hide_the_folder_s_own_files_is_refused(tree: Path, sqlite: str, kind: str) -> None:
+    own = tree / "files"
+    own.mkdir() if kind == "folder" else own.write_text("x") if kind == "file" else own.symlink_to("nowhere")
+    assert f"{own} would be hidden by the files of the database" in refusal("serve", tree, "--database", sqlite)
+
+
+@pytest.mark.parametrize("mode", ["8", "6666", "rw", "-600"])
+def test_a_mode_that_is_not_octal_is_refused(tree: Path, mode: str) -> None:
+    assert "is not a mode of three octal digits" in refusal("serve", tree, "--unix-mode", mode)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from harness.process import catches
 from harness.waiting import HANGING, eventually
-from tools.command import Command, serving
+from tools.command import ANY_PORT, COMMAND, Command, running, serving
 
 
 @pytest.fixture
@@ -47,18 +47,48 @@ async def test_a_worker_that_dies_is_named_and_replaced(tree: Path, number: sign
         assert await command.ended() == 0
 
 
-async def test_workers_that_die_at_once_end_the_server(tree: Path) -> None:
+async def test_workers_that_die_quickly_are_replaced_more_and_more_slowly(tree: Path) -> None:
     async with serving(tree, "--workers", "2") as command:
+        healthy, *_ = await _grown_up(command, 2)
+        for pause in ("0.1", "0.2", "0.4"):
+            for child in set(command.children) - {healthy}:
+                os.kill(child, signal.SIGKILL)
+            await eventually(partial(_replaces_in, command, pause))
+            await eventually(lambda: len(command.children) == 2)
+        assert healthy in command.children
+        assert command.get("/a.txt").text == "here\n"
+        command.process.terminate()
+        assert await command.ended() == 0
 
-        def all_dead() -> bool:
-            with suppress(ProcessLookupError, FileNotFoundError):
-                for child in command.children[:1]:
-                    os.kill(child, signal.SIGKILL)
-            return command.process.poll() is not None
 
-        await eventually(all_dead)
-        assert await command.ended() == 1
-        assert "as soon as it was started: all workers end\n" in command.stderr
+def _replaces_in(command: Command, pause: str) -> bool:
+    """Kill the youngest worker again until the parent says that it waits for that many seconds."""
+    with suppress(ProcessLookupError, FileNotFoundError):
+        for child in command.children[1:]:
+            os.kill(child, signal.SIGKILL)
+    return f"as soon as it was started: a new worker replaces it in {pause} s\n" in command.stderr
+
+
+async def test_a_server_whose_workers_wait_for_their_start_ends_at_a_signal(tree: Path) -> None:
+    async with serving(tree, "--workers", "1") as command:
+        command.process.terminate()
+        assert await command.ended() == 0
+
+
+@pytest.mark.parametrize("kind", ["reader has left", "disk is full"])
+async def test_a_worker_is_replaced_although_standard_error_cannot_be_written(tree: Path, kind: str) -> None:
+    read, pipe = os.pipe()
+    os.close(read)
+    target = f"2>&{pipe}" if kind == "reader has left" else "2>/dev/full"
+    shell = ("bash", "-c", f'exec "$@" {target} {pipe}>&-', "bash", *COMMAND)
+    async with running("serve", tree, *ANY_PORT, "--workers", "2", command=shell, pass_fds=(pipe,)) as command:
+        os.close(pipe)
+        victim, other = await _grown_up(command, 2)
+        os.kill(victim, signal.SIGKILL)
+        await eventually(lambda: len(set(command.children) - {victim}) == 2)
+        assert other in command.children
+        command.process.terminate()
+        assert await command.ended() == 0
 
 
 async def test_workers_whose_parent_died_end_by_themselves(tree: Path) -> None:

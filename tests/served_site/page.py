@@ -11,6 +11,7 @@ class Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.links: list[tuple[str, str]] = []
+        self.saved: list[str] = []
         self.texts: dict[str, list[str]] = {}
         self.attributes: set[str] = set()
         self.declared = ""
@@ -22,6 +23,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.attributes |= {name for name, _ in attrs}
+        if tag == "button":
+            self.saved.append(dict(attrs)["formaction"] or "")
         if tag in {"meta", "link", "img", "br"}:
             return
         self._open.append(tag)
@@ -41,13 +44,13 @@ class Page(HTMLParser):
 
     @property
     def names(self) -> list[str]:
-        """The names of the entries: the links of the table without the download links."""
-        return [text for target, text in self.entries if not target.endswith("?download")]
+        """The names of the entries."""
+        return [text for _, text in self.entries]
 
     @property
     def entries(self) -> list[tuple[str, str]]:
-        """The links of the table."""
-        return self.links[self.texts["h1"][0].count("/") :]
+        """The links without the one to the parent."""
+        return [link for link in self.links if link != ("../", "../")]
 
 
 def read(html: bytes) -> Page:

@@ -68,7 +68,7 @@ async def test_the_content_security_policy_allows_only_the_style(site: Site) -> 
         "default-src": "'none'",
         "style-src": f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'",
         "base-uri": "'none'",
-        "form-action": "'none'",
+        "form-action": "'self'",
         "frame-ancestors": "'none'",
     }
     assert response.headers["x-content-type-options"] == "nosniff"
@@ -159,7 +159,7 @@ async def test_mounted_below_a_path_its_links_still_work(tree: Path, target: str
         response = await client.get(target)
         assert response.status_code == 200
         if response.url.path.endswith("/"):
-            links = [urljoin(str(response.url), link) for link, _ in read(response.content).links]
+            links = [urljoin(str(response.url), link) for link, _ in read(response.content).entries]
             assert {(await client.get(link)).status_code for link in links} == {200}
             assert all(link.startswith("http://host/files/") for link in links)
 
@@ -192,3 +192,20 @@ async def test_a_listing_is_rendered_in_a_thread(target: str) -> None:
     assert (response.status, len(_Watched.threads)) == (200, 1)
     assert threading.get_ident() not in _Watched.threads
     _Watched.threads.clear()
+
+
+async def test_the_save_button_offers_the_file(site: Site) -> None:
+    (target, *_) = read((await site.get("/c/")).content).saved
+    response = await site.get(f"/c/{target}?download=")
+    assert response.headers["content-disposition"].startswith("attachment")
+
+
+async def test_a_program_that_follows_all_links_finds_each_file_once(site: Site) -> None:
+    found: list[str] = []
+    waiting = ["/"]
+    while waiting:
+        target = waiting.pop()
+        for link, _ in read((await site.get(target)).content).links:
+            if link != "../":
+                (waiting if link.endswith("/") else found).append(f"{target}{link}")
+    assert sorted(found) == ["/A.txt", "/Z/x", "/b.txt", "/c/in.txt"]

@@ -49,11 +49,11 @@ def test_each_kind_of_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_our_database_variable_precedes_database_url(
+def test_the_database_variable_of_other_apps_is_not_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite:///theirs.db")
-    assert Settings.from_environment().database == "sqlite:///theirs.db"
+    assert Settings.from_environment().database is None
     monkeypatch.setenv(f"{PREFIX}DATABASE", "sqlite:///ours.db")
     assert Settings.from_environment().database == "sqlite:///ours.db"
 

@@ -236,3 +236,13 @@ async def test_no_client_can_forge_a_line(form: str, hostile: bytes, large: Path
     assert line[:-1].isprintable()
     assert line.endswith("\n")
     assert json.loads(line)["status"] == 405 if form == "json" else _LINE.fullmatch(line)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+async def test_long_fields_are_cut(form: str, large: Path) -> None:
+    log = _Log(Downloads(DirectoryStore(large.parent)), form)
+    await ask(log.app, "/" + "a" * 50_000 + "?" + "b" * 9_000, method="M" * 2_000, fields=[("Range", "\xff" * 9_000)])
+    line = log.written.getvalue()
+    assert len(line) < 16_000
+    assert "/" + "a" * 1_023 + "..." in line
+    assert "M" * 1_024 + "..." in line

@@ -36,6 +36,7 @@ async def test_while_serving_it_is_healthy_and_passes_requests_on() -> None:
     gate = DrainGate(room)
     healthy = await ask(gate, "/-/healthy")
     assert (healthy.status, healthy.body, healthy.fields["content-type"]) == (200, b"ok\n", "text/plain; charset=utf-8")
+    assert healthy.fields["cache-control"] == "no-store"
     assert ((await ask(gate, "/x")).status, gate.is_draining) == (200, False)
 
 

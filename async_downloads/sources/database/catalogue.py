@@ -110,6 +110,9 @@ class Catalogue(Protocol):
     async def remove(self, key: str) -> None:
         """Remove a file. Its downloads go on until `gc` deletes the bytes. Raises NotFound if there is no such file."""
 
+    async def remove_id(self, public: str, identifier: Identifier) -> None:
+        """Remove the file with that identifier as `remove` does, whatever name it has by then."""
+
     async def gc(self, grace: float) -> int:
         """Delete versions that were retired, or last written to by an unfinished upload, over `grace` seconds ago.
 

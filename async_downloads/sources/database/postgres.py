@@ -73,11 +73,11 @@ class PostgresSource:
     async def _read_chunk(self, start: int, stop: int) -> bytes:
         """Return the bytes from `start` to the end of its chunk or to `stop`.
 
-        A running download waits up to `timeout` for a connection; a new request waits only `patience`.
+        A running download waits up to `timeout` for a connection, also while PostgreSQL restarts; a new request waits
+        only `patience`.
         """
         count = min(start - start % CHUNK_BYTES + CHUNK_BYTES, stop) - start
-        patience = self._connections.timeout
-        row = await self._connections.row(self._statement, self._number, start, count, patience=patience)
+        row = await self._connections.row_of_download(self._statement, self._number, start, count)
         if row is None:
             raise SourceChanged(f"{self.representation.filename!r}: version {self._number} was deleted")
         data: bytes = row[0]
@@ -193,7 +193,11 @@ class PostgresStore:
     async def remove(self, key: str) -> None:
         """Remove a file; `gc` deletes its bytes later."""
         check_key(key)
-        await self._connections.run(partial(schema.remove, name=key))
+        await self._connections.run(partial(schema.remove, by="name", value=key))
+
+    async def remove_id(self, public: str, identifier: Identifier) -> None:
+        """Remove the file with that identifier; `gc` deletes its bytes later."""
+        await self._connections.run(partial(schema.remove, by=identifier, value=parse_identifier(public, identifier)))
 
     async def gc(self, grace: float) -> int:
         """Delete retired versions, 16 in each transaction. A vacuum makes their space free for other tables."""

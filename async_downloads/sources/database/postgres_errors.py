@@ -10,7 +10,7 @@ import asyncpg
 
 from ...errors import DownloadError, Forbidden, SourceBusy, SourceChanged, SourceError
 
-__all__ = ["is_unambiguous", "map_postgres_errors", "redacted", "unreadable_url"]
+__all__ = ["LOST_STATEMENT", "is_unambiguous", "map_postgres_errors", "redacted", "unreadable_url"]
 
 
 # A password may contain characters that should have been escaped, so everything from the first colon to the last @
@@ -18,7 +18,15 @@ __all__ = ["is_unambiguous", "map_postgres_errors", "redacted", "unreadable_url"
 _URL: Final = re.compile(r"(postgres(?:ql)?://)(?:([^:@/?#]*)(?::(.*))?@)?([^@?]*)(?:\?([^@]*))?", re.DOTALL)
 _RESERVED: Final = re.compile(r"[/?#@\s]")
 _SHOWN_PARAMETERS: Final = ("host", "port", "dbname", "user", "search_path")  # any other may hold a password
-_MEANINGS: Final[tuple[tuple[type[Exception], type[DownloadError], str], ...]] = (
+# asyncpg names the statements that it prepares. A PgBouncer that pools transactions may send the values to a connection
+# that does not have the statement, or has another one with that name, which takes other values.
+LOST_STATEMENT: Final = (
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
+    asyncpg.ProtocolViolationError,
+)
+_RETRY_AFTER_SECONDS: Final = 2  # PostgreSQL takes about that long to restart
+_MEANINGS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[DownloadError], str], ...]] = (
     (
         asyncpg.UndefinedTableError,
         SourceError,
@@ -39,9 +47,11 @@ _MEANINGS: Final[tuple[tuple[type[Exception], type[DownloadError], str], ...]] =
     ),
     (asyncpg.TooManyConnectionsError, SourceBusy, "{0} has no free connection: {1}"),
     (asyncpg.CannotConnectNowError, SourceBusy, "{0} accepts no connections at the moment: {1}"),
-    (TimeoutError, SourceError, "{0} did not respond in time: check that its server is running"),
-    (asyncpg.PostgresConnectionError, SourceError, "{0}: the connection was lost: {1}"),
-    (OSError, SourceError, "{0} cannot be reached: {1}: start its server, or correct the host and the port in the URL"),
+    (TimeoutError, SourceBusy, "{0} did not respond in time: check that its server is running"),
+    (asyncpg.PostgresConnectionError, SourceBusy, "{0}: the connection was lost: {1}"),
+    (asyncpg.OperatorInterventionError, SourceBusy, "{0} ended the connection: {1}"),
+    ((asyncpg.InterfaceError, asyncpg.InternalClientError), SourceBusy, "{0}: the connection was lost: {1}"),
+    (OSError, SourceBusy, "{0} cannot be reached: {1}: start its server, or correct the host and the port in the URL"),
 )
 
 
@@ -94,5 +104,6 @@ def _error(error: Exception, database: str) -> DownloadError:
     text = (getattr(error, "message", None) or str(error) or type(error).__name__).partition("\n")[0]
     for kind, ours, message in _MEANINGS:
         if isinstance(error, kind):
-            return ours(message.format(database, text))
+            options = {"retry_after": _RETRY_AFTER_SECONDS} if ours is SourceBusy else {}
+            return ours(message.format(database, text), **options)
     return SourceError(f"{database}: {text}")

@@ -1,23 +1,27 @@
 """A small pool of connections to PostgreSQL.
 
-asyncpg keeps prepared statements with their connection. So the pool works with a PgBouncer that pools sessions, but not
-with one that pools transactions.
+asyncpg keeps prepared statements with their connection. A PgBouncer that pools transactions gives each transaction
+another connection to PostgreSQL, which may lack the statement. After the first such error the statements of the pool
+have no names: asyncpg then sends each one together with its values.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from itertools import chain, count, repeat
+from typing import Final, TypeVar
 
 import asyncpg
 
 from ...errors import SourceBusy, SourceError
-from .postgres_errors import is_unambiguous, map_postgres_errors, redacted, unreadable_url
+from .postgres_errors import LOST_STATEMENT, is_unambiguous, map_postgres_errors, redacted, unreadable_url
 
 __all__ = ["Connections", "retrieve_exception"]
 
 
 T = TypeVar("T")
+# Seconds between two tries of a query that only reads; the last one is repeated.
+_PAUSES: Final = (0.0, 0.1, 0.2, 0.5, 1.0)
 
 
 class Connections:
@@ -29,7 +33,7 @@ class Connections:
     Owner: one PostgresStore. It belongs to the event loop that uses it first.
 
     States: unopened until the first work; open, with connections made when they are needed; closed by `aclose`, after
-    which `run` raises SourceError.
+    which `run` raises SourceError. Independent of that, `_names_statements` changes once, from True to False.
 
     A cancelled caller leaves the queue for connections. Work that has begun continues to its end in a task of its own:
     it is short, and PostgreSQL needs another connection to cancel it.
@@ -43,32 +47,85 @@ class Connections:
         self._patience = patience
         self._pool: asyncpg.Pool | None = None
         self._closed = False
+        self._names_statements = True
 
     async def run(self, work: Callable[[asyncpg.Connection], Awaitable[T]], *, patience: float | None = None) -> T:
-        """Call `work` with a connection and return its result. Raises DownloadError for errors of PostgreSQL."""
-        connection = await self._acquire(patience or self._patience)
-        working = asyncio.ensure_future(self._work(work, connection))
+        """Call `work` with a connection and return its result. Raises DownloadError for errors of PostgreSQL.
+
+        `work` is called a second time if a prepared statement of the first call was lost; nothing was done then.
+        """
+        names_statements = self._names_statements
+        try:
+            return await self._run(work, patience or self._patience)
+        except _LostStatement:
+            if not names_statements:
+                raise
+            await self._stop_naming_statements()
+            return await self._run(work, patience or self._patience)
+
+    async def _run(self, work: Callable[[asyncpg.Connection], Awaitable[T]], patience: float) -> T:
+        pool = self._open_pool()
+        connection = await self._acquire(pool, patience)
+        working = asyncio.ensure_future(self._work(work, pool, connection))
         working.add_done_callback(retrieve_exception)
         return await asyncio.shield(working)
 
-    async def row(self, statement: str, *values: object, patience: float | None = None) -> asyncpg.Record | None:
-        """Return the first row of the result, or None if it is empty."""
-        return await self.run(lambda connection: connection.fetchrow(statement, *values), patience=patience)
+    async def row(self, statement: str, *values: object) -> asyncpg.Record | None:
+        """Return the first row of the result, or None if it is empty. The statement must only read."""
+        return await self._retried(lambda connection: connection.fetchrow(statement, *values))
 
     async def rows(self, statement: str, *values: object) -> list[asyncpg.Record]:
-        """Return all rows of the result."""
-        return await self.run(lambda connection: connection.fetch(statement, *values))
+        """Return all rows of the result. The statement must only read."""
+        return await self._retried(lambda connection: connection.fetch(statement, *values))
 
-    async def _work(self, work: Callable[[asyncpg.Connection], Awaitable[T]], connection: asyncpg.Connection) -> T:
-        pool = self._open_pool()
+    async def row_of_download(self, statement: str, *values: object) -> asyncpg.Record | None:
+        """Return what `row` returns, but wait up to `timeout` for a connection, also while PostgreSQL restarts."""
+        return await self._retried(lambda connection: connection.fetchrow(statement, *values), is_running=True)
+
+    async def _retried(self, read: Callable[[asyncpg.Connection], Awaitable[T]], *, is_running: bool = False) -> T:
+        """Read, and try again if PostgreSQL is busy or the connection was lost.
+
+        A new request tries once more, or waits up to `patience` if PostgreSQL is starting; else its client gets a 503.
+        A running download tries for up to `timeout`, because its client would have to begin again.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (self.timeout if is_running else self._patience)
+        pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
+        for tries in count():
+            try:
+                return await self.run(read, patience=end - loop.time())
+            except SourceBusy as error:
+                is_starting = isinstance(error.__cause__, asyncpg.CannotConnectNowError)
+                is_first = tries == 0 and not isinstance(error.__cause__, TimeoutError)
+                pause = next(pauses)
+                if loop.time() + pause >= end or not (is_running or is_starting or is_first):
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError  # `count` never ends
+
+    async def _work(
+        self, work: Callable[[asyncpg.Connection], Awaitable[T]], pool: asyncpg.Pool, connection: asyncpg.Connection
+    ) -> T:
         with map_postgres_errors(self.name):
             try:
                 return await work(connection)
+            except LOST_STATEMENT as error:
+                raise _LostStatement(f"{self.name}: {error}: let PgBouncer pool sessions") from error
+            except (asyncpg.InterfaceError, asyncpg.InternalClientError):
+                connection.terminate()  # asyncpg does not know its state
+                raise
             finally:
                 await pool.release(connection, timeout=self._patience)
 
-    async def _acquire(self, patience: float) -> asyncpg.Connection:
-        pool = self._open_pool()
+    async def _stop_naming_statements(self) -> None:
+        """Replace the pool by one whose statements have no names. Work that runs in the old one ends there."""
+        if self._names_statements:
+            self._names_statements = False
+            pool, self._pool = self._pool, None
+            if pool:
+                await self._close_pool(pool)
+
+    async def _acquire(self, pool: asyncpg.Pool, patience: float) -> asyncpg.Connection:
         with map_postgres_errors(self.name):
             try:
                 await pool  # initialises the pool at its first use, without connecting
@@ -97,6 +154,7 @@ class Connections:
                 max_size=self._size,
                 timeout=self._patience,
                 command_timeout=self.timeout,
+                **({} if self._names_statements else {"statement_cache_size": 0}),
                 reset=_skip_reset,
                 server_settings={"application_name": "async-downloads"},
             )
@@ -107,9 +165,16 @@ class Connections:
         self._closed = True
         pool, self._pool = self._pool, None
         if pool:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._patience):
-                    await pool.close()
+            await self._close_pool(pool)
+
+    async def _close_pool(self, pool: asyncpg.Pool) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                await pool.close()
+
+
+class _LostStatement(SourceError):
+    """PostgreSQL does not have a statement that was prepared."""
 
 
 def retrieve_exception(task: "asyncio.Future[T]") -> None:

@@ -62,13 +62,16 @@ READ_BARE: Final = "select lo_get($1::oid, $2, $3)"
 SIZE_BARE: Final = (
     "select lo_lseek64(lo_open($1, 262144), 0, 2) as size"  # 0x40000 opens for reading; 2 seeks from the end
 )
+_WHERE: Final = {
+    "name": "sha256(f.name::bytea) = sha256($1::text::bytea)",
+    "token": "f.token = $1",
+    "integer": "f.id = $1",
+}
 _FILES: Final = """
 select f.id, f.token, v.id, f.name, v.media_type, v.size, v.sha256, floor(extract(epoch from v.created_at))::bigint
 from ad_file f join ad_version v on v.id = f.version """
 FILES: Final = {
-    "name": f"{_FILES} where sha256(f.name::bytea) = sha256($1::text::bytea)",
-    "token": f"{_FILES} where f.token = $1",
-    "integer": f"{_FILES} where f.id = $1",
+    **{by: f"{_FILES} where {condition}" for by, condition in _WHERE.items()},
     "all": f"{_FILES} order by f.name limit $1",
     # The names from "a/" up to "a0" are those below "a": 0 follows the slash in ASCII.
     "below": f"""{_FILES} where left(f.name, 512) between left($1, 512) and left($2, 512)
@@ -162,13 +165,16 @@ def stored(row: asyncpg.Record) -> StoredFile:
     return StoredFile(*row)
 
 
-async def remove(connection: asyncpg.Connection, name: str) -> None:
-    """Delete a file and retire its version. Raises NotFound if there is no such file."""
+async def remove(connection: asyncpg.Connection, by: str, value: str | int) -> None:
+    """Delete the file with that name or identifier, and retire its version. Raises NotFound if there is no such file.
+
+    `by` is "name", "token" or "integer".
+    """
     async with connection.transaction():
-        delete = "delete from ad_file where sha256(name::bytea) = sha256($1::text::bytea) returning version"
-        version = await connection.fetchval(delete, name)
+        delete = f"delete from ad_file f where {_WHERE[by]} returning version"  # noqa: S608 - our own text
+        version = await connection.fetchval(delete, value)
         if version is None:
-            raise await missing(connection, name)
+            raise await missing(connection, str(value)) if by == "name" else NotFound(f"there is no file {value!r}")
         await connection.execute("update ad_version set retired_at = now() where id = $1", version)
 
 

@@ -8,19 +8,21 @@ a writer wait.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
-from ...errors import NotFound, SourceBusy, SourceChanged, SourceError
+from ...errors import SourceBusy, SourceChanged, SourceError
 from ...pacing import ChunkSizer
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation
 from ...threads import in_thread
 from ..base import Listing
 from ..media_types import media_type as media_type_of
+from . import sqlite_gc
 from . import sqlite_schema as schema
 from .catalogue import (
     CHUNK_BYTES,
@@ -114,8 +116,7 @@ class SqliteStore:
 
     async def open_id(self, public: str, identifier: Identifier) -> SqliteSource:
         """Open the current version of the file with that identifier."""
-        column = "token" if identifier == "token" else "id"
-        return self._source(await self._readers.run(_find, column, parse_identifier(public, identifier)))
+        return self._source(await self._readers.run(_find, *_by(public, identifier)))
 
     def _source(self, file: StoredFile) -> SqliteSource:
         return SqliteSource(file, describe(file), self._readers)
@@ -144,15 +145,22 @@ class SqliteStore:
     async def remove(self, key: str) -> None:
         """Remove a file; `gc` deletes its bytes later."""
         check_key(key)
-        await self._writer.run(schema.remove, key, time.time())
+        await self._writer.run(schema.remove, "name", key, time.time())
+
+    async def remove_id(self, public: str, identifier: Identifier) -> None:
+        """Remove the file with that identifier; `gc` deletes its bytes later."""
+        await self._writer.run(schema.remove, *_by(public, identifier), time.time())
 
     async def gc(self, grace: float) -> int:
-        """Delete retired versions, 8 MiB in each transaction. SQLite uses the free space for later files."""
+        """Delete retired versions, 8 MiB in each transaction, then shrink the file as far as possible."""
         freed = 0
-        for version, size in await self._writer.run(schema.retire_unfinished, time.time() - grace):
-            while (is_deleted := await self._writer.run(schema.free, version)) is None:
+        for version, size in await self._writer.run(sqlite_gc.retire_unfinished, time.time() - grace):
+            while (is_deleted := await self._writer.run(sqlite_gc.free, version)) is None:
                 pass
             freed += size * is_deleted
+        with suppress(SourceError):
+            while await self._writer.run(sqlite_gc.shrink):
+                pass
         return freed
 
     async def check(self) -> AsyncGenerator[StoredFile | Corruption, None]:
@@ -193,7 +201,12 @@ async def _group(data: AsyncIterable[bytes]) -> AsyncGenerator[list[bytes], None
 def _find(connection: Connection, column: str, value: str | int) -> StoredFile:
     if file := schema.find(connection, column, value):
         return file
-    raise schema.missing(connection, str(value)) if column == "name" else NotFound(f"there is no file {value!r}")
+    raise schema.missing(connection, column, value)
+
+
+def _by(public: str, identifier: Identifier) -> tuple[str, str | int]:
+    """Return the column and the value that a file with that identifier has."""
+    return "token" if identifier == "token" else "id", parse_identifier(public, identifier)
 
 
 def _is_current(connection: Connection, file: StoredFile) -> bool:

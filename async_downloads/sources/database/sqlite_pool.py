@@ -94,6 +94,8 @@ def _connect(path: Path, mode: _Mode, *, patience: float) -> sqlite3.Connection:
             connection.execute(f"pragma cache_size=-{_CACHE_KIB}")
         else:
             connection.executescript(f"pragma synchronous=full; pragma journal_size_limit={_WAL_BYTES}")
+            # Some systems let SQLite overwrite what it deletes: `gc` would then need as much room as it frees.
+            connection.execute("pragma secure_delete=fast")
     except sqlite3.Error:
         connection.close()
         raise

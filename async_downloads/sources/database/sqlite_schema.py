@@ -22,22 +22,21 @@ from ...semantics.ranges import ByteRange
 from .catalogue import CHUNK_BYTES, StoredFile, new_token, not_found
 
 __all__ = [
+    "COMMIT_BYTES",
     "Upload",
     "all_files",
     "begin",
     "create",
     "files_below",
     "find",
-    "free",
     "missing",
     "read",
     "remove",
-    "retire_unfinished",
 ]
 
 
 _PAGE_BYTES: Final = 64 * 1024  # SQLite's largest: a chunk takes 5 pages instead of 65, and is read twice as fast
-_COMMIT_BYTES: Final = 8 * 1024 * 1024  # written or deleted in one transaction, so that other writers need not wait
+COMMIT_BYTES: Final = 8 * 1024 * 1024  # written or deleted in one transaction, so that other writers need not wait
 _NO_BLOB: Final = ("no such rowid", "cannot open value of type")  # how `blobopen` reports that there is no blob
 _WAL_ATTEMPTS: Final = 50
 _WAL_RETRY_SECONDS: Final = 0.1
@@ -55,15 +54,11 @@ _SCHEMA: Final = (
 _FILES: Final = """select file.id, token, version.id, name, media_type, size, sha256, cast(created as integer)
     from file join version on version.id = current"""
 
-_RETIRE: Final = "update version set retired = created where sha256 is null and retired is null and created <= ?"
-_FREE_CHUNKS: Final = (
-    "delete from chunk where id in (select id from chunk where id >= ? and id < ? order by id limit ?)"
-)
-
 
 def create(connection: sqlite3.Connection) -> None:
-    """Create the tables that do not exist yet. Only a new file gets our page size."""
+    """Create the tables that do not exist yet. Only a new file gets our page size, and can be shrunk later."""
     connection.execute(f"pragma page_size={_PAGE_BYTES}")
+    connection.execute("pragma auto_vacuum=incremental")
     _enable_wal(connection)
     with connection:
         connection.execute("begin immediate")
@@ -164,10 +159,10 @@ class Upload:
         """Write the full chunks of these blocks, and keep the rest in memory for the next call."""
         data = memoryview(b"".join([self._unwritten, *blocks]))
         stop = len(data) - len(data) % CHUNK_BYTES
-        for start in range(0, stop, _COMMIT_BYTES):
+        for start in range(0, stop, COMMIT_BYTES):
             with connection:
                 connection.execute("begin immediate")
-                self._write_chunks(connection, data[start : min(start + _COMMIT_BYTES, stop)], now)
+                self._write_chunks(connection, data[start : min(start + COMMIT_BYTES, stop)], now)
         self._unwritten = bytes(data[stop:])
 
     def _write_chunks(self, connection: sqlite3.Connection, data: memoryview, now: float) -> None:
@@ -218,42 +213,18 @@ def _check_free(connection: sqlite3.Connection, name: str, *, replace: bool) -> 
     return before
 
 
-def remove(connection: sqlite3.Connection, name: str, now: float) -> None:
-    """Delete a file and retire its version. Raises NotFound if there is no such file."""
+def remove(connection: sqlite3.Connection, column: str, value: str | int, now: float) -> None:
+    """Delete the file whose column has that value, and retire its version. Raises NotFound if there is no such file."""
     with connection:
         connection.execute("begin immediate")
-        if not (file := find(connection, "name", name)):
-            raise missing(connection, name)
+        if not (file := find(connection, column, value)):
+            raise missing(connection, column, value)
         connection.execute("delete from file where id = ?", (file.id,))
         connection.execute("update version set retired = ? where id = ?", (now, file.version))
 
 
-def missing(connection: sqlite3.Connection, key: str) -> NotFound:
-    """Return the error for a key that no file has."""
-    return not_found(key, [file.name for file in files_below(connection, key, 1)])
-
-
-def retire_unfinished(connection: sqlite3.Connection, before: float) -> list[tuple[int, int]]:
-    """Retire uploads that wrote nothing since `before`. Return number and size of all versions retired until then.
-
-    `before` is in seconds since 1970. An upload whose version is retired cannot continue, so it never adds chunks to a
-    version that is being deleted.
-    """
-    with connection:
-        connection.execute("begin immediate")
-        connection.execute(_RETIRE, (before,))
-        return connection.execute("select id, size from version where retired <= ?", (before,)).fetchall()
-
-
-def free(connection: sqlite3.Connection, version: int) -> bool | None:
-    """Delete some chunks of a retired version, or the version itself if it has no chunks left.
-
-    Return None if there may be more chunks, else whether this call deleted the version; another process may have.
-    """
-    first = version << 32
-    limits = (first, first + 2**32, _COMMIT_BYTES // CHUNK_BYTES)
-    with connection:
-        connection.execute("begin immediate")
-        if connection.execute(_FREE_CHUNKS, limits).rowcount:
-            return None
-        return connection.execute("delete from version where id = ?", (version,)).rowcount > 0
+def missing(connection: sqlite3.Connection, column: str, value: str | int) -> NotFound:
+    """Return the error for a name or an identifier that no file has."""
+    if column != "name":
+        return NotFound(f"there is no file {value!r}")
+    return not_found(str(value), [file.name for file in files_below(connection, str(value), 1)])

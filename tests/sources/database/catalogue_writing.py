@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from async_downloads.errors import AlreadyThere, NotFound
-from async_downloads.sources.database.catalogue import Catalogue
+from async_downloads.sources.database.catalogue import Catalogue, Identifier
 from sources.contract import read_whole
 from sources.database.uploads import LARGE, SMALL, blocks, checked
 
@@ -50,6 +50,23 @@ class WritingContract:
         with pytest.raises(NotFound):
             await catalogue.open_id(str(file.id), "integer")
         assert await catalogue.files() == []
+
+    @pytest.mark.parametrize("identifier", ["token", "integer"])
+    async def test_removing_by_identifier_leaves_a_new_file_of_the_same_name(
+        self, catalogue: Catalogue, identifier: Identifier
+    ) -> None:
+        old = await catalogue.put("a.txt", blocks(SMALL))
+        await catalogue.remove("a.txt")
+        new = await catalogue.put("a.txt", blocks(SMALL))
+        with pytest.raises(NotFound):
+            await catalogue.remove_id(old.public(identifier), identifier)
+        assert await catalogue.files() == [new]
+        await catalogue.remove_id(new.public(identifier), identifier)
+        assert await catalogue.files() == []
+
+    async def test_an_identifier_that_no_file_can_have_is_not_found(self, catalogue: Catalogue) -> None:
+        with pytest.raises(NotFound):
+            await catalogue.remove_id("x", "integer")
 
     async def test_identifiers_are_never_given_twice(self, catalogue: Catalogue) -> None:
         first = await catalogue.put("a.txt", blocks(SMALL))

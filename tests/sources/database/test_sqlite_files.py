@@ -127,6 +127,23 @@ class TestTheFile:
         assert query(path, "select count(*) from version") == 1
         assert int(str(query(path, "pragma page_count"))) * 65536 < 3 * len(LARGE)
 
+    async def test_gc_shrinks_the_file_and_needs_less_room_than_it_frees(
+        self, catalogue: SqliteStore, path: Path
+    ) -> None:
+        await catalogue.put("small", blocks(SMALL))
+        await catalogue.put("large", blocks(LARGE * 4))
+        await catalogue.remove("large")
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("begin")
+            reader.execute("select count(*) from file").fetchone()  # from here on, the log cannot start anew
+            before = os.path.getsize(f"{path}-wal")
+            async with aclosing(SqliteStore(str(path), patience=0.01)) as store:
+                assert await store.gc(0) == 4 * len(LARGE)
+            assert os.path.getsize(f"{path}-wal") - before < len(LARGE)
+        await catalogue.gc(0)
+        assert path.stat().st_size < len(LARGE)
+        assert await checked(catalogue) == ["small"]
+
 
 class TestLocksAndSpace:
     """Locks of other connections, and a full disk."""
