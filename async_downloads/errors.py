@@ -224,10 +224,14 @@ class DiskError(FetchError):
 
 
 class RetriesExhausted(FetchError):
-    """All `tries` failed with errors that may be temporary; `last` is the last of them."""
+    """All `tries` failed with errors that may be temporary; `last` is the last of them.
 
-    def __init__(self, last: FetchError, *, tries: int) -> None:
-        super().__init__(f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {last}")
+    `wait` are the seconds that the server asks to wait, if that is longer than the download waits.
+    """
+
+    def __init__(self, last: FetchError, *, tries: int, wait: float | None = None) -> None:
+        asked = "" if wait is None else f"; the server asks to wait {wait:.0f} s"
+        super().__init__(f"gave up after {tries} {'try' if tries == 1 else 'tries'}: {last}{asked}")
         self.last = last
         self.tries = tries
         self.exit_code: int = last.exit_code

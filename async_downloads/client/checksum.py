@@ -14,7 +14,7 @@ from ..errors import DigestMismatch
 from ..open_file import OpenFile
 from ..semantics.digests import WANTED, parse_digest
 from ..threads import await_shielded, in_thread
-from .decisions.response import Full, Partial, ResponseHead
+from .decisions.verdict import Full, Partial, ResponseHead
 
 __all__ = ["WANT_DIGEST", "Checksum", "DigestCheck", "expected_digest", "expected_digest_of_part"]
 

@@ -6,18 +6,21 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack, cast
+from typing import Final, Self, Unpack, cast
+from weakref import WeakValueDictionary
 
 import httpx
 
 from ..errors import FetchError
 from .checksum import Checksum
+from .decisions.retries import PATIENCE_SECONDS
 from .disk.destination import Destination
-from .fetch import TransferLimits, most_severe
+from .fetch import most_severe
 from .http.body_stream import Deadline, MinSpeed
-from .http.exchange import Exchange
+from .http.exchange import RESPONSE_SECONDS, Exchange
 from .http.transport import new_client
 from .job import Job
+from .limits import TransferLimits
 from .options import DownloaderOptions, DownloadOptions, FetchOptions
 from .rate import RateLimit
 from .reporter import ProgressListener, Result
@@ -27,17 +30,21 @@ __all__ = ["Downloader", "download"]
 
 
 StrPath = str | os.PathLike[str]
+_HOST_CONNECTIONS: Final = 6  # to one host, as browsers do
 
 
 class Downloader:
     """Downloads over one pool of connections; an async context manager.
 
     Up to `connections` connections fetch one file at the same time if the server supports ranges. A failed request is
-    repeated if that can help, up to `retries` times in a row without a new byte. A download fails after `timeout`
-    seconds. A connection is given up if it brings fewer than `speed_floor` bytes per second over `stall_timeout`
-    seconds. All downloads together take at most `limit_rate` bytes per second. `headers` are sent to the origin of
+    repeated if that can help, up to `retries` times in a row without a new byte; `math.inf` is no limit. A server may
+    ask to wait, for up to `patience` seconds. A download fails after `timeout` seconds. A response must begin within
+    `response_timeout` seconds. A connection is given up if it brings fewer than `speed_floor` bytes per second over
+    `stall_timeout` seconds. All downloads together have at most 6 connections to one host, or `connections` if that is
+    more. All downloads together take at most `limit_rate` bytes per second. `headers` are sent to the origin of
     each URL, but not to another origin after a redirect. A redirect from https to http is refused unless
-    `insecure_redirects` is set. An httpx `client` of the caller is used unchanged, and not closed.
+    `insecure_redirects` is set. An HTML page in place of a file like data.zip is a warning in the result, and an error
+    if `strict` is set. An httpx `client` of the caller is used unchanged, and not closed.
 
     Raises ValueError if `connections` is below 1 or `retries` is negative.
     """
@@ -46,20 +53,27 @@ class Downloader:
         self,
         *,
         connections: int = 4,
-        retries: int = 5,
+        retries: float = 5,
+        patience: float = PATIENCE_SECONDS,
         timeout: float | None = None,
+        response_timeout: float = RESPONSE_SECONDS,
         stall_timeout: float = 30.0,
         speed_floor: int = 1,
         limit_rate: int | None = None,
         headers: Sequence[tuple[str, str]] = (),
         insecure_redirects: bool = False,
+        strict: bool = False,
         client: httpx.AsyncClient | None = None,
     ) -> None:
         if connections < 1 or retries < 0:
             raise ValueError("connections must be at least 1, and retries at least 0")
         self._connections = connections
         self._timeout = timeout
-        self._limits = TransferLimits(retries, MinSpeed(stall_timeout, speed_floor), RateLimit(limit_rate))
+        self._response_timeout = response_timeout
+        self._limits = TransferLimits(
+            retries, MinSpeed(stall_timeout, speed_floor), RateLimit(limit_rate), patience, strict
+        )
+        self._slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._headers = tuple(headers)
         self._insecure_redirects = insecure_redirects
         self._owns_client = client is None
@@ -118,8 +132,9 @@ class Downloader:
             timestamping=timestamping,
             dated=dated,
         )
-        job = Job(exchange, destination, self._limits, self._connections, expected, on_progress)
-        async with Deadline(self._timeout).kept():
+        slots = self._slots.setdefault(exchange.host, asyncio.Semaphore(max(_HOST_CONNECTIONS, self._connections)))
+        job = Job(exchange, destination, self._limits, self._connections, expected, on_progress, url, slots)
+        async with slots, Deadline(self._timeout).kept():
             return await job.run()
 
     async def fetch_all(
@@ -130,6 +145,8 @@ class Downloader:
         on_progress: ProgressListener | None = None,
     ) -> list[Result | FetchError]:
         """Download each URL to its path, `limit` of them at the same time; return the results in order.
+
+        `on_progress` gets the URL as `url` of the progress.
 
         If a download fails, its FetchError is returned in place of its result, and the others continue. Raises
         ValueError if `limit` is below 1 or a URL is malformed.
@@ -178,6 +195,7 @@ class Downloader:
             headers=(*self._headers, *headers),
             insecure_redirects=self._insecure_redirects,
             stall=self._limits.min_speed.seconds,
+            response_seconds=self._response_timeout,
         )
 
 

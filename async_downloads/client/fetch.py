@@ -8,44 +8,36 @@ take ──▶ request ──▶ classify_response ──▶ apply ──┬─ 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from random import Random
-from typing import Final
 
 import httpx
 
-from ..errors import DigestMismatch
+from ..errors import BadResponse, DigestMismatch, FetchError, RemoteChanged, Stalled
+from .backoff import STARTING_OVER, Backoff
 from .checksum import WANT_DIGEST, Checksum, expected_digest, expected_digest_of_part
-from .decisions.response import ErrorStatus, Full, Partial, ResponseHead, classify_response
-from .decisions.retries import RetryBudget, TransientError, short_wait
-from .decisions.schedule import Admission, Schedule, Segment
+from .decisions.page import unexpected_page
+from .decisions.response import classify_response
+from .decisions.retries import RetryBudget, TransientError
+from .decisions.schedule import Schedule
+from .decisions.segment import Admission, Segment
+from .decisions.verdict import ErrorStatus, Full, Partial, ResponseHead, VersionChanged
+from .decisions.version import RemoteVersion
 from .disk.batch_writer import BatchWriter, SegmentWriter
 from .disk.destination import Destination
-from .http.body_stream import MinSpeed, body_stream
+from .http.body_stream import body_stream
 from .http.exchange import Exchange
-from .rate import RateLimit
+from .limits import TransferLimits
 from .reporter import Reporter
 from .workers import WorkerPool
 
-__all__ = ["Fetch", "TransferLimits", "most_severe"]
-
-
-_STARTING_OVER: Final = "starting over: the server cannot resume this file"
-_MAX_REFUSALS: Final = 2  # in a row to one worker; then it ends, since the server may accept fewer connections
-_BRIEF_SECONDS: Final = 0.1  # a shorter wait may happen many times per second, and is reported less often
-
-
-@dataclass(frozen=True, slots=True)
-class TransferLimits:
-    """The limits of one download: `retries` in a row without progress, the least speed and the highest rate."""
-
-    retries: int
-    min_speed: MinSpeed
-    rate: RateLimit
+__all__ = ["Fetch", "most_severe"]
 
 
 class _Restart(Exception):
     """The server has another version."""
+
+    def __init__(self, version: RemoteVersion) -> None:
+        super().__init__()
+        self.version = version
 
 
 class Fetch:
@@ -54,10 +46,12 @@ class Fetch:
     The schedule has the state of the version; this class adds what all workers share:
 
         accepted     A response of this version was accepted. Before that, every request also asks for a digest.
-        waiting      Until `_not_before` no worker sends a request: a server that is busy for one is busy for all.
+        waiting      After a failure, `Backoff` lets no worker send a request: a server that is busy for one is busy
+                     for all. But a refused worker ends while another one is served.
         restarting   `_Restart` has ended all workers; the part file is cleared and the next version begins.
 
-    `expected_digest` is the digest of the whole file that the server sent, if any.
+    `expected_digest` is the digest of the whole file that the server sent, if any. `warning` says what is strange about
+    the file; it is empty if nothing is.
     """
 
     def __init__(
@@ -68,65 +62,70 @@ class Fetch:
         *,
         limits: TransferLimits,
         reporter: Reporter,
+        slots: asyncio.Semaphore,
     ) -> None:
         self.expected_digest: Checksum | None = None
+        self.warning: str = ""
         self._exchange = exchange
         self._schedule = schedule
         self._destination = destination
         self._limits = limits
         self._reporter = reporter
-        self._retry_budget = RetryBudget(limits.retries)
-        self._random = Random()  # noqa: S311  # it keeps no secret
-        self._clock = asyncio.get_running_loop().time
-        self._not_before = self._clock()
+        self._slots = slots
+        self._backoff = Backoff(RetryBudget(limits.retries, limits.patience), schedule, reporter)
         self._workers: WorkerPool
         self._accepted = False
-        self._failure = self._consequence = ""
+        self._wants_digest = True
+        self._is_slow = False
 
     async def run(self) -> None:
         """Return when the whole file is held. Raises FetchError, or an error of the destination or the listener."""
         while not self._schedule.complete:
             try:
                 await self._fetch_version()
-            except _Restart:
-                await self._restart()
+            except _Restart as restart:
+                await self._restart(restart.version)
 
     async def _fetch_version(self) -> None:
-        self._workers = WorkerPool(self._work, self._schedule.connections)
+        self._workers = WorkerPool(self._work, self._schedule.connections, self._slots)
         try:
             await self._workers.run()
         except BaseExceptionGroup as group:
             raise most_severe(group) from None
 
-    async def _restart(self) -> None:
-        self._schedule.restart()
+    async def _restart(self, version: RemoteVersion) -> None:
+        self._schedule.restart(version)
         self._forget_responses()
         await self._destination.clear()
-        self._retry_budget.reset()
+        self._backoff.reset()
         self._reporter.state_changed("retrying", "the file changed on the server: starting over")
 
     async def _work(self) -> None:
-        """Fetch segments until there is none for this worker, or the server refuses it too often."""
-        refusals = 0
+        """Fetch segments until there is none for this worker, or the server serves only other connections."""
         while segment := await self._take():
-            failures = self._retry_budget.failures
+            failures = self._backoff.failures
             try:
                 await self._attempt(segment)
-            except TransientError as transient_error:
-                self._note_failure(transient_error, segment)
-                refusals = 0 if segment.received_count else refusals + 1
-                if refusals and self._schedule.running:
-                    if self._retires(refusals):
-                        return
-                elif failures == self._retry_budget.failures:  # otherwise another worker has counted this failure
-                    self._back_off(transient_error, segment)
+            except (TransientError, FetchError) as error:
+                if self._is_surplus(segment, error):
+                    self._workers.scale_down(getattr(error, "retry_after", None) or 0.0)
+                    return
+                if not isinstance(error, TransientError):
+                    raise
+                self._is_slow |= not segment.served and isinstance(error.error, Stalled)
+                self._backoff.failed(error, segment, failures=failures)
+        if self._schedule.complete:
+            self._workers.stop()
 
     async def _take(self) -> Segment | None:
         """Wait until requests are allowed, and take a segment."""
-        while (wait := self._not_before - self._clock()) > 0:  # another worker may prolong the wait
-            self._report_wait()
-            await asyncio.sleep(wait)
+        await self._backoff.until_allowed()
         return self._schedule.take()
+
+    def _is_surplus(self, segment: Segment, error: TransientError | FetchError) -> bool:
+        """Whether a connection brought nothing while another one is served: a server may allow only so many."""
+        refused = not segment.served or isinstance(error, TransientError)
+        return refused and not segment.received_count and self._schedule.serves_besides(segment)
 
     async def _attempt(self, segment: Segment) -> None:
         try:
@@ -142,36 +141,61 @@ class Fetch:
 
     async def _request(self, segment: Segment) -> None:
         schedule, request = self._schedule, self._schedule.request(segment)
-        async with self._exchange.get({**request.fields, **self._initial_fields()}) as response:
+        fields = {**request.fields, **self._initial_fields()}
+        is_quick = schedule.ranges_proven and not self._is_slow
+        async with self._exchange.get(fields, is_quick=is_quick) as response:
             head = self._exchange.head(response)
-            verdict = classify_response(request, schedule.version, head)
+            verdict = classify_response(request, schedule.version, head, earlier=schedule.earlier)
             if isinstance(verdict, ErrorStatus):
-                await self._raise_status(head, verdict)
-            elif (outcome := schedule.apply(segment, verdict)) is Admission.RESTART:
-                raise _Restart
-            elif outcome is Admission.STORE and isinstance(verdict, Full | Partial):
-                await self._accept(segment, verdict, head, response)
+                await self._handle_error(segment, head, verdict)
+                return
+            match schedule.apply(segment, verdict), verdict:
+                case Admission.RESTART, VersionChanged(version):
+                    raise _Restart(version)
+                case Admission.END_WORKER, _:
+                    raise TransientError(RemoteChanged("another server has another ETag"))
+                case Admission.STORE, (Full() | Partial()) as accepted:
+                    await self._accept(segment, accepted, head, response)
 
     def _initial_fields(self) -> Mapping[str, str]:
         """Return the fields that are sent only until a response was accepted, or while no version is known."""
-        want_digest = {} if self._accepted else WANT_DIGEST
+        want_digest = {} if self._accepted or not self._wants_digest else WANT_DIGEST
         return want_digest if self._schedule.version else {**want_digest, **self._destination.conditions}
 
-    async def _raise_status(self, head: ResponseHead, verdict: ErrorStatus) -> None:
+    async def _handle_error(self, segment: Segment, head: ResponseHead, verdict: ErrorStatus) -> None:
+        """Raise the error of a response. Return if the request can be repeated at once without unusual fields."""
         if head.status == 304 and self._destination.conditions:
             await self._destination.accept(head, None)  # raises Unchanged
-        raise verdict.exception
+        alone = not self._schedule.serves_besides(segment)
+        if not (alone and verdict.refuses_fields and self._ask_plainly(segment)):
+            raise verdict.exception
+
+    def _ask_plainly(self, segment: Segment) -> bool:
+        """Send the next request with fewer unusual fields. Return False if this one had none."""
+        wanted, self._wants_digest = self._wants_digest and not self._accepted, False
+        if wanted and self._schedule.held.size:  # with Range, so that these bytes are not sent again
+            return True
+        return self._schedule.ask_plainly(segment) or wanted
+
+    def _check_page(self, head: ResponseHead) -> None:
+        """Note that an HTML page is the first response for a name like data.zip. Raises BadResponse if `strict`."""
+        warning = unexpected_page((self._destination.path.name, self._exchange.name), head.fields)
+        if warning and self._limits.strict:
+            raise BadResponse(warning)
+        self.warning = warning or ""
 
     async def _accept(
         self, segment: Segment, verdict: Full | Partial, head: ResponseHead, response: httpx.Response
     ) -> None:
         """Store the body of a response that fits the request."""
+        if not self._accepted:
+            self._check_page(head)
         batch_writer = await self._destination.accept(head, verdict.version)
         self.expected_digest, self._accepted = expected_digest(head, verdict) or self.expected_digest, True
         if self._schedule.ranges_proven:
             self._workers.fill()
         sent_again = isinstance(verdict, Full) and self._schedule.held.size
-        self._reporter.state_changed("downloading", _STARTING_OVER if sent_again else "")
+        self._reporter.state_changed("downloading", STARTING_OVER if sent_again else "")
         body = body_stream(
             response,
             length=verdict.length,
@@ -192,54 +216,29 @@ class Fetch:
         try:
             async for chunk in chunks:
                 await self._limits.rate.consume(len(chunk))
-                room = len(chunk) if segment.stop is None else max(segment.stop - writer.end, 0)
+                room = self._room(segment, writer.end, len(chunk))
                 await writer.put(chunk[:room])
                 self._note_chunk(len(chunk))
                 if room < len(chunk) or (self._schedule.complete and not segment.ranged and segment.left):
                     return False
         finally:
             await writer.aclose()
-            self._retry_budget.note_held(self._schedule.held.size)
+            self._backoff.note_held()
         return True
+
+    def _room(self, segment: Segment, position: int, size: int) -> int:
+        """Return how many of the next `size` bytes of a body belong to its segment, which may be extended for them."""
+        while segment.stop is not None and segment.stop < position + size:
+            if not self._schedule.extend(segment):
+                return max(segment.stop - position, 0)
+        return size
 
     def _note_chunk(self, size: int) -> None:
         """Count a chunk: report progress, and try one more worker if it is time."""
         self._reporter.received += size
         self._reporter.advanced()
-        self._retry_budget.note_held(self._schedule.held.size)
+        self._backoff.note_held()
         self._workers.scale_up()
-
-    def _note_failure(self, transient_error: TransientError, segment: Segment) -> None:
-        self._failure = str(transient_error)
-        self._consequence = _STARTING_OVER if segment.received_count and not self._schedule.resumable else ""
-        self._delay_requests(transient_error.retry_after or 0)
-
-    def _retires(self, refusals: int) -> bool:
-        """Wait shortly after a refusal; after some of them, let this worker end and the others continue."""
-        if refusals < _MAX_REFUSALS:
-            self._delay_requests(short_wait(self._random.random()))
-            return False
-        self._workers.scale_down()
-        return True
-
-    def _back_off(self, transient_error: TransientError, segment: Segment) -> None:
-        """Make all workers wait before the next request, or raise if the retries are used up."""
-        jitter = self._random.random()
-        self._delay_requests(self._retry_budget.wait(transient_error, received=segment.received_count, jitter=jitter))
-        self._report_wait()
-
-    def _delay_requests(self, seconds: float) -> None:
-        """Let no worker send a request for `seconds` from now."""
-        self._not_before = max(self._not_before, self._clock() + seconds)
-
-    def _report_wait(self) -> None:
-        """Report the failure and the wait, unless another worker is still fetching."""
-        if self._schedule.running:
-            return
-        wait = self._not_before - self._clock()
-        parts = [f"again in {max(round(wait), 1)} s" if wait > 0 else "", self._consequence]
-        note = ": ".join(filter(None, [self._failure, ", ".join(filter(None, parts))]))
-        self._reporter.state_changed("retrying", note, brief=wait < _BRIEF_SECONDS)
 
 
 def most_severe(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import aiofiles.os
 
@@ -11,8 +11,9 @@ from .checksum import Checksum
 from .decisions.version import UNKNOWN
 from .disk.destination import Destination
 from .disk.existing import Unchanged
-from .fetch import Fetch, TransferLimits
+from .fetch import Fetch
 from .http.exchange import Exchange
+from .limits import TransferLimits
 from .reporter import Progress, ProgressListener, Reporter, Result
 
 __all__ = ["Job"]
@@ -20,7 +21,10 @@ __all__ = ["Job"]
 
 @dataclass(slots=True)
 class Job:
-    """One download to a file. `checksum` is the digest that the caller expects."""
+    """One download to a file. `checksum` is the digest that the caller expects.
+
+    `slots` limits the connections to the host of `url`. The caller holds one of them for the first connection.
+    """
 
     exchange: Exchange
     destination: Destination
@@ -28,6 +32,8 @@ class Job:
     connections: int = 1
     checksum: Checksum | None = None
     listener: ProgressListener | None = None
+    url: str = field(default="", repr=False)
+    slots: asyncio.Semaphore = field(default_factory=asyncio.Semaphore)
 
     async def run(self) -> Result:
         """Fetch, verify and publish the file. If that fails, the bytes are kept for another run that can use them."""
@@ -51,15 +57,19 @@ class Job:
 
     async def _fetch(self) -> Result:
         schedule = await self.destination.prepare(self.connections)
-        reporter = Reporter(self.listener, schedule, lambda: self.destination.path.name)
+        reporter = Reporter(self.listener, schedule, lambda: self.destination.path.name, url=self.url)
         reporter.state_changed("waiting")
-        fetch = Fetch(self.exchange, schedule, self.destination, limits=self.limits, reporter=reporter)
+        fetch = Fetch(
+            self.exchange, schedule, self.destination, limits=self.limits, reporter=reporter, slots=self.slots
+        )
         await fetch.run()
         digest = await self._verify(self.checksum or fetch.expected_digest, reporter)
         path = await self.destination.finish()
         reporter.state_changed("finished")
         version = schedule.version or UNKNOWN
-        return Result(path, schedule.held.size, reporter.received, schedule.resumed_from, version.validators, digest)
+        validators, warning = version.validators, fetch.warning
+        size, resumed_from = schedule.held.size, schedule.resumed_from
+        return Result(path, size, reporter.received, resumed_from, validators, digest, warning=warning)
 
     async def _verify(self, checksum: Checksum | None, reporter: Reporter) -> str | None:
         if checksum is None:
@@ -72,6 +82,6 @@ class Job:
         path = unchanged.path
         size = (await aiofiles.os.stat(path)).st_size
         if self.listener is not None:
-            self.listener(Progress("finished", path.name, size, size, size, (), 0.0, ""))
+            self.listener(Progress("finished", path.name, size, size, size, (), 0.0, "", self.url))
         digest = str(self.checksum) if self.checksum else None
         return Result(path, size, 0, size, unchanged.version.validators, digest, unchanged=True)

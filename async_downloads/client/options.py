@@ -15,13 +15,16 @@ class DownloaderOptions(TypedDict, total=False):
     """The keywords of `Downloader`."""
 
     connections: int
-    retries: int
+    retries: float
+    patience: float
     timeout: float | None
+    response_timeout: float
     stall_timeout: float
     speed_floor: int
     limit_rate: int | None
     headers: Sequence[tuple[str, str]]
     insecure_redirects: bool
+    strict: bool
     client: httpx.AsyncClient | None
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import exp, inf
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -30,7 +30,8 @@ class Progress:
     """How far a download is: `done` of `total` bytes are held, and `resumed_from` bytes were held at its start.
 
     `total` is None while the size is unknown. `speed` is in bytes per second, smoothed over seconds. `note` explains
-    to people why the download waits or starts over; it is empty if all is well.
+    to people why the download waits or starts over; it is empty if all is well. `url` is that of the request; it may
+    have a password in it.
     """
 
     state: State
@@ -41,6 +42,7 @@ class Progress:
     segments: tuple[SegmentProgress, ...]
     speed: float
     note: str
+    url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Result:
 
     `transferred` is the number of bytes that arrived in response bodies, `resumed_from` the number that an earlier run
     had left. `digest` is the verified digest, like `sha256:HEX`; None if there was none to verify. If `unchanged`, the
-    whole file was there before.
+    whole file was there before. `warning` says what is strange about the file; it is empty if nothing is.
     """
 
     path: Path
@@ -60,6 +62,7 @@ class Result:
     digest: str | None
     seconds: float = 0.0
     unchanged: bool = False
+    warning: str = ""
 
 
 ProgressListener = Callable[[Progress], object]
@@ -77,11 +80,14 @@ class Reporter:
     arrived; `Fetch` adds to it. An error that the listener raises ends the download.
     """
 
-    def __init__(self, listener: ProgressListener | None, schedule: Schedule, name: Callable[[], str]) -> None:
+    def __init__(
+        self, listener: ProgressListener | None, schedule: Schedule, name: Callable[[], str], *, url: str = ""
+    ) -> None:
         self.received: int = 0
         self._listener = listener
         self._schedule = schedule
         self._name = name
+        self._url = url
         self._clock = asyncio.get_running_loop().time
         self._reported_at = self._measured_at = self._clock()
         self._recent: deque[float] = deque(maxlen=_REPORTS_PER_SECOND)
@@ -120,9 +126,8 @@ class Reporter:
         schedule = self._schedule
         segments = tuple(SegmentProgress(each.start, each.done, each.stop) for each in schedule.running)
         held, speed = schedule.held.size, self._measure_speed()
-        return Progress(
-            self._state, self._name(), schedule.total, held, schedule.resumed_from, segments, speed, self._note
-        )
+        resumed_from, total = schedule.resumed_from, schedule.total
+        return Progress(self._state, self._name(), total, held, resumed_from, segments, speed, self._note, self._url)
 
     def _measure_speed(self) -> float:
         """Return the speed in bytes per second. The last seconds have the most weight."""

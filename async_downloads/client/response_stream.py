@@ -8,10 +8,12 @@ from typing import Self
 
 import httpx
 
-from ..errors import BadResponse, NetworkError, RemoteChanged
+from ..errors import BadResponse, NetworkError, RemoteChanged, Stalled
 from ..semantics.representation import Validators
 from .checksum import WANT_DIGEST, Checksum, DigestCheck, expected_digest, expected_digest_of_part
-from .decisions.response import (
+from .decisions.response import classify_response
+from .decisions.retries import RetryBudget, TransientError
+from .decisions.verdict import (
     ErrorStatus,
     Full,
     NothingLeft,
@@ -20,14 +22,12 @@ from .decisions.response import (
     ResponseHead,
     UnusableRange,
     VersionChanged,
-    classify_response,
 )
-from .decisions.retries import RetryBudget, TransientError
 from .decisions.version import UNKNOWN, RemoteVersion
 from .disk.names import file_name
-from .fetch import TransferLimits
 from .http.body_stream import Deadline, body_stream
 from .http.exchange import Exchange
+from .limits import TransferLimits
 
 __all__ = ["ResponseStream"]
 
@@ -61,10 +61,11 @@ class ResponseStream(AsyncIterator[bytes]):
         self._deadline = Deadline(timeout)
         self._version: RemoteVersion | None = None
         self._position = self._attempt_start = 0
+        self._plain = self._is_slow = False
         self._connection = AsyncExitStack()
         self._body: AsyncGenerator[bytes]
         self._reader = self._read()
-        self._retry_budget = RetryBudget(limits.retries)
+        self._retry_budget = RetryBudget(limits.retries, limits.patience)
         self._digest_check = DigestCheck()
         self._random = Random()  # noqa: S311  # it keeps no secret
 
@@ -116,24 +117,28 @@ class ResponseStream(AsyncIterator[bytes]):
         """Request the bytes from `_position` on until a response brings them."""
         while True:
             try:
-                return await self._request()
+                if await self._request():
+                    return
             except TransientError as transient_error:
                 await self._back_off(transient_error)
 
     async def _back_off(self, transient_error: TransientError) -> None:
         """Wait before the next request; raise if the retries are used up or the bytes cannot be continued."""
-        if self._version and not self._version.if_range:
+        if self._version and not self._version.resumable:
             raise transient_error.error
+        self._is_slow |= isinstance(transient_error.error, Stalled)
         received, jitter = self._position - self._attempt_start, self._random.random()
         await asyncio.sleep(self._retry_budget.wait(transient_error, received=received, jitter=jitter))
 
-    async def _request(self) -> None:
+    async def _request(self) -> bool:
+        """Open the next response. Return False if another request, without unusual fields, is to follow at once."""
         await self._connection.aclose()
         self._attempt_start = self._position
-        if_range = self._version.if_range if self._version else None
-        request = RangeRequest(self._position, None, ranged=if_range is not None, if_range=if_range)
-        fields = request.fields if self._version else {**request.fields, **WANT_DIGEST}
-        response = await self._connection.enter_async_context(self._exchange.get(fields))
+        is_part = self._version is not None and not self._plain
+        request = RangeRequest.for_part(self._version, self._position) if is_part else RangeRequest()
+        fields = WANT_DIGEST if self._version is None and not self._plain else request.fields
+        is_quick = is_part and not self._is_slow
+        response = await self._connection.enter_async_context(self._exchange.get(fields, is_quick=is_quick))
         head = self._exchange.head(response)
         match classify_response(request, self._version, head):
             case Full(version, length) as full:
@@ -143,13 +148,18 @@ class ResponseStream(AsyncIterator[bytes]):
                 self._body = self._open_body(response, part.length, expected=expected_digest_of_part(head, part))
             case NothingLeft(version):  # the body before was read to its end, although its connection then broke
                 pass
-            case UnusableRange(reason):
+            case UnusableRange(reason, is_final):
+                self._plain = is_final
                 raise TransientError(BadResponse(reason))
             case VersionChanged():
                 raise RemoteChanged("the file on the server was replaced while it was read")
             case ErrorStatus() as status:
-                raise status.exception
-        self._version = version
+                if self._plain or not status.refuses_fields:
+                    raise status.exception
+                self._plain = True
+                return False
+        self._version, self._plain = version, False
+        return True
 
     def _note_first_response(self, response: httpx.Response, head: ResponseHead, full: Full) -> None:
         if self._version is None:

@@ -16,43 +16,58 @@ class WorkerPool:
     Its states:
 
         one        `run` starts with one worker, which finds out whether the server does ranges.
-        full       `fill` starts workers up to the allowed number, at first `limit`.
+        full       `fill` starts workers up to the allowed number, at first `limit`. Each of them but the first needs
+                   one of the `slots` for connections to this host; the first has that of its download.
         reduced    `scale_down` allows one fewer than are running; the worker that calls it returns.
                    `scale_up` allows one more after some seconds without a refusal.
+        stopped    `stop` cancels the other workers: the file is complete.
         ending     A worker raised, and the task group cancels the others. The pool ends when no task is left.
 
     The number of workers is the number of live tasks, so a task that is cancelled before its first step counts right.
     """
 
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]], limit: int) -> None:
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]], limit: int, slots: asyncio.Semaphore) -> None:
         self._work = work
+        self._slots = slots
         self._limit = self._allowed = limit
         self._running: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
         self._clock = asyncio.get_running_loop().time
-        self._scaled_at = self._clock()
+        self._scale_up_at = self._clock()
 
     async def run(self) -> None:
         """Start one worker, and return when all have ended. Raises the group of their errors."""
         async with self._group:
-            self._add()
+            self._add(self._work())
 
     def fill(self) -> None:
         """Start workers up to the allowed number. Must not be called in a `finally`: the group may be ending."""
         for _ in range(len(self._running), self._allowed):
-            self._add()
+            self._add(self._work_in_slot())
 
-    def scale_down(self) -> None:
-        """Allow one worker fewer than are running. The caller is a worker, and ends."""
-        self._allowed, self._scaled_at = max(len(self._running) - 1, 1), self._clock()
+    def scale_down(self, seconds: float = 0.0) -> None:
+        """Allow one worker fewer than are running, for `seconds` or longer. The caller is a worker, and ends."""
+        self._allowed = max(len(self._running) - 1, 1)
+        self._scale_up_at = self._clock() + max(seconds, _SCALE_UP_SECONDS)
+
+    def stop(self) -> None:
+        """Cancel all workers but the caller, which is one of them."""
+        for worker in self._running - {asyncio.current_task()}:
+            worker.cancel()
 
     def scale_up(self) -> None:
         """Allow and start one more worker if the number has not changed for some seconds."""
-        if self._allowed < self._limit and self._clock() - self._scaled_at > _SCALE_UP_SECONDS:
-            self._allowed, self._scaled_at = self._allowed + 1, self._clock()
+        if self._allowed < self._limit and self._clock() >= self._scale_up_at:
+            self._allowed, self._scale_up_at = self._allowed + 1, self._clock() + _SCALE_UP_SECONDS
             self.fill()
 
-    def _add(self) -> None:
-        worker = self._group.create_task(self._work())
+    async def _work_in_slot(self) -> None:
+        """Work if there is a free slot. A download that waits for its first connection comes before."""
+        if not self._slots.locked():
+            async with self._slots:
+                await self._work()
+
+    def _add(self, work: Coroutine[Any, Any, None]) -> None:
+        worker = self._group.create_task(work)
         self._running.add(worker)
         worker.add_done_callback(self._running.discard)

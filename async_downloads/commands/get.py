@@ -11,7 +11,7 @@ import click
 from ..config import read_seconds
 from .get_checks import check_options
 from .get_options import GetOptions
-from .get_texts import read_field, read_rate, read_resume_offset
+from .get_texts import read_field, read_rate, read_resume_offset, read_retries
 from .messages import INTERRUPTED, print_error
 from .options import parse_each_with, parse_with
 
@@ -27,6 +27,7 @@ _PATH: Final = click.Path(path_type=Path, readable=False)  # a file that will be
 _COUNT: Final = click.IntRange(1, _MAX_COUNT)
 _SECONDS: Final = parse_with(read_seconds)
 _RATES: Final = parse_with(read_rate)
+_RETRIES: Final = parse_with(read_retries)
 _FIELDS: Final = parse_each_with(read_field)
 _OFFSET: Final = parse_with(read_resume_offset)
 _EPILOG: Final = (
@@ -60,9 +61,13 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
     "--header", "-H", metavar="'NAME: VALUE'", multiple=True, callback=_FIELDS, help="Send this field, too; repeatable."
 )
 @_option("--user-agent", "-A", metavar="TEXT", help="Send TEXT as the name of the client.")
-@_option("--retries", metavar="N", type=click.IntRange(0), default=5, help="In a row, without progress.")
+@_option("--retries", metavar="N", default="5", callback=_RETRIES, help="In a row, without progress; inf is no limit.")
+@_option("--patience", metavar="SECONDS", default="300", callback=_SECONDS, help="Wait up to this if a server asks to.")
 @_option("--timeout", metavar="SECONDS", callback=_SECONDS, help="Limit for each file, from start to end.")
+@_option("--response-timeout", metavar="SECONDS", default="300", callback=_SECONDS, help="Wait for a first byte.")
 @_option("--stall-timeout", metavar="SECONDS", default="30", callback=_SECONDS, help="Reconnect after such a pause.")
+@_option("--speed-floor", metavar="RATE", default="1", callback=_RATES, help="Reconnect if it is slower for that long.")
+@_option("--strict", is_flag=True, help="Refuse an HTML page for a name like data.zip.")
 @_option("--input-file", "-i", metavar="FILE", type=_PATH, help="Read URLs from FILE, one a line; - is stdin.")
 @_option("--jobs", metavar="N", type=_COUNT, default=4, help="Files at the same time.")
 @_option("--keep-directories", is_flag=True, help="Save as HOST/PATH of the URL, below -d.")

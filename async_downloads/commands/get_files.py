@@ -62,6 +62,10 @@ def _downloader(options: GetOptions) -> Downloader:
     return Downloader(
         connections=options.connections,
         retries=options.retries,
+        patience=options.patience,
+        response_timeout=options.response_timeout,
+        speed_floor=options.speed_floor,
+        strict=options.strict,
         timeout=options.timeout,
         stall_timeout=options.stall_timeout,
         limit_rate=options.limit_rate,

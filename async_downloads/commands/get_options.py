@@ -46,12 +46,16 @@ class GetOptions:
     exclude: tuple[str, ...]
     keep_directories: bool
     connections: int
-    retries: int
+    retries: float
+    patience: float
     timeout: float | None
+    response_timeout: float
     stall_timeout: float
+    speed_floor: int
     limit_rate: int | None
     header: tuple[tuple[str, str], ...] = field(repr=False)
     insecure_redirects: bool
+    strict: bool
     jobs: int
     overwrite: bool
     resume: bool

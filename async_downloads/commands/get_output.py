@@ -80,6 +80,8 @@ class Lines(Display):
     def finished(self, _: UrlItem, result: "Result", /) -> None:
         if self._list_unchanged or not result.unchanged:
             self.print(f"{printable(str(result.path))}: {_outcome(result)}")
+        if result.warning:
+            self.print(f"{printable(str(result.path))}: warning: {printable(result.warning)}")
 
     def replaced(self, _: UrlItem, url: str, error: Exception, /) -> None:
         self.print(f"{public_url(url) or 'a server'}: {redacted(error)}: trying the next server")
@@ -168,7 +170,8 @@ class Json(Display):
     def progress(self, item: UrlItem, progress: "Progress", /) -> None:
         if not self._quiet:
             segments = [segment._asdict() for segment in progress.segments]
-            self._print_event("progress", item, **{**asdict(progress), "segments": segments})
+            about = {**asdict(progress), "segments": segments, "url": item.public}  # that of the progress may be secret
+            self._print_event("progress", item, **about)
 
     def finished(self, item: UrlItem, result: "Result", /) -> None:
         if not self._quiet:

@@ -1,9 +1,10 @@
 """How the texts of the options of `get` are read. The user sees the message of a ValueError."""
 
+import math
 import re
 from typing import Final
 
-__all__ = ["read_field", "read_host_path", "read_rate", "read_resume_offset"]
+__all__ = ["read_field", "read_host_path", "read_rate", "read_resume_offset", "read_retries"]
 
 
 _RATE: Final = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)(?P<unit>[KMG]?)", re.IGNORECASE)
@@ -21,6 +22,19 @@ _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST_PATH: Final = re.compile(
     rf"(?:(?:localhost|{_LABEL}(?:\.{_LABEL})+)(?::[0-9]{{1,5}})?|{_LABEL}:[0-9]{{1,5}}|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?)/.*"
 )
+
+
+def read_retries(value: str) -> float:
+    """Return a number of retries; `inf` is no limit.
+
+    >>> read_retries("5"), read_retries("inf")
+    (5.0, inf)
+    """
+    if value == "inf":
+        return math.inf
+    if not re.fullmatch("[0-9]{1,9}", value):
+        raise ValueError(f"{value!r} is not a number of retries: say 5 or inf")
+    return float(value)
 
 
 def read_rate(value: str) -> int:

@@ -25,16 +25,11 @@ async def test_a_file_is_downloaded_over_one_connection(one: Downloader, remote:
 
 
 async def test_a_file_is_downloaded_over_four_connections(four: Downloader, remote: Remote, path: Path) -> None:
-    result = await four.fetch(URL, path)
+    remote.content *= 16
+    await four.fetch(URL, path)
     assert path.read_bytes() == remote.content
-    assert result.transferred == len(remote.content)
-    assert sorted(filter(None, remote.ranges)) == [
-        "bytes=0-1048575",
-        "bytes=1048576-2097151",
-        "bytes=2097152-3145727",
-        "bytes=3145728-3145734",
-    ]
-    assert [request.headers.get("if-range") for request in remote.requests] == [None, '"a"', '"a"', '"a"']
+    assert (remote.ranges[0], len(set(remote.ranges)) >= 4) == ("bytes=0-", True)
+    assert {request.headers.get("if-range") for request in remote.requests[1:]} == {'"a"'}
 
 
 async def test_a_free_connection_takes_half_of_a_large_segment(remote: Remote, path: Path) -> None:

@@ -42,7 +42,7 @@ def _replaced(remote: Remote, request: httpx.Request) -> httpx.Response:
     "faults",
     [
         pytest.param([refused(404)], id="not found"),
-        pytest.param([refused(403)], id="forbidden"),
+        pytest.param([refused(403)] * 3, id="forbidden"),
         pytest.param([broken(httpx.ConnectError("refused"))] * 6, id="connection refused"),
     ],
 )

@@ -37,10 +37,11 @@ async def test_the_note_says_how_long_the_download_waits(
 
 
 @pytest.mark.usefixtures("skipping")
-async def test_the_note_says_so_when_another_connection_must_wait(remote: Remote, path: Path) -> None:
+async def test_there_is_no_note_when_only_a_further_connection_is_refused(remote: Remote, path: Path) -> None:
+    remote.content *= 16
     remote.faults = [None, *[refused(503, Retry_After="60")] * 2]
     async with remote.client() as client, Downloader(connections=2, client=client) as two:
-        assert await notes(two, path) == [f"{BUSY}: again in 60 s"]
+        assert await notes(two, path) == []
 
 
 @pytest.mark.usefixtures("skipping")

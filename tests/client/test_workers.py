@@ -30,7 +30,7 @@ async def test_a_worker_cancelled_before_its_first_step_is_not_counted(numbers: 
         if number == 2:
             workers.fill()  # the group is ending: this fourth worker is cancelled before its first step
 
-    workers = WorkerPool(work, 3)
+    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
     with pytest.raises(ExceptionGroup):
         await workers.run()
     assert (next(numbers), workers._running) == (4, set())
@@ -44,7 +44,7 @@ async def test_fill_starts_as_many_workers_as_allowed(numbers: Iterator[int]) ->
         workers.fill()
         await all_here.wait()
 
-    workers = WorkerPool(work, 3)
+    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
     await workers.run()
     assert next(numbers) == 4
 
@@ -62,21 +62,59 @@ async def test_a_worker_is_added_again_some_time_after_one_retired(
             workers.scale_down()
             workers.scale_up()
             sizes.append(len(workers._running))
-            monkeypatch.setattr("async_downloads.client.workers._SCALE_UP_SECONDS", -1.0)
-            workers.scale_up()
+            monkeypatch.setattr("async_downloads.client.workers._SCALE_UP_SECONDS", 0.0)
+            workers.scale_down()
+            sizes.append(workers._allowed)
             workers.scale_up()
             gate.set()
         await gate.wait()
 
-    workers = WorkerPool(work, 3)
+    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
     await workers.run()
-    assert (sizes, workers._allowed, next(numbers)) == ([3], 3, 4)
+    assert (sizes, workers._allowed, next(numbers)) == ([3, 2], 3, 4)
 
 
 async def test_one_worker_is_always_allowed() -> None:
     async def work() -> None:
         workers.scale_down()
 
-    workers = WorkerPool(work, 3)
+    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
     await workers.run()
     assert workers._allowed == 1
+
+
+async def test_a_refusal_says_how_long_one_worker_fewer_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("async_downloads.client.workers._SCALE_UP_SECONDS", 0.0)
+
+    async def work() -> None:
+        workers.scale_down(3600.0)
+        workers.scale_up()
+
+    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
+    await workers.run()
+    assert workers._allowed == 1
+
+
+async def test_only_the_first_worker_needs_no_slot(numbers: Iterator[int]) -> None:
+    async def work() -> None:
+        next(numbers)
+        workers.fill()
+        await asyncio.sleep(0)
+
+    workers = WorkerPool(work, 3, asyncio.Semaphore(1))
+    await workers.run()
+    assert next(numbers) == 3
+
+
+async def test_a_worker_can_stop_the_others(numbers: Iterator[int]) -> None:
+    async def work() -> None:
+        if next(numbers) == 1:
+            workers.fill()
+            await asyncio.sleep(0)
+            workers.stop()
+        else:
+            await asyncio.Event().wait()
+
+    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
+    await workers.run()
+    assert next(numbers) == 4

@@ -2,143 +2,64 @@
 
     200, 203   the first version, or the same one   Full            the body starts at byte 0, whatever was requested
                another version                      VersionChanged
+               a page in place of the file          ErrorStatus     to be retried; the held bytes are kept
+               with a Content-Range                 as 206, if it fits the request
+               as long as the requested part        UnusableRange   it may be that part
     206        as requested, of the same version    Partial
                of another version                   VersionChanged
                anything else                        UnusableRange   an error, not data
     416        for the byte after the last one      NothingLeft     no byte was missing
                otherwise                            UnusableRange   the whole file can still be requested
+    202        with Retry-After                     ErrorStatus     the server still prepares the file
     other                                           ErrorStatus     to be retried, or final
 
 Nothing here waits, sends or stores.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from dataclasses import replace
+from typing import Final
 
-from ...errors import BadResponse, BadStatus, FetchError
+from ...errors import BadResponse, BadStatus
 from ...semantics.dates import parse_retry_after
 from ...semantics.ranges import ByteRange, ContentRange
 from ...semantics.representation import Validators
-from .retries import TransientError
+from .verdict import (
+    ErrorStatus,
+    Full,
+    NothingLeft,
+    Partial,
+    RangeRequest,
+    ResponseHead,
+    UnusableRange,
+    Verdict,
+    VersionChanged,
+)
 from .version import RemoteVersion, content_coding
 
-__all__ = [
-    "ErrorStatus",
-    "Full",
-    "NothingLeft",
-    "Partial",
-    "RangeRequest",
-    "ResponseHead",
-    "UnusableRange",
-    "Verdict",
-    "VersionChanged",
-    "classify_response",
-]
+__all__ = ["classify_response"]
 
 
-# Too early, too many, too slow, or not now: RFC 9110 §15 with RFC 6585 and RFC 8470.
-_TRANSIENT_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_MAX_RETRY_AFTER_SECONDS: Final = 120.0  # a longer Retry-After is cut to this
+# Too early, too many, too slow, or not now: RFC 9110 §15 with RFC 6585 and RFC 8470. The others are no standard: 509 is
+# too much traffic, and with 520 to 530 a content delivery network says that it cannot reach the server behind it.
+_TRANSIENT_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 509, *range(520, 525), 527, 530})
+# With these, some servers and firewalls refuse a request only because of a field like Range or Want-Repr-Digest.
+_FIELD_REFUSALS: Final = frozenset({400, 403, 405, 406, 412, 500, 501})
+_MIN_SHARE: Final = 10  # a body of less than a tenth of the file's size is something else
 _NO_VALIDATORS: Final = Validators()
 
 
-class RangeRequest(NamedTuple):
-    """A request for the bytes from `start` to before `stop` (None: to the end); for the whole file if not `ranged`.
+def classify_response(
+    request: RangeRequest, known: RemoteVersion | None, response: ResponseHead, *, earlier: RemoteVersion | None = None
+) -> Verdict:
+    """Say what a response brings to a client that has bytes of the version `known`, or no bytes (None).
 
-    `if_range` is the strong validator that If-Range carries.
+    `earlier` is the version of an earlier response, even if its bytes are no longer held.
     """
-
-    start: int = 0
-    stop: int | None = None
-    ranged: bool = False
-    if_range: str | None = None
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The header fields of the request."""
-        if not self.ranged:
-            return {}
-        last = "" if self.stop is None else self.stop - 1
-        fields = {"Range": f"bytes={self.start}-{last}"}
-        return fields if self.if_range is None else {**fields, "If-Range": self.if_range}
-
-
-class ResponseHead(NamedTuple):
-    """The status and fields of a response, received at `now` in seconds since the epoch.
-
-    `fields` is looked up by names in lower case.
-    """
-
-    status: int
-    fields: Mapping[str, str]
-    now: int
-
-
-@dataclass(frozen=True, slots=True)
-class Full:
-    """The body is the whole version from byte 0. It has `length` bytes, or None if the server does not say."""
-
-    version: RemoteVersion
-    length: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Partial:
-    """The body is the bytes `span` of the version. It starts where requested; its end may be earlier or later."""
-
-    version: RemoteVersion
-    span: ByteRange
-
-    @property
-    def length(self) -> int:
-        """The number of bytes in the body."""
-        return len(self.span)
-
-
-@dataclass(frozen=True, slots=True)
-class NothingLeft:
-    """The version ends just before the first requested byte."""
-
-    version: RemoteVersion
-
-
-@dataclass(frozen=True, slots=True)
-class VersionChanged:
-    """The server has another version now."""
-
-    version: RemoteVersion
-
-
-@dataclass(frozen=True, slots=True)
-class UnusableRange:
-    """The response to a range request cannot be used, for `reason`."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorStatus:
-    """The response has an error status. `retry_after` is the server's wish in seconds, None if it has none."""
-
-    error: FetchError
-    retryable: bool = False
-    retry_after: float | None = None
-
-    @property
-    def exception(self) -> FetchError | TransientError:
-        """The exception to raise: TransientError if the request may be retried."""
-        return TransientError(self.error, self.retry_after) if self.retryable else self.error
-
-
-Verdict = Full | Partial | NothingLeft | VersionChanged | UnusableRange | ErrorStatus
-
-
-def classify_response(request: RangeRequest, known: RemoteVersion | None, response: ResponseHead) -> Verdict:
-    """Say what a response brings to a client that has bytes of the version `known`, or no bytes (None)."""
     match response.status:
+        case 200 | 203 if "content-range" in response.fields:
+            return _classify_labelled(request, known, response, earlier=known or earlier)
         case 200 | 203:
-            return _classify_full(known, response)
+            return _classify_full(request, known, response, earlier=known or earlier)
         case 206 if request.ranged:
             return _classify_partial(request, known, response)
         case 416 if request.ranged:
@@ -147,17 +68,63 @@ def classify_response(request: RangeRequest, known: RemoteVersion | None, respon
             return _classify_error(response)
 
 
-def _classify_full(known: RemoteVersion | None, response: ResponseHead) -> Verdict:
+def _classify_labelled(
+    request: RangeRequest, known: RemoteVersion | None, response: ResponseHead, *, earlier: RemoteVersion | None
+) -> Verdict:
+    """Classify a 200 with a Content-Range, which should be a 206."""
+    content_range, length = _content_range(response), _content_length(response)
+    if _is_whole(content_range, length) or (content_range is None and not request.ranged):
+        return _classify_full(request, known, response, earlier=earlier)
+    if not request.ranged:
+        return ErrorStatus(BadResponse("the server sent a part, and not the whole file"), retryable=True)
+    verdict = _classify_partial(request, known, response)
+    return verdict if isinstance(verdict, Partial) else UnusableRange("a part with status 200", final=True)
+
+
+def _is_whole(content_range: ContentRange | None, length: int | None) -> bool:
+    """Whether a Content-Range names all bytes of a file, and the body has as many."""
+    span, size = (content_range.span, content_range.size) if content_range else (None, None)
+    return span is not None and span.start == 0 and span.stop == size and length in {None, size}
+
+
+def _classify_full(
+    request: RangeRequest, known: RemoteVersion | None, response: ResponseHead, *, earlier: RemoteVersion | None
+) -> Verdict:
     length = _content_length(response)
     version = RemoteVersion.from_fields(response.fields, length, now=response.now)
+    if _may_be_part(request, known, length):
+        return UnusableRange("the body may be a part or the whole file", final=True)
+    if earlier and (reason := _substitution(earlier, version, length)):
+        return ErrorStatus(BadResponse(reason), retryable=True)
     if known is not None and not known.strongly_matches(version):
         return VersionChanged(version)
     version = known.with_total(length) if known else version
     return Full(version, version.total if length is None else length)
 
 
+def _may_be_part(request: RangeRequest, known: RemoteVersion | None, length: int | None) -> bool:
+    """Whether a body without a Content-Range is as long as the requested part, and not as long as the file."""
+    if not request.ranged or known is None or known.total is None or length == known.total:
+        return False
+    return length == (known.total if request.stop is None else request.stop) - request.start
+
+
+def _substitution(earlier: RemoteVersion, version: RemoteVersion, length: int | None) -> str | None:
+    """Say why a body is no version of the file, but a page of a login or a failed server; None if it may be one."""
+    old, new = earlier.validators, version.validators
+    if version.is_html and not earlier.is_html:
+        return "the server sent an HTML page in place of the file"
+    if length == 0 and earlier.total != 0:
+        return "the server sent an empty file in place of the file"
+    if (old.etag and not new.etag) or (old.last_modified is not None and new == _NO_VALIDATORS):
+        return "the server sent a body without the validators that the file had"
+    if length is not None and not version.coding and length * _MIN_SHARE < (earlier.total or 0):
+        return f"the server sent {length} bytes in place of {earlier.total}"
+    return None
+
+
 def _classify_partial(request: RangeRequest, known: RemoteVersion | None, response: ResponseHead) -> Verdict:
-    content_range = ContentRange.parse(response.fields.get("content-range", ""))
+    content_range = _content_range(response)
     if content_range is None or content_range.span is None:
         return UnusableRange("the part has no usable Content-Range")
     if reason := _malformed(request, content_range.span, response):
@@ -175,6 +142,8 @@ def _malformed(request: RangeRequest, span: ByteRange, response: ResponseHead) -
         return f"the part starts at byte {span.start} instead of {request.start}"
     if content_coding(response.fields):
         return "the part has a content coding"
+    if "byteranges" in response.fields.get("content-type", "").partition(";")[0].lower():
+        return "the body is several parts with heads of their own"
     if _content_length(response) not in {None, len(span)}:
         return "the part has another length than its Content-Length says"
     return None
@@ -197,13 +166,13 @@ def _compare_versions(known: RemoteVersion | None, version: RemoteVersion, span:
 
 def _first_part(version: RemoteVersion, span: ByteRange, total: int) -> Verdict:
     """Accept a first part only if other parts can be added to it, or if it is the whole file."""
-    if version.if_range or span == ByteRange(0, total):
+    if version.resumable or span == ByteRange(0, total):
         return Partial(version, span)
     return UnusableRange("the server sends parts without a strong validator")
 
 
 def _classify_unsatisfied(request: RangeRequest, known: RemoteVersion | None, response: ResponseHead) -> Verdict:
-    content_range = ContentRange.parse(response.fields.get("content-range", ""))
+    content_range = _content_range(response)
     at_end = content_range == ContentRange(None, request.start) and request.stop is None
     implied = _implied_validators(request, known)
     if known and at_end and known.strongly_matches(_version_of(response, request.start, implied=implied)):
@@ -224,14 +193,20 @@ def _version_of(response: ResponseHead, total: int | None, *, implied: Validator
 
 
 def _classify_error(response: ResponseHead) -> ErrorStatus:
-    code = response.status
+    code, refuses_fields = response.status, response.status in _FIELD_REFUSALS
+    retry_after = parse_retry_after(response.fields.get("retry-after", ""), now=response.now)
     if code in _TRANSIENT_STATUSES:
-        seconds = parse_retry_after(response.fields.get("retry-after", ""), now=response.now)
-        retry_after = None if seconds is None else min(seconds, _MAX_RETRY_AFTER_SECONDS)
-        return ErrorStatus(BadStatus(code), retryable=True, retry_after=retry_after)
+        return ErrorStatus(BadStatus(code), retryable=True, retry_after=retry_after, refuses_fields=refuses_fields)
+    if code == 202 and retry_after is not None:
+        error = BadResponse("the server still prepares the file (202)")
+        return ErrorStatus(error, retryable=True, retry_after=retry_after, pending=True)
     if code < 400:
         return ErrorStatus(BadResponse(f"the server sent {code}, which does not fit the request"))
-    return ErrorStatus(BadStatus(code))
+    return ErrorStatus(BadStatus(code), refuses_fields=refuses_fields)
+
+
+def _content_range(response: ResponseHead) -> ContentRange | None:
+    return ContentRange.parse(response.fields.get("content-range", ""))
 
 
 def _content_length(response: ResponseHead) -> int | None:

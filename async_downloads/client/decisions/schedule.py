@@ -6,81 +6,30 @@ apply        note the verdict on the response; say whether its body is stored
 wrote        bytes are in the part file
 keep_only    bytes are no longer in the part file
 body_ended   the body of a segment was read to its end
+extend       let a segment go on after its end, if the bytes there are not fetched yet
 release      give the segment back, complete or not
+ask_plainly  request the whole file next: an error status was the response to a range
 restart      the server has another version: nothing is held of it
 """
 
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable
 from typing import Final
 
 from ...errors import NetworkError, RemoteChanged
-from .response import Full, NothingLeft, Partial, RangeRequest, UnusableRange, VersionChanged
+from ...semantics.ranges import ByteRange
 from .retries import TransientError
+from .segment import MIB, Admission, Segment, segment_size
 from .spans import NOTHING, Spans
+from .verdict import Full, NothingLeft, Partial, RangeRequest, UnusableRange, VersionChanged
 from .version import UNKNOWN, RemoteVersion
 
-__all__ = ["FIRST_REQUEST_BYTES", "Admission", "Schedule", "Segment", "segment_size"]
+__all__ = ["Schedule"]
 
 
-MIB: Final = 1024 * 1024
-FIRST_REQUEST_BYTES: Final = MIB  # enough to be useful, and little to lose if it is requested again
+_BRIDGE_BYTES: Final = 64 * 1024  # fewer held bytes between two gaps are fetched again: that saves a request
 _MIN_SPLIT_BYTES: Final = 4 * MIB  # a second connection for less would start too late to help
 _MAX_UNUSABLE: Final = 3  # unusable responses to range requests in a row; then the whole file is requested
 _MAX_REPLACEMENTS: Final = 5  # new versions on the server during one download
-
-
-@dataclass(slots=True, eq=False)
-class Segment:
-    """The bytes that one connection fetches: from `start` to before `stop` (None: to the end of the file).
-
-    All bytes before `done` are in the part file; all bytes before `received` have arrived, if that is further.
-    The request for a segment that is not `ranged` is one for the whole file.
-    """
-
-    start: int
-    stop: int | None
-    done: int
-    ranged: bool = True
-    received: int = 0
-
-    @property
-    def received_count(self) -> int:
-        """The number of bytes that have arrived."""
-        return max(self.received - self.start, 0)
-
-    @property
-    def left(self) -> int:
-        """The number of bytes to come; 0 if the end is unknown, or if a split cut off bytes that had arrived."""
-        return 0 if self.stop is None else max(self.stop - self._reached, 0)
-
-    def split(self) -> "Segment":
-        """Cut off the second half of the bytes to come, and return it."""
-        middle = self._reached + self.left // 2
-        half = Segment(middle, self.stop, middle)
-        self.stop = middle
-        return half
-
-    @property
-    def _reached(self) -> int:
-        return max(self.done, self.received)
-
-
-def segment_size(total: int, connections: int) -> int:
-    """Return the bytes of one request: an equal share for each connection, and no less than 1 MiB.
-
-    Smaller segments would cost connections, since a split ends the connection whose segment was cut.
-    """
-    return max(-(-total // connections), MIB)
-
-
-class Admission(Enum):
-    """What to do after a response."""
-
-    STORE = "store the body in the segment"
-    RETRY = "request again: this response cannot be used"
-    END = "nothing: no byte was missing, and the size is known now"
-    RESTART = "start over: the held bytes belong to a version that is gone"
 
 
 class Schedule:
@@ -88,26 +37,31 @@ class Schedule:
 
     Its states:
 
-        unknown      `version` is None. One connection requests the first MiB, or the whole file if it stays alone.
-        one stream   No strong validator, or a server without ranges: one connection reads from byte 0 to the end.
-                     The held bytes are forgotten if it breaks and there is no strong validator.
+        unknown      `version` is None. One connection requests all bytes from 0 on.
+        one stream   No validators for parts, or a server without ranges: one connection reads from byte 0 to the end.
+                     The held bytes are forgotten if it breaks and there are no such validators.
         ranged       `ranges_proven`: a 206 has come. Up to `connections` fetch the gaps in `held`; a connection
-                     without a gap takes half of the largest segment.
+                     without a gap takes the end of the largest segment. The first one goes on through the bytes that
+                     the others do not get, since a link may work only once.
         complete     Every byte up to `total` is held. `take` returns None.
 
     `restart` leads from any state back to unknown. After three unusable responses a ranged download tries one stream.
-    `resumed_from` is the number of bytes that an earlier run left and that this one can use.
+    If two versions of the same size and date come in turns, two servers share the name, and one stream brings the file.
+    `resumed_from` is the number of bytes that an earlier run left and that this one can use. `earlier` is the version
+    of the last response that was accepted.
     """
 
     def __init__(self, connections: int = 1, version: RemoteVersion | None = None, held: Spans = NOTHING) -> None:
         self.connections: int = connections
         self.version: RemoteVersion | None = version
+        self.earlier: RemoteVersion | None = version
         self.resumed_from: int = held.size
         self.ranges_proven: bool = False
         self.running: list[Segment] = []
         self._held = held
         self._unusable = 0
-        self._replacements = 0
+        self._replaced: list[RemoteVersion] = []
+        self._one_stream = False
 
     @property
     def held(self) -> Spans:
@@ -122,7 +76,7 @@ class Schedule:
     @property
     def resumable(self) -> bool:
         """Whether another connection can continue with the held bytes."""
-        return self.version is not None and self.version.if_range is not None
+        return self.version is not None and self.version.resumable
 
     @property
     def complete(self) -> bool:
@@ -137,75 +91,131 @@ class Schedule:
         return segment
 
     def _next(self) -> Segment | None:
-        if self.complete or (self.running and not self.ranges_proven):
+        if self.complete or (self.running and (self._one_stream or not self.ranges_proven)):
             return None
-        if self._unusable >= _MAX_UNUSABLE or (not self.resumable and self.connections == 1):
+        plain = self._unusable >= _MAX_UNUSABLE or (self._one_stream and not self.held.spans)
+        if plain or (not self.resumable and self.connections == 1):
             return None if self.running else Segment(0, self.total, 0, ranged=False)
         if self.total is None:
-            stop = None if self.version else FIRST_REQUEST_BYTES
-            return Segment(self.held.end, stop, self.held.end)
-        return self._gap(self.total) or self._half_of_largest()
+            return Segment(self.held.end, None, self.held.end)
+        return self._gap(self.total) or self._end_of_largest(self.total)
 
     def _gap(self, total: int) -> Segment | None:
         """Return a segment that is neither held nor being fetched, if there is one."""
-        taken = self.held
-        for segment in self.running:
-            taken = taken.add(segment.done, total if segment.stop is None else max(segment.stop, segment.done))
-        gap = next(taken.missing(total), None)
+        gap = self._taken(total, self.running).first_missing(total, bridge=_BRIDGE_BYTES)
         if gap is None:
             return None
-        size = total if self.connections == 1 else segment_size(total, self.connections)
+        size = total if self.connections == 1 or not self.running else segment_size(total, self.connections)
         return Segment(gap[0], min(gap[1], gap[0] + size), gap[0])
 
-    def _half_of_largest(self) -> Segment | None:
-        """Take half of the running segment with the most bytes left, if a second connection is worth it."""
+    def _taken(self, total: int, segments: Iterable[Segment]) -> Spans:
+        """Return the bytes that are held or belong to one of the segments."""
+        taken = self.held
+        for segment in segments:
+            taken = taken.add(segment.done, total if segment.stop is None else max(segment.stop, segment.done))
+        return taken
+
+    def _end_of_largest(self, total: int) -> Segment | None:
+        """Take the end of the running segment with the most bytes left, if a second connection is worth it."""
         largest = max((each for each in self.running if each.ranged), key=lambda each: each.left, default=None)
-        return largest.split() if largest and largest.left > _MIN_SPLIT_BYTES else None
+        if largest is None or largest.left <= _MIN_SPLIT_BYTES:
+            return None
+        return largest.split(segment_size(total, self.connections))
+
+    def extend(self, segment: Segment) -> bool:
+        """Let a segment go on after its end. Return False if its body ends there, or if the next bytes are fetched.
+
+        They are not fetched if the connection that was to bring them was refused or has had no response yet.
+        """
+        end = segment.stop
+        if end is None or segment.body_stop is None or end >= segment.body_stop:
+            return False
+        waiting = [each for each in self.running if each.start == end and not each.served]
+        taken = self._taken(segment.body_stop, [each for each in self.running if each not in waiting])
+        gap = next((gap for gap in taken.missing(segment.body_stop) if gap[0] == end), None)
+        if gap is None:
+            return False
+        segment.stop = gap[1]
+        for each in waiting:
+            each.stop = each.start
+        return True
+
+    def serves_besides(self, segment: Segment) -> bool:
+        """Whether another connection than that of the segment brings bytes."""
+        return any(each.served for each in self.running if each is not segment)
 
     def request(self, segment: Segment) -> RangeRequest:
         """Return the request for a segment."""
-        if_range = self.version.if_range if self.version else None
-        return RangeRequest(segment.done, segment.stop, segment.ranged, if_range if segment.ranged else None)
+        return RangeRequest.for_part(self.version, segment.done, segment.stop) if segment.ranged else RangeRequest()
 
     def apply(
         self, segment: Segment, verdict: Full | Partial | NothingLeft | VersionChanged | UnusableRange
     ) -> Admission:
         """Note the verdict on the response to a segment's request, and say what to do."""
         match verdict:
-            case VersionChanged():
-                return Admission.RESTART
+            case VersionChanged(version):
+                return self._changed(segment, version)
             case NothingLeft(version):
                 self.version = version
                 return Admission.END
             case Partial(version, span):
-                self.version, self.ranges_proven, self._unusable = version, True, 0
-                segment.stop = span.stop if segment.stop is None else min(segment.stop, span.stop)
-                return Admission.STORE
+                return self._continue(segment, version, span)
             case Full(version) if not segment.ranged or not self.ranges_proven:
-                self.version = version
+                self._accept(version)
                 self._read_from_start(segment)
                 return Admission.STORE
+            case UnusableRange(final=True):
+                self._unusable = _MAX_UNUSABLE
+                return Admission.RETRY
             case _:
                 # With nothing held, request the whole file at once: it costs no more than a range does.
                 self._unusable = _MAX_UNUSABLE if self.version is None else self._unusable + 1
                 return Admission.RETRY
 
+    def _changed(self, segment: Segment, version: RemoteVersion) -> Admission:
+        known = self.version or UNKNOWN
+        same_file = known.differs_only_in_etag(version) and (self._one_stream or self.serves_besides(segment))
+        return Admission.END_WORKER if same_file else Admission.RESTART
+
+    def _continue(self, segment: Segment, version: RemoteVersion, span: ByteRange) -> Admission:
+        """Note a part. It is of no use if another segment was extended over this one."""
+        self._accept(version)
+        self.ranges_proven, self._unusable = version.resumable, 0
+        if segment.stop is not None and segment.stop <= segment.start:
+            return Admission.RETRY
+        segment.stop = span.stop if segment.stop is None else min(segment.stop, span.stop)
+        segment.served, segment.body_stop = True, span.stop
+        return Admission.STORE
+
+    def _accept(self, version: RemoteVersion) -> None:
+        """Note the version of a response. If it is back after another one, only one stream can bring the file."""
+        if self.version is None and _came_before(version, self._replaced):
+            self._one_stream = True
+        self.version = self.earlier = version
+
+    def ask_plainly(self, segment: Segment) -> bool:
+        """Let the next request be one for the whole file. Return False if that of the segment was one."""
+        self._unusable = _MAX_UNUSABLE if segment.ranged else self._unusable
+        return segment.ranged
+
     def _read_from_start(self, segment: Segment) -> None:
         """Make the segment the whole file. Its bytes are written over the held ones, which are the same."""
         segment.start = segment.done = segment.received = 0
-        segment.stop, segment.ranged = self.total, False
+        segment.stop, segment.ranged, segment.served = self.total, False, True
         self.resumed_from = 0
 
-    def restart(self) -> None:
+    def restart(self, version: RemoteVersion) -> None:
         """Start over with another version, after every segment was released.
 
         Raises RemoteChanged if the file was replaced too often to be fetched.
         """
+        if _came_before(version, self._replaced):
+            self._one_stream = True
+        self._replaced.append(self.version or UNKNOWN)
         self._forget()
-        self._unusable = 0
-        self._replacements += 1
-        if self._replacements > _MAX_REPLACEMENTS:
-            raise RemoteChanged(f"the file on the server was replaced {self._replacements} times during the download")
+        self._unusable, self.earlier = 0, version
+        if len(self._replaced) > _MAX_REPLACEMENTS:
+            raise RemoteChanged(f"the file on the server was replaced {len(self._replaced)} times during the download")
 
     def _forget(self) -> None:
         self.version, self._held, self.resumed_from, self.ranges_proven = None, NOTHING, 0, False
@@ -239,3 +249,11 @@ class Schedule:
             self._unusable = _MAX_UNUSABLE - 1  # one stream did not bring the whole file: try one range again
         if not self.resumable and not self.complete:
             self._forget()
+
+
+def _came_before(version: RemoteVersion, replaced: Iterable[RemoteVersion]) -> bool:
+    """Whether a replaced version is back, with the same size and date: two servers share the name of one."""
+    etag = version.validators.etag
+    return etag is not None and any(
+        each.validators.etag == etag and each.differs_only_in_etag(version) for each in replaced
+    )

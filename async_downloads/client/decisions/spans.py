@@ -1,7 +1,9 @@
 """A set of byte positions as half-open spans: the bytes of a file that are held."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final, Self
 
 __all__ = ["NOTHING", "Span", "Spans"]
@@ -26,25 +28,32 @@ class Spans:
         """Collect spans in any order. An empty span adds nothing; raises ValueError if a span ends before it starts."""
         merged: list[Span] = []
         for start, stop in sorted(spans):
-            if not 0 <= start <= stop:
-                raise ValueError(f"not a span of bytes: {start} to {stop}")
+            _check(start, stop)
             if merged and start <= merged[-1][1]:
-                merged[-1] = merged[-1][0], max(stop, merged[-1][1])
+                merged[-1] = merged[-1][0], max(merged[-1][1], stop)
             elif start < stop:
                 merged.append((start, stop))
         return cls(tuple(merged))
 
     def add(self, start: int, stop: int) -> Self:
         """Return the set with these positions added."""
-        if not 0 <= start <= stop:
-            raise ValueError(f"not a span of bytes: {start} to {stop}")
+        _check(start, stop)
         if start == stop:
             return self
-        before = tuple(span for span in self.spans if span[1] < start)
-        after = tuple(span for span in self.spans if span[0] > stop)
-        if merged := self.spans[len(before) : len(self.spans) - len(after)]:
+        first = bisect_left(self.spans, start, key=itemgetter(1))
+        last = bisect_right(self.spans, stop, key=itemgetter(0))
+        if merged := self.spans[first:last]:
             start, stop = min(start, merged[0][0]), max(stop, merged[-1][1])
-        return type(self)((*before, (start, stop), *after))
+        return type(self)((*self.spans[:first], (start, stop), *self.spans[last:]))
+
+    def first_missing(self, stop: int, *, bridge: int) -> Span | None:
+        """Return the first missing span before `stop`; it continues over spans of the set below `bridge` bytes."""
+        found: Span | None = None
+        for start, end in self.missing(stop):
+            if found and start - found[1] >= bridge:
+                break
+            found = (found[0] if found else start), end
+        return found
 
     def missing(self, stop: int) -> Iterator[Span]:
         """Yield the spans before `stop` that are not in the set, in order."""
@@ -71,6 +80,11 @@ class Spans:
     def end(self) -> int:
         """The position after the last one; 0 for an empty set."""
         return self.spans[-1][1] if self.spans else 0
+
+
+def _check(start: int, stop: int) -> None:
+    if not 0 <= start <= stop:
+        raise ValueError(f"not a span of bytes: {start} to {stop}")
 
 
 NOTHING: Final = Spans()

@@ -1,20 +1,22 @@
 """The version of a resource that a response carries, and whether two versions are the same: RFC 9110 §8.8.
 
 The bytes of two responses may be combined only if both have the same strong validator. That is a strong ETag or,
-without any ETag, a Last-Modified well before the server's Date: a file may change twice in one second.
+without any ETag, a Last-Modified well before the server's Date: a file may change twice in one second. Many servers
+send a weak or malformed ETag. Then the ETag, such a date and the size must all be equal.
 """
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from ...semantics.dates import format_date, parse_date
+from ...semantics.dates import format_date, known_date, parse_date
 from ...semantics.etags import ETag
 from ...semantics.representation import Validators
 
-__all__ = ["UNKNOWN", "RemoteVersion", "content_coding", "url_hash"]
+__all__ = ["UNKNOWN", "RemoteVersion", "content_coding", "is_page", "url_hash"]
 
 
 _NO_VALIDATORS: Final = Validators()
@@ -26,31 +28,47 @@ _STRONG_AFTER_SECONDS: Final = 60  # from Last-Modified to Date: the clocks of a
 class RemoteVersion:
     """One version of a resource: its size in bytes if known, and the validators that distinguish it.
 
-    `if_range` is the strong validator, written as for If-Range; None if parts of this version cannot be combined.
-    `coding` is the content coding of the response, although the request asked for none.
+    `if_range` is the strong validator, written as for If-Range; None if there is none. `old_date` is the Last-Modified
+    if it is well before the Date, written as for If-Unmodified-Since; None if it is not, or if that is unknown.
+    `coding` is the content coding of the response, although the request asked for none. `is_html` says that the body is
+    a page.
     """
 
     total: int | None = None
     validators: Validators = _NO_VALIDATORS
     if_range: str | None = None
     coding: str | None = None
+    old_date: str | None = None
+    is_html: bool = False
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str], total: int | None, *, now: int) -> Self:
         """Read the version from the fields of a response. `now` decides the century of a two-digit year."""
-        etag = ETag.parse(fields.get("etag", ""))
         modified = parse_date(fields.get("last-modified", ""), now=now)
         date = parse_date(fields.get("date", "")[-_DATE_CHARACTERS:], now=now)
-        validators, coding = Validators(etag, modified), content_coding(fields)
+        validators = Validators(_etag(fields), None if modified is None else known_date(modified))
+        coding, is_html = content_coding(fields), is_page(fields)
         if coding:
-            return cls(None, validators, None, coding)
-        return cls(total, validators, _strong_validator(validators, date, has_etag="etag" in fields))
+            return cls(None, validators, None, coding, is_html=is_html)
+        old_date = _old_date(validators, date)
+        if_range = _strong_validator(validators, old_date, has_etag="etag" in fields)
+        return cls(total, validators, if_range, old_date=old_date, is_html=is_html)
+
+    @property
+    def unmodified_since(self) -> str | None:
+        """The value of If-Unmodified-Since; None if there is a strong validator, or if parts cannot be combined."""
+        return self.old_date if self.if_range is None and self.validators.etag and self.total is not None else None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether parts of this version can be combined."""
+        return self.if_range is not None or self.unmodified_since is not None
 
     def strongly_matches(self, other: "RemoteVersion") -> bool:
-        """Whether a strong validator guarantees that both versions have the same bytes."""
-        return (
-            self.if_range is not None and not other.coding and self._same_total(other) and self._same_validator(other)
-        )
+        """Whether the validators guarantee that both versions have the same bytes."""
+        if other.coding or not self._same_total(other):
+            return False
+        return (self.if_range is not None and self._same_validator(other)) or self._same_by_date(other)
 
     def weakly_matches(self, other: "RemoteVersion") -> bool:
         """Whether a whole file of this version can replace the other, although their bytes must not be mixed.
@@ -66,12 +84,27 @@ class RemoteVersion:
             else self.total == other.total and self._same_validator(other)
         )
 
+    def differs_only_in_etag(self, other: "RemoteVersion") -> bool:
+        """Whether size and date are the same: the servers behind one name may each make an ETag of their own."""
+        dates = {self.validators.last_modified, other.validators.last_modified}
+        return not other.coding and self.total is not None and self.total == other.total and len(dates) == 1
+
     def with_total(self, total: int | None) -> "RemoteVersion":
         """Return the version with this size, unless its size is known."""
         return self if self.total is not None else replace(self, total=total)
 
     def _same_total(self, other: "RemoteVersion") -> bool:
         return None in {self.total, other.total} or self.total == other.total
+
+    def _same_by_date(self, other: "RemoteVersion") -> bool:
+        """Whether the tags are equal but for weakness, and also an old date and the size."""
+        etag, dated = self.validators.etag, self.old_date or other.old_date
+        return (
+            etag is not None
+            and etag.weakly_equals(other.validators.etag)
+            and dated is not None
+            and self.differs_only_in_etag(other)
+        )
 
     def _same_validator(self, other: "RemoteVersion") -> bool:
         mine, others = self.validators, other.validators
@@ -89,10 +122,28 @@ def content_coding(fields: Mapping[str, str]) -> str | None:
     return None if coding in {"", "identity"} else coding
 
 
-def _strong_validator(validators: Validators, date: int | None, *, has_etag: bool) -> str | None:
+def is_page(fields: Mapping[str, str]) -> bool:
+    """Whether a body is an HTML page, as a server sends to ask for a password or to say that it is down."""
+    media_type = fields.get("content-type", "").partition(";")[0].strip(" \t").lower()
+    return media_type in {"text/html", "application/xhtml+xml"}
+
+
+def _etag(fields: Mapping[str, str]) -> ETag | None:
+    """Return the ETag. One without quotes counts as weak, because a server may not recognize it in If-Range."""
+    text = fields.get("etag", "")
+    with suppress(ValueError):
+        return ETag.parse(text) or (ETag(text, weak=True) if text else None)
+    return None
+
+
+def _strong_validator(validators: Validators, old_date: str | None, *, has_etag: bool) -> str | None:
     """Return what If-Range may carry (§13.1.5): no weak ETag, and a date only if there is no ETag at all."""
     if has_etag:
         return str(validators.etag) if validators.etag and not validators.etag.weak else None
+    return old_date
+
+
+def _old_date(validators: Validators, date: int | None) -> str | None:
     modified = validators.last_modified
     if modified is None or date is None or date - modified < _STRONG_AFTER_SECONDS:
         return None

@@ -11,7 +11,8 @@ from typing import Final
 
 from ...errors import DiskError
 from ...threads import await_shielded, in_thread
-from ..decisions.schedule import Schedule, Segment
+from ..decisions.schedule import Schedule
+from ..decisions.segment import Segment
 from ..decisions.spans import NOTHING, Spans
 from .journal import Record
 from .part_file import PartFile
@@ -160,7 +161,7 @@ class BatchWriter:
     def _record(self, held: Spans) -> Record | None:
         """Return the record to save; None if another run could not continue with it."""
         version = self._schedule.version
-        if version is None or version.if_range is None or not held.spans:
+        if version is None or not version.resumable or not held.spans:
             return None
         self._unsaved_bytes, self._saved_at = 0, self._loop.time()
         return Record(version, held, self._flushed)

@@ -11,8 +11,8 @@ from typing import Final
 from ...errors import TargetBusy
 from ...threads import await_shielded, in_thread
 from ..checksum import Checksum
-from ..decisions.response import ResponseHead
 from ..decisions.schedule import Schedule
+from ..decisions.verdict import ResponseHead
 from ..decisions.version import UNKNOWN, RemoteVersion
 from .batch_writer import BatchWriter
 from .existing import CompleteFiles, EarlierDownloads, Existing, Nothing, Unchanged

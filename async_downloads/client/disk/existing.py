@@ -15,7 +15,7 @@ from pathlib import Path
 from ...semantics.digests import parse_digest
 from ...threads import await_shielded, in_thread
 from ..checksum import Checksum
-from ..decisions.response import ResponseHead
+from ..decisions.verdict import ResponseHead
 from ..decisions.version import UNKNOWN, RemoteVersion
 from .journal import Journal, Record, unfinished
 from .lock import unlink_alias

@@ -3,10 +3,11 @@
     {"v": 1, "boot": "…", "url": "…", "etag": "\"x\"", "lm": null, "strong": "\"x\"",
      "total": 9, "done": [[0, 5]], "flushed": [[0, 3]], "unsigned": "…"}
 
-`url` is a hash, `unsigned` that of the URL without its signature, and `strong` is the value for If-Range. The bytes of
-`done` were written to the file. They survive the end of the process, but a power loss may lose them: if the machine has
-started since (another `boot`), only those of `flushed` count. A journal with anything unexpected in it counts as none,
-and the download starts over.
+`url` is a hash, `unsigned` that of the URL without its signature, and `strong` is the value for If-Range, or for
+If-Unmodified-Since with a weak ETag. `"html": true` is added for an HTML page. The bytes of `done` were written to the
+file. They survive the end of the process, but a power loss may lose them: if the machine has started since (another
+`boot`), only those of `flushed` count. A journal with anything unexpected in it counts as none, and the download starts
+over.
 """
 
 import json
@@ -26,7 +27,7 @@ from ..decisions.spans import NOTHING, Spans
 from ..decisions.version import RemoteVersion
 
 __all__ = [
-    "SUFFIX", "Journal", "Record", "boot_id", "decode", "encode", "read_validators", "strong_validator", "unfinished",
+    "SUFFIX", "Journal", "Record", "boot_id", "decode", "encode", "read_validators", "read_version", "unfinished",
     "version_fields",
 ]  # fmt: skip
 
@@ -69,8 +70,8 @@ def boot_id() -> str | None:
 def encode(record: Record, *, url: str, boot: str | None, unsigned: str = "") -> str:
     """Return the JSON text of a record; `url` and `unsigned` are hashes of the URL."""
     spans = {"total": record.version.total, "done": record.held.spans, "flushed": record.flushed.spans}
-    version = version_fields(record.version)
-    return json.dumps({"v": 1, "boot": boot, "url": url, **version, **spans, "unsigned": unsigned})
+    version, html = version_fields(record.version), {"html": True} if record.version.is_html else {}
+    return json.dumps({"v": 1, "boot": boot, "url": url, **version, **spans, "unsigned": unsigned, **html})
 
 
 def version_fields(version: RemoteVersion) -> dict[str, str | None]:
@@ -79,7 +80,7 @@ def version_fields(version: RemoteVersion) -> dict[str, str | None]:
     return {
         "etag": str(etag) if etag else None,
         "lm": None if modified is None else format_date(modified),
-        "strong": version.if_range,
+        "strong": version.if_range or version.unmodified_since,
     }
 
 
@@ -109,12 +110,12 @@ def decode(
 def _fields(text: str) -> dict[str, object]:
     """Return the fields of a journal; {} if it is none. Raises ValueError or RecursionError if the text is no JSON."""
     data = json.loads(text)
-    return data if isinstance(data, dict) and set(data) - {"unsigned"} == _KEYS and data["v"] == 1 else {}
+    return data if isinstance(data, dict) and set(data) - {"unsigned", "html"} == _KEYS and data["v"] == 1 else {}
 
 
 def _is_renewed(data: Mapping[str, object], unsigned: str) -> bool:
     """Whether the journal is of the same URL with another signature. A date may be that of many files."""
-    return data.get("unsigned") == unsigned and data["etag"] is not None
+    return data.get("unsigned") == unsigned and data["strong"] is not None and data["strong"] == data["etag"]
 
 
 def _record(data: Mapping[str, object], *, trusted: bool) -> Record | None:
@@ -126,18 +127,29 @@ def _record(data: Mapping[str, object], *, trusted: bool) -> Record | None:
 
 
 def _version(data: Mapping[str, object]) -> RemoteVersion | None:
-    etag, modified, if_range, total = (data[key] for key in ("etag", "lm", "strong", "total"))
-    validators = read_validators(etag, modified)
-    valid_total = total is None or (type(total) is int and total >= 0)
-    if not valid_total or if_range is None or if_range != strong_validator(validators):
+    etag, modified, strong, total = (data[key] for key in ("etag", "lm", "strong", "total"))
+    if not (total is None or (type(total) is int and total >= 0)):
         return None
-    return RemoteVersion(total, validators, if_range)  # type: ignore[arg-type]  # both were checked above
+    version = read_version(total, read_validators(etag, modified), strong, is_html=data.get("html") is True)
+    return version if version.resumable else None
 
 
-def strong_validator(validators: Validators) -> str | None:
-    """Return the only value that If-Range can have with these validators; None if there is none (RFC 9110 §13.1.5)."""
-    if validators.etag:
-        return None if validators.etag.weak else str(validators.etag)
+def read_version(total: int | None, validators: Validators, strong: object, *, is_html: bool = False) -> RemoteVersion:
+    """Return the version with these validators, of which `strong` is the one for If-Range or If-Unmodified-Since.
+
+    Another value of `strong` counts as none.
+    """
+    if strong is None or strong != _strong_validator(validators):
+        return RemoteVersion(total, validators, is_html=is_html)
+    if_range = None if validators.etag and validators.etag.weak else str(strong)
+    old_date = None if if_range else str(strong)
+    return RemoteVersion(total, validators, if_range, old_date=old_date, is_html=is_html)
+
+
+def _strong_validator(validators: Validators) -> str | None:
+    """Return the only value that `strong` can have with these validators: RFC 9110 §13.1.5 and §13.1.4."""
+    if validators.etag and not validators.etag.weak:
+        return str(validators.etag)
     return None if validators.last_modified is None else format_date(validators.last_modified)
 
 

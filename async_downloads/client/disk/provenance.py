@@ -9,7 +9,7 @@ from typing import Final
 
 from ...semantics.representation import Validators
 from ..decisions.version import RemoteVersion
-from .journal import read_validators, strong_validator, version_fields
+from .journal import read_validators, read_version, version_fields
 from .memory import recall
 
 __all__ = ["is_marked", "load", "mark", "save"]
@@ -78,6 +78,5 @@ def _read(attribute: bytes, url: str, status: os.stat_result) -> RemoteVersion |
         match json.loads(attribute):
             case {"url": of, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "etag": etag, "lm": lm, **more}:
                 validators = read_validators(etag, lm)
-                if_range = strong_validator(validators) if more.get("strong") == strong_validator(validators) else None
-                return RemoteVersion(status.st_size, validators, if_range) if of == url else None
+                return read_version(status.st_size, validators, more.get("strong")) if of == url else None
     return None

@@ -10,14 +10,15 @@ from typing import Final
 import httpx
 
 from ...errors import RefusedRedirect, Stalled
-from ..decisions.response import ResponseHead
 from ..decisions.retries import TransientError
+from ..decisions.verdict import ResponseHead
 from .errors import map_httpx_errors
 
-__all__ = ["Exchange"]
+__all__ = ["RESPONSE_SECONDS", "Exchange"]
 
 
 _REDIRECTS: Final = 10
+RESPONSE_SECONDS: Final = 300.0  # a server may make the file when it is requested
 _CONNECT_SECONDS: Final = 10.0
 _SHORT_LENGTH: Final = re.compile(r"[0-9]{1,5}")  # bytes of a redirect's body: reading them beats a new connection
 # The headers that another origin may see. Any other header of the caller or the client might be a secret.
@@ -31,8 +32,9 @@ class Exchange:
 
     Each `get` starts again at the original URL, because a redirect may change and a signature in it may expire.
 
-    `headers` are sent to the origin of `url` only. The server may be silent for `stall` seconds; a head may take the
-    time to connect and `stall` together. With `insecure_redirects`, a redirect from https to http is followed.
+    `headers` are sent to the origin of `url` only. A response must begin within the time to connect and
+    `response_seconds` together, or `stall` in their place if a quick response is expected and that is less. With
+    `insecure_redirects`, a redirect from https to http is followed.
 
     Raises ValueError if the URL is not valid or has no http or https scheme.
     """
@@ -45,13 +47,15 @@ class Exchange:
         headers: Sequence[tuple[str, str]] = (),
         insecure_redirects: bool = False,
         stall: float = 30.0,
+        response_seconds: float = RESPONSE_SECONDS,
     ) -> None:
         self._client = client
         self._headers = headers
         self._insecure_redirects = insecure_redirects
         self._connect_seconds = min(_CONNECT_SECONDS, stall)
-        self._timeout = httpx.Timeout(stall, connect=self._connect_seconds, pool=None)
-        self._head_seconds = self._connect_seconds + stall
+        self._timeout = httpx.Timeout(stall, connect=self._connect_seconds, read=None, pool=None)
+        self._stall = stall
+        self._response_seconds = response_seconds
         try:
             self._url = client.build_request("GET", url).url
         except httpx.InvalidURL as error:
@@ -59,14 +63,27 @@ class Exchange:
         if self._url.scheme not in {"http", "https"} or not self._url.host:
             raise ValueError("not a URL to download from: it must begin with http:// or https:// and a host")
 
+    @property
+    def host(self) -> str:
+        """The host of the URL."""
+        return self._url.host
+
+    @property
+    def name(self) -> str:
+        """The last part of the URL's path."""
+        return self._url.path.rpartition("/")[2]
+
     @asynccontextmanager
-    async def get(self, fields: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+    async def get(self, fields: Mapping[str, str], *, is_quick: bool = False) -> AsyncIterator[httpx.Response]:
         """Send these header fields with a GET and yield the open response, whatever its status; follow redirects.
+
+        `is_quick` says that the server did not have to make the file when it was requested before.
 
         Raises TransientError if another attempt may succeed, RefusedRedirect, TlsError or BadStatus if not, and
         ValueError if a header is not valid.
         """
-        response = await self._follow({"Accept-Encoding": "identity", **fields})
+        seconds = min(self._stall, self._response_seconds) if is_quick else self._response_seconds
+        response = await self._follow({"Accept-Encoding": "identity", **fields}, self._connect_seconds + seconds)
         try:
             yield response
         finally:
@@ -77,10 +94,10 @@ class Exchange:
         """Return the head of a response, with the time of its arrival."""
         return ResponseHead(response.status_code, response.headers, int(time.time()))
 
-    async def _follow(self, fields: Mapping[str, str]) -> httpx.Response:
+    async def _follow(self, fields: Mapping[str, str], seconds: float) -> httpx.Response:
         request = self._request(self._url, fields)
         for _ in range(_REDIRECTS + 1):
-            response = await self._send(request)
+            response = await self._send(request, seconds)
             if not response.has_redirect_location:
                 return response
             try:
@@ -90,10 +107,10 @@ class Exchange:
                 await response.aclose()
         raise RefusedRedirect(f"more than {_REDIRECTS} redirects")
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
+    async def _send(self, request: httpx.Request, seconds: float) -> httpx.Response:
         try:
             with map_httpx_errors():
-                async with _head_within(request, self._head_seconds):
+                async with _head_within(request, seconds):
                     return await self._client.send(
                         request,
                         stream=True,
@@ -152,7 +169,7 @@ async def _head_within(request: httpx.Request, seconds: float) -> AsyncIterator[
     except TimeoutError:
         if not limit.expired():
             raise
-        raise TransientError(Stalled(f"no response came within {seconds:g} s")) from None
+        raise TransientError(Stalled(f"no response came within {seconds:g} s"), waited=seconds) from None
     finally:
         del request.extensions["trace"]
 

@@ -1,9 +1,11 @@
 """How long to wait before a retry, and when to give up."""
 
+from math import inf
+
 import pytest
 
-from async_downloads.client.decisions.retries import RetryBudget, TransientError, short_wait
-from async_downloads.errors import BadStatus, NetworkError, NoSuchHost, RetriesExhausted
+from async_downloads.client.decisions.retries import RetryBudget, TransientError
+from async_downloads.errors import BadStatus, NetworkError, NoSuchHost, RetriesExhausted, Stalled
 
 LOST = TransientError(NetworkError("lost"))
 MIDDLE = 0.5  # the middle of the jitter: no change
@@ -23,15 +25,62 @@ def test_the_jitter_is_thirty_percent(jitter: float, first: float) -> None:
     assert waits(RetryBudget(9), 1, jitter) == [pytest.approx(first)]
 
 
-def test_a_failure_that_does_not_count_waits_as_long_as_a_first_one() -> None:
-    assert [short_wait(0.0), short_wait(MIDDLE)] == [pytest.approx(0.35), 0.5]
-
-
 def test_a_retry_after_is_obeyed() -> None:
     budget = RetryBudget(2)
     budget.note_held(1_000_000)
     assert budget.wait(TransientError(BadStatus(503), 7.0), received=0, jitter=MIDDLE) == 7.0
     assert budget.wait(TransientError(BadStatus(503), 0.0), received=0, jitter=MIDDLE) == 0.0
+
+
+def asked(seconds: float, *, pending: bool = False) -> TransientError:
+    """Return the error of a server that asks to wait."""
+    return TransientError(BadStatus(503), seconds, pending=pending)
+
+
+def test_a_longer_wait_than_the_patience_ends_at_once_and_is_named() -> None:
+    budget = RetryBudget(5, patience=300.0)
+    with pytest.raises(RetriesExhausted, match=r"gave up after 1 try: .* 503 .*; the server asks to wait 3600 s"):
+        budget.wait(asked(3600.0), received=0, jitter=MIDDLE)
+
+
+def test_the_patience_is_for_all_waits_without_progress() -> None:
+    budget = RetryBudget(5, patience=300.0)
+    assert [budget.wait(asked(150.0), received=0, jitter=MIDDLE) for _ in range(2)] == [150.0, 150.0]
+    with pytest.raises(RetriesExhausted):
+        budget.wait(asked(1.0), received=0, jitter=MIDDLE)
+
+
+def test_progress_restores_the_patience() -> None:
+    budget = RetryBudget(5, patience=300.0)
+    for held in range(1, 9):
+        assert budget.wait(asked(300.0), received=0, jitter=MIDDLE) == 300.0
+        budget.note_held(held)
+
+
+def test_another_version_restores_the_patience() -> None:
+    budget = RetryBudget(5, patience=300.0)
+    for _ in range(9):
+        assert budget.wait(asked(300.0), received=0, jitter=MIDDLE) == 300.0
+        budget.reset()
+
+
+def test_without_a_limit_of_retries_there_is_no_limit_of_patience() -> None:
+    budget = RetryBudget(inf, patience=300.0)
+    assert [budget.wait(asked(3600.0), received=0, jitter=MIDDLE) for _ in range(99)] == [3600.0] * 99
+    assert waits(budget, 99)[-1] == 30.0
+
+
+def test_a_server_that_prepares_the_file_uses_up_the_patience_and_no_retries() -> None:
+    budget = RetryBudget(2, patience=300.0)
+    assert [budget.wait(asked(0.0, pending=True), received=0, jitter=MIDDLE) for _ in range(300)] == [1.0] * 300
+    with pytest.raises(RetriesExhausted):
+        budget.wait(asked(0.0, pending=True), received=0, jitter=MIDDLE)
+
+
+def test_a_long_time_without_a_response_uses_up_the_patience() -> None:
+    late = TransientError(Stalled("no response came"), waited=310.0)
+    with pytest.raises(RetriesExhausted, match=r"no response came$"):
+        RetryBudget(5, patience=300.0).wait(late, received=0, jitter=MIDDLE)
 
 
 def test_a_productive_connection_is_replaced_at_once() -> None:

@@ -2,17 +2,11 @@
 
 import pytest
 
-from async_downloads.client.decisions.response import Full, NothingLeft, Partial, RangeRequest
 from async_downloads.client.decisions.retries import TransientError
-from async_downloads.client.decisions.schedule import (
-    FIRST_REQUEST_BYTES,
-    MIB,
-    Admission,
-    Schedule,
-    Segment,
-    segment_size,
-)
+from async_downloads.client.decisions.schedule import Schedule
+from async_downloads.client.decisions.segment import MIB, Admission, Segment, segment_size
 from async_downloads.client.decisions.spans import Spans
+from async_downloads.client.decisions.verdict import Full, NothingLeft, Partial, RangeRequest
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.ranges import ByteRange
@@ -49,21 +43,20 @@ def test_one_connection_requests_the_whole_file() -> None:
     assert schedule.request(take(schedule)) == RangeRequest()
 
 
-def test_several_connections_first_request_one_range_and_wait() -> None:
+def test_several_connections_first_request_all_bytes_and_wait() -> None:
     schedule = Schedule(4)
-    assert schedule.request(take(schedule)) == RangeRequest(0, FIRST_REQUEST_BYTES, ranged=True)
+    assert schedule.request(take(schedule)) == RangeRequest(0, None, ranged=True)
     assert schedule.take() is None
 
 
-def test_a_partial_response_lets_the_other_connections_start() -> None:
+def test_a_partial_response_lets_the_other_connections_start_at_the_end() -> None:
     schedule = Schedule(4)
     first = parts(schedule)
     size = segment_size(SIZE, 4)
-    assert taken(schedule) == (FIRST_REQUEST_BYTES, FIRST_REQUEST_BYTES + size, True)
-    assert schedule.request(take(schedule)) == RangeRequest(
-        FIRST_REQUEST_BYTES + size, FIRST_REQUEST_BYTES + 2 * size, ranged=True, if_range='"a"'
-    )
-    assert schedule.running[0] is first
+    starts = [3 * size, 2 * size, size]
+    for start in starts:
+        assert schedule.request(take(schedule)) == RangeRequest(start, start + size, ranged=True, if_range='"a"')
+    assert (schedule.running[0] is first, first.stop) == (True, size)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +98,54 @@ def test_the_largest_segment_is_split_when_no_gap_is_left() -> None:
     schedule = Schedule(2, STRONG, Spans.of([(0, 40 * MIB)]))
     first = parts(schedule)
     second = take(schedule)
-    assert [(segment.done, segment.stop) for segment in (first, second)] == [(40 * MIB, 90 * MIB), (90 * MIB, SIZE)]
-    assert taken(schedule) == (65 * MIB, 90 * MIB, True)
-    assert first.stop == 65 * MIB
+    assert [(segment.done, segment.stop) for segment in (first, second)] == [(40 * MIB, 70 * MIB), (70 * MIB, SIZE)]
+    assert taken(schedule) == (55 * MIB, 70 * MIB, True)
+    assert first.stop == 55 * MIB
+
+
+def test_a_segment_goes_on_through_bytes_that_another_connection_did_not_get() -> None:
+    schedule = Schedule(2)
+    first, second = parts(schedule), take(schedule)
+    assert (first.stop, second.start) == (SIZE // 2, SIZE // 2)
+    schedule.release(second)
+    assert schedule.extend(first)
+    assert first.stop == SIZE
+    assert not schedule.extend(first)
+
+
+def test_a_segment_takes_the_bytes_of_a_connection_without_a_response() -> None:
+    schedule = Schedule(2)
+    first, second = parts(schedule), take(schedule)
+    assert schedule.extend(first)
+    assert (first.stop, second.stop) == (SIZE, second.start)
+    assert schedule.apply(second, Partial(STRONG, ByteRange(second.start, SIZE))) is Admission.RETRY
+
+
+def test_a_segment_does_not_take_bytes_that_another_connection_brings() -> None:
+    schedule = Schedule(2)
+    first, second = parts(schedule), take(schedule)
+    schedule.apply(second, Partial(STRONG, ByteRange(second.start, SIZE)))
+    assert not schedule.extend(first)
+    assert first.stop == second.start
+
+
+def test_a_segment_without_a_known_end_cannot_go_on() -> None:
+    schedule = Schedule(1)
+    segment = take(schedule)
+    schedule.apply(segment, Full(RemoteVersion(), None))
+    assert not schedule.extend(segment)
+
+
+def test_small_held_spans_are_fetched_again_with_the_gaps_around_them() -> None:
+    small, large = 64 * 1024 - 1, 64 * 1024
+    schedule = Schedule(1, STRONG, Spans.of([(10, 10 + small), (MIB, MIB + large)]))
+    assert taken(schedule) == (0, MIB, True)
+
+
+def test_a_part_without_validators_is_one_stream() -> None:
+    schedule = Schedule(4)
+    parts(schedule, RemoteVersion(SIZE))
+    assert schedule.take() is None
 
 
 def test_a_segment_that_received_more_than_its_half_is_done() -> None:
@@ -147,10 +185,10 @@ def test_a_short_part_shortens_the_segment() -> None:
 
 
 def test_a_long_part_does_not_extend_the_segment() -> None:
-    schedule = Schedule(4)
+    schedule = Schedule(2, STRONG, Spans.of([(MIB, SIZE)]))
     segment = take(schedule)
     schedule.apply(segment, Partial(STRONG, ByteRange(0, SIZE)))
-    assert segment.stop == FIRST_REQUEST_BYTES
+    assert segment.stop == MIB
 
 
 def test_a_part_ends_a_segment_without_an_end() -> None:

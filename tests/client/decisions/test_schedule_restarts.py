@@ -2,9 +2,10 @@
 
 import pytest
 
-from async_downloads.client.decisions.response import Full, Partial, RangeRequest, UnusableRange, VersionChanged
-from async_downloads.client.decisions.schedule import FIRST_REQUEST_BYTES, MIB, Admission, Schedule, Segment
+from async_downloads.client.decisions.schedule import Schedule
+from async_downloads.client.decisions.segment import MIB, Admission, Segment
 from async_downloads.client.decisions.spans import NOTHING, Spans
+from async_downloads.client.decisions.verdict import Full, Partial, RangeRequest, UnusableRange, VersionChanged
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.errors import RemoteChanged
 from async_downloads.semantics.etags import ETag
@@ -121,14 +122,106 @@ def test_a_changed_version_restarts_the_schedule() -> None:
     segment = take(schedule)
     assert schedule.apply(segment, VersionChanged(WEAK)) is Admission.RESTART
     schedule.release(segment)
-    schedule.restart()
+    schedule.restart(WEAK)
     assert (schedule.version, schedule.held, schedule.resumed_from, schedule.ranges_proven) == (None, NOTHING, 0, False)
-    assert schedule.request(take(schedule)) == RangeRequest(0, FIRST_REQUEST_BYTES, ranged=True)
+    assert schedule.request(take(schedule)) == RangeRequest(0, None, ranged=True)
 
 
 def test_a_sixth_replacement_raises() -> None:
     schedule = Schedule(1)
     for _ in range(5):
-        schedule.restart()
+        schedule.restart(STRONG)
     with pytest.raises(RemoteChanged, match="replaced 6 times"):
-        schedule.restart()
+        schedule.restart(STRONG)
+
+
+DATE = 1_600_000_000
+NODE_A = RemoteVersion(SIZE, Validators(ETag("a"), DATE), '"a"')
+NODE_B = RemoteVersion(SIZE, Validators(ETag("b"), DATE), '"b"')
+
+
+def replace(schedule: Schedule, version: RemoteVersion) -> None:
+    """Let the only connection find another version, and start over."""
+    segment = take(schedule)
+    assert schedule.apply(segment, VersionChanged(version)) is Admission.RESTART
+    schedule.release(segment)
+    schedule.restart(version)
+
+
+def test_an_etag_that_comes_back_leads_to_one_stream() -> None:
+    schedule = Schedule(4, NODE_A, Spans.of([(0, MIB)]))
+    replace(schedule, NODE_B)
+    parts(schedule, NODE_A)
+    assert schedule.take() is None
+
+
+def test_a_change_back_to_an_earlier_etag_leads_to_one_stream() -> None:
+    schedule = Schedule(4, NODE_A, Spans.of([(0, MIB)]))
+    replace(schedule, NODE_B)
+    schedule.release(parts(schedule, NODE_B))
+    replace(schedule, NODE_A)
+    assert schedule.request(take(schedule)) == RangeRequest()
+
+
+def test_one_stream_is_resumed_from_the_server_that_began_it() -> None:
+    schedule = Schedule(4, NODE_A, Spans.of([(0, MIB)]))
+    replace(schedule, NODE_B)
+    segment = parts(schedule, NODE_A)
+    schedule.wrote(segment, 0, MIB)
+    schedule.release(segment)
+    segment = take(schedule)
+    assert schedule.request(segment) == RangeRequest(MIB, SIZE, ranged=True, if_range='"a"')
+    assert schedule.apply(segment, VersionChanged(NODE_B)) is Admission.END_WORKER
+    schedule.apply(segment, Partial(NODE_A, ByteRange(MIB, SIZE)))
+    assert schedule.take() is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(RemoteVersion(SIZE + 1, NODE_A.validators, '"a"'), id="another size"),
+        pytest.param(RemoteVersion(SIZE, Validators(ETag("a"), DATE + 1), '"a"'), id="another date"),
+        pytest.param(RemoteVersion(SIZE, Validators(None, DATE)), id="no ETag"),
+    ],
+)
+def test_another_size_or_date_is_a_change_of_the_file(other: RemoteVersion) -> None:
+    schedule = Schedule(4, NODE_A, Spans.of([(0, MIB)]))
+    replace(schedule, NODE_B)
+    schedule.release(parts(schedule, NODE_B))
+    replace(schedule, other)
+    assert schedule.request(take(schedule)).ranged
+
+
+def test_another_etag_on_a_further_connection_ends_only_that_one() -> None:
+    schedule = Schedule(4)
+    first = parts(schedule, NODE_A)
+    further = take(schedule)
+    assert schedule.apply(further, VersionChanged(NODE_B)) is Admission.END_WORKER
+    schedule.release(further)
+    assert schedule.serves_besides(further)
+    assert not schedule.serves_besides(first)
+
+
+def test_a_new_file_ends_all_connections() -> None:
+    schedule = Schedule(4)
+    parts(schedule, NODE_A)
+    changed = VersionChanged(RemoteVersion(SIZE - 1, NODE_B.validators, '"b"'))
+    assert schedule.apply(take(schedule), changed) is Admission.RESTART
+
+
+def test_a_range_that_no_other_could_replace_leads_to_a_full_request_at_once() -> None:
+    schedule = Schedule(1, STRONG, Spans.of([(0, MIB)]))
+    segment = take(schedule)
+    assert schedule.apply(segment, UnusableRange("a part with status 200", final=True)) is Admission.RETRY
+    schedule.release(segment)
+    assert schedule.request(take(schedule)) == RangeRequest()
+
+
+def test_a_refused_range_leads_to_a_full_request_once() -> None:
+    schedule = Schedule(4)
+    segment = take(schedule)
+    assert schedule.ask_plainly(segment)
+    schedule.release(segment)
+    segment = take(schedule)
+    assert schedule.request(segment) == RangeRequest()
+    assert not schedule.ask_plainly(segment)

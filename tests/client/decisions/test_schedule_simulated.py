@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_downloads.client.decisions.response import (
+from async_downloads.client.decisions.response import classify_response
+from async_downloads.client.decisions.schedule import Schedule
+from async_downloads.client.decisions.segment import MIB, Admission, Segment
+from async_downloads.client.decisions.verdict import (
     ErrorStatus,
     Full,
     RangeRequest,
     ResponseHead,
     UnusableRange,
-    classify_response,
+    VersionChanged,
 )
-from async_downloads.client.decisions.schedule import MIB, Admission, Schedule, Segment
 from async_downloads.errors import RemoteChanged
 from async_downloads.semantics.ranges import ByteRange
 
@@ -80,6 +82,7 @@ class Download:
     dice: Random
     file: dict[int, tuple[int, int]] = field(default_factory=dict)
     bodies: list[Body] = field(default_factory=list)
+    limit: int | None = None
 
     def run(self) -> None:
         """Run until the download is complete."""
@@ -91,7 +94,8 @@ class Download:
 
     def step(self) -> None:
         """Open another connection, or read a MiB from one."""
-        if len(self.bodies) < self.schedule.connections and (segment := self.schedule.take()):
+        limit = self.schedule.connections if self.limit is None else self.limit
+        if len(self.bodies) < max(limit, 1) and (segment := self.schedule.take()):
             self.request(segment)
         elif self.bodies:
             self.read(self.dice.choice(self.bodies))
@@ -113,11 +117,17 @@ class Download:
                     self.schedule.release(body.segment)
                 self.schedule.release(segment)
                 self.bodies.clear()
-                self.schedule.restart()
+                assert isinstance(verdict, VersionChanged)
+                self.schedule.restart(verdict.version)
+            case Admission.END_WORKER:
+                self.limit = len(self.bodies)
+                self.schedule.release(segment)
 
     def read(self, body: Body) -> None:
         """Read a MiB, unless the connection breaks."""
         segment = body.segment
+        if body.at == segment.stop:
+            self.schedule.extend(segment)
         if body.at < (segment.stop or body.stop) and self.dice.random() > 0.04:
             self.file[body.at // MIB] = (body.version, body.at // MIB)
             self.schedule.wrote(segment, body.at, MIB)

@@ -63,6 +63,21 @@ def test_the_missing_spans_lie_between(stop: int, missing: list[tuple[int, int]]
     assert list(Spans.of([(3, 6), (9, 12)]).missing(stop)) == missing
 
 
+@pytest.mark.parametrize(
+    ("stop", "bridge", "first"),
+    [
+        pytest.param(20, 3, (0, 3), id="a span of the set is large"),
+        pytest.param(20, 4, (0, 20), id="all spans of the set are small"),
+        pytest.param(8, 4, (0, 8), id="up to a limit"),
+        pytest.param(0, 4, None, id="nothing"),
+    ],
+)
+def test_the_first_missing_span_continues_over_small_spans(
+    stop: int, bridge: int, first: tuple[int, int] | None
+) -> None:
+    assert Spans.of([(3, 6), (9, 12)]).first_missing(stop, bridge=bridge) == first
+
+
 def test_an_empty_set_has_no_positions() -> None:
     assert (NOTHING.size, NOTHING.end, list(NOTHING.missing(3))) == (0, 0, [(0, 3)])
 

@@ -117,3 +117,33 @@ def test_identity_is_not_a_coding(value: str, coding: str | None) -> None:
 def test_a_hash_identifies_a_url(one: str, other: str, same: bool) -> None:
     assert (url_hash(one) == url_hash(other)) is same
     assert len(url_hash(one)) == 64
+
+
+@pytest.mark.parametrize(
+    ("fields", "total", "date"),
+    [
+        pytest.param({"etag": 'W/"a"', "last_modified": OLD, "date": DATE}, 9, OLD, id="a weak ETag and an old date"),
+        pytest.param({"etag": "0x8DC", "last_modified": OLD, "date": DATE}, 9, OLD, id="an ETag without quotes"),
+        pytest.param({"etag": 'W/"a"', "last_modified": OLD, "date": DATE}, None, None, id="of unknown size"),
+        pytest.param({"etag": 'W/"a"', "last_modified": DATE, "date": DATE}, 9, None, id="a date of this second"),
+        pytest.param({"etag": '"a', "last_modified": OLD, "date": DATE}, 9, None, id="an ETag with one quote"),
+        pytest.param({"etag": '"a"', "last_modified": OLD, "date": DATE}, 9, None, id="a strong ETag"),
+        pytest.param({"last_modified": OLD, "date": DATE}, 9, None, id="no ETag"),
+    ],
+)
+def test_a_weak_etag_needs_an_old_date_and_a_size(fields: dict[str, str], total: int | None, date: str | None) -> None:
+    assert version(total, **fields).unmodified_since == date
+
+
+@pytest.mark.parametrize(
+    "date", ["Thu, 01 Jan 1970 00:00:00 GMT", "Mon, 01 Jan 0001 00:00:00 GMT", "Tue, 01 Jan 1980 00:00:00 GMT"]
+)
+def test_a_placeholder_is_no_validator(date: str) -> None:
+    assert version(last_modified=date, date=DATE) == RemoteVersion(9)
+    assert not version(etag='W/"a"', last_modified=date, date=DATE).resumable
+
+
+def test_an_etag_that_is_weak_on_one_server_is_the_same_with_an_old_date() -> None:
+    strong = version(etag='"a"', last_modified=OLD, date=DATE)
+    weak = version(etag='W/"a"', last_modified=OLD, date=DATE)
+    assert (strong.strongly_matches(weak), weak.strongly_matches(strong)) == (True, True)

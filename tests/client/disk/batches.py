@@ -4,8 +4,9 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from async_downloads.client.decisions.response import Full
-from async_downloads.client.decisions.schedule import Schedule, Segment
+from async_downloads.client.decisions.schedule import Schedule
+from async_downloads.client.decisions.segment import Segment
+from async_downloads.client.decisions.verdict import Full
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.client.disk.batch_writer import BatchWriter, SegmentWriter
 from async_downloads.client.disk.journal import Journal, Record

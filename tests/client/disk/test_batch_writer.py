@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from harness.clock import StillClock
 
-from async_downloads.client.decisions.schedule import Schedule, Segment
+from async_downloads.client.decisions.schedule import Schedule
+from async_downloads.client.decisions.segment import Segment
 from async_downloads.client.decisions.spans import NOTHING, Spans
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.client.disk.batch_writer import BatchWriter, SegmentWriter

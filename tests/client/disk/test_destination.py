@@ -74,7 +74,7 @@ async def test_the_server_names_the_file(four: Downloader, remote: Remote, path:
 async def test_without_a_suggestion_the_url_names_the_file(four: Downloader, remote: Remote, path: Path) -> None:
     assert (await four.fetch(URL, directory=path.parent)).path == path.with_name("file.bin")
     result = await four.fetch(URL, directory=path.parent)
-    assert (result.unchanged, len(remote.requests)) == (True, 5)
+    assert (result.unchanged, len(remote.requests)) == (True, 2)
 
 
 @pytest.mark.parametrize(("overwrite", "name"), [(False, "file (1).bin"), (True, "file.bin")])

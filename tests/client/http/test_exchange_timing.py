@@ -30,7 +30,7 @@ def redirecting(body: httpx.AsyncByteStream, **fields: str) -> httpx.AsyncClient
 
 async def status(client: httpx.AsyncClient, url: str = URL, *, stall: float = 0.01) -> int:
     """Request the URL and return the status; the server may be silent for `stall` seconds."""
-    async with Exchange(client, url, stall=stall).get({}) as response:
+    async with Exchange(client, url, stall=stall, response_seconds=stall).get({}) as response:
         return response.status_code
 
 
