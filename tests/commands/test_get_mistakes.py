@@ -24,7 +24,7 @@ URL = "http://127.0.0.1:9/a"
         pytest.param([URL, "-o", "a", "-d", "b"], "-o and -d both say where to save", id="two places"),
         pytest.param([URL, "-x", "0"], "0 is not in the range 1<=x<=64", id="no connection"),
         pytest.param([URL, "--jobs", "65"], "65 is not in the range 1<=x<=64", id="too many jobs"),
-        pytest.param([URL, "--retries", "-1"], "-1 is not in the range x>=0", id="a negative count"),
+        pytest.param([URL, "--retries", "-1"], "'-1' is not a number of retries", id="a negative count"),
         pytest.param([URL, "--timeout", "0"], "'0' is not a number of seconds", id="no time"),
         pytest.param([URL, "--stall-timeout", "soon"], "'soon' is not a number of seconds", id="a word for a time"),
         pytest.param([URL, "--limit-rate", "0"], "'0' is not a rate: say 500K, 2M or 1.5G", id="no speed"),
