@@ -248,5 +248,12 @@ class ServerSettings:
         metavar="N",
         reader=partial(read_whole_number, least=1, most=1_000_000),
     )
+    max_connections_per_client: int | None = _row(
+        None,
+        "Number of connections of one address to each process; the next one gets a 429. Do not set it behind a proxy.",
+        default_help="no limit",
+        metavar="N",
+        reader=partial(read_whole_number, least=1, most=1_000_000),
+    )
     drain_timeout: float = _row(30.0, "How long downloads may continue after SIGTERM.", reader=_seconds_or_zero)
     access_log: Literal["none", "text", "json"] = _row("none", "Write a line for each request.")

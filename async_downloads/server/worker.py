@@ -173,7 +173,7 @@ def _limits(server: ServerSettings) -> ConnectionLimits:
     most = server.max_connections
     if most is None:
         most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2, _MAX_CONNECTIONS)
-    return ConnectionLimits(server.header_timeout, server.keep_alive, most)
+    return ConnectionLimits(server.header_timeout, server.keep_alive, most, server.max_connections_per_client)
 
 
 def _watch_signals(shutdown: _Shutdown, lifeline: int | None) -> None:

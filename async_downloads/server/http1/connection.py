@@ -84,8 +84,8 @@ class Connection(asyncio.Protocol):
         self.base_scope: Scope = base_scope(transport, self.zero_copy)
         self._expire_in(self.server.limits.header_timeout)
         self.pause_writing, self.resume_writing = self.flow.pause, self.flow.resume  # type: ignore[method-assign]
-        if not self.server.admit(self):
-            self._refuse(503)
+        if status := self.server.admit(self):
+            self._refuse(status)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""

@@ -1,8 +1,9 @@
 """What the connections of one event loop share: the app, the limits, the date, and the clock of their deadlines."""
 
 import asyncio
+import ipaddress
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +13,7 @@ from .connection import Connection
 from .cycle import AsgiCycle
 from .zero_copy import AVAILABLE, SendfileTurns
 
-__all__ = ["ConnectionLimits", "Http1Server"]
+__all__ = ["ConnectionLimits", "Http1Server", "client_of"]
 
 
 _TICK_SECONDS: Final = 1.0
@@ -25,12 +26,15 @@ class ConnectionLimits:
 
     `header_timeout` is for a request's head, `keep_alive` for the time between two requests: the default is above the
     60 s of common load balancers, so that they close first. When there are `max_connections`, the one that has waited
-    longest for a request makes room for the next; if all are busy, the next gets 503.
+    longest for a request makes room for the next; if all are busy, the next gets 503. A client with
+    `max_connections_per_client` gets 429 for the next one; None is no limit. An IPv6 network (/64) counts as one
+    client, and UNIX sockets have no clients to count.
     """
 
     header_timeout: float = 30.0
     keep_alive: float = 75.0
     max_connections: int = 10_000
+    max_connections_per_client: int | None = None
 
 
 class Http1Server:
@@ -55,6 +59,7 @@ class Http1Server:
             self.sendfile_turns: SendfileTurns = SendfileTurns(self.loop)
         self._connections: set[Connection] = set()
         self._idle: OrderedDict[Connection, None] = OrderedDict()  # the longest idle first
+        self._by_client: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty: asyncio.Event = asyncio.Event()
         self._second, self._date = 0, b""
@@ -66,20 +71,30 @@ class Http1Server:
 
     # -- called by connections
 
-    def admit(self, connection: Connection) -> bool:
-        """Take a new connection; return False if there are too many, and none of them is idle."""
+    def admit(self, connection: Connection) -> int | None:
+        """Take a new connection; return the status that refuses it if there are too many, else None."""
+        most = self.limits.max_connections_per_client
+        if most is not None and (client := client_of(connection.base_scope["client"])):
+            self._by_client[client] += 1
+            if self._by_client[client] > most:
+                self._connections.add(connection)
+                return 429
         is_full = len(self._connections) >= self.limits.max_connections
         if is_full and self._idle:
             self._idle.popitem(last=False)[0].close()
         self._connections.add(connection)
         if is_full and not self._idle:
-            return False
+            return 503
         self._idle[connection] = None
-        return True
+        return None
 
     def forget(self, connection: Connection) -> None:
         """Let a connection go that is lost."""
         self._connections.discard(connection)
+        if self._by_client and (client := client_of(connection.base_scope["client"])):
+            self._by_client[client] -= 1
+            if not self._by_client[client]:
+                del self._by_client[client]
         self._idle.pop(connection, None)
         if not self._connections:
             self._empty.set()
@@ -140,3 +155,14 @@ class Http1Server:
         for connection in [each for each in self._connections if each.deadline < self.now]:
             connection.time_out()
         self._timer = self.loop.call_later(_TICK_SECONDS, self._tick)
+
+
+def client_of(address: tuple[str, int | None] | None) -> str | None:
+    """Return the host of an address, or its network for IPv6; None for a UNIX socket."""
+    if address is None:
+        return None
+    host = address[0].partition("%")[0]
+    if ":" not in host:
+        return host
+    parsed = ipaddress.IPv6Address(host)
+    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((parsed, 64), strict=False))

@@ -10,7 +10,7 @@ from harness.waiting import HANGING, eventually
 
 from async_downloads.sending import Receive, Scope, Send
 from async_downloads.server.http1.connection import BODY_SECONDS, State
-from async_downloads.server.http1.server import ConnectionLimits
+from async_downloads.server.http1.server import ConnectionLimits, client_of
 from server.http1.conftest import ServeHttp1, echo, hello
 from server.http1.test_requests import GET, POST, statuses
 from server.sending import body, head, length
@@ -204,6 +204,37 @@ async def test_when_all_connections_are_busy_a_new_one_is_503(serve_http1: Serve
         go_on.set()
         for connection in connections:
             assert (await connection.read_response())[2] == b"hello"
+
+
+async def test_a_client_with_too_many_connections_gets_429_until_one_is_closed(serve_http1: ServeHttp1) -> None:
+    server = await serve_http1(hello, limits=ConnectionLimits(max_connections_per_client=2))
+    async with server.connected(), asyncio.timeout(HANGING):
+        async with server.connected():
+            await eventually(lambda: len(server.connections) == 2)
+            assert statuses(await server.exchange(GET)) == [429]
+        await eventually(lambda: len(server.connections) == 1)
+        async with server.connected() as connection:
+            await connection.ask("/")
+            assert (await connection.read_response())[2] == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("host", "client"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:2", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_a_client_is_an_address_or_an_ipv6_network(host: str, client: str) -> None:
+    assert client_of((host, 5)) == client
+
+
+def test_clients_of_a_unix_socket_are_not_counted() -> None:
+    assert client_of(None) is None
 
 
 async def test_a_server_that_drains_closes_idle_connections_now_and_the_others_after_their_response(
