@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
+from .body import Body
 from .errors import DownloadError, NotFound, SourceBusy
 from .request_target import in_origin_form, key_of, wants_attachment
-from .responder import Body, Response, boundary_secret, respond
+from .responder import Response, boundary_secret, respond
 from .semantics.codings import acceptable
 from .semantics.etags import ETag
 from .semantics.plan import Policy

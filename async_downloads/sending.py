@@ -9,9 +9,10 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Self
 
+from .body import Body
 from .errors import SendStalled
 from .open_file import FileRegion
-from .responder import Body, Response
+from .responder import Response
 from .semantics.representation import Field
 from .timeouts import CancelScope
 

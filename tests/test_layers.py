@@ -5,7 +5,7 @@
     L6  server
     L5  site, config                       client: semantics, open_file, threads and errors only
     L4  asgi, quart
-    L3  responder, sending, request_target
+    L3  body, responder, sending, request_target
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
     L0  errors, file_systems, open_file, recent_paths, threads, pacing, timeouts, deprecation
@@ -28,6 +28,7 @@ LAYERS = (
     {"deprecation", "errors", "file_systems", "open_file", "pacing", "recent_paths", "threads", "timeouts"},
     {"semantics"},
     {"sources"},
+    {"body"},
     {"responder"},
     {"sending"},
     {"request_target"},
@@ -38,7 +39,7 @@ LAYERS = (
     {"__main__"},
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
-ADAPTERS = 6
+ADAPTERS = 7
 ONLY = {"client": {"client", "semantics", "open_file", "threads", "errors"}, "semantics": {"semantics", "errors"}}
 SERVED_OR_FETCHED = {"quart", "hypercorn", "httpx", "click"}
 BANNED = {

@@ -9,8 +9,9 @@ from harness.process import other_tasks
 from harness.sources import CHUNK_SIZES, SlicedSource
 from semantics import wire
 
+from async_downloads.body import Body
 from async_downloads.errors import SendStalled, SourceTruncated
-from async_downloads.responder import Body, Response, respond
+from async_downloads.responder import Response, respond
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.plan import Policy
 from async_downloads.semantics.representation import Representation, RequestHead, Validators

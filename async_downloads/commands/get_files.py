@@ -12,7 +12,7 @@ from ..client.disk.existing import resumable
 from ..errors import FetchError
 from .get_options import GetOptions, UrlItem
 from .get_output import Display, Json, Lines, LinesAndBars
-from .get_plan import Plan, Task
+from .get_plan import GetPlan, Task
 from .get_stdout import ReaderLeft
 from .get_tally import Tally
 from .messages import CannotRun, print_error
@@ -80,7 +80,7 @@ class _Downloads:
     def __init__(self, options: GetOptions, display: Display, downloader: Downloader) -> None:
         self._options = options
         self._display = display
-        self._plan = Plan(options, downloader, display)
+        self._plan = GetPlan(options, downloader, display)
         self._slots = asyncio.Semaphore(options.jobs)
         self._tally = Tally()
         self._failures: dict[int, int] = {}

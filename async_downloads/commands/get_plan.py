@@ -23,7 +23,7 @@ from .get_output import Display
 from .get_stdout import stream
 from .redaction import is_url
 
-__all__ = ["Plan", "Task"]
+__all__ = ["GetPlan", "Task"]
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Task:
     fetch: Callable[[ProgressListener], Awaitable[Result]]
 
 
-class Plan:
+class GetPlan:
     """Makes the tasks of one command, one after the other: a folder is listed while its first files arrive."""
 
     def __init__(self, options: GetOptions, downloader: Downloader, display: Display) -> None:

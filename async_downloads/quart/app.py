@@ -10,8 +10,8 @@ from quart.testing.connections import TestHTTPConnection
 from quart.typing import ResponseTypes
 
 from ..asgi import response_to_error
+from ..body import Body
 from ..errors import DownloadError, SourceError
-from ..responder import Body
 from ..responder import Response as PlannedResponse
 from ..sending import Scope, Send, send_response
 from .response import make_private

@@ -9,7 +9,7 @@ from quart import Response, current_app
 from quart.wrappers.response import ResponseBody
 from werkzeug.datastructures import Headers
 
-from ..responder import Body
+from ..body import Body
 from ..responder import Response as PlannedResponse
 from ..semantics.plan import Plan
 

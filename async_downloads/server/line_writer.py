@@ -115,7 +115,7 @@ def queued_stderr() -> Iterator[None]:
         yield
         return
     lines = LineWriter(original.fileno(), "standard error", complain=report)
-    sys.stderr = _Stream(lines)
+    sys.stderr = _LineStream(lines)
     try:
         yield
     finally:
@@ -123,7 +123,7 @@ def queued_stderr() -> Iterator[None]:
         lines.close()
 
 
-class _Stream(io.TextIOBase):
+class _LineStream(io.TextIOBase):
     """A text stream that queues complete lines. Text after the last line break waits for the rest of its line."""
 
     def __init__(self, lines: LineWriter) -> None:

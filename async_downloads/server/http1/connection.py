@@ -77,10 +77,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Begin; the deadline of the first request is that of a head."""
         self.flow: FlowControl = FlowControl(transport)
-        is_secure = transport.get_extra_info("ssl_object") is not None
-        self.zero_copy: ZeroCopyWriter | None = None
-        if AVAILABLE and not is_secure:
-            self.zero_copy = ZeroCopyWriter(self.flow, self.server.sendfile_turns)
+        is_plain = transport.get_extra_info("ssl_object") is None
+        self.zero_copy = ZeroCopyWriter(self.flow, self.server.sendfile_turns) if AVAILABLE and is_plain else None
         self.base_scope: Scope = base_scope(transport, self.zero_copy)
         self._expire_in(self.server.limits.header_timeout)
         self.pause_writing, self.resume_writing = self.flow.pause, self.flow.resume  # type: ignore[method-assign]
@@ -178,11 +176,8 @@ class Connection(asyncio.Protocol):
 
     def can_go_on(self, cycle: AsgiCycle) -> bool:
         """Whether the connection can be used after this response: not with much of an unwanted body still to come."""
-        return not (
-            self.server.draining
-            or self._input.has_much_left(_DISCARDED_BYTES)
-            or (cycle.awaits_continue and self._input.in_body)
-        )
+        is_unsent = cycle.awaits_continue and self._input.in_body
+        return not (self.server.draining or is_unsent or self._input.has_much_left(_DISCARDED_BYTES))
 
     def response_complete(self, cycle: AsgiCycle) -> None:
         """Go on to the next request, or close."""
