@@ -21,6 +21,7 @@ from async_downloads.errors import (
     SourceError,
     SourceTruncated,
 )
+from async_downloads.request_target import normalized
 from async_downloads.semantics.representation import Representation
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.memory import MemorySource, MemoryStore
@@ -161,6 +162,11 @@ async def test_below_a_root_path_the_rest_names_the_key(path: str, key: str) -> 
     store = OneStore(NotFound(""))
     await ask(Downloads(store), path, root_path="/files")
     assert [asked for asked, _ in store.asked] == [key]
+
+
+async def test_a_path_that_no_file_can_have_is_not_normalized() -> None:
+    assert normalized("/a/../" + "a" * 4090) == "/" + "a" * 4090
+    assert normalized("/a/../" + "a" * 4091) == "/a/../" + "a" * 4091
 
 
 @pytest.mark.parametrize(
