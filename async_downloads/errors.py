@@ -164,10 +164,15 @@ class BadStatus(FetchError):
     exit_code: int = 8
 
     def __init__(self, code: int, message: str | None = None) -> None:
-        super().__init__(message or f"the server responded {_phrase(code)}")
+        sender = "proxy" if code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED else "server"
+        super().__init__(message or f"the {sender} responded {_phrase(code)}")
         self.code = code
         if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}:
             self.exit_code = 6
+
+    def explained(self, text: str) -> "BadStatus":
+        """Return the error with the server's own explanation, if there is one."""
+        return BadStatus(self.code, f"{self}: {text}") if text else self
 
 
 def _phrase(code: int) -> str:

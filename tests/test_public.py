@@ -11,7 +11,7 @@ import async_downloads
 PUBLIC: Final = {
     "": """DirectoryStore Downloads abort create_app init_app make_response safe_join send_file send_from_directory
         send_source""",
-    "client": "Downloader FetchError Progress ResponseStream Result SegmentProgress download",
+    "client": "Downloader FetchError NetworkOptions Progress ResponseStream Result SegmentProgress download",
     "config": "ServerSettings Settings",
     "errors": """AlreadyThere BadResponse BadStatus DeadlineExceeded DigestMismatch DiskError DownloadError FetchError
         Forbidden IsDirectory NetworkError NoSuchHost NotFound RefusedRedirect RemoteChanged RetriesExhausted

@@ -2,7 +2,17 @@
 
 from ..errors import FetchError
 from .downloader import Downloader, download
+from .http.network import NetworkOptions
 from .reporter import Progress, Result, SegmentProgress
 from .response_stream import ResponseStream
 
-__all__ = ["Downloader", "FetchError", "Progress", "ResponseStream", "Result", "SegmentProgress", "download"]
+__all__ = [
+    "Downloader",
+    "FetchError",
+    "NetworkOptions",
+    "Progress",
+    "ResponseStream",
+    "Result",
+    "SegmentProgress",
+    "download",
+]

@@ -18,6 +18,8 @@ from .disk.destination import Destination
 from .fetch import most_severe
 from .http.body_stream import Deadline, MinSpeed
 from .http.exchange import RESPONSE_SECONDS, Exchange
+from .http.network import NetworkOptions
+from .http.redirects import escaped_url
 from .http.transport import new_client
 from .job import Job
 from .limits import TransferLimits
@@ -44,7 +46,8 @@ class Downloader:
     more. All downloads together take at most `limit_rate` bytes per second. `headers` are sent to the origin of
     each URL, but not to another origin after a redirect. A redirect from https to http is refused unless
     `insecure_redirects` is set. An HTML page in place of a file like data.zip is a warning in the result, and an error
-    if `strict` is set. An httpx `client` of the caller is used unchanged, and not closed.
+    if `strict` is set. `network` has the proxies, certificates, cookies and passwords. An httpx `client` of the caller
+    is used unchanged, and not closed.
 
     Raises ValueError if `connections` is below 1 or `retries` is negative.
     """
@@ -63,6 +66,7 @@ class Downloader:
         headers: Sequence[tuple[str, str]] = (),
         insecure_redirects: bool = False,
         strict: bool = False,
+        network: NetworkOptions = NetworkOptions(),  # noqa: B008  # it is immutable
         client: httpx.AsyncClient | None = None,
     ) -> None:
         if connections < 1 or retries < 0:
@@ -76,12 +80,13 @@ class Downloader:
         self._slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._headers = tuple(headers)
         self._insecure_redirects = insecure_redirects
+        self._network = network
         self._owns_client = client is None
         self._client = client
 
     async def __aenter__(self) -> Self:
         if self._owns_client:
-            self._client = new_client()
+            self._client = new_client(self._network)
         return self
 
     async def __aexit__(
@@ -119,8 +124,8 @@ class Downloader:
         Raises FetchError if the download fails, ValueError if the URL or the checksum is malformed, and whatever
         `on_progress` raises.
         """
-        expected = Checksum.parse(checksum) if checksum else None
-        exchange = self._exchange(url)
+        expected, url = Checksum.parse(checksum) if checksum else None, escaped_url(url)
+        exchange = self._exchange(url, as_sent=expected is not None)
         destination = Destination(
             url,
             Path(path) if path is not None else None,
@@ -186,7 +191,7 @@ class Downloader:
         finally:
             await stream.aclose()
 
-    def _exchange(self, url: str, headers: Sequence[tuple[str, str]] = ()) -> Exchange:
+    def _exchange(self, url: str, headers: Sequence[tuple[str, str]] = (), *, as_sent: bool = False) -> Exchange:
         if self._client is None:
             raise RuntimeError("use a Downloader inside `async with`")
         return Exchange(
@@ -196,6 +201,8 @@ class Downloader:
             insecure_redirects=self._insecure_redirects,
             stall=self._limits.min_speed.seconds,
             response_seconds=self._response_timeout,
+            use_netrc=self._network.use_netrc,
+            as_sent=as_sent,
         )
 
 

@@ -75,7 +75,11 @@ class Job:
         if checksum is None:
             return None
         reporter.state_changed("verifying")
-        await self.destination.verify(checksum)
+        try:
+            await self.destination.verify(checksum)
+        except DigestMismatch:  # the checksum may be that of the file without the coding that its label names
+            if not self.exchange.labelled or not await self.destination.decode(checksum):
+                raise
         return str(checksum)
 
     async def _unchanged(self, unchanged: Unchanged) -> Result:

@@ -6,6 +6,7 @@ from typing import TypedDict
 
 import httpx
 
+from .http.network import NetworkOptions
 from .reporter import ProgressListener
 
 __all__ = ["DownloadOptions", "DownloaderOptions", "FetchOptions"]
@@ -25,6 +26,7 @@ class DownloaderOptions(TypedDict, total=False):
     headers: Sequence[tuple[str, str]]
     insecure_redirects: bool
     strict: bool
+    network: NetworkOptions
     client: httpx.AsyncClient | None
 
 

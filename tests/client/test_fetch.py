@@ -95,7 +95,6 @@ async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: R
         pytest.param(refused(401), BadStatus, 6, id="401"),
         pytest.param(refused(204), BadResponse, 7, id="204"),
         pytest.param(refused(304), BadResponse, 7, id="304 without a file"),
-        pytest.param(with_fields(Content_Encoding="br"), BadResponse, 7, id="a coding"),
     ],
 )
 async def test_a_final_error_ends_the_download(

@@ -15,6 +15,7 @@ from ..decisions.schedule import Schedule
 from ..decisions.verdict import ResponseHead
 from ..decisions.version import UNKNOWN, RemoteVersion
 from .batch_writer import BatchWriter
+from .decoding import decode_file, is_decoded
 from .existing import CompleteFiles, EarlierDownloads, Existing, Nothing, Unchanged
 from .names import file_name, numbered, unused
 from .part_file import PartFile
@@ -73,6 +74,7 @@ class Destination:
         self._opened: PartFile | None = None
         self._batch_writer: BatchWriter | None = None
         self._accepted = False
+        self._decoded_bytes: int | None = None
         self._schedule = Schedule()
 
     @property
@@ -177,6 +179,19 @@ class Destination:
         """Raise DigestMismatch if the part file has another digest."""
         await checksum.verify(self._part_file().fd)
 
+    async def decode(self, checksum: Checksum) -> bool:
+        """Take the content coding off the part file if it then has the digest; return whether it has."""
+        return await await_shielded(in_thread(partial(self._decode, checksum)))
+
+    def _decode(self, checksum: Checksum) -> bool:
+        part_file = self._part_file()
+        with map_disk_errors(part_file.part):
+            if not is_decoded(part_file.fd, checksum):
+                return False
+            part_file.forget()
+            self._decoded_bytes = decode_file(part_file.fd, part_file.part.parent)
+        return True
+
     async def clear(self) -> None:
         """Delete the bytes of this download. Those of an earlier one stay until the next `accept`."""
         if self._accepted and self._batch_writer:
@@ -192,7 +207,10 @@ class Destination:
 
     def _publish(self) -> Path:
         part_file = self._part_file()
-        part_file.complete(self._schedule.version or UNKNOWN, dated=self._dated)
+        version = self._schedule.version or UNKNOWN
+        if self._decoded_bytes is not None:
+            version = RemoteVersion(self._decoded_bytes, version.validators)
+        part_file.complete(version, dated=self._dated)
         while not part_file.publish(self.path, replace=self._replaces):
             self.path = unused(self._unnumbered, _is_taken)
         return self.path

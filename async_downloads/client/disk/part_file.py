@@ -103,12 +103,17 @@ class PartFile:
             return record.reopened()
         return None
 
-    def clear(self) -> None:
-        """Delete all bytes. The journal is removed from the disk first: it must not name bytes that are gone."""
+    def forget(self) -> None:
+        """Remove the journal, before the bytes change that it names."""
         self._refuse_replaced()
         with map_disk_errors(self.part):
             if self._journal.remove():
                 _flush_directory(self.part.parent)
+
+    def clear(self) -> None:
+        """Delete all bytes. The journal is removed from the disk first: it must not name bytes that are gone."""
+        self.forget()
+        with map_disk_errors(self.part):
             os.ftruncate(self.fd, 0)
             self._marked = self._marked or mark(self.fd)
             if not self._marked:  # an empty journal also says that the part is of this package

@@ -20,6 +20,7 @@ from aiohappyeyeballs import start_connection
 
 from ...threads import raise_mmap_threshold
 from .errors import CONNECTING, READING, WRITING, map_socket_errors
+from .head_mending import HeadMender
 
 __all__ = ["AsyncioBackend"]
 
@@ -31,10 +32,16 @@ _INCOMPLETE: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # TLS needs 
 
 
 class AsyncioBackend(httpcore.AsyncNetworkBackend):
-    """Opens TCP connections on the running asyncio loop."""
+    """Opens TCP connections on the running asyncio loop.
 
-    def __init__(self) -> None:
+    `family` limits the addresses of servers. `interface` is the name of a network interface or one of its addresses.
+    """
+
+    def __init__(self, family: int = socket.AF_UNSPEC, interface: str | None = None) -> None:
         raise_mmap_threshold()
+        self._family = family
+        self._device = interface if interface in {name for _, name in socket.if_nameindex()} else None
+        self._local_address = interface if self._device is None else None
 
     async def connect_tcp(
         self,
@@ -48,12 +55,14 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
 
         Raises httpcore's ConnectError or ConnectTimeout.
         """
+        local_address = local_address or self._local_address
         with map_socket_errors(CONNECTING):
             async with asyncio.timeout(timeout):
                 connection = await start_connection(
-                    await _resolve(host, port),
-                    local_addr_infos=await _resolve(local_address, 0) if local_address else None,
+                    await _resolve(host, port, self._family),
+                    local_addr_infos=await _resolve(local_address, 0, self._family) if local_address else None,
                     happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
+                    socket_factory=self._socket,
                 )
             try:
                 for option in ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), *(socket_options or ())):
@@ -63,9 +72,25 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
                 raise
         return _Stream(connection)
 
+    def _socket(self, address: tuple[Any, ...]) -> socket.socket:
+        """Return a socket for an address, on the chosen interface only."""
+        connection = socket.socket(*address[:3])
+        try:
+            if self._device:
+                connection.setsockopt(socket.SOL_SOCKET, _BIND_TO_DEVICE, self._device.encode())
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-async def _resolve(host: str, port: int) -> list[tuple[Any, ...]]:
-    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+_BIND_TO_DEVICE: Final = getattr(socket, "SO_BINDTODEVICE", 25)  # Linux has it; other systems raise OSError
+
+
+async def _resolve(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[tuple[Any, ...]]:
+    """Return the addresses of a host. In URLs the zone of an address follows "%25" (RFC 6874), elsewhere "%"."""
+    name = host.replace("%25", "%") if ":" in host else host
+    return await asyncio.get_running_loop().getaddrinfo(name, port, family=family, type=socket.SOCK_STREAM)
 
 
 class _Stream(httpcore.AsyncNetworkStream):
@@ -81,16 +106,23 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._socket = connection
         self._receive = _PlainReader(connection)
         self._waiting: set[asyncio.Future[None]] = set()
+        self._mender = HeadMender()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         """Return up to `max_bytes` bytes as soon as some are there; empty at the end of the connection."""
         await asyncio.sleep(0)  # a socket that always has bytes would otherwise keep all other tasks from running
         with map_socket_errors(READING):
-            return await self._retry(partial(self._receive, max_bytes), timeout)
+            received = await self._retry(partial(self._receive, max_bytes), timeout)
+            while self._mender.expects:
+                if (mended := self._mender.add(received)) or not received:
+                    return mended
+                received = await self._retry(partial(self._receive, max_bytes), timeout)
+            return received
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Send all of `buffer`."""
         left = memoryview(buffer)
+        self._mender.expect()
         try:
             with map_socket_errors(WRITING):
                 while left:
@@ -122,7 +154,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                 ssl_context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
                 secure = ssl_context.wrap_socket(
                     self._socket,
-                    server_hostname=server_hostname,
+                    server_hostname=server_hostname and server_hostname.partition("%")[0],
                     do_handshake_on_connect=False,
                     suppress_ragged_eofs=False,
                 )

@@ -74,7 +74,8 @@ async def body_stream(
 
     Raises TransientError, BadResponse or DigestMismatch.
     """
-    raw = _already_read(response, coding) if response.is_stream_consumed else _received(response)
+    label = response.headers.get("content-encoding")
+    raw = _already_read(response, label) if response.is_stream_consumed else _received(response)
     checked = with_length(with_min_speed(raw, min_speed), length)
     if expected:
         checked = with_digest(checked, expected)

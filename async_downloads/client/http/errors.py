@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
-from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
@@ -72,6 +71,7 @@ def map_httpx_errors() -> Iterator[None]:
 _LOST: Final = "the connection was lost"
 _SIGNS_OF_LOSS: Final = ("disconnected", "closed", "EOF")
 _NO_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}  # not every system has both
+_TRANSIENT: Final = {"408", "425", "429"}  # among the errors of a client
 _NOISE: Final = re.compile(  # the place in OpenSSL's source; what the library for connecting puts before several errors
     r"\[SSL\b[^]]*\] ?| ?\(_ssl\.c:\d+\)|Multiple exceptions: |\[Errno \d+\] "
 )
@@ -89,7 +89,7 @@ def _mapped(error: httpx.TransportError) -> Exception:
         case httpx.ConnectError():
             return _connect_error(error, text)
         case httpx.ProxyError():
-            return BadStatus(407) if text.startswith("407") else TransientError(NetworkError(f"the proxy says: {text}"))
+            return _proxy_error(text)
         case httpx.RemoteProtocolError():
             return _protocol_error(_RECEIVED.sub("", text))
         case _:
@@ -110,7 +110,7 @@ def _connect_error(error: httpx.ConnectError, text: str) -> Exception:
                 return TlsError(f"{text}{_advice(cause)}")
             case socket.gaierror():
                 kind = NoSuchHost if cause.errno in _NO_HOST else NetworkError
-                return TransientError(kind(f"{cause.strerror or 'no address'}: {host}{_by_proxy(error)}"))
+                return TransientError(kind(f"{cause.strerror or 'no address'}: {_proxy_of(error) or host}"))
             case UnicodeError():
                 return TransientError(NoSuchHost(f"no host can have this name: {host}"))
     return TransientError(NetworkError(f"{text}{_by_proxy(error)}"))
@@ -130,11 +130,23 @@ def _advice(error: ssl.SSLError) -> str:
     return " (SSL_CERT_FILE can name the certificates to trust)" if untrusted else ""
 
 
+def _proxy_error(text: str) -> Exception:
+    """Map the refusal of a proxy to connect: its status, or the text of a SOCKS proxy."""
+    message, status = f"the proxy responded {text}", text[:3]
+    if status.isdigit() and status.startswith("4") and status not in _TRANSIENT:
+        return BadStatus(int(status), message)
+    return TransientError(NetworkError(message))
+
+
 def _by_proxy(error: httpx.TransportError) -> str:
-    """Return a hint if the environment names a proxy for the URL: the proxy itself may be the one that fails."""
-    url, proxies = error.request.url, getproxies()
-    named = (url.scheme in proxies or "all" in proxies) and not proxy_bypass(url.host)
-    return " (the environment names a proxy for it)" if named else ""
+    """Return a hint if the request went to a proxy: the proxy itself may be the one that fails."""
+    proxy = _proxy_of(error)
+    return f" (by the proxy {proxy})" if proxy else ""
+
+
+def _proxy_of(error: httpx.TransportError) -> str:
+    """Return host and port of the proxy that `FastTransport` has noted in the request."""
+    return str(error.request.extensions.get("proxy", ""))
 
 
 def _text(error: BaseException) -> str:

@@ -9,18 +9,24 @@ from typing import Final
 
 import httpx
 
-from ...errors import RefusedRedirect, Stalled
+from ...errors import BadStatus, RefusedRedirect, Stalled
 from ..decisions.retries import TransientError
 from ..decisions.verdict import ResponseHead
+from .cookies import cookie_field
+from .credentials import Credentials
+from .error_text import read_error_text
 from .errors import map_httpx_errors
+from .labels import coding_to_remove
+from .redirects import MAX_REDIRECTS, escaped_url, is_requestable, redirect_target
 
 __all__ = ["RESPONSE_SECONDS", "Exchange"]
 
 
-_REDIRECTS: Final = 10
 RESPONSE_SECONDS: Final = 300.0  # a server may make the file when it is requested
 _CONNECT_SECONDS: Final = 10.0
 _SHORT_LENGTH: Final = re.compile(r"[0-9]{1,5}")  # bytes of a redirect's body: reading them beats a new connection
+_CODING: Final = b"content-encoding"
+_EXPLAINED: Final = frozenset(range(400, 600)) - {416}  # 416 only says that no byte is missing
 # The headers that another origin may see. Any other header of the caller or the client might be a secret.
 _PUBLIC_HEADERS: Final = frozenset({b"accept", b"accept-language", b"user-agent"})
 
@@ -34,7 +40,9 @@ class Exchange:
 
     `headers` are sent to the origin of `url` only. A response must begin within the time to connect and
     `response_seconds` together, or `stall` in their place if a quick response is expected and that is less. With
-    `insecure_redirects`, a redirect from https to http is followed.
+    `insecure_redirects`, a redirect from https to http is followed. With
+    `use_netrc`, passwords of the netrc file are sent to the hosts that it names. With `as_sent`, no content coding is
+    taken off; `labelled` then says whether the last response had one.
 
     Raises ValueError if the URL is not valid or has no http or https scheme.
     """
@@ -48,20 +56,27 @@ class Exchange:
         insecure_redirects: bool = False,
         stall: float = 30.0,
         response_seconds: float = RESPONSE_SECONDS,
+        use_netrc: bool = True,
+        as_sent: bool = False,
     ) -> None:
         self._client = client
         self._headers = headers
         self._insecure_redirects = insecure_redirects
+        self._credentials = Credentials(use_netrc=use_netrc)
+        self._as_sent = as_sent
+        self.labelled: bool = False
         self._connect_seconds = min(_CONNECT_SECONDS, stall)
         self._timeout = httpx.Timeout(stall, connect=self._connect_seconds, read=None, pool=None)
         self._stall = stall
         self._response_seconds = response_seconds
         try:
-            self._url = client.build_request("GET", url).url
+            self._url = client.build_request("GET", escaped_url(url)).url
         except httpx.InvalidURL as error:
             raise ValueError(f"not a URL: {error}") from error
         if self._url.scheme not in {"http", "https"} or not self._url.host:
             raise ValueError("not a URL to download from: it must begin with http:// or https:// and a host")
+        if not is_requestable(self._url):
+            raise ValueError("not a URL: no port has this number")
 
     @property
     def host(self) -> str:
@@ -84,28 +99,64 @@ class Exchange:
         """
         seconds = min(self._stall, self._response_seconds) if is_quick else self._response_seconds
         response = await self._follow({"Accept-Encoding": "identity", **fields}, self._connect_seconds + seconds)
+        text = ""
         try:
+            text = await read_error_text(response) if response.status_code in _EXPLAINED else ""
             yield response
+        except BadStatus as error:
+            raise error.explained(text) from None
+        except TransientError as error:
+            if isinstance(error.error, BadStatus):
+                error.error = error.error.explained(text)
+            raise
         finally:
             await response.aclose()
 
-    @staticmethod
-    def head(response: httpx.Response) -> ResponseHead:
-        """Return the head of a response, with the time of its arrival."""
-        return ResponseHead(response.status_code, response.headers, int(time.time()))
+    def head(self, response: httpx.Response) -> ResponseHead:
+        """Return the head of a response, with the time of its arrival.
+
+        It has no Content-Encoding if the file is to be stored as it was sent.
+        """
+        fields = response.headers
+        if "content-encoding" in fields:
+            coding = coding_to_remove(fields, self._url.path, response.url.path)
+            if self._as_sent:
+                self.labelled, coding = coding is not None, None
+            others = [(name, value) for name, value in fields.raw if name.lower() != _CODING]
+            fields = httpx.Headers([*others, *([(_CODING, coding.encode())] if coding else [])])
+        return ResponseHead(response.status_code, fields, int(time.time()))
 
     async def _follow(self, fields: Mapping[str, str], seconds: float) -> httpx.Response:
         request = self._request(self._url, fields)
-        for _ in range(_REDIRECTS + 1):
-            response = await self._send(request, seconds)
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._send_signed(request, seconds)
             if not response.has_redirect_location:
                 return response
             try:
-                request = self._redirected(response, fields)
+                url = redirect_target(response, insecure=self._insecure_redirects)
+                request = self._request(url, fields)
                 await _drain(response, seconds=self._connect_seconds)
             finally:
                 await response.aclose()
-        raise RefusedRedirect(f"more than {_REDIRECTS} redirects")
+        raise RefusedRedirect(f"more than {MAX_REDIRECTS} redirects")
+
+    async def _send_signed(self, request: httpx.Request, seconds: float) -> httpx.Response:
+        """Send a request with the password for its host; once more if the server wants that as a digest."""
+        if not self._has_own_auth(request.url):
+            self._credentials.sign(request)
+        response = await self._send(request, seconds)
+        retried = None if self._has_own_auth(request.url) else self._credentials.retried(request, response)
+        if retried is None:
+            return response
+        try:
+            await _drain(response, seconds=self._connect_seconds)
+        finally:
+            await response.aclose()
+        return await self._send(retried, seconds)
+
+    def _has_own_auth(self, url: httpx.URL) -> bool:
+        """Whether the caller's client knows how to authenticate at a URL."""
+        return self._client.auth is not None and self._is_own_origin(url)
 
     async def _send(self, request: httpx.Request, seconds: float) -> httpx.Response:
         try:
@@ -115,31 +166,31 @@ class Exchange:
                         request,
                         stream=True,
                         follow_redirects=False,
-                        auth=httpx.USE_CLIENT_DEFAULT if self._is_own_origin(request.url) else None,
+                        auth=httpx.USE_CLIENT_DEFAULT if self._has_own_auth(request.url) else httpx.Auth(),
                     )
         except httpx.InvalidURL as error:  # httpx parses the Location field even if it does not follow it
             raise RefusedRedirect(f"a redirect to something that is not a URL: {error}") from error
-
-    def _redirected(self, response: httpx.Response, fields: Mapping[str, str]) -> httpx.Request:
-        url = response.url.join(response.headers["location"])
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise RefusedRedirect("a redirect to something else than http or https")
-        if (
-            "%" in url.host and ":" not in url.host
-        ):  # httpx escapes characters that no name has; "%" before a zone stays
-            raise RefusedRedirect("a redirect to something that is not a URL")
-        if (response.url.scheme, url.scheme) == ("https", "http") and not self._insecure_redirects:
-            raise RefusedRedirect(f"a redirect from https to http, to {url.host}")
-        return self._request(url, fields)
 
     def _request(self, url: httpx.URL, fields: Mapping[str, str]) -> httpx.Request:
         """Send all headers of the caller and the client to the origin of the URL; to others, the public ones only."""
         if self._is_own_origin(url):
             user = {"username": self._url.username, "password": self._url.password}
             headers = _headers(self._headers, fields)
-            return self._client.build_request("GET", url.copy_with(**user), headers=headers, timeout=self._timeout)
-        extensions = {"timeout": self._timeout.as_dict()}
-        return httpx.Request("GET", url, headers=[*self._public(), *_headers((), fields)], extensions=extensions)
+            request = self._client.build_request("GET", url.copy_with(**user), headers=headers, timeout=self._timeout)
+            cookies = cookie_field(self._client.cookies, url, self._own_cookies())
+        else:
+            extensions = {"timeout": self._timeout.as_dict()}
+            headers = [*self._public(), *_headers((), fields)]
+            request = httpx.Request("GET", url, headers=headers, extensions=extensions)
+            cookies = cookie_field(self._client.cookies, url)
+        if cookies:
+            request.headers["Cookie"] = cookies
+        return request
+
+    def _own_cookies(self) -> str:
+        """Return the cookies in the caller's headers, and in those of the client."""
+        fields = [value for name, value in self._headers if name.lower() == "cookie"]
+        return "; ".join(fields) or self._client.headers.get("cookie", "")
 
     def _public(self) -> list[tuple[bytes, bytes]]:
         headers = self._client.headers.copy()

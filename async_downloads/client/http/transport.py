@@ -4,18 +4,22 @@ httpx has no argument for a network backend. This transport therefore repeats th
 httpcore's, using only the public interface of both.
 """
 
-import os
+import re
+import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Final
-from urllib.request import getproxies
+from typing import Any, Final
 
 import httpcore
 import httpx
 
 from .backend import AsyncioBackend
+from .cookies import read_cookies
 from .errors import map_httpcore_errors
+from .network import NetworkOptions
+from .proxies import Proxies
+from .tls import tls_context
 
 __all__ = ["TIMEOUT", "FastTransport", "new_client", "plain_length"]
 
@@ -28,58 +32,41 @@ _IDLE_SECONDS: Final = 5.0  # that an unused connection stays open, as in Apache
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "async-downloads"}
 
 
-def new_client() -> httpx.AsyncClient:
-    """Return a client for downloads: no content coding, no redirects, and the proxies that the environment names.
+def new_client(options: NetworkOptions = NetworkOptions()) -> httpx.AsyncClient:  # noqa: B008  # it is immutable
+    """Return a client for downloads: no content coding, no redirects, and the way to servers that the options name.
 
-    A proxy is reached through httpx's own transport, everything else through `FastTransport`.
-
-    Raises ValueError if the URL of a proxy is not valid, if a proxy needs a package that is not installed, or if a
-    proxy is set and the certificates cannot be read. Without a proxy they are read for the first https URL, which then
-    raises ConnectError.
+    Raises ValueError if the file of cookies cannot be read. Proxies and certificates count only when a URL needs them:
+    it then raises UnsupportedProtocol or ConnectError.
     """
-    proxied = getproxies().keys() & {"http", "https", "all"}
-    transport = FastTransport()
-    # httpx ignores the environment's proxies if it is given a transport. A mount for "all" is used for the schemes
-    # that have no proxy; it would replace a proxy for "all".
-    mounts = {"all://": transport} if proxied and "all" not in proxied else None
-    try:
-        return httpx.AsyncClient(
-            transport=None if proxied else transport,
-            mounts=mounts,
-            limits=httpx.Limits(
-                max_connections=_CONNECTIONS,
-                max_keepalive_connections=_CONNECTIONS,
-                keepalive_expiry=_IDLE_SECONDS,
-            ),
-            timeout=TIMEOUT,
-            headers=_HEADERS,
-        )
-    except httpx.InvalidURL as error:
-        raise ValueError(f"the environment names a proxy whose URL is not valid: {error}") from error
-    except ImportError as error:
-        raise ValueError(str(error)) from error
-    except OSError as error:
-        raise ValueError(_unreadable_certificates(error)) from error
+    return httpx.AsyncClient(
+        transport=FastTransport(options),
+        timeout=TIMEOUT,
+        headers=_HEADERS,
+        cookies=read_cookies(options.cookie_file) if options.cookie_file else None,
+    )
 
 
 class FastTransport(httpx.AsyncBaseTransport):
-    """Direct connections on asyncio, up to 100 for each of http and https.
+    """Connections on asyncio, directly or by a proxy: up to 100 for each of http and https, and for each proxy.
 
     A connection is reused if its body was read to the end, unless `_body_chunks` took the connection from the parser.
     """
 
-    def __init__(self) -> None:
-        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+    def __init__(self, options: NetworkOptions = NetworkOptions()) -> None:  # noqa: B008  # it is immutable
+        self._options = options
+        self._proxies = Proxies(options)
+        self._pools: dict[tuple[str, str], httpcore.AsyncConnectionPool] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request and return the response; its body is still to be read. Raises httpx.TransportError."""
         url = request.url
+        pool = self._pool(request)
         with map_httpcore_errors():
-            response = await self._pool(url.scheme).handle_async_request(
+            response = await pool.handle_async_request(
                 httpcore.Request(
                     request.method,
                     httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                    headers=request.headers.raw,
+                    headers=_without_zone(request.headers.raw),
                     content=request.stream,
                     extensions=request.extensions,
                 )
@@ -93,30 +80,56 @@ class FastTransport(httpx.AsyncBaseTransport):
         while self._pools:
             await self._pools.popitem()[1].aclose()
 
-    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
-        """Return the connections of a scheme. Certificates are read for https only, because that takes long."""
-        if scheme not in self._pools:
-            self._pools[scheme] = httpcore.AsyncConnectionPool(
-                ssl_context=None if scheme == "http" else _tls_context(),
-                max_connections=_CONNECTIONS,
-                keepalive_expiry=_IDLE_SECONDS,
-                network_backend=AsyncioBackend(),
-            )
-        return self._pools[scheme]
+    def _pool(self, request: httpx.Request) -> httpcore.AsyncConnectionPool:
+        """Return the connections for a request, and note its proxy in the request for messages about errors.
+
+        Certificates are read for https only, because that takes long.
+        """
+        try:
+            proxy = self._proxies.of(request.url)
+        except ValueError as error:
+            raise httpx.UnsupportedProtocol(str(error), request=request) from error
+        if proxy:
+            request.extensions["proxy"] = f"{proxy.url.host}:{proxy.url.port or _PROXY_PORTS[proxy.url.scheme]}"
+        key = request.url.scheme, str(proxy.url) + repr(proxy.raw_auth) if proxy else ""
+        if key not in self._pools:
+            context = tls_context(self._options) if request.url.scheme == "https" else None
+            self._pools[key] = self._new_pool(proxy, context)
+        return self._pools[key]
+
+    def _new_pool(self, proxy: httpx.Proxy | None, context: ssl.SSLContext | None) -> httpcore.AsyncConnectionPool:
+        family = {4: socket.AF_INET, 6: socket.AF_INET6, None: socket.AF_UNSPEC}[self._options.ip_version]
+        limits: dict[str, Any] = {"max_connections": _CONNECTIONS, "keepalive_expiry": _IDLE_SECONDS}
+        backend = AsyncioBackend(family, self._options.interface)
+        if proxy is None:
+            return httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend, **limits)
+        url = httpcore.URL(scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=b"/")
+        if proxy.url.scheme == "socks5":
+            try:
+                return httpcore.AsyncSOCKSProxy(
+                    url, proxy_auth=proxy.raw_auth, ssl_context=context, network_backend=backend, **limits
+                )
+            except (ImportError, RuntimeError) as error:  # the package `socksio` is missing
+                raise httpx.UnsupportedProtocol(_NO_SOCKS) from error
+        is_tls = proxy.url.scheme == "https"
+        return httpcore.AsyncHTTPProxy(
+            url,
+            proxy_auth=proxy.raw_auth,
+            ssl_context=context,
+            proxy_ssl_context=tls_context(self._options) if is_tls else None,
+            network_backend=None if is_tls else backend,  # ours does no TLS inside TLS
+            **limits,
+        )
 
 
-def _tls_context() -> ssl.SSLContext:
-    try:
-        return httpx.create_ssl_context()
-    except OSError as error:
-        raise httpx.ConnectError(_unreadable_certificates(error)) from ssl.SSLError(str(error))
+_PROXY_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080}
+_NO_SOCKS: Final = "a SOCKS proxy needs another package: pip install 'async-downloads[socks]'"
+_ZONE: Final = re.compile(rb"%[^]]*")  # it means something on this machine only
 
 
-def _unreadable_certificates(error: OSError) -> str:
-    """Name the certificates that cannot be read, because the error does not."""
-    variables = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
-    path = next(filter(None, variables), "those of certifi")
-    return f"the trusted certificates cannot be read, {path}: {error.strerror or error}"
+def _without_zone(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Remove the zone of an IPv6 address from the Host field (RFC 6874 §3)."""
+    return [(name, _ZONE.sub(b"", value) if name.lower() == b"host" else value) for name, value in headers]
 
 
 class _Body(httpx.AsyncByteStream):

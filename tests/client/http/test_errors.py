@@ -9,8 +9,8 @@ import pytest
 from harness.scripted import Connection, head, scripted
 from test_servers import certificate as certificate  # noqa: PLC0414
 
-from async_downloads.client import Downloader, FetchError
-from async_downloads.errors import NetworkError, NoSuchHost, RetriesExhausted, TlsError
+from async_downloads.client import Downloader, NetworkOptions
+from async_downloads.errors import BadStatus, NetworkError, NoSuchHost, RetriesExhausted, TlsError
 from client.remote import URL, Fault, Remote, broken, cut
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -100,15 +100,40 @@ async def test_a_name_that_the_system_cannot_resolve_is_final(path: Path, monkey
             await downloader.fetch("http://missing.invalid/a", path)
 
 
-@pytest.mark.parametrize("fault", [NO_NAME, NOT_NOW, broken(httpx.ConnectError("refused"))])
-async def test_the_message_names_a_proxy_of_the_environment(
-    one: Downloader, remote: Remote, path: Path, fault: Fault, monkeypatch: pytest.MonkeyPatch
+async def test_the_message_names_the_proxy_that_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        proxy = f"127.0.0.1:{closed.getsockname()[1]}"
+        monkeypatch.setenv("http_proxy", f"http://me:secret@{proxy}")
+        async with Downloader(retries=0) as downloader:
+            with pytest.raises(NetworkError, match=rf"^Connection refused \(by the proxy {proxy}\)$"):
+                await downloader.fetch(URL, path)
+
+
+async def test_the_message_names_the_proxy_whose_name_has_no_address(
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("http_proxy", "http://me:secret@proxy.invalid")
     monkeypatch.setenv("no_proxy", "")
-    monkeypatch.setenv("http_proxy", "http://me:secret@proxy.invalid:3128")
-    remote.faults = [fault] * 6
-    with pytest.raises(FetchError, match=r"\(the environment names a proxy for it\)$"):
-        await one.fetch(URL, path)
+    async with Downloader(retries=0) as downloader:
+        with pytest.raises(NetworkError, match=r": proxy\.invalid:80$"):
+            await downloader.fetch(URL, path)
+
+
+@pytest.mark.parametrize("connects", [False, True], ids=["http", "https"])
+async def test_a_proxy_that_wants_a_password_is_named(connects: bool, path: Path) -> None:
+    async def proxy(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(head("Content-Length: 0", status="407 Proxy Authentication Required"))
+
+    async with scripted(proxy) as server:
+        options = NetworkOptions(proxy=f"127.0.0.1:{server.port}")
+        async with Downloader(network=options) as downloader:
+            with pytest.raises(BadStatus, match=r"^the proxy responded 407 Proxy Authentication Required$") as caught:
+                await downloader.fetch(URL.replace("http:", "https:") if connects else URL, path)
+    assert (caught.value.exit_code, len(server.connections)) == (6, 1)
 
 
 def _not_trusted(code: int) -> ssl.SSLCertVerificationError:
@@ -155,7 +180,7 @@ LOST = "the connection was lost"
         pytest.param(httpx.RemoteProtocolError("peer closed connection without sending…"), LOST, id="in the body"),
         pytest.param(httpx.RemoteProtocolError("Server disconnected without…"), LOST, id="before the response"),
         pytest.param(httpx.ReadError(""), LOST, id="without a text"),
-        pytest.param(httpx.ProxyError("403 Forbidden"), "the proxy says: 403 Forbidden", id="by the proxy"),
+        pytest.param(httpx.ProxyError("503 Busy"), "the proxy responded 503 Busy", id="by the proxy"),
     ],
 )
 async def test_the_message_of_a_lost_connection_is_short(

@@ -1,0 +1,59 @@
+"""A complete file that was sent with a content coding: the checksum says whether the coding belongs to the file."""
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Final
+
+from ..checksum import Checksum
+
+__all__ = ["decode_file", "is_decoded"]
+
+
+_READ_BYTES: Final = 1024 * 1024
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+
+
+def is_decoded(fd: int, checksum: Checksum) -> bool:
+    """Whether the content of an open file has this checksum after its coding was taken off. Blocks on the disk.
+
+    Nothing is stored, as a small file may decode to one that fills the disk.
+    """
+    hashed = hashlib.new(checksum.algorithm, usedforsecurity=False)
+    try:
+        for chunk in _decoded(fd):
+            hashed.update(chunk)
+    except zlib.error:
+        return False
+    return hashed.digest() == checksum.digest
+
+
+def decode_file(fd: int, directory: Path) -> int:
+    """Take the coding off an open file, and return its new size. Blocks on the disk. Raises OSError."""
+    with TemporaryFile(dir=directory) as copy:
+        for chunk in _decoded(fd):
+            copy.write(chunk)
+        copy.seek(0)
+        os.ftruncate(fd, 0)
+        size = 0
+        while chunk := copy.read(_READ_BYTES):
+            size += os.pwrite(fd, chunk, size)
+            copy.seek(size)
+        return size
+
+
+def _decoded(fd: int) -> Iterator[bytes]:
+    """Yield the decoded content in steps of at most 1 MiB. Raises zlib.error if it is damaged or not complete."""
+    decoder, offset = zlib.decompressobj(_GZIP_OR_ZLIB), 0
+    while chunk := os.pread(fd, _READ_BYTES, offset):
+        offset += len(chunk)
+        while chunk:
+            if decoder.eof:  # RFC 1952 §2.2: another member may follow
+                decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
+            yield decoder.decompress(chunk, _READ_BYTES)
+            chunk = decoder.unconsumed_tail or decoder.unused_data
+    if not decoder.eof:
+        raise zlib.error("the end is missing")

@@ -1,0 +1,95 @@
+"""Cookies: one jar serves every origin by the rules of its cookies; those of the caller stay at home."""
+
+import time
+from collections.abc import Iterable, Iterator
+from http.cookiejar import Cookie
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+__all__ = ["cookie_field", "read_cookies"]
+
+
+_HTTP_ONLY: Final = "#HttpOnly_"  # before the domain of a cookie that scripts may not read
+_COLUMNS: Final = 7  # domain, whether it has subdomains, path, whether for https only, expiry, name, value
+
+
+def cookie_field(jar: httpx.Cookies, url: httpx.URL, own: str | None = None) -> str | None:
+    """Return the Cookie field for a URL; None if there is no cookie for it.
+
+    `own` is the field of the caller, for the first origin only. A cookie that the server has set since replaces the
+    caller's one of the same name. Cookies without a domain are the caller's too.
+    """
+    if not jar:
+        return own or None
+    request = httpx.Request("GET", url)
+    served = httpx.Cookies()
+    for cookie in jar.jar:
+        if cookie.domain or own is not None:
+            served.jar.set_cookie(cookie)
+    served.set_cookie_header(request)
+    field = request.headers.get("cookie")
+    if not own or not field:
+        return field or own or None
+    names = set(_names(field))
+    kept = [pair for pair in own.split(";") if next(_names(pair), "") not in names]
+    return ";".join([*kept, f" {field}"]).strip()
+
+
+def _names(field: str) -> Iterator[str]:
+    for pair in field.split(";"):
+        yield pair.partition("=")[0].strip()
+
+
+def read_cookies(path: Path) -> httpx.Cookies:
+    """Read a file of cookies in the format of Netscape, as browsers export it and curl writes it.
+
+    Raises ValueError if the file cannot be read or has a line of another format.
+    """
+    cookies = httpx.Cookies()
+    try:
+        lines = path.read_text("utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        raise ValueError(f"cannot read the cookies, {path}: {error.strerror}") from error
+    for cookie in _cookies(lines, path):
+        cookies.jar.set_cookie(cookie)
+    return cookies
+
+
+def _cookies(lines: Iterable[str], path: Path) -> Iterator[Cookie]:
+    for number, line in enumerate(lines, 1):
+        text = line.removeprefix(_HTTP_ONLY)
+        if not text.strip() or text.startswith("#"):
+            continue
+        columns = text.split("\t")
+        if len(columns) != _COLUMNS or not columns[4].strip().lstrip("-").isdecimal():
+            raise ValueError(f"line {number} of {path} is not a cookie: it needs {_COLUMNS} columns between tabs")
+        cookie = _cookie(columns)
+        if not cookie.is_expired(int(time.time())):
+            yield cookie
+
+
+def _cookie(columns: list[str]) -> Cookie:
+    domain, subdomains, path, secure, expires, name, value = (column.strip() for column in columns)
+    wide = subdomains.upper() == "TRUE"
+    seconds = int(expires) or None  # 0 is a cookie of the browser's session
+    bare = domain.lstrip(".")
+    return Cookie(
+        version=0,
+        name=name,
+        value=value,
+        port=None,
+        port_specified=False,
+        domain=f".{bare}" if wide else bare,
+        domain_specified=wide,
+        domain_initial_dot=wide,
+        path=path or "/",
+        path_specified=True,
+        secure=secure.upper() == "TRUE",
+        expires=seconds,
+        discard=seconds is None,
+        comment=None,
+        comment_url=None,
+        rest={},
+    )

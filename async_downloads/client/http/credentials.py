@@ -1,0 +1,80 @@
+"""User names and passwords: of the URL itself, or of the netrc file, each for its own host only."""
+
+import netrc
+import os
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+import httpx
+
+__all__ = ["Credentials"]
+
+
+class Credentials:
+    """Adds the Authorization field to the requests of one download.
+
+    Basic is sent at once, as a server may hide what needs a password. If the server responds that it wants Digest
+    (RFC 7616), `retried` returns one more request, and later requests to this host use Digest from the start.
+    """
+
+    def __init__(self, *, use_netrc: bool = True) -> None:
+        self._netrc: Mapping[str, tuple[str, str]] | None = None if use_netrc else {}
+        self._digests: dict[tuple[str, str, str], httpx.DigestAuth] = {}
+
+    def sign(self, request: httpx.Request) -> None:
+        """Add the field, unless the request has one or there is no password for its host."""
+        if "authorization" in request.headers or not (key := self._key(request.url)):
+            return
+        if key in self._digests:
+            _first(self._digests[key].auth_flow(request))
+        else:
+            _first(httpx.BasicAuth(*key[1:]).auth_flow(request))
+
+    def retried(self, request: httpx.Request, response: httpx.Response) -> httpx.Request | None:
+        """Return the request for Digest if the response asks for that and a password is known; None otherwise.
+
+        Digest is tried once more if the server has a new nonce, but not if it has just refused the password.
+        """
+        challenges = [text.lower() for text in response.headers.get_list("www-authenticate")]
+        digest = next((text for text in challenges if text.startswith("digest ")), None)
+        key = self._key(request.url)
+        if response.status_code != 401 or digest is None or not key:
+            return None
+        was_digest = request.headers.get("authorization", "").lower().startswith("digest ")
+        if was_digest and "stale=true" not in digest.replace('"', "").replace(" ", ""):
+            return None
+        auth = httpx.DigestAuth(*key[1:])
+        flow = auth.auth_flow(request)
+        _first(flow)
+        try:
+            retried = flow.send(response)
+        except (httpx.ProtocolError, NotImplementedError, KeyError, ValueError):  # a malformed or unknown challenge
+            return None
+        self._digests[key] = auth
+        return retried
+
+    def _key(self, url: httpx.URL) -> tuple[str, str, str] | None:
+        """Return the origin, the user name and the password for a URL."""
+        origin = f"{url.scheme}://{url.netloc.decode('ascii').rpartition('@')[2]}"
+        if url.username or url.password:
+            return origin, url.username, url.password
+        if self._netrc is None:
+            self._netrc = _read_netrc()
+        found = self._netrc.get(url.host.lower())
+        return (origin, *found) if found else None
+
+
+def _first(flow: Generator[httpx.Request, httpx.Response, None]) -> httpx.Request:
+    """Return the request of the first step, in which httpx has set the field."""
+    return next(flow)
+
+
+def _read_netrc() -> Mapping[str, tuple[str, str]]:
+    """Return user name and password by host. A file that is missing or malformed names no host; `default` is none."""
+    path = Path(os.environ.get("NETRC") or os.path.expanduser("~/.netrc"))
+    try:
+        entries = netrc.netrc(path).hosts if path.is_file() else {}
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+        return {}
+    passwords = {host.lower(): (login, password or "") for host, (login, _, password) in entries.items()}
+    return {host: pair for host, pair in passwords.items() if host != "default"}

@@ -1,0 +1,74 @@
+"""Response heads that curl and browsers read, rewritten for h11, which refuses them.
+
+Servers send a space before a colon, a space inside a field name, lines without a colon, NUL bytes, and
+`Transfer-Encoding: identity`, which RFC 9112 has removed.
+"""
+
+import re
+from typing import Final
+
+__all__ = ["HeadMender"]
+
+
+_START: Final = b"HTTP/"
+_END: Final = re.compile(rb"\n\r?\n")
+_MAX_BYTES: Final = 64 * 1024  # a longer head goes on unchanged, and h11 refuses it
+_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROLS: Final = re.compile(rb"[\x00\r\n]")
+_INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9][0-9]")  # another head follows; after 101 none does
+
+
+class HeadMender:
+    """Mends the head of each response on one connection. The connection's stream owns it.
+
+    passing      `expects` is False: the bytes are those of a body
+    collecting   `expects` is True: `add` returns nothing until the head is complete
+    """
+
+    def __init__(self) -> None:
+        self.expects: bool = False
+        self._head = bytearray()
+
+    def expect(self) -> None:
+        """Note that a request is sent: the next bytes are the head of its response."""
+        self.expects = True
+
+    def add(self, received: bytes) -> bytes:
+        """Return the bytes for h11. They are empty if the head is not complete, unless the connection has ended."""
+        searched = max(len(self._head) - 2, 0)
+        self._head += received
+        end = _END.search(self._head, searched)
+        is_http = self._head[: len(_START)] == _START[: len(self._head)]  # a SOCKS proxy sends something else first
+        if end is None and received and is_http and len(self._head) < _MAX_BYTES:
+            return b""
+        collected, self._head = bytes(self._head), bytearray()
+        if end is None or not is_http:
+            self.expects = False
+            return collected
+        head, rest = collected[: end.end()], collected[end.end() :]
+        self.expects = bool(_INTERIM.match(head))
+        return _mended(head) + (self.add(rest) if self.expects and rest else rest)
+
+
+def _mended(head: bytes) -> bytes:
+    status_line, *lines = head.rstrip(b"\r\n").split(b"\n")
+    kept: list[bytes] = []
+    is_kept = True
+    for line in lines:
+        if line[:1] not in b" \t" or not line.strip():  # otherwise it continues the line before (obs-fold)
+            line = _mended_line(line)
+            is_kept = bool(line)
+        if is_kept:
+            kept.append(line.removesuffix(b"\r"))
+    return b"\r\n".join([status_line.removesuffix(b"\r"), *kept, b"", b""])
+
+
+def _mended_line(line: bytes) -> bytes:
+    """Return a line that h11 accepts; empty if the line means nothing."""
+    name, colon, value = line.partition(b":")
+    name, value = name.rstrip(b" \t"), _CONTROLS.sub(b" ", value.strip(b" \t\r\n"))
+    if not colon or not _TOKEN.fullmatch(name):
+        return b""
+    if name.lower() == b"transfer-encoding" and value.strip().lower() in {b"identity", b""}:
+        return b""
+    return name + b": " + value.strip()

@@ -1,0 +1,45 @@
+"""Content-Encoding labels that say something about the file, not about its transfer.
+
+A request asks for no coding. A server that labels `x.tar.gz` with `Content-Encoding: gzip` means the file itself; so do
+labels that are no content coding at all, such as `utf-8`, `none` or `aws-chunked`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote
+
+from ...semantics.suggested_name import suggested_filename
+
+__all__ = ["coding_to_remove"]
+
+
+_REMOVED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_OTHERS: Final = frozenset({"br", "zstd", "compress", "x-compress"})  # nothing here can take them off
+_GZIP_NAME: Final = re.compile(
+    r"\.(?:t?gz|gzip|taz|tpz|svgz|emz|wmz|z|dz|cpgz|apkg|v?bgz|bgzf|vgz|crate)\Z", re.IGNORECASE
+)
+_GZIP_TYPE: Final = re.compile(
+    r"application/(?:(?:x-)?gzip(?:-compressed)?|x-(?:compressed(?:-tar)?|gunzip|tgz|tar-gz|gtar-compressed)"
+    r"|tar\+gzip|gzipped|gzip-document|x-tar|x-gtar)\Z",
+    re.IGNORECASE,
+)
+
+
+def coding_to_remove(fields: Mapping[str, str], *paths: str) -> str | None:
+    """Return the content coding to take off a body; None if the bytes that are sent are the file.
+
+    `fields` is looked up by names in lower case; `paths` are those of the URLs, as they may name the file.
+    """
+    labels = [label.strip().lower() for label in fields.get("content-encoding", "").split(",")]
+    codings = [label for label in labels if label in _REMOVED | _OTHERS]
+    if len(codings) != 1 or codings[0] not in _REMOVED or _is_compressed(fields, paths):
+        return None
+    return codings[0]
+
+
+def _is_compressed(fields: Mapping[str, str], paths: tuple[str, ...]) -> bool:
+    """Whether the media type or a name says that the file itself is compressed."""
+    media_type = fields.get("content-type", "").partition(";")[0].strip()
+    names = [suggested_filename(fields.get("content-disposition", "")) or "", *map(unquote, paths)]
+    return bool(_GZIP_TYPE.match(media_type)) or any(_GZIP_NAME.search(name.strip()) for name in names)

@@ -1,0 +1,52 @@
+"""Where a redirect leads: the Location field as servers really send it."""
+
+import re
+from typing import Final
+
+import httpx
+
+from ...errors import RefusedRedirect
+
+__all__ = ["MAX_REDIRECTS", "escaped_url", "is_requestable", "redirect_target"]
+
+
+MAX_REDIRECTS: Final = 20  # as in browsers
+_MAX_PORT: Final = 65535
+_UNSAFE: Final = re.compile(rb"[^\x21-\x7e]")
+
+
+def escaped_url(url: str) -> str:
+    """Percent-encode the bytes of a URL on the command line that the locale could not read as text."""
+    return re.sub("[\udc80-\udcff]", lambda found: f"%{ord(found[0]) - 0xDC00:02X}", url)
+
+
+def is_requestable(url: httpx.URL) -> bool:
+    """Whether a URL is http or https, with a host and a port that exists. A port of 65536 more is another server's."""
+    return url.scheme in {"http", "https"} and bool(url.host) and (url.port is None or 0 < url.port <= _MAX_PORT)
+
+
+def redirect_target(response: httpx.Response, *, insecure: bool) -> httpx.URL:
+    """Return the URL that a response redirects to. Raises RefusedRedirect if that must not be requested.
+
+    With `insecure`, https may lead to http.
+    """
+    try:
+        url = response.url.join(_location(response))
+    except httpx.InvalidURL as error:
+        raise RefusedRedirect(f"a redirect to something that is not a URL: {error}") from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise RefusedRedirect("a redirect to something else than http or https")
+    if not is_requestable(url) or ("%" in url.host and ":" not in url.host):  # "%" before a zone is valid
+        raise RefusedRedirect("a redirect to something that is not a URL")
+    if (response.url.scheme, url.scheme) == ("https", "http") and not insecure:
+        raise RefusedRedirect(f"a redirect from https to http, to {url.host}")
+    return url
+
+
+def _location(response: httpx.Response) -> str:
+    """Return the first Location field. Bytes that are not UTF-8 are percent-encoded as they are, as browsers do."""
+    raw = next(value for name, value in response.headers.raw if name.lower() == b"location")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return _UNSAFE.sub(lambda found: b"%%%02X" % found[0][0], raw).decode("ascii")
