@@ -45,7 +45,7 @@ async def test_a_coded_or_broken_body_has_no_reason() -> None:
 
 
 async def test_the_message_of_an_error_has_the_reason(one: Downloader, remote: Remote, path: Path) -> None:
-    remote.faults = [lambda remote, request: httpx.Response(403, stream=ScriptedBody([EXPIRED]))]
+    remote.faults = [lambda remote, request: httpx.Response(403, stream=ScriptedBody([EXPIRED]))] * 2
     with pytest.raises(BadStatus, match=r"^the server responded 403 Forbidden: Request has expired$"):
         await one.fetch(URL, path)
 
