@@ -71,7 +71,6 @@ _NO_ID = {
     "too large": "9223372036854775808",
     "endless": "9" * 5000,
     "slash behind": "1/",
-    "slash before": "/1",
     "two segments": "1/1",
     "encoded slash": "1%2F1",
     "parent": "..",
@@ -196,7 +195,7 @@ async def test_an_identifier_may_be_written_in_more_than_one_way(stock: Stock) -
 
 
 async def test_other_paths_below_files_get_404(stock: Stock) -> None:
-    for target in ("/files/", "/files/download", "/files/download/", "/files/x", "/filesystem", "//files"):
+    for target in ("/files/", "/files/download", "/files/download/", "/files/x", "/filesystem"):
         assert (await stock.site.raw(target))[0] == 404
 
 
