@@ -171,8 +171,8 @@ class BadStatus(FetchError):
             self.exit_code = 6
 
     def explained(self, text: str) -> "BadStatus":
-        """Return the error with the server's own explanation, if there is one."""
-        return BadStatus(self.code, f"{self}: {text}") if text else self
+        """Return the error with the server's own explanation, if that says more than the status."""
+        return self if str(self).lower().endswith(text.lower()) else BadStatus(self.code, f"{self}: {text}")
 
 
 def _phrase(code: int) -> str:

@@ -8,7 +8,6 @@ TLS record to OpenSSL and back. That reaches a third of this speed.
 """
 
 import asyncio
-import select
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -21,14 +20,13 @@ from aiohappyeyeballs import start_connection
 from ...threads import raise_mmap_threshold
 from .errors import CONNECTING, READING, WRITING, map_socket_errors
 from .head_mending import HeadMender
+from .readers import INCOMPLETE, PlainReader, TlsReader
 
 __all__ = ["AsyncioBackend"]
 
 
 T = TypeVar("T")
 _NEXT_ADDRESS_SECONDS: Final = 0.25  # RFC 8305 §5: a silent IPv6 address delays the next address by no more
-_RECORD_BYTES: Final = 16 * 1024  # the largest TLS record (RFC 8446 §5.1)
-_INCOMPLETE: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)  # TLS needs another read or write on the socket
 
 
 class AsyncioBackend(httpcore.AsyncNetworkBackend):
@@ -104,7 +102,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
-        self._receive = _PlainReader(connection)
+        self._receive = PlainReader(connection)
         self._waiting: set[asyncio.Future[None]] = set()
         self._mender = HeadMender()
 
@@ -158,7 +156,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                     do_handshake_on_connect=False,
                     suppress_ragged_eofs=False,
                 )
-                self._socket, self._receive = secure, _TlsReader(secure)
+                self._socket, self._receive = secure, TlsReader(secure)
                 await self._retry(secure.do_handshake, timeout)
         except BaseException:
             await self.aclose()
@@ -188,7 +186,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                     return step()
                 except BlockingIOError:
                     to_send = sends
-                except _INCOMPLETE as error:  # TLS may have to send in order to read, and the reverse
+                except INCOMPLETE as error:  # TLS may have to send in order to read, and the reverse
                     to_send = isinstance(error, ssl.SSLWantWriteError)
                 await self._wait_until_ready(to_send=to_send)
 
@@ -205,71 +203,6 @@ class _Stream(httpcore.AsyncNetworkStream):
             self._waiting.discard(ready)
             if self._socket.fileno() >= 0:  # after a close, another socket may have this number
                 remove(fd)
-
-
-class _PlainReader:
-    """Reads from a plain socket."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._socket = connection
-
-    def __call__(self, size: int) -> bytes:
-        return self._socket.recv(size)
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether a read would return at once. On an idle connection this means that the server has closed it."""
-        if self._socket.fileno() < 0:
-            return True
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
-
-
-class _TlsReader(_PlainReader):
-    """Reads all TLS records that have arrived. An error after some bytes is raised by the next read.
-
-    An end without close_notify is an error: an attacker can cause it, and a body that lasts until the connection ends
-    would look complete (RFC 9112 §9.8).
-    """
-
-    def __init__(self, secure: ssl.SSLSocket) -> None:
-        super().__init__(secure)
-        self._secure = secure
-        self._ended = False
-        self._error: OSError | None = None
-
-    def __call__(self, size: int) -> bytes:
-        records: list[bytes] = []
-        received = 0
-        try:
-            while received < size and not self._ended:
-                record = self._socket.recv(min(size - received, _RECORD_BYTES))
-                records.append(record)
-                received += len(record)
-                self._ended = not record
-        except _INCOMPLETE:
-            if not received:
-                raise
-        except OSError as error:
-            self._ended, self._error = True, _no_close_notify() if _is_truncated(error) else error
-        if self._error and not received:
-            raise self._error
-        return b"".join(records)
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether a read would return at once."""
-        return self._ended or self._secure.pending() > 0 or super().is_readable
-
-
-def _is_truncated(error: OSError) -> bool:
-    """Whether the connection ended without close_notify. Some Python releases have no exception class for it."""
-    return isinstance(error, ssl.SSLEOFError) or getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
-
-
-def _no_close_notify() -> OSError:
-    return ConnectionAbortedError("the connection ended without TLS close_notify")
 
 
 def _wake(ready: "asyncio.Future[None]") -> None:

@@ -37,6 +37,11 @@ async def test_the_reason_in_a_body_is(body: bytes, text: str) -> None:
     assert await read_error_text(response) == text
 
 
+@pytest.mark.parametrize("text", ["", "Not Found", "not found", "404 Not Found"])
+def test_a_reason_that_repeats_the_status_is_left_out(text: str) -> None:
+    assert str(BadStatus(404).explained(text)) == "the server responded 404 Not Found"
+
+
 async def test_a_coded_or_broken_body_has_no_reason() -> None:
     coded = httpx.Response(403, headers={"Content-Encoding": "gzip"}, stream=ScriptedBody([b"x"]))
     assert await read_error_text(coded) == ""
