@@ -10,6 +10,7 @@ import click
 
 from ..config import read_seconds
 from .get_checks import check_options
+from .get_network import ConnectionCount, network_options
 from .get_options import GetOptions
 from .get_texts import read_field, read_rate, read_resume_offset, read_retries
 from .messages import INTERRUPTED, print_error
@@ -25,6 +26,7 @@ _MAX_COUNT: Final = 64  # connections for one file, and files at once: more woul
 _NOT_NEEDED: Final = ("httpx._main", "trio", "h2")
 _PATH: Final = click.Path(path_type=Path, readable=False)  # a file that will be replaced need not be readable
 _COUNT: Final = click.IntRange(1, _MAX_COUNT)
+_CONNECTIONS: Final = ConnectionCount(1, _MAX_COUNT)
 _SECONDS: Final = parse_with(read_seconds)
 _RATES: Final = parse_with(read_rate)
 _RETRIES: Final = parse_with(read_retries)
@@ -55,7 +57,7 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
 @_option("--exclude", metavar="PATTERN", multiple=True, help="With -r: none like this; repeatable.")
 @_option("--checksum", metavar="ALGO:HEX", help="Expected digest: sha256:… or sha512:…")
 @_option("--checksums", metavar="FILE", help="Verify by a list like SHA256SUMS, a path or URL.")
-@_option("--connections", "-x", metavar="N", type=_COUNT, default=4, help="Connections per file.")
+@_option("--connections", "-x", metavar="N", type=_CONNECTIONS, default=4, help="Connections per file.")
 @_option("--limit-rate", metavar="RATE", callback=_RATES, help="Bytes per second: 500K, 2M, 1.5G; K is 1024.")
 @_option(
     "--header", "-H", metavar="'NAME: VALUE'", multiple=True, callback=_FIELDS, help="Send this field, too; repeatable."
@@ -72,12 +74,13 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
 @_option("--jobs", metavar="N", type=_COUNT, default=4, help="Files at the same time.")
 @_option("--keep-directories", is_flag=True, help="Save as HOST/PATH of the URL, below -d.")
 @_option("--mirror", metavar="URL", multiple=True, help="Another URL of the file; repeatable.")
-@_option("--metalink", metavar="FILE", help="Get the files of a Metalink 4 path or URL.")
+@_option("--metalink", metavar="FILE", help="Get the files of a Metalink file (path or URL).")
 @_option("--overwrite", is_flag=True, help="Replace a file that has the server's name.")
 @_option("--continue", "-c", "continues", is_flag=True, help="Continue a part of another URL or program, too.")
 @_option("--timestamping", "-N", is_flag=True, help="Keep a file of the server's size and time.")
 @_option("--no-mtime", "dated", flag_value=False, default=True, show_default=False, help="Give files the current time.")
 @_option("--no-resume", "restart", is_flag=True, help="Start again; use no part of an earlier run.")
+@network_options
 @_option("--insecure-redirects", is_flag=True, help="Follow redirects from https to http.")
 @_option("--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")
 @_option("--quiet", "-q", "-s", is_flag=True, help="Print errors only.")

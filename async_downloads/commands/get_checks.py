@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from .get_lists import read_items
+from .get_network import pop_network
 from .get_options import STDOUT, GetOptions, UrlItem
 from .get_texts import read_host_path
 from .messages import CannotRun
@@ -36,12 +37,13 @@ def check_options(options: dict[str, Any]) -> GetOptions:
     for name in _HABITS:
         options.pop(name)
     _add_user_agent(options)
+    network = pop_network(options)
     items = _items(options)
     _refuse_contradictions(options, items)
     _check_place(options["output"], options["directory"], made=options["recursive"] or options["keep_directories"])
     for name in ("urls", "input_file", *_ONE_URL):
         options.pop(name)
-    return GetOptions(items=items, resume=not options.pop("restart"), **options)
+    return GetOptions(items=items, network=network, resume=not options.pop("restart"), **options)
 
 
 def _items(options: Mapping[str, Any]) -> tuple[UrlItem, ...]:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Final
 
-from ..client import Downloader
+from ..client import Downloader, NetworkOptions
 from ..client.disk.existing import resumable
 from ..errors import FetchError
 from .get_options import GetOptions, UrlItem
@@ -71,6 +71,7 @@ def _downloader(options: GetOptions) -> Downloader:
         limit_rate=options.limit_rate,
         headers=options.header,
         insecure_redirects=options.insecure_redirects,
+        network=NetworkOptions(**options.network),
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from .redaction import HARMLESS, public_url
 
@@ -54,6 +54,7 @@ class GetOptions:
     speed_floor: int
     limit_rate: int | None
     header: tuple[tuple[str, str], ...] = field(repr=False)
+    network: dict[str, Any] = field(repr=False)  # the fields of `NetworkOptions`
     insecure_redirects: bool
     strict: bool
     jobs: int

@@ -1,0 +1,53 @@
+"""The options of `get` that say how servers are reached. Each one is a field of `NetworkOptions`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import click
+
+from .options import FILE
+
+__all__ = ["ConnectionCount", "network_options", "pop_network"]
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+_OPTIONS: Final[tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...]] = (
+    (("--netrc/--no-netrc", "-n", "use_netrc"), {"default": True, "help": "Use the passwords of ~/.netrc."}),
+    (("--cookies", "cookie_file"), {"metavar": "FILE", "type": FILE, "help": "Send cookies from a cookies.txt."}),
+    (("--proxy", "proxy"), {"metavar": "URL", "help": "Proxy: http, https, socks5 or socks5h."}),
+    (("--no-proxy", "use_proxies"), {"flag_value": False, "default": True, "help": "Use no proxy of the environment."}),
+    (("--insecure", "-k", "verify"), {"flag_value": False, "default": True, "help": "Accept every certificate."}),
+    (("--cacert", "ca_file"), {"metavar": "FILE", "type": FILE, "help": "Trust the certificates of a PEM file."}),
+    (("--cert", "cert_file"), {"metavar": "FILE", "type": FILE, "help": "Certificate of this client, as PEM."}),
+    (("--key", "key_file"), {"metavar": "FILE", "type": FILE, "help": "Key of --cert, if it is in its own file."}),
+    (("--ipv4", "-4", "ip_version"), {"flag_value": 4, "type": int, "help": "Connect to IPv4 addresses only."}),
+    (("--ipv6", "-6", "ip_version"), {"flag_value": 6, "type": int, "help": "Connect to IPv6 addresses only."}),
+    (("--interface", "interface"), {"metavar": "NAME", "help": "Connect from this interface or address."}),
+)
+_FIELDS: Final = tuple(dict.fromkeys(names[-1] for names, _ in _OPTIONS))
+
+
+def network_options(function: F) -> F:
+    """Declare the options, in the order above."""
+    for names, attributes in reversed(_OPTIONS):
+        function = click.option(*names, **{"show_default": False, **attributes})(function)
+    return function
+
+
+def pop_network(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the values of these options out of the others. Raises UsageError if they contradict each other."""
+    network = {name: options.pop(name) for name in _FIELDS}
+    if network["proxy"] is not None and not network["use_proxies"]:
+        raise click.UsageError("--proxy and --no-proxy contradict each other")
+    if network["key_file"] is not None and network["cert_file"] is None:
+        raise click.UsageError("--key needs --cert")
+    return network
+
+
+class ConnectionCount(click.IntRange):
+    """The number of `-x`, which in curl names a proxy."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and (":" in value or "." in value):
+            self.fail("-x is the number of connections; --proxy URL names a proxy.", param, ctx)
+        return super().convert(value, param, ctx)
