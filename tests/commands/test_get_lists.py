@@ -84,8 +84,8 @@ def test_a_server_that_fails_is_replaced_by_a_mirror(get: Get, origin: Origin, f
     got = get(*urls, "-o", "a", "--checksum", SHA256)
     assert got.code == 0
     assert got.lines[:2] == [
-        f"{origin.url('404')}: the server responded 404 Not Found: trying the next server",
-        f"{origin.url('410')}: the server responded 410 Gone: trying the next server",
+        f"{origin.url('404')}: the server responded 404 Not Found: no: trying the next server",
+        f"{origin.url('410')}: the server responded 410 Gone: no: trying the next server",
     ]
     assert VERSION.difference(folder / "a") is None
 
