@@ -66,8 +66,8 @@ def test_when_one_cannot_be_had_the_others_are_and_the_first_failure_counts(
     assert got.lines[-1].startswith("4 files: 2 downloaded, 6.3 MB in ")
     assert got.lines[-1].endswith((f", 2 failed, last {urls[1]}", f", 2 failed, last {urls[3]}"))
     assert {line for line in got.lines if line.startswith("async")} == {
-        f"async-downloads: {urls[1]}: the server responded 404 Not Found",
-        f"async-downloads: {urls[3]}: the server responded 401 Unauthorized",
+        f"async-downloads: {urls[1]}: the server responded 404 Not Found: no",
+        f"async-downloads: {urls[3]}: the server responded 401 Unauthorized: no",
     }
     assert files(folder) == {"a", "b"}
 
@@ -109,7 +109,7 @@ def test_a_note_explains_a_delay(get: Get, origin: Origin, folder: Path) -> None
 def test_quiet_prints_errors_only(get: Get, origin: Origin, folder: Path) -> None:
     got = get(origin.url("a"), origin.url("404"), "--quiet")
     assert got.code == 8
-    assert got.line == f"async-downloads: {origin.url('404')}: the server responded 404 Not Found"
+    assert got.line == f"async-downloads: {origin.url('404')}: the server responded 404 Not Found: no"
 
 
 def test_quiet_json_prints_errors_only(get: Get, origin: Origin, folder: Path) -> None:
@@ -131,7 +131,7 @@ def test_json_prints_an_object_for_each_event(get: Get, origin: Origin, folder: 
         "index": 1,
         "url": origin.url("404"),
         "error": "BadStatus",
-        "message": "the server responded 404 Not Found",
+        "message": "the server responded 404 Not Found: no",
         "exit_code": 8,
     }
     assert finished["seconds"] > 0
@@ -146,6 +146,7 @@ def test_json_prints_an_object_for_each_event(get: Get, origin: Origin, folder: 
         "resumed_from": 0,
         "digest": None,
         "unchanged": False,
+        "warning": "",
         "etag": VERSION.etag,
     }
     assert (progress[-1]["state"], progress[-1]["done"], progress[-1]["total"]) == ("finished", SIZE, SIZE)

@@ -104,7 +104,7 @@ def test_a_malformed_proxy_is_refused(get: Get, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("http_proxy", "garbage::")
     got = get(URL, "-o", "a")
     assert got.code == 2
-    assert got.line.startswith("async-downloads: the environment names a proxy whose URL is not valid")
+    assert got.line.endswith("the environment names a proxy whose URL is not valid")
 
 
 def test_the_help_of_each_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,7 +67,7 @@ def test_a_terminal_is_shown_name_bytes_speed_connections_and_time_left(origin: 
     assert re.search(r"\[b\]x{16,17}… .* \d\.\d/3\.1 MB +\d+\.\d [kM]B/s x[1-4] +0:00:0\d", shown)
     assert re.search(rf"{re.escape(name)}: [^\r\n]*503[^\r\n]*\r\n", shown)
     assert re.search(rf"{re.escape(name)}: 3\.1 MB in \d+\.\d s \([^\r\n]*\)\r\n", shown)
-    assert f"async-downloads: {origin.url('404')}: the server responded 404 Not Found\r\n" in shown
+    assert f"async-downloads: {origin.url('404')}: the server responded 404 Not Found: no\r\n" in shown
     bars = [line for line in re.split(r"[\r\n]|\x1b\[\S*?[A-Za-z]", shown) if "━" in line]
     assert any(line.startswith("total, 1 done") for line in bars)
     assert max(map(len, bars)) <= 80
