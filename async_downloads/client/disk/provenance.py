@@ -25,8 +25,11 @@ def mark(fd: int) -> bool:
 
 
 def is_marked(fd: int) -> bool:
-    """Whether an open file is an unfinished one of this package."""
-    return _attribute(fd) == _MARK
+    """Whether an open file is an unfinished one of this package.
+
+    A process that was killed between `save` and the renaming leaves a part with the provenance in place of the mark.
+    """
+    return _attribute(fd) is not None
 
 
 def save(fd: int, url: str, version: RemoteVersion) -> bytes | None:
