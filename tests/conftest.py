@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ from harness.asgi import App
 from harness.clock import Clock
 from harness.postgres import postgres_server, schema_of_its_own
 from harness.served import Server, served
+from harness.waiting import HANGING
 from hypothesis import settings
 
 from async_downloads.server.drain import DrainGate
@@ -39,6 +41,17 @@ class Serve(Protocol):
 def content() -> bytes:
     """4 MiB of random bytes, in which no two places are the same."""
     return Random(0).randbytes(4 * 1024 * 1024)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    paths = folder / "certificate.pem", folder / "key.pem"
+    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(paths[0]), "-keyout", str(paths[1])]
+    subprocess.run(["openssl", *options.split(), *names], check=True, capture_output=True, timeout=HANGING)
+    return paths
 
 
 @pytest.fixture

@@ -143,17 +143,6 @@ async def test_when_the_clients_of_granian_leave_nothing_stays_open(
     await eventually(lambda: not granian.descriptors(path))
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    paths = folder / "certificate.pem", folder / "key.pem"
-    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(paths[0]), "-keyout", str(paths[1])]
-    subprocess.run(["openssl", *options.split(), *names], check=True, capture_output=True, timeout=HANGING)
-    return paths
-
-
 @pytest.fixture
 async def hypercorn_with_tls(large: Path, certificate: tuple[Path, Path]) -> AsyncIterator[Server]:
     """A Hypercorn with TLS, which speaks HTTP/2."""

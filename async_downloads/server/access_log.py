@@ -1,6 +1,7 @@
 """The access log: it counts the bytes that were really sent, not those of Content-Length."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ __all__ = ["FORMATS", "AccessLog"]
 
 
 Record = Mapping[str, Any]
+
+_REFUSED_BYTES: Final = 200  # of the request line of a refused request
+_REQUEST_LINE: Final = re.compile(r"([!-~]+) ([!-~]+) HTTP/([0-9]\.[0-9])")
 # Bytes of a field that comes from the client. A head may have 64 KiB: without this, a few requests would fill a log.
 _MAX_FIELD_BYTES: Final = 1024
 
@@ -53,8 +57,21 @@ class AccessLog:
         try:
             await self._app(scope, receive, counter.send)
         finally:
-            record = {**_request(scope), **counter.record(), "seconds": round(time.monotonic() - started, 6)}
-            self._write(self._format(record) + "\n")
+            self._log(_request(scope), counter.record(), time.monotonic() - started)
+
+    def log_refusal(self, scope: Scope, data: bytes, status: int) -> None:
+        """Write the line of a request that the server refused before the app; `data` is what came of it.
+
+        `-` stands for a part of the request line that is not there. Of a longer line, 200 bytes are logged.
+        """
+        line = data.partition(b"\r\n")[0][:_REFUSED_BYTES].decode("ascii", "backslashreplace")
+        parsed = _REQUEST_LINE.fullmatch(line)
+        method, target, version = parsed.groups() if parsed else ("-", line or "-", "-")
+        request = {"method": method, "target": target, "version": version, "range": None}
+        self._log({**_moment(scope), **request}, {"status": status, "bytes": 0, "aborted": False}, 0.0)
+
+    def _log(self, request: Record, outcome: Record, seconds: float) -> None:
+        self._write(self._format({**request, **outcome, "seconds": round(seconds, 6)}) + "\n")
 
 
 class _Counter:
@@ -94,13 +111,19 @@ def _taken_by_socket(scope: Scope) -> Callable[[], int]:
     return extension["taken"] if extension else int
 
 
+def _moment(scope: Scope) -> Record:
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "client": scope["client"][0] if scope.get("client") else "-",
+    }
+
+
 def _request(scope: Scope) -> Record:
     """Return the fields that describe the request, cut to 1 KiB each. The target stays percent-encoded, as it came."""
     query = scope["query_string"]
     ranges = b", ".join(value for name, value in scope["headers"] if name == b"range")
     return {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "client": scope["client"][0] if scope.get("client") else "-",
+        **_moment(scope),
         "method": _cut(scope["method"].encode()),
         "target": _cut(scope["raw_path"] + b"?" + query if query else scope["raw_path"]),
         "version": scope["http_version"],

@@ -24,6 +24,7 @@ from .http1.server import ConnectionLimits, Http1Server
 from .lifespan import Lifespan, StartFailed
 from .line_writer import LineWriter, queued_stderr, report
 from .loops import loop_factory
+from .tls_handshakes import TlsHandshakes
 from .unhandled_errors import UnhandledErrors
 
 __all__ = ["BACKLOG", "SIGNALS", "Listeners", "work"]
@@ -37,8 +38,6 @@ _SAME_SIGNAL_SECONDS: Final = 0.5
 # With Python's default the collector runs again and again while ten thousand connections arrive at once. Each run takes
 # half a second, and all requests wait for it.
 _GC_THRESHOLDS: Final = (2000, 20, 50)
-_HANDSHAKE_SECONDS: Final = 10.0  # for a client's part of a TLS handshake
-_SHUTDOWN_SECONDS: Final = 5.0  # for a client to confirm the end of TLS
 _MAX_CONNECTIONS: Final = 100_000  # a slow client takes up to 40 KB: 4 GB
 BACKLOG: Final = 4096  # connections that the kernel completes before they are accepted
 # asyncio accepts as many in one turn as its backlog says. They must not use up the descriptors before the connections
@@ -143,29 +142,42 @@ async def _serve_until_drained(app: Any, gate: DrainGate, server: ServerSettings
     lifespan = Lifespan(app)
     try:
         await lifespan.start()
-        async with _accepting(Http1Server(app, _limits(server), state=lifespan.state), listeners) as http1:
-            await gate.draining()
-            http1.drain()
-            await gate.drained()
+        async with _http1_server(app, _limits(server), lifespan.state) as http1:
+            async with _accepting(http1, listeners):
+                await gate.draining()
+                http1.drain()
+                await gate.drained()
             await http1.close()
     finally:
         await lifespan.stop()
 
 
 @asynccontextmanager
-async def _accepting(http1: Http1Server, listeners: Listeners) -> AsyncIterator[Http1Server]:
-    """Accept connections until the end of the block, which ends those that are left."""
-    loop, tls = asyncio.get_running_loop(), listeners.tls
-    options: dict[str, Any] = {"ssl": tls, "backlog": _ACCEPTED_AT_ONCE}
-    if tls is not None:
-        options |= {"ssl_handshake_timeout": _HANDSHAKE_SECONDS, "ssl_shutdown_timeout": _SHUTDOWN_SECONDS}
+async def _http1_server(app: Any, limits: ConnectionLimits, state: dict[str, Any]) -> AsyncIterator[Http1Server]:
+    """Make the server; the end of the block ends the connections that are left."""
+    log_refusal = {"log_refusal": app.log_refusal} if isinstance(app, AccessLog) else {}
+    http1 = Http1Server(app, limits, state=state, **log_refusal)
+    try:
+        yield http1
+    finally:
+        await http1.abort()
+
+
+@asynccontextmanager
+async def _accepting(http1: Http1Server, listeners: Listeners) -> AsyncIterator[None]:
+    """Accept connections until the end of the block."""
+    make_protocol: Callable[[], asyncio.Protocol] = http1.connection
     async with AsyncExitStack() as cleanup:
-        cleanup.push_async_callback(http1.abort)
+        if listeners.tls is not None:
+            handshakes = TlsHandshakes(http1.connection, listeners.tls, http1.room)
+            cleanup.push_async_callback(handshakes.close)
+            make_protocol = handshakes.accepted
         for sock in listeners.sockets:
-            accepting = await loop.create_server(http1.connection, sock=sock, **options)
+            loop = asyncio.get_running_loop()
+            accepting = await loop.create_server(make_protocol, sock=sock, backlog=_ACCEPTED_AT_ONCE)
             cleanup.callback(accepting.close)
             sock.listen(BACKLOG)
-        yield http1
+        yield
 
 
 def _limits(server: ServerSettings) -> ConnectionLimits:

@@ -15,7 +15,6 @@ from typing import Final
 import pytest
 from harness.ports import reserved_port
 from harness.relay import Relay
-from test_servers import certificate as certificate  # noqa: PLC0414
 from tools.command import COMMAND, environment
 from tools.programs import need
 

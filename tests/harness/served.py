@@ -11,7 +11,7 @@ from email.message import Message
 from http.client import parse_headers
 from io import BytesIO
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -137,7 +137,11 @@ async def served(app: App, *, certificate: tuple[Path, Path] | None = None) -> A
 
 @asynccontextmanager
 async def http1(
-    app: App, *, certificate: tuple[Path, Path] | None = None, limits: ConnectionLimits | None = None
+    app: App,
+    *,
+    certificate: tuple[Path, Path] | None = None,
+    limits: ConnectionLimits | None = None,
+    **options: Any,
 ) -> AsyncIterator[Server]:
     """Serve an app as `serve` does until the end of the block, when every connection is dropped."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -146,7 +150,7 @@ async def http1(
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
     if tls and certificate:
         tls.load_cert_chain(*certificate)
-    server = Http1Server(app, limits or ConnectionLimits())
+    server = Http1Server(app, limits or ConnectionLimits(), **options)
     listening = await asyncio.get_running_loop().create_server(server.connection, sock=listener, ssl=tls)
     try:
         yield Server(listener.getsockname()[1], tls=certificate is not None, http1=server)

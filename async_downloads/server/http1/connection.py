@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
         self._expire_in(self.server.limits.header_timeout)
         self.pause_writing, self.resume_writing = self.flow.pause, self.flow.resume  # type: ignore[method-assign]
         if status := self.server.admit(self):
-            self._refuse(status)
+            self._refuse_head(status)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
@@ -120,13 +120,14 @@ class Connection(asyncio.Protocol):
     def _next_request(self, data: bytes = b"") -> None:
         if self.cycle is not None or self._state is State.LINGERING or self.flow.transport.is_closing():
             return
+        head = None
         try:
             head = self._input.take_head(data)
             if head is not None:
                 self._run(AsgiCycle(self, parse_head(head)))
                 return
         except BadRequest as error:
-            self._refuse(error.status)
+            self._refuse_head(error.status, head)
             return
         if self.at_eof:
             self.close()
@@ -148,7 +149,10 @@ class Connection(asyncio.Protocol):
         try:
             content = self._input.take_body(data)
         except BadRequest as error:
-            self._refuse(error.status)
+            if self.cycle is not None:
+                self._refuse(error.status)
+            else:  # the request already has its response
+                self._linger_or_close(expects_more=True)
             return
         if self.cycle is not None:
             self._feed(self.cycle, content)
@@ -191,6 +195,9 @@ class Connection(asyncio.Protocol):
         self.resume_reading()
 
     def _become_idle(self) -> None:
+        if self.server.draining and not self._input.waiting:  # its response was begun before the draining
+            self.close()
+            return
         self.server.mark_idle(self)
         self._enter(State.IDLE, self.server.limits.keep_alive)
         if self._input.waiting or self.at_eof:
@@ -203,11 +210,16 @@ class Connection(asyncio.Protocol):
         if self.cycle is cycle:
             self._refuse(500)
 
+    def _refuse_head(self, status: int, head: bytes | None = None) -> None:
+        """Refuse a request that the app, and so its access log, will not see."""
+        self.server.log_refusal(self.base_scope, self._input.waiting if head is None else head, status)
+        self._refuse(status)
+
     def _refuse(self, status: int) -> None:
         """Respond with a status and close; abort if a response has begun, so that the client sees that it is cut."""
         begun = self.cycle is not None and self.cycle.started and not self.cycle.held
         self._leave_cycle()
-        if begun:
+        if begun or self.flow.transport.is_closing():
             self.flow.transport.abort()
             return
         self.flow.transport.write(encode_refusal(status, self.server.date_line()))
@@ -239,6 +251,11 @@ class Connection(asyncio.Protocol):
         if self._state is State.IDLE and not self._input.waiting:
             self.close()
 
+    def close_if_unused(self) -> None:
+        """Close, if the app runs no request, and the client is not about to close."""
+        if self.cycle is None and self._state is not State.LINGERING:
+            self.close()
+
     def time_out(self) -> None:
         """End what has passed its deadline."""
         state, transport = self._state, self.flow.transport
@@ -246,7 +263,9 @@ class Connection(asyncio.Protocol):
             transport.abort()
         elif state is State.RUNNING and not self.flow.reads:  # it is the app that does not take the body
             self._expire_in(BODY_SECONDS)
-        elif state is State.HEAD or state is State.RUNNING:
+        elif state is State.HEAD:
+            self._refuse_head(408)
+        elif state is State.RUNNING:
             self._refuse(408)
         else:
             self.close()

@@ -35,15 +35,15 @@ class RequestInput:
     def take_head(self, data: bytes = b"") -> bytes | None:
         """Return the next head; None if a part of it is still to come. Raises BadRequest."""
         data = self.waiting + data if self.waiting else data
-        if not self._searched and data.startswith(b"\r\n"):  # one empty line is ignored (RFC 9112 §2.2)
-            data = data[2:]
+        if data.startswith(b"\r\n"):  # one empty line is ignored (RFC 9112 §2.2)
+            data, self._searched = data[2:], 0
         stop = data.find(b"\r\n\r\n", max(self._searched - 3, 0)) + 4
         if 4 <= stop <= HEAD_BYTES:
             self.waiting, self._searched = data[stop:], 0
             return data[:stop]
+        self.waiting = data
         if data:
             self._check_part_of_head(data)
-        self.waiting = data
         return None
 
     def _check_part_of_head(self, data: bytes) -> None:

@@ -4,11 +4,13 @@ import asyncio
 import ipaddress
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ...semantics.dates import format_date
+from ...sending import Scope
 from .connection import Connection
 from .cycle import AsgiCycle
 from .zero_copy import AVAILABLE, SendfileTurns
@@ -18,6 +20,20 @@ __all__ = ["ConnectionLimits", "Http1Server", "client_of"]
 
 _TICK_SECONDS: Final = 1.0
 _ABORT_SECONDS: Final = 2.0
+_REFUSED_AT_ONCE: Final = 64  # connections beyond the limit that are told why; others are closed at once
+
+
+LogRefusal = Callable[[Scope, bytes, int], object]
+
+
+def _log_nothing(*_: object) -> None:
+    """Take a refusal, and log nothing."""
+
+
+def _abort_beyond(most: int, count: int, connection: Connection) -> None:
+    """Abort a connection if even those that are refused are too many."""
+    if count > most + _REFUSED_AT_ONCE:
+        connection.flow.transport.abort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +61,21 @@ class Http1Server:
         await server.close()    # close idle connections, and wait for the last response
         await server.abort()    # end what is left
 
-    It belongs to the running loop. `state` is what the app has put into its lifespan's scope.
+    It belongs to the running loop. `state` is what the app has put into its lifespan's scope. `log_refusal` gets the
+    scope of the connection, the bytes that came, and the status of each request that is refused before the app.
     """
 
-    def __init__(self, app: Any, limits: ConnectionLimits, *, state: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        limits: ConnectionLimits,
+        *,
+        state: dict[str, Any] | None = None,
+        log_refusal: LogRefusal = _log_nothing,
+    ) -> None:
         self._app = app
         self.limits: ConnectionLimits = limits
+        self.log_refusal: LogRefusal = log_refusal
         self.state: dict[str, Any] = state if state is not None else {}
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.now: float = self.loop.time()  # as of the last tick: deadlines need no more
@@ -72,18 +97,24 @@ class Http1Server:
     # -- called by connections
 
     def admit(self, connection: Connection) -> int | None:
-        """Take a new connection; return the status that refuses it if there are too many, else None."""
+        """Take a new connection; return the status that refuses it if there are too many, else None.
+
+        A refused connection lingers until its client has read the response. There are at most 64 of those beyond a
+        limit; further ones are aborted.
+        """
         most = self.limits.max_connections_per_client
         if most is not None and (client := client_of(connection.base_scope["client"])):
             self._by_client[client] += 1
             if self._by_client[client] > most:
                 self._connections.add(connection)
+                _abort_beyond(most, self._by_client[client], connection)
                 return 429
         is_full = len(self._connections) >= self.limits.max_connections
         if is_full and self._idle:
             self._idle.popitem(last=False)[0].close()
         self._connections.add(connection)
         if is_full and not self._idle:
+            _abort_beyond(self.limits.max_connections, len(self._connections), connection)
             return 503
         self._idle[connection] = None
         return None
@@ -122,6 +153,10 @@ class Http1Server:
 
     # -- called by the process
 
+    def room(self) -> int:
+        """Return how many more connections there may be."""
+        return self.limits.max_connections - len(self._connections)
+
     def drain(self) -> None:
         """Close idle connections now, and the others after their response."""
         self.draining = True
@@ -130,8 +165,8 @@ class Http1Server:
 
     async def close(self) -> None:
         """Return when the last connection has ended; those without a whole request are closed now."""
-        for connection in list(self._idle):
-            connection.close()
+        for connection in list(self._connections):
+            connection.close_if_unused()
         while self._connections:
             self._empty.clear()
             await self._empty.wait()

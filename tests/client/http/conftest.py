@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx
 import pytest
 from harness.scripted import scripted
-from test_servers import certificate as certificate  # noqa: PLC0414
 
 from async_downloads.client.http.transport import new_client
 from client.http.test_transport import Start

@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx
 import pytest
 from harness.scripted import Connection, head, scripted
-from test_servers import certificate as certificate  # noqa: PLC0414
 
 from async_downloads.client import Downloader, NetworkOptions
 from async_downloads.errors import BadStatus, NetworkError, NoSuchHost, RetriesExhausted, TlsError

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from test_servers import certificate as certificate  # noqa: PLC0414
 
 from async_downloads.client import download
 from async_downloads.errors import NetworkError

@@ -105,3 +105,18 @@ async def test_a_body_that_breaks_after_the_response_ends_the_connection(serve_h
         await connection.reader.readuntil(b"1\r\na\r\n")
         connection.writer.write(b"x\r\n")
         assert await connection.reader.read() == b""
+
+
+async def test_an_invalid_chunk_after_the_response_closes_the_connection_without_a_second_response(
+    serve_http1: ServeHttp1,
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await hello(scope, receive, send)
+
+    server = await serve_http1(app)
+    async with server.connected() as connection, asyncio.timeout(HANGING):
+        connection.writer.write(POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        assert (await connection.read_response())[2] == b"hello"
+        connection.writer.write(b"x\r\n")
+        assert await connection.reader.read() == b""

@@ -1,7 +1,7 @@
 """How long a connection may wait, how many there may be, and how they end."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 from harness.clock import Clock
@@ -282,3 +282,51 @@ async def test_a_server_that_ends_does_not_wait_for_an_app_that_does_not(clock: 
             await in_state(server, State.RUNNING)
         assert await connection.reader.read() == b""
     stubborn.set()
+
+
+async def test_a_connection_whose_response_began_before_the_draining_is_closed_after_it(
+    serve_http1: ServeHttp1,
+) -> None:
+    go_on = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(head(length(5)))
+        await send(body(b"he", more=True))
+        await go_on.wait()
+        await send(body(b"llo"))
+
+    server = await serve_http1(app)
+    async with server.downloading("/") as connection, asyncio.timeout(HANGING):
+        assert server.http1
+        server.http1.drain()
+        go_on.set()
+        assert await connection.reader.read() == b"hello"
+
+
+async def test_a_server_that_ends_does_not_wait_for_a_body_that_nobody_wants(server: Server) -> None:
+    async with server.connected() as connection, asyncio.timeout(HANGING):
+        await connection.ask("/", "Content-Length: 1000", method="POST")
+        await connection.read_response()
+        await in_state(server, State.DISCARDING)
+        assert server.http1
+        server.http1.drain()
+        await server.http1.close()
+        assert await connection.reader.read() == b""
+
+
+async def test_beyond_64_refused_clients_further_ones_are_closed_without_a_response(
+    serve_http1: ServeHttp1,
+) -> None:
+    server = await serve_http1(echo, limits=ConnectionLimits(max_connections=1))
+    async with AsyncExitStack() as clients, asyncio.timeout(HANGING):
+        busy = await clients.enter_async_context(server.connected())
+        await busy.ask("/", "Content-Length: 5", method="POST")
+        await in_state(server, State.RUNNING)
+        received = []
+        for _ in range(66):
+            refused = await clients.enter_async_context(server.connected())
+            with suppress(ConnectionResetError):
+                received.append(await refused.reader.read())
+        assert [statuses(each) for each in received if each] == [[503]] * 64
+        busy.writer.write(b"hello")
+        assert (await busy.read_response())[2] == b"hello"

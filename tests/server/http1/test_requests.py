@@ -160,3 +160,11 @@ async def test_a_head_without_an_end_is_refused_when_it_is_too_long(greeting: Se
 @pytest.mark.parametrize("preface", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(100)])
 async def test_http_2_is_not_spoken_without_tls(greeting: Server, preface: bytes) -> None:
     assert statuses(await greeting.exchange(preface)) == [505]
+
+
+async def test_an_empty_line_before_a_request_may_come_in_pieces(echoing: Server) -> None:
+    async with echoing.connected() as connection, asyncio.timeout(HANGING):
+        connection.writer.write(b"\r")
+        await eventually(lambda: any(each._input.in_head for each in echoing.connections))
+        connection.writer.write(b"\n" + LAST)
+        assert statuses(await connection.reader.read()) == [200]

@@ -10,7 +10,6 @@ import pytest
 from conftest import Serve
 from harness.asgi import Message
 from harness.waiting import HANGING, eventually
-from test_servers import certificate as certificate  # noqa: PLC0414
 
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Send

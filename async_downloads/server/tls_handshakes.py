@@ -1,0 +1,90 @@
+"""TLS handshakes: how many may be unfinished at once, and for how long."""
+
+import asyncio
+import os
+import socket
+import ssl
+from asyncio import sslproto
+from collections.abc import Callable
+from typing import Any, Final
+
+__all__ = ["TlsHandshakes"]
+
+
+_HANDSHAKE_SECONDS: Final = 10.0  # for a client's part of a handshake
+_SHUTDOWN_SECONDS: Final = 5.0  # for a client to confirm the end of TLS
+_LEAST: Final = 64  # unfinished handshakes, also when there is no room for more connections
+_RECORD_BYTES: Final = 16 * 1024  # the longest TLS record
+
+
+class TlsHandshakes:
+    """Makes the TLS connections of one event loop.
+
+        accepted ──> unfinished handshake ──client finishes it──> connection of `make_protocol`
+                          └──10 s have passed, or it is the oldest of too many──> closed
+
+    asyncio's own server with `ssl` neither counts unfinished handshakes nor can it end one: a few clients that connect
+    and send nothing would use up the descriptors. Here `room` returns how many there may be. Each is a task, which
+    ends when the connection is made. The worker owns this.
+    """
+
+    def __init__(
+        self, make_protocol: Callable[[], asyncio.Protocol], context: ssl.SSLContext, room: Callable[[], int]
+    ) -> None:
+        # asyncio takes a buffer of this size for each connection as soon as that is accepted; its default is 256 KiB.
+        sslproto.SSLProtocol.max_size = _RECORD_BYTES
+        self._make_protocol = make_protocol
+        self._context = context
+        self._room = room
+        self._running: dict[asyncio.Task[None], None] = {}  # the oldest first
+
+    def accepted(self) -> asyncio.Protocol:
+        """Make the protocol of an accepted connection, for `loop.create_server` without `ssl`."""
+        return _Accepted(self._start)
+
+    async def close(self) -> None:
+        """End all unfinished handshakes."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _start(self, sock: socket.socket) -> None:
+        if len(self._running) >= max(self._room(), _LEAST):
+            oldest = next(iter(self._running))
+            del self._running[oldest]
+            oldest.cancel()
+        task = asyncio.get_running_loop().create_task(self._finish(sock))
+        self._running[task] = None
+        task.add_done_callback(lambda _: self._end(task, sock))
+
+    async def _finish(self, sock: socket.socket) -> None:
+        await asyncio.get_running_loop().connect_accepted_socket(
+            self._make_protocol,
+            sock,
+            ssl=self._context,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+            ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
+        )
+
+    def _end(self, task: "asyncio.Task[None]", sock: socket.socket) -> None:
+        self._running.pop(task, None)
+        if task.cancelled() or isinstance(task.exception(), OSError):  # the client has left, or it does not speak TLS
+            sock.close()
+
+
+class _Accepted(asyncio.Protocol):
+    """Takes the socket from the transport before a byte is read, so that a TLS transport can be made for it."""
+
+    def __init__(self, start: Callable[[socket.socket], None]) -> None:
+        self._start = start
+
+    def connection_made(self, transport: Any) -> None:
+        accepted = transport.get_extra_info("socket")
+        sock = None
+        try:
+            sock = socket.socket(fileno=os.dup(accepted.fileno()))
+            sock.setblocking(False)
+        finally:
+            transport.abort()  # closes the transport's own descriptor; the connection stays open
+        self._start(sock)
