@@ -22,7 +22,7 @@ __all__ = ["FileSource"]
 
 
 _TAIL_BYTES: Final = 4096  # one page, which the kernel has cached; long enough not to be equal by chance
-_MAX_REGION_BYTES: Final = 32 * 1024 * 1024  # how much is sent before the file is checked again
+_MAX_REGION_BYTES: Final = 4 * 1024 * 1024  # how much is sent before the file is checked again
 _DESCRIPTIONS: Final = 16  # how often to describe a file again that changes meanwhile
 _FD_DIRECTORY: Final = Path("/proc/self/fd")
 _HAS_FD_DIRECTORY: Final = _FD_DIRECTORY.is_dir()

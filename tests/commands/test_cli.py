@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 from harness.waiting import HANGING, eventually
-from test_servers import certificate as certificate  # noqa: PLC0414
 from tools.command import ANY_PORT, COMMAND, running, serving
 
 

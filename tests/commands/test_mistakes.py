@@ -5,7 +5,6 @@ import socket
 from pathlib import Path
 
 import pytest
-from test_servers import certificate as certificate  # noqa: PLC0414
 from tools.command import ANY_PORT, finished, refusal
 from tools.programs import run
 

@@ -125,10 +125,10 @@ class ZeroCopyWriter:
         Raises ClientDisconnected; SourceTruncated if the file has become too short, SourceChanged if it was written to
         in place, SourceError if it cannot be read.
         """
-        await self._flow.flushed()
         file, offset, size = region
         stop, cached = offset + size, offset  # up to `cached` nothing has to be waited for
-        status = os.fstat(file.fd)
+        status = os.fstat(file.fd)  # the source has just checked it
+        await self._flow.flushed()
         while offset < stop:
             _check_unchanged(file, status, offset)
             count = min(stop - offset, await self._next_size())

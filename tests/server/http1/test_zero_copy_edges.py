@@ -65,6 +65,7 @@ async def accepted(turns: SendfileTurns | None = None, *, family: int = socket.A
         with socket.create_server(("127.0.0.1", 0)) as listener:
             other = socket.create_connection(listener.getsockname())
             mine, _ = listener.accept()
+            mine.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)  # by itself it grows to megabytes
     mine.setblocking(False)
     with other:
         transport, owner = await loop.connect_accepted_socket(lambda: Owner(turns), mine)
