@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from harness.scripted import Connection, Script, Scripted, head, scripted
 from harness.threaded import threaded
-from test_servers import certificate as certificate  # noqa: PLC0414
 from tools.getting import Get
 from tools.getting import folder as folder  # noqa: PLC0414
 from tools.getting import get as get  # noqa: PLC0414
