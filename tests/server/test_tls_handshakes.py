@@ -65,10 +65,10 @@ async def server(certificate: tuple[Path, Path]) -> AsyncIterator[_TlsServer]:
 async def silent_clients(server: _TlsServer, count: int) -> AsyncIterator[list[Connection]]:
     """Connect clients one after another that send nothing."""
     async with AsyncExitStack() as clients:
-        connected = []
-        for number in range(count):
+        connected: list[Connection] = []
+        while len(connected) < count:
             connected.append(await clients.enter_async_context(server.connected()))
-            await eventually(lambda number=number: server.unfinished >= min(number + 1, LEAST))
+            await eventually(lambda: server.unfinished >= min(len(connected), LEAST))
         yield connected
 
 
