@@ -16,7 +16,7 @@ from .journal import Journal, Record
 from .lock import is_at, open_locked, refuse_locked
 from .memory import remember
 from .part_names import journal_of, neighbours, part_of
-from .provenance import is_marked, mark, save
+from .provenance import is_marked, mark, save, unmark
 from .targets import map_disk_errors, refuse_planted, refuse_special
 
 __all__ = ["PartFile", "write_all"]
@@ -131,10 +131,7 @@ class PartFile:
             raise DiskError(f"{self.part}: {size:,} bytes are to come, and there is room for {free:,}")
 
     async def write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None = None) -> None:
-        """Write runs of buffers, each at its offset, then save the record in the journal.
-
-        One thread hop per batch; there are hundreds per second.
-        """
+        """Write runs of buffers, each at its offset, then save the record. Each batch costs only one thread hop."""
         await in_thread(lambda: self._write(runs, record), executor=self._executor)
 
     def _write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None) -> None:
@@ -187,6 +184,7 @@ class PartFile:
             if not _rename(self.part, path, replace=replace):
                 return False
         self.published = True
+        unmark(self.fd)
         with suppress(OSError):  # the download has succeeded even if its journal stays
             self._journal.remove()
         _flush_directory(path.parent)

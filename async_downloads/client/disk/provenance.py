@@ -12,24 +12,27 @@ from ..decisions.version import RemoteVersion
 from .journal import read_validators, read_version, version_fields
 from .memory import recall
 
-__all__ = ["is_marked", "load", "mark", "save"]
+__all__ = ["is_marked", "load", "mark", "save", "unmark"]
 
 
 _ATTRIBUTE: Final = "user.async_downloads"
-_MARK: Final = b'"part"'  # of an unfinished file
+_MARK: Final = "user.async_downloads.part"  # of a part; it has its provenance, too, shortly before it gets its name
 
 
 def mark(fd: int) -> bool:
     """Mark an unfinished file as one of this package. Return False if the file system has no extended attributes."""
-    return _set_attribute(fd, _MARK)
+    return _set_attribute(fd, _MARK, b"1")
 
 
-def is_marked(fd: int) -> bool:
-    """Whether an open file is an unfinished one of this package.
+def unmark(fd: int) -> None:
+    """Remove the mark of a file that is complete and has its name, because users may rename it to `NAME.part`."""
+    with suppress(OSError, AttributeError):
+        os.removexattr(fd, _MARK)
 
-    A process that was killed between `save` and the renaming leaves a part with the provenance in place of the mark.
-    """
-    return _attribute(fd) is not None
+
+def is_marked(file: Path | int) -> bool:
+    """Whether a file, given by its path or descriptor, is an unfinished one of this package."""
+    return _attribute(file, _MARK) is not None
 
 
 def save(fd: int, url: str, version: RemoteVersion) -> bytes | None:
@@ -40,12 +43,12 @@ def save(fd: int, url: str, version: RemoteVersion) -> bytes | None:
     status = os.fstat(fd)
     fields = {"url": url, **version_fields(version), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
     provenance = json.dumps(fields).encode("ascii")
-    return None if _set_attribute(fd, provenance) else provenance
+    return None if _set_attribute(fd, _ATTRIBUTE, provenance) else provenance
 
 
-def _set_attribute(fd: int, value: bytes) -> bool:
+def _set_attribute(fd: int, name: str, value: bytes) -> bool:
     with suppress(OSError, AttributeError):
-        os.setxattr(fd, _ATTRIBUTE, value)
+        os.setxattr(fd, name, value)
         return True
     return False
 
@@ -63,15 +66,15 @@ def load(path: Path, url: str, *, guess: bool = True) -> RemoteVersion | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    attribute = _attribute(path) or recall(path)
+    attribute = _attribute(path, _ATTRIBUTE) or recall(path)
     if attribute is None:
         return RemoteVersion(status.st_size, Validators(None, status.st_mtime_ns // 10**9)) if guess else None
     return _read(attribute, url, status)
 
 
-def _attribute(path: Path | int) -> bytes | None:
+def _attribute(path: Path | int, name: str) -> bytes | None:
     with suppress(OSError, AttributeError):
-        return os.getxattr(path, _ATTRIBUTE)
+        return os.getxattr(path, name)
     return None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.client.disk import lock
 from async_downloads.client.disk.lock import unlink_alias
 from async_downloads.client.disk.part_file import PartFile
@@ -52,6 +53,27 @@ def test_a_download_to_a_file_of_another_download_is_busy(path: Path, ending: st
 def test_a_closed_part_file_can_be_opened_again(path: Path) -> None:
     PartFile(path, "u").close()
     PartFile(path, "u").close()
+
+
+async def test_a_part_without_a_journal_is_of_this_package_after_a_kill(path: Path) -> None:
+    """The process is killed between the last flush and the rename, and the file was too small for a journal."""
+    part_file = PartFile(path, "u")
+    await part_file.write([(0, [b"bytes"])])
+    part_file.complete(RemoteVersion(5))
+    part_file.close()
+    PartFile(path, "u").close()
+    assert part_of(path).read_bytes() == b"bytes"
+
+
+async def test_a_complete_file_is_not_taken_for_a_part(path: Path) -> None:
+    part_file = PartFile(path, "u")
+    await part_file.write([(0, [b"bytes"])])
+    part_file.complete(RemoteVersion(5))
+    part_file.publish(path, replace=True)
+    part_file.close()
+    path.rename(part_of(path))
+    with pytest.raises(TargetBusy, match="another program"):
+        PartFile(path, "u")
 
 
 def test_a_part_that_is_published_while_it_is_opened_is_not_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
