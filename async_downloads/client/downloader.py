@@ -116,10 +116,10 @@ class Downloader:
         file; it is put into `directory` (by default the working directory), with a number added if the name is taken,
         unless `overwrite` is set. `checksum` is like `sha256:HEX`; without it, the digest that the server sends is
         verified, if any. With `resume` False, existing files and parts are ignored. With `continues`, the part of
-        another URL is continued too if the server confirms its version. With `timestamping`, a file at `path` that has
-        the size and time of the server's file is complete, wherever it is from. With `dated` False, the file gets the
-        current time instead of Last-Modified. `on_progress` is called on the event loop up to ten times per second; its
-        errors end the download.
+        another URL or program is continued too if the server proves its version. With `timestamping`, a file at `path`
+        that has the size and time of the server's file is complete, wherever it is from. With `dated` False, the file
+        gets the current time instead of Last-Modified. `on_progress` is called on the event loop up to ten times per
+        second; its errors end the download.
 
         Raises FetchError if the download fails, ValueError if the URL or the checksum is malformed, and whatever
         `on_progress` raises.

@@ -3,10 +3,12 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import aiofiles.os
 
 from ..errors import DigestMismatch, DiskError
+from .adoption import prove
 from .checksum import Checksum
 from .decisions.version import UNKNOWN
 from .disk.destination import Destination
@@ -56,7 +58,7 @@ class Job:
             return await self._unchanged(unchanged)
 
     async def _fetch(self) -> Result:
-        schedule = await self.destination.prepare(self.connections)
+        schedule = await self.destination.prepare(self.connections, partial(prove, self.exchange, self.limits))
         reporter = Reporter(self.listener, schedule, lambda: self.destination.path.name, url=self.url)
         reporter.state_changed("waiting")
         fetch = Fetch(
@@ -68,7 +70,7 @@ class Job:
         reporter.state_changed("finished")
         version = schedule.version or UNKNOWN
         validators, warning = version.validators, fetch.warning
-        size, resumed_from = schedule.held.size, schedule.resumed_from
+        size, resumed_from = self.destination.size, schedule.resumed_from
         return Result(path, size, reporter.received, resumed_from, validators, digest, warning=warning)
 
     async def _verify(self, checksum: Checksum | None, reporter: Reporter) -> str | None:

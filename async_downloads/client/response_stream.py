@@ -155,16 +155,21 @@ class ResponseStream(AsyncIterator[bytes]):
                 raise RemoteChanged("the file on the server was replaced while it was read")
             case ErrorStatus() as status:
                 if self._plain or not status.refuses_fields:
-                    raise status.exception
+                    await self._fail(status)
                 self._plain = True
                 return False
         self._version, self._plain = version, False
         return True
 
+    async def _fail(self, status: ErrorStatus) -> None:
+        """Raise the error of a response inside its exchange, which adds the reason that the body states."""
+        async with self._connection.pop_all():
+            raise status.exception
+
     def _note_first_response(self, response: httpx.Response, head: ResponseHead, full: Full) -> None:
         if self._version is None:
             self.url, self.media_type = str(response.url), head.fields.get("content-type", "")
-            self.name = file_name(head.fields.get("content-disposition"), self._url)
+            self.name = file_name(head.fields.get("content-disposition"), self._url, self.url)
             self._digest_check = DigestCheck(expected_digest(head, full))
 
     def _open_body(

@@ -200,3 +200,11 @@ async def test_a_stream_that_has_not_started_has_no_size() -> None:
         body = ResponseStream(downloader._exchange(URL), downloader._limits, URL)
         assert (body.size, body.name) == (None, "file.bin")
         await body.aclose()
+
+
+@pytest.mark.parametrize("status", [404, 503])
+async def test_the_reason_in_the_body_is_part_of_the_error(downloader: Downloader, remote: Remote, status: int) -> None:
+    remote.faults = [lambda served, _: served.streamed(status, {}, b"Request has expired\n")] * 6
+    with pytest.raises((BadStatus, RetriesExhausted), match="Request has expired"):
+        async with downloader.open(URL):
+            pass

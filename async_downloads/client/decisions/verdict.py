@@ -55,12 +55,13 @@ class RangeRequest(NamedTuple):
 class ResponseHead(NamedTuple):
     """The status and fields of a response, received at `now` in seconds since the epoch.
 
-    `fields` is looked up by names in lower case.
+    `fields` is looked up by names in lower case. `url` is the URL that sent the response, after redirects.
     """
 
     status: int
     fields: Mapping[str, str]
     now: int
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

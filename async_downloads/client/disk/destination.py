@@ -17,6 +17,7 @@ from ..decisions.version import UNKNOWN, RemoteVersion
 from .batch_writer import BatchWriter
 from .decoding import decode_file, is_decoded
 from .existing import CompleteFiles, EarlierDownloads, Existing, Nothing, Unchanged
+from .foreign import Adoption, Prove
 from .names import file_name, numbered, unused
 from .part_file import PartFile
 from .part_names import journal_of, part_of
@@ -44,8 +45,9 @@ class Destination:
     `path` is None if the first response is to name the file, in `directory`. Such a file replaces another one only with
     `overwrite`; otherwise its name gets a number. If `path` is a symbolic link, the file that it leads to is replaced.
     With `resume`, a part or a complete file of an earlier run counts. A complete file counts if it is the same version
-    or, if there is a `checksum`, has that. With `continues`, the part of another URL counts too. With `timestamping`, a
-    file at `path` counts by its size and time, wherever it is from. Unless `dated`, the file keeps the current time.
+    or, if there is a `checksum`, has that. With `continues`, the part of another URL or program counts too. With
+    `timestamping`, a file at `path` counts by its size and time, wherever it is from. Unless `dated`, the file keeps
+    the current time.
     """
 
     def __init__(  # noqa: PLR0913  # each is an option of `Downloader.fetch`
@@ -82,11 +84,11 @@ class Destination:
         """The header fields for the first request: the server then sends no body if the complete file is current."""
         return self._existing.conditions if isinstance(self._existing, CompleteFiles) else {}
 
-    async def prepare(self, connections: int) -> Schedule:
+    async def prepare(self, connections: int, prove: Prove) -> Schedule:
         """Open the destination as far as it is known; return the schedule of the bytes that are missing.
 
         Raises Unchanged if no request is needed, TargetBusy if another download has the target, DiskError if the part
-        file cannot be opened.
+        file cannot be opened, and the errors of `prove`.
         """
         if self._named:
             self.path = await in_thread(partial(_resolved, self.path))
@@ -95,16 +97,17 @@ class Destination:
         self._existing = await self._earlier.complete(self.path, self._numbered(), guess=self._guess)
         self._schedule = Schedule(connections)
         if self._named:
-            await self._open(connections)
+            is_complete = isinstance(self._existing, CompleteFiles)
+            await self._open(connections, None if is_complete else await self._earlier.adopt(self.path, prove))
         return self._schedule
 
     def _numbered(self) -> Iterable[Path]:
         return () if self._replaces else islice(numbered(self._unnumbered), _NUMBERS)
 
-    async def _open(self, connections: int) -> None:
+    async def _open(self, connections: int, adoption: Adoption | None) -> None:
         """The first phase for a known path: lock the part file, and continue with what it holds."""
         try:
-            self._opened = await in_thread(partial(self._earlier.open, self.path), discard=PartFile.close)
+            self._opened = await in_thread(partial(self._earlier.open, self.path, adoption), discard=PartFile.close)
         except TargetBusy:
             if not self._renewed:
                 raise
@@ -131,7 +134,8 @@ class Destination:
         """
         if self._accepted and self._batch_writer:
             return self._batch_writer
-        self._unnumbered = self.path.with_name(file_name(head.fields.get("content-disposition"), self._url))
+        name = file_name(head.fields.get("content-disposition"), self._url, head.url)
+        self._unnumbered = self.path.with_name(name)
         await self._compare(head, version)
         batch_writer = self._batch_writer or await self._open_unused()
         held = self._schedule.held.size
@@ -200,6 +204,11 @@ class Destination:
             await await_shielded(in_thread(self._opened.close))
             self._forget_renewed()
         self._accepted = False
+
+    @property
+    def size(self) -> int:
+        """The size of the complete file in bytes, which is less than what was fetched if a coding made it longer."""
+        return self._schedule.held.size if self._decoded_bytes is None else self._decoded_bytes
 
     async def finish(self) -> Path:
         """Give the complete file its name, and return the path."""

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ...errors import DiskError
 from ...semantics.digests import parse_digest
 from ...threads import await_shielded, in_thread
 from ..checksum import Checksum
 from ..decisions.verdict import ResponseHead
 from ..decisions.version import UNKNOWN, RemoteVersion
+from .foreign import Adoption, ForeignPart, Prove
 from .journal import Journal, Record, unfinished
 from .lock import unlink_alias
 from .part_file import PartFile
@@ -82,7 +84,7 @@ class EarlierDownloads:
     """Looks for the files of earlier downloads of one URL. It changes no file, except for one leftover link.
 
     Without `use` it finds nothing, and the download starts over. With a `checksum`, only that says which file is
-    complete. With `any_url`, the part of another URL counts too; its validator still decides.
+    complete. With `any_url`, the part of another URL or program counts too; the server still decides.
     """
 
     def __init__(self, url: str, *, use: bool, checksum: Checksum | None, any_url: bool = False) -> None:
@@ -92,9 +94,26 @@ class EarlierDownloads:
         self._checksum = checksum
         self._any_url = any_url
 
-    def open(self, path: Path) -> PartFile:
-        """Open the part file of a path. Blocks on the disk. Raises TargetBusy or DiskError."""
-        return PartFile(path, self.url, self._unsigned)
+    def open(self, path: Path, adoption: Adoption | None = None) -> PartFile:
+        """Open the part file of a path, with an adopted part if any. Blocks on the disk.
+
+        Raises TargetBusy or DiskError.
+        """
+        in_place = adoption is not None and adoption.is_in_place(path)
+        part_file = PartFile(path, self.url, self._unsigned, foreign=in_place)
+        if adoption:
+            try:
+                adoption.apply(part_file)
+            except DiskError:
+                part_file.close()
+                raise
+        return part_file
+
+    async def adopt(self, path: Path, prove: Prove) -> Adoption | None:
+        """Return another program's part of a download to a path, if the server proves its version; otherwise None."""
+        part = await in_thread(partial(ForeignPart.of, path)) if self._any_url and self._use else None
+        version = await prove(part) if part else None
+        return Adoption(part, version) if part and version else None
 
     async def unfinished(self, directory: Path) -> tuple[Path, bool] | None:
         """Return the path of an unfinished download in a directory, and whether its URL had another signature.

@@ -124,7 +124,7 @@ class Exchange:
                 self.labelled, coding = coding is not None, None
             others = [(name, value) for name, value in fields.raw if name.lower() != _CODING]
             fields = httpx.Headers([*others, *([(_CODING, coding.encode())] if coding else [])])
-        return ResponseHead(response.status_code, fields, int(time.time()))
+        return ResponseHead(response.status_code, fields, int(time.time()), str(response.url))
 
     async def _follow(self, fields: Mapping[str, str], seconds: float) -> httpx.Response:
         request = self._request(self._url, fields)

@@ -1,0 +1,126 @@
+"""The unfinished file of another program: at the path of the download, or at that of its part, without a journal."""
+
+import os
+import stat
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from ...errors import DiskError
+from ..decisions.spans import Spans
+from ..decisions.version import RemoteVersion
+from .journal import Record
+from .part_file import PartFile, write_all
+from .part_names import journal_of, part_of
+from .provenance import is_marked
+from .targets import is_planted, map_disk_errors
+
+__all__ = ["Adoption", "ForeignPart", "Prove"]
+
+
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_BLOCK_BYTES: Final = 512  # unit of `st_blocks`, on every file system
+_COPIED_BYTES: Final = 1024 * 1024  # in memory at once
+_CONTROL_SUFFIXES: Final = (".aria2", ".aria2__temp", ".st")  # of aria2 and axel, whose files have gaps
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignPart:
+    """A file at `path` with the first `size` bytes of a download, written to at `modified_ns` and not locked."""
+
+    path: Path
+    size: int
+    modified_ns: int
+
+    @property
+    def modified(self) -> int:
+        """The modification time in seconds since the epoch."""
+        return self.modified_ns // 10**9
+
+    @classmethod
+    def of(cls, path: Path) -> Self | None:
+        """Return what another program left of a download to `path`: the part first, then the file. None for nothing.
+
+        A file with gaps does not count, and neither does the file of a program that fills it in no order.
+        """
+        with suppress(OSError):
+            if os.path.lexists(journal_of(path)) or any(os.path.lexists(f"{path}{each}") for each in _CONTROL_SUFFIXES):
+                return None
+            part = part_of(path)
+            return (None if is_marked(part) else cls._at(part)) or cls._at(path)
+        return None
+
+    @classmethod
+    def _at(cls, path: Path) -> Self | None:
+        if not os.path.lexists(path) or is_planted(path):
+            return None
+        status = path.lstat()
+        has_gaps = status.st_blocks * _BLOCK_BYTES < status.st_size
+        is_usable = stat.S_ISREG(status.st_mode) and status.st_size and status.st_mtime_ns > 0 and not has_gaps
+        return cls(path, status.st_size, status.st_mtime_ns) if is_usable else None
+
+    def read(self, start: int) -> bytes:
+        """Return the bytes from `start` on. Raises DiskError if the file cannot be read or was changed."""
+        with map_disk_errors(self.path):
+            fd = os.open(self.path, _OPEN)
+            try:
+                self.refuse_changed(fd)
+                return os.pread(fd, self.size - start, start)
+            finally:
+                os.close(fd)
+
+    def copy_to(self, target: int) -> None:
+        """Copy all bytes to the start of an open file. Raises DiskError if that fails or if the file was changed."""
+        with map_disk_errors(self.path):
+            fd = os.open(self.path, _OPEN)
+            try:
+                for start in range(0, self.size, _COPIED_BYTES):
+                    write_all(target, [os.pread(fd, min(_COPIED_BYTES, self.size - start), start)], start)
+                self.refuse_changed(fd)
+            finally:
+                os.close(fd)
+
+    def refuse_changed(self, fd: int) -> None:
+        """Raise DiskError if an open file is not this one as it was found."""
+        status = os.fstat(fd)
+        if (status.st_size, status.st_mtime_ns) != (self.size, self.modified_ns):
+            raise DiskError(f"{self.path}: another program changed it")
+
+
+Prove = Callable[[ForeignPart], Awaitable[RemoteVersion | None]]
+"""Asks the server for the version of a part; None if the server does not prove one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A part of another program, and the version to which its bytes belong, as the server has proved."""
+
+    part: ForeignPart
+    version: RemoteVersion
+
+    def is_in_place(self, path: Path) -> bool:
+        """Whether the other program has given it the name that this package uses for the part of a path."""
+        return self.part.path == part_of(path)
+
+    def apply(self, part_file: PartFile) -> None:
+        """Make the bytes those of a part file, and save its journal.
+
+        A file at the path of the download is copied: it stays until the complete file replaces it. Raises DiskError if
+        that fails, or if the other program still writes to its file.
+        """
+        if self.is_in_place(part_file.path):
+            self.part.refuse_changed(part_file.fd)
+        else:
+            part_file.reserve(self.part.size, truncates=True)
+            part_file.clear()
+            self._copy_to(part_file)
+        part_file.save(Record(self.version, Spans.of([(0, self.part.size)])))
+
+    def _copy_to(self, part_file: PartFile) -> None:
+        try:
+            self.part.copy_to(part_file.fd)
+        except DiskError:
+            part_file.clear()
+            raise
