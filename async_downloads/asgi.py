@@ -121,12 +121,15 @@ class Downloads:
             scope = in_origin_form(scope)
             await respond_and_send(self.respond, scope, receive, closing_if_ambiguous(scope, send))
 
-    async def respond(self, scope: Scope) -> Response:
-        """Return the response to one request, ready to be sent. Raises DownloadError if the store has no source."""
+    async def respond(self, scope: Scope, key: str | None = None) -> Response:
+        """Return the response to one request, ready to be sent. Raises DownloadError if the store has no source.
+
+        `key` names the source in the place of the path.
+        """
         if refused := refusal(scope):
             return refused
         request = request_head(scope)
-        source = await self._open(key_of(scope), request.fields)
+        source = await self._open(key_of(scope) if key is None else key, request.fields)
         policy = self._policies[wants_attachment(scope["query_string"], default=self._attachment)]
         return await respond(request, source, policy, stall_timeout=self._stall_timeout)
 

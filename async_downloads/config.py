@@ -7,14 +7,22 @@ A new setting is a new line here.
 # ruff: noqa: RUF009 - `_row` calls `field`
 
 import os
-import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar, get_args
 
+from .setting_texts import (
+    read_cache_control,
+    read_choice,
+    read_field,
+    read_mode,
+    read_origin,
+    read_seconds,
+    read_whole_number,
+    read_yes_or_no,
+)
 from .sources.database.catalogue import Identifier
 from .timeouts import STALL_TIMEOUT
 
@@ -24,10 +32,6 @@ __all__ = [
     "ServerSettings",
     "Setting",
     "Settings",
-    "read_cache_control",
-    "read_seconds",
-    "read_whole_number",
-    "read_yes_or_no",
     "table",
 ]
 
@@ -37,62 +41,6 @@ PREFIX: Final = "ASYNC_DOWNLOADS_"
 # Where the commands that manage a database find its URL. Many platforms set the second variable, for any app: `serve`
 # reads only the first one, because the database of another app may hold no files, or files that must not be served.
 DATABASE_VARIABLES: Final = (f"{PREFIX}DATABASE", "DATABASE_URL")
-_MAX_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
-_FIELD_VALUE: Final = re.compile(r"[ -~]+")
-_YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
-_NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
-
-
-def read_seconds(text: str, *, zero: bool = False) -> float:
-    """Read a duration in seconds; `zero` allows 0. Raises ValueError, with a message for the user."""
-    with suppress(ValueError):
-        seconds = float(text)
-        if 0 < seconds <= _MAX_SECONDS or (zero and not seconds):
-            return seconds
-    least = "from 0" if zero else "above 0 and"
-    raise ValueError(f"{text!r} is not a number of seconds {least} up to {_MAX_SECONDS:,}")
-
-
-def read_whole_number(text: str, *, least: int, most: int) -> int:
-    """Read a whole number. Raises ValueError, with a message for the user, if it is not in the range."""
-    with suppress(ValueError):
-        if least <= (number := int(text)) <= most:
-            return number
-    raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
-
-
-def read_yes_or_no(text: str) -> bool:
-    """Read a switch, in upper or lower case. Raises ValueError, with a message for the user."""
-    word = text.strip().lower()
-    if word in _YES or word in _NO:
-        return word in _YES
-    raise ValueError(f"{text!r} is neither yes nor no: say true or false")
-
-
-def read_cache_control(text: str) -> str | None:
-    """Read a value of Cache-Control; None, for no such field, if it is "none" or empty.
-
-    Raises ValueError if it is not one line of printable ASCII.
-    """
-    text = text.strip(" ")
-    if text in {"", "none"}:
-        return None
-    if not _FIELD_VALUE.fullmatch(text):
-        raise ValueError(f"{text!r} is not printable ASCII in one line")
-    return text
-
-
-def _read_mode(text: str) -> int:
-    """Read the mode of a file. Raises ValueError, with a message for the user."""
-    if not re.fullmatch("0?[0-7]{3}", text):
-        raise ValueError(f"{text!r} is not a mode of three octal digits, such as 660")
-    return int(text, 8)
-
-
-def _read_choice(text: str, *, choices: tuple[str, ...]) -> str:
-    if text not in choices:
-        raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
-    return text
 
 
 _READERS: Final[dict[object, Callable[[str], object]]] = {
@@ -110,7 +58,8 @@ class Setting:
 
     `default_help` describes a default that is only known at run time. `is_file` tells a file from a folder. `reader`
     is for a type that is not read in the usual way. `variables` are environment variables; the first one that is not
-    empty counts.
+    empty counts. `separator` stands between the values of a list in a variable; None is any white space. `bare_value`
+    is the text of a flag that is given without a value.
     """
 
     name: str
@@ -123,6 +72,8 @@ class Setting:
     is_file: bool = False
     reader: Callable[[str], object] | None = None
     variables: tuple[str, ...] = ()
+    separator: str | None = None
+    bare_value: str | None = None
 
     def __post_init__(self) -> None:
         if not self.variables:
@@ -136,8 +87,18 @@ class Setting:
     def read(self, text: str) -> object:
         """Read the value, from whatever place the text came. Raises ValueError, with a message for the user."""
         if self.choices:
-            return _read_choice(text, choices=self.choices)
+            return read_choice(text, choices=self.choices)
         return (self.reader or _READERS[self.kind])(text)
+
+    def read_variable(self, text: str) -> object:
+        """Read the value from an environment variable, which may hold a list. Raises ValueError as `read` does."""
+        if self.kind != tuple[str, ...]:
+            return self.read(text)
+        return tuple(map(self.read, self.split(text)))
+
+    def split(self, text: str) -> tuple[str, ...]:
+        """Return the texts of a list that an environment variable holds."""
+        return tuple(each for each in text.split(self.separator) if each.strip())
 
 
 def table(kind: "type[Settings | ServerSettings]") -> tuple[Setting, ...]:
@@ -166,6 +127,21 @@ class Settings:
     attachment: bool = _row(False, "Make browsers save every file of the folder; ?inline shows it.")
     cache_control: str | None = _row(
         "no-cache", "Cache-Control of every file; 'none' sends no such field.", reader=read_cache_control
+    )
+    index: bool = _row(False, "Show index.html in the place of the list of its folder.")
+    cors: str | None = _row(
+        None,
+        "Let the pages of this origin read all responses; without a value, or with *, the pages of any origin.",
+        metavar="[ORIGIN]",
+        reader=read_origin,
+        bare_value="*",
+    )
+    header: tuple[str, ...] = _row(
+        (),
+        "Add this field to each response, such as 'Name: value'; repeatable. In a variable, one for each line.",
+        metavar="FIELD",
+        reader=read_field,
+        separator="\n",
     )
     stall_timeout: float = _row(STALL_TIMEOUT, "Disconnect a client that reads nothing for this long.")
     secret: str | None = _row(
@@ -211,7 +187,7 @@ def _from_environment(row: Setting) -> list[Any]:
     for name in row.variables:
         if text := os.environ.get(name):
             try:
-                return [row.read(text)]
+                return [row.read_variable(text)]
             except ValueError as error:
                 raise ValueError(f"{name}={text!r} cannot be read: {error}") from None
     return []
@@ -227,7 +203,7 @@ class ServerSettings:
         "Mode of the file of a UNIX socket, for example 660.",
         default_help="as the umask says",
         metavar="OCTAL",
-        reader=_read_mode,
+        reader=read_mode,
     )
     workers: int = _row(
         1,

@@ -8,7 +8,7 @@
     L3  body, responder, sending, request_target
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
-    L0  errors, file_systems, open_file, recent_paths, threads, pacing, timeouts, deprecation
+    L0  errors, file_systems, open_file, recent_paths, threads, pacing, timeouts, deprecation, setting_texts
 
 The public names of the package itself load what they need when they are first used: any layer below `cli` that
 imported them would import upwards. Inside `client`, the decisions know neither the disk nor HTTP, and HTTP does not
@@ -25,7 +25,17 @@ import pytest
 from source_tree import FILES, PACKAGE, imported, module_of, modules, strongly_connected, top_level_imports
 
 LAYERS = (
-    {"deprecation", "errors", "file_systems", "open_file", "pacing", "recent_paths", "threads", "timeouts"},
+    {
+        "deprecation",
+        "errors",
+        "file_systems",
+        "open_file",
+        "pacing",
+        "recent_paths",
+        "setting_texts",
+        "threads",
+        "timeouts",
+    },
     {"semantics"},
     {"sources"},
     {"body"},

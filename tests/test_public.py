@@ -26,8 +26,7 @@ PUBLIC: Final = {
 }
 # What the package's other modules take from these, and users do not. Every module that is not listed is private.
 INTERNAL: Final = {
-    "config": """DATABASE_VARIABLES PREFIX Setting read_cache_control read_seconds read_whole_number read_yes_or_no
-        table""",
+    "config": "DATABASE_VARIABLES PREFIX Setting table",
     "semantics.etags": "ANY ETags any_match parse_etags",
     "semantics.plan": "Plan plan",
     "semantics.ranges": "ContentRange RangeSpec parse_range resolve",

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ..config import read_seconds
+from ..setting_texts import read_seconds
 from .get_checks import check_options
 from .get_network import ConnectionCount, network_options
 from .get_options import GetOptions

@@ -6,7 +6,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ..config import Setting, read_yes_or_no
+from ..config import Setting
+from ..setting_texts import read_yes_or_no
 
 __all__ = ["FILE", "FOLDER", "STDIN", "parse_each_with", "parse_with", "setting_option"]
 
@@ -25,6 +26,22 @@ class _YesOrNo(click.types.BoolParamType):
             return value
         try:
             return read_yes_or_no(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class _Each(click.types.StringParamType):
+    """One value of a setting that is a list."""
+
+    def __init__(self, row: Setting) -> None:
+        self._row = row
+
+    def split_envvar_value(self, rv: str) -> tuple[str, ...]:
+        return self._row.split(rv)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._row.read(value)
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
 
@@ -51,10 +68,11 @@ def _reading(row: Setting, default: object) -> dict[str, Any]:
     if row.kind == Path | None:
         return {"type": FILE if row.is_file else FOLDER}
     if row.kind == tuple[str, ...]:
-        return {"multiple": True}
+        return {"multiple": True, "type": _Each(row), "metavar": row.metavar}
     text = default if default is None else f"{default:g}" if isinstance(default, float) else str(default)
     metavar = "SECONDS" if row.kind is float else row.metavar
-    return {"callback": parse_with(row.read), "default": text, "metavar": metavar}
+    bare = {"is_flag": False, "flag_value": row.bare_value} if row.bare_value else {}
+    return {"callback": parse_with(row.read), "default": text, "metavar": metavar, **bare}
 
 
 def parse_with(read: Callable[[str], object]) -> Callable[..., object]:

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from ..config import PREFIX, ServerSettings, Setting, read_whole_number, table
+from ..config import PREFIX, ServerSettings, Setting, table
+from ..setting_texts import read_whole_number
 from .messages import CannotRun
 from .options import FILE, setting_option
 

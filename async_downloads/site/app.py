@@ -15,6 +15,7 @@ from ..quart import init_app
 from ..request_target import in_normal_form, key_of
 from ..sending import Receive, Scope, Send
 from ..sources.directory import DirectoryStore
+from .added_fields import AddedFields, added_fields
 from .routes import downloads
 from .stored import PREFIX, StoredFiles, catalogue_of
 from .tree import Tree
@@ -50,6 +51,8 @@ def create_app(settings: Settings | None = None) -> Quart:
         apps[PREFIX] = StoredFiles(catalogue, settings)
     default = _tree(settings, settings.directory) if settings.directory else routes
     wrapped: Any = _FirstSegmentRouter(apps, default, app.asgi_app)
+    if fields := added_fields(settings):
+        wrapped = AddedFields(wrapped, fields, cors=settings.cors is not None)
     app.asgi_app = wrapped  # type: ignore[method-assign] # Quart's documented way to wrap an app
     return app
 
@@ -88,7 +91,7 @@ def _tree(settings: Settings, directory: Path) -> Tree:
         stall_timeout=settings.stall_timeout,
         secret=settings.secret,
     )
-    return Tree(tree)
+    return Tree(tree, index=settings.index)
 
 
 def _absolute(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """A store as a site: `Downloads` sends its files; its directories are pages."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -30,10 +31,14 @@ _LISTING_POLICY: Final = Policy(
 
 
 class Tree:
-    """An ASGI app: all files below `/`, and a listing of each directory, as HTML or as JSON (`?json`)."""
+    """An ASGI app: all files below `/`, and a listing of each directory, as HTML or as JSON (`?json`).
 
-    def __init__(self, downloads: Downloads) -> None:
+    With `index` a directory that has a file `index.html` is that file. The listing as JSON remains.
+    """
+
+    def __init__(self, downloads: Downloads, *, index: bool = False) -> None:
         self._downloads = downloads
+        self._has_index = index
         self._pages = Pages()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,11 +54,18 @@ class Tree:
         if not key and path in {"", scope.get("root_path", "")}:
             return _redirect_to_slash(path, scope)
         if not key or key.endswith("/"):
-            return await self._listing(key, scope, receive)
+            return await self._directory(key, scope, receive)
         try:
             return await self._downloads.respond(scope)
         except IsDirectory:
             return _redirect_to_slash(key, scope)
+
+    async def _directory(self, key: str, scope: Scope, receive: Receive) -> Response:
+        if self._has_index and not _wants_json(scope):
+            with suppress(NotFound, IsDirectory):
+                response = await self._downloads.respond(scope, f"{key}index.html")
+                return response._replace(fields=(*response.fields, ("Vary", "Accept")))
+        return await self._listing(key, scope, receive)
 
     async def _listing(self, key: str, scope: Scope, receive: Receive) -> Response:
         store = self._downloads.store

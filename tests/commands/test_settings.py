@@ -229,3 +229,48 @@ def test_a_database_that_would_hide_the_folder_s_own_files_is_refused(tree: Path
 @pytest.mark.parametrize("mode", ["8", "6666", "rw", "-600"])
 def test_a_mode_that_is_not_octal_is_refused(tree: Path, mode: str) -> None:
     assert "is not a mode of three octal digits" in refusal("serve", tree, "--unix-mode", mode)
+
+
+@pytest.mark.parametrize(
+    ("flags", "file", "env"),
+    [
+        pytest.param(("--cors", "--header", "X-One: 1", "--header", "X-Two: 2, 3"), (), {}, id="flags"),
+        pytest.param(
+            (),
+            (),
+            {"ASYNC_DOWNLOADS_CORS": "*", "ASYNC_DOWNLOADS_HEADER": "X-One: 1\nX-Two: 2, 3\n"},
+            id="variables",
+        ),
+        pytest.param((), ("cors = '*'", "header = ['X-One: 1', 'X-Two: 2, 3']"), {}, id="file"),
+    ],
+)
+def test_fields_can_be_added_by_flags_variables_and_a_file(
+    tmp_path: Path, flags: tuple[str, ...], file: tuple[str, ...], env: Mapping[str, str]
+) -> None:
+    settings = _values("-c", str(_configured(tmp_path, *file)), *flags, env=env)
+    assert (settings["cors"], settings["header"]) == ("*", ("X-One: 1", "X-Two: 2, 3"))
+
+
+def test_without_settings_no_field_is_added() -> None:
+    settings = _values(env={})
+    assert (settings["cors"], settings["header"]) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (("--header", "X-One"), "is not a field such as 'Name: value'"),
+        (("--header", "Content-Length: 5"), "only the server sets it"),
+        (("--cors", "page.example"), "is neither * nor an origin"),
+    ],
+)
+def test_a_field_that_cannot_be_added_is_refused(tree: Path, flags: tuple[str, ...], reason: str) -> None:
+    assert reason in refusal("serve", tree, *flags)
+
+
+async def test_pages_of_other_origins_can_read_what_serve_sends(tree: Path) -> None:
+    (tree / "index.html").write_text("my page")
+    async with serving(tree, "--index", "--cors", "--header", "X-One: 1") as command:
+        page = command.get("/")
+        assert page.text == "my page"
+        assert (page.headers["access-control-allow-origin"], page.headers["x-one"]) == ("*", "1")

@@ -25,6 +25,9 @@ def test_each_kind_of_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "HIDDEN": "yes",
         "FOLLOW_SYMLINKS": "OFF",
         "CACHE_CONTROL": "no-store",
+        "INDEX": "true",
+        "CORS": "https://page.example",
+        "HEADER": "X-One: 1\n\nX-Two: 2, 3",
         "STALL_TIMEOUT": "2.5",
         "DOWNLOAD_IMAGES": "images",
         "PDF_EXAMPLES": "1",
@@ -39,6 +42,9 @@ def test_each_kind_of_setting_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         directory=Path("/srv/files"),
         hidden=True,
         cache_control="no-store",
+        index=True,
+        cors="https://page.example",
+        header=("X-One: 1", "X-Two: 2, 3"),
         stall_timeout=2.5,
         download_images=Path("images"),
         pdf_examples=True,
@@ -92,6 +98,8 @@ def test_cache_control_none_means_no_field(monkeypatch: pytest.MonkeyPatch) -> N
         ("STALL_TIMEOUT", "1000001"),
         ("CACHE_CONTROL", "no-cache\t"),
         ("CACHE_CONTROL", "日本"),
+        ("CORS", "page.example"),
+        ("HEADER", "X-One: 1\nX-Two"),
     ],
 )
 def test_an_invalid_value_is_refused_with_the_variables_name(

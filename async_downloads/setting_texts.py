@@ -1,0 +1,118 @@
+"""How the text of a setting is read, wherever it was written: after a flag, in a variable or in a file.
+
+Each function raises ValueError, with a message for the user, if the text has no such value.
+"""
+
+import re
+from contextlib import suppress
+from typing import Final
+
+__all__ = [
+    "read_cache_control",
+    "read_choice",
+    "read_field",
+    "read_mode",
+    "read_origin",
+    "read_seconds",
+    "read_whole_number",
+    "read_yes_or_no",
+]
+
+
+_MAX_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
+_FIELD_VALUE: Final = re.compile(r"[ -~]+")
+_YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+_NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
+_FIELD_LINE: Final = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([!-~](?:[ -~\t]*[!-~])?)[ \t]*")
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._~%\[\]:-]+")
+# Fields that frame the response or describe its content: a second value would contradict the first one.
+_FIXED_FIELDS: Final = frozenset(
+    {
+        "accept-ranges", "connection", "content-disposition", "content-encoding", "content-length", "content-range",
+        "content-type", "date", "etag", "keep-alive", "last-modified", "location", "proxy-connection", "repr-digest",
+        "te", "trailer", "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
+
+
+def read_seconds(text: str, *, zero: bool = False) -> float:
+    """Read a duration in seconds; `zero` allows 0. Raises ValueError, with a message for the user."""
+    with suppress(ValueError):
+        seconds = float(text)
+        if 0 < seconds <= _MAX_SECONDS or (zero and not seconds):
+            return seconds
+    least = "from 0" if zero else "above 0 and"
+    raise ValueError(f"{text!r} is not a number of seconds {least} up to {_MAX_SECONDS:,}")
+
+
+def read_whole_number(text: str, *, least: int, most: int) -> int:
+    """Read a whole number. Raises ValueError, with a message for the user, if it is not in the range."""
+    with suppress(ValueError):
+        if least <= (number := int(text)) <= most:
+            return number
+    raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
+
+
+def read_yes_or_no(text: str) -> bool:
+    """Read a switch, in upper or lower case. Raises ValueError, with a message for the user."""
+    word = text.strip().lower()
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise ValueError(f"{text!r} is neither yes nor no: say true or false")
+
+
+def read_cache_control(text: str) -> str | None:
+    """Read a value of Cache-Control; None, for no such field, if it is "none" or empty.
+
+    Raises ValueError if it is not one line of printable ASCII.
+    """
+    text = text.strip(" ")
+    if text in {"", "none"}:
+        return None
+    if not _FIELD_VALUE.fullmatch(text):
+        raise ValueError(f"{text!r} is not printable ASCII in one line")
+    return text
+
+
+def read_mode(text: str) -> int:
+    """Read the mode of a file. Raises ValueError, with a message for the user."""
+    if not re.fullmatch("0?[0-7]{3}", text):
+        raise ValueError(f"{text!r} is not a mode of three octal digits, such as 660")
+    return int(text, 8)
+
+
+def read_choice(text: str, *, choices: tuple[str, ...]) -> str:
+    """Read one of these words. Raises ValueError, with a message for the user, for any other text."""
+    if text not in choices:
+        raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
+    return text
+
+
+def read_field(text: str) -> str:
+    """Read a field line, `Name: value`, that may be added to a response.
+
+    Raises ValueError if it is not one line of printable ASCII, or if the server itself decides about this field.
+    """
+    line = _FIELD_LINE.fullmatch(text)
+    if not line:
+        raise ValueError(f"{text!r} is not a field such as 'Name: value', in one line of printable ASCII")
+    name = line[1].lower()
+    if name == "cache-control":
+        raise ValueError("Cache-Control is set by --cache-control")
+    if name.startswith("access-control-"):
+        raise ValueError(f"{line[1]} is set by --cors")
+    if name in _FIXED_FIELDS:
+        raise ValueError(f"{line[1]} describes each response, so only the server sets it")
+    return f"{line[1]}: {line[2]}"
+
+
+def read_origin(text: str) -> str:
+    """Read an origin (RFC 6454 §6.2), or `*`, which means any.
+
+    Raises ValueError if it is neither of them.
+    """
+    if text != "*" and not _ORIGIN.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is neither * nor an origin such as https://example.org; before a folder write --cors='*'"
+        )
+    return text
