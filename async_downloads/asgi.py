@@ -78,12 +78,12 @@ def plain_response(status: int, text: bytes, fields: tuple[Field, ...]) -> Respo
 class Downloads:
     """An ASGI app that serves a store, alone or mounted in another app.
 
-    It answers GET and HEAD for `/<key>`, with conditional and range requests by RFC 9110. With `attachment` browsers
-    save files instead of showing them; `?download` does the same for one request, `?inline` the opposite.
+    It responds to GET and HEAD for `/<key>`, with conditional and range requests by RFC 9110. With `attachment`
+    browsers save files instead of showing them; `?download` does the same for one request, `?inline` the opposite.
     `cache_control` is the Cache-Control field of every 200, 206 and 304. The connection of a client that takes no
     bytes for `stall_timeout` seconds is closed.
 
-    `secret` makes the boundaries of multipart bodies. Servers that stand in for each other need the same one, because
+    The boundaries of multipart bodies are made from `secret`. Servers behind one address need the same one, because
     a client may ask one of them for the head and another one for the body. Without it each process has its own, or
     that of the variable `ASYNC_DOWNLOADS_SECRET`.
 

@@ -56,7 +56,10 @@ class _Commands(click.Group):
 @click.version_option(package_name="async-downloads")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Serve files to thousands of clients at once, and download files: ranges and conditional requests by RFC 9110."""
+    """Serve files to thousands of clients at once, and download files.
+
+    Range requests and conditional requests follow RFC 9110.
+    """
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         context.exit(2)

@@ -118,7 +118,7 @@ _seconds_or_zero: Final = partial(read_seconds, zero=True)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is served, and how. Each route exists if its setting is given; `stall_timeout` is in seconds."""
+    """The settings of the site. Each route exists if its setting is given; `stall_timeout` is in seconds."""
 
     directory: Path | None = _row(None, "The folder at /.")
     hidden: bool = _row(False, "Serve names that begin with a dot.")
@@ -146,7 +146,7 @@ class Settings:
     stall_timeout: float = _row(STALL_TIMEOUT, "Disconnect a client that reads nothing for this long.")
     secret: str | None = _row(
         None,
-        "Make the boundaries of multipart bodies from this: servers that stand in for each other need the same.",
+        "Text from which the boundaries of multipart bodies are made; servers behind one address need the same.",
         repr=False,
         metavar="TEXT",
         default_help="random",
@@ -164,7 +164,7 @@ class Settings:
         repr=False,  # it may hold a password
         metavar="URL",
     )
-    file_ids: Identifier = _row("token", "Which id of a file stands in its URL.")
+    file_ids: Identifier = _row("token", "The kind of id in the URL of a file.")
     list_files: bool = _row(False, "List the files of the database at /files, as JSON.")
 
     @property
@@ -219,14 +219,14 @@ class ServerSettings:
     keep_alive: float = _row(75.0, "Close a connection that has no request for this long.")
     max_connections: int | None = _row(
         None,
-        "Number of connections of each process. One that is idle makes room for a new one.",
+        "Most connections of each process. A new one then replaces the one that was idle longest.",
         default_help="half of the files that the process may open",
         metavar="N",
         reader=partial(read_whole_number, least=1, most=1_000_000),
     )
     max_connections_per_client: int | None = _row(
         None,
-        "Number of connections of one address to each process; the next one gets a 429. Do not set it behind a proxy.",
+        "Most connections of one address to each process; more get a 429. Do not set it behind a proxy.",
         default_help="no limit",
         metavar="N",
         reader=partial(read_whole_number, least=1, most=1_000_000),

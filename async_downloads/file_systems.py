@@ -1,4 +1,4 @@
-"""Which file systems may keep a caller waiting for ever, and the threads that wait for each of them.
+"""Find the file systems that may never complete a call, and give each of them threads of its own.
 
 A network file system (NFS, SMB, Ceph) or one that another process provides (FUSE) may never complete a call. So such
 calls run in threads that belong to one device: if a device does not respond, only its own threads wait. To choose the

@@ -1,4 +1,4 @@
-"""The path and the query of a request: which key they name, and which parameters there are."""
+"""Read the path and the query of a request: the key, and the parameters."""
 
 import os
 import re

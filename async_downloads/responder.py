@@ -1,4 +1,4 @@
-"""Where a plan and a source meet: `respond` makes the response, whose `Body` reads the source.
+"""`respond` makes a response from a plan and a source; the `Body` of the response reads the source.
 
 request ─┐
 source ──┼─> plan() ──> status, fields, pieces ──> Response(status, fields, Body)

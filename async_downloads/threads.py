@@ -1,4 +1,4 @@
-"""Work that must not run on the event loop: one way into a thread, and what happens to the work on cancellation."""
+"""Run work in threads instead of on the event loop, also if the caller is cancelled meanwhile."""
 
 import asyncio
 import threading

@@ -21,8 +21,8 @@ async def fetch_any(
 ) -> Result:
     """Download a file from the first of the URLs that can give it. The options are those of `Downloader.fetch`.
 
-    One server at a time is asked. It continues the part that an earlier one gave if it confirms the version, by an
-    equal ETag for example. Otherwise the file begins again. `on_failure` gets each URL that failed and its
+    The servers are asked one after the other. A server continues the part of an earlier one if it confirms the version,
+    for example by an equal ETag. Otherwise the download begins again. `on_failure` gets each URL that failed and its
     error, but not the last one. A different digest counts as a failure of that server.
 
     Raises the FetchError of the last server, or at once an error of the local disk.

@@ -1,4 +1,4 @@
-"""When the workers of a download may send requests again after a failure, and what is reported meanwhile."""
+"""Make the workers of a download wait after a failure, and report the wait."""
 
 import asyncio
 from random import Random
@@ -38,7 +38,7 @@ class Backoff:
         return self._budget.failures
 
     def note_held(self) -> None:
-        """Note the number of held bytes: more than before are progress, which forgives the failures."""
+        """Note the number of held bytes. If it is higher than before, the failures are forgotten."""
         self._budget.note_held(self._schedule.held.size)
 
     def reset(self) -> None:

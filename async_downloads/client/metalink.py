@@ -1,4 +1,4 @@
-"""Metalink 4 (RFC 5854): files, and for each its digests and the URLs that it can be had from. Pure."""
+"""Metalink 4 (RFC 5854): a list of files, each with its digests and its URLs. Pure."""
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass

@@ -87,5 +87,5 @@ IDS: Final = click.option(
     envvar=f"{PREFIX}FILE_IDS",
     show_envvar=True,
     show_default=True,
-    help="Which id of a file to print and to take.",
+    help="The kind of id to print and to accept.",
 )

@@ -42,11 +42,14 @@ async def _init(catalogue: Catalogue) -> int:
     type=click.IntRange(0, _MAX_GRACE_SECONDS),
     default=_DAY_SECONDS,
     show_default=True,
-    help="Keep what was replaced or removed for this long, for downloads that still run. No upload may take longer.",
+    help="Keep replaced and removed files for this long: downloads may read them. Uploads that pause longer fail.",
 )
 @DATABASE
 def gc(grace: int, database: Database) -> int:
-    """Free the bytes of files that were replaced, removed or never completed."""
+    """Free the bytes of replaced and removed files.
+
+    The bytes of uploads that stopped before their end are freed, too.
+    """
     return database.run(partial(_gc, grace=grace))
 
 

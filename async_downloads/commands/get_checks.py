@@ -119,7 +119,7 @@ def _add_user_agent(options: dict[str, Any]) -> None:
 
 
 def _check_place(output: Path | None, directory: Path | None, *, made: bool) -> None:
-    """Raise `_CannotSave`, before any request, if no file can be saved there. `made`: the directory may lack."""
+    """Raise `_CannotSave`, before any request, if no file can be saved there. With `made`, it may be missing."""
     if output is not None:
         _check_output(output)
     if directory is not None and (directory.exists() or not made):

@@ -1,4 +1,4 @@
-"""What `get` says if a URL is a folder of our server: its page is hardly what is wanted, `-r` gets its files."""
+"""The hint of `get` for a URL that is a folder of our server: the user most likely wants its files, by `-r`."""
 
 from contextlib import suppress
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How the texts of the options of `get` are read. The user sees the message of a ValueError."""
+"""Read the texts of the options of `get`. The user sees the message of a ValueError."""
 
 import math
 import re

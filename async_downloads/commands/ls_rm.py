@@ -19,7 +19,10 @@ __all__ = ["ls", "rm"]
 @DATABASE
 @IDS
 def ls(as_json: bool, database: Database, ids: Identifier) -> int:
-    """List the files in a database by name: id, size, media type, time (UTC), name."""
+    """List the files in a database.
+
+    Each file has one line, in the order of the names: id, size, media type, time (UTC), name.
+    """
     return database.run(partial(_list, as_json=as_json, ids=ids))
 
 

@@ -1,4 +1,4 @@
-"""Options: how a row of the table of settings becomes one, and how the text of any option is read."""
+"""Make options from the rows of the table of settings, and read the texts of options."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -69,8 +69,10 @@ class _Upload:
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(readable=False, path_type=Path))
 @click.option("--name", help="Name in the database, with / for folders. Default: the file's name without folders.")
-@click.option("--type", "media_type", metavar="TYPE", callback=_read_media_type, help="Default: guessed from the name.")
-@click.option("--replace", is_flag=True, help="Replace the file of that name; running downloads of it continue.")
+@click.option(
+    "--type", "media_type", metavar="TYPE", callback=_read_media_type, help="Default: the media type of the name."
+)
+@click.option("--replace", is_flag=True, help="Replace the file with the same name; its running downloads continue.")
 @DATABASE
 @IDS
 @click.pass_context
@@ -84,9 +86,10 @@ def put(
     database: Database,
     ids: Identifier,
 ) -> int:
-    """Store each FILE (-: standard input) in a database; print its id and the path of its URL.
+    """Store files in a database.
 
-    A file becomes visible when all of it is stored. If one file fails the others are still stored.
+    A FILE of - is standard input. For each file the command prints the id and the path of the URL. A file becomes
+    visible when all of it is stored. If one file fails, the others are still stored.
     """
     if name is not None and len(files) > 1:
         raise click.UsageError("--name is for one file", context)

@@ -1,4 +1,4 @@
-"""Secrets and control characters in text: what of an error or a URL may be shown."""
+"""Remove secrets and control characters from errors and URLs before they are shown."""
 
 import re
 from typing import Final

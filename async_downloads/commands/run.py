@@ -24,7 +24,7 @@ _STALL_TIMEOUT: Final = next(row for row in table(Settings) if row.name == "stal
 @config_option
 @click.pass_context
 def run(context: click.Context, /, app: str, **values: Any) -> int:
-    """Serve an ASGI app, for example a Quart app, as `serve` serves files.
+    """Serve an ASGI app with the server of `serve`.
 
     MODULE:APP names the app: `shop.web:app` is the variable `app` of the module `shop.web`, which is looked up from
     the current folder first. Files that a Quart view sends through `init_app` are sent by the kernel. The server itself

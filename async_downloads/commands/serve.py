@@ -26,7 +26,10 @@ _SITE: Final = [row for row in table(Settings) if row.name != "directory"]  # wh
 @config_option
 @click.pass_context
 def serve(context: click.Context, /, **values: Any) -> int:
-    """Serve the files below DIRECTORY (default: the current one), with a list of the files of each folder."""
+    """Serve the files below DIRECTORY.
+
+    The default is the current folder. Each folder has a page that lists its files.
+    """
     return _run(
         _settings(values),
         server_settings(context, values),

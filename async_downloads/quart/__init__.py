@@ -1,4 +1,4 @@
-"""Flask's download API on Quart: the same names, parameters and responses, but to be awaited.
+"""Flask's download API on Quart: the same names, parameters and responses; each function must be awaited.
 
     from async_downloads import init_app, send_from_directory
 
@@ -9,7 +9,7 @@
     async def report(name):
         return await send_from_directory("reports", name, as_attachment=True)
 
-With `init_app` this package sends the downloads, which is faster; without it Quart sends them, correctly too. An
+With `init_app` this package sends the downloads. Without it Quart sends the same bytes, but more slowly. An
 `after_request` function that calls `await response.get_data()` reads the whole body into memory.
 """
 

@@ -1,4 +1,4 @@
-"""A download as a response of Quart: what a view or an `after_request` function may still change."""
+"""A download as a response of Quart, which a view or an `after_request` function may still change."""
 
 import functools
 import inspect

@@ -1,4 +1,4 @@
-"""`send_file` and its relatives: from what a view gives to a source, and from its options to a policy."""
+"""`send_file` and similar functions: they make a source and a policy from the arguments of a view."""
 
 import errno
 import logging
@@ -68,8 +68,8 @@ async def send_file(
     closed. `last_modified` is seconds since 1970, `max_age` is seconds.
 
     Raises the same errors as Flask: OSError if the path cannot be opened, TypeError if no name gives the media type or
-    the attachment's name, ValueError if the file is open in text mode. TypeError, too, for bytes that are the path of a
-    file: bytes are sent as they are.
+    the attachment's name, ValueError if the file is open in text mode. It also raises TypeError for bytes that are the
+    path of a file, because bytes are sent as content.
     """
     if path_or_file is None:
         abort(404)

@@ -16,7 +16,7 @@ _ALIASES = {"x-gzip": "gzip"}
 
 
 def acceptable(value: str, offered: Sequence[str]) -> tuple[str, ...]:
-    """Return the `offered` codings that the client prefers to none, or accepts equally; the preferred one first.
+    """Return the `offered` codings that the client likes at least as much as no coding; the preferred one first.
 
     A malformed member is ignored, and so are those after the first 64. If the request has no Accept-Encoding, pass "":
     no coding is then acceptable.

@@ -37,10 +37,10 @@ def parse_retry_after(value: str, *, now: int) -> float | None:
 
 
 def known_date(moment: int) -> int | None:
-    """Return the moment, or None if it only stands in the place of an unknown one.
+    """Return the moment, or None if programs write it when they do not know the time.
 
-    These are the epoch in any time zone, moments before it, midnight of 1980-01-01, and others that programs write into
-    every file to make archives and images reproducible.
+    Such moments are the epoch in any time zone, moments before it, midnight of 1980-01-01, and others that programs
+    write into every file to make archives and images reproducible.
 
     >>> known_date(1), known_date(315532800), known_date(784111777)
     (None, None, 784111777)

@@ -57,7 +57,7 @@ def parse_etags(value: str) -> ETags:
     """Read If-Match or If-None-Match: return `ANY`, or the tags among the first 256 members of the list.
 
     A member that is not a tag is ignored, and so is an empty one (§5.6.1.2). A value without any tag gives (), which
-    matches nothing: an If-Match that nobody can read must not let the request through.
+    matches nothing: a malformed If-Match must not let the request through.
 
     >>> [str(tag) for tag in parse_etags('"a", b, W/"c"')]
     ['"a"', 'W/"c"']

@@ -1,4 +1,4 @@
-"""What the response is: made from a request, a representation and a policy; a status, fields and pieces.
+"""Plan a response: make its status, fields and pieces from a request, a representation and a policy.
 
 Preconditions (§13.2.2) ── fail ──> 412        no representation
       │                 └─ same ──> 304        the fields of §15.4.5

@@ -57,7 +57,7 @@ class RangeSpec(NamedTuple):
 def parse_range(value: str, *, limit: int) -> tuple[RangeSpec, ...] | None:
     """Read a Range field; return None if the server must or may ignore it.
 
-    That is for an unknown unit, a malformed value (§14.2), and more than `limit` ranges or empty members (§17.15).
+    It ignores an unknown unit, a malformed value (§14.2), and more than `limit` ranges or empty members (§17.15).
 
     >>> parse_range("bytes=0-499,-500", limit=8)
     (RangeSpec(first=0, last=499), RangeSpec(first=None, last=500))

@@ -1,4 +1,4 @@
-"""What describes a representation (RFC 9110 §8) and a request for it."""
+"""The descriptions of a representation (RFC 9110 §8) and of a request for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Field = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What distinguishes the versions of a representation (§8.8).
+    """The ETag and the date, which distinguish the versions of a representation (§8.8).
 
     `last_modified` is in seconds since the epoch.
     """

@@ -32,8 +32,8 @@ _CHARSETS: Final = frozenset(
 def suggested_filename(value: str) -> str | None:
     """Return the file name that a field suggests, unchecked; None if it suggests none.
 
-    A field that follows RFC 6266 is read by its rules. Of any other one, the first `filename*` counts that can be
-    decoded, then the first `filename`.
+    A field that follows RFC 6266 is read by its rules. Of any other field, the first `filename*` that
+    can be decoded counts, else the first `filename`.
 
     >>> suggested_filename("attachment; filename=My Report (1).pdf")
     'My Report (1).pdf'

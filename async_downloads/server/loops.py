@@ -1,4 +1,4 @@
-"""Event loops whose threads give way to them."""
+"""Event loops, and threads that have a lower priority than the loop."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What the event loop reports of errors that no protocol and no task expects."""
+"""Report the errors that no protocol and no task has handled."""
 
 import asyncio
 import errno

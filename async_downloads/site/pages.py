@@ -1,4 +1,4 @@
-"""Pages that are drawn once for all requests that want the same one, such as the listing of a folder.
+"""Pages that are made once for all requests for the same one, such as the listing of a folder.
 
     absent ── first request ──> drawing ── done ──> kept ── the version changed, or too old ──> absent
                                    └── every client that waits has left: the work stops ──────────┘

@@ -1,4 +1,4 @@
-"""Where and when the entries of a directory are read: in threads of their own, and again only if they have changed."""
+"""Read the entries of a directory in threads of their own, and only again if they have changed."""
 
 import os
 import time

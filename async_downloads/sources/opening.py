@@ -1,4 +1,4 @@
-"""How a regular file is opened and described, and what the errors of the system mean."""
+"""Open and describe regular files, and turn the errors of the system into DownloadErrors."""
 
 import errno
 import os

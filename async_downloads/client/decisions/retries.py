@@ -18,7 +18,7 @@ _PRODUCTIVE_BYTES: Final = 64 * 1024  # a connection that brought as much is rep
 
 
 class TransientError(Exception):
-    """An attempt failed, and another one may succeed. `retry_after` is the server's wish in seconds, if it has one.
+    """An attempt failed, and another one may succeed. The server asks to wait `retry_after` seconds.
 
     `pending` says that the server accepted the request and prepares the response: that is no failure. `waited` are
     the seconds that passed without a response.

@@ -1,4 +1,4 @@
-"""What is known of one download, what is held, and what to request next. Nothing here waits or sends.
+"""The state of one download: its version, its held bytes, and what to request next. Nothing here waits or sends.
 
 take         a segment for one more connection; None if there is nothing to do for it
 request      the range to request for a segment

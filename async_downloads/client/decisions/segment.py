@@ -1,4 +1,4 @@
-"""What one connection of a download fetches, and what becomes of a response to it."""
+"""The bytes that one connection of a download fetches, and what to do after its response."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -109,7 +109,7 @@ class UnusableRange:
 
 @dataclass(frozen=True, slots=True)
 class ErrorStatus:
-    """The response is an error. `retry_after` is the server's wish in seconds, None if it has none.
+    """The response is an error. The server asks to wait `retry_after` seconds; None if it does not ask.
 
     `pending` says that the server accepted the request and prepares the response. `refuses_fields` says that the
     same request may succeed without Range and other unusual fields.

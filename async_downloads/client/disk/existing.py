@@ -1,4 +1,4 @@
-"""What earlier downloads of a URL left on the disk, as a value.
+"""The files that earlier downloads of a URL left on the disk, as a value.
 
 Nothing         the whole file is requested
 PartialFile     its journal says which bytes it holds, and the others are requested

@@ -1,4 +1,4 @@
-"""File names from what servers suggest (RFC 6266 §4.3): each is one safe name in one directory, on any file system."""
+"""Make safe file names from those that servers suggest (RFC 6266 §4.3): no folder, and valid on any file system."""
 
 import os
 import re

@@ -131,7 +131,7 @@ class PartFile:
             raise DiskError(f"{self.part}: {size:,} bytes are to come, and there is room for {free:,}")
 
     async def write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None = None) -> None:
-        """Write runs of buffers, each at its offset, then save the record. Each batch costs only one thread hop."""
+        """Write runs of buffers, each at its offset, then save the record. Each batch is one call in a thread."""
         await in_thread(lambda: self._write(runs, record), executor=self._executor)
 
     def _write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None) -> None:

@@ -52,7 +52,7 @@ def _refuse_system(path: Path) -> None:
 
 
 def refuse_planted(path: Path) -> None:
-    """Raise OSError if another user put this link or file into a directory such as /tmp, where everybody may write.
+    """Raise OSError if another user put this link or file into a directory such as /tmp, where every user may write.
 
     The system itself has this rule for links that it follows (proc(5), `protected_symlinks`), and for files that it
     opens to write (`protected_regular`). This package reads the links itself, so the system's rule does not cover them.

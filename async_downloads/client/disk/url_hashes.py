@@ -1,4 +1,4 @@
-"""A URL as journals know it: by hashes, because it may hold secrets."""
+"""The hashes of a URL. A journal has them in place of the URL, which may hold secrets."""
 
 import re
 from dataclasses import dataclass

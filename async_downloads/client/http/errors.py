@@ -59,7 +59,7 @@ def map_httpcore_errors() -> AbstractContextManager[None]:
 
 @contextmanager
 def map_httpx_errors() -> Iterator[None]:
-    """Raise TransientError for what may be better the next time, another FetchError or ValueError for what is final."""
+    """Raise TransientError if another attempt may succeed, and another FetchError or ValueError if not."""
     try:
         yield
     except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:

@@ -67,7 +67,7 @@ class AsgiCycle:
         self.wake()
 
     def wake(self) -> None:
-        """Have `receive` look again."""
+        """Make `receive` check again whether it can return."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -87,7 +87,7 @@ class AsgiCycle:
         return {"type": "http.disconnect"}
 
     def _is_over(self) -> bool:
-        """Whether nobody waits for a response.
+        """Whether the client no longer waits for a response.
 
         A client that has shut its side alone still reads, as `nc -N` does. Before it has anything of the response it
         may also be gone, and without the rest of its body there is nothing to respond to.

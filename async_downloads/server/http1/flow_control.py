@@ -17,7 +17,7 @@ class ClientDisconnected(ConnectionResetError):
 
 
 class FlowControl:
-    """A transport: who waits until it holds less, and whether it is read.
+    """A transport, the tasks that wait until it holds less, and whether it is read.
 
     The connection owns it, and reports `pause`, `resume` and `lose` as its transport calls them.
     """
@@ -33,7 +33,7 @@ class FlowControl:
         transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
 
     def pause_reading(self) -> None:
-        """Have the client wait."""
+        """Stop reading, so that the client has to wait."""
         if self.reads and not self.transport.is_closing():
             self.reads = False
             self.transport.pause_reading()
@@ -45,7 +45,7 @@ class FlowControl:
             self.transport.resume_reading()
 
     def pause(self) -> None:
-        """Have `drained` wait: the transport holds enough."""
+        """Make `drained` wait, because the transport holds enough."""
         self.paused = True
 
     def resume(self) -> None:
