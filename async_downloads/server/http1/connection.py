@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,32 +13,18 @@ from .request_head import BadRequest, parse_head
 from .request_input import RequestInput
 from .response_head import encode_refusal
 from .scope import base_scope
+from .states import BODY_SECONDS, DISCARDED_BYTES, FLUSH_SECONDS, INPUT_BYTES, LINGER_SECONDS, State
 from .zero_copy import AVAILABLE, ZeroCopyWriter
 
 if TYPE_CHECKING:
     from .server import Http1Server
 
-__all__ = ["BODY_SECONDS", "Connection", "State"]
+__all__ = ["Connection"]
 
 
-BODY_SECONDS: Final = 30.0  # without a byte of a body that the app waits for; for all of a body that it does not want
-_LINGER_SECONDS: Final = 2.0
-_FLUSH_SECONDS: Final = 60.0  # that a client may need for the last 16 KiB
-_INPUT_BYTES: Final = 64 * 1024  # of requests that wait for their turn, and of a body that waits for the app
-_DISCARDED_BYTES: Final = 256 * 1024  # of a body that the app does not want; a longer one ends the connection
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _log = logging.getLogger("async_downloads")
-
-
-class State(Enum):
-    """What a connection waits for."""
-
-    IDLE = "a request"
-    HEAD = "the rest of a request's head"
-    RUNNING = "the app"
-    DISCARDING = "the rest of a body that the app did not take"
-    LINGERING = "the client to close"
 
 
 class Connection(asyncio.Protocol):
@@ -49,13 +34,7 @@ class Connection(asyncio.Protocol):
          │              │                    │    └──> DISCARDING ──body ends──> IDLE
          └──> closed <──┴──> LINGERING <─────┘
 
-        state       deadline                       when it has passed
-        IDLE        keep_alive; first: HEAD's      closed
-        HEAD        header_timeout                 408, LINGERING
-        RUNNING     BODY_SECONDS while a body      408, LINGERING
-                    is awaited, else none: the app bounds itself
-        DISCARDING  BODY_SECONDS                   closed
-        LINGERING   2 s                            aborted, or closed if the client has not taken the response
+    `State` says which deadline each of them has.
 
     LINGERING: our side is shut, and what the client still sends is thrown away. A close would reset the connection,
     and the client's system would throw away the response (RFC 9112 §9.6).
@@ -96,7 +75,7 @@ class Connection(asyncio.Protocol):
         else:
             self._next_request(data)
             return
-        if len(self._input.waiting) > _INPUT_BYTES:
+        if len(self._input.waiting) > INPUT_BYTES:
             self.flow.pause_reading()
 
     def eof_received(self) -> bool:
@@ -168,12 +147,12 @@ class Connection(asyncio.Protocol):
         """Give the app a part of a body."""
         self._expire_in(BODY_SECONDS if self._input.in_body else math.inf)
         cycle.feed(content, body_comes=self._input.in_body)
-        if cycle.content_bytes > _INPUT_BYTES:
+        if cycle.content_bytes > INPUT_BYTES:
             self.flow.pause_reading()
 
     def resume_reading(self) -> None:
         """Read again, if there is room."""
-        if not self.at_eof and len(self._input.waiting) <= _INPUT_BYTES:
+        if not self.at_eof and len(self._input.waiting) <= INPUT_BYTES:
             self.flow.resume_reading()
 
     # -- responses
@@ -181,7 +160,7 @@ class Connection(asyncio.Protocol):
     def can_go_on(self, cycle: AsgiCycle) -> bool:
         """Whether the connection can be used after this response: not with much of an unwanted body still to come."""
         is_unsent = cycle.awaits_continue and self._input.in_body
-        return not (self.server.draining or is_unsent or self._input.has_much_left(_DISCARDED_BYTES))
+        return not (self.server.draining or is_unsent or self._input.has_much_left(DISCARDED_BYTES))
 
     def response_complete(self, cycle: AsgiCycle) -> None:
         """Go on to the next request, or close."""
@@ -238,12 +217,12 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         self.flow.transport.write_eof()
-        self._enter(State.LINGERING, _LINGER_SECONDS)
+        self._enter(State.LINGERING, LINGER_SECONDS)
         self.resume_reading()
 
     def close(self) -> None:
         """Close, when the client has taken what was written."""
-        self._expire_in(_FLUSH_SECONDS)
+        self._expire_in(FLUSH_SECONDS)
         self.flow.transport.close()
 
     def close_if_idle(self) -> None:
