@@ -14,7 +14,10 @@ from async_downloads.errors import BadResponse, TlsError
     [
         pytest.param(b"hello\r\n\r\n", "illegal status line", id="no status"),
         pytest.param(b"closed\r\n\r\n", "illegal status line", id="a word of other error messages"),
-        pytest.param(b"HTTP/1.1 200 OK\r\n\x00\n\r\n", "illegal header line", id="no field"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "bad Content-Length", id="no length"),
+        pytest.param(
+            b"HTTP/1.1 103 Early Hints\r\n\r\n" * 5000, "too many interim responses", id="hints without an end"
+        ),
     ],
 )
 async def test_the_error_for_a_response_that_is_not_http_omits_its_bytes(path: Path, sent: bytes, reason: str) -> None:

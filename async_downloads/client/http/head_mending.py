@@ -7,12 +7,15 @@ Servers send a space before a colon, a space inside a field name, lines without 
 import re
 from typing import Final
 
+import httpcore
+
 __all__ = ["HeadMender"]
 
 
 _START: Final = b"HTTP/"
 _END: Final = re.compile(rb"\n\r?\n")
 _MAX_BYTES: Final = 64 * 1024  # a longer head goes on unchanged, and h11 refuses it
+_MAX_INTERIM: Final = 100  # in a row; a server could send them for ever
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROLS: Final = re.compile(rb"[\x00\r\n]")
 _INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9][0-9]")  # another head follows; after 101 none does
@@ -28,13 +31,25 @@ class HeadMender:
     def __init__(self) -> None:
         self.expects: bool = False
         self._head = bytearray()
+        self._interim = 0
 
     def expect(self) -> None:
         """Note that a request is sent: the next bytes are the head of its response."""
-        self.expects = True
+        self.expects, self._interim = True, 0
 
     def add(self, received: bytes) -> bytes:
-        """Return the bytes for h11. They are empty if the head is not complete, unless the connection has ended."""
+        """Return the bytes for h11. They are empty if the head is not complete, unless the connection has ended.
+
+        Raises RemoteProtocolError if more than a hundred interim responses come before the one to the request.
+        """
+        mended = bytearray()
+        rest = self._take_head(received, mended)
+        while self.expects and rest:
+            rest = self._take_head(rest, mended)
+        return bytes(mended) + rest
+
+    def _take_head(self, received: bytes, mended: bytearray) -> bytes:
+        """Append the head to `mended` if it is complete; return the bytes behind it."""
         searched = max(len(self._head) - 2, 0)
         self._head += received
         end = _END.search(self._head, searched)
@@ -45,9 +60,13 @@ class HeadMender:
         if end is None or not is_http:
             self.expects = False
             return collected
-        head, rest = collected[: end.end()], collected[end.end() :]
+        head = collected[: end.end()]
         self.expects = bool(_INTERIM.match(head))
-        return _mended(head) + (self.add(rest) if self.expects and rest else rest)
+        self._interim += self.expects
+        if self._interim > _MAX_INTERIM:
+            raise httpcore.RemoteProtocolError("too many interim responses")
+        mended += _mended(head)
+        return collected[end.end() :]
 
 
 def _mended(head: bytes) -> bytes:

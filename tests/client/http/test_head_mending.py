@@ -49,6 +49,13 @@ def test_the_head_after_an_interim_one_is_mended_too() -> None:
     assert _mended(early, OK + b"C : d\r\n\r\n").endswith(b"C: d\r\n\r\n")
 
 
+def test_a_hundred_interim_responses_are_passed_on_for_each_request() -> None:
+    hints, mender = b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100, HeadMender()
+    for _ in range(2):
+        mender.expect()
+        assert mender.add(hints + OK + b"\r\n") == hints + OK + b"\r\n"
+
+
 @pytest.mark.parametrize(
     "received",
     [
