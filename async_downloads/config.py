@@ -215,6 +215,7 @@ class ServerSettings:
     loop: Literal["asyncio", "uvloop"] = _row("asyncio", "Event loop.", default_help="uvloop if it is installed")
     certfile: Path | None = _row(None, "Certificate chain (PEM): serve HTTPS.", is_file=True)
     keyfile: Path | None = _row(None, "The certificate's private key (PEM).", is_file=True)
+    http2: bool = _row(False, "Speak HTTP/2, too, with clients that ask for it over TLS.")
     header_timeout: float = _row(30.0, "How long a client may take to send the head of a request.")
     keep_alive: float = _row(75.0, "Close a connection that has no request for this long.")
     max_connections: int | None = _row(

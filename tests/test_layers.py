@@ -60,10 +60,17 @@ BANNED = {
 ROOMS = {
     "client.decisions": ("client.disk", "client.http"),
     "client.http": ("client.disk",),
-    "server.http1": ("server.worker", "server.listen", "server.drain"),
+    "server.http1": ("server.http2", "server.worker", "server.listen", "server.drain"),
+    "server.http2": ("server.worker", "server.listen", "server.drain"),
 }
 # The modules whose names begin so.
-HOMES = {"httptools": "server.http1", "asyncpg": "sources.database.postgres", "obstore": "sources.object_storage"}
+HOMES = {
+    "httptools": "server.http1",
+    "h2": "server.http2",
+    "hpack": "server.http2",
+    "asyncpg": "sources.database.postgres",
+    "obstore": "sources.object_storage",
+}
 ASYNCHRONOUS = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
 

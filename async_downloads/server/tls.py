@@ -15,11 +15,13 @@ class BadCertificate(Exception):
 def tls_context(server: ServerSettings) -> ssl.SSLContext | None:
     """Return the TLS settings of the server; None if it has no certificate. Raises BadCertificate."""
     if not server.certfile and not server.keyfile:
+        if server.http2:
+            raise BadCertificate("HTTP/2 needs TLS: give --certfile and --keyfile")
         return None
     if not server.certfile or not server.keyfile:
         raise BadCertificate("TLS needs both a certificate and its key")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"] if server.http2 else ["http/1.1"])
     try:
         context.load_cert_chain(server.certfile, server.keyfile)
     except OSError as error:

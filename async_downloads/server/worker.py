@@ -14,6 +14,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Final, NamedTuple, TextIO
 
 from ..config import ServerSettings
@@ -21,6 +22,7 @@ from ..threads import raise_mmap_threshold
 from .access_log import AccessLog
 from .drain import DrainGate
 from .http1.server import ConnectionLimits, Http1Server
+from .http2.negotiation import Negotiation
 from .lifespan import Lifespan, StartFailed
 from .line_writer import LineWriter, queued_stderr, report
 from .loops import loop_factory
@@ -169,7 +171,7 @@ async def _accepting(http1: Http1Server, listeners: Listeners) -> AsyncIterator[
     make_protocol: Callable[[], asyncio.Protocol] = http1.connection
     async with AsyncExitStack() as cleanup:
         if listeners.tls is not None:
-            handshakes = TlsHandshakes(http1.connection, listeners.tls, http1.room)
+            handshakes = TlsHandshakes(partial(Negotiation, http1), listeners.tls, http1.room)
             cleanup.push_async_callback(handshakes.close)
             make_protocol = handshakes.accepted
         for sock in listeners.sockets:

@@ -125,6 +125,7 @@ def test_a_directory_that_cannot_be_entered_is_refused(tree: Path) -> None:
 def test_tls_needs_both_files(tree: Path, certificate: tuple[Path, Path]) -> None:
     assert "both" in refusal("serve", tree, *ANY_PORT, "--certfile", certificate[0])
     assert "both" in refusal("serve", tree, *ANY_PORT, "--keyfile", certificate[1])
+    assert "HTTP/2 needs TLS" in refusal("serve", tree, *ANY_PORT, "--http2")
 
 
 def test_tls_files_that_are_none_are_refused(tree: Path, tmp_path: Path, certificate: tuple[Path, Path]) -> None:

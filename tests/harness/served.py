@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message
+from functools import partial
 from http.client import parse_headers
 from io import BytesIO
 from pathlib import Path
@@ -19,11 +20,12 @@ from hypercorn.typing import Framework
 
 from async_downloads.server.http1.connection import Connection as ServerConnection
 from async_downloads.server.http1.server import ConnectionLimits, Http1Server
+from async_downloads.server.http2.negotiation import Negotiation
 from async_downloads.server.lifespan import Lifespan
 from harness.asgi import App
 from harness.waiting import HANGING
 
-__all__ = ["Connection", "Server", "http1", "hypercorn", "served"]
+__all__ = ["Connection", "Server", "http1", "http2", "hypercorn", "served"]
 
 # The kernel's buffers hold megabytes by default. With small ones a test file can be small, too.
 _BUFFER = 32 * 1024
@@ -83,7 +85,7 @@ class Server:
     def connections(self) -> set[ServerConnection]:
         """The server's ends of all connections, where it runs in this process."""
         assert self.http1 is not None
-        return self.http1._connections
+        return cast("set[ServerConnection]", self.http1._connections)
 
     async def exchange(self, data: bytes, *, eof: bool = False) -> bytes:
         """Send bytes, with `eof` also the end of our side; return all that comes until the server closes."""
@@ -133,6 +135,25 @@ async def served(app: App, *, certificate: tuple[Path, Path] | None = None) -> A
             yield server
     finally:
         await lifespan.stop()
+
+
+@asynccontextmanager
+async def http2(
+    app: App, certificate: tuple[Path, Path], *, limits: ConnectionLimits | None = None
+) -> AsyncIterator[Server]:
+    """Serve an app as `serve --http2` does until the end of the block, when every connection is dropped."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*certificate)
+    tls.set_alpn_protocols(["h2", "http/1.1"])
+    server = Http1Server(app, limits or ConnectionLimits())
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+    listening = await asyncio.get_running_loop().create_server(partial(Negotiation, server), sock=listener, ssl=tls)
+    try:
+        yield Server(listener.getsockname()[1], tls=True, http1=server)
+    finally:
+        listening.close()
+        await server.abort()
 
 
 @asynccontextmanager

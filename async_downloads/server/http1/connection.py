@@ -225,7 +225,7 @@ class Connection(asyncio.Protocol):
         self._expire_in(FLUSH_SECONDS)
         self.flow.transport.close()
 
-    def close_if_idle(self) -> None:
+    def drain(self) -> None:
         """Close, if no request is being read or responded to."""
         if self._state is State.IDLE and not self._input.waiting:
             self.close()

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import httptools
 
-__all__ = ["HEAD_BYTES", "LINE_BYTES", "BadRequest", "Field", "ParsedHead", "parse_head"]
+__all__ = ["HEAD_BYTES", "HOST", "LINE_BYTES", "BadRequest", "Field", "ParsedHead", "parse_head"]
 
 
 HEAD_BYTES: Final = 64 * 1024
@@ -19,7 +19,7 @@ _FIELDS: Final = 200
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n")
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
-_HOST: Final = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")
+HOST: Final = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")
 _ONCE: Final = frozenset((b"host", b"content-length", b"transfer-encoding"))
 _READ_HERE: Final = _ONCE | {b"connection", b"expect"}
 
@@ -137,7 +137,7 @@ def _parsed_fields(head: bytes) -> _Fields:
 def _check_host(fields: _Fields, version: str) -> None:
     """Refuse a head without a Host, or with one that is none (RFC 9112 §3.2)."""
     host = fields.known.get(b"host")
-    if (host is None and version == "1.1") or not _HOST.fullmatch(host or b""):
+    if (host is None and version == "1.1") or not HOST.fullmatch(host or b""):
         raise BadRequest(400)
 
 
@@ -147,7 +147,7 @@ def _in_origin_form(target: bytes, fields: _Fields) -> bytes:
     if absolute is None:  # `*`, or the authority after CONNECT
         return target
     authority, rest = absolute[1], target[absolute.end() :]
-    if not authority or not _HOST.fullmatch(authority):
+    if not authority or not HOST.fullmatch(authority):
         raise BadRequest(400)
     fields.lines[:] = [(b"host", authority), *(line for line in fields.lines if line[0] != b"host")]
     return rest if rest.startswith(b"/") else b"/" + rest

@@ -7,12 +7,12 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ...semantics.dates import format_date
-from ...sending import Scope
+from ...sending import Message, Scope
 from .connection import Connection
-from .cycle import AsgiCycle
+from .flow_control import FlowControl
 from .zero_copy import AVAILABLE, SendfileTurns
 
 __all__ = ["ConnectionLimits", "Http1Server", "client_of"]
@@ -30,7 +30,7 @@ def _log_nothing(*_: object) -> None:
     """Take a refusal, and log nothing."""
 
 
-def _abort_beyond(most: int, count: int, connection: Connection) -> None:
+def _abort_beyond(most: int, count: int, connection: "AnyConnection") -> None:
     """Abort a connection if even those that are refused are too many."""
     if count > most + _REFUSED_AT_ONCE:
         connection.flow.transport.abort()
@@ -51,6 +51,42 @@ class ConnectionLimits:
     keep_alive: float = 75.0
     max_connections: int = 10_000
     max_connections_per_client: int | None = None
+
+
+class AnyConnection(Protocol):
+    """What the server needs of a connection, of whichever version of HTTP."""
+
+    flow: FlowControl
+    base_scope: Scope
+
+    @property
+    def deadline(self) -> float:
+        """When `time_out` is to be called, in the loop's time."""
+
+    def drain(self) -> None:
+        """Close now or after the responses that are being sent."""
+
+    def close(self) -> None:
+        """Close; the client still gets what was written."""
+
+    def close_if_unused(self) -> None:
+        """Close, if no app runs for it."""
+
+    def time_out(self) -> None:
+        """End what has passed its deadline."""
+
+
+class Cycle(Protocol):
+    """A request and its response, as the app gets them."""
+
+    def scope(self) -> Scope:
+        """Return the connection scope of ASGI 3."""
+
+    async def receive(self) -> Message:
+        """Return a part of the request."""
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the response."""
 
 
 class Http1Server:
@@ -82,8 +118,8 @@ class Http1Server:
         self.draining: bool = False
         if AVAILABLE:
             self.sendfile_turns: SendfileTurns = SendfileTurns(self.loop)
-        self._connections: set[Connection] = set()
-        self._idle: OrderedDict[Connection, None] = OrderedDict()  # the longest idle first
+        self._connections: set[AnyConnection] = set()
+        self._idle: OrderedDict[AnyConnection, None] = OrderedDict()  # the longest idle first
         self._by_client: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty: asyncio.Event = asyncio.Event()
@@ -96,7 +132,7 @@ class Http1Server:
 
     # -- called by connections
 
-    def admit(self, connection: Connection) -> int | None:
+    def admit(self, connection: AnyConnection) -> int | None:
         """Take a new connection; return the status that refuses it if there are too many, else None.
 
         A refused connection lingers until its client has read the response. There are at most 64 of those beyond a
@@ -110,16 +146,16 @@ class Http1Server:
                 _abort_beyond(most, self._by_client[client], connection)
                 return 429
         is_full = len(self._connections) >= self.limits.max_connections
-        if is_full and self._idle:
-            self._idle.popitem(last=False)[0].close()
         self._connections.add(connection)
         if is_full and not self._idle:
             _abort_beyond(self.limits.max_connections, len(self._connections), connection)
             return 503
+        if is_full:
+            self._idle.popitem(last=False)[0].close()
         self._idle[connection] = None
         return None
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: AnyConnection) -> None:
         """Let a connection go that is lost."""
         self._connections.discard(connection)
         if self._by_client and (client := client_of(connection.base_scope["client"])):
@@ -130,15 +166,15 @@ class Http1Server:
         if not self._connections:
             self._empty.set()
 
-    def mark_busy(self, connection: Connection) -> None:
+    def mark_busy(self, connection: AnyConnection) -> None:
         """Note that a connection has a request."""
         self._idle.pop(connection, None)
 
-    def mark_idle(self, connection: Connection) -> None:
+    def mark_idle(self, connection: AnyConnection) -> None:
         """Note that a connection waits for a request."""
         self._idle[connection] = None
 
-    def run(self, cycle: AsgiCycle) -> "asyncio.Task[None]":
+    def run(self, cycle: Cycle) -> "asyncio.Task[None]":
         """Run the app for a request."""
         task = self.loop.create_task(self._app(cycle.scope(), cycle.receive, cycle.send))
         self._tasks.add(task)
@@ -158,10 +194,10 @@ class Http1Server:
         return self.limits.max_connections - len(self._connections)
 
     def drain(self) -> None:
-        """Close idle connections now, and the others after their response."""
+        """Close idle connections now, and the others after their responses."""
         self.draining = True
-        for connection in list(self._idle):
-            connection.close_if_idle()
+        for connection in list(self._connections):
+            connection.drain()
 
     async def close(self) -> None:
         """Return when the last connection has ended; those without a whole request are closed now."""

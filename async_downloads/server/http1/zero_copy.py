@@ -22,7 +22,7 @@ from ...sources.opening import map_read_errors
 from .flow_control import ClientDisconnected, FlowControl
 from .readiness import FairTurns, SocketReadiness
 
-__all__ = ["AVAILABLE", "SendfileTurns", "ZeroCopyWriter"]
+__all__ = ["AVAILABLE", "SendfileTurns", "ZeroCopyWriter", "check_unchanged"]
 
 
 AVAILABLE: Final = hasattr(select, "epoll") and hasattr(os, "sendfile")  # Linux
@@ -130,7 +130,7 @@ class ZeroCopyWriter:
         status = os.fstat(file.fd)  # the source has just checked it
         await self._flow.flushed()
         while offset < stop:
-            _check_unchanged(file, status, offset)
+            check_unchanged(file, status, offset)
             count = min(stop - offset, await self._next_size())
             if offset >= cached:
                 cached = offset + await self._bring_into_cache(file, offset, count, stop)
@@ -212,7 +212,7 @@ class ZeroCopyWriter:
                 raise SourceTruncated(f"the file ended at byte {offset}")
 
 
-def _check_unchanged(file: OpenFile, before: os.stat_result, offset: int) -> None:
+def check_unchanged(file: OpenFile, before: os.stat_result, offset: int) -> None:
     """Raise SourceChanged if the file was written to in place; the source of a file that grew checks it by itself."""
     now = os.fstat(file.fd)
     if now.st_mtime_ns != before.st_mtime_ns and now.st_size <= before.st_size:

@@ -1,0 +1,122 @@
+"""Frames as they come (RFC 9113 §4): one at a time, of bounded size and number, before h2 sees them."""
+
+from typing import Final, NamedTuple
+
+from h2.errors import ErrorCodes
+
+__all__ = ["DATA", "END_STREAM", "GOAWAY", "PREFACE", "ConnectionFault", "Frame", "FrameBudget", "FrameSplitter"]
+
+
+PREFACE: Final = -1  # the kind of the bytes that come first
+DATA: Final = 0
+GOAWAY: Final = 7
+END_STREAM: Final = 1  # a flag
+_HEADERS: Final = 1
+_CONTINUATION: Final = 9
+_END_HEADERS: Final = 4
+_HEAD_BYTES: Final = 9
+_FRAME_BYTES: Final = 16 * 1024
+_BLOCK_BYTES: Final = 32 * 1024  # of a compressed list of fields
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+_MOST_CREDIT: Final = 5000
+_CREDIT_PER_SECOND: Final = 500
+_FULL_BYTES: Final = 256  # a DATA frame with more costs the client more than us
+_EARNED: Final = 4
+
+
+class ConnectionFault(Exception):
+    """The client has broken a rule that ends the whole connection; `code` goes into GOAWAY (RFC 9113 §7)."""
+
+    def __init__(self, code: ErrorCodes) -> None:
+        super().__init__(code)
+        self.code: ErrorCodes = code
+
+
+class Frame(NamedTuple):
+    """A frame; `data` is the whole of it, and `size` the length of its payload."""
+
+    kind: int
+    flags: int
+    stream_id: int
+    size: int
+    data: bytes
+
+
+class FrameSplitter:
+    """Splits what a client sends into frames. It holds less than one frame and what one read brought."""
+
+    def __init__(self) -> None:
+        self.in_block: bool = False  # a list of fields has begun, and its last frame is still to come
+        self._held = bytearray()
+        self._begun = False
+        self._block_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        self._held += data
+
+    def take(self) -> Frame | None:
+        """Return the next frame, or None if it is not whole. Raises ConnectionFault if it is too large."""
+        if not self._begun:
+            return self._take_preface()
+        if len(self._held) < _HEAD_BYTES:
+            return None
+        kind, flags = self._held[3], self._held[4]
+        size = int.from_bytes(self._held[:3])
+        if size > _FRAME_BYTES:
+            raise ConnectionFault(ErrorCodes.FRAME_SIZE_ERROR)
+        if len(self._held) < _HEAD_BYTES + size:
+            return None
+        stream_id = int.from_bytes(self._held[5:9]) & 0x7FFFFFFF
+        if kind in {_HEADERS, _CONTINUATION}:
+            self._count_block(kind, flags, size)
+        return Frame(kind, flags, stream_id, size, self._cut(_HEAD_BYTES + size))
+
+    def _take_preface(self) -> Frame | None:
+        if not _PREFACE.startswith(self._held[: len(_PREFACE)]):
+            raise ConnectionFault(ErrorCodes.PROTOCOL_ERROR)
+        if len(self._held) < len(_PREFACE):
+            return None
+        self._begun = True
+        return Frame(PREFACE, 0, 0, 0, self._cut(len(_PREFACE)))
+
+    def _count_block(self, kind: int, flags: int, size: int) -> None:
+        self._block_bytes = size + (self._block_bytes if kind == _CONTINUATION else 0)
+        if self._block_bytes > _BLOCK_BYTES:
+            raise ConnectionFault(ErrorCodes.ENHANCE_YOUR_CALM)
+        self.in_block = not flags & _END_HEADERS
+
+    def _cut(self, size: int) -> bytes:
+        data = bytes(self._held[:size])
+        del self._held[:size]
+        return data
+
+
+class FrameBudget:
+    """How many frames a client may send that bring nothing: pings, settings, priorities, resets, small windows.
+
+    Time gives back credit, and so do responses: a client that downloads fast opens its windows often.
+    """
+
+    RESET_COST: Final = 50  # of a request that was begun in vain
+
+    def __init__(self, now: float) -> None:
+        self._credit = float(_MOST_CREDIT)
+        self._now = now
+
+    def count(self, frame: Frame, now: float) -> None:
+        """Count a frame. Raises ConnectionFault if there have been too many."""
+        if frame.kind != DATA or frame.size < _FULL_BYTES:
+            self.spend(1, now)
+
+    def spend(self, cost: int, now: float) -> None:
+        """Take credit away. Raises ConnectionFault if there is none left."""
+        self._credit = min(_MOST_CREDIT, self._credit + _CREDIT_PER_SECOND * (now - self._now)) - cost
+        self._now = now
+        if self._credit < 0:
+            raise ConnectionFault(ErrorCodes.ENHANCE_YOUR_CALM)
+
+    def earn(self) -> None:
+        """Give credit for a full frame that was sent, or for the end of a response."""
+        self._credit = min(_MOST_CREDIT, self._credit + _EARNED)

@@ -1,0 +1,24 @@
+"""The choice between HTTP/1.1 and HTTP/2, which TLS makes (ALPN, RFC 7301)."""
+
+import asyncio
+from typing import Any
+
+from ..http1.connection import Connection
+from ..http1.server import Http1Server
+from .connection import Http2Connection
+
+__all__ = ["Negotiation"]
+
+
+class Negotiation(asyncio.Protocol):
+    """Gives a connection that has ended its handshake to the protocol that both sides know."""
+
+    def __init__(self, server: Http1Server) -> None:
+        self._server = server
+
+    def connection_made(self, transport: Any) -> None:
+        """Hand the transport over."""
+        is_http2 = transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
+        chosen = Http2Connection(self._server) if is_http2 else Connection(self._server)
+        transport.set_protocol(chosen)
+        chosen.connection_made(transport)

@@ -1,0 +1,111 @@
+"""What one connection sends: whose turn it is, how much fits, and how many bytes wait for a window."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from h2.connection import H2Connection
+
+from ..http1.flow_control import FlowControl
+from .frames import FrameBudget
+
+if TYPE_CHECKING:
+    from .stream import Stream
+
+__all__ = ["SLICE_BYTES", "Outlet"]
+
+
+SLICE_BYTES: Final = 64 * 1024  # that a stream sends in its turn
+_FRAME_BYTES: Final = 16 * 1024
+_EARNING_BYTES: Final = 1024  # a client that opens its windows by less gets no credit for it
+_HELD_BYTES: Final = 4 * 1024 * 1024  # of all bodies of a connection that apps have given and no window lets out
+
+
+class Outlet:
+    """The windows of a connection and of its streams, and the queue of those that wait for them.
+
+    A stream waits in `room` until the transport has room, both windows are open, and it is its turn: the one that has
+    waited longest is the next. A stream that is about to make more of its body also waits until the bytes of all
+    streams that wait with theirs leave room for it. The connection owns it.
+    """
+
+    def __init__(self, flow: FlowControl, http2: H2Connection, budget: FrameBudget) -> None:
+        self._flow = flow
+        self._http2 = http2
+        self._budget = budget
+        self._held: dict[Stream, int] = {}
+        self._waiting: dict[Stream, tuple[asyncio.Future[None], int]] = {}
+
+    def is_open(self, stream: "Stream") -> bool:
+        """Whether the window of a stream is open, whatever that of the connection is."""
+        http2 = self._http2
+        return bool(http2.outbound_flow_control_window <= 0 or http2.local_flow_control_window(stream.id) > 0)
+
+    def hold(self, stream: "Stream", count: int) -> None:
+        """Count bytes of a body that a stream holds or is about to hold, in the place of those before."""
+        self._held.pop(stream, None)
+        if count:
+            self._held[stream] = count
+
+    async def room(self, stream: "Stream", *, for_more: int = 0) -> int:
+        """Wait for the turn of a stream; return how many bytes it may send, at least 1.
+
+        `for_more` bytes are counted as held from then on. Raises ClientDisconnected.
+        """
+        while True:
+            stream.check()
+            if (count := await self._turn(stream, for_more)) > 0:
+                self.hold(stream, for_more)
+                if for_more:
+                    self.pass_on()
+                return count
+
+    async def _turn(self, stream: "Stream", for_more: int) -> int:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting[stream] = waiter, for_more
+        self.pass_on()
+        if not waiter.done():
+            stream.waits_for_window(waits=True)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self._waiting.pop(stream, None)
+            self.pass_on()
+            raise
+        stream.waits_for_window(waits=False)
+        stream.check()
+        return self._room_now(stream, for_more)
+
+    def pass_on(self) -> None:
+        """Wake the stream whose turn it is, if there is one."""
+        if self._flow.paused:
+            return
+        for stream, (waiter, for_more) in self._waiting.items():
+            if self._room_now(stream, for_more) > 0:
+                del self._waiting[stream]
+                waiter.set_result(None)
+                return
+
+    def drop(self, stream: "Stream") -> None:
+        """Let a stream go that is over."""
+        self._held.pop(stream, None)
+        waiter, _ = self._waiting.pop(stream, (None, 0))
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        self.pass_on()
+
+    def _room_now(self, stream: "Stream", for_more: int) -> int:
+        if self._flow.paused or (for_more and self._held and sum(self._held.values()) + for_more > _HELD_BYTES):
+            return 0
+        return min(self._http2.local_flow_control_window(stream.id), SLICE_BYTES)
+
+    def write(self, stream: "Stream", data: bytes | memoryview, *, ends: bool) -> None:
+        """Send bytes for which there is room; with `ends` they are the last ones."""
+        if not data and ends:
+            self._http2.end_stream(stream.id)
+        for start in range(0, len(data), _FRAME_BYTES):
+            part = bytes(data[start : start + _FRAME_BYTES])
+            self._http2.send_data(stream.id, part, end_stream=ends and start + _FRAME_BYTES >= len(data))
+            if len(part) >= _EARNING_BYTES:
+                self._budget.earn()
+        self._flow.transport.write(self._http2.data_to_send())
+        self.pass_on()

@@ -1,0 +1,122 @@
+"""The fields of requests (RFC 9113 §8.2-8.3): decoded within bounds, checked, and put into the form of HTTP/1.1."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from hpack import Decoder
+
+from ..http1.request_head import HOST, BadRequest, Field, ParsedHead
+
+__all__ = ["LIST_BYTES", "MalformedRequest", "RequestDecoder", "check_trailers", "parse_fields"]
+
+
+LIST_BYTES: Final = 16 * 1024  # of a decoded list, with 32 bytes for each field (RFC 9113 §6.5.2)
+_DECODED_BYTES: Final = 2 * LIST_BYTES  # up to here a request is only refused; a longer list ends the connection
+_FIELDS: Final = 200
+_FIELD_BYTES: Final = 32
+
+_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_NOT_A_VALUE: Final = re.compile(rb"[\r\n\0]|\A[ \t]|[ \t]\Z")
+_PATH: Final = re.compile(rb"/[!-~]*|\*")
+_PSEUDO: Final = frozenset((b":method", b":scheme", b":path", b":authority"))
+_OF_HTTP1: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
+
+
+class MalformedRequest(Exception):
+    """The request breaks a rule of HTTP/2: its stream is reset with PROTOCOL_ERROR (RFC 9113 §8.1.1)."""
+
+
+class RequestDecoder(Decoder):
+    """Decodes lists of fields and keeps the last one as `fields`.
+
+    h2 gets an empty list: it would end the connection for one malformed request, and all other streams with it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(max_header_list_size=_DECODED_BYTES)
+        self.fields: list[Field] = []
+
+    def decode(self, data: bytes, raw: bool = False) -> Iterable[Any]:  # noqa: ARG002 - as in hpack
+        """Decode a list; raises OversizedHeaderListError as soon as it is twice as long as allowed."""
+        self.fields = [(bytes(name), bytes(value)) for name, value in super().decode(data, raw=True)]
+        return []
+
+
+def parse_fields(fields: list[Field], *, body_comes: bool) -> ParsedHead:
+    """Return the request that a list of fields describes.
+
+    Raises MalformedRequest if it breaks a rule of HTTP/2, BadRequest if no HTTP request can be so.
+    """
+    pseudo, regular = _split(fields)
+    method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
+    if not method or method == b"CONNECT" or not path or not pseudo.get(b":scheme"):
+        raise MalformedRequest
+    length = _body_length(regular, body_comes=body_comes)
+    if len(fields) > _FIELDS or sum(len(name) + len(value) + _FIELD_BYTES for name, value in fields) > LIST_BYTES:
+        raise BadRequest(431)
+    if not _METHOD.fullmatch(method) or not _PATH.fullmatch(path):
+        raise BadRequest(400)
+    expects = body_comes and any(name == b"expect" and value.lower() == b"100-continue" for name, value in regular)
+    lines = _with_one_cookie(_with_host(regular, pseudo.get(b":authority")))
+    return ParsedHead(method.decode(), path, "2", lines, True, length, expects)
+
+
+def check_trailers(fields: list[Field]) -> None:
+    """Raise MalformedRequest if fields behind a body break a rule of HTTP/2."""
+    if _split(fields)[0]:
+        raise MalformedRequest
+
+
+def _split(fields: list[Field]) -> tuple[dict[bytes, bytes], list[Field]]:
+    """Return the pseudo-fields, which come first, and the other fields."""
+    pseudo: dict[bytes, bytes] = {}
+    regular: list[Field] = []
+    for name, value in fields:
+        if _NOT_A_VALUE.search(value):
+            raise MalformedRequest
+        if not name.startswith(b":"):
+            _check_name(name, value)
+            regular.append((name, value))
+        elif regular or name in pseudo or name not in _PSEUDO:
+            raise MalformedRequest
+        else:
+            pseudo[name] = value
+    return pseudo, regular
+
+
+def _check_name(name: bytes, value: bytes) -> None:
+    if not _NAME.fullmatch(name) or name in _OF_HTTP1 or (name == b"te" and value.lower() != b"trailers"):
+        raise MalformedRequest
+
+
+def _body_length(fields: list[Field], *, body_comes: bool) -> int | None:
+    """Return the length of the body in bytes; None if it is not known."""
+    lengths = {value for name, value in fields if name == b"content-length"}
+    if not lengths:
+        return None if body_comes else 0
+    text = lengths.pop()
+    if lengths or not text.isdigit() or len(text) > 18:
+        raise MalformedRequest
+    if not body_comes and int(text):
+        raise MalformedRequest
+    return int(text)
+
+
+def _with_host(fields: list[Field], authority: bytes | None) -> list[Field]:
+    """Return the fields with one Host: `:authority` is the same under another name (RFC 9113 §8.3.1)."""
+    hosts = [value for name, value in fields if name == b"host"]
+    if authority is not None:
+        hosts.append(authority)
+    if not hosts or len({host.lower() for host in hosts}) > 1 or not HOST.fullmatch(hosts[-1]):
+        raise BadRequest(400)
+    return [(b"host", hosts[-1]), *(field for field in fields if field[0] != b"host")]
+
+
+def _with_one_cookie(fields: list[Field]) -> list[Field]:
+    """Return the fields with the pieces of Cookie joined (RFC 9113 §8.2.3)."""
+    cookies = [value for name, value in fields if name == b"cookie"]
+    if len(cookies) < 2:
+        return fields
+    return [*(field for field in fields if field[0] != b"cookie"), (b"cookie", b"; ".join(cookies))]

@@ -1,0 +1,244 @@
+"""One request and its response, as ASGI has them, on a stream of HTTP/2."""
+
+import asyncio
+import math
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from h2.errors import ErrorCodes
+
+from ...errors import SourceTruncated
+from ...open_file import FileRegion
+from ...sending import ZERO_COPY_SEND, Message, Scope
+from ...sources.opening import map_read_errors
+from ..http1.flow_control import ClientDisconnected
+from ..http1.request_head import ParsedHead
+from ..http1.scope import request_scope
+from ..http1.states import BODY_SECONDS
+from ..http1.zero_copy import check_unchanged
+from .outlet import SLICE_BYTES
+from .response_fields import response_fields
+
+if TYPE_CHECKING:
+    from .streams import Streams
+
+__all__ = ["Stream"]
+
+
+_WINDOW_SECONDS: Final = 300.0  # that a client may keep its window closed, if the app has no shorter limit
+_BEGIN_SECONDS: Final = 30.0  # that it may be closed before the app runs
+
+
+class Stream:
+    """A request and its response: what the app gets as `scope`, `receive` and `send`.
+
+        WAITING ──window opens──> RUNNING ──whole response──> over
+           └───────── reset, deadline, connection lost ────────^
+
+    The app runs only while the client has opened the window of the stream: no file is opened for a client that takes
+    nothing. Regions of files are read as windows open. `Streams` owns it until the app has ended; after the
+    stream is `over`, `receive` returns `http.disconnect` and `send` raises ClientDisconnected.
+    """
+
+    def __init__(self, streams: "Streams", stream_id: int, head: ParsedHead, *, body_comes: bool) -> None:
+        self.id: int = stream_id
+        self.head: ParsedHead = head
+        self.body_comes: bool = body_comes
+        self.deadline: float = streams.server.now + _BEGIN_SECONDS
+        self.running: bool = False
+        self.over: bool = False
+        self.responded: bool = False  # something of the response is sent
+        self.sent: int = 0  # bytes of its body
+        self._streams = streams
+        self._outlet = streams.outlet
+        self._content = bytearray()
+        self._received = self._unacknowledged = 0
+        self._expects_continue = head.expects_continue
+        self._delivered = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._start: tuple[int, Any] | None = None  # the head of the response, until the first bytes of the body
+        self._started = self._no_body = False
+        self._left: int | None = None  # bytes that Content-Length still promises
+        self._taken = 0  # bytes of regions that were sent
+
+    def scope(self) -> Scope:
+        """Return the connection scope of ASGI 3."""
+        scope = request_scope(self._streams.base_scope, self.head, self._streams.server.state)
+        scope["extensions"] = {ZERO_COPY_SEND: {"acknowledged": lambda: self.sent, "taken": lambda: self._taken}}
+        return scope
+
+    def check(self) -> None:
+        """Raise ClientDisconnected if nothing more can be sent."""
+        if self.over:
+            raise ClientDisconnected
+
+    # -- the request
+
+    def feed(self, content: bytes, window: int) -> bool:
+        """Take a part of the body, for which the client has used `window` bytes; return False if it is too long."""
+        self._received += len(content)
+        if self.head.body_length is not None and self._received > self.head.body_length:
+            return False
+        self._content += content
+        self._unacknowledged += window
+        if not content:
+            self._acknowledge()
+        self._wake()
+        return True
+
+    def end_body(self) -> bool:
+        """Note that the body has ended; return False if it is too short."""
+        self.body_comes = False
+        self._wake()
+        return self.head.body_length in {None, self._received}
+
+    def _wake(self) -> None:
+        self.deadline = math.inf if self.running else self.deadline
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def receive(self) -> Message:
+        """Return the body, then `http.disconnect` when the client has left or has its response."""
+        while not self.over:
+            if not self._delivered and (self._content or not self.body_comes):
+                content, self._content = bytes(self._content), bytearray()
+                self._delivered = not self.body_comes
+                self._acknowledge()
+                return {"type": "http.request", "body": content, "more_body": self.body_comes}
+            if self.body_comes:
+                self._await_body()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return {"type": "http.disconnect"}
+
+    def _await_body(self) -> None:
+        if self._expects_continue and not self.responded:
+            self._expects_continue = False
+            self._streams.send_fields(self, [(b":status", b"100")], ends=False)
+        self._streams.expire_in(self, BODY_SECONDS)
+
+    def _acknowledge(self) -> None:
+        count, self._unacknowledged = self._unacknowledged, 0
+        if count:
+            self._streams.acknowledge(self, count)
+
+    def leave(self) -> None:
+        """End it: the client has reset it, or has its response."""
+        self.over = True
+        self._content.clear()
+        self._acknowledge()
+        self._outlet.drop(self)
+        self._wake()
+
+    def time_out(self) -> None:
+        """End what has passed its deadline: a body that does not come, or a window that stays closed."""
+        if self.body_comes and not self.responded and self.running:
+            self._streams.refuse(self, 408)
+        else:
+            self._streams.reset(self.id, ErrorCodes.CANCEL)
+
+    # -- the response
+
+    def waits_for_window(self, *, waits: bool) -> None:
+        """Start or stop the clock for a window that is closed."""
+        if waits:
+            self._streams.expire_in(self, _WINDOW_SECONDS)
+        else:
+            self.deadline = math.inf
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the response; return when there is room for more.
+
+        Raises ClientDisconnected, RuntimeError if the message does not fit the ones before.
+        """
+        self.check()
+        kind, more = message["type"], message.get("more_body", False)
+        if kind == "http.response.start" and not self._started:
+            self._begin(int(message["status"]), message.get("headers", ()))
+        elif kind == "http.response.body" and self._started:
+            await self._send_body(message.get("body", b""), more=more)
+        elif kind == ZERO_COPY_SEND and self._started:
+            await self._send_region(FileRegion(message["file"], message["offset"], message["count"]))
+            if not more:
+                await self._send_body(b"", more=False)
+        else:
+            raise RuntimeError(f"{kind} cannot be sent now")
+
+    def _begin(self, status: int, fields: Any) -> None:
+        lines, length = response_fields(status, fields, self._streams.server.date_line())
+        self._no_body = self.head.method == "HEAD" or status in {204, 304}
+        self._left = None if self._no_body else length
+        self._start, self._started = (status, lines), True
+
+    async def _send_body(self, body: bytes, *, more: bool) -> None:
+        if self._no_body:
+            body = b""
+        self._promised(len(body))
+        if not more and self._left:
+            raise RuntimeError(f"the body is {self._left} bytes shorter than its Content-Length")
+        self._send_start(ends=not more and not body)
+        if body:
+            self._outlet.hold(self, len(body))
+            await self._push(memoryview(body), ends=not more)
+        elif not more and not self.over:
+            self._outlet.write(self, b"", ends=True)
+        if not more:
+            self._complete()
+        elif body:  # the app makes the next part only when there is room for it
+            self._outlet.hold(self, 0)
+            await self._outlet.room(self, for_more=len(body))
+
+    def _promised(self, size: int) -> None:
+        if self._left is not None:
+            if size > self._left:
+                raise RuntimeError("the body is longer than its Content-Length")
+            self._left -= size
+
+    def _send_start(self, *, ends: bool) -> None:
+        """Send the head, if that is still to be sent; with `ends` there is no body, and the response is complete."""
+        if self._start is None:
+            return
+        (_, lines), self._start = self._start, None
+        self.responded = True
+        self._streams.send_fields(self, lines, ends=ends)
+        if ends:
+            self._complete()
+
+    def _complete(self) -> None:
+        if not self.over:
+            self._streams.response_complete(self)
+
+    async def _push(self, data: memoryview, *, ends: bool = False) -> None:
+        """Send bytes as windows open."""
+        while data:
+            count = min(await self._outlet.room(self), len(data))
+            self.sent += count
+            self._outlet.write(self, data[:count], ends=ends and count == len(data))
+            data = data[count:]
+            self._outlet.hold(self, len(data))
+            await asyncio.sleep(0)
+
+    async def _send_region(self, region: FileRegion) -> None:
+        """Send a region; nothing of it is read before a window is open.
+
+        Raises SourceTruncated if the file has become too short, SourceChanged if it was written to in place.
+        """
+        if self._no_body:
+            return
+        file, offset, size = region
+        self._promised(size)
+        self._send_start(ends=False)
+        stop, status = offset + size, os.fstat(file.fd)
+        while offset < stop:
+            count = min(stop - offset, await self._outlet.room(self), SLICE_BYTES)
+            check_unchanged(file, status, offset)
+            with map_read_errors(f"reading from {offset}"):
+                data = file.read_cached(offset, count)
+                if data is None:
+                    self._outlet.pass_on()
+                    data = await file.read_from_disk(offset, count)
+            if len(data) < count:
+                raise SourceTruncated(f"the file ended at byte {offset + len(data)}")
+            await self._push(memoryview(data))
+            self._taken += count
+            offset += count

@@ -1,0 +1,1 @@
+"""HTTP/2: each rule and each bound on a real socket."""
