@@ -26,7 +26,7 @@ def cookie_field(jar: httpx.Cookies, url: httpx.URL, own: str | None = None) -> 
     request = httpx.Request("GET", url)
     served = httpx.Cookies()
     for cookie in jar.jar:
-        if cookie.domain or own is not None:
+        if _may_go_to(cookie, url.host) if cookie.domain else own is not None:
             served.jar.set_cookie(cookie)
     served.set_cookie_header(request)
     field = request.headers.get("cookie")
@@ -35,6 +35,14 @@ def cookie_field(jar: httpx.Cookies, url: httpx.URL, own: str | None = None) -> 
     names = set(_names(field))
     kept = [pair for pair in own.split(";") if next(_names(pair), "") not in names]
     return ";".join([*kept, f" {field}"]).strip()
+
+
+def _may_go_to(cookie: Cookie, host: str) -> bool:
+    """Whether a cookie is for this host. One that names no domain is for its own host alone (RFC 6265 §5.4).
+
+    `http.cookiejar` would send it to all hosts below that one, too. It adds ".local" to a host without a dot.
+    """
+    return cookie.domain_specified or cookie.domain in {host, f"{host}.local", f"[{host}].local"}
 
 
 def _names(field: str) -> Iterator[str]:
@@ -81,7 +89,7 @@ def _cookie(columns: list[str]) -> Cookie:
         value=value,
         port=None,
         port_specified=False,
-        domain=f".{bare}" if wide else bare,
+        domain=f".{bare}" if wide else bare if "." in bare else f"{bare}.local",
         domain_specified=wide,
         domain_initial_dot=wide,
         path=path or "/",

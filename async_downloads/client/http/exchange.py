@@ -183,6 +183,7 @@ class Exchange:
             headers = [*self._public(), *_headers((), fields)]
             request = httpx.Request("GET", url, headers=headers, extensions=extensions)
             cookies = cookie_field(self._client.cookies, url)
+        request.headers.pop("Cookie", None)  # httpx chooses by rules that are less strict
         if cookies:
             request.headers["Cookie"] = cookies
         return request

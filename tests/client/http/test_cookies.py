@@ -32,7 +32,7 @@ class Gate:
         return httpx.Response(302, headers={**fields, "Content-Length": "0"})
 
 
-async def _status(gate: Gate, url: str, client: httpx.AsyncClient, headers: tuple[tuple[str, str], ...] = ()) -> int:
+async def _status(client: httpx.AsyncClient, url: str, headers: tuple[tuple[str, str], ...] = ()) -> int:
     async with Exchange(client, url, headers=headers).get({}) as response:
         return response.status_code
 
@@ -40,11 +40,11 @@ async def _status(gate: Gate, url: str, client: httpx.AsyncClient, headers: tupl
 async def test_cookies_of_hosts_on_the_way_are_sent_to_these_hosts() -> None:
     gate = Gate()
     client = httpx.AsyncClient(transport=httpx.MockTransport(gate))
-    assert await _status(gate, "https://start.example/x", client) == 200
-    assert await _status(gate, "https://files.example/a", client) == 200
+    assert await _status(client, "https://start.example/x") == 200
+    assert await _status(client, "https://files.example/a") == 200
     assert gate.cookies["files.example/a"] == "in=1"
     gate.cookies.clear()
-    assert await _status(gate, "https://files.example/a", client) == 200
+    assert await _status(client, "https://files.example/a") == 200
     assert gate.cookies == {"files.example/a": "in=1"}
 
 
@@ -52,7 +52,7 @@ async def test_cookies_of_the_caller_stay_at_home_and_are_joined_by_those_of_the
     gate = Gate()
     client = httpx.AsyncClient(transport=httpx.MockTransport(gate), cookies={"mine": "secret"})
     headers = (("Cookie", "own=secret; in=0"),)
-    assert await _status(gate, "https://files.example/a", client, headers) == 200
+    assert await _status(client, "https://files.example/a", headers) == 200
     assert gate.cookies["login.example/"] is None
     assert sorted((gate.cookies["files.example/a"] or "").split("; ")) == ["in=1", "mine=secret", "own=secret"]
 
@@ -63,6 +63,7 @@ example.com\tFALSE\t/folder\tFALSE\t0\tsession\tone
 .example.com\tTRUE\t/\tFALSE\t1\texpired\tthree
 
 other.example\tFALSE\t/\tFALSE\t0\tother\tfour
+localhost\tFALSE\t/\tFALSE\t0\tlocal\tfive
 """
 
 
@@ -74,6 +75,9 @@ other.example\tFALSE\t/\tFALSE\t0\tother\tfour
         ("https://www.example.com/", "secure=two"),
         ("http://example.com/", None),
         ("http://other.example/", "other=four"),
+        ("http://www.other.example/", None),
+        ("http://localhost:8000/", "local=five"),
+        ("http://www.localhost/", None),
     ],
 )
 async def test_the_cookies_of_a_file_are_sent_by_their_rules(tmp_path: Path, url: str, cookies: str | None) -> None:
@@ -88,6 +92,24 @@ async def test_the_cookies_of_a_file_are_sent_by_their_rules(tmp_path: Path, url
     client = httpx.AsyncClient(transport=httpx.MockTransport(respond), cookies=read_cookies(path))
     async with Exchange(client, url).get({}):
         assert seen == [cookies]
+
+
+@pytest.mark.parametrize(("domain", "sent"), [("", None), ("; Domain=site.example", "in=1")])
+@pytest.mark.parametrize("start", ["http://x.site.example/", "http://other.example/"])
+async def test_a_cookie_without_a_domain_is_for_its_own_host_alone(start: str, domain: str, sent: str | None) -> None:
+    seen: dict[str, str | None] = {}
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen[request.url.host] = request.headers.get("cookie")
+        if request.url.host != "site.example":
+            return httpx.Response(200)
+        return httpx.Response(302, headers={"Set-Cookie": f"in=1{domain}", "Location": start, "Content-Length": "0"})
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(respond))
+    assert await _status(client, "http://site.example/") == 200
+    assert await _status(client, "http://x.site.example/") == 200
+    assert seen["x.site.example"] == sent
+    assert seen.get("other.example") is None
 
 
 @pytest.mark.parametrize("line", ["a=b", "example.com\tFALSE\t/\tFALSE\tsoon\ta\tb"])
