@@ -128,19 +128,27 @@ def _next_of(link: object, url: str) -> str | None:
 
 
 def _entry_of(item: Mapping[str, Any], url: str) -> ListedEntry | None:
-    kind = item.get("kind", item.get("type", ""))
+    kind = str(item.get("kind", item.get("type", "")))
     is_folder = kind in _FOLDERS or item.get("is_dir") is True
     if not is_folder and kind not in _FILES:
         return None
     link, name = item.get("url"), item.get("name")
     if not isinstance(link, str):
-        link = f"./{quote(name, safe='', errors='surrogateescape')}" if isinstance(name, str) else ""
+        link = _link_to(name) if isinstance(name, str) else ""
     link = f"{link.rstrip('/')}/" if is_folder else link
     found = _linked(link, url)
     if found is None or is_folder:
         return found
     modified = _seconds(item.get("modified", item.get("mod_time", item.get("mtime"))))
     return ListedEntry(found.url, found.name, found.is_folder, _size(item.get("size")), modified, _digest(item))
+
+
+def _link_to(name: str) -> str:
+    """Return the relative link to a name; "" if the JSON escapes half a character, which no URL can have."""
+    try:
+        return f"./{quote(name, safe='', errors='surrogateescape')}"
+    except UnicodeEncodeError:
+        return ""
 
 
 def _size(value: object) -> int | None:
@@ -194,12 +202,12 @@ def _from_html(body: bytes, url: str) -> Iterator[ListedEntry]:
 
 def _linked(target: str, url: str, base: str = "") -> ListedEntry | None:
     """Return the entry that a link leads to, if it is directly in the folder."""
-    target = quote(target.strip().translate(_REMOVED), safe=_UNESCAPED, errors="surrogateescape")
     folder = folder_of(url)
     try:
+        target = quote(target.strip().translate(_REMOVED), safe=_UNESCAPED, errors="surrogateescape")
         parts = urlsplit(urljoin(urljoin(url, base), target))
         names = segments_below(folder, parts.geturl())
-    except ValueError:  # a malformed host or port
+    except ValueError:  # a malformed host or port, or half a character
         return None
     if names is None or len(names) != 1 or parts.query:
         return None

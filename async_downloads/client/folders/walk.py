@@ -4,10 +4,12 @@ from asyncio import gather
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
 from ...errors import BadResponse, FetchError, RefusedRedirect
+from ...threads import in_thread
 from ..document import Document
 from .listing import FolderListing, ListedEntry, folder_of, parse_listing, segments_below
 
@@ -73,8 +75,11 @@ Read = Callable[[str], Awaitable[Document]]
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
+    """A folder to list; `above` are the URLs of the lists that lead to it."""
+
     url: str
     segments: tuple[str, ...] = ()
+    above: frozenset[str] = frozenset()
 
 
 async def walk(
@@ -85,7 +90,7 @@ async def walk(
     `read` gets the URL of a folder and returns its list. Links and redirects that lead out of the folder are not
     followed. Raises FetchError if the folder itself cannot be listed, or has moved to another host.
     """
-    wanted, seen, root = selection or Selection(), set[str](), ""
+    wanted, root = selection or Selection(), ""
     pending = [_Folder(url)]
     while pending:
         batch = [pending.pop() for _ in pending[:_AT_ONCE]]
@@ -94,8 +99,7 @@ async def walk(
                 if not root:
                     raise page
                 yield UnreadableFolder(folder.url, page)
-            elif page.url not in seen:
-                seen.add(page.url)
+            elif page.url not in folder.above:  # otherwise a redirect leads back, and on without end
                 root = root or _root(url, page.url)
                 pending += _folders(folder, page, wanted)
                 for found in _files(folder, page, wanted):
@@ -114,7 +118,9 @@ async def _page(read: Read, folder: _Folder, root: str) -> "_Page | FetchError":
         document = await read(folder.url)
         if root and segments_below(root, document.url) is None:
             return RefusedRedirect("a redirect out of the folder")
-        return _Page(document.url, parse_listing(document.body, document.media_type, document.url))
+        # In a thread: a long page takes many seconds, in which other downloads must continue.
+        parse = partial(parse_listing, document.body, document.media_type, document.url)
+        return _Page(document.url, await in_thread(parse))
     except FetchError as error:
         return error
     except ValueError as error:  # no listing
@@ -137,12 +143,13 @@ def _root(url: str, final: str) -> str:
 
 def _folders(folder: _Folder, page: _Page, wanted: Selection) -> Iterator[_Folder]:
     """Yield the folders to list next: those in this one, and first the rest of this one."""
+    above = folder.above | {page.url}
     for entry in page.listing.entries:
         segments = (*folder.segments, entry.name)
         if entry.is_folder and len(segments) <= _MAX_DEPTH and wanted.enters(segments):
-            yield _Folder(entry.url, segments)
+            yield _Folder(entry.url, segments, above)
     if page.listing.next:
-        yield _Folder(page.listing.next, folder.segments)
+        yield _Folder(page.listing.next, folder.segments, above)
 
 
 def _files(folder: _Folder, page: _Page, wanted: Selection) -> Iterator[RemoteFile | UnreadableFolder]:

@@ -157,6 +157,25 @@ def test_what_is_malformed_about_a_file_is_as_if_it_were_missing(about: dict[str
     assert listing.entries == (ListedEntry(f"{URL}a", "a", is_folder=False),)
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"name": "b", "kind": []},
+        {"name": "b", "kind": {}},
+        {"name": "\ud800"},
+        {"name": "b", "url": "\ud800"},
+        {"name": "b", "url": "http://[/"},
+        {"name": "../b"},
+        {"name": "b", "url": "%2e%2e%2fb"},
+        {"name": ".."},
+        {"name": "b", "url": "//other.example/pub/b"},
+    ],
+)
+def test_a_malformed_or_hostile_entry_costs_no_other_entry(item: dict[str, object]) -> None:
+    listing = parse_listing(json.dumps([item, {"name": "a"}]).encode(), "application/json", URL)
+    assert listing.entries == (ListedEntry(f"{URL}a", "a", is_folder=False),)
+
+
 def test_a_sha256_field_is_a_digest() -> None:
     body = json.dumps({"entries": [{"name": "a", "sha256": SHA256}, "b", {"name": 7}]}).encode()
     [entry] = parse_listing(body, "application/json", URL).entries

@@ -92,6 +92,22 @@ async def test_a_listing_of_several_pages_is_read_to_its_end() -> None:
     assert len(found) == 2
 
 
+@pytest.mark.parametrize(("old", "new"), [("1/", "current/"), ("current/", "9/")])
+async def test_a_redirect_to_another_folder_hides_neither(old: str, new: str) -> None:
+    site = _Site(
+        {ROOT: [old, new], f"{ROOT}{old}": ["a", "s/"], f"{ROOT}{old}s/": ["b"], f"{ROOT}{new}": f"{ROOT}{old}"}
+    )
+    assert await _found(site) == ({f"{old}a", f"{new}a", f"{old}s/b", f"{new}s/b"}, [])
+
+
+async def test_a_next_page_that_leads_back_ends_the_list() -> None:
+    async def read(url: str) -> Document:
+        body = {"path": "/pub/", "entries": [{"name": "a", "kind": "file"}], "next": "?after=a"}
+        return Document(url, "application/json", json.dumps(body).encode())
+
+    assert len([each async for each in walk(read, ROOT)]) == 2
+
+
 async def test_a_folder_that_cannot_be_listed_at_all_is_an_error() -> None:
     with pytest.raises(BadStatus):
         await _found(_Site({ROOT: BadStatus(404)}))
@@ -138,9 +154,3 @@ async def test_a_folder_that_contains_itself_ends() -> None:
     loop = Loop({})
     assert await _found(loop) == (set(), [])
     assert len(loop.requests) == 65
-
-
-async def test_a_folder_reached_twice_is_listed_once() -> None:
-    site = _Site({ROOT: ["b/", "c/"], f"{ROOT}b/": f"{ROOT}c/", f"{ROOT}c/": ["a"]})
-    files, _ = await _found(site)
-    assert len(files) == 1
