@@ -31,9 +31,16 @@ class ChecksumList:
     def parse(cls, text: str) -> Self:
         """Read a list; lines of another kind are ignored, such as those of a signature.
 
-        Raises ValueError if no line has a checksum.
+        Of several checksums for one name the longest counts: a list of BSD may have MD5 beside SHA-256.
+
+        Raises ValueError if no line has a checksum, or two lines contradict each other.
         """
-        found = dict(_entries(text))
+        found: dict[str, Checksum] = {}
+        for name, checksum in _entries(text):
+            known = found.get(name, checksum)
+            if known.algorithm == checksum.algorithm and known != checksum:
+                raise ValueError(f"the list has more than one checksum for {name!r}")
+            found[name] = max(known, checksum, key=lambda each: len(each.digest))
         if not found:
             raise ValueError("no line has a checksum and a name")
         return cls(found)
@@ -54,7 +61,7 @@ class ChecksumList:
 
 
 def _entries(text: str) -> Iterator[tuple[str, Checksum]]:
-    for line in text.splitlines():
+    for line in text.split("\n"):  # `splitlines` also splits at characters that a name may have
         found = _BSD.fullmatch(line.strip()) or _GNU.fullmatch(line.strip())
         if not found:
             continue

@@ -41,6 +41,25 @@ def test_a_name_with_two_checksums_is_refused() -> None:
     assert str(ChecksumList.parse(f"{A}  x/a\n{A}  y/a\n").find("a")) == f"sha256:{A}"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_algorithms_the_strongest_counts(order: int) -> None:
+    lines = [f"MD5 (a) = {'0' * 32}", f"SHA256 (a) = {A}", f"SHA1 (a) = {'0' * 40}"]
+    assert str(ChecksumList.parse("\n".join(lines[::order])).find("a")) == f"sha256:{A}"
+
+
+def test_two_lines_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="more than one checksum for 'a'"):
+        ChecksumList.parse(f"{A}  a\n{B}  ./a\n")
+
+
+@pytest.mark.parametrize("char", ["\u2028", "\x85", "\x0b", "\x1e"])
+def test_only_a_line_feed_ends_a_line(char: str) -> None:
+    found = ChecksumList.parse(f"{A}  a{char}b\n{B}  c\n")
+    assert str(found.find(f"a{char}b")) == f"sha256:{A}"
+    with pytest.raises(ValueError, match="no checksum"):
+        found.find("a")
+
+
 def test_a_missing_name_is_refused() -> None:
     with pytest.raises(ValueError, match="no checksum for 'b'"):
         ChecksumList.parse(f"{A}  a").find("b")
