@@ -7,11 +7,13 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from .checksum import Checksum
+from .disk.names import has_own_suffix
 
 __all__ = ["MetalinkFile", "parse_metalink"]
 
 
 _NAMESPACE: Final = "{urn:ietf:params:xml:ns:metalink}"
+_URL: Final = f"{_NAMESPACE}url"
 _STRENGTH: Final = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")  # the first that is there is verified
 _LAST: Final = 999_999  # the priority of a URL without one (§4.2.16.1)
 
@@ -28,7 +30,8 @@ class MetalinkFile:
 def parse_metalink(body: bytes, url: str = "") -> tuple[MetalinkFile, ...]:
     """Return the files that have a URL of http or https; relative URLs start from `url`.
 
-    Raises ValueError if it is no Metalink 4 document, or if a name is absolute or leads upwards (§4.1.2.1).
+    Raises ValueError if it is no Metalink 4 document, or if a name is absolute or leads upwards (§4.1.2.1), has control
+    characters, or is that of a part file.
     """
     text = body.decode("utf-8-sig")
     if "<!DOCTYPE" in text:  # a few lines of entities, which only it can define, could fill the memory
@@ -51,8 +54,10 @@ def _file(element: ET.Element, base: str) -> MetalinkFile:
 
 def _name(name: str) -> str:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.name or "\\" in name:
+    if path.is_absolute() or ".." in path.parts or not path.name or "\\" in name or not name.isprintable():
         raise ValueError("a Metalink file has a name that is not a relative path")
+    if has_own_suffix(path.name):  # this package trusts the content of such files
+        raise ValueError("a Metalink file has a name like that of an unfinished download")
     return str(path)
 
 
@@ -69,10 +74,17 @@ def _checksum(element: ET.Element) -> str | None:
 
 def _urls(element: ET.Element, base: str) -> tuple[str, ...]:
     """Return the URLs by their priority, of which 1 is the best."""
-    found = [
-        (_priority(each), urljoin(base, (each.text or "").strip())) for each in element.findall(f"{_NAMESPACE}url")
-    ]
-    return tuple(url for _, url in sorted(found, key=lambda each: each[0]) if urlsplit(url).scheme in {"http", "https"})
+    found = [(_priority(each), _http_url(base, (each.text or "").strip())) for each in element.findall(_URL)]
+    return tuple(url for _, url in sorted(found, key=lambda each: each[0]) if url)
+
+
+def _http_url(base: str, link: str) -> str:
+    """Return the URL of http or https that a link is; "" if it is another one or malformed: there may be good ones."""
+    try:
+        url = urljoin(base, link)
+        return url if urlsplit(url).scheme in {"http", "https"} else ""
+    except ValueError:
+        return ""
 
 
 def _priority(element: ET.Element) -> int:

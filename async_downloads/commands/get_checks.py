@@ -25,6 +25,9 @@ _FOLDERS_ONLY: Final = {"include": "--include", "exclude": "--exclude"}
 _HABITS: Final = ("remote_name", "location", "resume_offset", "show_error")  # what `get` does anyway
 
 
+_USER_AGENT: Final = "User-Agent"  # of `-A`; every host may see it
+
+
 class _CannotSave(click.ClickException):
     """No file can be saved there, so no request is sent."""
 
@@ -86,7 +89,7 @@ def _refuse_pairs(options: Mapping[str, Any]) -> None:
         raise click.UsageError(f"-o and {flag} both say where to save")
     if options["checksum"] and options["checksums"]:
         raise click.UsageError("--checksum and --checksums both say what to expect")
-    if options["metalink"] and options["header"]:
+    if options["metalink"] and any(name != _USER_AGENT for name, _ in options["header"]):
         raise click.UsageError("-H would send the field to every host that the Metalink file names")
     if options["output"] == STDOUT:
         _check_stdout(options)
@@ -115,7 +118,7 @@ def _add_user_agent(options: dict[str, Any]) -> None:
         raise click.UsageError("-A names the client: --include PATTERN chooses files")
     if not agent.isascii() or not agent.isprintable():
         raise click.UsageError("-A expects printable ASCII")
-    options["header"] = (*options["header"], ("User-Agent", agent))
+    options["header"] = (*options["header"], (_USER_AGENT, agent))
 
 
 def _check_place(output: Path | None, directory: Path | None, *, made: bool) -> None:

@@ -14,7 +14,7 @@ from ..client.alternates import fetch_any
 from ..client.disk.names import file_name
 from ..client.disk.targets import map_disk_errors
 from ..client.reporter import ProgressListener
-from ..errors import FetchError
+from ..errors import DiskError, FetchError
 from ..threads import in_thread
 from .get_folder_hint import FolderHint
 from .get_lists import read_checksums, read_metalink
@@ -60,6 +60,8 @@ class GetPlan:
         options = self._options
         if options.checksums:
             self._checksums = await read_checksums(options.checksums, self._downloader)
+        # Before the first task: a list that cannot be read ends the command, and would cancel what is running.
+        listed = await self._listed()
         for item in options.items:
             if not options.recursive:
                 yield self._file(item)
@@ -67,17 +69,23 @@ class GetPlan:
             async with aclosing(self._folder(item)) as tasks:
                 async for task in tasks:
                     yield task
-        if options.metalink:
-            directory = options.directory or Path()
-            for item in await read_metalink(options.metalink, directory, self._downloader):
-                yield self._file(item)
+        for item in listed:
+            yield self._file(item)
+
+    async def _listed(self) -> tuple[UrlItem, ...]:
+        if not self._options.metalink:
+            return ()
+        return await read_metalink(self._options.metalink, self._options.directory or Path(), self._downloader)
 
     def _file(self, item: UrlItem) -> Task:
         item = replace(item, index=next(self._indexes))
         if not is_url(item.url):
             return _failing(item, ValueError(_NOT_A_URL))
         if self._options.keep_directories:
-            item = replace(item, path=item.directory / _path_of(item.url), makes_folders=True)
+            try:
+                item = replace(item, path=item.directory / _path_of(item.url), makes_folders=True)
+            except DiskError as error:  # a name is too long
+                return _failing(item, error)
         if item.path in self._taken:
             return _failing(item, ValueError(f"{item.path} is already the place of another URL"))
         if item.path is not None:

@@ -40,7 +40,18 @@ def test_a_file_without_a_url_of_http_is_left_out() -> None:
     assert [file.name for file in parse_metalink(body)] == ["b"]
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../a", "a/../../b", "", ".", "a\\b"])
+def test_a_malformed_url_is_left_out() -> None:
+    body = _document(_file("<url>http://[::1/a</url><url>http://example.com/a</url>"))
+    assert parse_metalink(body)[0].urls == ("http://example.com/a",)
+
+
+@pytest.mark.parametrize("name", ["a.part", "a/b.part.json", "a.PART.json.tmp"])
+def test_a_name_of_an_unfinished_download_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="like that of an unfinished download"):
+        parse_metalink(_document(_file("<url>http://example.com/a</url>", name)))
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../a", "a/../../b", "", ".", "a\\b", "a&#10;b", "a&#x202e;b"])
 def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="a name that is not a relative path"):
         parse_metalink(_document(_file("<url>http://example.com/a</url>", name)))

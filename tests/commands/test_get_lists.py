@@ -79,6 +79,27 @@ def test_directories_of_the_url_are_kept(get: Get, origin: Origin, folder: Path)
     assert _tree(folder) == {f"new/{host}/{path}" for path in ("x/a", "y/a", "y/index.html", "z/.._/b")}
 
 
+def test_a_directory_with_too_long_a_name_costs_only_its_file(get: Get, origin: Origin, folder: Path) -> None:
+    got = get(origin.url(f"{'x' * 300}/a"), origin.url("x/b"), "--keep-directories")
+    assert got.code == 3
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["b"]
+
+
+def test_a_metalink_file_is_read_before_the_first_download(get: Get, origin: Origin, folder: Path) -> None:
+    got = get(origin.url("a"), "--metalink", origin.url("404"))
+    assert got.code == 8
+    assert [request.target for request in origin.requests] == ["/404"]
+
+
+def test_the_name_of_the_client_is_no_secret(get: Get, origin: Origin, folder: Path) -> None:
+    (folder / "list.meta4").write_text(
+        '<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="mine">'
+        f"<url>{origin.url('a')}</url></file></metalink>"
+    )
+    assert get("--metalink", "list.meta4", "-A", "me/1").code == 0
+    assert {request.fields["user-agent"] for request in origin.requests} == {"me/1"}
+
+
 def test_a_server_that_fails_is_replaced_by_a_mirror(get: Get, origin: Origin, folder: Path) -> None:
     urls = [origin.url("404"), "--mirror", origin.url("410"), "--mirror", origin.url("a?key=secret")]
     got = get(*urls, "-o", "a", "--checksum", SHA256)
