@@ -68,7 +68,7 @@ def test_the_name_of_o_is_looked_up(get: Get, origin: Origin, folder: Path) -> N
 
 def test_a_list_that_the_server_does_not_have_ends_the_command(get: Get, origin: Origin, folder: Path) -> None:
     got = get(origin.url("a"), "--checksums", origin.url("404"))
-    assert (got.code, got.line) == (8, "async-downloads: the server responded 404 Not Found")
+    assert (got.code, got.line) == (8, "async-downloads: the server responded 404 Not Found: no")
     assert files(folder) == set()
 
 
