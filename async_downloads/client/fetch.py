@@ -94,11 +94,14 @@ class Fetch:
             raise most_severe(group) from None
 
     async def _restart(self, version: RemoteVersion) -> None:
+        record = await self._destination.change_version(version)
         self._schedule.restart(version)
         self._forget_responses()
-        await self._destination.clear()
+        if record:
+            self._schedule.resume(record.version, record.held)
         self._backoff.reset()
-        self._reporter.state_changed("retrying", "the file changed on the server: starting over")
+        begin = "continuing an earlier part" if self._schedule.held.spans else "starting over"
+        self._reporter.state_changed("retrying", f"the file changed on the server: {begin}")
 
     async def _work(self) -> None:
         """Fetch segments until there is none for this worker, or the server serves only other connections."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,18 @@ from harness.chaos import Chaos, Faults
 from harness.versions import MIB, Version
 from tools.command import environment
 
+from async_downloads.client.decisions.spans import Spans
+from async_downloads.client.decisions.version import RemoteVersion
+from async_downloads.client.disk.journal import Record
+from async_downloads.client.disk.part_file import PartFile
+from async_downloads.client.disk.part_names import journal_of, part_of
+from async_downloads.client.disk.url_hashes import UrlHashes
+from async_downloads.semantics.etags import ETag
+from async_downloads.semantics.representation import Validators
+
 SIZE: Final = 3 * MIB + 5
 RIGHT: Final = Version(0, SIZE)
+OLD: Final = b"old"
 
 # Dies before the system call with that number. Calls of libraries do not count.
 _PROGRAM: Final = """
@@ -88,6 +99,41 @@ async def test_a_download_killed_before_any_system_call_completes_in_the_next_ru
             assert process.wait() == 0
     assert kills > 10
     assert chaos.sent < 2 * SIZE * kills
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+async def test_a_kill_keeps_the_old_version_until_the_new_one_is_whole(tmp_path: Path, connections: int) -> None:
+    chaos, path = Chaos(Faults(size=SIZE)), tmp_path / "chaos.bin"
+    kills = 0
+    async with chaos.listening() as url:
+        _begin_old(url, path)
+        with _dying(url, {"path": str(path), "connections": connections}) as process:
+            while await _ends(process):
+                new = [each for each in (path, part_of(path, new=True)) if each.exists()]
+                assert any(RIGHT.difference(each) is None for each in new) or _is_old(path)
+                _go_on(process)
+                assert await _ends(process)
+                assert [*tmp_path.iterdir()] == [path]
+                assert RIGHT.difference(path) is None
+                path.unlink()
+                _begin_old(url, path)
+                _go_on(process)
+                kills += 1
+            assert process.wait() == 0
+    assert kills > 10
+
+
+def _begin_old(url: str, path: Path) -> None:
+    """Leave what an interrupted download of an older version leaves."""
+    hashes, version = UrlHashes.of(url), RemoteVersion(10, Validators(ETag("old")), '"old"')
+    part_file, held = PartFile(path, hashes.url, hashes.unsigned), Spans.of([(0, len(OLD))])
+    os.pwrite(part_file.fd, OLD, 0)
+    part_file.save(Record(version, held, held))
+    part_file.close()
+
+
+def _is_old(path: Path) -> bool:
+    return part_of(path).read_bytes() == OLD and "old" in journal_of(path).read_text()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ extend       let a segment go on after its end, if the bytes there are not fetch
 release      give the segment back, complete or not
 ask_plainly  request the whole file next: an error status was the response to a range
 restart      the server has another version: nothing is held of it
+resume       but the part of an earlier download has bytes of it
 """
 
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ from .retries import TransientError
 from .segment import MIB, Admission, Segment, segment_size
 from .spans import NOTHING, Spans
 from .verdict import Full, NothingLeft, Partial, RangeRequest, UnusableRange, VersionChanged
-from .version import UNKNOWN, RemoteVersion
+from .version import UNKNOWN, RemoteVersion, came_before
 
 __all__ = ["Schedule"]
 
@@ -189,7 +190,7 @@ class Schedule:
 
     def _accept(self, version: RemoteVersion) -> None:
         """Note the version of a response. If it is back after another one, only one stream can bring the file."""
-        if self.version is None and _came_before(version, self._replaced):
+        if self.version is None and came_before(version, self._replaced):
             self._one_stream = True
         self.version = self.earlier = version
 
@@ -209,13 +210,18 @@ class Schedule:
 
         Raises RemoteChanged if the file was replaced too often to be fetched.
         """
-        if _came_before(version, self._replaced):
+        if came_before(version, self._replaced):
             self._one_stream = True
         self._replaced.append(self.version or UNKNOWN)
         self._forget()
         self._unusable, self.earlier = 0, version
         if len(self._replaced) > _MAX_REPLACEMENTS:
             raise RemoteChanged(f"the file on the server was replaced {len(self._replaced)} times during the download")
+
+    def resume(self, version: RemoteVersion, held: Spans) -> None:
+        """Continue, after `restart`, with the bytes that a part holds of the new version."""
+        if not self._one_stream:
+            self.version, self._held, self.resumed_from = version, held, held.size
 
     def _forget(self) -> None:
         self.version, self._held, self.resumed_from, self.ranges_proven = None, NOTHING, 0, False
@@ -249,11 +255,3 @@ class Schedule:
             self._unusable = _MAX_UNUSABLE - 1  # one stream did not bring the whole file: try one range again
         if not self.resumable and not self.complete:
             self._forget()
-
-
-def _came_before(version: RemoteVersion, replaced: Iterable[RemoteVersion]) -> bool:
-    """Whether a replaced version is back, with the same size and date: two servers share the name of one."""
-    etag = version.validators.etag
-    return etag is not None and any(
-        each.validators.etag == etag and each.differs_only_in_etag(version) for each in replaced
-    )

@@ -6,7 +6,7 @@ send a weak or malformed ETag. Then the ETag, such a date and the size must all 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Self
@@ -16,7 +16,7 @@ from ...semantics.dates import format_date, known_date, parse_date
 from ...semantics.etags import ETag
 from ...semantics.representation import Validators
 
-__all__ = ["UNKNOWN", "RemoteVersion", "content_coding", "is_page", "url_hash"]
+__all__ = ["UNKNOWN", "RemoteVersion", "came_before", "content_coding", "is_page", "url_hash"]
 
 
 _NO_VALIDATORS: Final = Validators()
@@ -114,6 +114,14 @@ class RemoteVersion:
 
 
 UNKNOWN: Final = RemoteVersion()
+
+
+def came_before(version: RemoteVersion, replaced: Iterable[RemoteVersion]) -> bool:
+    """Whether a replaced version is back, with the same size and date: two servers share the name of one."""
+    etag = version.validators.etag
+    return etag is not None and any(
+        each.validators.etag == etag and each.differs_only_in_etag(version) for each in replaced
+    )
 
 
 def content_coding(fields: Mapping[str, str]) -> str | None:

@@ -5,7 +5,6 @@ network ──chunks of all connections──▶ 4 MiB or half a second ──�
 """
 
 import asyncio
-import errno
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +15,7 @@ from ..decisions.segment import Segment
 from ..decisions.spans import NOTHING, Spans
 from .journal import Record
 from .part_file import PartFile
+from .targets import is_disk_full
 
 __all__ = ["BatchWriter", "SegmentWriter"]
 
@@ -25,7 +25,6 @@ _BATCH_SECONDS: Final = 0.5  # that a byte may wait to be written, and that the 
 _CHEAP_SPANS: Final = 256  # a journal with so few spans takes next to no time to write
 _FLUSH_SECONDS: Final = 5.0  # between two flushes: a power loss costs at most the bytes since the last one
 _JOURNAL_BYTES: Final = 64 * 1024  # more than a journal needs
-_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(slots=True)
@@ -179,7 +178,7 @@ class BatchWriter:
         try:
             await self._save()
         except DiskError as error:
-            if not _is_disk_full(error):
+            if not is_disk_full(error):
                 raise
             await self._make_room()
             await self._save()
@@ -209,10 +208,6 @@ class BatchWriter:
         """Delete all bytes and the journal. The caller has called `finish` before, so no batch is being written."""
         self._flushed, self._unsaved_bytes = NOTHING, 0
         await await_shielded(in_thread(self._part_file.clear))
-
-
-def _is_disk_full(error: DiskError) -> bool:
-    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK_FULL
 
 
 class SegmentWriter:

@@ -9,12 +9,26 @@ from tempfile import TemporaryFile
 from typing import Final
 
 from ..checksum import Checksum
+from .part_file import PartFile
+from .targets import map_disk_errors
 
-__all__ = ["decode_file", "is_decoded"]
+__all__ = ["decode_file", "decode_part", "is_decoded"]
 
 
 _READ_BYTES: Final = 1024 * 1024
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+
+
+def decode_part(part_file: PartFile, checksum: Checksum) -> int | None:
+    """Take the coding off a part file if it then has this checksum; return its new size, otherwise None.
+
+    Blocks on the disk. Raises DiskError.
+    """
+    with map_disk_errors(part_file.part):
+        if not is_decoded(part_file.fd, checksum):
+            return None
+        part_file.forget()
+        return decode_file(part_file.fd, part_file.part.parent)
 
 
 def is_decoded(fd: int, checksum: Checksum) -> bool:

@@ -1,7 +1,5 @@
 """Where a download goes: to the path that the caller gives, or to a name that the first response chooses."""
 
-import os
-import stat
 from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import islice
@@ -13,15 +11,15 @@ from ...threads import await_shielded, in_thread
 from ..checksum import Checksum
 from ..decisions.schedule import Schedule
 from ..decisions.verdict import ResponseHead
-from ..decisions.version import UNKNOWN, RemoteVersion
+from ..decisions.version import UNKNOWN, RemoteVersion, is_page
 from .batch_writer import BatchWriter
-from .decoding import decode_file, is_decoded
-from .existing import CompleteFiles, EarlierDownloads, Existing, Nothing, Unchanged
+from .decoding import decode_part
+from .existing import CompleteFiles, EarlierDownloads, Existing, Nothing, Unchanged, is_taken, refuse_page
 from .foreign import Adoption, Prove
+from .journal import Record
 from .names import file_name, numbered, unused
-from .part_file import PartFile
-from .part_names import journal_of, part_of
-from .targets import is_planted, map_disk_errors, resolve_links
+from .part_pair import PartPair
+from .targets import map_disk_errors, resolve_links
 
 __all__ = ["Destination"]
 
@@ -37,8 +35,8 @@ class Destination:
 
         new ──prepare──┬─ a path was given, or a part was found ──▶ open: the part file is locked and unchanged
                        └─ neither ──▶ unnamed: no file is open
-        open, unnamed ──accept──▶ accepted: what does not fit the response is deleted, and the batch writer may write
-        accepted ──clear──▶ open          the file on the server was replaced
+        open, unnamed ──accept──▶ accepted: the batch writer may write; bytes of another version stay beside it
+        accepted ──change_version──▶ open   the file on the server was replaced; the old bytes stay in their part
         accepted ──finish──▶ published    the complete file has its name
         any ──close──▶ closed             what is not published is kept for the next run or deleted
 
@@ -73,7 +71,7 @@ class Destination:
         self._guess = timestamping or path is None
         self._dated = dated
         self._replaces = overwrite or path is not None
-        self._opened: PartFile | None = None
+        self._parts: PartPair | None = None
         self._batch_writer: BatchWriter | None = None
         self._accepted = False
         self._decoded_bytes: int | None = None
@@ -107,43 +105,55 @@ class Destination:
     async def _open(self, connections: int, adoption: Adoption | None) -> None:
         """The first phase for a known path: lock the part file, and continue with what it holds."""
         try:
-            self._opened = await in_thread(partial(self._earlier.open, self.path, adoption), discard=PartFile.close)
+            self._parts = await in_thread(partial(self._earlier.open, self.path, adoption), discard=PartPair.close)
         except TargetBusy:
             if not self._renewed:
                 raise
             self._forget_renewed()
             return
         record = None
-        if part := await self._earlier.resume(self._opened):
+        if part := await self._earlier.resume(self._parts):
             self._existing, record = part, part.record
             self._schedule = Schedule(connections, record.version, record.held)
-        self._batch_writer = BatchWriter(self._opened, self._schedule, record)
+        self._batch_writer = BatchWriter(self._parts.active, self._schedule, record)
 
     def _forget_renewed(self) -> None:
         """Leave the part of the URL with another signature to that download: this is another file, or it is running."""
         self.path, self._named, self._renewed = self._unnumbered, False, False
-        self._opened = self._batch_writer = None
+        self._parts = self._batch_writer = None
 
     async def accept(self, head: ResponseHead, version: RemoteVersion | None) -> BatchWriter:
         """Return the writer for the body of a response; the first response may choose the name.
 
-        This is the second phase. Bytes of an earlier download that the response does not continue are deleted here.
+        This is the second phase. Bytes of an earlier download that the response does not continue stay in a part of
+        their own until the new file is complete, unless the disk has no room for both.
 
         Raises Unchanged if a complete file is what the server has; `version` is None if the response is 304, which says
-        that of the file in `conditions`. Raises DiskError if the disk has not enough space.
+        that of the file in `conditions`. Raises DiskError if the disk has not enough space, TransientError if an HTML
+        page would replace a complete file that is none.
         """
         if self._accepted and self._batch_writer:
             return self._batch_writer
         name = file_name(head.fields.get("content-disposition"), self._url, head.url)
         self._unnumbered = self.path.with_name(name)
         await self._compare(head, version)
-        batch_writer = self._batch_writer or await self._open_unused()
-        held = self._schedule.held.size
-        reserve = partial(self._part_file().reserve, ((version and version.total) or 0) - held, truncates=not held)
-        await in_thread(reserve)
-        if not held:
-            await batch_writer.clear()
+        if self._replaces and is_page(head.fields):
+            await in_thread(partial(refuse_page, self.path))
+        if self._parts is None:
+            await self._open_unused()
+        self._batch_writer = await self._writer((version and version.total) or 0)
         self._accepted = True
+        return self._batch_writer
+
+    async def _writer(self, size: int) -> BatchWriter:
+        """Return the writer for a file of `size` bytes, of which those that the schedule holds are in the part."""
+        parts, held = self._open_parts(), self._schedule.held.size
+        if held and self._batch_writer:
+            await in_thread(partial(parts.active.reserve, size - held))
+            return self._batch_writer
+        await await_shielded(in_thread(partial(parts.make_way, size)))
+        batch_writer = BatchWriter(parts.active, self._schedule)
+        await batch_writer.clear()
         return batch_writer
 
     async def _compare(self, head: ResponseHead, version: RemoteVersion | None) -> None:
@@ -160,20 +170,18 @@ class Destination:
         if not self._named:
             await self._earlier.compare_digest(self.path, head, version)
 
-    async def _open_unused(self) -> BatchWriter:
+    async def _open_unused(self) -> None:
         """The first phase for a name that the response chose."""
-        self._opened = await in_thread(self._lock_unused, discard=PartFile.close)
-        self.path, self._named = self._opened.path, True
-        self._batch_writer = BatchWriter(self._opened, self._schedule)
-        return self._batch_writer
+        self._parts = await in_thread(self._lock_unused, discard=PartPair.close)
+        self.path, self._named = self._parts.active.path, True
 
-    def _lock_unused(self) -> PartFile:
+    def _lock_unused(self) -> PartPair:
         """Lock the part of the first name that is free, or of the name itself if it may be replaced."""
         if self._replaces:
             return self._earlier.open(self.path)
         busy: set[Path] = set()
         while True:
-            path = unused(self._unnumbered, lambda each: each in busy or _is_taken(each))
+            path = unused(self._unnumbered, lambda each: each in busy or is_taken(each))
             try:
                 return self._earlier.open(path)
             except TargetBusy:  # another download chose the same name at the same time, or another program has the part
@@ -181,29 +189,28 @@ class Destination:
 
     async def verify(self, checksum: Checksum) -> None:
         """Raise DigestMismatch if the part file has another digest."""
-        await checksum.verify(self._part_file().fd)
+        await checksum.verify(self._open_parts().active.fd)
 
     async def decode(self, checksum: Checksum) -> bool:
         """Take the content coding off the part file if it then has the digest; return whether it has."""
-        return await await_shielded(in_thread(partial(self._decode, checksum)))
+        decode = partial(decode_part, self._open_parts().active, checksum)
+        self._decoded_bytes = await await_shielded(in_thread(decode))
+        return self._decoded_bytes is not None
 
-    def _decode(self, checksum: Checksum) -> bool:
-        part_file = self._part_file()
-        with map_disk_errors(part_file.part):
-            if not is_decoded(part_file.fd, checksum):
-                return False
-            part_file.forget()
-            self._decoded_bytes = decode_file(part_file.fd, part_file.part.parent)
-        return True
-
-    async def clear(self) -> None:
-        """Delete the bytes of this download. Those of an earlier one stay until the next `accept`."""
+    async def change_version(self, version: RemoteVersion) -> Record | None:
+        """Keep the bytes of the old version, which the schedule still has; return what a part holds of the new one."""
+        if self._parts is None:
+            return None
         if self._accepted and self._batch_writer:
-            await self._batch_writer.clear()
-        elif self._renewed and self._opened:
-            await await_shielded(in_thread(self._opened.close))
+            await self._batch_writer.save()
+        elif self._renewed:
+            await await_shielded(in_thread(self._parts.close))
             self._forget_renewed()
+            return None
         self._accepted = False
+        record = await self._earlier.back_to(self._parts, version)
+        self._batch_writer = BatchWriter(self._parts.active, self._schedule, record)
+        return record
 
     @property
     def size(self) -> int:
@@ -215,13 +222,13 @@ class Destination:
         return await await_shielded(in_thread(self._publish))
 
     def _publish(self) -> Path:
-        part_file = self._part_file()
+        parts = self._open_parts()
         version = self._schedule.version or UNKNOWN
         if self._decoded_bytes is not None:
             version = RemoteVersion(self._decoded_bytes, version.validators)
-        part_file.complete(version, dated=self._dated)
-        while not part_file.publish(self.path, replace=self._replaces):
-            self.path = unused(self._unnumbered, _is_taken)
+        parts.complete(version, dated=self._dated)
+        while not parts.active.publish(self.path, replace=self._replaces):
+            self.path = unused(self._unnumbered, is_taken)
         return self.path
 
     async def close(self, *, keep: bool) -> None:
@@ -229,9 +236,10 @@ class Destination:
 
         With `keep`, the part of an earlier download stays unchanged if no response was accepted.
         """
-        part_file, batch_writer = self._opened, self._batch_writer
-        if part_file is None:
+        parts, batch_writer = self._parts, self._batch_writer
+        if parts is None:
             return
+        part_file = parts.active
         try:
             if batch_writer is None or part_file.published or (keep and not self._accepted):
                 return
@@ -240,21 +248,14 @@ class Destination:
             else:
                 await await_shielded(in_thread(part_file.discard))
         finally:
-            await await_shielded(in_thread(part_file.close))
+            await await_shielded(in_thread(parts.close))
 
-    def _part_file(self) -> PartFile:
-        if self._opened is None:
+    def _open_parts(self) -> PartPair:
+        if self._parts is None:
             raise RuntimeError("the destination is not open")
-        return self._opened
+        return self._parts
 
 
 def _resolved(path: Path) -> Path:
     with map_disk_errors(path):
         return resolve_links(path)
-
-
-def _is_taken(path: Path) -> bool:
-    """Whether a name is in use. A part alone does not take it: `PartFile` finds out whether that is a leftover."""
-    part = part_of(path)
-    not_ours = os.path.lexists(part) and (not stat.S_ISREG(part.lstat().st_mode) or is_planted(part))
-    return not_ours or os.path.lexists(path) or os.path.lexists(journal_of(path))

@@ -6,16 +6,21 @@ CompleteFiles   a conditional request asks whether the server has another versio
 """
 
 import errno
+import os
+import stat
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-from ...errors import DiskError
+from ...errors import BadResponse, DiskError
 from ...semantics.digests import parse_digest
 from ...threads import await_shielded, in_thread
 from ..checksum import Checksum
+from ..decisions.retries import TransientError
 from ..decisions.verdict import ResponseHead
 from ..decisions.version import UNKNOWN, RemoteVersion
 from .foreign import Adoption, ForeignPart, Prove
@@ -23,11 +28,25 @@ from .journal import Journal, Record, unfinished
 from .lock import unlink_alias
 from .part_file import PartFile
 from .part_names import journal_of, part_of
+from .part_pair import PartPair
 from .provenance import load
-from .targets import map_disk_errors, resolve_links
+from .targets import is_planted, map_disk_errors, resolve_links
 from .url_hashes import UrlHashes
 
-__all__ = ["CompleteFiles", "EarlierDownloads", "Existing", "Nothing", "PartialFile", "Unchanged", "resumable"]
+__all__ = [
+    "CompleteFiles",
+    "EarlierDownloads",
+    "Existing",
+    "Nothing",
+    "PartialFile",
+    "Unchanged",
+    "is_taken",
+    "refuse_page",
+    "resumable",
+]
+
+
+_BEGIN_BYTES: Final = 1024
 
 
 class Unchanged(Exception):
@@ -94,8 +113,8 @@ class EarlierDownloads:
         self._checksum = checksum
         self._any_url = any_url
 
-    def open(self, path: Path, adoption: Adoption | None = None) -> PartFile:
-        """Open the part file of a path, with an adopted part if any. Blocks on the disk.
+    def open(self, path: Path, adoption: Adoption | None = None) -> PartPair:
+        """Open the part files of a path, with an adopted part if any. Blocks on the disk.
 
         Raises TargetBusy or DiskError.
         """
@@ -107,7 +126,7 @@ class EarlierDownloads:
             except DiskError:
                 part_file.close()
                 raise
-        return part_file
+        return PartPair(part_file)
 
     async def adopt(self, path: Path, prove: Prove) -> Adoption | None:
         """Return another program's part of a download to a path, if the server proves its version; otherwise None."""
@@ -131,11 +150,15 @@ class EarlierDownloads:
                     return path, renewed
         return None
 
-    async def resume(self, part_file: PartFile) -> PartialFile | None:
-        """Return what an opened part file holds of an earlier download; None if that is nothing."""
-        load = partial(part_file.resume, any_url=self._any_url)
+    async def resume(self, parts: PartPair) -> PartialFile | None:
+        """Return what the opened part files hold of an earlier download; None if that is nothing."""
+        load = partial(parts.resume, any_url=self._any_url)
         record = await await_shielded(in_thread(load)) if self._use else None
         return PartialFile(record) if record else None
+
+    async def back_to(self, parts: PartPair, version: RemoteVersion) -> Record | None:
+        """Return what the part that was not written holds of this version, which is the one of the server again."""
+        return await await_shielded(in_thread(partial(parts.back_to, version))) if self._use else None
 
     async def complete(self, path: Path, numbered: Iterable[Path], *, guess: bool) -> Nothing | CompleteFiles:
         """Return the complete files at a path and its numbered names.
@@ -152,7 +175,8 @@ class EarlierDownloads:
         return CompleteFiles(versions) if versions and not self._checksum else Nothing()
 
     def _versions(self, path: Path, numbered: Iterable[Path], *, guess: bool) -> dict[Path, RemoteVersion]:
-        unlink_alias(part_of(path), path)  # a killed process can leave the complete file under both names
+        for new in (False, True):  # a killed process can leave the complete file under both names
+            unlink_alias(part_of(path, new=new), path)
         if not self._use:
             return {}
         found = {path: load(path, self.url, guess=guess)}
@@ -169,11 +193,33 @@ class EarlierDownloads:
             raise Unchanged(path, remote)
 
 
+def is_taken(path: Path) -> bool:
+    """Whether a name is in use. A part alone does not take it: `PartFile` finds out whether that is a leftover."""
+    part = part_of(path)
+    not_ours = os.path.lexists(part) and (not stat.S_ISREG(part.lstat().st_mode) or is_planted(part))
+    return not_ours or os.path.lexists(path) or os.path.lexists(journal_of(path))
+
+
+def refuse_page(path: Path) -> None:
+    """Raise TransientError if a complete file is there and is no HTML page: a page must not replace it.
+
+    A server sends a page in place of a file to ask for a password, or to say that it is down.
+    """
+    try:
+        with path.open("rb") as file:
+            begin = file.read(_BEGIN_BYTES).removeprefix(BOM_UTF8).lstrip()
+    except OSError:  # nothing is there, or it is no file
+        return
+    if begin and not begin.startswith(b"<"):
+        raise TransientError(BadResponse(f"the server sent an HTML page, and {path.name} is no page and is kept"))
+
+
 def resumable(url: str, path: Path | None, directory: Path) -> bool:
     """Return whether a download with the same arguments as `Destination` has left a part that the next one can use."""
     hashes = UrlHashes.of(url)
     if path is None:
         return unfinished(directory, hashes.url) is not None
     with suppress(OSError):
-        return Journal(journal_of(resolve_links(path)), hashes.url).load() is not None
+        names = [journal_of(resolve_links(path), new=new) for new in (False, True)]
+        return any(Journal(each, hashes.url).load() for each in names)
     return False

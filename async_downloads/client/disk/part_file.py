@@ -10,14 +10,15 @@ from typing import Final
 
 from ...errors import DiskError, TargetBusy
 from ...threads import in_thread
-from ..decisions.spans import NOTHING
+from ..decisions.spans import NOTHING, Spans
 from ..decisions.version import UNKNOWN, RemoteVersion
 from .journal import Journal, Record
 from .lock import is_at, open_locked, refuse_locked
 from .memory import remember
 from .part_names import journal_of, neighbours, part_of
 from .provenance import is_marked, mark, save, unmark
-from .targets import map_disk_errors, refuse_planted, refuse_special
+from .publishing import flush_directory, give_name, keep_mode
+from .targets import is_disk_full, map_disk_errors, refuse_planted, refuse_special
 
 __all__ = ["PartFile", "write_all"]
 
@@ -35,7 +36,6 @@ def write_all(fd: int, buffers: Sequence[bytes], offset: int) -> None:
         offset += size
 
 
-_PERMISSIONS: Final = 0o777  # without set-user-ID, which is for the old content
 _BLOCK_BYTES: Final = 512  # unit of `st_blocks`, on every file system
 
 
@@ -49,19 +49,22 @@ class PartFile:
     Bytes may be written in any order. Every method except `write` blocks on the disk, so callers run it in a thread.
 
     `url` and `unsigned` are hashes of the URL. Raises TargetBusy if another download or program has the file, DiskError
-    if it cannot be opened. With `foreign`, the part of another program may be opened.
+    if it cannot be opened. With `foreign`, the part of another program may be opened. With `new`, this is the part of a
+    newer version, `NAME.part.new`.
     """
 
-    def __init__(self, path: Path, url: str, unsigned: str = "", *, foreign: bool = False) -> None:
+    def __init__(self, path: Path, url: str, unsigned: str = "", *, foreign: bool = False, new: bool = False) -> None:
         with map_disk_errors(path):
             refuse_special(path)
         self.path: Path = path
-        self.part: Path = part_of(path)
+        self.part: Path = part_of(path, new=new)
         self.published: bool = False
+        self.spare: PartFile | None = None  # is deleted when the disk is full
         self._flush_failed = False
         self._unsaved_provenance: bytes | None = None
         self._url = url
-        self._journal = Journal(journal_of(path), url, unsigned)
+        self._unsigned = unsigned
+        self._journal = Journal(journal_of(path, new=new), url, unsigned)
         with map_disk_errors(self.part):
             self._journal.check_name_length()
             refuse_planted(self.part)
@@ -103,12 +106,26 @@ class PartFile:
             return record.reopened()
         return None
 
+    def newer(self) -> "PartFile":
+        """Open the part file that a newer version has beside this one. Raises TargetBusy or DiskError."""
+        return PartFile(self.path, self._url, self._unsigned, new=True)
+
+    def kept(self) -> Spans:
+        """Return the bytes that the journal names, of whatever URL."""
+        record = self._journal.load(any_url=True) if os.fstat(self.fd).st_size else None
+        return record.held if record else NOTHING
+
+    @property
+    def occupied(self) -> int:
+        """The space on the disk that the part takes, in bytes."""
+        return os.fstat(self.fd).st_blocks * _BLOCK_BYTES
+
     def forget(self) -> None:
         """Remove the journal, before the bytes change that it names."""
         self._refuse_replaced()
         with map_disk_errors(self.part):
             if self._journal.remove():
-                _flush_directory(self.part.parent)
+                flush_directory(self.part.parent)
 
     def clear(self) -> None:
         """Delete all bytes. The journal is removed from the disk first: it must not name bytes that are gone."""
@@ -125,8 +142,8 @@ class PartFile:
         With `truncates`, the bytes of the part are about to be deleted and their space counts as free.
         """
         with map_disk_errors(self.part):
-            disk, status = os.fstatvfs(self.fd), os.fstat(self.fd)
-        free = disk.f_bavail * disk.f_frsize + (status.st_blocks * _BLOCK_BYTES if truncates else 0)
+            disk = os.fstatvfs(self.fd)
+        free = disk.f_bavail * disk.f_frsize + (self.occupied if truncates else 0)
         if disk.f_blocks and size > free:  # some file systems report no blocks at all
             raise DiskError(f"{self.part}: {size:,} bytes are to come, and there is room for {free:,}")
 
@@ -135,11 +152,20 @@ class PartFile:
         await in_thread(lambda: self._write(runs, record), executor=self._executor)
 
     def _write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None) -> None:
+        try:
+            self._write_runs(runs)
+        except DiskError as error:
+            if not (self.spare and is_disk_full(error)):
+                raise
+            self.spare.discard()
+            self._write_runs(runs)
+        if record:
+            self.save(record)
+
+    def _write_runs(self, runs: Iterable[tuple[int, Sequence[bytes]]]) -> None:
         with map_disk_errors(self.part):
             for offset, buffers in runs:
                 write_all(self.fd, buffers, offset)
-        if record:
-            self.save(record)
 
     def flush(self) -> None:
         """Return after the disk has the written bytes. Raises DiskError; after one error each call fails."""
@@ -180,14 +206,14 @@ class PartFile:
         self._refuse_replaced()
         with map_disk_errors(path):
             if replace:
-                _keep_mode(self.fd, path)
-            if not _rename(self.part, path, replace=replace):
+                keep_mode(self.fd, path)
+            if not give_name(self.part, path, replace=replace):
                 return False
         self.published = True
         unmark(self.fd)
         with suppress(OSError):  # the download has succeeded even if its journal stays
             self._journal.remove()
-        _flush_directory(path.parent)
+        flush_directory(path.parent)
         if self._unsaved_provenance:
             remember(path, self._unsaved_provenance)
         return True
@@ -219,40 +245,3 @@ class PartFile:
         with map_disk_errors(self.part):
             if not is_at(self.fd, self.part):
                 raise DiskError(f"{self.part}: was removed or replaced by another program")
-
-
-def _keep_mode(fd: int, path: Path) -> None:
-    """Give the new file the permissions of the one that it replaces, and its owner if this process may do that."""
-    with suppress(OSError):  # nothing is there
-        new, old = os.fstat(fd), path.lstat()
-        if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-            with suppress(OSError):
-                os.fchown(fd, old.st_uid, old.st_gid)
-        os.fchmod(fd, old.st_mode & _PERMISSIONS)
-
-
-def _rename(part: Path, path: Path, *, replace: bool) -> bool:
-    if replace:
-        part.replace(path)
-        return True
-    try:
-        path.hardlink_to(part)  # unlike a rename, a link never replaces a file
-    except FileExistsError:
-        return False
-    except OSError:  # the file system has no links
-        if path.exists():
-            return False
-        part.replace(path)
-        return True
-    with suppress(OSError):  # the file has its name; the next run removes the other one
-        part.unlink()
-    return True
-
-
-def _flush_directory(directory: Path) -> None:
-    with suppress(OSError):  # some file systems cannot flush a directory, and do not need it
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

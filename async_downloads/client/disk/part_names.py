@@ -1,4 +1,7 @@
-"""The names of the files beside an unfinished download: `NAME.part`, `NAME.part.json` and `NAME.part.json.tmp`."""
+"""The names of the files beside an unfinished download: `NAME.part`, `NAME.part.json` and `NAME.part.json.tmp`.
+
+While the part of an old version is kept, the new version has the same names with `.part.new` in place of `.part`.
+"""
 
 import hashlib
 import os
@@ -12,19 +15,21 @@ __all__ = ["journal_of", "neighbours", "part_of"]
 
 
 _PART: Final = ".part"
-_SUFFIXES: Final = (_PART, SUFFIX, f"{SUFFIX}.tmp")
+_JOURNAL: Final = SUFFIX.removeprefix(_PART)
+_NEW: Final = ".new"
+_SUFFIXES: Final = tuple(f"{part}{end}" for part in (_PART, _PART + _NEW) for end in ("", _JOURNAL, f"{_JOURNAL}.tmp"))
 _NAME_BYTES: Final = 255  # the limit of most file systems
 _LONGEST: Final = _NAME_BYTES - max(map(len, _SUFFIXES))
 
 
-def part_of(path: Path) -> Path:
-    """Return the path of the part file of an unfinished download to `path`."""
-    return path.parent / f"{_stem(path.name)}{_PART}"
+def part_of(path: Path, *, new: bool = False) -> Path:
+    """Return the path of the part file of an unfinished download to `path`; with `new`, of the newer version."""
+    return path.parent / f"{_stem(path.name)}{_PART}{_NEW if new else ''}"
 
 
-def journal_of(path: Path) -> Path:
-    """Return the path of the journal of an unfinished download to `path`."""
-    return path.parent / f"{_stem(path.name)}{SUFFIX}"
+def journal_of(path: Path, *, new: bool = False) -> Path:
+    """Return the path of the journal of an unfinished download to `path`; with `new`, of the newer version."""
+    return path.parent / f"{part_of(path, new=new).name}{_JOURNAL}"
 
 
 def _stem(name: str) -> str:

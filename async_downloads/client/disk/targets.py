@@ -10,9 +10,10 @@ from typing import Final
 
 from ...errors import DiskError
 
-__all__ = ["is_planted", "map_disk_errors", "refuse_planted", "refuse_special", "resolve_links"]
+__all__ = ["is_disk_full", "is_planted", "map_disk_errors", "refuse_planted", "refuse_special", "resolve_links"]
 
 
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MAX_LINKS: Final = 40  # in a chain, as in Linux
 _SYSTEM_DIRECTORIES: Final = ("/dev", "/proc")
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  # below /dev, but with ordinary files
@@ -26,6 +27,11 @@ def map_disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DiskError(f"{path}: {error.strerror or error}") from error
+
+
+def is_disk_full(error: DiskError) -> bool:
+    """Whether the disk, or the user's share of it, has no space left."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK_FULL
 
 
 def resolve_links(path: Path) -> Path:

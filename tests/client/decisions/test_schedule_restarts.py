@@ -225,3 +225,19 @@ def test_a_refused_range_leads_to_a_full_request_once() -> None:
     segment = take(schedule)
     assert schedule.request(segment) == RangeRequest()
     assert not schedule.ask_plainly(segment)
+
+
+def test_after_another_version_the_bytes_of_an_earlier_part_count() -> None:
+    schedule, other = Schedule(4, STRONG, Spans.of([(0, MIB)])), RemoteVersion(9, Validators(ETag("b")), '"b"')
+    schedule.restart(other)
+    schedule.resume(other, Spans.of([(0, 5)]))
+    assert schedule.resumed_from == 5
+    assert schedule.request(take(schedule)) == RangeRequest(5, 9, ranged=True, if_range='"b"')
+
+
+def test_when_two_servers_send_versions_in_turns_no_earlier_part_counts() -> None:
+    schedule = Schedule(4, STRONG, Spans.of([(0, MIB)]))
+    schedule.restart(STRONG)
+    schedule.restart(STRONG)
+    schedule.resume(STRONG, Spans.of([(0, 5)]))
+    assert (schedule.held, schedule.resumed_from) == (NOTHING, 0)

@@ -1,0 +1,50 @@
+"""Give a complete part file the name and the permissions of the file that it becomes."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+__all__ = ["flush_directory", "give_name", "keep_mode"]
+
+
+_PERMISSIONS: Final = 0o777  # without set-user-ID, which is for the old content
+
+
+def keep_mode(fd: int, path: Path) -> None:
+    """Give the new file the permissions of the one that it replaces, and its owner if this process may do that."""
+    with suppress(OSError):  # nothing is there
+        new, old = os.fstat(fd), path.lstat()
+        if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+            with suppress(OSError):
+                os.fchown(fd, old.st_uid, old.st_gid)
+        os.fchmod(fd, old.st_mode & _PERMISSIONS)
+
+
+def give_name(part: Path, path: Path, *, replace: bool) -> bool:
+    """Rename a part file. Return False if the name is taken and `replace` is false. Raises OSError."""
+    if replace:
+        part.replace(path)
+        return True
+    try:
+        path.hardlink_to(part)  # unlike a rename, a link never replaces a file
+    except FileExistsError:
+        return False
+    except OSError:  # the file system has no links
+        if path.exists():
+            return False
+        part.replace(path)
+        return True
+    with suppress(OSError):  # the file has its name; the next run removes the other one
+        part.unlink()
+    return True
+
+
+def flush_directory(directory: Path) -> None:
+    """Return after the disk has the names of a directory's files."""
+    with suppress(OSError):  # some file systems cannot flush a directory, and do not need it
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
