@@ -31,7 +31,7 @@ class Destination:
     """The target of one download. The download's job owns it and closes it; no other task uses it.
 
     It opens in two phases, because only the first response may tell the name, and because an earlier download's part
-    must survive until there are bytes to replace it:
+    must survive until another file is complete:
 
         new ──prepare──┬─ a path was given, or a part was found ──▶ open: the part file is locked and unchanged
                        └─ neither ──▶ unnamed: no file is open
@@ -44,8 +44,7 @@ class Destination:
     `overwrite`; otherwise its name gets a number. If `path` is a symbolic link, the file that it leads to is replaced.
     With `resume`, a part or a complete file of an earlier run counts. A complete file counts if it is the same version
     or, if there is a `checksum`, has that. With `continues`, the part of another URL or program counts too. With
-    `timestamping`, a file at `path` counts by its size and time, wherever it is from. Unless `dated`, the file keeps
-    the current time.
+    `timestamping`, any file at `path` counts by its size and time. Unless `dated`, the file keeps the current time.
     """
 
     def __init__(  # noqa: PLR0913  # each is an option of `Downloader.fetch`
@@ -193,8 +192,8 @@ class Destination:
 
     async def decode(self, checksum: Checksum) -> bool:
         """Take the content coding off the part file if it then has the digest; return whether it has."""
-        decode = partial(decode_part, self._open_parts().active, checksum)
-        self._decoded_bytes = await await_shielded(in_thread(decode))
+        part_file = self._open_parts().active
+        self._decoded_bytes = await await_shielded(in_thread(partial(decode_part, part_file, checksum)))
         return self._decoded_bytes is not None
 
     async def change_version(self, version: RemoteVersion) -> Record | None:
