@@ -10,6 +10,7 @@ from async_downloads.client.http.error_text import read_error_text
 from async_downloads.errors import BadStatus, RetriesExhausted
 from client.remote import URL, Remote, ScriptedBody
 
+REQUEST = httpx.Request("GET", "https://example.com/a")
 EXPIRED = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>AccessDenied</Code><Message>Request has expired</Message><Expires>2026</Expires></Error>"""
 
@@ -33,8 +34,27 @@ EXPIRED = b"""<?xml version="1.0" encoding="UTF-8"?>
     ],
 )
 async def test_the_reason_in_a_body_is(body: bytes, text: str) -> None:
-    response = httpx.Response(403, stream=ScriptedBody([body]))
+    response = httpx.Response(403, stream=ScriptedBody([body]), request=REQUEST)
     assert await read_error_text(response) == text
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        pytest.param(b"<pre>Cannot GET /a?key=k&amp;signature=5ec%2Fret</pre>", "Cannot GET /a?***", id="the query"),
+        pytest.param(b"the signature 5ec/ret does not fit", "the signature *** does not fit", id="one parameter"),
+        pytest.param(b"no such token: dG9rZW4=", "no such token: ***", id="the password"),
+        pytest.param(b"Bearer dG9rZW4= has expired", "*** has expired", id="the whole field"),
+        pytest.param(b"session=abcdef0 has ended", "*** has ended", id="a cookie"),
+        pytest.param(b"not with bytes=0-9 and me/1.0", "not with bytes=0-9 and me/1.0", id="fields without a secret"),
+        pytest.param(b"k is no key", "k is no key", id="a short value"),
+    ],
+)
+async def test_secrets_of_the_request_are_not_shown(body: bytes, text: str) -> None:
+    fields = {"Authorization": "Bearer dG9rZW4=", "Cookie": "a=1; session=abcdef0", "Range": "bytes=0-9"}
+    url = "https://example.com/a?key=k&signature=5ec%2Fret"
+    request = httpx.Request("GET", url, headers={**fields, "User-Agent": "me/1.0"})
+    assert await read_error_text(httpx.Response(403, stream=ScriptedBody([body]), request=request)) == text
 
 
 @pytest.mark.parametrize("text", ["", "Not Found", "not found", "404 Not Found"])
@@ -46,7 +66,12 @@ async def test_a_coded_or_broken_body_has_no_reason() -> None:
     coded = httpx.Response(403, headers={"Content-Encoding": "gzip"}, stream=ScriptedBody([b"x"]))
     assert await read_error_text(coded) == ""
     assert await read_error_text(httpx.Response(403, content=b"read")) == ""
-    assert await read_error_text(httpx.Response(403, stream=ScriptedBody([b"half"], httpx.ReadError("x")))) == "half"
+    assert (
+        await read_error_text(
+            httpx.Response(403, stream=ScriptedBody([b"half"], httpx.ReadError("x")), request=REQUEST)
+        )
+        == "half"
+    )
 
 
 async def test_the_message_of_an_error_has_the_reason(one: Downloader, remote: Remote, path: Path) -> None:
