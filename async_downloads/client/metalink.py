@@ -53,12 +53,13 @@ def _file(element: ET.Element, base: str) -> MetalinkFile:
 
 
 def _name(name: str) -> str:
+    """Return a safe relative path. A name does not begin with a dot, as `.bashrc` in the user's home does."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.name or "\\" in name or not name.isprintable():
         raise ValueError("a Metalink file has a name that is not a relative path")
     if has_own_suffix(path.name):  # this package trusts the content of such files
         raise ValueError("a Metalink file has a name like that of an unfinished download")
-    return str(path)
+    return "/".join(f"_{part}" if part.startswith(".") else part for part in path.parts)
 
 
 def _checksum(element: ET.Element) -> str | None:

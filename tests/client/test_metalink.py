@@ -45,6 +45,12 @@ def test_a_malformed_url_is_left_out() -> None:
     assert parse_metalink(body)[0].urls == ("http://example.com/a",)
 
 
+@pytest.mark.parametrize(("name", "safe"), [("./a", "a"), (".bashrc", "_.bashrc"), (".ssh/a", "_.ssh/a")])
+def test_no_name_begins_with_a_dot(name: str, safe: str) -> None:
+    [file] = parse_metalink(_document(_file("<url>http://example.com/a</url>", name)))
+    assert file.name == safe
+
+
 @pytest.mark.parametrize("name", ["a.part", "a/b.part.json", "a.PART.json.tmp"])
 def test_a_name_of_an_unfinished_download_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="like that of an unfinished download"):
