@@ -98,7 +98,6 @@ class GetPlan:
             return await stream(self._downloader, item, self._options, report)
         if item.makes_folders:
             await in_thread(partial(_make_folder, item.path.parent if item.path else item.directory))
-        await self._hint.refuse_folder(item)
         result = await fetch_any(
             self._downloader,
             (item.url, *item.alternates),

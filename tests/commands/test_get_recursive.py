@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from harness.served import http1
 from harness.threaded import threaded
-from tools.getting import Get
+from tools.getting import Get, Origin
 from tools.getting import folder as folder  # noqa: PLC0414
 from tools.getting import get as get  # noqa: PLC0414
+from tools.getting import origin as origin  # noqa: PLC0414
 
 from async_downloads.config import Settings
 from async_downloads.site.app import create_app
@@ -166,13 +167,15 @@ def test_of_two_thousand_files_only_the_changed_one_is_requested(get: Get, site:
 
 @pytest.mark.parametrize("site", [_ours], indirect=True, ids=["our server"])
 def test_a_folder_without_r_is_named_and_r_is_offered(get: Get, site: Site, folder: Path) -> None:
-    got = get(f"{site.url}sub/")
-    assert got.code == 2
-    assert got.line == f"async-downloads: {site.url}sub/: a folder with 2 entries: -r downloads them"
-    assert contents(folder) == {}
-    hint, saved = get(f"{site.url}other").lines
-    assert hint == "async-downloads: other: this is the page of a folder: -r downloads the files"
-    assert saved.startswith("other: ")
+    for path, name in (("sub/", "download"), ("other", "other")):
+        hint, saved = get(f"{site.url}{path}").lines
+        assert hint == f"async-downloads: {name}: this is the page of a folder: -r downloads the files"
+        assert saved.startswith(f"{name}: ")
+
+
+def test_a_url_that_is_good_for_one_request_may_end_with_a_slash(get: Get, origin: Origin, folder: Path) -> None:
+    assert get(origin.url("token/"), "-x", "1").code == 0
+    assert len(origin.requests) == 1
 
 
 @pytest.mark.parametrize("site", [_python], indirect=True, ids=["Python's http.server"])
