@@ -158,11 +158,12 @@ async def test_a_client_that_reads_whole_coded_responses_works(path: Path) -> No
     assert path.read_bytes() == b"hello"
 
 
-async def test_a_malformed_proxy_raises_value_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_malformed_proxy_raises_value_error(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.setenv("http_proxy", "garbage::")
-    with pytest.raises(ValueError, match="proxy"):
-        async with Downloader():
-            pytest.fail("there is no client")
+    async with Downloader() as downloader:
+        with pytest.raises(ValueError, match="a proxy whose URL is not valid"):
+            await downloader.fetch(URL, path)
+    assert not path.exists()
 
 
 async def test_fetch_all_raises_value_error_unchanged(one: Downloader, path: Path) -> None:
