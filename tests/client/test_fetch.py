@@ -85,7 +85,9 @@ async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: R
     remote.faults = [changing] * 50
     with pytest.raises(RemoteChanged, match="replaced 6 times"):
         await one.fetch(URL, path)
-    assert names(path) == []
+    remote.faults = []
+    await one.fetch(URL, path)
+    assert (path.read_bytes() == remote.content, names(path)) == (True, ["target"])
 
 
 @pytest.mark.parametrize(
