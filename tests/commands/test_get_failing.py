@@ -53,7 +53,7 @@ def test_a_refused_connection_exits_with_4(get: Get, refusing: str, folder: Path
     assert got.line.startswith(f"async-downloads: {refusing}: ")
 
 
-@pytest.mark.parametrize("option", ["--timeout", "--stall-timeout"])
+@pytest.mark.parametrize("option", ["--timeout", "--response-timeout"])
 def test_it_ends_with_4_when_nothing_comes(get: Get, folder: Path, option: str) -> None:
     with threaded(scripted(hangs)) as server:
         got = get(server.url, option, "0.05", "--retries", "0")
