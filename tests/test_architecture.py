@@ -13,7 +13,7 @@ TEXT: Final = (REPOSITORY / "ARCHITECTURE.md").read_text("utf-8")
 QUOTED: Final = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))
 PATHS: Final = sorted({each for each in QUOTED if "/" in each or each.endswith(".py")})
 # The names of programs and of files that the client makes: they are not in the code as such.
-OTHERS: Final = {"get", "serve", "NAME.part", "NAME.part.json"}
+OTHERS: Final = {"get", "serve", "NAME.part", "NAME.part.json", "NAME.part.new"}
 NAMES: Final = sorted({*QUOTED} - {*PATHS} - OTHERS)
 
 

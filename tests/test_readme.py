@@ -192,7 +192,7 @@ def test_a_set_up_command_makes_its_own_environment(rest: str) -> None:
 
 
 def test_every_flag_of_serve_is_explained() -> None:
-    shown = set(re.findall(r"`(--[a-z-]+)`", README.read_text(encoding="utf-8")))
+    shown = set(re.findall(r"`(--[a-z0-9-]+)`", README.read_text(encoding="utf-8")))
     from async_downloads.commands.serve import serve
 
     flags = {name for parameter in serve.params for name in parameter.opts if name.startswith("--")}

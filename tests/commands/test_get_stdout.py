@@ -50,7 +50,7 @@ def test_a_wrong_digest_is_reported_at_the_end(get: Get, origin: Origin) -> None
 def test_nothing_is_written_of_an_error(get: Get, origin: Origin) -> None:
     got = get(origin.url("404"), "-o", "-")
     assert (got.code, got.stdout) == (8, b"")
-    assert got.line == f"async-downloads: {origin.url('404')}: the server responded 404 Not Found"
+    assert got.line == f"async-downloads: {origin.url('404')}: the server responded 404 Not Found: no"
 
 
 def test_it_ends_with_4_when_it_takes_too_long(get: Get) -> None:

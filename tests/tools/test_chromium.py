@@ -130,7 +130,7 @@ async def test_a_download_is_saved_under_its_name(
     command: Command, browser: Chrome, tree: Path, downloads: Path
 ) -> None:
     browser.get(f"{command.url}/")
-    browser.find_element(By.CSS_SELECTOR, "a[aria-label='Download naïve report.bin']").click()
+    browser.find_element(By.CSS_SELECTOR, "button[aria-label='Download naïve report.bin']").click()
     saved, content = downloads / "naïve report.bin", (tree / "naïve report.bin").read_bytes()
     # The browser first makes an empty file with that name, and renames the download to it at the end.
     await eventually(lambda: saved.exists() and saved.stat().st_size >= len(content))
