@@ -64,7 +64,7 @@ class DownloadConnection(ASGIHTTPConnection):
             await super()._send_response(send, response)
             return
         if isinstance(response, Response):
-            make_private(response)
+            make_private(response, has_session=bool(self.app.secret_key))
         download = PlannedResponse(response.status_code, tuple(response.headers.items()), response.response)
         try:
             # `receive` is None because Quart itself watches for the disconnect.

@@ -99,9 +99,13 @@ def response_of(planned: PlannedResponse, whole: Callable[[], Plan]) -> Download
     return response
 
 
-def make_private(response: Response) -> None:
-    """Keep shared caches from storing a response that depends on the session or sets a cookie (RFC 9111 §5.2.2.7)."""
+def make_private(response: Response, *, has_session: bool) -> None:
+    """Keep shared caches from storing a response that depends on the session or sets a cookie (RFC 9111 §5.2.2.7).
+
+    `has_session` is whether the app has sessions: not every version of Quart tells whether one was read.
+    """
     control = response.headers.get("Cache-Control", "")
-    personal = "Set-Cookie" in response.headers or "cookie" in {name.lower() for name in response.vary}
+    varies = "cookie" in {name.lower() for name in response.vary}
+    personal = has_session or varies or "Set-Cookie" in response.headers
     if personal and control.startswith(_PUBLIC):
         response.headers["Cache-Control"] = "private" + control.removeprefix("public")

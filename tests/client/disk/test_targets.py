@@ -13,7 +13,7 @@ from async_downloads.client.disk.targets import resolve_links
 from async_downloads.errors import DiskError
 from client.remote import URL, Remote
 
-ANOTHER = 65534
+ANOTHER = os.getuid() + 1
 GiveAway = Callable[[Path], None]
 
 
