@@ -17,6 +17,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor
 from functools import cache, partial
 from itertools import count as counter
 from typing import Any, Final, NamedTuple, Self
@@ -41,8 +42,9 @@ class Descriptor:
     def __init__(self, fd: int) -> None:
         self.fd: int = fd
         self.place: str | None = place_of(fd)
-        status = self.status = os.fstat(fd)
-        self.executor = threads_of_file(fd, status.st_dev)
+        status = os.fstat(fd)
+        self.status: os.stat_result = status
+        self.executor: Executor | None = threads_of_file(fd, status.st_dev)
         self.version: _Version = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if has_fixed_times(status):  # another file may have the same numbers
             self.version = (*self.version, next(_unique))

@@ -108,7 +108,8 @@ class EarlierDownloads:
 
     def __init__(self, url: str, *, use: bool, checksum: Checksum | None, any_url: bool = False) -> None:
         hashes = UrlHashes.of(url)
-        self.url, self._unsigned = hashes.url, hashes.unsigned
+        self.url: str = hashes.url
+        self._unsigned = hashes.unsigned
         self._use = use
         self._checksum = checksum
         self._any_url = any_url

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...sending import Scope
 from .cycle import AsgiCycle
-from .flow_control import ClientDisconnected, FlowControl
+from .flow_control import ClientDisconnected, FlowControl, PausableProtocol
 from .request_head import BadRequest, parse_head
 from .request_input import RequestInput
 from .response_head import encode_refusal
@@ -27,7 +27,7 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _log = logging.getLogger("async_downloads")
 
 
-class Connection(asyncio.Protocol):
+class Connection(PausableProtocol):
     """Reads requests one after another, and runs the app for each.
 
         IDLE ──byte──> HEAD ──empty line──> RUNNING ──response complete──> IDLE
@@ -57,10 +57,10 @@ class Connection(asyncio.Protocol):
         """Begin; the deadline of the first request is that of a head."""
         self.flow: FlowControl = FlowControl(transport)
         is_plain = transport.get_extra_info("ssl_object") is None
-        self.zero_copy = ZeroCopyWriter(self.flow, self.server.sendfile_turns) if AVAILABLE and is_plain else None
+        writer = ZeroCopyWriter(self.flow, self.server.sendfile_turns) if AVAILABLE and is_plain else None
+        self.zero_copy: ZeroCopyWriter | None = writer
         self.base_scope: Scope = base_scope(transport, self.zero_copy)
         self._expire_in(self.server.limits.header_timeout)
-        self.pause_writing, self.resume_writing = self.flow.pause, self.flow.resume  # type: ignore[method-assign]
         if status := self.server.admit(self):
             self._refuse_head(status)
 

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final
 
-__all__ = ["ClientDisconnected", "FlowControl"]
+__all__ = ["ClientDisconnected", "FlowControl", "PausableProtocol"]
 
 
 _HIGH_WATER_BYTES: Final = 16 * 1024  # in the transport; the kernel holds more, and ten thousand clients have one each
@@ -91,3 +91,17 @@ class FlowControl:
                 if not self.lost:
                     self.transport.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
         self.check()
+
+
+class PausableProtocol(asyncio.Protocol):
+    """A protocol whose transport pauses and resumes its flow. The subclass makes the flow in `connection_made`."""
+
+    flow: FlowControl
+
+    def pause_writing(self) -> None:
+        """Make senders wait: the transport holds enough."""
+        self.flow.pause()
+
+    def resume_writing(self) -> None:
+        """Let senders go on."""
+        self.flow.resume()

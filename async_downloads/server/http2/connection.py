@@ -58,11 +58,14 @@ class Http2Connection(asyncio.Protocol):
         self._outlet = Outlet(self.flow, self._engine, self._budget)
         self.base_scope: Scope = base_scope(transport, None)
         self._streams = Streams(self, self._engine, self._outlet, self._budget)
-        self.pause_writing = self.flow.pause  # type: ignore[method-assign]
         self._engine.begin()
         self._own_deadline = self.server.now + self.server.limits.header_timeout
         if self.server.admit(self):
             self._end(ErrorCodes.ENHANCE_YOUR_CALM)
+
+    def pause_writing(self) -> None:
+        """Make the streams wait: the transport holds enough."""
+        self.flow.pause()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""

@@ -32,7 +32,7 @@ class _BoundedEncoder(Encoder):
         value = min(value, _TABLE_BYTES)
         if value != self.header_table.maxsize:
             self.header_table.maxsize = value
-            self.table_size_changes = [min([*self.table_size_changes, value]), value]
+            self.table_size_changes: list[int] = [min([*self.table_size_changes, value]), value]
 
 
 class Engine(H2Connection):
@@ -46,8 +46,8 @@ class Engine(H2Connection):
         )
         self._transport = transport
         self.decoder: RequestDecoder = RequestDecoder()
-        self.encoder = _BoundedEncoder()
-        self.local_settings = Settings(
+        self.encoder: _BoundedEncoder = _BoundedEncoder()
+        self.local_settings: Settings = Settings(
             client=False,
             initial_values={
                 SettingCodes.HEADER_TABLE_SIZE: _TABLE_BYTES,
