@@ -13,6 +13,7 @@ from harness.asgi import Exchange, ask
 from harness.waiting import HANGING
 
 from async_downloads.asgi import Downloads
+from async_downloads.sources import small_files
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.small_files import SmallFileCache
 
@@ -229,6 +230,7 @@ def _cache_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the cache accept every small file and keep it."""
     monkeypatch.setattr(SmallFileCache, "_CLOCK_TICK_NS", -(10**18))
     monkeypatch.setattr(SmallFileCache, "_FRESH_SECONDS", HANGING)
+    monkeypatch.setattr(small_files, "_memory", small_files._Memory())  # the next sweep is planned far in the future
 
 
 # The requested key and accepted coding, and the media type and coding of the response.

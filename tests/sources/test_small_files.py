@@ -28,7 +28,8 @@ def _source(path: Path) -> MemorySource:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Write a small file that the cache accepts although it was written just now."""
+    """Write a small file that an empty cache accepts although it was written just now."""
+    monkeypatch.setattr(small_files, "_memory", small_files._Memory())
     monkeypatch.setattr(SmallFileCache, "_CLOCK_TICK_NS", -(10**18))
     path = tmp_path / "small.txt"
     path.write_bytes(b"first")
@@ -115,7 +116,7 @@ async def test_files_that_nobody_asks_for_leave_the_cache(path: Path, monkeypatc
     _put(cache, path)
 
     def is_empty() -> bool:
-        cache.sweep_later()  # another store may have planned a sweep on a loop that is closed by now
+        cache.sweep_later()
         return not small_files._memory.files and not small_files._memory.bytes
 
     await eventually(is_empty)
