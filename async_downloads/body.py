@@ -51,7 +51,7 @@ class Body:
         self._source = source
         self._read: Callable[[ByteRange], AsyncGenerator[Any, None]] = source.read
         self._on_close: list[Callable[[], Awaitable[object]]] = []
-        self.is_open: bool = True  # somebody must read or close it
+        self.is_open: bool = True  # the owner must read or close it
         self.stall_timer: StallTimer = StallTimer(stall_timeout)
         self.whole: bytes | None = _read_whole(pieces, source)
 
@@ -90,7 +90,7 @@ class Body:
         return (read, ByteRange(stop, piece.stop)) if stop < piece.stop else (read,)
 
     async def _begin_stream(self, piece: ByteRange) -> "tuple[_Begun, ...]":
-        """Read the first chunk, and keep what yields the others."""
+        """Read the first chunk, and keep the iterator of the rest."""
         chunks = self._source.read(piece)
         return (_Begun(await anext(chunks, b""), chunks, len(piece)),)
 

@@ -85,7 +85,7 @@ class Setting:
         return get_args(self.kind) if all(isinstance(each, str) for each in get_args(self.kind)) else ()
 
     def read(self, text: str) -> object:
-        """Read the value, from whatever place the text came. Raises ValueError, with a message for the user."""
+        """Read the value from text of any origin. Raises ValueError, with a message for the user."""
         if self.choices:
             return read_choice(text, choices=self.choices)
         return (self.reader or _READERS[self.kind])(text)

@@ -84,10 +84,10 @@ _unique: Final = counter()
 # release a file that was never closed.
 _lock: Final = threading.RLock()
 _open: "Final[WeakValueDictionary[_Version, Descriptor]]" = WeakValueDictionary()
-# Opening a FIFO must not block, a terminal must not become ours, and a child process must not inherit the descriptor.
+# Opening a FIFO must not block, a terminal must not become the controlling one, a child process must not inherit it.
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)  # on Linux only
-_PROBED_BYTES: Final = 256 * 1024  # the last byte of so many stands for all of them
+_PROBED_BYTES: Final = 256 * 1024  # the last byte of each block of this size stands for all of it
 _COPIED_BYTES: Final = 64 * 1024  # up to this size, a second copy costs less than a second system call
 _PROBE: Final = bytearray(1)  # no caller looks at its content, so all files may share it
 

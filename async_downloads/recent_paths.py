@@ -34,7 +34,7 @@ class RecentPaths:
         return self._expiry.get(path, 0.0) > asyncio.get_running_loop().time()
 
     async def open(self, path: str, function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
-        """Run `function`, which opens the path. If the caller is cancelled, what it opened goes to `discard`.
+        """Run `function`, which opens the path. If the caller is cancelled, its result goes to `discard`.
 
         `function` raises MustWait if it cannot do its work on the event loop; it is then run in a thread. Raises
         SourceBusy if the path is not open after `OPEN_TIMEOUT`.
@@ -61,7 +61,7 @@ class RecentPaths:
 async def open_in_thread(path: str, function: Callable[[], T], *, discard: Callable[[T], object] = lambda _: None) -> T:
     """Run `function`, which opens an absolute path, in a thread of the device that the path leads to.
 
-    If the caller is cancelled, what `function` returns goes to `discard`; if it has not begun by then, it never does.
+    If the caller is cancelled, the result of `function` goes to `discard`; if it has not begun by then, it never does.
     Raises SourceBusy after `OPEN_TIMEOUT`.
     """
     is_abandoned = False

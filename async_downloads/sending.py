@@ -166,9 +166,9 @@ _encoded_once: Final = lru_cache(maxsize=4096)(_encoded)
 class _PathLeases:
     """Files that a server sends itself, because a message gave it their paths (`http.response.pathsend`).
 
-    Granian opens the path later, in a thread, and does not report when. If our file were closed by then, the path
-    would be missing or name another file: so the file stays open for `_SECONDS` after the message. At most `_MOST`
-    files do at a time, which limits the descriptors in use; further responses are sent in chunks.
+    Granian opens the path later, in a thread, and does not report when. If our file were closed by then, the path would
+    be missing or name another file: so the file stays open for `_SECONDS` after the message. At most `_MOST` files stay
+    open in this way, which limits the descriptors in use; further responses are sent in chunks.
     """
 
     _MOST: Final = 256

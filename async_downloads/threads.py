@@ -22,7 +22,8 @@ __all__ = [
 
 
 T = TypeVar("T")
-# More than the largest chunk. A thread then keeps at most twice as many bytes; these ones are never touched.
+# More than the largest chunk. A thread then keeps at most twice as many bytes for later. This block is never written
+# to.
 _FREED_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -50,7 +51,7 @@ async def in_thread(
 ) -> T:
     """Run `function` in a thread of `executor`, by default the event loop's own.
 
-    A cancelled caller does not stop the thread: what `function` then returns goes to `discard`, which closes it. If
+    A cancelled caller does not stop the thread: the result of `function` then goes to `discard`, which closes it. If
     `function` still waits for a thread, it is not called at all.
     """
     abandoned: list[bool] = []

@@ -13,7 +13,7 @@ from benchmarks.charts import RAISED
 from benchmarks.report import NOTHING, figure, row, rule
 from benchmarks.results import Run, load
 
-__all__ = ["AIMS", "UNMEASURED", "Aim", "Verdict", "assessment", "judge"]
+__all__ = ["AIMS", "UNMEASURED", "Aim", "Verdict", "assess", "assessment"]
 
 Side = Literal["at least", "at most"]
 
@@ -106,7 +106,7 @@ def assessment(results: Sequence[Path]) -> str:
     A result that does not exist yet gives rows without figures.
     """
     runs = {path.name: load(path) for path in results if path.exists()}
-    verdicts = [judge(aim, runs[aim.result]) for aim in AIMS if aim.result in runs]
+    verdicts = [assess(aim, runs[aim.result]) for aim in AIMS if aim.result in runs]
     absent = {path.name for path in results} - runs.keys()
     remarks = dict.fromkeys(remark for each in verdicts for remark in each.remarks)
     marks = {remark: str(number).translate(RAISED) for number, remark in enumerate(remarks, 1)}
@@ -120,7 +120,7 @@ def assessment(results: Sequence[Path]) -> str:
     return "\n".join([*lines, *(["", " ".join(notes)] if notes else [])]) + "\n"
 
 
-def judge(aim: Aim, run: Run) -> Verdict:
+def assess(aim: Aim, run: Run) -> Verdict:
     """Look up the figures of an aim in the run that it names."""
     rival = max(aim.rivals, key=lambda server: _speed(aim, run, server), default=None)
     found = None if rival is None else _cell(aim, run, rival)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.aims import AIMS, Aim, assessment, judge
+from benchmarks.aims import AIMS, Aim, assess, assessment
 from benchmarks.readme import DOCUMENTS, drawn, embedded
 from benchmarks.results import RESULTS, Run, Sample, load, save
 
@@ -76,7 +76,7 @@ SILENT = _sample(OURS, {"probe_p99_ms": None, "probe_timeouts": 200, "probes": 2
     ],
 )  # fmt: skip
 def test_an_aim_has_the_outcome(aim: Aim, run: Run, expected: str) -> None:
-    assert judge(aim, run).outcome == expected
+    assert assess(aim, run).outcome == expected
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_an_aim_has_the_outcome(aim: Aim, run: Run, expected: str) -> None:
     ],
 )
 def test_a_verdict_counts_the_rounds_with_figures(run: Run, expected: str) -> None:
-    assert judge(RATIO, run).rounds == expected
+    assert assess(RATIO, run).rounds == expected
 
 
 @pytest.fixture
 def result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a result in which two aims are judged; a third is judged by another."""
+    """Return a result that decides two aims; another result decides the third one."""
     monkeypatch.setattr("benchmarks.aims.AIMS", [RATIO, PROBE, replace(COST, result="b.json")])
     save(_run(_large(OURS, 11), _large(FASTER, 10, saturated=True)), tmp_path / "a.json")
     return tmp_path / "a.json"
@@ -140,7 +140,7 @@ class TestAims:
     def test_it_is_in_the_document(self, aim: Aim) -> None:
         lines = DOCUMENTS[1].read_text(encoding="utf-8").splitlines()
         [shown] = [line for line in lines if line.startswith(f"| {aim.words} |") and line.endswith(f"`{aim.result}` |")]
-        assert f"| {aim.asked} | {judge(aim, load(RESULTS / aim.result)).outcome} |" in shown
+        assert f"| {aim.asked} | {assess(aim, load(RESULTS / aim.result)).outcome} |" in shown
 
     def test_its_names_are_in_the_result(self, aim: Aim) -> None:
         run = load(RESULTS / aim.result)

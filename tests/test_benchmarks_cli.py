@@ -179,10 +179,10 @@ def test_a_damaged_result_is_not_the_newest(tmp_path: Path, monkeypatch: pytest.
         pytest.param([None, None, None, 498], "75 % unanswered", id="most without a response"),
         pytest.param([None, None, 498, 499], "75 % unanswered", id="half without a response"),
         pytest.param([None, 3, 4, 5], "4.50 (3 to no response)", id="one without a response ranks last"),
-        pytest.param([2, 3, 4], "3 (2 to 4)", id="all with an answer"),
+        pytest.param([2, 3, 4], "3 (2 to 4)", id="all with a response"),
     ],
 )
-def test_a_report_ranks_a_round_without_an_answer_last(rounds: list[float | None], words: str, tmp_path: Path) -> None:
+def test_a_report_ranks_a_round_without_a_response_last(rounds: list[float | None], words: str, tmp_path: Path) -> None:
     path = _saved(tmp_path / "result.json", _run(*_rounds(*rounds)))
     assert f"| Here | 10 | {words} |" in _call("report", path).stdout
 

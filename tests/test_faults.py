@@ -1,4 +1,4 @@
-"""What goes wrong while a file is sent, on a real server: each trap that bit somebody is a test here."""
+"""What goes wrong while a file is sent, on a real server: each fault that real servers had is a test here."""
 
 import asyncio
 import os
@@ -58,7 +58,7 @@ def app(large: Path, stall_timeout: float) -> Watched:
 
 @pytest.fixture
 async def server(serve: Serve, app: Watched) -> AsyncIterator[Server]:
-    """The app on a server that has already answered, so that all its own tasks are there."""
+    """The app on a server that has already responded once, so that all its own tasks are there."""
     server = await serve(app)
     async with server.downloading("/small.txt"):
         await eventually(lambda: not app.running)

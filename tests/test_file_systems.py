@@ -1,4 +1,4 @@
-"""File systems that do not respond keep nobody waiting but those who ask for their files."""
+"""A file system that does not respond delays only the requests for its own files."""
 
 import asyncio
 import os

@@ -19,8 +19,8 @@ _BRIEF_SECONDS: Final = 0.1  # a shorter wait may happen many times per second, 
 class Backoff:
     """Counts the failures of all workers, and makes all of them wait. `Fetch` owns it.
 
-    A server that is busy for one connection is busy for all. One event may break several connections; it counts once,
-    for the first worker that notices it: `failures` has changed for the others since their attempts began.
+    A server that is busy for one connection is busy for all. One event may break several connections, and counts once:
+    `failures` is only for the first worker that notices it still what it was at the start of the attempt.
     """
 
     def __init__(self, budget: RetryBudget, schedule: Schedule, reporter: Reporter) -> None:

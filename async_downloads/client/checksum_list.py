@@ -1,4 +1,4 @@
-"""A list of checksums as `sha256sum` and its like write it, such as SHA256SUMS. Pure: text goes in, checksums come out.
+"""A list of checksums as `sha256sum` and similar programs write it, such as SHA256SUMS. Pure: no I/O.
 
 HEX  name          GNU coreutils; an asterisk before the name marks a binary file
 SHA256 (name) = HEX   BSD, and `--tag` of GNU
@@ -29,9 +29,9 @@ class ChecksumList:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a list; lines of another kind are ignored, such as those of a signature.
+        """Read a list. Lines of another kind, such as those of a signature, are ignored.
 
-        Of several checksums for one name the longest counts: a list of BSD may have MD5 beside SHA-256.
+        If a name has several checksums, the longest counts: a list of BSD may have MD5 beside SHA-256.
 
         Raises ValueError if no line has a checksum, or two lines contradict each other.
         """

@@ -178,7 +178,7 @@ class Downloader:
     async def open(self, url: str, *, headers: Sequence[tuple[str, str]] = ()) -> AsyncIterator[ResponseStream]:
         """Read a resource as a stream over one connection, which is replaced when it breaks. Nothing is stored.
 
-        `headers` are sent besides those of the downloader, by the same rules.
+        `headers` are sent in addition to those of the downloader, by the same rules.
 
         The digest that the server sends is verified at the end, if any. The time that the reader takes between two
         chunks counts for `timeout`. Raises FetchError, here and while the stream is read, and ValueError if the URL is

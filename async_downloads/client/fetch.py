@@ -126,7 +126,7 @@ class Fetch:
         return self._schedule.take()
 
     def _is_surplus(self, segment: Segment, error: TransientError | FetchError) -> bool:
-        """Whether a connection brought nothing while another one is served: a server may allow only so many."""
+        """Whether a connection brought nothing while another one is served: a server may limit their number."""
         refused = not segment.served or isinstance(error, TransientError)
         return refused and not segment.received_count and self._schedule.serves_besides(segment)
 

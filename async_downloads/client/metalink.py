@@ -67,7 +67,7 @@ def _checksum(element: ET.Element) -> str | None:
     for each in element.findall(f"{_NAMESPACE}hash"):
         try:
             checksum = Checksum.parse(f"{each.get('type', '')}:{(each.text or '').strip()}")
-        except ValueError:  # of an algorithm that nobody here can compute
+        except ValueError:  # an algorithm that `Checksum` does not know
             continue
         found[checksum.algorithm] = str(checksum)
     return next((found[each] for each in _STRENGTH if each in found), None)
@@ -80,7 +80,7 @@ def _urls(element: ET.Element, base: str) -> tuple[str, ...]:
 
 
 def _http_url(base: str, link: str) -> str:
-    """Return the URL of http or https that a link is; "" if it is another one or malformed: there may be good ones."""
+    """Return the http or https URL of a link; "" for any other link, so that the next one is used."""
     try:
         url = urljoin(base, link)
         return url if urlsplit(url).scheme in {"http", "https"} else ""

@@ -21,8 +21,8 @@ __all__ = ["get"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MAX_COUNT: Final = 64  # connections for one file, and files at once: more would be impolite
-# What httpx and httpcore import if it is installed, and then use for nothing here: a command, another event loop and
-# HTTP/2. These modules take half of the time to load.
+# httpx and httpcore import these modules if they are installed, and do not need them here: a command, another event
+# loop and HTTP/2. Half of the time to load is theirs.
 _NOT_NEEDED: Final = ("httpx._main", "trio", "h2")
 _PATH: Final = click.Path(path_type=Path, readable=False)  # a file that will be replaced need not be readable
 _COUNT: Final = click.IntRange(1, _MAX_COUNT)

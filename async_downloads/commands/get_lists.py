@@ -30,7 +30,7 @@ _KEYS: Final = ("out", "dir", "checksum")
 
 
 def read_items(path: Path, directory: Path) -> tuple[UrlItem, ...]:
-    """Return what a file lists, or standard input for `-`. Files go to `directory`, or to a folder below it."""
+    """Return the items in a list, a file or `-` for standard input. Files go to `directory` or a folder below it."""
     name = "standard input" if path == STDIN else repr(str(path))
     items: list[UrlItem] = []
     for number, url, about in _entries(_lines(path, name)):

@@ -50,7 +50,7 @@ class Display(AbstractContextManager["Display"]):
         self.print(f"async-downloads: {item.public}: {redacted(error)}")
 
     def replaced(self, item: UrlItem, url: str, error: Exception, /) -> None:
-        """Show that a server failed, and that the next one that has the file is asked."""
+        """Show that a server failed, and that another one is tried."""
 
     def hint(self, text: str, /) -> None:
         """Show what the user may want to do instead."""
@@ -170,7 +170,7 @@ class Json(Display):
     def progress(self, item: UrlItem, progress: "Progress", /) -> None:
         if not self._quiet:
             segments = [segment._asdict() for segment in progress.segments]
-            about = {**asdict(progress), "segments": segments, "url": item.public}  # that of the progress may be secret
+            about = {**asdict(progress), "segments": segments, "url": item.public}  # that of `progress` may be secret
             self._print_event("progress", item, **about)
 
     def finished(self, item: UrlItem, result: "Result", /) -> None:

@@ -116,7 +116,7 @@ class GetPlan:
         return result
 
     def _checksum(self, item: UrlItem) -> str | None:
-        """Return what `--checksums` says of a file. Raises ValueError if it says nothing."""
+        """Return the checksum of a file in the list of `--checksums`. Raises ValueError if there is none."""
         if self._checksums is None:
             return None
         named = item.path is not None and item.path != STDOUT and not self._options.keep_directories

@@ -25,7 +25,7 @@ __all__ = ["Input", "open_input"]
 
 
 _CHUNK_BYTES: Final = 1024 * 1024  # of one read; a pipe gives 64 KiB
-# Opening a FIFO without a writer must not block, a terminal must not become ours, children must not inherit.
+# Opening a FIFO must not block, a terminal must not become the controlling one, child processes must not inherit.
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 

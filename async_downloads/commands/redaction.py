@@ -10,7 +10,7 @@ __all__ = ["HARMLESS", "is_url", "printable", "public_url", "redacted"]
 HARMLESS: Final = re.compile(r"[\w./:-]*")  # such a text holds no password
 _USERINFO: Final = re.compile(r"//[^/]*@")  # to the last @: a password may hold ? or # that should be escaped
 _SECRET: Final = re.compile(
-    r"\bhttps?://[^\s'\"]+"  # a URL, of which `public_url` decides
+    r"\bhttps?://[^\s'\"]+"  # a URL; `public_url` decides what is shown of it
     r"|(?<=:)(?!//)\S+(?=@)|(?<=password=)[^&\s]+",  # a password in the URL of a database
     re.IGNORECASE,
 )

@@ -50,7 +50,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 
 
 def _texts(parameter: click.Parameter, value: object, *, where: str) -> str | list[str]:
-    """Return a value of the file as text, which is read as that of a flag or of a variable is."""
+    """Return a value of the file as text, so that it is read like the value of a flag or a variable."""
     if not (isinstance(parameter, click.Option) and parameter.multiple):
         return str(value)
     values = value if isinstance(value, list) else [value]

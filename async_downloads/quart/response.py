@@ -102,7 +102,7 @@ def response_of(planned: PlannedResponse, whole: Callable[[], Plan]) -> Download
 def make_private(response: Response, *, has_session: bool) -> None:
     """Keep shared caches from storing a response that depends on the session or sets a cookie (RFC 9111 §5.2.2.7).
 
-    `has_session` is whether the app has sessions: not every version of Quart tells whether one was read.
+    `has_session` is whether the app has sessions: not every version of Quart reports whether one was read.
     """
     control = response.headers.get("Cache-Control", "")
     varies = "cookie" in {name.lower() for name in response.vary}

@@ -11,8 +11,8 @@ __all__ = ["ANY", "ETag", "ETags", "any_match", "parse_etags"]
 ANY: Final = "*"
 _OPAQUE = re.compile(r"[\x21\x23-\x7e\x80-\xff]*")
 _TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*+)"')
-# Possessive quantifiers, so that a run of spaces takes linear time. A comma inside the quotes belongs to the tag. What
-# is no tag ends at the next comma.
+# Possessive quantifiers, so that a run of spaces takes linear time. A comma inside the quotes belongs to the tag.
+# Anything else ends at the next comma.
 _MEMBER = re.compile(rf"[ \t]*+(?:{_TAG.pattern}[ \t]*+(?=,|\Z)|[^,]*+),?+")
 _MAX_MEMBERS: Final = 256  # of a list; a cache that revalidates several versions sends fewer
 

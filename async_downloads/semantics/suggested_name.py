@@ -32,8 +32,8 @@ _CHARSETS: Final = frozenset(
 def suggested_filename(value: str) -> str | None:
     """Return the file name that a field suggests, unchecked; None if it suggests none.
 
-    A field that follows RFC 6266 is read by its rules. Of any other field, the first `filename*` that
-    can be decoded counts, else the first `filename`.
+    A field that follows RFC 6266 is read by its rules. In any other field, the first `filename*` that can be decoded
+    counts, else the first `filename`.
 
     >>> suggested_filename("attachment; filename=My Report (1).pdf")
     'My Report (1).pdf'
@@ -55,7 +55,7 @@ def _as_utf8(value: str) -> str:
 
 
 def _loose_parameters(value: str) -> Mapping[str, str]:
-    """Return the parameters by name, of whatever can be read as one. The first of several with one name counts."""
+    """Return all readable parameters by name. The first of several with one name counts."""
     parameters: dict[str, str] = {}
     at = 0
     while at < len(value) and (found := _PARAMETER.match(value, at)):

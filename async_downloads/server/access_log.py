@@ -37,9 +37,9 @@ FORMATS: Final[Mapping[str, Callable[[Record], str]]] = {"text": _as_text, "json
 class AccessLog:
     """An ASGI app around another one; it writes a line for each request when the request has ended.
 
-    `form` is a key of `FORMATS`. `bytes` counts the part of the body that the server accepted, and of file regions
-    what the socket accepted; it is never less than what the client has received. `aborted` means that the response is
-    incomplete. `write` is called on the event loop and must not block.
+    `form` is a key of `FORMATS`. `bytes` counts the part of the body that the server accepted, and the bytes of file
+    regions that the socket accepted; it is never less than the client has received. `aborted` means that the response
+    is incomplete. `write` is called on the event loop and must not block.
     """
 
     def __init__(self, app: Any, form: str, *, write: Callable[[str], object]) -> None:
@@ -60,9 +60,10 @@ class AccessLog:
             self._log(_request(scope), counter.record(), time.monotonic() - started)
 
     def log_refusal(self, scope: Scope, data: bytes, status: int) -> None:
-        """Write the line of a request that the server refused before the app; `data` is what came of it.
+        """Write the line of a request that the server refused before the app; `data` are the bytes that came.
 
-        `-` stands for a part of the request line that is not there. Of a longer line, 200 bytes are logged.
+        `-` stands for a part of the request line that is not there. Only the first 200 bytes of a longer line are
+        logged.
         """
         line = data.partition(b"\r\n")[0][:_REFUSED_BYTES].decode("ascii", "backslashreplace")
         parsed = _REQUEST_LINE.fullmatch(line)
@@ -132,6 +133,6 @@ def _request(scope: Scope) -> Record:
 
 
 def _cut(field: bytes) -> str:
-    """Return the field as ASCII; three dots stand for what is left out of a long one."""
+    """Return the field as ASCII; three dots stand for the rest of a long one."""
     text = field[:_MAX_FIELD_BYTES].decode("ascii", "backslashreplace")
     return text if len(field) <= _MAX_FIELD_BYTES else f"{text}..."

@@ -16,7 +16,7 @@ _HEALTH_PATH: Final = "/-/healthy"
 
 
 class DrainGate:
-    """An ASGI app around another one: it serves `/-/healthy`, counts requests, and ends the serving in good order.
+    """An ASGI app around another one: it serves `/-/healthy`, counts requests, and refuses new ones at the end.
 
     States: serving, then draining (after `drain`), then drained (when the last running request has ended). There is no
     way back. While it drains, running requests continue and new ones get a 503. `_Shutdown` of the worker owns it and

@@ -52,7 +52,7 @@ class Lifespan:
         await asyncio.wait([self._task], timeout=_SHUTDOWN_SECONDS)
 
     async def _ask(self, phase: str) -> str | None:
-        """Have the app pass through a phase; return its message if it failed."""
+        """Ask the app to start or to shut down; return its message if it failed."""
         task = self._task
         if task is None or task.done():
             return None

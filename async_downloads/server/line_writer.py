@@ -27,10 +27,10 @@ _FLUSH_SECONDS: Final = 1.0  # for the last lines to be read
 
 
 class LineWriter:
-    """Writes lines to a descriptor in order; drops and counts those that find 4 MiB waiting, or cannot be written.
+    """Writes lines to a descriptor in order; drops and counts lines if 4 MiB wait, or if it cannot write them.
 
     States: writing ⇄ failing, after an error such as a full disk or a reader that has left; closed. A failing writer
-    tries each line, so it goes on as soon as there is room again. It says once that it fails, and with `complain` it
+    tries each line, so it goes on as soon as there is room again. It says once that it fails, and with `report` it
     reports how many lines were dropped: when all waiting lines have been handled, and when it is closed.
 
     Any thread may call `write`, and owns `_queued` and `_overflowed` under the lock; it is reentrant, because the
@@ -38,10 +38,10 @@ class LineWriter:
     `close` touches them only for a thread that is blocked.
     """
 
-    def __init__(self, fd: int, name: str, *, complain: Callable[[str], object]) -> None:
+    def __init__(self, fd: int, name: str, *, report: Callable[[str], object]) -> None:
         self._fd = fd
         self._name = name
-        self._complain = complain
+        self._report = report
         self._waiting: SimpleQueue[bytes | None] = SimpleQueue()
         self._lock = RLock()
         self._queued = 0  # bytes
@@ -93,7 +93,7 @@ class LineWriter:
             self._is_torn = self._is_torn or len(rest) < size
             if not self._failing:
                 self._failing = True
-                self._complain(f"{self._name} cannot be written: {error.strerror}; its lines are dropped until it can")
+                self._report(f"{self._name} cannot be written: {error.strerror}; its lines are dropped until it can")
         else:
             self._failing = self._is_torn = False
 
@@ -101,7 +101,7 @@ class LineWriter:
         dropped = self._overflowed + self._lost - self._reported
         if dropped:
             self._reported += dropped
-            self._complain(f"{dropped} lines of {self._name} were dropped: they could not be written in time")
+            self._report(f"{dropped} lines of {self._name} were dropped: they could not be written in time")
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def queued_stderr() -> Iterator[None]:
     if original is None:
         yield
         return
-    lines = LineWriter(original.fileno(), "standard error", complain=report)
+    lines = LineWriter(original.fileno(), "standard error", report=report)
     sys.stderr = _LineStream(lines)
     try:
         yield

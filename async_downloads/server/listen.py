@@ -77,9 +77,9 @@ def run_app(
 def _probe(settings: Settings) -> None:
     """Check for at most five seconds, in an event loop of its own, that the database can be read.
 
-    Raises CannotServe if an SQLite database cannot be read: it never will be, since its name is wrong or `db init` was
-    forgotten. A PostgreSQL server may be started, moved or restarted at any time. The rest of the site does not wait
-    for it, and requests for its files get a 503 until it is there.
+    Raises CannotServe if an SQLite database cannot be read: waiting would not help, because its name is wrong or `db
+    init` was forgotten. A PostgreSQL server may be started, moved or restarted at any time. The rest of the site does
+    not wait for it, and requests for its files get a 503 until it is there.
     """
     if hidden := hidden_folder(settings):
         raise CannotServe(f"{hidden} would be hidden by the files of the database, which are at /{PREFIX}: rename it")

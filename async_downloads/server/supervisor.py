@@ -23,7 +23,7 @@ from .worker import SIGNALS
 __all__ = ["supervise"]
 
 
-_MIN_LIFE_SECONDS: Final = 1.0  # the next worker may die as soon as one that lives shorter
+_MIN_LIFE_SECONDS: Final = 1.0  # if a worker lives shorter, the next one may die as soon
 _MIN_PAUSE_SECONDS: Final = 0.1  # before the worker after a short-lived one is started; it doubles each time
 _MAX_PAUSE_SECONDS: Final = 30.0
 _SIGNAL_SECONDS: Final = 0.2  # how long a signal may go unnoticed while no worker runs
@@ -66,7 +66,7 @@ class _Workers:
         self._has_served = False  # a worker has not ended with an error at its start
 
     def start(self, count: int) -> None:
-        """Start that many workers, as soon as the pause after a short-lived one is over."""
+        """Start `count` workers, as soon as the pause after a short-lived one is over."""
         self._missing += count
         while self._missing and not self._ending and time.monotonic() >= self._next_start:
             self._missing -= 1

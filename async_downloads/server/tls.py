@@ -31,7 +31,7 @@ def tls_context(server: ServerSettings) -> ssl.SSLContext | None:
 
 
 def _describe(certfile: Path, keyfile: Path, error: OSError) -> str:
-    """Return what is wrong with the files, in words for an operator: OpenSSL's messages are for its developers."""
+    """Describe the fault of the files for an operator: OpenSSL's messages are for its developers."""
     if not isinstance(error, ssl.SSLError):
         return error.strerror or str(error)
     for flag, path, kind in (("--certfile", certfile, "certificate"), ("--keyfile", keyfile, "private key")):

@@ -83,7 +83,7 @@ def _logged(gate: DrainGate, form: str) -> Iterator[Any]:
     if form == "none":
         yield gate
         return
-    lines = LineWriter(_descriptor(sys.stdout), "the access log", complain=report)
+    lines = LineWriter(_descriptor(sys.stdout), "the access log", report=report)
     try:
         yield AccessLog(gate, form, write=lines.write)
     finally:
@@ -105,7 +105,7 @@ class _Shutdown:
     def __init__(self, gate: DrainGate, drain_timeout: float) -> None:
         self._gate = gate
         self._drain_timeout = drain_timeout
-        self._started = 0.0  # the draining, in the loop's time
+        self._started = 0.0  # when the draining began, in the loop's time
         self.ended = asyncio.Event()
 
     def start(self) -> None:

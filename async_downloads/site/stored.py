@@ -119,7 +119,7 @@ def _shows(folder: Path, path: Path, *, hidden: bool) -> bool:
 
 
 def hidden_folder(settings: Settings) -> Path | None:
-    """Return what the served folder has at `files`, where a database would hide it; None if nothing is hidden."""
+    """Return the path of the entry `files` in the served folder, which a database would hide; None if there is none."""
     hidden = settings.directory / PREFIX if settings.database and settings.directory else None
     return hidden if hidden and os.path.lexists(hidden) else None
 

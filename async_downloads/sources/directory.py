@@ -233,5 +233,5 @@ def _close(source: FileSource | MemorySource) -> None:
 
 
 def _common(place: str, root: str) -> int:
-    """Return where a place leaves the way to the root: names before that are no names of the store."""
+    """Return the length of the path that a place and the root share: only the names after it belong to the store."""
     return len(os.path.commonpath((place, root)).rstrip("/"))

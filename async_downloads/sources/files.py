@@ -160,9 +160,9 @@ class FileSource(SupportsReadNowait, SupportsRefresh, OnDisk):
         return None
 
     async def refresh(self) -> None:
-        """Describe the file as it is now. Only the owner of a source of which nothing was promised may call this.
+        """Describe the file as it is now. Only the owner may call this, and only before it has promised anything.
 
-        Bytes that are appended later are no change any more, even before the first read.
+        From then on, appended bytes do not count as a change, even before the first read.
         """
         with map_read_errors("describing again"):
             if self._file.may_hang:

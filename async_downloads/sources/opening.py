@@ -38,7 +38,7 @@ _LEASE_PAUSE_SECONDS: Final = 0.05
 class map_os_errors:  # noqa: N801 - it is used as a context manager, in the `with` statement only
     """Raise the OSError of a block as the DownloadError that it means. `subject` begins the message for the log.
 
-    A class is entered faster than a generator is, and every read of a file enters this one.
+    This is a class because a class costs less than a generator, and every read of a file uses it.
     """
 
     __slots__ = ("_subject",)

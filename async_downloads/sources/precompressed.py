@@ -67,18 +67,18 @@ def _is_complete(source: FileSource | MemorySource, read: _Read, plain_size: int
 
 def _is_zstd(read: _Read, size: int, plain_size: int) -> bool:
     """Go from block to block to the end of the file (RFC 8878 §3.1.1). Only their headers are read."""
-    offset, told = 0, 0
+    offset, stated = 0, 0
     while offset < size:
         header = read(offset, 18)
         if len(header) >= 8 and header[1:4] == _SKIPPABLE_MAGIC and header[0] >> 4 == 5:
             offset += 8 + int.from_bytes(header[4:8], "little")
         elif len(header) > 4 and header.startswith(_ZSTD_MAGIC):
             content = _zstd_content_size(header)
-            told = -1 if content is None or told < 0 else told + content
+            stated = -1 if content is None or stated < 0 else stated + content
             offset = _end_of_blocks(read, offset + _zstd_header_size(header), size) + 4 * (header[4] >> 2 & 1)
         else:
             return False
-    return offset == size and told in {-1, plain_size}
+    return offset == size and stated in {-1, plain_size}
 
 
 def _zstd_sizes(descriptor: int) -> tuple[int, int, int]:

@@ -181,7 +181,7 @@ async def test_a_file_is_revalidated_by_its_date(one: Downloader, remote: Remote
 async def test_a_file_of_unknown_origin_is_not_revalidated_by_its_date(
     one: Downloader, remote: Remote, path: Path
 ) -> None:
-    """A server answers 304 to any later date, even if that is the date of another file."""
+    """A server responds with 304 to any later date, even if that is the date of another file."""
     path.write_text("foreign")
     os.utime(path, (0, 1_800_000_000))
     await one.fetch(URL, path)

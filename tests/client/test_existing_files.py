@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from harness import origin
 from harness.chaos import Chaos, Faults
-from harness.origin import Answer, Request
+from harness.origin import OriginResponse, Request
 from harness.versions import MIB, Version
 
 from async_downloads.client import Downloader, download
@@ -29,8 +29,8 @@ def _file(number: int) -> Version:
 async def url() -> AsyncIterator[str]:
     """A URL at which each `?N` is another file; all have the same name, size and date."""
 
-    def respond(request: Request, _: Answer) -> Answer:
-        return origin.answer(request, _file(int(request.target.partition("?")[2] or 0)))
+    def respond(request: Request, _: OriginResponse) -> OriginResponse:
+        return origin.respond(request, _file(int(request.target.partition("?")[2] or 0)))
 
     async with Chaos(Faults(size=SIZE), respond).listening() as url:
         yield url

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 from harness.chaos import Chaos, Faults
-from harness.origin import Answer, Request
+from harness.origin import OriginResponse, Request
 from harness.versions import MIB, Version
 
 from async_downloads.client import download
@@ -19,40 +19,42 @@ SIZE: Final = 5 * MIB + 11
 FAULTS: Final = Faults(size=SIZE, cut=(2 * MIB, 2 * MIB))
 RIGHT, OTHER = Version(0, SIZE), Version(1, SIZE)
 
-Change = Callable[[Answer, int, int], Answer]
+Change = Callable[[OriginResponse, int, int], OriginResponse]
 
 
-def _with(response: Answer, **fields: str) -> Answer:
+def _with(response: OriginResponse, **fields: str) -> OriginResponse:
     """Replace fields. An underscore in a name is a hyphen; an empty value removes the field."""
     named = {name.replace("_", "-"): value for name, value in fields.items()}
     return replace(response, fields={name: value for name, value in {**response.fields, **named}.items() if value})
 
 
-def _part(response: Answer, start: int, stop: int, *, size: int | str = SIZE, version: Version = RIGHT) -> Answer:
+def _part(
+    response: OriginResponse, start: int, stop: int, *, size: int | str = SIZE, version: Version = RIGHT
+) -> OriginResponse:
     """Send other bytes of a version, with the Content-Range of these bytes."""
     length = {"Content_Length": str(stop - start), "Content_Range": f"bytes {start}-{stop - 1}/{size}"}
     return replace(_with(response, ETag=version.etag, **length), body=version.pieces(start, stop))
 
 
-def _multipart(response: Answer, start: int, stop: int) -> Answer:
+def _multipart(response: OriginResponse, start: int, stop: int) -> OriginResponse:
     head = f"--x\r\nContent-Range: bytes {start}-{stop - 1}/{SIZE}\r\n\r\n".encode()
     body = head + RIGHT.read(start, stop) + b"\r\n--x--\r\n"
     fields = {"Content_Type": "multipart/byteranges; boundary=x", "Content_Length": str(len(body))}
     return replace(_with(response, Content_Range="", **fields), body=[body])
 
 
-def _coded(response: Answer, start: int, stop: int) -> Answer:
+def _coded(response: OriginResponse, start: int, stop: int) -> OriginResponse:
     body = gzip.compress(RIGHT.read(start, stop), 1)
     return replace(_with(response, Content_Encoding="gzip", Content_Length=str(len(body))), body=[body])
 
 
-def _short(response: Answer, start: int, stop: int) -> Answer:
+def _short(response: OriginResponse, start: int, stop: int) -> OriginResponse:
     """Send half of the range, with the right length but the Content-Range of all of it."""
     half = (stop - start) // 2
     return replace(_with(response, Content_Length=str(half)), body=RIGHT.pieces(start, start + half))
 
 
-def _long(response: Answer, start: int, stop: int) -> Answer:
+def _long(response: OriginResponse, start: int, stop: int) -> OriginResponse:
     """Send more bytes than the Content-Range says."""
     body = RIGHT.read(start, stop) + b"more"
     return replace(_with(response, Content_Length=str(len(body))), body=[body])
@@ -94,7 +96,7 @@ class _Spoil:
     times: float = float("inf")
     done: int = field(default=0)
 
-    def __call__(self, request: Request, response: Answer) -> Answer:
+    def __call__(self, request: Request, response: OriginResponse) -> OriginResponse:
         if response.status != 206 or self.done >= self.times:
             return response
         self.done += 1

@@ -49,7 +49,7 @@ def test_the_first_signal_of_two_kinds_is_the_exit_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "code"), [("default_int_handler", -signal.SIGINT), ("SIG_IGN", 7)], ids=["heeded", "ignored"]
+    ("action", "code"), [("default_int_handler", -signal.SIGINT), ("SIG_IGN", 7)], ids=["handled", "ignored"]
 )
 def test_while_the_command_is_loaded_a_signal_ends_it_without_a_word(tmp_path: Path, action: str, code: int) -> None:
     (tmp_path / "click.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\nraise SystemExit(7)\n")

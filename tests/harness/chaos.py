@@ -21,7 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from harness.origin import Answer, Request, answer, text
+from harness.origin import OriginResponse, Request, respond, text
 from harness.versions import GIB, Version
 
 __all__ = ["Chaos", "Exchange", "Faults", "Spoil", "chaos_process"]
@@ -32,7 +32,7 @@ _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing drops unsent bytes
 _BUFFER: Final = 64 * 1024
 _TICK: Final = 0.002  # seconds: no sleep is as short
 
-Spoil = Callable[[Request, Answer], Answer]
+Spoil = Callable[[Request, OriginResponse], OriginResponse]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ class Chaos:
     """
 
     faults: Faults
-    spoil: Spoil = lambda _, answer: answer
+    spoil: Spoil = lambda _, response: response
     log: list[Exchange] = field(default_factory=list)
     at: dict[int, Callable[[], object]] = field(default_factory=dict)
     sent: int = 0
@@ -198,7 +198,7 @@ class Chaos:
         if self._free_at - now > _TICK:
             await asyncio.sleep(self._free_at - now)
 
-    def _choose(self, dice: Random, request: Request) -> Answer:
+    def _choose(self, dice: Random, request: Request) -> OriginResponse:
         """Choose the right response, or a fault."""
         roll, now = dice.random(), dice.random() < 0.5
         if roll < self.faults.unavailable:
@@ -206,7 +206,7 @@ class Chaos:
         if roll < self.faults.unavailable + self.faults.ignored:
             fields = {name: value for name, value in request.fields.items() if name != "range"}
             request = replace(request, fields=fields)
-        return answer(request, self.version)
+        return respond(request, self.version)
 
     def _count(self, exchange: Exchange, sent: int) -> None:
         exchange.sent += sent

@@ -12,7 +12,7 @@ from typing import Final
 
 from harness.versions import Version
 
-__all__ = ["Answer", "Request", "answer", "text"]
+__all__ = ["OriginResponse", "Request", "respond", "text"]
 
 _RANGE: Final = re.compile(r"bytes=(?:(\d+)-(\d*)|-(\d+))", re.IGNORECASE)
 _REASONS: Final = {200: "OK", 206: "Partial Content", 304: "Not Modified", 416: "Range Not Satisfiable"}
@@ -36,7 +36,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OriginResponse:
     """A response. The body is sent as it is, even if the fields do not match it."""
 
     status: int
@@ -51,7 +51,7 @@ class Answer:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def answer(request: Request, version: Version) -> Answer:
+def respond(request: Request, version: Version) -> OriginResponse:
     """Return the response: the file, a range of it, or an error status (RFC 9110 §13.2.2, §14.2)."""
     described = {
         "ETag": version.etag,
@@ -62,7 +62,7 @@ def answer(request: Request, version: Version) -> Answer:
     if _named(request, "if-match", version) is False:
         return text(412, "another version\n")
     if _named(request, "if-none-match", version):
-        return Answer(304, described)
+        return OriginResponse(304, described)
     asked = _asked(request, version)
     span = _selected(asked, version.size) if asked else range(version.size)
     if not span and asked:
@@ -70,14 +70,18 @@ def answer(request: Request, version: Version) -> Answer:
     described["Content-Length"] = str(len(span))
     body = version.pieces(span.start, span.stop)
     if not asked:
-        return Answer(200, described, body)
-    return Answer(206, {**described, "Content-Range": f"bytes {span.start}-{span.stop - 1}/{version.size}"}, body)
+        return OriginResponse(200, described, body)
+    return OriginResponse(
+        206, {**described, "Content-Range": f"bytes {span.start}-{span.stop - 1}/{version.size}"}, body
+    )
 
 
-def text(status: int, words: str, **fields: str) -> Answer:
+def text(status: int, words: str, **fields: str) -> OriginResponse:
     """Return a response with a short text; an underscore in a field's name stands for a hyphen."""
     named = {name.replace("_", "-"): value for name, value in fields.items()}
-    return Answer(status, {"Content-Type": "text/plain", "Content-Length": str(len(words)), **named}, [words.encode()])
+    return OriginResponse(
+        status, {"Content-Type": "text/plain", "Content-Length": str(len(words)), **named}, [words.encode()]
+    )
 
 
 def _named(request: Request, name: str, version: Version) -> bool | None:

@@ -1,4 +1,4 @@
-"""A relay of bytes in front of any server, TLS or not, that can be told to break connections."""
+"""A relay of bytes in front of any server, TLS or not, that breaks connections when a test asks for it."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Real servers in the test's own loop, and a client that reads no faster than it is told to."""
+"""Real servers in the test's own loop, and a client that reads at a given speed."""
 
 import asyncio
 import logging

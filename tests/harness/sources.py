@@ -54,13 +54,13 @@ class SlicedSource:
 class OneStore:
     """A store that returns the same source, or raises the same error, for every key."""
 
-    def __init__(self, answer: Source | DownloadError) -> None:
-        self._answer = answer
+    def __init__(self, given: Source | DownloadError) -> None:
+        self._given = given
         self.asked: list[tuple[str, tuple[str, ...]]] = []
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> Source:
         """Return the source, or raise the error."""
         self.asked.append((key, tuple(codings)))
-        if isinstance(self._answer, DownloadError):
-            raise self._answer
-        return self._answer
+        if isinstance(self._given, DownloadError):
+            raise self._given
+        return self._given

@@ -1,6 +1,6 @@
-"""Flask's download calls on Quart: as Flask does, and what Flask does not have.
+"""Flask's download functions on Quart: they behave as in Flask, and do what Flask cannot do.
 
-The package is not named as what it tests: it would hide Quart itself.
+The package is not named `quart`, because it would then hide Quart itself.
 """
 
 import pytest

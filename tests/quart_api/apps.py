@@ -1,4 +1,4 @@
-"""Quart apps of one view, and requests of them without a server."""
+"""Quart apps with one view, and requests to them without a server."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -23,9 +23,9 @@ def quart_app(root: Path, view: Callable[[], Awaitable[Any]], *, with_init: bool
 
 
 async def exchange(app: Quart, *fields: tuple[str, str], method: str = "GET") -> Exchange:
-    """Make one request of the app.
+    """Send one request to the app.
 
-    Not with Quart's test client, which writes a Content-Type and a Content-Length of its own.
+    Quart's test client is not used, because it adds its own Content-Type and Content-Length.
     """
     made = _Ended(scope(method=method, fields=fields))
     await cast("App", app)(made.scope, made.receive, made.send)
@@ -33,7 +33,7 @@ async def exchange(app: Quart, *fields: tuple[str, str], method: str = "GET") ->
 
 
 class _Ended(Exchange):
-    """An exchange whose client leaves when it has the response, because Quart waits for that."""
+    """An exchange whose client leaves as soon as it has the response: Quart waits for that."""
 
     async def send(self, message: Message) -> None:
         await super().send(message)

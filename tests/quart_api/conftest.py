@@ -32,7 +32,7 @@ NAMES: Final = (
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The root path of the apps: small files, a large one, an empty one, a link out of it and one within."""
+    """The root path of the apps: small files, a large one, an empty one, a link that leads out and one that stays."""
     root = tmp_path_factory.mktemp("app")
     contents = dict.fromkeys(NAMES, CONTENT) | {"large.bin": Random(2).randbytes(300_000), "empty.txt": b""}
     for name, content in contents.items():
@@ -50,5 +50,5 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=list(SIDES.values()), ids=list(SIDES))
 def with_init(request: pytest.FixtureRequest) -> bool:
-    """Whether the app was given to `init_app`: everything is to be right without, too."""
+    """Whether the test calls `init_app`: every response must be right without it, too."""
     return bool(request.param)

@@ -1,7 +1,8 @@
-"""What we must tell where Flask tells something, and the rows of the tables that compare the two.
+"""Compare our responses with Flask's: the rows of the tables, and the differences that are intended.
 
-A row whose response must differ from Flask's names what Flask is made to do `instead` to give the
-same response, and `why`. What holds for every row is in `as_ours`; any other difference fails the test.
+If the response of a row must differ from Flask's, `instead` is the view or the request that makes Flask send the same
+response, and `why` gives the reason. `as_ours` has the differences that every row may have. Any other difference fails
+the test.
 """
 
 import re
@@ -18,27 +19,39 @@ from _pytest.mark import ParameterSet
 
 from quart_api.twins import PLAIN, Api, Ask, FlaskSide, QuartSide, Received, View
 
-__all__ = ["Asked", "Call", "asked", "assert_parity", "below", "call", "failing", "memory", "opened", "sent", "telling"]
+__all__ = [
+    "Call",
+    "RequestRow",
+    "asked",
+    "assert_parity",
+    "below",
+    "call",
+    "failing",
+    "memory",
+    "opened",
+    "sent",
+    "with_fields",
+]
 
 _OWN_TAG: Final = re.compile(r'"[0-9a-f]+(\.[0-9]+)?-[0-9a-f]+-[0-9a-f]+"')
 _REPEATED: Final = {"cache-control", "etag", "expires"}  # by a 304 (RFC 9110 §15.4.5)
 
 
 class Call(NamedTuple):
-    """A view, and what Flask is made to do instead, if its own response is not the one we want."""
+    """A view of ours, and the view of Flask that must send the same response."""
 
     view: View
     instead: View
 
 
-class Asked(NamedTuple):
-    """A request, and what Flask is asked instead."""
+class RequestRow(NamedTuple):
+    """A request to us, and the request to which Flask must send the same response."""
 
     ask: Ask
     instead: Ask
 
 
-_PLAIN: Final = Asked(PLAIN, PLAIN)
+_PLAIN: Final = RequestRow(PLAIN, PLAIN)
 
 
 def call(name: str, view: View, *, instead: View | None = None, why: str = "") -> ParameterSet:
@@ -53,7 +66,7 @@ def asked(
     """Return a row of a table of requests."""
     assert (instead is None) is not bool(why)
     ask = Ask(dict(fields), method)
-    return pytest.param(Asked(ask, ask if instead is None else Ask(instead)), id=name)
+    return pytest.param(RequestRow(ask, ask if instead is None else Ask(instead)), id=name)
 
 
 def sent(given: object, **options: object) -> View:
@@ -82,7 +95,7 @@ def below(directory: str | Path, path: str | Path, **options: object) -> View:
     return lambda api: api.send_from_directory(directory, path, **options)
 
 
-def telling(view: View, fields: dict[str, str | None]) -> View:
+def with_fields(view: View, fields: dict[str, str | None]) -> View:
     """Return the view with these fields changed in its response; None removes a field."""
 
     async def changed(api: Api) -> Any:
@@ -97,7 +110,7 @@ def telling(view: View, fields: dict[str, str | None]) -> View:
 
 
 def failing(error: type[Exception]) -> View:
-    """Return a view that raises."""
+    """Return a view that raises this error."""
 
     async def view(_: Api) -> Any:
         raise error
@@ -106,35 +119,35 @@ def failing(error: type[Exception]) -> View:
 
 
 async def assert_parity(
-    root: Path, row: Call, asking: Asked = _PLAIN, *, with_init: bool, max_age: object = None
+    root: Path, row: Call, requests: RequestRow = _PLAIN, *, with_init: bool, max_age: object = None
 ) -> None:
-    """Ask Flask and us, each with the validators it received itself."""
+    """Send a request to Flask and to us, each with validators of its own earlier response; compare both."""
     began = time.monotonic()
     flask = FlaskSide(root, row.instead, max_age=max_age)
     ours = QuartSide(root, row.view, max_age=max_age, with_init=with_init)
-    wanted = as_ours(await flask.ask(asking.instead.of(await flask.ask(PLAIN))))
-    received = await ours.ask(asking.ask.of(await ours.ask(PLAIN)))
+    wanted = as_ours(await flask.ask(requests.instead.of(await flask.ask(PLAIN))))
+    received = await ours.ask(requests.ask.of(await ours.ask(PLAIN)))
     passed = time.monotonic() - began
     assert _comparable(received, wanted, passed) == _comparable(wanted, wanted, passed)
 
 
 def as_ours(received: Received) -> Received:
-    """Return the response that we make where Flask makes this one."""
-    fields = {name: value for name, value in received.fields.items() if name != "date"}  # the server adds it
+    """Return the response that we must send where Flask sends this one."""
+    fields = {name: value for name, value in received.fields.items() if name != "date"}  # a server adds it
     match received.status:
         case 304:  # no representation metadata (§15.4.5): neither Accept-Ranges nor Content-Disposition
             return replace(received, fields={name: value for name, value in fields.items() if name in _REPEATED})
-        case 412:  # no representation: the client has asked not to get it (§13.1.1)
+        case 412:  # no representation: the client's condition says so (§13.1.1)
             return replace(received, fields={"content-length": "0"}, body=b"")
-        case 416:  # a response, not an exception; the size in it, but no page about it (§15.5.17)
+        case 416:  # Flask raises an exception and sends a page; we send the size only (§15.5.17)
             return Received(416, {"content-length": "0", "content-range": fields["content-range"]}, b"", None)
-    if "cache-control" in fields:  # a download; no browser is to guess another type
+    if "cache-control" in fields:  # a download; a browser must not guess another type
         fields["x-content-type-options"] = "nosniff"
     return replace(received, fields=fields)
 
 
 def _comparable(received: Received, other: Received, passed: float) -> Received:
-    """Hide that each has its own tags (§8.8.3), and that the second may have changed in the seconds in between."""
+    """Remove two differences: each side makes its own tags (§8.8.3), and time passes between the two responses."""
     fields = dict(received.fields)
     if _OWN_TAG.fullmatch(fields.get("etag", "")):
         fields["etag"] = "of its own"

@@ -1,4 +1,4 @@
-"""What a view may change after `send_file`, and what `init_app` does to an app and its test client."""
+"""Changes that a view makes after `send_file`, and the effect of `init_app` on an app and its test client."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -120,7 +120,7 @@ async def test_what_the_view_has_set_before_the_status_stays(tmp_path: Path, pag
 async def test_call_on_close_is_called_when_the_file_has_been_sent(
     tmp_path: Path, page: bytes, fields: list[tuple[str, str]], with_init: bool
 ) -> None:
-    """A view that makes a file for one response deletes it so."""
+    """So a view can delete a file that it made for one response only."""
     called: list[str] = []
 
     async def view() -> Response:
@@ -237,7 +237,7 @@ async def test_a_download_is_a_response_of_the_class_of_the_app(tmp_path: Path, 
 
 @pytest.fixture
 def static(tmp_path: Path) -> Quart:
-    """An app with a static folder, and a blueprint with one of its own that is registered after `init_app`."""
+    """An app with a static folder, and a blueprint with its own static folder, registered after `init_app`."""
     for folder in ("static", "blueprint"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "x.bin").write_bytes(LARGE)

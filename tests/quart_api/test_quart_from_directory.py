@@ -1,4 +1,4 @@
-"""send_from_directory makes the same responses as Flask's, and refuses more."""
+"""send_from_directory sends the same responses as Flask's, and refuses more paths."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +75,7 @@ ABSENT = [
         "link outwards",
         below("", "outwards.txt"),
         instead=MISSING,
-        why="nothing outside of the directory is sent: whoever can write into it may not read elsewhere",
+        why="nothing outside of the directory is sent: a user who can write into it must not read other folders",
     ),
     call("backslash", below("", "back\\slash.txt")),
     call(
@@ -123,7 +123,7 @@ async def test_a_file_that_may_not_be_read_is_forbidden_where_flask_fails(tmp_pa
 async def test_options_of_one_call_do_not_affect_the_next(
     tmp_path: Path, with_init: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SmallFileCache, "_CLOCK_TICK_NS", -(10**18))  # what was read is kept from the first time on
+    monkeypatch.setattr(SmallFileCache, "_CLOCK_TICK_NS", -(10**18))  # cache every file at its first read
     (tmp_path / "notes.txt").write_bytes(CONTENT)
 
     async def view() -> Any:

@@ -1,4 +1,4 @@
-"""A download is an ordinary response to Quart: hooks, sessions, error handlers; and to a caller of older names."""
+"""Quart treats a download as an ordinary response (hooks, sessions, error handlers); old parameter names work."""
 
 import gc
 import logging
@@ -111,7 +111,7 @@ async def test_the_file_is_closed_after_an_error_of_a_hook(
     async def fail(response: Response) -> Response:
         raise ZeroDivisionError
 
-    with caplog.at_level(logging.CRITICAL + 1, app.logger.name):  # what is logged is remembered
+    with caplog.at_level(logging.CRITICAL + 1, app.logger.name):  # `caplog` keeps the records
         made = await exchange(app)
     gc.collect()  # the traceback held the response
     await eventually(lambda: not descriptors(large))
@@ -130,7 +130,7 @@ async def test_a_function_for_max_age_gets_the_path(large: Path, with_init: bool
 
 @pytest.fixture
 async def imported(tmp_path: Path, with_init: bool) -> None:
-    """Have Python import what the first responses of their kind need: without descriptors it could not."""
+    """Import the modules that the first responses need: without free descriptors the imports would fail."""
 
     async def view() -> Response:
         raise SourceBusy("x")

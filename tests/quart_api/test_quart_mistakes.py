@@ -1,4 +1,4 @@
-"""Mistakes end with the exceptions that Flask raises, and other responses are Flask's."""
+"""Mistakes raise the same exceptions as in Flask, and responses without a file are the same as Flask's."""
 
 import io
 from pathlib import Path
@@ -12,7 +12,7 @@ from quart_api.parity import Call, assert_parity, call, failing, memory, opened,
 from quart_api.twins import Api, View
 
 TEXT: Final[dict[str, Any]] = {"mimetype": "text/plain"}
-TWO: Final = "two mistakes at once: the file's is found first"
+TWO: Final = "two mistakes at once: that of the file is found first"
 
 
 def in_text(**options: object) -> View:

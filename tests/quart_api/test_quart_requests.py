@@ -9,15 +9,15 @@ import pytest
 from semantics import wire
 
 from quart_api.conftest import CONTENT
-from quart_api.parity import Asked, Call, asked, assert_parity, below, call, memory, opened, sent
+from quart_api.parity import Call, RequestRow, asked, assert_parity, below, call, memory, opened, sent
 from quart_api.twins import PLAIN, Ask, FlaskSide, QuartSide
 
 OLD: Final = "Sun, 06 Nov 1994 08:49:37 GMT"
 LATER: Final = "Sun, 06 Nov 2044 08:49:37 GMT"
-IGNORED: Final = "what is no range is ignored, not an error (RFC 9110 §14.2)"
+IGNORED: Final = "a malformed range is ignored; it is no error (RFC 9110 §14.2)"
 STATIC: Final[dict[str, Any]] = {"mimetype": "text/plain", "etag": "v1", "last_modified": 1_600_000_000}
 FIRST: Final = ("Range", "bytes=0-9")
-STRONG: Final = "ranges of two versions are not to be put together: only what is exactly the same (RFC 9110 §13.1.5)"
+STRONG: Final = "only ranges of exactly the same version may be combined (RFC 9110 §13.1.5)"
 
 CALLS = [
     call("file", sent("notes.txt")),
@@ -160,26 +160,26 @@ SEVERAL = [
 ]
 
 
-@pytest.mark.parametrize("asking", [*CONDITIONAL, *RANGES])
+@pytest.mark.parametrize("requests", [*CONDITIONAL, *RANGES])
 @pytest.mark.parametrize("row", CALLS)
 async def test_a_request_gets_the_same_response_as_in_flask(
-    root: Path, row: Call, asking: Asked, with_init: bool
+    root: Path, row: Call, requests: RequestRow, with_init: bool
 ) -> None:
-    await assert_parity(root, row, asking, with_init=with_init)
+    await assert_parity(root, row, requests, with_init=with_init)
 
 
-@pytest.mark.parametrize("asking", [*CONDITIONAL, *RANGES])
+@pytest.mark.parametrize("requests", [*CONDITIONAL, *RANGES])
 async def test_without_conditional_a_request_gets_the_whole_as_in_flask(
-    root: Path, asking: Asked, with_init: bool
+    root: Path, requests: RequestRow, with_init: bool
 ) -> None:
     view = sent("notes.txt", conditional=False)
-    await assert_parity(root, Call(view, view), Asked(asking.ask, asking.ask), with_init=with_init)
+    await assert_parity(root, Call(view, view), RequestRow(requests.ask, requests.ask), with_init=with_init)
 
 
 @pytest.mark.parametrize("field", ["bytes=0-9", "bytes=-5", "bytes=5-", "bytes=-0"])
 async def test_a_range_of_nothing_is_the_whole_as_in_flask(root: Path, field: str, with_init: bool) -> None:
     row, ask = Call(sent("empty.txt"), sent("empty.txt")), Ask({"Range": field})
-    await assert_parity(root, row, Asked(ask, ask), with_init=with_init)
+    await assert_parity(root, row, RequestRow(ask, ask), with_init=with_init)
 
 
 @pytest.mark.parametrize(("fields", "status"), UNTAGGED)
@@ -199,7 +199,7 @@ async def test_a_304_without_a_tag_has_the_date(root: Path, with_init: bool) -> 
 async def test_several_ranges_are_the_parts_that_flask_gives_one_by_one(
     root: Path, ranges: tuple[str, ...], with_init: bool
 ) -> None:
-    """Flask refuses them with 416; they are a 206 of multipart/byteranges (RFC 9110 §14.6)."""
+    """Flask refuses several ranges with 416; we send a 206 with multipart/byteranges (RFC 9110 §14.6)."""
     flask = FlaskSide(root, sent("notes.txt"))
     single = [await flask.ask(Ask({"Range": f"bytes={one}"})) for one in ranges]
     ours = await QuartSide(root, sent("notes.txt"), with_init=with_init).ask(
@@ -212,7 +212,7 @@ async def test_several_ranges_are_the_parts_that_flask_gives_one_by_one(
 
 
 async def test_a_date_in_the_future_is_sent_as_now(root: Path, with_init: bool) -> None:
-    """Flask tells it; an origin server must not (RFC 9110 §8.8.2.1)."""
+    """Flask sends the future date; an origin server must not do that (RFC 9110 §8.8.2.1)."""
     response = await QuartSide(root, sent("notes.txt", last_modified=time.time() + 3600), with_init=with_init).ask(
         PLAIN
     )

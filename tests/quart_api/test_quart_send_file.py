@@ -1,4 +1,4 @@
-"""send_file makes the same responses as Flask's, call by call."""
+"""send_file sends the same responses as Flask's, for each kind of argument."""
 
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta, timezone
@@ -8,13 +8,13 @@ from typing import Any, Final
 import pytest
 
 from quart_api.conftest import CONTENT
-from quart_api.parity import Asked, Call, asked, assert_parity, call, memory, opened, sent, telling
+from quart_api.parity import Call, RequestRow, asked, assert_parity, call, memory, opened, sent, with_fields
 from quart_api.twins import Api
 
 GZIP: Final[dict[str, Any]] = {"mimetype": "application/gzip"}
 TEXT: Final[dict[str, Any]] = {"mimetype": "text/plain"}
 CJK: Final = "filename*=UTF-8''%E6%97%A5%E6%9C%AC.txt"
-FALLBACK: Final = "a fallback that keeps the place of what ASCII lacks (RFC 6266 §4.3)"
+FALLBACK: Final = "the fallback has an underscore for each character that ASCII lacks (RFC 6266 §4.3)"
 LENGTH: Final = "a file's length is known, so it is sent (RFC 9110 §8.6), and its ranges are served (§14.3)"
 
 
@@ -97,13 +97,13 @@ DISPOSITIONS = [
     call(
         "CJK",
         sent("日本.txt"),
-        instead=telling(sent("日本.txt"), named(f"inline; filename=__.txt; {CJK}")),
+        instead=with_fields(sent("日本.txt"), named(f"inline; filename=__.txt; {CJK}")),
         why=FALLBACK,
     ),
     call(
         "CJK as attachment",
         memory(CONTENT, download_name="日本.txt", as_attachment=True),
-        instead=telling(
+        instead=with_fields(
             memory(CONTENT, download_name="日本.txt", as_attachment=True),
             named(f"attachment; filename=__.txt; {CJK}"),
         ),
@@ -112,7 +112,7 @@ DISPOSITIONS = [
     call(
         "percent sign",
         sent("100%25.txt"),
-        instead=telling(sent("100%25.txt"), named("inline; filename=100%25.txt; filename*=UTF-8''100%2525.txt")),
+        instead=with_fields(sent("100%25.txt"), named("inline; filename=100%25.txt; filename*=UTF-8''100%2525.txt")),
         why="some readers decode it (RFC 6266 appendix D)",
     ),
     call(
@@ -130,7 +130,7 @@ DISPOSITIONS = [
     call(
         "empty",
         sent("notes.txt", download_name="", **TEXT),
-        instead=telling(sent("notes.txt", **TEXT), {"Content-Disposition": None}),
+        instead=with_fields(sent("notes.txt", **TEXT), {"Content-Disposition": None}),
         why="an empty name names nothing (RFC 6266 §4.3)",
     ),
 ]
@@ -177,16 +177,16 @@ VALIDATORS = [
 METHODS = [
     asked("GET"),
     asked("HEAD", method="HEAD"),
-    asked("POST", method="POST", instead={}, why="Accept-Ranges tells what a GET could have (RFC 9110 §14.3)"),
+    asked("POST", method="POST", instead={}, why="Accept-Ranges says that a GET may have a Range (RFC 9110 §14.3)"),
 ]
 
 
-@pytest.mark.parametrize("asking", METHODS)
+@pytest.mark.parametrize("requests", METHODS)
 @pytest.mark.parametrize("row", [*GIVEN, *TYPES, *DISPOSITIONS, *VALIDATORS])
 async def test_a_call_makes_the_same_response_as_in_flask(
-    root: Path, row: Call, asking: Asked, with_init: bool
+    root: Path, row: Call, requests: RequestRow, with_init: bool
 ) -> None:
-    await assert_parity(root, row, asking, with_init=with_init)
+    await assert_parity(root, row, requests, with_init=with_init)
 
 
 @pytest.mark.parametrize("max_age", [None, 0, 3600, timedelta(hours=1)], ids=str)

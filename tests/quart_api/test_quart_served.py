@@ -29,7 +29,7 @@ MIB: Final = 1024 * 1024
 
 @pytest.fixture
 def huge(tmp_path: Path, content: bytes) -> Path:
-    """20 MiB: more than all the buffers on the way hold."""
+    """A file of 20 MiB, more than all buffers between server and client can hold."""
     path = tmp_path / "huge.bin"
     path.write_bytes(content * 5)
     return path
@@ -47,7 +47,7 @@ def app(huge: Path, with_init: bool) -> Quart:
 
 @pytest.fixture
 async def server(app: Quart) -> AsyncIterator[Server]:
-    """The app on a Hypercorn."""
+    """The app on Hypercorn."""
     async with hypercorn(cast("App", app)) as server:
         yield server
 
@@ -137,7 +137,7 @@ async def test_a_download_may_take_longer_than_the_time_for_a_response(app: Quar
         await connection.ask("/")
         began = clock()
         _, _, body = await connection.read_response()
-    assert clock() - began > limit, "else this shows nothing"
+    assert clock() - began > limit, "otherwise the test proves nothing"
     assert body == huge.read_bytes()
 
 
@@ -190,7 +190,7 @@ def test_quart_still_has_the_method_that_init_app_replaces() -> None:
 
 
 async def test_with_init_app_a_small_download_goes_out_in_one_message() -> None:
-    """Which shows that Quart still calls what `init_app` replaces: its own loop takes two."""
+    """This shows that Quart still calls the method that `init_app` replaces: Quart's own loop sends two messages."""
     made = {flag: await exchange(quart_app(Path("/"), small, with_init=flag)) for flag in (True, False)}
     assert (made[True].chunks, made[False].chunks) == ([CONTENT], [CONTENT, b""])
 
@@ -204,7 +204,7 @@ async def test_a_response_that_is_no_download_is_sent_by_quart_itself() -> None:
 
 
 class Renamed(DownloadConnection):
-    """The connection under a Quart that calls something else instead of `_send_response`."""
+    """The connection in a version of Quart that calls another method in place of `_send_response`."""
 
     _send_response = ASGIHTTPConnection._send_response
 

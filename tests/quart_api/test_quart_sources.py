@@ -1,4 +1,4 @@
-"""What Flask does not take, or not whole: asynchronous iterators, sources, file objects of every kind."""
+"""Arguments that Flask refuses or sends only in part: asynchronous iterators, sources, all kinds of file objects."""
 
 import gzip
 import io
@@ -43,7 +43,7 @@ class Counted:
 
 
 class Hasty(SlicedSource):
-    """A source that has bytes at hand, but no longer those it promised."""
+    """A source that has bytes in memory, but no longer the ones that it described."""
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
         raise SourceTruncated("it ended")
@@ -169,7 +169,7 @@ async def test_another_file_object_is_streamed_and_closed(tmp_path: Path, kind: 
     file = kind(CONTENT, tmp_path)
     response = await response_to(file, mimetype="a/b", with_init=with_init)
     assert (response.status, response.body, response.fields.get("content-length")) == (200, CONTENT, None)
-    await eventually(lambda: file.closed)  # in a thread, for which a client that has everything does not wait
+    await eventually(lambda: file.closed)  # a thread closes it, maybe after the client has the whole response
 
 
 @pytest.mark.parametrize("kind", STREAMED, ids=lambda kind: kind.__name__)

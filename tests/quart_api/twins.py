@@ -1,10 +1,10 @@
-"""One view, run by Flask and by Quart, and what each tells its client.
+"""One view, run by Flask and by Quart, and the response of each.
 
     view ──> Flask ────────────────> Received ──┐
          ──> Quart ────────────────> Received ──┼── all the same
          ──> Quart with init_app ──> Received ──┘
 
-A view is written for an `Api`, which has the calls of either side, each to be awaited.
+A view uses an `Api`, which has the functions of one side; all of them are awaited.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -24,7 +24,7 @@ __all__ = ["PLAIN", "SIDES", "Api", "Ask", "FlaskSide", "QuartSide", "Received",
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The calls of a side, and where the view's files are."""
+    """The functions of one side, and the folder of the view's files."""
 
     root: Path
     files: ExitStack
@@ -35,7 +35,7 @@ class Api:
     safe_join: Callable[..., str | None]
 
     def open(self, name: str, mode: str = "rb", *, at: int = 0) -> IO[Any]:
-        """Open a file, which is closed after the request if nobody did before."""
+        """Open a file. It is closed after the request, if it is still open."""
         file = self.files.enter_context((self.root / name).open(mode))
         file.seek(at)
         return file
@@ -71,7 +71,7 @@ class Received:
 
 
 class Side(Protocol):
-    """A view in an app of one of the frameworks."""
+    """A view in an app of one of the two frameworks."""
 
     async def ask(self, ask: Ask) -> Received:
         """Make one request of it."""
@@ -142,7 +142,7 @@ def _awaitable(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
 
 
 def _at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine that never waits."""
+    """Run a coroutine that never waits, without an event loop."""
     try:
         coroutine.send(None)
     except StopIteration as done:

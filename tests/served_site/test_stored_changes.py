@@ -141,9 +141,9 @@ async def test_there_is_no_listing_without_the_setting(stock: Stock, site_of: Si
 
 async def test_the_listing_has_integer_ids_with_the_setting(stock: Stock, site_of: SiteOf) -> None:
     site = await site_of(stock.settings, file_ids="integer")
-    [told] = (await site.get("/files")).json()["files"]
-    assert told["id"] == str(stock.files[NAME].id)
-    assert (await site.get(told["url"])).status_code == 200
+    [listed] = (await site.get("/files")).json()["files"]
+    assert listed["id"] == str(stock.files[NAME].id)
+    assert (await site.get(listed["url"])).status_code == 200
     assert stock.files[NAME].token not in (await site.get("/files")).text
 
 

@@ -55,12 +55,12 @@ def length(count: int) -> tuple[bytes, bytes]:
     return (b"content-length", str(count).encode())
 
 
-def app_that(answer: Callable[[Receive, Send], Awaitable[None]]) -> App:
+def app_that(respond: Callable[[Receive, Send], Awaitable[None]]) -> App:
     """Return an app that handles HTTP requests with the function."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await answer(receive, send)
+            await respond(receive, send)
 
     return app
 

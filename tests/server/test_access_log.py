@@ -79,7 +79,7 @@ async def test_a_json_line_has_all_fields(server: Server, log: _Log, content: by
 
 
 @pytest.mark.parametrize(
-    ("fields", "status", "count", "told"),
+    ("fields", "status", "count", "shown"),
     [
         pytest.param(("Range: bytes=5-14",), 206, 10, "bytes=5-14", id="one"),
         pytest.param(("Range: bytes=5-14", "Range: bytes=20-"), 200, None, "bytes=5-14, bytes=20-", id="two-lines"),
@@ -87,14 +87,14 @@ async def test_a_json_line_has_all_fields(server: Server, log: _Log, content: by
     ],
 )
 async def test_the_range_is_logged_as_it_came(
-    server: Server, log: _Log, content: bytes, fields: tuple[str, ...], status: int, count: int | None, told: str
+    server: Server, log: _Log, content: bytes, fields: tuple[str, ...], status: int, count: int | None, shown: str
 ) -> None:
     async with server.connected() as connection:
         await connection.ask("/large.bin", *fields)
         await connection.read_response()
     record = await _record(log)
     expected = len(content) if count is None else count
-    assert (record["status"], record["bytes"], record["range"], record["aborted"]) == (status, expected, told, False)
+    assert (record["status"], record["bytes"], record["range"], record["aborted"]) == (status, expected, shown, False)
 
 
 async def test_an_abandoned_download_counts_the_bytes_that_were_sent(server: Server, log: _Log, content: bytes) -> None:
@@ -194,10 +194,10 @@ async def test_a_text_line_has_the_same_fields(large: Path) -> None:
     await ask(log.app, "/large.bin?x", fields=[("Range", "bytes=5-14")], client=("::1", 5))
     found = _LINE.fullmatch(log.written.getvalue())
     assert found
-    told = found.groupdict()
-    assert datetime.fromisoformat(told.pop("time")).tzinfo == UTC
-    assert float(told.pop("seconds")) < 20
-    assert told == {
+    shown = found.groupdict()
+    assert datetime.fromisoformat(shown.pop("time")).tzinfo == UTC
+    assert float(shown.pop("seconds")) < 20
+    assert shown == {
         "client": "::1",
         "asked": "GET /large.bin?x HTTP/1.1",
         "status": "206",

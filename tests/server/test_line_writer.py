@@ -47,7 +47,7 @@ def output(request: pytest.FixtureRequest) -> Iterator[_Output]:
     os.set_blocking(write, request.param)
     complaints: list[str] = []
     with open(read, "rb") as written:
-        output = _Output(LineWriter(write, "the log", complain=complaints.append), written, write, complaints)
+        output = _Output(LineWriter(write, "the log", report=complaints.append), written, write, complaints)
         yield output
         if not written.closed:
             written.close()
@@ -109,7 +109,7 @@ async def test_a_named_pipe_that_gets_another_reader_gets_lines_again(tmp_path: 
     complaints: list[str] = []
     first = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
     end = os.open(tmp_path / "log", os.O_WRONLY)
-    writer = LineWriter(end, "the log", complain=complaints.append)
+    writer = LineWriter(end, "the log", report=complaints.append)
     os.close(first)
     writer.write("lost\n")
     await eventually(lambda: complaints)
@@ -125,7 +125,7 @@ async def test_a_named_pipe_that_gets_another_reader_gets_lines_again(tmp_path: 
 def test_a_full_disk_drops_lines_and_counts_them() -> None:
     complaints: list[str] = []
     full = os.open("/dev/full", os.O_WRONLY)
-    writer = LineWriter(full, "the log", complain=complaints.append)
+    writer = LineWriter(full, "the log", report=complaints.append)
     writer.write("a\n")
     writer.write("b\n")
     writer.close(within=HANGING)

@@ -143,12 +143,12 @@ async def test_a_precompressed_file_counts_by_its_time(root: Path, plain: float,
     assert (await get(root, "gzip")).fields.get("content-encoding") == ("gzip" if is_sent else None)
 
 
-def large_zstd(size: int, *, frames: int = 1, checksum: bool = False, told: bool = True) -> bytes:
+def large_zstd(size: int, *, frames: int = 1, checksum: bool = False, states_size: bool = True) -> bytes:
     """Return frames with a block of one repeated byte each, and between them one that is to be skipped."""
-    descriptor = 0xA0 if told else 0x00
+    descriptor = 0xA0 if states_size else 0x00
     blocks = [(0, 50_000, b"x"), (1, size // frames - 50_000, b"y")]
     frame = b"\x28\xb5\x2f\xfd" + bytes([descriptor | checksum << 2])
-    frame += (size // frames).to_bytes(4, "little") if told else b"\x00"
+    frame += (size // frames).to_bytes(4, "little") if states_size else b"\x00"
     frame += b"".join((count << 3 | 1 << 1 | last).to_bytes(3, "little") + byte for last, count, byte in blocks)
     return (b"\x50\x2a\x4d\x18\x02\x00\x00\x00ab").join([frame + b"sum!" * checksum] * frames)
 
@@ -160,7 +160,7 @@ def large_zstd(size: int, *, frames: int = 1, checksum: bool = False, told: bool
         pytest.param(".zst", large_zstd(200_000), id="zstd"),
         pytest.param(".zst", large_zstd(200_000, checksum=True), id="zstd with a checksum"),
         pytest.param(".zst", large_zstd(200_000, frames=2), id="zstd of two frames"),
-        pytest.param(".zst", large_zstd(200_000, told=False), id="zstd of a stream"),
+        pytest.param(".zst", large_zstd(200_000, states_size=False), id="zstd of a stream"),
     ],
 )
 @pytest.mark.parametrize("kind", ["whole", "cut", "empty", "of another size", "one byte more"])
@@ -170,7 +170,7 @@ async def test_a_precompressed_file_must_be_complete(root: Path, suffix: str, da
     coded.write_bytes({"cut": data[:-5], "empty": b"", "one byte more": data + b"x"}.get(kind, data))
     give_the_time_of(plain, coded)
     response = await get(root, "zstd, gzip", "c.bin")
-    knows_no_size = len(data) == len(large_zstd(200_000, told=False)) and suffix == ".zst"
+    knows_no_size = len(data) == len(large_zstd(200_000, states_size=False)) and suffix == ".zst"
     is_sent = kind == "whole" or (kind == "of another size" and knows_no_size)
     assert ("content-encoding" in response.fields) is is_sent
 

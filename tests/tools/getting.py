@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 from harness.chaos import Chaos, Faults
-from harness.origin import Answer, Request, text
+from harness.origin import OriginResponse, Request, text
 from harness.threaded import threaded
 from harness.versions import MIB, Version
 
@@ -76,20 +76,20 @@ class Origin:
     base: str = ""
 
     def __post_init__(self) -> None:
-        self.chaos.spoil = self._answer
+        self.chaos.spoil = self._respond
 
     def url(self, path: str) -> str:
         """Return the URL of a path."""
         return f"{self.base}/{path}"
 
-    def _answer(self, request: Request, answer: Answer) -> Answer:
+    def _respond(self, request: Request, response: OriginResponse) -> OriginResponse:
         self.requests.append(request)
         path = request.target.partition("?")[0].removeprefix("/")
         if path == "round-and-round":
             return text(302, "again\n", Location=f"/{path}")
         if self.statuses or path.isdigit():
             return text(self.statuses.pop(0) if self.statuses else int(path), "no\n", Retry_After="0")
-        return answer
+        return response
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from .version import RemoteVersion
 __all__ = ["OVERLAP_BYTES", "adoptable_version", "overlap_request"]
 
 
-OVERLAP_BYTES: Final = 64 * 1024  # at the end of the part, which are requested again and compared
+OVERLAP_BYTES: Final = 64 * 1024  # the last bytes of the part, which are requested again and compared
 
 
 def overlap_request(size: int, modified: int) -> RangeRequest:

@@ -8,7 +8,7 @@ from .version import is_page
 __all__ = ["unexpected_page"]
 
 
-# Names with these ends are never HTML pages.
+# Files with these extensions are never HTML pages.
 _SUFFIXES: Final = frozenset(
     """
     .7z .apk .avi .bin .br .bz2 .csv .deb .dmg .doc .docx .epub .exe .flac .gif .gz .h5 .img .iso .jar .jpeg .jpg .json

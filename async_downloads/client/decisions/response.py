@@ -110,7 +110,7 @@ def _may_be_part(request: RangeRequest, known: RemoteVersion | None, length: int
 
 
 def _substitution(earlier: RemoteVersion, version: RemoteVersion, length: int | None) -> str | None:
-    """Say why a body is no version of the file, but a page of a login or a failed server; None if it may be one."""
+    """Say why a body is not a version of the file but, for example, a login page; None if it may be a version."""
     old, new = earlier.validators, version.validators
     if version.is_html and not earlier.is_html:
         return "the server sent an HTML page in place of the file"

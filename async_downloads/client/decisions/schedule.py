@@ -10,7 +10,7 @@ extend       let a segment go on after its end, if the bytes there are not fetch
 release      give the segment back, complete or not
 ask_plainly  request the whole file next: an error status was the response to a range
 restart      the server has another version: nothing is held of it
-resume       but the part of an earlier download has bytes of it
+resume       continue, after `restart`, with the bytes of it that a part of an earlier download has
 """
 
 from collections.abc import Iterable
@@ -85,7 +85,7 @@ class Schedule:
         return self.total is not None and not any(self.held.missing(self.total))
 
     def take(self) -> Segment | None:
-        """Return what one more connection is to fetch; None if there is nothing for it."""
+        """Return the segment for one more connection; None if nothing is left for it to fetch."""
         segment = self._next()
         if segment:
             self.running.append(segment)
@@ -124,9 +124,9 @@ class Schedule:
         return largest.split(segment_size(total, self.connections))
 
     def extend(self, segment: Segment) -> bool:
-        """Let a segment go on after its end. Return False if its body ends there, or if the next bytes are fetched.
+        """Let a segment go on after its end. Return False if its body ends there, or if the next bytes are taken.
 
-        They are not fetched if the connection that was to bring them was refused or has had no response yet.
+        They are not taken if the connection that asked for them was refused, or has had no response yet.
         """
         end = segment.stop
         if end is None or segment.body_stop is None or end >= segment.body_stop:
@@ -142,7 +142,7 @@ class Schedule:
         return True
 
     def serves_besides(self, segment: Segment) -> bool:
-        """Whether another connection than that of the segment brings bytes."""
+        """Whether a connection other than that of the segment brings bytes."""
         return any(each.served for each in self.running if each is not segment)
 
     def request(self, segment: Segment) -> RangeRequest:
@@ -189,13 +189,13 @@ class Schedule:
         return Admission.STORE
 
     def _accept(self, version: RemoteVersion) -> None:
-        """Note the version of a response. If it is back after another one, only one stream can bring the file."""
+        """Note the version of a response. If an earlier version is back, only one stream can bring the file."""
         if self.version is None and came_before(version, self._replaced):
             self._one_stream = True
         self.version = self.earlier = version
 
     def ask_plainly(self, segment: Segment) -> bool:
-        """Let the next request be one for the whole file. Return False if that of the segment was one."""
+        """Make the next request one for the whole file. Return False if the segment's request was one already."""
         self._unusable = _MAX_UNUSABLE if segment.ranged else self._unusable
         return segment.ranged
 
@@ -232,7 +232,7 @@ class Schedule:
         segment.done = start + size
 
     def keep_only(self, spans: Spans) -> None:
-        """Note that of all that was written, the part file has only `spans` left."""
+        """Note that the part file has only `spans` left of all bytes that were written."""
         self._held = spans
 
     def body_ended(self, segment: Segment) -> None:

@@ -47,7 +47,7 @@ class Spans:
         return type(self)((*self.spans[:first], (start, stop), *self.spans[last:]))
 
     def first_missing(self, stop: int, *, bridge: int) -> Span | None:
-        """Return the first missing span before `stop`; it continues over spans of the set below `bridge` bytes."""
+        """Return the first missing span before `stop`; it includes spans of the set shorter than `bridge` bytes."""
         found: Span | None = None
         for start, end in self.missing(stop):
             if found and start - found[1] >= bridge:

@@ -97,7 +97,7 @@ class RemoteVersion:
         return None in {self.total, other.total} or self.total == other.total
 
     def _same_by_date(self, other: "RemoteVersion") -> bool:
-        """Whether the tags are equal but for weakness, and also an old date and the size."""
+        """Whether the tags are equal except for weakness, and the old date and the size are equal, too."""
         etag, dated = self.validators.etag, self.old_date or other.old_date
         return (
             etag is not None
@@ -117,7 +117,7 @@ UNKNOWN: Final = RemoteVersion()
 
 
 def came_before(version: RemoteVersion, replaced: Iterable[RemoteVersion]) -> bool:
-    """Whether a replaced version is back, with the same size and date: two servers share the name of one."""
+    """Whether a replaced version is back, with the same size and date: then two servers share one name."""
     etag = version.validators.etag
     return etag is not None and any(
         each.validators.etag == etag and each.differs_only_in_etag(version) for each in replaced
@@ -145,7 +145,7 @@ def _etag(fields: Mapping[str, str]) -> ETag | None:
 
 
 def _strong_validator(validators: Validators, old_date: str | None, *, has_etag: bool) -> str | None:
-    """Return what If-Range may carry (§13.1.5): no weak ETag, and a date only if there is no ETag at all."""
+    """Return the validator for If-Range (§13.1.5): no weak ETag, and a date only if there is no ETag at all."""
     if has_etag:
         return str(validators.etag) if validators.etag and not validators.etag.weak else None
     return old_date

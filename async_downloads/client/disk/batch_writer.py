@@ -21,8 +21,8 @@ __all__ = ["BatchWriter", "SegmentWriter"]
 
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024  # less wakes the thread too often; a killed process loses up to two batches
-_BATCH_SECONDS: Final = 0.5  # that a byte may wait to be written, and that the journal may be behind
-_CHEAP_SPANS: Final = 256  # a journal with so few spans takes next to no time to write
+_BATCH_SECONDS: Final = 0.5  # the longest time that a byte waits to be written, and that the journal is behind
+_CHEAP_SPANS: Final = 256  # a journal with fewer spans takes almost no time to write
 _FLUSH_SECONDS: Final = 5.0  # between two flushes: a power loss costs at most the bytes since the last one
 _JOURNAL_BYTES: Final = 64 * 1024  # more than a journal needs
 
@@ -48,7 +48,7 @@ class BatchWriter:
         flushing     `_flush_task` runs beside both. Its error is raised at the next wait.
 
     Order of writes: bytes first, then the journal, so the journal never names bytes that are not in the file. Only the
-    schedule knows which bytes are held; this class tells it after each batch.
+    schedule knows which bytes are held; this class informs it after each batch.
 
     If a caller is cancelled, CancelledError is raised only after the batch being written is in the file: a thread still
     uses the descriptor until then.
@@ -136,7 +136,8 @@ class BatchWriter:
     def _is_journal_due(self, *, on_time: bool) -> bool:
         """Whether to write the journal with this batch. A small, fast download is complete before it needs one.
 
-        The journal of a patchy file is long, so it is written less often: the work must not grow with the square.
+        The journal of a file with many gaps is long. It is written less often, or the work would grow with the square
+        of its length.
         """
         scale = max(len(self._schedule.held.spans) / _CHEAP_SPANS, 1)
         unsaved_seconds = self._loop.time() - self._saved_at

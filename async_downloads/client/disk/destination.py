@@ -42,8 +42,8 @@ class Destination:
 
     `path` is None if the first response is to name the file, in `directory`. Such a file replaces another one only with
     `overwrite`; otherwise its name gets a number. If `path` is a symbolic link, the file that it leads to is replaced.
-    With `resume`, a part or a complete file of an earlier run counts. A complete file counts if it is the same version
-    or, if there is a `checksum`, has that. With `continues`, the part of another URL or program counts too. With
+    With `resume`, a part or a complete file of an earlier run counts. A complete file counts if it has the `checksum`
+    or, without one, is the same version. With `continues`, the part of another URL or program counts too. With
     `timestamping`, any file at `path` counts by its size and time. Unless `dated`, the file keeps the current time.
     """
 
@@ -127,9 +127,9 @@ class Destination:
         This is the second phase. Bytes of an earlier download that the response does not continue stay in a part of
         their own until the new file is complete, unless the disk has no room for both.
 
-        Raises Unchanged if a complete file is what the server has; `version` is None if the response is 304, which says
-        that of the file in `conditions`. Raises DiskError if the disk has not enough space, TransientError if an HTML
-        page would replace a complete file that is none.
+        Raises Unchanged if the server has the version of a complete file. `version` is None for a 304, which says so of
+        the file in `conditions`. Raises DiskError if the disk has not enough space, TransientError if an HTML page
+        would replace a complete file that is no page.
         """
         if self._accepted and self._batch_writer:
             return self._batch_writer
@@ -145,7 +145,7 @@ class Destination:
         return self._batch_writer
 
     async def _writer(self, size: int) -> BatchWriter:
-        """Return the writer for a file of `size` bytes, of which those that the schedule holds are in the part."""
+        """Return the writer for a file of `size` bytes. The part already has the bytes that the schedule holds."""
         parts, held = self._open_parts(), self._schedule.held.size
         if held and self._batch_writer:
             await in_thread(partial(parts.active.reserve, size - held))
@@ -197,7 +197,7 @@ class Destination:
         return self._decoded_bytes is not None
 
     async def change_version(self, version: RemoteVersion) -> Record | None:
-        """Keep the bytes of the old version, which the schedule still has; return what a part holds of the new one."""
+        """Keep the bytes of the old version, which the schedule still has; return the new version's record."""
         if self._parts is None:
             return None
         if self._accepted and self._batch_writer:
@@ -213,7 +213,7 @@ class Destination:
 
     @property
     def size(self) -> int:
-        """The size of the complete file in bytes, which is less than what was fetched if a coding made it longer."""
+        """The size of the complete file in bytes. It differs from the bytes fetched if a coding was taken off."""
         return self._schedule.held.size if self._decoded_bytes is None else self._decoded_bytes
 
     async def finish(self) -> Path:

@@ -78,12 +78,12 @@ class CompleteFiles:
 
     @property
     def newest(self) -> tuple[Path, RemoteVersion]:
-        """The file that most likely is what the server has."""
+        """The file that most likely has the server's version."""
         return next(reversed(self.versions.items()))
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """The header fields that make the server respond with 304 if the newest file is what it has."""
+        """The header fields that make the server respond with 304 if it has the version of the newest file."""
         version = self.newest[1]
         if version.validators.etag:
             return {"If-None-Match": str(version.validators.etag)}
@@ -152,13 +152,13 @@ class EarlierDownloads:
         return None
 
     async def resume(self, parts: PartPair) -> PartialFile | None:
-        """Return what the opened part files hold of an earlier download; None if that is nothing."""
+        """Return the part of an earlier download in the opened part files; None if they hold nothing of it."""
         load = partial(parts.resume, any_url=self._any_url)
         record = await await_shielded(in_thread(load)) if self._use else None
         return PartialFile(record) if record else None
 
     async def back_to(self, parts: PartPair, version: RemoteVersion) -> Record | None:
-        """Return what the part that was not written holds of this version, which is the one of the server again."""
+        """Return the record of the other part if it is of this version, which the server has again; else None."""
         return await await_shielded(in_thread(partial(parts.back_to, version))) if self._use else None
 
     async def complete(self, path: Path, numbered: Iterable[Path], *, guess: bool) -> Nothing | CompleteFiles:

@@ -41,9 +41,10 @@ class ForeignPart:
 
     @classmethod
     def of(cls, path: Path) -> Self | None:
-        """Return what another program left of a download to `path`: the part first, then the file. None for nothing.
+        """Return the part that another program left for `path`: that at the part's path first, then that at `path`.
 
-        A file with gaps does not count, and neither does the file of a program that fills it in no order.
+        Returns None if there is none. A file with gaps does not count, nor does the file of a program that does not
+        write from the start to the end.
         """
         with suppress(OSError):
             if os.path.lexists(journal_of(path)) or any(os.path.lexists(f"{path}{each}") for each in _CONTROL_SUFFIXES):
@@ -105,7 +106,7 @@ class Adoption:
         return self.part.path == part_of(path)
 
     def apply(self, part_file: PartFile) -> None:
-        """Make the bytes those of a part file, and save its journal.
+        """Give the bytes to a part file, and save its journal.
 
         A file at the path of the download is copied: it stays until the complete file replaces it. Raises DiskError if
         that fails, or if the other program still writes to its file.

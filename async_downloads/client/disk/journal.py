@@ -35,8 +35,8 @@ __all__ = [
 SUFFIX: Final = ".part.json"
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _KEYS: Final = {"v", "boot", "url", "etag", "lm", "strong", "total", "done", "flushed"}
-_MAX_BYTES: Final = 4 * 1024 * 1024  # no download has so many gaps
-_MAX_SPANS: Final = 1000  # that count; each gap costs a request, so the bytes of small spans are requested again
+_MAX_BYTES: Final = 4 * 1024 * 1024  # no journal of a download is longer
+_MAX_SPANS: Final = 1000  # the largest count: each gap costs a request, so smaller spans are fetched again
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _fields(text: str) -> dict[str, object]:
 
 
 def _is_renewed(data: Mapping[str, object], unsigned: str) -> bool:
-    """Whether the journal is of the same URL with another signature. A date may be that of many files."""
+    """Whether the journal is of the same URL with another signature. A date is no proof: many files may share it."""
     return data.get("unsigned") == unsigned and data["strong"] is not None and data["strong"] == data["etag"]
 
 
@@ -188,7 +188,7 @@ class Journal:
         return decode(self._text(), url=self._url, boot=boot_id(), unsigned=unsigned, any_url=any_url)
 
     def is_of_package(self) -> bool:
-        """Whether there is a journal of this package, of whatever URL."""
+        """Whether there is a journal of this package, for any URL."""
         with suppress(ValueError, RecursionError):
             return bool(_fields(self._text()))
         return False

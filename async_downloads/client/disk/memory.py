@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["recall", "remember"]
+__all__ = ["load_provenance", "save_provenance"]
 
 
 _MAX_ENTRIES: Final = 4096
@@ -19,7 +19,7 @@ _PRUNED: Final = 1024  # entries that are removed at once, the oldest first
 _ENTRY_BYTES: Final = 16 * 1024  # more than a provenance needs
 
 
-def remember(path: Path, provenance: bytes) -> None:
+def save_provenance(path: Path, provenance: bytes) -> None:
     """Save the provenance of the file at a path. If that fails, nothing is remembered."""
     with suppress(OSError, RuntimeError):  # the user may have no home
         folder = _folder()
@@ -31,7 +31,7 @@ def remember(path: Path, provenance: bytes) -> None:
         _prune(folder)
 
 
-def recall(path: Path) -> bytes | None:
+def load_provenance(path: Path) -> bytes | None:
     """Return the provenance that was saved for a path; None if there is none."""
     with suppress(OSError, RuntimeError), _entry(path).open("rb") as file:
         return file.read(_ENTRY_BYTES)

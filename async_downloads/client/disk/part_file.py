@@ -14,7 +14,7 @@ from ..decisions.spans import NOTHING, Spans
 from ..decisions.version import UNKNOWN, RemoteVersion
 from .journal import Journal, Record
 from .lock import is_at, open_locked, refuse_locked
-from .memory import remember
+from .memory import save_provenance
 from .part_names import journal_of, neighbours, part_of
 from .provenance import is_marked, mark, save, unmark
 from .publishing import flush_directory, give_name, keep_mode
@@ -23,7 +23,7 @@ from .targets import is_disk_full, map_disk_errors, refuse_planted, refuse_speci
 __all__ = ["PartFile", "write_all"]
 
 
-_MAX_BUFFERS: Final = 1024  # of one call: systems take at least so many (POSIX, IOV_MAX)
+_MAX_BUFFERS: Final = 1024  # in one call: systems allow at least this number (POSIX, IOV_MAX)
 
 
 def write_all(fd: int, buffers: Sequence[bytes], offset: int) -> None:
@@ -97,9 +97,9 @@ class PartFile:
             refuse_locked(part)
 
     def resume(self, *, any_url: bool = False) -> Record | None:
-        """Return what the journal says that the part holds; None if there is no journal or the part is too short.
+        """Return the record of the journal; None if there is no journal or the part is too short.
 
-        The signature of the URL may be another one than that in the journal; with `any_url`, the whole URL.
+        The journal may be of a URL with another signature or, with `any_url`, of any URL.
         """
         record = self._journal.load(renewed=True, any_url=any_url)
         if record and os.fstat(self.fd).st_size >= record.held.end > 0:
@@ -111,7 +111,7 @@ class PartFile:
         return PartFile(self.path, self._url, self._unsigned, new=True)
 
     def kept(self) -> Spans:
-        """Return the bytes that the journal names, of whatever URL."""
+        """Return the bytes that the journal names, for any URL."""
         record = self._journal.load(any_url=True) if os.fstat(self.fd).st_size else None
         return record.held if record else NOTHING
 
@@ -121,7 +121,7 @@ class PartFile:
         return os.fstat(self.fd).st_blocks * _BLOCK_BYTES
 
     def forget(self) -> None:
-        """Remove the journal, before the bytes change that it names."""
+        """Remove the journal before the bytes that it names change."""
         self._refuse_replaced()
         with map_disk_errors(self.part):
             if self._journal.remove():
@@ -215,7 +215,7 @@ class PartFile:
             self._journal.remove()
         flush_directory(path.parent)
         if self._unsaved_provenance:
-            remember(path, self._unsaved_provenance)
+            save_provenance(path, self._unsaved_provenance)
         return True
 
     def discard(self) -> None:

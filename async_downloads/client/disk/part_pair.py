@@ -39,7 +39,7 @@ class PartPair:
         return self._other
 
     def resume(self, *, any_url: bool) -> Record | None:
-        """Return what the parts hold of an earlier download; the newer one comes first. None if that is nothing."""
+        """Return the record of an earlier download, and make its part active; the newer part comes first."""
         for part_file in filter(None, (self._other, self.active)):
             if record := part_file.resume(any_url=any_url):
                 self._activate(part_file)
@@ -47,7 +47,7 @@ class PartPair:
         return None
 
     def back_to(self, version: RemoteVersion) -> Record | None:
-        """Return what the other part holds if it is of this version, and make it the active one."""
+        """Return the record of the other part if it is of this version, and make that part active; else None."""
         record = self._other.resume() if self._other else None
         if self._other is None or record is None or not record.version.strongly_matches(version):
             return None

@@ -10,13 +10,13 @@ from typing import Final
 from ...semantics.representation import Validators
 from ..decisions.version import RemoteVersion
 from .journal import read_validators, read_version, version_fields
-from .memory import recall
+from .memory import load_provenance
 
 __all__ = ["is_marked", "load", "mark", "save", "unmark"]
 
 
 _ATTRIBUTE: Final = "user.async_downloads"
-_MARK: Final = "user.async_downloads.part"  # of a part; it has its provenance, too, shortly before it gets its name
+_MARK: Final = "user.async_downloads.part"  # of a part, which has its provenance, too, just before it gets its name
 
 
 def mark(fd: int) -> bool:
@@ -38,7 +38,7 @@ def is_marked(file: Path | int) -> bool:
 def save(fd: int, url: str, version: RemoteVersion) -> bytes | None:
     """Save URL hash and version in an extended attribute. Only Linux has those, and not on every file system.
 
-    Returns the provenance if it could not be saved, for `memory.remember`.
+    Returns the provenance if it could not be saved, for `memory.save_provenance`.
     """
     status = os.fstat(fd)
     fields = {"url": url, **version_fields(version), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
@@ -54,7 +54,7 @@ def _set_attribute(fd: int, name: str, value: bytes) -> bool:
 
 
 def load(path: Path, url: str, *, guess: bool = True) -> RemoteVersion | None:
-    """Return the version that a file has at the URL with this hash; None if the file is missing, changed or another's.
+    """Return the version that a file has at the URL with this hash; None if it is missing, changed, or of another URL.
 
     Without extended attributes the memory in the user's home counts. If that has nothing either and `guess` is true,
     the modification time counts as Last-Modified, as other programs set it. The fraction of its second is ignored,
@@ -66,7 +66,7 @@ def load(path: Path, url: str, *, guess: bool = True) -> RemoteVersion | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    attribute = _attribute(path, _ATTRIBUTE) or recall(path)
+    attribute = _attribute(path, _ATTRIBUTE) or load_provenance(path)
     if attribute is None:
         return RemoteVersion(status.st_size, Validators(None, status.st_mtime_ns // 10**9)) if guess else None
     return _read(attribute, url, status)

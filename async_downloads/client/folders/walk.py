@@ -99,7 +99,7 @@ async def walk(
                 if not root:
                     raise page
                 yield UnreadableFolder(folder.url, page)
-            elif page.url not in folder.above:  # otherwise a redirect leads back, and on without end
+            elif page.url not in folder.above:  # otherwise redirects lead in a circle
                 root = root or _root(url, page.url)
                 pending += _folders(folder, page, wanted)
                 for found in _files(folder, page, wanted):
@@ -128,7 +128,7 @@ async def _page(read: Read, folder: _Folder, root: str) -> "_Page | FetchError":
 
 
 def _root(url: str, final: str) -> str:
-    """Return the URL that all others must be below. Raises RefusedRedirect if the folder is now on another host.
+    """Return the URL below which all others must be. Raises RefusedRedirect if the folder is now on another host.
 
     The caller's password and header fields are for the host of `url`; every file would send them to the other one.
     """

@@ -164,7 +164,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what httpcore asks about the connection; None for an unknown name."""
+        """Return the property of the connection that has this name in httpcore; None for an unknown name."""
         match info:
             case "socket":
                 return self._socket

@@ -1,4 +1,4 @@
-"""Cookies: one jar serves every origin by the rules of its cookies; those of the caller stay at home."""
+"""Cookies: one jar for all origins, by the rules of each cookie; the caller's field is for the first origin only."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ def cookie_field(jar: httpx.Cookies, url: httpx.URL, own: str | None = None) -> 
     """Return the Cookie field for a URL; None if there is no cookie for it.
 
     `own` is the field of the caller, for the first origin only. A cookie that the server has set since replaces the
-    caller's one of the same name. Cookies without a domain are the caller's too.
+    caller's one of the same name. Cookies of the jar without a domain are for the first origin only, too.
     """
     if not jar:
         return own or None

@@ -125,7 +125,7 @@ def _protocol_error(text: str) -> Exception:
 
 
 def _advice(error: ssl.SSLError) -> str:
-    """Return what helps if the only fault of the certificate is its unknown issuer."""
+    """Return a hint if the only fault of the certificate is its unknown issuer."""
     untrusted = getattr(error, "verify_code", None) in _UNTRUSTED
     return " (SSL_CERT_FILE can name the certificates to trust)" if untrusted else ""
 

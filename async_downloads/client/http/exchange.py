@@ -40,9 +40,9 @@ class Exchange:
 
     `headers` are sent to the origin of `url` only. A response must begin within the time to connect and
     `response_seconds` together, or `stall` in their place if a quick response is expected and that is less. With
-    `insecure_redirects`, a redirect from https to http is followed. With
-    `use_netrc`, passwords of the netrc file are sent to the hosts that it names. With `as_sent`, no content coding is
-    taken off; `labelled` then says whether the last response had one.
+    `insecure_redirects`, a redirect from https to http is followed. With `use_netrc`, the passwords of the netrc file
+    are sent to the hosts that it names. With `as_sent`, no content coding is taken off; `labelled` then says whether
+    the last response had one.
 
     Raises ValueError if the URL is not valid or has no http or https scheme.
     """

@@ -21,7 +21,7 @@ def escaped_url(url: str) -> str:
 
 
 def is_requestable(url: httpx.URL) -> bool:
-    """Whether a URL is http or https, with a host and a port that exists. A port of 65536 more is another server's."""
+    """Whether a URL is http or https, with a host and a port that exists. A port above 65535 would wrap around."""
     return url.scheme in {"http", "https"} and bool(url.host) and (url.port is None or 0 < url.port <= _MAX_PORT)
 
 

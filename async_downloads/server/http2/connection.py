@@ -1,4 +1,4 @@
-"""One client's connection: frames come in, streams run, and it ends."""
+"""One client's connection: its frames, its streams and its end."""
 
 import asyncio
 import math
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Http2Connection"]
 
 
-_FRAMES_A_TURN: Final = 64  # then other connections have theirs
+_FRAMES_A_TURN: Final = 64  # then it is the turn of other connections
 _UNREAD_BYTES: Final = 64 * 1024  # in the transport: the client must read before it may send more
 _FLUSH_SECONDS: Final = 60.0
 
@@ -81,7 +81,7 @@ class Http2Connection(asyncio.Protocol):
         self._read_or_wait()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - a client may leave in any way
-        """Let all end that waits for the client."""
+        """End everything that waits for the client."""
         self.flow.lose()
         self.server.forget(self)
         self._streams.leave()
@@ -143,7 +143,7 @@ class Http2Connection(asyncio.Protocol):
         return min(self._own_deadline, self._block_deadline, self._streams.deadline)
 
     def time_out(self) -> None:
-        """End what has passed its deadline."""
+        """End the stream or the connection whose deadline has passed."""
         if self.flow.transport.is_closing():
             self.flow.transport.abort()
         elif min(self._own_deadline, self._block_deadline) < self.server.now:
@@ -176,7 +176,7 @@ class Http2Connection(asyncio.Protocol):
             self.close()
 
     def close(self) -> None:
-        """Close when the client has taken what was written; what runs is ended."""
+        """End the running streams; close when the client has taken everything that was written."""
         if not self.flow.transport.is_closing():
             self._end(None if self._streams.closed else ErrorCodes.NO_ERROR)
 
@@ -184,7 +184,7 @@ class Http2Connection(asyncio.Protocol):
         self._engine.flush()
         if code is not None:
             self._engine.say_goaway(code, self._streams.last_id)
-        self.flow.resume_reading()  # what is left unread would reset the connection, and GOAWAY would be lost
+        self.flow.resume_reading()  # unread bytes would reset the connection, and GOAWAY would be lost
         self.flow.transport.close()
         self._own_deadline = self.server.now + _FLUSH_SECONDS
         self._streams.leave()

@@ -38,7 +38,7 @@ class _BoundedEncoder(Encoder):
 class Engine(H2Connection):
     """The states, windows and compression of a connection. Fields of requests are checked by us, not by h2."""
 
-    MAX_CLOSED_STREAMS = 1024  # that it remembers
+    MAX_CLOSED_STREAMS = 1024  # streams that it remembers
 
     def __init__(self, transport: Any) -> None:
         super().__init__(
@@ -58,8 +58,8 @@ class Engine(H2Connection):
 
     @property
     def open_inbound_streams(self) -> int:
-        """0: h2 would end the connection where RFC 9113 §5.1.2 has one stream refused."""
-        _ = super().open_inbound_streams  # which forgets streams that are closed
+        """Always 0: at its limit h2 would end the connection, but RFC 9113 §5.1.2 refuses one stream."""
+        _ = super().open_inbound_streams  # this makes h2 forget closed streams
         return 0
 
     def begin(self) -> None:
@@ -69,13 +69,13 @@ class Engine(H2Connection):
         self.flush()
 
     def flush(self) -> None:
-        """Write what is to be sent."""
+        """Write the bytes that h2 wants to send."""
         data = self.data_to_send()
         if data and not self._transport.is_closing():
             self._transport.write(data)
 
     def say_goaway(self, code: ErrorCodes, last_id: int) -> None:
-        """Send GOAWAY. It is made by hand: after its own, h2 would let the running streams send nothing more."""
+        """Send GOAWAY. After a GOAWAY of h2's own, running streams could send nothing more."""
         self.flush()
         payload = last_id.to_bytes(4) + int(code).to_bytes(4)
         self._transport.write(len(payload).to_bytes(3) + bytes((GOAWAY, 0)) + bytes(4) + payload)

@@ -94,12 +94,12 @@ class FrameSplitter:
 
 
 class FrameBudget:
-    """How many frames a client may send that bring nothing: pings, settings, priorities, resets, small windows.
+    """Limits the frames that bring nothing: pings, settings, priorities, resets, small windows.
 
     Time gives back credit, and so do responses: a client that downloads fast opens its windows often.
     """
 
-    RESET_COST: Final = 50  # of a request that was begun in vain
+    RESET_COST: Final = 50  # of a request that the client cancels
 
     def __init__(self, now: float) -> None:
         self._credit = float(_MOST_CREDIT)

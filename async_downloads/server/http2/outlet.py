@@ -17,15 +17,15 @@ __all__ = ["SLICE_BYTES", "Outlet"]
 SLICE_BYTES: Final = 64 * 1024  # that a stream sends in its turn
 _FRAME_BYTES: Final = 16 * 1024
 _EARNING_BYTES: Final = 1024  # a client that opens its windows by less gets no credit for it
-_HELD_BYTES: Final = 4 * 1024 * 1024  # of all bodies of a connection that apps have given and no window lets out
+_HELD_BYTES: Final = 4 * 1024 * 1024  # body bytes of all streams of a connection that wait for a window
 
 
 class Outlet:
-    """The windows of a connection and of its streams, and the queue of those that wait for them.
+    """The windows of a connection and of its streams, and the queue of waiting streams.
 
     A stream waits in `room` until the transport has room, both windows are open, and it is its turn: the one that has
-    waited longest is the next. A stream that is about to make more of its body also waits until the bytes of all
-    streams that wait with theirs leave room for it. The connection owns it.
+    waited longest is the next. Before an app makes more of a body, its stream also waits until the bytes that all
+    waiting streams hold leave room for it. The connection owns it.
     """
 
     def __init__(self, flow: FlowControl, http2: H2Connection, budget: FrameBudget) -> None:
@@ -41,7 +41,7 @@ class Outlet:
         return bool(http2.outbound_flow_control_window <= 0 or http2.local_flow_control_window(stream.id) > 0)
 
     def hold(self, stream: "Stream", count: int) -> None:
-        """Count bytes of a body that a stream holds or is about to hold, in the place of those before."""
+        """Set the number of body bytes that a stream holds or is about to hold."""
         self._held.pop(stream, None)
         if count:
             self._held[stream] = count
@@ -86,7 +86,7 @@ class Outlet:
                 return
 
     def drop(self, stream: "Stream") -> None:
-        """Let a stream go that is over."""
+        """Forget a stream that is over."""
         self._held.pop(stream, None)
         waiter, _ = self._waiting.pop(stream, (None, 0))
         if waiter is not None and not waiter.done():

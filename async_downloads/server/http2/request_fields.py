@@ -47,7 +47,7 @@ class RequestDecoder(Decoder):
 def parse_fields(fields: list[Field], *, body_comes: bool) -> ParsedHead:
     """Return the request that a list of fields describes.
 
-    Raises MalformedRequest if it breaks a rule of HTTP/2, BadRequest if no HTTP request can be so.
+    Raises MalformedRequest if it breaks a rule of HTTP/2, BadRequest if it breaks a rule of every HTTP version.
     """
     pseudo, regular = _split(fields)
     method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
@@ -64,7 +64,7 @@ def parse_fields(fields: list[Field], *, body_comes: bool) -> ParsedHead:
 
 
 def check_trailers(fields: list[Field]) -> None:
-    """Raise MalformedRequest if fields behind a body break a rule of HTTP/2."""
+    """Raise MalformedRequest if the fields after a body break a rule of HTTP/2."""
     if _split(fields)[0]:
         raise MalformedRequest
 

@@ -75,7 +75,7 @@ class Stream:
     # -- the request
 
     def feed(self, content: bytes, window: int) -> bool:
-        """Take a part of the body, for which the client has used `window` bytes; return False if it is too long."""
+        """Take a part of the body, which used `window` bytes of the window; return False if it is too long."""
         self._received += len(content)
         if self.head.body_length is not None and self._received > self.head.body_length:
             return False
@@ -123,7 +123,7 @@ class Stream:
             self._streams.acknowledge(self, count)
 
     def leave(self) -> None:
-        """End it: the client has reset it, or has its response."""
+        """End the stream: the client has reset it, or has its response."""
         self.over = True
         self._content.clear()
         self._acknowledge()
@@ -131,7 +131,7 @@ class Stream:
         self._wake()
 
     def time_out(self) -> None:
-        """End what has passed its deadline: a body that does not come, or a window that stays closed."""
+        """End the stream, because its body does not come or its window stays closed."""
         if self.body_comes and not self.responded and self.running:
             self._streams.refuse(self, 408)
         else:

@@ -42,8 +42,8 @@ _log: Final = logging.getLogger("async_downloads")
 class Streams:
     """All streams whose apps have not ended, by their numbers.
 
-    A fault of one stream resets that stream alone (RFC 9113 §5.4.2). `closed` says that there are to be no further
-    requests. The connection owns it, and becomes idle when the last stream has gone.
+    A fault of one stream resets that stream alone (RFC 9113 §5.4.2). If `closed` is True, no further requests are
+    accepted. The connection owns it, and becomes idle when the last stream has gone.
     """
 
     def __init__(self, connection: "Http2Connection", engine: Engine, outlet: Outlet, budget: FrameBudget) -> None:
@@ -187,7 +187,7 @@ class Streams:
             self._budget.spend(FrameBudget.RESET_COST, self.server.loop.time())
 
     def acknowledge(self, stream: Stream, count: int) -> None:
-        """Let the client send as many bytes more, of this stream and of all."""
+        """Let the client send `count` more bytes, on this stream and on the connection."""
         self._engine.acknowledge_received_data(count, stream.id)
         self._engine.flush()
 

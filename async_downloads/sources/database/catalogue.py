@@ -180,7 +180,7 @@ def _is_encodable(key: str) -> bool:
 
 
 def check_key(key: str) -> None:
-    """Raises NotFound if the key is neither a valid name, nor a valid directory, nor the top."""
+    """Raise NotFound if the key is neither a valid name, nor a valid directory, nor the top."""
     if key and not is_valid_name(key):
         raise NotFound(f"{key!r} is not a valid name")
 

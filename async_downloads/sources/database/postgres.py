@@ -44,7 +44,7 @@ _OID_LIMIT: Final = 2**32
 
 @dataclass(frozen=True, slots=True)
 class PostgresSource:
-    """One large object. `_statement` finds it by `_number`: the number of its version, or its own without one."""
+    """One large object. `_statement` finds it by `_number`: the number of its version, or its own."""
 
     representation: Representation
     _connections: Connections

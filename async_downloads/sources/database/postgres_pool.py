@@ -79,7 +79,7 @@ class Connections:
         return await self._retried(lambda connection: connection.fetch(statement, *values))
 
     async def row_of_download(self, statement: str, *values: object) -> asyncpg.Record | None:
-        """Return what `row` returns, but wait up to `timeout` for a connection, also while PostgreSQL restarts."""
+        """Return the first row as `row` does, but wait for a connection up to `timeout`, also during a restart."""
         return await self._retried(lambda connection: connection.fetchrow(statement, *values), is_running=True)
 
     async def _retried(self, read: Callable[[asyncpg.Connection], Awaitable[T]], *, is_running: bool = False) -> T:

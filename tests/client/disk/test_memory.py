@@ -61,9 +61,9 @@ def test_the_oldest_entries_are_removed(path: Path, home: Path, monkeypatch: pyt
     monkeypatch.setattr(memory, "_MAX_ENTRIES", 8)
     monkeypatch.setattr(memory, "_PRUNED", 4)
     for number in range(9):
-        memory.remember(path.with_name(str(number)), b"x")
+        memory.save_provenance(path.with_name(str(number)), b"x")
     assert len(list((home / ".local/state/async_downloads/files").iterdir())) == 5
-    assert memory.recall(path.with_name("8")) == b"x"
+    assert memory.load_provenance(path.with_name("8")) == b"x"
 
 
 async def test_an_empty_journal_says_that_a_part_is_ours(path: Path) -> None:

@@ -44,19 +44,19 @@ async def test_a_client_that_shuts_its_side_in_the_middle_of_a_response_gets_the
 
 @pytest.mark.parametrize("leave", ["abort", "write_eof"])
 async def test_an_app_that_listens_is_told_that_the_client_may_have_left(serve_http1: ServeHttp1, leave: str) -> None:
-    told = asyncio.Event()
+    client_left = asyncio.Event()
     kinds: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         kinds.extend([(await receive())["type"], (await receive())["type"]])
-        told.set()
+        client_left.set()
 
     server = await serve_http1(app)
     async with server.connected() as connection, asyncio.timeout(HANGING):
         await connection.ask("/")
         await eventually(lambda: any(each.cycle for each in server.connections))
         getattr(connection.writer.transport, leave)()
-        await told.wait()
+        await client_left.wait()
     assert kinds == ["http.request", "http.disconnect"]
 
 

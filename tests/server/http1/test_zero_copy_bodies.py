@@ -51,7 +51,7 @@ async def test_bytes_and_regions_keep_their_order(serve: Serve, large: Path, con
         parts += [(number, 100_000), b"-" * 60_000]
     expected = b"".join(part if isinstance(part, bytes) else content[part[0] : sum(part)] for part in parts)
 
-    async def answer(receive: Receive, send: Send) -> None:
+    async def respond(receive: Receive, send: Send) -> None:
         await send(head(length(len(expected))))
         for part in parts:
             if isinstance(part, bytes):
@@ -60,7 +60,7 @@ async def test_bytes_and_regions_keep_their_order(serve: Serve, large: Path, con
                 await sending(large, part)({"type": "http"}, receive, lambda message: _continued(send, message))
         await send(body())
 
-    server = await serve(app_that(answer))
+    server = await serve(app_that(respond))
     async with server.connected() as connection:
         await connection.ask("/")
         assert (await connection.read_response())[2] == expected
@@ -75,13 +75,13 @@ async def _continued(send: Send, message: Message) -> None:
 async def test_a_region_before_the_head_is_refused(serve: Serve, large: Path, caplog: pytest.LogCaptureFixture) -> None:
     refused: list[str] = []
 
-    async def answer(receive: Receive, send: Send) -> None:
+    async def respond(receive: Receive, send: Send) -> None:
         try:
             await send({"type": ZERO_COPY})
         except RuntimeError as error:
             refused.append(str(error))
 
-    server = await serve(app_that(answer))
+    server = await serve(app_that(respond))
     async with server.connected() as connection:
         await connection.ask("/")
         assert (await connection.read_response())[0] == 500

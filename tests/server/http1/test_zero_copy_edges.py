@@ -96,10 +96,10 @@ class Shrinking(OpenFile):
     """A file that becomes empty right after the question what is cached of it."""
 
     def is_cached(self, offset: int, count: int) -> bool:
-        """Return the answer, and shrink."""
-        answer = super().is_cached(offset, count)
+        """Return whether the bytes are cached, then shrink the file."""
+        is_cached = super().is_cached(offset, count)
         os.truncate(f"/proc/self/fd/{self.fd}", 0)
-        return answer
+        return is_cached
 
 
 async def test_a_file_that_shrinks_before_it_is_sent_is_said_to_be_truncated(large: Path) -> None:
@@ -155,7 +155,7 @@ async def test_a_client_that_is_gone_ends_the_connection(large: Path) -> None:
     large.read_bytes()
     file = OpenFile(str(large))
     async with accepted() as owner:
-        owner.client.close()  # it has read nothing, so the first segment that comes is answered by a reset
+        owner.client.close()  # it has read nothing, so its system responds to the next segment with a reset
         with pytest.raises(ConnectionResetError):
             await owner.writer.send(FileRegion(file, 0, 4 * MIB))
         assert owner.flow.transport.is_closing()

@@ -27,7 +27,7 @@ def with_field(name: bytes, value: bytes) -> Fields:
 
 
 async def fields(scope: Scope, receive: Receive, send: Send) -> None:
-    """Respond with what the app is told of a request."""
+    """Respond with the scope that the app gets for a request."""
     names = [name + b"=" + value for name, value in scope["headers"]]
     text = b"|".join([scope["method"].encode(), scope["raw_path"], scope["query_string"], *names])
     await send(head(length(len(text)), (b"Connection", b"close"), (b"X-Name", b" padded ")))
