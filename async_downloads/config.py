@@ -114,6 +114,7 @@ def _row(default: T, help: str, *, repr: bool = True, **details: Any) -> T:  # n
 
 
 _seconds_or_zero: Final = partial(read_seconds, zero=True)
+_connection_count: Final = partial(read_whole_number, least=1, most=1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +224,14 @@ class ServerSettings:
         "Most connections of each process. A new one then replaces the one that was idle longest.",
         default_help="half of the files that the process may open",
         metavar="N",
-        reader=partial(read_whole_number, least=1, most=1_000_000),
+        reader=_connection_count,
     )
     max_connections_per_client: int | None = _row(
         None,
         "Most connections of one address to each process; more get a 429. Do not set it behind a proxy.",
         default_help="no limit",
         metavar="N",
-        reader=partial(read_whole_number, least=1, most=1_000_000),
+        reader=_connection_count,
     )
     drain_timeout: float = _row(30.0, "How long downloads may continue after SIGTERM.", reader=_seconds_or_zero)
     access_log: Literal["none", "text", "json"] = _row("none", "Write a line for each request.")

@@ -134,10 +134,7 @@ def _run_nanoseconds(thread: Path) -> int:
 
 
 def _pss(folder: Path) -> int:
-    try:
-        lines = (folder / "smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
+    lines = _lines(folder / "smaps_rollup")
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
@@ -149,9 +146,14 @@ def _count(folder: Path) -> int:
 
 
 def _descriptor_limit(folder: Path) -> float:
-    try:
-        lines = (folder / "limits").read_text().splitlines()
-    except OSError:
-        return math.inf
+    lines = _lines(folder / "limits")
     limit = next((line.split()[3] for line in lines if line.startswith("Max open files")), "unlimited")
     return math.inf if limit == "unlimited" else int(limit)
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file; none if its process is gone."""
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []

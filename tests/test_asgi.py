@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.asgi import Message, ask, scope
@@ -27,6 +28,14 @@ from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.memory import MemorySource, MemoryStore
 
 DATA = bytes(range(256)) * 8
+
+
+async def key_for(target: str, **options: Any) -> str:
+    """Return the key that the app looks up for a request."""
+    store = OneStore(NotFound(""))
+    await ask(Downloads(store), target, **options)
+    [(key, _)] = store.asked
+    return key
 
 
 def memory(**named: bytes) -> Downloads:
@@ -127,9 +136,7 @@ async def test_an_unknown_version_of_http_is_505(version: str) -> None:
     ],
 )
 async def test_the_path_names_the_key(target: str, key: str) -> None:
-    store = OneStore(NotFound(""))
-    await ask(Downloads(store), target)
-    assert [asked for asked, _ in store.asked] == [key]
+    assert await key_for(target) == key
 
 
 @pytest.mark.parametrize(
@@ -141,9 +148,7 @@ async def test_the_path_names_the_key(target: str, key: str) -> None:
     ],
 )
 async def test_a_request_for_a_whole_url_is_one_for_its_path(target: str, key: str) -> None:
-    store = OneStore(NotFound("nothing"))
-    await ask(Downloads(store), target)
-    assert [asked for asked, _ in store.asked] == [key]
+    assert await key_for(target) == key
 
 
 @pytest.mark.parametrize(
@@ -159,9 +164,7 @@ async def test_a_request_for_a_whole_url_is_one_for_its_path(target: str, key: s
     ],
 )
 async def test_below_a_root_path_the_rest_names_the_key(path: str, key: str) -> None:
-    store = OneStore(NotFound(""))
-    await ask(Downloads(store), path, root_path="/files")
-    assert [asked for asked, _ in store.asked] == [key]
+    assert await key_for(path, root_path="/files") == key
 
 
 async def test_a_path_that_no_file_can_have_is_not_normalized() -> None:
@@ -181,9 +184,7 @@ async def test_a_path_that_no_file_can_have_is_not_normalized() -> None:
     ],
 )
 async def test_a_slash_that_the_client_did_not_send_is_no_part_of_the_key(path: str, raw: bytes, key: str) -> None:
-    store = OneStore(NotFound(""))
-    await ask(Downloads(store), path, raw_path=raw)
-    assert [asked for asked, _ in store.asked] == [key]
+    assert await key_for(path, raw_path=raw) == key
 
 
 async def test_a_name_that_is_no_utf_8_is_served(tmp_path: Path) -> None:

@@ -52,19 +52,7 @@ def uvicorn(application: str) -> Command:
 
     def command(site: Site) -> list[str]:
         tls = site.tls("--ssl-certfile", "--ssl-keyfile")
-        return [
-            PYTHON,
-            "-m",
-            "uvicorn",
-            *fixed,
-            *quiet,
-            *tls,
-            "--host",
-            site.host,
-            "--port",
-            str(site.port),
-            application,
-        ]
+        return [PYTHON, "-m", "uvicorn", *fixed, *quiet, *tls, *_listening(site), application]
 
     return command
 
@@ -77,18 +65,11 @@ def granian(application: str) -> Command:
     def command(site: Site) -> list[str]:
         tls = site.tls("--ssl-certificate", "--ssl-keyfile")
         spoken = ["--http", "auto" if tls else "1", *tls]
-        return [
-            PYTHON,
-            "-m",
-            "granian",
-            *fixed,
-            *limits,
-            *spoken,
-            "--host",
-            site.host,
-            "--port",
-            str(site.port),
-            application,
-        ]
+        return [PYTHON, "-m", "granian", *fixed, *limits, *spoken, *_listening(site), application]
 
     return command
+
+
+def _listening(site: Site) -> list[str]:
+    """Return the options for the address."""
+    return ["--host", site.host, "--port", str(site.port)]

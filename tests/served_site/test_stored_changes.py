@@ -27,6 +27,7 @@ from served_site.stock import more as more  # noqa: PLC0414
 from served_site.stock import stock as stock  # noqa: PLC0414
 
 _LARGE = Random(5).randbytes(3 * 1024 * 1024)  # more than is ever on its way
+_Change = Callable[[Catalogue], Awaitable[None]]
 _with_a_large_file = pytest.mark.parametrize("more", [{"large.bin": _LARGE}], ids=["large"])
 
 
@@ -64,26 +65,24 @@ async def _received(connection: Connection) -> bytes:
     return received
 
 
-@_with_a_large_file
-@pytest.mark.parametrize("change", [_replace, _remove])
-async def test_a_download_continues_when_its_file_is_replaced_or_removed(
-    stock: Stock, change: Callable[[Catalogue], Awaitable[None]]
-) -> None:
+async def _received_during(stock: Stock, change: _Change) -> bytes:
+    """Begin a download, change its file, and read the rest."""
     async with stock.site.server.downloading(target_of(stock.files["large.bin"])) as download:
         async with opened(stock.url) as catalogue:
             await change(catalogue)
-        assert await _received(download) == _LARGE
+        return await _received(download)
+
+
+@_with_a_large_file
+@pytest.mark.parametrize("change", [_replace, _remove])
+async def test_a_download_continues_when_its_file_is_replaced_or_removed(stock: Stock, change: _Change) -> None:
+    assert await _received_during(stock, change) == _LARGE
 
 
 @_with_a_large_file
 @pytest.mark.parametrize("change", [_replace_and_free, _remove_and_free])
-async def test_a_download_ends_short_when_its_bytes_are_freed(
-    stock: Stock, change: Callable[[Catalogue], Awaitable[None]]
-) -> None:
-    async with stock.site.server.downloading(target_of(stock.files["large.bin"])) as download:
-        async with opened(stock.url) as catalogue:
-            await change(catalogue)
-        received = await _received(download)
+async def test_a_download_ends_short_when_its_bytes_are_freed(stock: Stock, change: _Change) -> None:
+    received = await _received_during(stock, change)
     assert len(received) < len(_LARGE)
     assert _LARGE.startswith(received)
 

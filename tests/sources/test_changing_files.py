@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness.asgi import Exchange, ask
+from harness.changes import append, cut, overwrite, overwrite_with_more
 from harness.sources import OneStore, SlicedSource
 
 from async_downloads.asgi import Downloads
@@ -18,7 +19,7 @@ from async_downloads.semantics.representation import Representation
 from async_downloads.sources import opening
 from async_downloads.sources.base import Source
 from async_downloads.sources.directory import DirectoryStore
-from sources.test_files import append, cut, open_source, overwrite, overwrite_with_more
+from sources.test_files import open_source
 
 
 class ChangingStore:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from harness.changes import append, cut, delete, empty, overwrite, overwrite_with_more, put_another
 from harness.process import descriptors
 
 from async_downloads.errors import NotFound, SourceChanged, SourceError
@@ -32,40 +33,10 @@ def open_source(path: Path, *, start: int = 0) -> FileSource:
     return FileSource(file, representation, start=start)
 
 
-def overwrite(path: Path) -> None:
-    path.write_bytes(b"new " * (path.stat().st_size // 4))
-
-
-def overwrite_with_more(path: Path) -> None:
-    path.write_bytes(b"new " * (path.stat().st_size // 4) + b"more")
-
-
 def overwrite_one_byte(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"x")
-
-
-def cut(path: Path) -> None:
-    os.truncate(path, 100_000)
-
-
-def empty(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def append(path: Path) -> None:
-    with path.open("ab") as file:
-        file.write(b"more")
-
-
-def put_another(path: Path) -> None:
-    path.with_suffix(".new").write_bytes(b"another")
-    path.with_suffix(".new").replace(path)
-
-
-def delete(path: Path) -> None:
-    path.unlink()
 
 
 def rename(path: Path) -> None:
@@ -77,8 +48,7 @@ def forbid(path: Path) -> None:
 
 
 def overwrite_and_restore_the_time(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.write(b"new " * (path.stat().st_size // 4))
+    overwrite(path)
     os.utime(path, (1, 1))
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from harness.cache import evict
+from harness.changes import append, cut, delete, empty, overwrite, overwrite_with_more
+from harness.changes import put_another as put_another_at
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,17 +19,7 @@ from async_downloads.open_file import FileRegion
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.sources.base import OnDisk
 from async_downloads.sources.files import FileSource
-from sources.test_files import (
-    append,
-    cut,
-    delete,
-    empty,
-    open_source,
-    overwrite,
-    overwrite_one_byte,
-    overwrite_with_more,
-)
-from sources.test_files import put_another as put_another_at
+from sources.test_files import open_source, overwrite_one_byte
 
 SIZE = 4 * 1024 * 1024
 TAIL = 4096

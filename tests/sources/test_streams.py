@@ -91,21 +91,13 @@ async def test_an_object_without_close_is_read() -> None:
     await source.aclose()
 
 
-async def test_an_asynchronous_file_is_read_in_chunks_and_closed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("open_file", [aiofiles.open, anyio.open_file])
+async def test_an_asynchronous_file_is_read_in_chunks_and_closed(tmp_path: Path, open_file: Any) -> None:
     path = tmp_path / "lines"
     path.write_bytes(b"line\n" * 100_000)
-    source = source_of(await aiofiles.open(path, "rb"))
+    source = source_of(await open_file(path, "rb"))
     assert await sizes(source) == [256 * 1024, 500_000 - 256 * 1024]
     await source.aclose()
-    await source.aclose()
-    assert not descriptors(path)
-
-
-async def test_a_file_of_anyio_is_read_in_chunks_and_closed(tmp_path: Path) -> None:
-    path = tmp_path / "lines"
-    path.write_bytes(b"line\n" * 100_000)
-    source = source_of(await anyio.open_file(path, "rb"))
-    assert await sizes(source) == [256 * 1024, 500_000 - 256 * 1024]
     await source.aclose()
     assert not descriptors(path)
 

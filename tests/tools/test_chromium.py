@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import wave
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -61,13 +61,6 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (tree / "naïve report.bin").write_bytes(Random(4).randbytes(100_000))
     (tree / "a:<b>&'c'.txt").write_text("found")
     return tree
-
-
-@pytest.fixture
-async def command(tree: Path) -> AsyncIterator[Command]:
-    """A server with an access log in JSON."""
-    async with serving(tree, "--access-log", "json") as command:
-        yield command
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from harness.waiting import eventually
 
-from tools.command import Command, serving
+from tools.command import Command
 from tools.programs import run
 
 _SIZE = 30 * 1024 * 1024
@@ -23,13 +22,6 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = tmp_path_factory.mktemp("tree")
     (tree / "random.bin").write_bytes(Random(3).randbytes(_SIZE))
     return tree
-
-
-@pytest.fixture
-async def command(tree: Path) -> AsyncIterator[Command]:
-    """A server with an access log in JSON."""
-    async with serving(tree, "--access-log", "json") as command:
-        yield command
 
 
 @pytest.fixture

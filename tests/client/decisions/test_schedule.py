@@ -4,38 +4,22 @@ import pytest
 
 from async_downloads.client.decisions.retries import TransientError
 from async_downloads.client.decisions.schedule import Schedule
-from async_downloads.client.decisions.segment import MIB, Admission, Segment, segment_size
+from async_downloads.client.decisions.segment import MIB, Admission, segment_size
 from async_downloads.client.decisions.spans import Spans
 from async_downloads.client.decisions.verdict import Full, NothingLeft, Partial, RangeRequest
 from async_downloads.client.decisions.version import RemoteVersion
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Validators
+from client.decisions.schedules import SIZE, STRONG, parts, take
 
-SIZE = 100 * MIB
-STRONG = RemoteVersion(SIZE, Validators(ETag("a")), '"a"')
 UNSIZED = RemoteVersion(None, Validators(ETag("a")), '"a"')
-
-
-def take(schedule: Schedule) -> Segment:
-    """Take a segment; there must be one."""
-    segment = schedule.take()
-    assert segment
-    return segment
 
 
 def taken(schedule: Schedule) -> tuple[int, int | None, bool]:
     """Take a segment; return its start, its stop and whether it is ranged."""
     segment = take(schedule)
     return segment.start, segment.stop, segment.ranged
-
-
-def parts(schedule: Schedule, version: RemoteVersion = STRONG) -> Segment:
-    """Apply a part as the first response, which proves ranges; return its segment."""
-    segment = take(schedule)
-    stop = segment.stop or SIZE
-    assert schedule.apply(segment, Partial(version, ByteRange(segment.done, stop))) is Admission.STORE
-    return segment
 
 
 def test_one_connection_requests_the_whole_file() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from async_downloads.client.decisions.schedule import Schedule
-from async_downloads.client.decisions.segment import MIB, Admission, Segment
+from async_downloads.client.decisions.segment import MIB, Admission
 from async_downloads.client.decisions.spans import NOTHING, Spans
 from async_downloads.client.decisions.verdict import Full, Partial, RangeRequest, UnusableRange, VersionChanged
 from async_downloads.client.decisions.version import RemoteVersion
@@ -11,25 +11,9 @@ from async_downloads.errors import RemoteChanged
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Validators
+from client.decisions.schedules import SIZE, STRONG, parts, take
 
-SIZE = 100 * MIB
-STRONG = RemoteVersion(SIZE, Validators(ETag("a")), '"a"')
 WEAK = RemoteVersion(SIZE, Validators(ETag("a", weak=True)))
-
-
-def take(schedule: Schedule) -> Segment:
-    """Take a segment; there must be one."""
-    segment = schedule.take()
-    assert segment
-    return segment
-
-
-def parts(schedule: Schedule, version: RemoteVersion = STRONG) -> Segment:
-    """Apply a part as the first response, which proves ranges; return its segment."""
-    segment = take(schedule)
-    stop = segment.stop or SIZE
-    assert schedule.apply(segment, Partial(version, ByteRange(segment.done, stop))) is Admission.STORE
-    return segment
 
 
 def test_a_full_response_to_the_first_range_is_one_stream() -> None:

@@ -143,32 +143,22 @@ def _device(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prepare", "says"),
+    ("place", "prepare", "says"),
     [
-        pytest.param(_folder, "Is a directory", id="a folder"),
-        pytest.param(_fifo, "not a regular file", id="a pipe"),
-        pytest.param(_device, "not a regular file", id="a device"),
+        pytest.param(Path, _folder, "Is a directory", id="a folder"),
+        pytest.param(Path, _fifo, "not a regular file", id="a pipe"),
+        pytest.param(Path, _device, "not a regular file", id="a device"),
+        pytest.param(part_of, _folder, "Is a directory", id="part, a folder"),
+        pytest.param(part_of, _fifo, "not a regular file", id="part, a pipe"),
+        pytest.param(part_of, _link, "symbolic links", id="part, a link to elsewhere"),
     ],
 )
-def test_a_path_that_is_not_a_regular_file_is_refused(path: Path, prepare: Callable[[Path], None], says: str) -> None:
-    prepare(path)
+def test_a_path_or_part_that_is_not_a_regular_file_is_refused(
+    path: Path, place: Callable[[Path], Path], prepare: Callable[[Path], None], says: str
+) -> None:
+    prepare(place(path))
     with pytest.raises(DiskError, match=says):
         PartFile(path, "u")
-
-
-@pytest.mark.parametrize(
-    ("prepare", "says"),
-    [
-        pytest.param(_folder, "Is a directory", id="a folder"),
-        pytest.param(_fifo, "not a regular file", id="a pipe"),
-        pytest.param(_link, "symbolic links", id="a link to elsewhere"),
-    ],
-)
-def test_a_part_that_is_not_a_regular_file_is_refused(path: Path, prepare: Callable[[Path], None], says: str) -> None:
-    prepare(part_of(path))
-    with pytest.raises(DiskError, match=says):
-        PartFile(path, "u")
-    assert not path.with_name("elsewhere").exists()
 
 
 @pytest.mark.parametrize("name", [".", "/", "none/file"])

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import pytest
@@ -190,39 +190,48 @@ async def test_all_connections_are_free_after_a_thousand_cancelled_downloads(sto
         await asyncio.gather(*(store._connections.run(lambda connection: barrier.wait()) for _ in range(10)))
 
 
+@asynccontextmanager
+async def _waiting_for_a_lock(store: PostgresStore, sql: asyncpg.Connection) -> AsyncIterator[asyncio.Task[Any]]:
+    """In the block, a task of the store waits for a lock of PostgreSQL; afterwards the store must work."""
+    assert await read_whole(store, "a.bin") == DATA
+    async with sql.transaction():
+        await sql.execute("lock table ad_file")
+        waiting = asyncio.create_task(store.open("a.bin"))
+        await until(sql, "exists (select from pg_locks where not granted)")
+        yield waiting
+    await asyncio.wait([waiting])
+    assert await read_whole(store, "a.bin") == DATA
+
+
+@pytest.mark.usefixtures("store")
 async def test_a_long_wait_for_a_connection_raises_source_busy(
-    store: PostgresStore, sql: asyncpg.Connection, postgres_url: str, clock: Clock
+    sql: asyncpg.Connection, postgres_url: str, clock: Clock
 ) -> None:
-    async with aclosing(PostgresStore(postgres_url, size=1, patience=1000, timeout=10_000)) as small:
-        assert await read_whole(small, "a.bin") == DATA
-        async with sql.transaction():
-            await sql.execute("lock table ad_file")
-            waiting = asyncio.create_task(small.open("a.bin"))
-            await until(sql, "exists (select from pg_locks where not granted)")
-            late = asyncio.create_task(small.open("a.bin"))
-            for _ in range(10):  # iterations of the loop until it waits
-                await asyncio.sleep(0)
-            clock.forward(1001)
-            with pytest.raises(SourceBusy, match="all 1 connections were in use for 1000 s") as raised:
-                await late
-            assert (raised.value.status, raised.value.retry_after) == (503, 1)
-        await waiting
-        assert await read_whole(small, "a.bin") == DATA
+    async with (
+        aclosing(PostgresStore(postgres_url, size=1, patience=1000, timeout=10_000)) as small,
+        _waiting_for_a_lock(small, sql) as waiting,
+    ):
+        late = asyncio.create_task(small.open("a.bin"))
+        for _ in range(10):  # iterations of the loop until it waits
+            await asyncio.sleep(0)
+        clock.forward(1001)
+        with pytest.raises(SourceBusy, match="all 1 connections were in use for 1000 s") as raised:
+            await late
+        assert (raised.value.status, raised.value.retry_after) == (503, 1)
+    assert await waiting
 
 
+@pytest.mark.usefixtures("store")
 async def test_a_statement_without_a_response_times_out(
-    store: PostgresStore, sql: asyncpg.Connection, postgres_url: str, clock: Clock
+    sql: asyncpg.Connection, postgres_url: str, clock: Clock
 ) -> None:
-    async with aclosing(PostgresStore(postgres_url, size=1, patience=10_000, timeout=1000)) as hasty:
-        assert await read_whole(hasty, "a.bin") == DATA
-        async with sql.transaction():
-            await sql.execute("lock table ad_file")
-            waiting = asyncio.create_task(hasty.open("a.bin"))
-            await until(sql, "exists (select from pg_locks where not granted)")
-            clock.forward(1001)
-            with pytest.raises(SourceError, match="did not respond in time"):
-                await waiting
-        assert await read_whole(hasty, "a.bin") == DATA
+    async with (
+        aclosing(PostgresStore(postgres_url, size=1, patience=10_000, timeout=1000)) as hasty,
+        _waiting_for_a_lock(hasty, sql) as waiting,
+    ):
+        clock.forward(1001)
+        with pytest.raises(SourceError, match="did not respond in time"):
+            await waiting
 
 
 async def test_an_object_that_is_not_granted_is_forbidden(
