@@ -20,7 +20,8 @@ PUBLIC: Final = {
     "semantics.plan": "Policy",
     "semantics.ranges": "UNBOUNDED ByteRange",
     "semantics.representation": "Representation Validators",
-    "sources.base": "Browsable Entry Listing OnDisk Source Store SupportsReadNowait SupportsRefresh VersionedListing",
+    "sources.base": """Browsable Entry Listing OnDisk Source Store SupportsChecksum SupportsReadNowait SupportsRefresh
+        VersionedListing""",
     "sources.directory": "DirectoryStore",
     "sources.memory": "MemorySource MemoryStore",
 }

@@ -28,6 +28,7 @@ __all__ = [
     "OnDisk",
     "Source",
     "Store",
+    "SupportsChecksum",
     "SupportsReadNowait",
     "SupportsRefresh",
     "VersionedListing",
@@ -77,6 +78,16 @@ class SupportsReadNowait(Protocol):
 
 
 @runtime_checkable
+class SupportsChecksum(Protocol):
+    """A source whose bytes can be hashed without delaying the event loop."""
+
+    __slots__ = ()
+
+    async def crc32(self, span: ByteRange, value: int = 0) -> int:
+        """Return the CRC-32 of the span, continued from `value`. Raises SourceError as `read` does."""
+
+
+@runtime_checkable
 class SupportsRefresh(Protocol):
     """A source that can describe itself again if its bytes changed before anything was promised."""
 
@@ -88,16 +99,16 @@ class SupportsRefresh(Protocol):
 
 @runtime_checkable
 class OnDisk(Protocol):
-    """A source that is an open file, so that a server can send it without copying."""
+    """A source whose bytes are in open files, so that a server can send them without copying."""
 
     __slots__ = ()
 
     @property
     def path(self) -> str | None:
-        """A path that names the open file itself while the source is open, or None if there is no such path."""
+        """A path that names the open file itself while the source is open, or None if no one path has all bytes."""
 
     def regions(self, span: ByteRange) -> AsyncGenerator[bytes | FileRegion, None]:
-        """Yield the span as bytes and as regions of the open file; the caller sends each one before it asks for more.
+        """Yield the span as bytes and as regions of open files; the caller sends each one before it asks for more.
 
         The source checks the content of a region after the caller has sent it. If the file changed meanwhile, the
         generator raises SourceError before the span is complete, so a mixed body never looks complete.

@@ -2,6 +2,7 @@
 
 import os
 import time
+import zlib
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from ..pacing import ChunkSizer
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
 from ..threads import is_on_loop
-from .base import OnDisk, SupportsReadNowait, SupportsRefresh
+from .base import OnDisk, SupportsChecksum, SupportsReadNowait, SupportsRefresh
 from .opening import map_read_errors, validators_of
 
 __all__ = ["FileSource"]
@@ -23,12 +24,14 @@ __all__ = ["FileSource"]
 
 _TAIL_BYTES: Final = 4096  # one page, which the kernel has cached; long enough not to be equal by chance
 _MAX_REGION_BYTES: Final = 4 * 1024 * 1024  # how much is sent before the file is checked again
+_HASHED_BYTES: Final = 16 * 1024 * 1024  # by one call in a thread
+_HASHED_CHUNK_BYTES: Final = 256 * 1024  # fits into a processor's cache
 _DESCRIPTIONS: Final = 16  # how often to describe a file again that changes meanwhile
 _FD_DIRECTORY: Final = Path("/proc/self/fd")
 _HAS_FD_DIRECTORY: Final = _FD_DIRECTORY.is_dir()
 
 
-class FileSource(SupportsReadNowait, SupportsRefresh, OnDisk):
+class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
     """A regular file as it was when it was opened; its representation begins at byte `start` of the file.
 
     Owner: the caller that opened the source. It closes the source, which closes the file.
@@ -121,6 +124,21 @@ class FileSource(SupportsReadNowait, SupportsRefresh, OnDisk):
         chunk = os.pread(self._file.fd, count, offset)
         self._check(chunk, count, offset)
         return chunk
+
+    async def crc32(self, span: ByteRange, value: int = 0) -> int:
+        """Return the CRC-32 of the span, continued from `value`. Threads read it."""
+        offset, stop = self._start + span.start, self._start + span.stop
+        with map_read_errors(f"hashing from {offset}"):
+            while offset < stop:
+                end = min(offset + _HASHED_BYTES, stop)
+                value = await self._file.run(partial(self._crc32, offset, end, value))
+                offset = end
+        return value
+
+    def _crc32(self, offset: int, stop: int, value: int) -> int:
+        for start in range(offset, stop, _HASHED_CHUNK_BYTES):
+            value = zlib.crc32(self._read_and_check(start, min(_HASHED_CHUNK_BYTES, stop - start)), value)
+        return value
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
         """Return the span if it is small and in the page cache, else None."""

@@ -1,0 +1,57 @@
+"""A member of an archive, and how to open the file that it is."""
+
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Self
+
+from ...errors import DownloadError, SourceChanged, SourceError
+from ...semantics.etags import ETag
+from ..base import Source
+from .layout import Member
+
+__all__ = ["ArchiveMember"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveMember:
+    """A file in an archive, or a folder.
+
+    `open` opens the version of the file that `entry` and `etag` describe, and each reader closes what it opened. Or
+    `source` is open already, and the archive closes it. A folder has neither.
+
+    `version` is equal only for equal bytes. The checksum of a version is remembered after the archive is gone.
+    """
+
+    entry: Member
+    open: Callable[[], Awaitable[Source]] | None = None
+    source: Source | None = None
+    etag: ETag | None = None
+    version: Hashable = None
+
+    @classmethod
+    def of_source(cls, name: str, source: Source) -> Self:
+        """Return a member with the bytes of an open source. Raises ValueError if their number is unknown."""
+        found = source.representation
+        if found.size is None:
+            raise ValueError(f"{name!r}: the size of a member must be known before the archive begins")
+        entry = Member(name, found.size, found.validators.last_modified or 0)
+        return cls(entry, source=source, etag=found.validators.etag)
+
+    async def open_unchanged(self) -> Source:
+        """Return the source, or open it. Raises SourceChanged if it is not the version that the archive describes."""
+        name = self.entry.name
+        if self.source:
+            return self.source
+        if not self.open:
+            raise SourceChanged(f"{name!r} has no bytes")
+        try:
+            source = await self.open()
+        except SourceError:
+            raise
+        except DownloadError as error:
+            raise SourceChanged(f"{name!r} is gone: {error}") from error
+        found = source.representation
+        if found.size == self.entry.size and (self.etag is None or self.etag.weakly_equals(found.validators.etag)):
+            return source
+        await source.aclose()
+        raise SourceChanged(f"{name!r} is not the version that the archive describes")

@@ -1,0 +1,117 @@
+"""Read the members of an archive, and compute their checksums on the way."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Final
+
+from ...open_file import FileRegion
+from ...semantics.ranges import ByteRange
+from ..base import OnDisk, Source, SupportsChecksum
+from .checksums import ArchiveChecksums, Prefix
+from .member import ArchiveMember
+
+__all__ = ["Chunks", "MemberReader"]
+
+
+Chunks = AsyncGenerator[bytes | FileRegion, None]
+_STEP_BYTES: Final = 16 * 1024 * 1024  # of a member that is hashed; after each step its checksum is remembered
+
+
+class MemberReader:
+    """Reads members for one range of an archive. With `in_regions` it yields regions of files where it can.
+
+    Owner: the read of that range, which closes it. Only the member that was used last is open.
+    """
+
+    def __init__(self, members: Sequence[ArchiveMember], checksums: ArchiveChecksums, *, in_regions: bool) -> None:
+        self._members = members
+        self._checksums = checksums
+        self._in_regions = in_regions
+        self._index = -1  # of the member that is open
+        self._source: Source | None = None
+
+    async def data(self, index: int, span: ByteRange, *, hashed: bool) -> Chunks:
+        """Yield bytes of a member. With `hashed` they continue its checksum, if they begin where that ends.
+
+        Regions are hashed by threads while the caller sends them. Raises SourceError if the member has changed.
+        """
+        source, offset = await self._open(index), span.start
+        found: Chunks = source.regions(span) if self._in_regions and isinstance(source, OnDisk) else source.read(span)
+        async with aclosing(found) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, bytes):
+                    if hashed:
+                        self._hash(index, offset, chunk)
+                    yield chunk
+                    offset += len(chunk)
+                    continue
+                stop = offset + chunk.size
+                hashing = self._begin_hashing(index, source, ByteRange(offset, stop)) if hashed else None
+                try:
+                    yield chunk
+                    if hashing:
+                        await hashing
+                finally:
+                    _abandon(hashing)
+                offset = stop
+
+    async def checksum(self, index: int) -> int:
+        """Return the CRC-32 of a member; read of it what is not hashed yet."""
+        size, known = self._members[index].entry.size, self._known(index)
+        while known.length < size:
+            span = ByteRange(known.length, min(known.length + _STEP_BYTES, size))
+            await self._hash_span(index, await self._open(index), span, known.checksum)
+            known = self._known(index)
+        return known.checksum
+
+    async def _open(self, index: int) -> Source:
+        if self._source is None or self._index != index:
+            await self.aclose()
+            self._source, self._index = await self._members[index].open_unchanged(), index
+            await asyncio.sleep(0)  # thousands of small members may be opened and read without any wait
+        return self._source
+
+    def _known(self, index: int) -> Prefix:
+        return self._checksums.get(index, self._members[index].version)
+
+    def _remember(self, index: int, length: int, checksum: int) -> None:
+        self._checksums.put(index, self._members[index].version, Prefix(length, checksum))
+
+    def _hash(self, index: int, offset: int, chunk: bytes) -> None:
+        """Continue the checksum with a chunk in memory."""
+        known, stop = self._known(index), offset + len(chunk)
+        if offset <= known.length < stop:
+            self._remember(index, stop, zlib.crc32(memoryview(chunk)[known.length - offset :], known.checksum))
+
+    def _begin_hashing(self, index: int, source: Source, span: ByteRange) -> "asyncio.Task[None] | None":
+        """Continue the checksum with a span that is being sent from the file itself."""
+        known = self._known(index)
+        if not span.start <= known.length < span.stop:
+            return None
+        rest = ByteRange(known.length, span.stop)
+        return asyncio.create_task(self._hash_span(index, source, rest, known.checksum))
+
+    async def _hash_span(self, index: int, source: Source, span: ByteRange, checksum: int) -> None:
+        """Continue the checksum from the start of the span to its end."""
+        if isinstance(source, SupportsChecksum):
+            checksum = await source.crc32(span, checksum)
+        else:
+            async with aclosing(source.read(span)) as chunks:
+                async for chunk in chunks:
+                    checksum = zlib.crc32(chunk, checksum)
+                    await asyncio.sleep(0)
+        self._remember(index, span.stop, checksum)
+
+    async def aclose(self) -> None:
+        """Close the member that is open."""
+        source, self._source = self._source, None
+        if source and not self._members[self._index].source:
+            await source.aclose()
+
+
+def _abandon(hashing: "asyncio.Task[None] | None") -> None:
+    """Cancel a task that is not awaited any more, and retrieve its error, or asyncio would log it."""
+    if hashing and not hashing.cancel() and not hashing.cancelled():
+        hashing.exception()
