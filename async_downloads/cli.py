@@ -11,7 +11,7 @@ __all__ = ["cli", "main"]
 
 _MODULES: Final = {
     "db": "db",
-    "demo": "serve",
+    "demo": "demo",
     "get": "get",
     "ls": "ls_rm",
     "put": "put",

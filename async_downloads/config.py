@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeVar, get_args
+from typing import Any, Final, Literal, Self, TypeVar, get_args, get_origin
 
 from .setting_texts import (
     read_cache_control,
@@ -49,6 +49,7 @@ _READERS: Final[dict[object, Callable[[str], object]]] = {
     float: read_seconds,
     str | None: str,
     tuple[str, ...]: str,  # each one of them
+    tuple[Path, ...]: Path,
 }
 
 
@@ -80,6 +81,11 @@ class Setting:
             object.__setattr__(self, "variables", (PREFIX + self.name.upper(),))
 
     @property
+    def is_list(self) -> bool:
+        """Whether the setting may have several values."""
+        return get_origin(self.kind) is tuple
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The words that may be given; () if it is not a choice."""
         return get_args(self.kind) if all(isinstance(each, str) for each in get_args(self.kind)) else ()
@@ -92,7 +98,7 @@ class Setting:
 
     def read_variable(self, text: str) -> object:
         """Read the value from an environment variable, which may hold a list. Raises ValueError as `read` does."""
-        if self.kind != tuple[str, ...]:
+        if not self.is_list:
             return self.read(text)
         return tuple(map(self.read, self.split(text)))
 
@@ -122,6 +128,11 @@ class Settings:
     """The settings of the site. Each route exists if its setting is given; `stall_timeout` is in seconds."""
 
     directory: Path | None = _row(None, "The folder at /.")
+    paths: tuple[Path, ...] = _row(
+        (),
+        "Files and folders listed at / in the place of one folder. In a variable, one for each line.",
+        separator="\n",
+    )
     hidden: bool = _row(False, "Serve names that begin with a dot.")
     follow_symlinks: bool = _row(False, "Follow symbolic links that lead out of the folder.")
     precompressed: bool = _row(True, "Send x.br, x.zst or x.gz in the place of x.")
@@ -170,9 +181,9 @@ class Settings:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """The folders that are served, and the single file: the value of each setting that is a path."""
+        """The folders and files that are served: the values of all settings that are paths."""
         paths = (getattr(self, row.name) for row in table(type(self)) if row.kind == Path | None)
-        return tuple(filter(None, paths))
+        return (*filter(None, paths), *self.paths)
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import httpx
 import pytest
+from harness.ports import reserved_port
 from harness.served import hypercorn
 from harness.threaded import threaded
 from quart import Quart
@@ -63,7 +64,7 @@ def files(tmp_path: Path) -> Path:
 
 async def test_a_folder_is_served_as_shown(files: Path, tmp_path: Path) -> None:
     need("curl")
-    serve, *downloads = _commands("async-downloads serve")
+    serve, *downloads = _commands("async-downloads serve ./files")
     assert len(downloads) == 3
     async with running(*serve[1:], *ANY_PORT, cwd=tmp_path) as command:
         for words in downloads:
@@ -72,6 +73,16 @@ async def test_a_folder_is_served_as_shown(files: Path, tmp_path: Path) -> None:
     assert (tmp_path / "report.pdf").read_bytes() == (files / "report.pdf").read_bytes()
     assert (tmp_path / "large.bin").read_bytes() == (files / "large.bin").read_bytes()
     assert done.stdout == (files / "notes.txt").read_bytes()[-10:]
+
+
+async def test_files_are_shared_as_shown(files: Path) -> None:
+    [[_, *words]] = _commands("async-downloads serve report.pdf")
+    (files / "photos").mkdir()
+    with reserved_port() as port:
+        async with running(*words, "-p", port, cwd=files) as command:
+            assert command.stdout.startswith("Serving report.pdf, photos on http://")
+            entries = command.get("/?json").json()["entries"]
+    assert [entry["name"] for entry in entries] == ["photos", "report.pdf"]
 
 
 async def test_files_are_downloaded_as_shown(files: Path, tmp_path: Path) -> None:
@@ -125,7 +136,7 @@ def test_a_program_prints_why_a_download_failed(program: Printed, files: Path) -
 
 
 async def test_the_announcement_is_the_one_shown(files: Path, tmp_path: Path) -> None:
-    serve, *_ = _commands("async-downloads serve")
+    serve, *_ = _commands("async-downloads serve ./files")
     async with running(*serve[1:], *ANY_PORT, cwd=tmp_path) as command:
         shown = command.stdout.splitlines()[0].replace(command.url, "http://127.0.0.1:8000")
     assert shown in README.read_text(encoding="utf-8").splitlines()

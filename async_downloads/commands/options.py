@@ -9,13 +9,23 @@ import click
 from ..config import Setting
 from ..setting_texts import read_yes_or_no
 
-__all__ = ["FILE", "FOLDER", "STDIN", "parse_each_with", "parse_with", "setting_option"]
+__all__ = ["FILE", "FOLDER", "PATHS", "STDIN", "parse_each_with", "parse_with", "setting_option"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
 STDIN: Final = Path("-")
 FOLDER: Final = click.Path(exists=True, file_okay=False, readable=True, path_type=Path)
 FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+
+
+class _Paths(click.Path):
+    """One of several files and folders. In a variable each one has a line, because names may have spaces and colons."""
+
+    def split_envvar_value(self, rv: str) -> tuple[str, ...]:
+        return tuple(filter(None, rv.split("\n")))
+
+
+PATHS: Final = _Paths(exists=True, readable=True, path_type=Path)
 
 
 class _YesOrNo(click.types.BoolParamType):

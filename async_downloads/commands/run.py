@@ -1,16 +1,16 @@
 """`async-downloads run`: serve any ASGI app."""
 
 import sys
-from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from importlib import import_module
 from typing import Any, Final
 
 import click
 
 from ..config import Settings, table
+from .announcing import announce
 from .messages import CannotRun
-from .server_options import BIND, PORT, PROCESS, config_option, server_settings, setting_options
+from .server_options import BIND, LAN, PORT, PROCESS, QR, config_option, server_settings, setting_options
 
 __all__ = ["run"]
 
@@ -20,7 +20,7 @@ _STALL_TIMEOUT: Final = next(row for row in table(Settings) if row.name == "stal
 
 @click.command()
 @click.argument("app", metavar="MODULE:APP")
-@setting_options([BIND, PORT, _STALL_TIMEOUT, *PROCESS])
+@setting_options([BIND, PORT, LAN, QR, _STALL_TIMEOUT, *PROCESS])
 @config_option
 @click.pass_context
 def run(context: click.Context, /, app: str, **values: Any) -> int:
@@ -34,13 +34,10 @@ def run(context: click.Context, /, app: str, **values: Any) -> int:
 
     hold_signals()
     loaded = _load(app)
-
-    def announce(urls: Sequence[str]) -> None:
-        click.echo(f"Serving {app} on {', '.join(urls)} (Ctrl-C ends)")
-
+    announce_app = partial(announce, app, qr=values["qr"])
     try:
         settings = server_settings(context, values)
-        return run_app(lambda: loaded, settings, announce, stall_timeout=values["stall_timeout"])
+        return run_app(lambda: loaded, settings, announce_app, stall_timeout=values["stall_timeout"])
     except CannotServe as error:
         raise CannotRun(str(error)) from error
 

@@ -1,8 +1,6 @@
-"""`async-downloads serve` and `demo`: read the settings, then run the server."""
+"""`async-downloads serve`: read the settings, then run the server."""
 
 import os
-import shlex
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,72 +8,70 @@ from typing import Any, Final
 import click
 
 from ..config import PREFIX, ServerSettings, Settings, table
+from .announcing import announce
 from .messages import CannotRun
-from .options import FOLDER
-from .server_options import BIND, PORT, PROCESS, config_option, need, server_settings, setting_options
+from .options import PATHS
+from .server_options import BIND, LAN, PORT, PROCESS, QR, config_option, need, server_settings, setting_options
 
-__all__ = ["demo", "serve"]
+__all__ = ["run_site", "serve"]
 
 
-_SITE: Final = [row for row in table(Settings) if row.name != "directory"]  # which is an argument
+_ARGUMENTS: Final = {"directory", "paths"}  # one or several of them are the argument
+_SITE: Final = [row for row in table(Settings) if row.name not in _ARGUMENTS]
+_MAX_NAMED: Final = 3  # paths in the announcement
 
 
 @click.command()
-@click.argument("directory", type=FOLDER, default=".", envvar=f"{PREFIX}DIRECTORY")
-@setting_options([BIND, PORT, *_SITE, *PROCESS])
+@click.argument(
+    "directory",
+    metavar="[PATH]...",
+    type=PATHS,
+    nargs=-1,
+    envvar=[f"{PREFIX}PATHS", f"{PREFIX}DIRECTORY"],
+)
+@setting_options([BIND, PORT, LAN, QR, *_SITE, *PROCESS])
 @config_option
 @click.pass_context
-def serve(context: click.Context, /, **values: Any) -> int:
-    """Serve the files below DIRECTORY.
+def serve(context: click.Context, /, directory: tuple[Path, ...], **values: Any) -> int:
+    """Serve the files below a folder, or just the files and folders that are named.
 
-    The default is the current folder. Each folder has a page that lists its files.
+    The default is the current folder. Each folder has a page that lists its files. If PATH is one file alone, the
+    top page is the file itself.
     """
-    return _run(
-        _settings(values),
-        server_settings(context, values),
-        lambda urls: click.echo(f"Serving {values['directory']} on {', '.join(urls)} (Ctrl-C ends)"),
-    )
+    settings = _settings(directory or (Path(),), values)
+    server = server_settings(context, values)
+    return run_site(settings, server, lambda urls: announce(_shown(settings), urls, qr=values["qr"]))
 
 
-@click.command()
-@setting_options([BIND, PORT])
-@click.pass_context
-def demo(context: click.Context, /, **values: Any) -> int:
-    """Serve sample data on every route, from a temporary folder."""
-    need("fpdf", "the demo needs fpdf2", extra="demo")
-    from ..server.listen import hold_signals
+def _settings(paths: tuple[Path, ...], values: Mapping[str, Any]) -> Settings:
+    from ..sources.paths import named
 
-    hold_signals()
-    from ..site.samples import make_samples, samples
-
-    def announce(urls: Sequence[str]) -> None:
-        base = _for_curl(urls[0])
-        for sample in samples():
-            click.echo(f"curl {sample.options} {base}{sample.path}  # {sample.description}")
-        click.echo(f"Serving sample data on {', '.join(urls)} (Ctrl-C ends)")
-
-    with tempfile.TemporaryDirectory(prefix="async-downloads-") as folder:
-        return _run(make_samples(Path(folder)), server_settings(context, values), announce)
-
-
-def _for_curl(url: str) -> str:
-    """Return the arguments of curl for a server's URL; a path follows them directly."""
-    if url.startswith("unix:"):
-        return f"--unix-socket {shlex.quote(url.removeprefix('unix:'))} http://localhost"
-    return url.rstrip("/")
-
-
-def _settings(values: Mapping[str, Any]) -> Settings:
     if values["pdf_examples"]:
         need("fpdf", "--pdf-examples needs fpdf2", extra="demo")
-    return Settings(**{row.name: values[row.name] for row in table(Settings)})
+    given = {row.name: values[row.name] for row in _SITE}
+    if len(paths) == 1 and paths[0].is_dir():
+        return Settings(directory=paths[0], **given)
+    try:
+        named(paths, hidden=values["hidden"])
+    except ValueError as error:
+        raise CannotRun(str(error)) from error
+    return Settings(paths=paths, **given)
 
 
-def _run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence[str]], None]) -> int:
+def _shown(settings: Settings) -> str:
+    paths = settings.paths or (settings.directory,)
+    return ", ".join(map(str, paths)) if len(paths) <= _MAX_NAMED else f"{len(paths):,} files and folders"
+
+
+def run_site(settings: Settings, server: ServerSettings, announce: Callable[[Sequence[str]], None]) -> int:
+    """Serve until a signal ends it; return the exit code. `announce` gets the URLs."""
     from ..server.listen import CannotServe, run
 
-    if settings.directory and not os.access(settings.directory, os.R_OK | os.X_OK):
-        raise CannotRun(f"{settings.directory} cannot be read")
+    for path in filter(None, (settings.directory, *settings.paths)):
+        if not os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK):
+            raise CannotRun(f"{path} cannot be read")
+        if not path.is_dir() and not path.is_file():
+            raise CannotRun(f"{path} is neither a file nor a folder")
     try:
         return run(settings, server, announce)
     except CannotServe as error:

@@ -1,5 +1,7 @@
 """The options of the commands that run a server, and how they are read."""
 
+import ipaddress
+import socket
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -15,7 +17,7 @@ from ..setting_texts import read_whole_number
 from .messages import CannotRun
 from .options import FILE, setting_option
 
-__all__ = ["BIND", "PORT", "PROCESS", "config_option", "need", "server_settings", "setting_options"]
+__all__ = ["BIND", "LAN", "PORT", "PROCESS", "QR", "config_option", "need", "server_settings", "setting_options"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,7 +53,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
 
 def _texts(parameter: click.Parameter, value: object, *, where: str) -> str | list[str]:
     """Return a value of the file as text, so that it is read like the value of a flag or a variable."""
-    if not (isinstance(parameter, click.Option) and parameter.multiple):
+    if not (parameter.multiple or parameter.nargs == -1):
         return str(value)
     values = value if isinstance(value, list) else [value]
     texts = [each for each in values if isinstance(each, str)]
@@ -61,6 +63,7 @@ def _texts(parameter: click.Parameter, value: object, *, where: str) -> str | li
 
 
 BIND, *PROCESS = table(ServerSettings)
+_DEFAULT_PORT: Final = 8000
 PORT: Final = Setting(
     name="port",
     kind=int,
@@ -69,6 +72,19 @@ PORT: Final = Setting(
     short="-p",
     metavar="PORT",
     reader=partial(read_whole_number, least=0, most=65535),
+)
+LAN: Final = Setting(
+    name="lan",
+    kind=bool,
+    default=False,
+    help="Let other machines connect: listen on all addresses of this one, and print their URLs.",
+)
+QR: Final = Setting(
+    name="qr",
+    kind=bool,
+    default=None,
+    help="Print a QR code of the first URL that other machines can open.",
+    default_help="on a terminal",
 )
 config_option: Final = click.option(
     "--config",
@@ -92,7 +108,14 @@ def server_settings(context: click.Context, values: Mapping[str, Any]) -> Server
 
 
 def _bind(context: click.Context, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the addresses. `--bind` and `--port` set the same: a flag for one overrides a variable for the other."""
+    """Return the addresses. `--bind` and `--port` set the same: a flag for one overrides a variable for the other.
+
+    `--lan` listens on the port of `--port`, on all addresses.
+    """
+    if values.get("lan"):
+        if context.get_parameter_source("bind") is ParameterSource.COMMANDLINE:
+            raise click.UsageError("--bind and --lan both set the address", context)
+        return _all_addresses(_DEFAULT_PORT if values["port"] is None else values["port"])
     for source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP):
         named = [name for name in ("bind", "port") if context.get_parameter_source(name) is source]
         if len(named) == 2:
@@ -101,7 +124,26 @@ def _bind(context: click.Context, values: Mapping[str, Any]) -> tuple[str, ...]:
             return (f"127.0.0.1:{values['port']}",)
         if named:
             break
-    return tuple(values["bind"])
+    return tuple(map(_with_port, values["bind"]))
+
+
+def _all_addresses(port: int) -> tuple[str, ...]:
+    """Return what to bind for all addresses of this machine; IPv6 only if it is there."""
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::", 0))
+    except OSError:
+        return (f"0.0.0.0:{port}",)
+    return f"0.0.0.0:{port}", f"[::]:{port}"
+
+
+def _with_port(bind: str) -> str:
+    """Add the default port to an IP address that has none. The address may have brackets."""
+    try:
+        address = ipaddress.ip_address(bind.strip("[]"))
+    except ValueError:
+        return bind
+    return f"[{address}]:{_DEFAULT_PORT}" if address.version == 6 else f"{address}:{_DEFAULT_PORT}"
 
 
 def need(module: str, problem: str, *, extra: str) -> None:

@@ -35,6 +35,11 @@ class DrainGate:
         """Whether `drain` was called."""
         return self._draining.is_set()
 
+    @property
+    def running(self) -> int:
+        """The number of requests that the app responds to."""
+        return self._running
+
     def drain(self) -> None:
         """Refuse new requests from now on."""
         self._draining.set()

@@ -1,6 +1,7 @@
 """Start serving: addresses, sockets and TLS, for one process or several."""
 
 import asyncio
+import errno
 import resource
 import signal
 import socket
@@ -14,16 +15,19 @@ from ..errors import DownloadError, SourceBusy
 from ..site.app import create_app
 from ..site.stored import PREFIX, hidden_folder, probe
 from ..sources.database.urls import path_of
+from .addresses import urls_of
 from .line_writer import report
 from .supervisor import supervise
 from .tls import BadCertificate, tls_context
 from .unix_socket import SocketFile, mode_of_new_files, remove_stale_socket
 from .worker import BACKLOG, SIGNALS, Listeners, work
 
-__all__ = ["CannotServe", "hold_signals", "listen", "run", "run_app", "url_of"]
+__all__ = ["CannotServe", "hold_signals", "listen", "run", "run_app"]
 
 
 _PROBE_SECONDS: Final = 5.0
+_PORTS_TRIED: Final = 100  # to find a free one
+_MAX_PORT: Final = 65535
 # Bytes that the kernel buffers beyond those on their way to the client, with TLS and without. By default it takes
 # megabytes and wakes the writer only when a third of them have been sent: for a slow client that takes longer than the
 # stall timeout, and ten thousand clients would use up the kernel's memory for TCP. Without TLS, `http1.zero_copy`
@@ -64,12 +68,13 @@ def run_app(
     with ExitStack() as cleanup:
         for bind in server.bind:
             secure = tls is not None
-            sockets.append(listen(bind, stall_timeout, secure=secure, unix_mode=server.unix_mode))
+            no_ipv4 = _has_ipv4_twin(bind, server.bind)
+            sockets.append(listen(bind, stall_timeout, secure=secure, unix_mode=server.unix_mode, no_ipv4=no_ipv4))
             cleanup.callback(sockets[-1].close)
             if bind.startswith("unix:"):
                 cleanup.callback(SocketFile(bind.removeprefix("unix:")).remove)
         hold_signals()
-        announce([url_of(sock, secure=tls is not None) for sock in sockets])
+        announce([url for sock in sockets for url in urls_of(sock, secure=tls is not None)])
         worker = partial(work, make_app, server, Listeners(sockets, tls))
         return worker() if server.workers == 1 else supervise(worker, server.workers)
 
@@ -110,16 +115,32 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
 
 
-def listen(bind: str, stall_timeout: float, *, secure: bool = False, unix_mode: int | None = None) -> socket.socket:
-    """Open the listening socket for `host:port`, `unix:path` or `fd://n`. Raises CannotServe.
+def _has_ipv4_twin(bind: str, binds: Sequence[str]) -> bool:
+    """Return whether all IPv4 addresses are bound apart; `[::]` would bind them, too, and find their port in use."""
+    host, _, port = bind.rpartition(":")
+    return host == "[::]" and f"0.0.0.0:{port}" in binds
+
+
+def listen(
+    bind: str,
+    stall_timeout: float,
+    *,
+    secure: bool = False,
+    unix_mode: int | None = None,
+    no_ipv4: bool = False,
+) -> socket.socket:
+    """Open the listening socket for `host:port`, `unix:path` or `fd://n`.
 
     The kernel drops a client that acknowledges nothing for `stall_timeout` seconds; `secure` means that TLS is used.
-    `unix_mode` is the mode of the file of a UNIX socket; None leaves it to the umask of the process.
+    `unix_mode` is the mode of the file of a UNIX socket; None leaves it to the umask of the process. `no_ipv4` keeps
+    IPv4 clients off a socket of `[::]`. Raises CannotServe; if the port is in use, the message names a free one.
     """
     with ExitStack() as if_not_bound:
         try:
             sock, address = _socket_for(bind)
             if_not_bound.callback(sock.close)
+            if no_ipv4:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             if address is not None:
                 with mode_of_new_files(unix_mode):
                     sock.bind(address)
@@ -129,7 +150,8 @@ def listen(bind: str, stall_timeout: float, *, secure: bool = False, unix_mode: 
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES[secure])
             sock.listen(BACKLOG)
         except (OSError, ValueError, OverflowError) as error:
-            raise CannotServe(f"cannot listen on {bind}: {getattr(error, 'strerror', None) or error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise CannotServe(f"cannot listen on {bind}: {reason}{_free_port_hint(bind, error)}") from error
         if_not_bound.pop_all()
     return sock
 
@@ -155,10 +177,20 @@ def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]
     return sock, (host, int(port))
 
 
-def url_of(sock: socket.socket, *, secure: bool) -> str:
-    """Return the URL of a listening socket; for a UNIX socket, `unix:` and its path."""
-    if sock.family == socket.AF_UNIX:
-        return f"unix:{sock.getsockname()}"
-    host, port = sock.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if secure else 'http'}://{shown}:{port}/"
+def _free_port_hint(bind: str, error: Exception) -> str:
+    """Return which of the next ports is free, if the port is in use; else an empty text."""
+    host, _, port = bind.rpartition(":")
+    if not port.isdecimal() or getattr(error, "errno", None) != errno.EADDRINUSE:
+        return ""
+    last = min(int(port) + _PORTS_TRIED, _MAX_PORT)
+    free = next(filter(partial(_is_free, host), range(int(port) + 1, last + 1)), None)
+    return f" (port {free} is free)" if free else ""
+
+
+def _is_free(host: str, port: int) -> bool:
+    with suppress(OSError):
+        sock, address = _socket_for(f"{host}:{port}")
+        with sock:
+            sock.bind(address or "")
+            return True
+    return False

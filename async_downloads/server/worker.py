@@ -102,9 +102,10 @@ class _Shutdown:
     or when the last response is sent. `_serve` owns it; its methods run on the event loop.
     """
 
-    def __init__(self, gate: DrainGate, drain_timeout: float) -> None:
+    def __init__(self, gate: DrainGate, drain_timeout: float, *, name: str = "") -> None:
         self._gate = gate
         self._drain_timeout = drain_timeout
+        self._name = name  # of one worker of several, before what it reports
         self._started = 0.0  # when the draining began, in the loop's time
         self.ended = asyncio.Event()
 
@@ -115,6 +116,8 @@ class _Shutdown:
             self._started = loop.time()
             self._gate.drain()
             loop.call_later(self._drain_timeout, self.ended.set)
+            if self._gate.running and self._drain_timeout:
+                report(f"{self._name}{_waiting_for(self._gate.running, self._drain_timeout)}")
 
     def handle_signal(self) -> None:
         """Start to drain at the first signal; end at the second."""
@@ -123,9 +126,15 @@ class _Shutdown:
         self.start()
 
 
+def _waiting_for(downloads: int, seconds: float) -> str:
+    running = "1 download is running" if downloads == 1 else f"{downloads:,} downloads are running"
+    return f"{running}: waiting up to {seconds:g} s (a second Ctrl-C or SIGTERM ends at once)"
+
+
 async def _serve(app: Any, gate: DrainGate, server: ServerSettings, listeners: Listeners, lifeline: int | None) -> None:
     asyncio.get_running_loop().set_exception_handler(UnhandledErrors())
-    shutdown = _Shutdown(gate, server.drain_timeout)
+    name = "" if lifeline is None else f"worker {os.getpid()}: "
+    shutdown = _Shutdown(gate, server.drain_timeout, name=name)
     serving = asyncio.create_task(_serve_until_drained(app, gate, server, listeners))
     serving.add_done_callback(lambda _: shutdown.ended.set())
     _watch_signals(shutdown, lifeline)

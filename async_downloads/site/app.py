@@ -15,6 +15,7 @@ from ..quart import init_app
 from ..request_target import in_normal_form, key_of
 from ..sending import Receive, Scope, Send
 from ..sources.directory import DirectoryStore
+from ..sources.paths import PathsStore
 from .added_fields import AddedFields, added_fields
 from .routes import downloads
 from .stored import PREFIX, StoredFiles, catalogue_of
@@ -49,7 +50,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     if catalogue := catalogue_of(settings):
         app.after_serving(catalogue.aclose)
         apps[PREFIX] = StoredFiles(catalogue, settings)
-    default = _tree(settings, settings.directory) if settings.directory else routes
+    store = _store(settings)
+    default = _tree(settings, store) if store else routes
     wrapped: Any = _FirstSegmentRouter(apps, default, app.asgi_app)
     if fields := added_fields(settings):
         wrapped = AddedFields(wrapped, fields, cors=settings.cors is not None)
@@ -77,13 +79,15 @@ def _routed_segments(settings: Settings) -> Iterator[str]:
             yield from segments
 
 
-def _tree(settings: Settings, directory: Path) -> Tree:
-    store = DirectoryStore(
-        directory,
-        hidden=settings.hidden,
-        follow_symlinks=settings.follow_symlinks,
-        precompressed=settings.precompressed,
-    )
+def _store(settings: Settings) -> DirectoryStore | PathsStore | None:
+    """Return what is served at `/`, if anything is."""
+    options = {name: getattr(settings, name) for name in ("hidden", "follow_symlinks", "precompressed")}
+    if settings.paths:
+        return PathsStore(settings.paths, **options)
+    return DirectoryStore(settings.directory, **options) if settings.directory else None
+
+
+def _tree(settings: Settings, store: DirectoryStore | PathsStore) -> Tree:
     tree = Downloads(
         store,
         attachment=settings.attachment,
@@ -91,7 +95,7 @@ def _tree(settings: Settings, directory: Path) -> Tree:
         stall_timeout=settings.stall_timeout,
         secret=settings.secret,
     )
-    return Tree(tree, index=settings.index)
+    return Tree(tree, index=settings.index, front=store.only_file if isinstance(store, PathsStore) else None)
 
 
 def _absolute(value: Any) -> Any:

@@ -23,6 +23,7 @@ from ..sending import Receive, Scope, Send
 from ..sources.database.catalogue import ById, Catalogue, Identifier, StoredFile
 from ..sources.database.urls import open_catalogue, path_of
 from ..sources.memory import MemorySource
+from ..sources.paths import name_of
 from .pages import Pages, client_left, page, unless_left
 
 __all__ = ["PREFIX", "StoredFiles", "as_json", "catalogue_of", "hidden_folder", "probe"]
@@ -102,7 +103,7 @@ def catalogue_of(settings: Settings) -> Catalogue | None:
     if settings.database is None:
         return None
     path = path_of(settings.database)
-    if path and settings.directory and settings.follow_symlinks:
+    if path and (settings.directory or settings.paths) and settings.follow_symlinks:
         raise ValueError(f"{path} could be reached through symbolic links: leave out --follow-symlinks")
     for folder in settings.folders:
         if path and _shows(folder, path, hidden=settings.hidden):
@@ -119,9 +120,12 @@ def _shows(folder: Path, path: Path, *, hidden: bool) -> bool:
 
 
 def hidden_folder(settings: Settings) -> Path | None:
-    """Return the path of the entry `files` in the served folder, which a database would hide; None if there is none."""
-    hidden = settings.directory / PREFIX if settings.database and settings.directory else None
-    return hidden if hidden and os.path.lexists(hidden) else None
+    """Return the path that is served at `files`, which a database would hide; None if there is none."""
+    if not settings.database:
+        return None
+    inside = [settings.directory / PREFIX] if settings.directory else []
+    named = [path for path in settings.paths if name_of(path) == PREFIX]
+    return next((path for path in (*inside, *named) if os.path.lexists(path)), None)
 
 
 async def probe(settings: Settings) -> None:

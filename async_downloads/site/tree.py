@@ -10,6 +10,7 @@ from ..asgi import Downloads, plain_response, refusal, request_head, respond_and
 from ..errors import IsDirectory, NotFound
 from ..request_target import has_parameter, key_of
 from ..responder import Response, respond
+from ..semantics.disposition import content_disposition
 from ..semantics.plan import Policy
 from ..sending import Receive, Scope, Send
 from ..sources.base import Browsable, Listing, VersionedListing
@@ -33,12 +34,14 @@ _LISTING_POLICY: Final = Policy(
 class Tree:
     """An ASGI app: all files below `/`, and a listing of each directory, as HTML or as JSON (`?json`).
 
-    With `index` a directory that has a file `index.html` is that file. The listing as JSON remains.
+    With `index` a directory that has a file `index.html` is that file. The listing as JSON remains. `front` names the
+    file that is at `/`, too, unless the query asks for something else.
     """
 
-    def __init__(self, downloads: Downloads, *, index: bool = False) -> None:
+    def __init__(self, downloads: Downloads, *, index: bool = False, front: str | None = None) -> None:
         self._downloads = downloads
         self._has_index = index
+        self._front = front
         self._pages = Pages()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +64,8 @@ class Tree:
             return _redirect_to_slash(key, scope)
 
     async def _directory(self, key: str, scope: Scope, receive: Receive) -> Response:
+        if self._front and not key and _wants_file(scope):
+            return _with_name(await self._downloads.respond(scope, self._front), self._front)
         if self._has_index and not _wants_json(scope):
             with suppress(NotFound, IsDirectory):
                 response = await self._downloads.respond(scope, f"{key}index.html")
@@ -95,6 +100,20 @@ def _wants_json(scope: Scope) -> bool:
         return True
     accept = b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
     return b"application/json" in accept and b"text/html" not in accept
+
+
+def _wants_file(scope: Scope) -> bool:
+    """Return whether a request for a folder may get a file: its query says nothing, or how to show the file."""
+    query = scope["query_string"]
+    return not _wants_json(scope) and (not query or has_parameter(query, b"download", b"attachment", b"inline"))
+
+
+def _with_name(response: Response, name: str) -> Response:
+    """Add the name of a file to its response; clients would otherwise take the name from the URL, which has none."""
+    fields = [("Vary", "Accept")]
+    if response.status in {200, 206} and "Content-Disposition" not in dict(response.fields):
+        fields.append(("Content-Disposition", content_disposition("inline", name)))
+    return response._replace(fields=(*response.fields, *fields))
 
 
 def _redirect_to_slash(key: str, scope: Scope) -> Response:

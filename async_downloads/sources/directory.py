@@ -26,7 +26,7 @@ from .opening import describe, map_os_errors, open_regular
 from .precompressed import is_complete, is_settled
 from .small_files import SmallFileCache
 
-__all__ = ["DirectoryStore"]
+__all__ = ["DirectoryStore", "is_hidden"]
 
 
 # NUL, and the segments "", "." and "..". On Windows also a backslash, and a colon, which marks drives and streams.
@@ -40,6 +40,11 @@ _MAX_ENTRIES: Final = 10_000  # of a listing
 _SMALL_BYTES: Final = 64 * 1024  # files up to this size are cached
 # Directories sort first, then names. Names are unique, so Python never compares the last items.
 _Sortable = tuple[bool, str, str, "os.DirEntry[str]"]
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is hidden."""
+    return _HIDDEN.match(name) is not None
 
 
 class DirectoryStore:
@@ -99,6 +104,18 @@ class DirectoryStore:
             self._check_key(key)
         with map_os_errors(key):
             return await version_of(os.path.join(self.directory, key))
+
+    def entry(self, name: str) -> Entry | None:
+        """Return the entry of a file directly below the directory; None if no client may open it.
+
+        It may wait for the disk: call it in a thread.
+        """
+        path = os.path.join(self.directory, name)
+        with suppress(OSError):
+            status = os.stat(path)
+            if stat.S_ISREG(status.st_mode) and self._is_allowed(os.path.realpath(path)):
+                return Entry(name, is_directory=False, size=status.st_size, modified=int(status.st_mtime))
+        return None
 
     def _check_key(self, key: str) -> None:
         if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)):
@@ -191,7 +208,7 @@ class DirectoryStore:
 
     def _sortable(self, found: Iterator["os.DirEntry[str]"], place: str) -> Iterator[_Sortable]:
         for item in found:
-            if _UNSAFE.search(item.name) or (_HIDDEN.match(item.name) and not self._hidden):
+            if _UNSAFE.search(item.name) or (is_hidden(item.name) and not self._hidden):
                 continue
             if item.is_symlink() and not self._is_allowed(os.path.realpath(os.path.join(place, item.name))):
                 continue

@@ -1,5 +1,6 @@
 """How `async-downloads serve` ends: running downloads continue, the time is limited, no process is left."""
 
+import re
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -138,6 +139,28 @@ async def _left_to_read(connection: Connection) -> int:
     except ConnectionResetError:
         pass
     return count
+
+
+_WAITING = "running: waiting up to 1000 s (a second Ctrl-C or SIGTERM ends at once)"
+
+
+async def test_it_says_how_many_downloads_are_running_and_how_long_it_waits(command: Command) -> None:
+    async with command.server.downloading("/large.bin"):
+        command.send(signal.SIGINT)
+        await eventually(lambda: command.stderr)
+        line = re.sub(r"worker \d+: ", "", command.stderr)
+        assert line == f"async-downloads: 1 download is {_WAITING}\n"
+
+
+async def test_it_counts_the_downloads(tree: Path) -> None:
+    async with (
+        serving(tree, "--drain-timeout", "1000", env=_DROPPING) as command,
+        command.server.downloading("/large.bin"),
+        command.server.downloading("/large.bin"),
+    ):
+        command.send(signal.SIGTERM)
+        await eventually(lambda: command.stderr)
+        assert command.stderr == f"async-downloads: 2 downloads are {_WAITING}\n"
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

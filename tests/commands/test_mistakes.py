@@ -72,17 +72,6 @@ def test_without_a_command_the_commands_are_listed() -> None:
     assert re.search(r"^Commands:\n(?:  \w+ .*\n)*  get +Download each URL", ended.stderr, re.MULTILINE)
 
 
-def test_a_file_cannot_be_served_as_a_directory(tree: Path) -> None:
-    (tree / "file").touch()
-    assert "is a file" in refusal("serve", tree / "file")
-
-
-def test_a_port_that_is_busy_is_refused(tree: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        bind = f"127.0.0.1:{listener.getsockname()[1]}"
-        assert refusal("serve", tree, "-b", bind) == f"async-downloads: cannot listen on {bind}: Address already in use"
-
-
 def test_a_unix_socket_that_is_busy_is_refused_and_left_alone(tree: Path, tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as listener:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,11 @@ from async_downloads.site.stored import catalogue_of
 
 SWITCHES = [row.name for row in table(Settings) if row.kind is bool]
 PATHS = [field.name for field in fields(Settings) if "Path" in str(field.type)]
+
+
+def _with_path(name: str, path: Path, **others: Any) -> Settings:
+    """Return settings with a path in that field, which may be a list."""
+    return Settings(**{name: (path,) if name == "paths" else path}, **others)
 
 
 def test_without_variables_settings_have_their_defaults() -> None:
@@ -127,18 +133,18 @@ def test_the_message_says_which_values_are_allowed(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", PATHS)
 def test_every_path_is_among_the_folders(name: str) -> None:
-    assert Settings(**{name: Path("x")}).folders == (Path("x"),)  # type: ignore[arg-type] # a path
+    assert _with_path(name, Path("x")).folders == (Path("x"),)
 
 
 @pytest.mark.parametrize("name", PATHS)
 def test_a_database_below_any_path_is_refused(name: str, tmp_path: Path) -> None:
-    settings = Settings(database=f"sqlite:///{tmp_path}/files.db", **{name: tmp_path})  # type: ignore[arg-type] # a path
+    settings = _with_path(name, tmp_path, database=f"sqlite:///{tmp_path}/files.db")
     with pytest.raises(ValueError, match="is served"):
         catalogue_of(settings)
 
 
 def test_there_are_paths_and_switches() -> None:
-    assert {"directory", "download_file", "client_reports"} <= set(PATHS)
+    assert {"directory", "paths", "download_file", "client_reports"} <= set(PATHS)
     assert {"hidden", "list_files", "pdf_examples"} <= set(SWITCHES)
 
 

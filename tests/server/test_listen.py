@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from async_downloads.server.listen import CannotServe, listen, url_of
+from async_downloads.server.addresses import urls_of
+from async_downloads.server.listen import CannotServe, listen
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def folder() -> Iterator[Path]:
 def test_an_address_is_listened_on_and_has_a_url(bind: str, host: str, secure: bool) -> None:
     with listen(bind, 60) as sock:
         port = sock.getsockname()[1]
-        assert url_of(sock, secure=secure) == f"{'https' if secure else 'http'}://{host}:{port}/"
+        assert urls_of(sock, secure=secure) == [f"{'https' if secure else 'http'}://{host}:{port}/"]
         socket.create_connection((host.strip("[]"), port)).close()
 
 
@@ -38,7 +39,7 @@ def test_accepted_connections_inherit_the_stall_timeout() -> None:
 def test_a_unix_socket_is_listened_on(folder: Path) -> None:
     with listen(f"unix:{folder}/socket", 60) as sock, socket.socket(socket.AF_UNIX) as client:
         client.connect(f"{folder}/socket")
-        assert url_of(sock, secure=False) == f"unix:{folder}/socket"
+        assert urls_of(sock, secure=False) == [f"unix:{folder}/socket"]
 
 
 def test_a_descriptor_is_listened_on() -> None:

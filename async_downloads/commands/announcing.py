@@ -1,0 +1,38 @@
+"""What a server prints when it accepts connections: its URLs, and a QR code for the camera of a phone."""
+
+import io
+import ipaddress
+import sys
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import click
+
+__all__ = ["announce"]
+
+
+def announce(what: str, urls: Sequence[str], *, qr: bool | None) -> None:
+    """Print the URLs, and as a QR code the first one that other machines can open.
+
+    `qr` prints the code, or not; if it is None, the code is printed if standard output is a terminal.
+    """
+    click.echo(f"Serving {what} on {', '.join(urls)} (Ctrl-C ends)")
+    url = next(filter(_is_reachable, urls), None)
+    if url and (qr or (qr is None and sys.stdout.isatty())):
+        click.echo(_qr_code(url))
+
+
+def _is_reachable(url: str) -> bool:
+    """Return whether a URL has an address that other machines may reach."""
+    host = urlsplit(url).hostname if not url.startswith("unix:") else None
+    return host is not None and not ipaddress.ip_address(host).is_loopback
+
+
+def _qr_code(url: str) -> str:
+    """Draw a QR code with half blocks, or with colours alone if the terminal has no such characters."""
+    import segno
+
+    drawn = io.StringIO()
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    segno.make_qr(url).terminal(out=drawn, compact=encoding == "utf8")
+    return drawn.getvalue().rstrip("\n")

@@ -1,0 +1,43 @@
+"""`async-downloads demo`: sample data on every route."""
+
+import shlex
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .announcing import announce
+from .serve import run_site
+from .server_options import BIND, LAN, PORT, QR, need, server_settings, setting_options
+
+__all__ = ["demo"]
+
+
+@click.command()
+@setting_options([BIND, PORT, LAN, QR])
+@click.pass_context
+def demo(context: click.Context, /, **values: Any) -> int:
+    """Serve sample data on every route, from a temporary folder."""
+    need("fpdf", "the demo needs fpdf2", extra="demo")
+    from ..server.listen import hold_signals
+
+    hold_signals()
+    from ..site.samples import make_samples, samples
+
+    def announce_samples(urls: Sequence[str]) -> None:
+        base = _for_curl(urls[0])
+        for sample in samples():
+            click.echo(f"curl {sample.options} {base}{sample.path}  # {sample.description}")
+        announce("sample data", urls, qr=values["qr"])
+
+    with tempfile.TemporaryDirectory(prefix="async-downloads-") as folder:
+        return run_site(make_samples(Path(folder)), server_settings(context, values), announce_samples)
+
+
+def _for_curl(url: str) -> str:
+    """Return the arguments of curl for a server's URL; a path follows them directly."""
+    if url.startswith("unix:"):
+        return f"--unix-socket {shlex.quote(url.removeprefix('unix:'))} http://localhost"
+    return shlex.quote(url.rstrip("/"))

@@ -1,0 +1,146 @@
+"""Files and folders from anywhere as one store: its top folder lists just these."""
+
+import asyncio
+import os
+import stat
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache, partial
+from typing import Final, NamedTuple
+
+from ..errors import IsDirectory, NotFound
+from .base import Entry, Listing
+from .directory import DirectoryStore, is_hidden
+from .directory_listing import list_in_thread, version_of
+from .files import FileSource
+from .memory import MemorySource
+
+__all__ = ["PathsStore", "name_of", "named"]
+
+
+_MAX_PATHS: Final = 10_000  # the top folder lists all of them
+Path = str | os.PathLike[str]
+
+
+def name_of(path: Path) -> str:
+    """Return the name under which a path is listed: its last segment. That of `.` is the name of the folder."""
+    return os.path.basename(os.path.abspath(path))
+
+
+def named(paths: Iterable[Path], *, hidden: bool = False) -> dict[str, str]:
+    """Return the absolute paths by their names.
+
+    Raises ValueError if two paths have the same name, if a path has none, or if a name begins with a dot and `hidden`
+    is not set; also if there are more than 10,000 paths.
+    """
+    found: dict[str, str] = {}
+    for path in map(os.path.abspath, paths):
+        name = name_of(path)
+        if not name:
+            raise ValueError(f"{path} has no name: serve it alone")
+        if is_hidden(name) and not hidden:
+            raise ValueError(f"{path} is hidden: add --hidden")
+        if found.setdefault(name, path) != path:
+            raise ValueError(f"{found[name]} and {path} have the same name: serve the folders that they are in")
+    if len(found) > _MAX_PATHS:
+        raise ValueError(f"more than {_MAX_PATHS:,} files and folders: serve the folder that they are in")
+    return found
+
+
+class _Location(NamedTuple):
+    """The store in which a path is: that of the folder itself, or for a file that of its parent folder."""
+
+    store: DirectoryStore
+    is_directory: bool
+
+
+class PathsStore:
+    """The files and folders that were named. A key begins with the last segment of one of the paths.
+
+    What is below a folder is served as by DirectoryStore, whose options these are. A path that is a symbolic link may
+    lead anywhere, but to nothing hidden, because whoever started the server named it. Files that are removed later are
+    no longer listed.
+
+    Raises ValueError as `named` does, and FileNotFoundError if a path does not exist. Owner: the application that
+    created it; there is nothing to close.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        hidden: bool = False,
+        follow_symlinks: bool = False,
+        precompressed: bool = True,
+    ) -> None:
+        self._parents: dict[str, list[str]] = {}  # the names of the paths, by parent folder
+        self._places: dict[str, _Location] = {}
+        make_store = lru_cache(maxsize=None)(partial(DirectoryStore, hidden=hidden, precompressed=precompressed))
+        for name, path in named(paths, hidden=hidden).items():
+            parent = os.path.dirname(path)
+            self._parents.setdefault(parent, []).append(name)
+            is_directory = stat.S_ISDIR(os.stat(path).st_mode)
+            follows = follow_symlinks or (os.path.islink(path) and not is_directory)
+            store = make_store(path if is_directory else parent, follow_symlinks=follows)
+            self._places[name] = _Location(store, is_directory)
+
+    @property
+    def only_file(self) -> str | None:
+        """The name of the file if the store was made of one file alone."""
+        (name, place), *others = self._places.items()
+        return None if others or place.is_directory else name
+
+    async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource | MemorySource:
+        """Open one of the files, or a file below one of the folders."""
+        name, slash, rest = key.partition("/")
+        place = self._places.get(name)
+        if place is None or (slash and not place.is_directory):
+            raise NotFound(f"{key!r} is not one of the served paths")
+        if place.is_directory and not slash:
+            raise IsDirectory(key)
+        return await place.store.open(rest if place.is_directory else name, codings=codings)
+
+    async def list(self, key: str) -> Listing:
+        """Return the named files and folders, or the entries directly below a key."""
+        if key:
+            store, below = self._folder(key)
+            return await store.list(below)
+        found = await asyncio.gather(
+            *(list_in_thread(parent, partial(self._entries, names)) for parent, names in self._parents.items())
+        )
+        entries = (entry for listing in found for entry in listing.entries)
+        return Listing(tuple(sorted(entries, key=_order)))
+
+    async def list_version(self, key: str) -> Hashable:
+        """Return a value that differs if the entries have changed; None if that is not certain."""
+        if key:
+            store, below = self._folder(key)
+            return await store.list_version(below)
+        with suppress(OSError):
+            versions = await asyncio.gather(*map(version_of, self._parents))
+            return None if None in versions else tuple(versions)
+        return None
+
+    def _folder(self, key: str) -> tuple[DirectoryStore, str]:
+        """Return the store that a key of a folder leads to, and the key there."""
+        name, _, below = key.partition("/")
+        place = self._places.get(name)
+        if place is None or not place.is_directory:
+            raise NotFound(f"{key!r} is not one of the served folders")
+        return place.store, below
+
+    def _entries(self, names: Sequence[str]) -> Listing:
+        entries = (_entry(name, self._places[name]) for name in names)
+        return Listing(tuple(filter(None, entries)))
+
+
+def _entry(name: str, place: _Location) -> Entry | None:
+    """Return the entry of a path; None if it was removed, or may not be opened."""
+    if not place.is_directory:
+        return place.store.entry(name)
+    return Entry(name, is_directory=True) if os.path.isdir(place.store.directory) else None
+
+
+def _order(entry: Entry) -> tuple[bool, str, str]:
+    """Return what folders sort by before files, and names without regard to case."""
+    return not entry.is_directory, entry.name.casefold(), entry.name
