@@ -18,7 +18,8 @@ PATHS = [field.name for field in fields(Settings) if "Path" in str(field.type)]
 
 def _with_path(name: str, path: Path, **others: Any) -> Settings:
     """Return settings with a path in that field, which may be a list."""
-    return Settings(**{name: (path,) if name == "paths" else path}, **others)
+    values: dict[str, Any] = {name: (path,) if name == "paths" else path}
+    return Settings(**values, **others)
 
 
 def test_without_variables_settings_have_their_defaults() -> None:
