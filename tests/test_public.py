@@ -32,6 +32,7 @@ INTERNAL: Final = {
     "semantics.plan": "Plan plan",
     "semantics.ranges": "ContentRange RangeSpec parse_range resolve",
     "semantics.representation": "Field RequestHead",
+    "sources.directory": "is_hidden",
 }
 NAMES: Final = [(module, name) for module, names in PUBLIC.items() for name in names.split()]
 
