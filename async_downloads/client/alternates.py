@@ -1,40 +1,55 @@
-"""One file that several servers have: the next of them is used if one fails."""
+"""One file that several servers have: they bring it together, or one of them alone."""
 
-from collections.abc import Callable, Sequence
-from typing import Unpack
+from collections.abc import Awaitable, Callable, Sequence
 
-from ..errors import DiskError, FetchError, TargetBusy
-from .downloader import Downloader, StrPath
-from .options import FetchOptions
+from ..errors import DigestMismatch, DiskError, FetchError, TargetBusy
+from .copies import RemoteCopy
 from .reporter import Result
 
 __all__ = ["fetch_any"]
 
 
-async def fetch_any(
-    downloader: Downloader,
-    urls: Sequence[str],
-    path: StrPath | None = None,
-    *,
-    on_failure: Callable[[str, FetchError], object] | None = None,
-    **options: Unpack[FetchOptions],
-) -> Result:
-    """Download a file from the first of the URLs that can give it. The options are those of `Downloader.fetch`.
+async def fetch_any(copies: Sequence[RemoteCopy], run: Callable[[Sequence[RemoteCopy]], Awaitable[Result]]) -> Result:
+    """Download a file from all copies by `run`. If that fails, try each copy alone that may still have the right file.
 
-    The servers are asked one after the other. A server continues the part of an earlier one if it confirms the version,
-    for example by an equal ETag. Otherwise the download begins again. `on_failure` gets each URL that failed and its
-    error, but not the last one. A different digest counts as a failure of that server.
+    If bytes of several servers have the wrong digest together, nothing says which server is wrong, so each of them is
+    tried alone. A server whose bytes could not be combined with those of the others is tried alone too.
 
-    Raises the FetchError of the last server, or at once an error of the local disk.
+    Raises the FetchError of the last try, or at once an error of the local disk.
     """
-    *others, last = urls
-    for url in others:
+    if len(copies) == 1:
+        return await run(copies)
+    try:
+        return await run(copies)
+    except (DiskError, TargetBusy):
+        raise
+    except FetchError as error:
+        left = _worth_a_try(copies, error)
+        if not left:
+            raise
+        _report(copies, error)
+    while len(left) > 1:
+        copy = left.pop(0)
         try:
-            return await downloader.fetch(url, path, **options)
+            return await run([copy])
         except (DiskError, TargetBusy):
             raise
         except FetchError as error:
-            if on_failure is not None:
-                on_failure(url, error)
-        options["continues"] = True
-    return await downloader.fetch(last, path, **options)
+            copy.report(error)
+    return await run(left)
+
+
+def _report(copies: Sequence[RemoteCopy], error: FetchError) -> None:
+    """Report the copy whose error ended the download of all, if that is known."""
+    contributors = [each for each in copies if each.contributed]
+    guilty = contributors if isinstance(error, DigestMismatch) else [each for each in copies if each.error is error]
+    if len(guilty) == 1:
+        guilty[0].report(error)
+
+
+def _worth_a_try(copies: Sequence[RemoteCopy], error: FetchError) -> list[RemoteCopy]:
+    """Return new copies of those servers that may have the file alone."""
+    contributors = [each for each in copies if each.contributed]
+    mixed = contributors if isinstance(error, DigestMismatch) and len(contributors) > 1 else []
+    others = [each for each in copies if each.unfit or (each.error is None and not each.contributed)]
+    return [each.again() for each in (*mixed, *(each for each in others if each not in mixed))]

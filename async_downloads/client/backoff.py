@@ -17,7 +17,7 @@ _BRIEF_SECONDS: Final = 0.1  # a shorter wait may happen many times per second, 
 
 
 class Backoff:
-    """Counts the failures of all workers, and makes all of them wait. `Fetch` owns it.
+    """Counts the failures of all workers at one server, and makes all of them wait. `Fetch` owns it.
 
     A server that is busy for one connection is busy for all. One event may break several connections, and counts once:
     `failures` is only for the first worker that notices it still what it was at the start of the attempt.
@@ -45,9 +45,14 @@ class Backoff:
         """Forget the failures: the download starts over with another version."""
         self._budget.reset()
 
+    @property
+    def seconds(self) -> float:
+        """The seconds until requests are allowed."""
+        return max(self._not_before - self._clock(), 0.0)
+
     async def until_allowed(self) -> None:
         """Wait until requests are allowed."""
-        while (wait := self._not_before - self._clock()) > 0:  # another worker may prolong the wait
+        while (wait := self.seconds) > 0:  # another worker may prolong the wait
             self._report()
             await asyncio.sleep(wait)
 

@@ -46,17 +46,18 @@ class ChecksumList:
         return cls(found)
 
     def find(self, name: str) -> Checksum:
-        """Return the checksum of a file, given by its name or its path below the folder of the list.
+        """Return the checksum of a file, given by its name, its path, or the path of its URL.
 
-        The name without folders is enough if all lines with that name have one checksum. Raises ValueError if there is
-        none.
+        The list may begin anywhere above the file, so the longest listed end of the path counts. The name without
+        folders is enough if all lines with that name have one checksum. Raises ValueError if there is none.
         """
-        path = _normal(name)
-        if path in self.by_name:
-            return self.by_name[path]
-        same_name = {checksum for each, checksum in self.by_name.items() if _last(each) == _last(path)}
+        parts = PurePosixPath(name).parts
+        for start in range(len(parts)):
+            if (listed := "/".join(parts[start:])) in self.by_name:
+                return self.by_name[listed]
+        same_name = {checksum for each, checksum in self.by_name.items() if _last(each) == _last(name)}
         if len(same_name) != 1:
-            raise ValueError(f"the list has {'no' if not same_name else 'more than one'} checksum for {_last(path)!r}")
+            raise ValueError(f"the list has {'no' if not same_name else 'more than one'} checksum for {_last(name)!r}")
         return same_name.pop()
 
 

@@ -12,10 +12,11 @@ from weakref import WeakValueDictionary
 import httpx
 
 from ..errors import FetchError
+from .alternates import fetch_any
 from .checksum import Checksum
+from .copies import FailureListener, RemoteCopy
 from .decisions.retries import PATIENCE_SECONDS
 from .disk.destination import Destination
-from .fetch import most_severe
 from .http.body_stream import Deadline, MinSpeed
 from .http.exchange import RESPONSE_SECONDS, Exchange
 from .http.network import NetworkOptions
@@ -27,6 +28,7 @@ from .options import DownloaderOptions, DownloadOptions, FetchOptions
 from .rate import RateLimit
 from .reporter import ProgressListener, Result
 from .response_stream import ResponseStream
+from .severity import most_severe
 
 __all__ = ["Downloader", "download"]
 
@@ -103,44 +105,54 @@ class Downloader:
         *,
         directory: StrPath | None = None,
         checksum: str | None = None,
-        overwrite: bool = False,
+        overwrite: bool | None = None,
         resume: bool = True,
         continues: bool = False,
         timestamping: bool = False,
         dated: bool = True,
+        mirrors: Sequence[str] = (),
+        on_mirror_failure: FailureListener | None = None,
         on_progress: ProgressListener | None = None,
     ) -> Result:
         """Download to a file, and continue what an earlier run left there.
 
         The complete file replaces the one at `path`, or at the target of a link. Without `path`, the server names the
-        file; it is put into `directory` (by default the working directory), with a number added if the name is taken,
-        unless `overwrite` is set. `checksum` is like `sha256:HEX`; without it, the digest that the server sends is
-        verified, if any. With `resume` False, existing files and parts are ignored. With `continues`, the part of
-        another URL or program is continued too if the server proves its version. With `timestamping`, a file at `path`
-        that has the size and time of the server's file is complete, wherever it is from. With `dated` False, the file
-        gets the current time instead of Last-Modified. `on_progress` is called on the event loop up to ten times per
-        second; its errors end the download.
+        file, it is put into `directory` (by default the working directory), and if the name is taken, a number is added
+        to it. `overwrite` changes both: True always replaces, False never. `checksum` is like `sha256:HEX`; without it,
+        the digest that the server sends is verified, if any. With `resume` False, existing files and parts are ignored.
+        With `continues`, the part of another URL or program is continued too if the server proves its version. With
+        `timestamping`, a file at `path` that has the size and time of the server's file is complete, wherever it is
+        from. With `dated` False, the file gets the current time instead of Last-Modified.
+
+        `mirrors` are further URLs of the same file. Its parts come from all of them at the same time if the sizes are
+        equal and a digest is known, or if the sizes and the ETags or dates are equal. A server that fails or has
+        another file is used no longer, and `on_mirror_failure` gets its URL and the error.
+
+        `on_progress` is called on the event loop up to ten times per second; its errors end the download.
 
         Raises FetchError if the download fails, ValueError if the URL or the checksum is malformed, and whatever
         `on_progress` raises.
         """
         expected, url = Checksum.parse(checksum) if checksum else None, escaped_url(url)
-        exchange = self._exchange(url, as_sent=expected is not None)
-        destination = Destination(
-            url,
-            Path(path) if path is not None else None,
-            Path(directory or "."),
-            overwrite=overwrite,
-            resume=resume,
-            checksum=expected,
-            continues=continues,
-            timestamping=timestamping,
-            dated=dated,
-        )
-        slots = self._slots.setdefault(exchange.host, asyncio.Semaphore(max(_HOST_CONNECTIONS, self._connections)))
-        job = Job(exchange, destination, self._limits, self._connections, expected, on_progress, url, slots)
-        async with slots, Deadline(self._timeout).kept():
-            return await job.run()
+        urls = (url, *map(escaped_url, mirrors))
+        copies = [self._copy(each, on_mirror_failure, as_sent=expected is not None) for each in urls]
+
+        async def run(copies: Sequence[RemoteCopy]) -> Result:
+            destination = Destination(
+                url,
+                Path(path) if path is not None else None,
+                Path(directory or "."),
+                overwrite=overwrite,
+                resume=resume,
+                checksum=expected,
+                continues=continues,
+                timestamping=timestamping,
+                dated=dated,
+            )
+            return await Job(copies, destination, self._limits, self._connections, expected, on_progress).run()
+
+        async with copies[0].slots, Deadline(self._timeout).kept():
+            return await fetch_any(copies, run)
 
     async def fetch_all(
         self,
@@ -190,6 +202,11 @@ class Downloader:
             yield stream
         finally:
             await stream.aclose()
+
+    def _copy(self, url: str, on_failure: FailureListener | None, *, as_sent: bool) -> RemoteCopy:
+        exchange = self._exchange(url, as_sent=as_sent)
+        slots = self._slots.setdefault(exchange.host, asyncio.Semaphore(max(_HOST_CONNECTIONS, self._connections)))
+        return RemoteCopy(url, exchange, slots, on_failure)
 
     def _exchange(self, url: str, headers: Sequence[tuple[str, str]] = (), *, as_sent: bool = False) -> Exchange:
         if self._client is None:

@@ -1,8 +1,9 @@
 """One download: look at the disk, fetch, verify, and give the file its name."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import aiofiles.os
@@ -10,11 +11,11 @@ import aiofiles.os
 from ..errors import DigestMismatch, DiskError
 from .adoption import prove
 from .checksum import Checksum
+from .copies import RemoteCopy
 from .decisions.version import UNKNOWN
 from .disk.destination import Destination
 from .disk.existing import Unchanged
 from .fetch import Fetch
-from .http.exchange import Exchange
 from .limits import TransferLimits
 from .reporter import Progress, ProgressListener, Reporter, Result
 
@@ -23,19 +24,17 @@ __all__ = ["Job"]
 
 @dataclass(slots=True)
 class Job:
-    """One download to a file. `checksum` is the digest that the caller expects.
+    """One download to a file, which the servers of `copies` have. `checksum` is the digest that the caller expects.
 
-    `slots` limits the connections to the host of `url`. The caller holds one of them for the first connection.
+    The caller holds one slot of the first copy for the first connection.
     """
 
-    exchange: Exchange
+    copies: Sequence[RemoteCopy]
     destination: Destination
     limits: TransferLimits
     connections: int = 1
     checksum: Checksum | None = None
     listener: ProgressListener | None = None
-    url: str = field(default="", repr=False)
-    slots: asyncio.Semaphore = field(default_factory=asyncio.Semaphore)
 
     async def run(self) -> Result:
         """Fetch, verify and publish the file. If that fails, the bytes are kept for another run that can use them."""
@@ -58,11 +57,18 @@ class Job:
             return await self._unchanged(unchanged)
 
     async def _fetch(self) -> Result:
-        schedule = await self.destination.prepare(self.connections, partial(prove, self.exchange, self.limits))
-        reporter = Reporter(self.listener, schedule, lambda: self.destination.path.name, url=self.url)
+        schedule = await self.destination.prepare(
+            self.connections, partial(prove, self.copies[0].exchange, self.limits)
+        )
+        reporter = Reporter(self.listener, schedule, lambda: self.destination.path.name, url=self.copies[0].url)
         reporter.state_changed("waiting")
         fetch = Fetch(
-            self.exchange, schedule, self.destination, limits=self.limits, reporter=reporter, slots=self.slots
+            self.copies,
+            schedule,
+            self.destination,
+            limits=self.limits,
+            reporter=reporter,
+            verified=self.checksum is not None,
         )
         await fetch.run()
         digest = await self._verify(self.checksum or fetch.expected_digest, reporter)
@@ -80,7 +86,7 @@ class Job:
         try:
             await self.destination.verify(checksum)
         except DigestMismatch:  # the checksum may be that of the file without the coding that its label names
-            if not self.exchange.labelled or not await self.destination.decode(checksum):
+            if not any(each.exchange.labelled for each in self.copies) or not await self.destination.decode(checksum):
                 raise
         return str(checksum)
 
@@ -88,6 +94,6 @@ class Job:
         path = unchanged.path
         size = (await aiofiles.os.stat(path)).st_size
         if self.listener is not None:
-            self.listener(Progress("finished", path.name, size, size, size, (), 0.0, "", self.url))
+            self.listener(Progress("finished", path.name, size, size, size, (), 0.0, "", self.copies[0].url))
         digest = str(self.checksum) if self.checksum else None
         return Result(path, size, 0, size, unchanged.version.validators, digest, unchanged=True)

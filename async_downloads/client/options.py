@@ -6,6 +6,7 @@ from typing import TypedDict
 
 import httpx
 
+from .copies import FailureListener
 from .http.network import NetworkOptions
 from .reporter import ProgressListener
 
@@ -35,11 +36,13 @@ class FetchOptions(TypedDict, total=False):
 
     directory: str | PathLike[str] | None
     checksum: str | None
-    overwrite: bool
+    overwrite: bool | None
     resume: bool
     continues: bool
     timestamping: bool
     dated: bool
+    mirrors: Sequence[str]
+    on_mirror_failure: FailureListener | None
     on_progress: ProgressListener | None
 
 

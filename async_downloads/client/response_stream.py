@@ -11,7 +11,7 @@ import httpx
 from ..errors import BadResponse, NetworkError, RemoteChanged, Stalled
 from ..semantics.representation import Validators
 from .checksum import WANT_DIGEST, Checksum, DigestCheck, expected_digest, expected_digest_of_part
-from .decisions.response import classify_response
+from .decisions.response import classify_response, refuse_tiny_part
 from .decisions.retries import RetryBudget, TransientError
 from .decisions.verdict import (
     ErrorStatus,
@@ -64,6 +64,8 @@ class ResponseStream(AsyncIterator[bytes]):
         self._plain = self._is_slow = False
         self._connection = AsyncExitStack()
         self._body: AsyncGenerator[bytes]
+        self._sent: RangeRequest
+        self._verdict: Full | Partial
         self._reader = self._read()
         self._retry_budget = RetryBudget(limits.retries, limits.patience)
         self._digest_check = DigestCheck()
@@ -109,6 +111,7 @@ class ResponseStream(AsyncIterator[bytes]):
                 if self._position >= (self.size or 0):
                     self._digest_check.verify()
                     return
+                refuse_tiny_part(self._sent, self._verdict)
             except TransientError as transient_error:
                 await self._back_off(transient_error)
             await self._connect()
@@ -142,9 +145,11 @@ class ResponseStream(AsyncIterator[bytes]):
         head = self._exchange.head(response)
         match classify_response(request, self._version, head):
             case Full(version, length) as full:
+                self._sent, self._verdict = request, full
                 self._note_first_response(response, head, full)
                 self._body = _skip(self._position, self._open_body(response, length, coding=version.coding))
             case Partial(version) as part:
+                self._sent, self._verdict = request, part
                 self._body = self._open_body(response, part.length, expected=expected_digest_of_part(head, part))
             case NothingLeft(version):  # the body before was read to its end, although its connection then broke
                 pass

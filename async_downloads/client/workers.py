@@ -16,8 +16,8 @@ class WorkerPool:
     Its states:
 
         one        `run` starts with one worker, which finds out whether the server does ranges.
-        full       `fill` starts workers up to the allowed number, at first `limit`. Each of them but the first needs
-                   one of the `slots` for connections to this host; the first has that of its download.
+        full       `fill` starts workers up to the allowed number, at first `limit`. `work` knows which one is the
+                   first, because only that one may use a host without a free slot.
         reduced    `scale_down` allows one fewer than are running; the worker that calls it returns.
                    `scale_up` allows one more after some seconds without a refusal.
         stopped    `stop` cancels the other workers: the file is complete.
@@ -26,9 +26,8 @@ class WorkerPool:
     The number of workers is the number of live tasks, so a task that is cancelled before its first step counts right.
     """
 
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, None]], limit: int, slots: asyncio.Semaphore) -> None:
+    def __init__(self, work: Callable[[bool], Coroutine[Any, Any, None]], limit: int) -> None:
         self._work = work
-        self._slots = slots
         self._limit = self._allowed = limit
         self._running: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
@@ -38,12 +37,12 @@ class WorkerPool:
     async def run(self) -> None:
         """Start one worker, and return when all have ended. Raises the group of their errors."""
         async with self._group:
-            self._add(self._work())
+            self._add(self._work(True))
 
     def fill(self) -> None:
         """Start workers up to the allowed number. Must not be called in a `finally`: the group may be ending."""
         for _ in range(len(self._running), self._allowed):
-            self._add(self._work_in_slot())
+            self._add(self._work(False))
 
     def scale_down(self, seconds: float = 0.0) -> None:
         """Allow one worker fewer than are running, for `seconds` or longer. The caller is a worker, and ends."""
@@ -60,12 +59,6 @@ class WorkerPool:
         if self._allowed < self._limit and self._clock() >= self._scale_up_at:
             self._allowed, self._scale_up_at = self._allowed + 1, self._clock() + _SCALE_UP_SECONDS
             self.fill()
-
-    async def _work_in_slot(self) -> None:
-        """Work if there is a free slot. A download that waits for its first connection comes before."""
-        if not self._slots.locked():
-            async with self._slots:
-                await self._work()
 
     def _add(self, work: Coroutine[Any, Any, None]) -> None:
         worker = self._group.create_task(work)

@@ -128,6 +128,7 @@ async def read_metalink(place: str, directory: Path, downloader: "Downloader") -
             checksum=file.checksum,
             alternates=file.urls[1:],
             makes_folders=True,
+            is_listed=True,
         )
         for index, file in enumerate(files)
     )

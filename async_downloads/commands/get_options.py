@@ -16,7 +16,8 @@ STDOUT: Final = Path("-")
 class UrlItem:
     """One file or folder to download, and its position in the command; `alternates` are further URLs of the same file.
 
-    It is saved as `path`, or else in `directory`. With `makes_folders`, missing folders are made.
+    It is saved as `path`, or else in `directory`. With `makes_folders`, missing folders are made. `is_listed` says that
+    a document of a server chose the name, which therefore replaces no file.
     """
 
     index: int
@@ -26,6 +27,7 @@ class UrlItem:
     checksum: str | None = None
     alternates: tuple[str, ...] = field(default=(), repr=False)
     makes_folders: bool = False
+    is_listed: bool = False
 
     @property
     def public(self) -> str:

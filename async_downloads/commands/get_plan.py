@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from ..client import Downloader, Result
-from ..client.alternates import fetch_any
 from ..client.disk.names import file_name
 from ..client.disk.targets import map_disk_errors
 from ..client.reporter import ProgressListener
@@ -98,14 +97,14 @@ class GetPlan:
             return await stream(self._downloader, item, self._options, report)
         if item.makes_folders:
             await in_thread(partial(_make_folder, item.path.parent if item.path else item.directory))
-        result = await fetch_any(
-            self._downloader,
-            (item.url, *item.alternates),
+        result = await self._downloader.fetch(
+            item.url,
             item.path,
-            on_failure=partial(self._display.replaced, item),
+            mirrors=item.alternates,
+            on_mirror_failure=partial(self._display.replaced, item),
             directory=item.directory,
             checksum=item.checksum,
-            overwrite=self._options.overwrite,
+            overwrite=self._options.overwrite or (False if item.is_listed else None),
             resume=self._options.resume,
             continues=self._options.continues,
             timestamping=self._options.timestamping,
@@ -119,8 +118,13 @@ class GetPlan:
         """Return the checksum of a file in the list of `--checksums`. Raises ValueError if there is none."""
         if self._checksums is None:
             return None
-        named = item.path is not None and item.path != STDOUT and not self._options.keep_directories
-        return str(self._checksums.find(item.path.name if item.path and named else unquote(urlsplit(item.url).path)))
+        by_url = unquote(urlsplit(item.url).path)
+        if item.path in {None, STDOUT} or self._options.keep_directories:
+            return str(self._checksums.find(by_url))
+        try:
+            return str(self._checksums.find(str(item.path)))
+        except ValueError:  # the user may have given the file another name than the list
+            return str(self._checksums.find(by_url))
 
     async def _folder(self, item: UrlItem) -> AsyncGenerator[Task]:
         """Yield the files of a folder; a folder that cannot be listed is a task that fails."""

@@ -35,6 +35,18 @@ def test_a_whole_path_comes_before_a_name() -> None:
     assert str(found.find("a")) == f"sha256:{A}"
 
 
+@pytest.mark.parametrize("path", ["y/a", "/pub/y/a", "out/pub/y/a"])
+def test_the_folders_of_a_url_tell_files_of_one_name_apart(path: str) -> None:
+    found = ChecksumList.parse(f"{A}  x/a\n{B}  y/a\n")
+    assert str(found.find(path)) == f"sha256:{B}"
+
+
+def test_the_longest_end_of_a_path_counts() -> None:
+    found = ChecksumList.parse(f"{A}  a\n{B}  y/a\n")
+    assert str(found.find("/pub/y/a")) == f"sha256:{B}"
+    assert str(found.find("/pub/z/a")) == f"sha256:{A}"
+
+
 def test_a_name_with_two_checksums_is_refused() -> None:
     with pytest.raises(ValueError, match="more than one checksum for 'a'"):
         ChecksumList.parse(f"{A}  x/a\n{B}  y/a\n").find("a")

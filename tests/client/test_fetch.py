@@ -10,7 +10,7 @@ from harness.clock import Clock, SkippingClock
 
 from async_downloads.client import Downloader, Progress, download
 from async_downloads.client.decisions.version import UNKNOWN
-from async_downloads.client.fetch import _Restart, most_severe
+from async_downloads.client.severity import VersionReplaced, most_severe
 from async_downloads.errors import (
     BadResponse,
     BadStatus,
@@ -239,11 +239,11 @@ async def test_a_full_body_ends_when_no_byte_is_missing(four: Downloader, remote
 
 
 def test_the_most_severe_error_is_raised() -> None:
-    inner = ExceptionGroup("", [_Restart(UNKNOWN), NetworkError("lost")])
-    assert isinstance(most_severe(ExceptionGroup("", [_Restart(UNKNOWN), inner])), NetworkError)
-    assert isinstance(most_severe(ExceptionGroup("", [_Restart(UNKNOWN)])), _Restart)
+    inner = ExceptionGroup("", [VersionReplaced(UNKNOWN), NetworkError("lost")])
+    assert isinstance(most_severe(ExceptionGroup("", [VersionReplaced(UNKNOWN), inner])), NetworkError)
+    assert isinstance(most_severe(ExceptionGroup("", [VersionReplaced(UNKNOWN)])), VersionReplaced)
     damage = DigestMismatch("sha256:a", "sha256:b")
-    assert most_severe(ExceptionGroup("", [_Restart(UNKNOWN), NetworkError("lost"), damage])) is damage
+    assert most_severe(ExceptionGroup("", [VersionReplaced(UNKNOWN), NetworkError("lost"), damage])) is damage
 
 
 async def test_a_retry_after_binds_only_the_refused_connection(

@@ -82,6 +82,18 @@ async def test_a_short_part_is_followed_by_another_request(downloader: Downloade
     assert remote.ranges == [None, "bytes=9-", "bytes=100-"]
 
 
+async def test_tiny_parts_use_up_the_retries(downloader: Downloader, remote: Remote) -> None:
+    def tiny(remote: Remote, request: httpx.Request) -> httpx.Response:
+        start = int(request.headers["range"].removeprefix("bytes=").removesuffix("-"))
+        return remote.respond(httpx.Request("GET", URL, headers={"Range": f"bytes={start}-{start}"}))
+
+    remote.faults = [cut(9), *[tiny] * 99]
+    with pytest.raises(RetriesExhausted, match="the server sent only 1 of"):
+        async with downloader.open(URL) as body:
+            await read(body)
+    assert len(remote.requests) == 6
+
+
 async def test_bytes_of_another_version_are_not_mixed_in(downloader: Downloader, remote: Remote) -> None:
     remote.faults = [cut(9), with_fields(ETag='"b"')]
     async with downloader.open(URL) as body:

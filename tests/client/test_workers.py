@@ -18,7 +18,7 @@ def numbers() -> Iterator[int]:
 async def test_a_worker_cancelled_before_its_first_step_is_not_counted(numbers: Iterator[int]) -> None:
     gate = asyncio.Event()
 
-    async def work() -> None:
+    async def work(_: bool) -> None:
         number = next(numbers)
         if number == 1:
             workers.fill()
@@ -30,7 +30,7 @@ async def test_a_worker_cancelled_before_its_first_step_is_not_counted(numbers: 
         if number == 2:
             workers.fill()  # the group is ending: this fourth worker is cancelled before its first step
 
-    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
+    workers = WorkerPool(work, 3)
     with pytest.raises(ExceptionGroup):
         await workers.run()
     assert (next(numbers), workers._running) == (4, set())
@@ -39,12 +39,12 @@ async def test_a_worker_cancelled_before_its_first_step_is_not_counted(numbers: 
 async def test_fill_starts_as_many_workers_as_allowed(numbers: Iterator[int]) -> None:
     all_here = asyncio.Barrier(3)
 
-    async def work() -> None:
+    async def work(_: bool) -> None:
         next(numbers)
         workers.fill()
         await all_here.wait()
 
-    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
+    workers = WorkerPool(work, 3)
     await workers.run()
     assert next(numbers) == 4
 
@@ -55,7 +55,7 @@ async def test_a_worker_is_added_again_some_time_after_one_retired(
     sizes: list[int] = []
     gate = asyncio.Event()
 
-    async def work() -> None:
+    async def work(_: bool) -> None:
         number = next(numbers)
         if number == 1:
             workers.fill()
@@ -69,16 +69,16 @@ async def test_a_worker_is_added_again_some_time_after_one_retired(
             gate.set()
         await gate.wait()
 
-    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
+    workers = WorkerPool(work, 3)
     await workers.run()
     assert (sizes, workers._allowed, next(numbers)) == ([3, 2], 3, 4)
 
 
 async def test_one_worker_is_always_allowed() -> None:
-    async def work() -> None:
+    async def work(_: bool) -> None:
         workers.scale_down()
 
-    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
+    workers = WorkerPool(work, 3)
     await workers.run()
     assert workers._allowed == 1
 
@@ -86,28 +86,30 @@ async def test_one_worker_is_always_allowed() -> None:
 async def test_a_refusal_says_how_long_one_worker_fewer_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("async_downloads.client.workers._SCALE_UP_SECONDS", 0.0)
 
-    async def work() -> None:
+    async def work(_: bool) -> None:
         workers.scale_down(3600.0)
         workers.scale_up()
 
-    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
+    workers = WorkerPool(work, 3)
     await workers.run()
     assert workers._allowed == 1
 
 
-async def test_only_the_first_worker_needs_no_slot(numbers: Iterator[int]) -> None:
-    async def work() -> None:
-        next(numbers)
+async def test_each_worker_knows_whether_it_is_the_first() -> None:
+    told: list[bool] = []
+
+    async def work(first: bool) -> None:
+        told.append(first)
         workers.fill()
         await asyncio.sleep(0)
 
-    workers = WorkerPool(work, 3, asyncio.Semaphore(1))
+    workers = WorkerPool(work, 3)
     await workers.run()
-    assert next(numbers) == 3
+    assert told == [True, False, False]
 
 
 async def test_a_worker_can_stop_the_others(numbers: Iterator[int]) -> None:
-    async def work() -> None:
+    async def work(_: bool) -> None:
         if next(numbers) == 1:
             workers.fill()
             await asyncio.sleep(0)
@@ -115,6 +117,6 @@ async def test_a_worker_can_stop_the_others(numbers: Iterator[int]) -> None:
         else:
             await asyncio.Event().wait()
 
-    workers = WorkerPool(work, 3, asyncio.Semaphore(6))
+    workers = WorkerPool(work, 3)
     await workers.run()
     assert next(numbers) == 4

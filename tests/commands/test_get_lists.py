@@ -130,6 +130,32 @@ def test_the_files_of_a_metalink_file_are_downloaded(get: Get, origin: Origin, f
     assert _tree(folder) == {"list.meta4", "sub/mine"}
 
 
+def _metalink(origin: Origin, name: str) -> str:
+    url = f"<url>{origin.url('a')}</url>"
+    return f'<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="{name}">{url}</file></metalink>'
+
+
+def test_a_metalink_file_replaces_no_file_unless_the_user_says_so(get: Get, origin: Origin, folder: Path) -> None:
+    (folder / "mine.txt").write_text("before")
+    (folder / "list.meta4").write_text(_metalink(origin, "mine.txt"))
+    for _ in range(2):
+        assert get("--metalink", "list.meta4").code == 0
+        assert _tree(folder) == {"list.meta4", "mine.txt", "mine (1).txt"}
+        assert (folder / "mine.txt").read_text() == "before"
+        assert VERSION.difference(folder / "mine (1).txt") is None
+    assert get("--metalink", "list.meta4", "--overwrite").code == 0
+    assert VERSION.difference(folder / "mine.txt") is None
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(get: Get, origin: Origin, folder: Path) -> None:
+    digits = SHA256.removeprefix("sha256:")
+    (folder / "sums").write_text(f"{digits}  x/a\n{'0' * 64}  y/a\n")
+    assert get(origin.url("pub/x/a"), "-o", "1", "--checksums", "sums").code == 0
+    assert get(origin.url("pub/y/a"), "-o", "2", "--checksums", "sums").code == 9
+    (folder / "x").mkdir()
+    assert get(origin.url("b"), "-o", "x/a", "--checksums", "sums").line.endswith("sha256 verified")
+
+
 @pytest.mark.parametrize("options", [("-O",), ("-L",), ("-c",), ("-C", "-"), ("-S",), ("-OL", "-c")])
 def test_options_of_curl_and_wget_that_change_nothing_are_accepted(
     get: Get, origin: Origin, folder: Path, options: tuple[str, ...]

@@ -23,6 +23,7 @@ from ...errors import BadResponse, BadStatus
 from ...semantics.dates import parse_retry_after
 from ...semantics.ranges import ByteRange, ContentRange
 from ...semantics.representation import Validators
+from .retries import TransientError
 from .verdict import (
     ErrorStatus,
     Full,
@@ -36,7 +37,7 @@ from .verdict import (
 )
 from .version import RemoteVersion, content_coding
 
-__all__ = ["classify_response"]
+__all__ = ["classify_response", "refuse_tiny_part"]
 
 
 # Too early, too many, too slow, or not now: RFC 9110 §15 with RFC 6585 and RFC 8470. The others are no standard: 509 is
@@ -45,6 +46,8 @@ _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 509, 
 # With these, some servers and firewalls refuse a request only because of a field like Range or Want-Repr-Digest.
 _FIELD_REFUSALS: Final = frozenset({400, 403, 405, 406, 412, 500, 501})
 _MIN_SHARE: Final = 10  # a body of less than a tenth of the file's size is something else
+_MIN_PART_BYTES: Final = 16 * 1024  # a download in smaller parts than these two, a byte for example, might never end
+_MIN_PART_SHARE: Final = 8
 _NO_VALIDATORS: Final = Validators()
 
 
@@ -178,6 +181,17 @@ def _classify_unsatisfied(request: RangeRequest, known: RemoteVersion | None, re
     if known and at_end and known.strongly_matches(_version_of(response, request.start, implied=implied)):
         return NothingLeft(known.with_total(request.start))
     return UnusableRange("the range cannot be satisfied")
+
+
+def refuse_tiny_part(request: RangeRequest, verdict: Full | Partial) -> None:
+    """Raise TransientError if a stored part is far shorter than requested: that counts as a failure."""
+    if not isinstance(verdict, Partial):
+        return
+    stops = [stop for stop in (request.stop, verdict.version.total) if stop is not None]
+    missing = min(stops, default=verdict.span.stop) - verdict.span.stop
+    requested = verdict.length + missing
+    if verdict.length < min(_MIN_PART_BYTES, requested // _MIN_PART_SHARE):
+        raise TransientError(BadResponse(f"the server sent only {verdict.length} of {requested} requested bytes"))
 
 
 def _implied_validators(request: RangeRequest, known: RemoteVersion | None) -> Validators:

@@ -14,6 +14,7 @@ _MAX_WAIT_SECONDS: Final = 30.0
 _JITTER: Final = 0.3  # share of the wait, up or down: clients that failed together must not return together
 PATIENCE_SECONDS: Final = 300.0  # to wait for a server that asks for it
 _MIN_PENDING_SECONDS: Final = 1.0  # a server that still prepares the file is not asked more often
+_PROGRESS_BYTES: Final = 16 * 1024  # with a byte for each request, a download would never end
 _PRODUCTIVE_BYTES: Final = 64 * 1024  # a connection that brought as much is replaced at once when it breaks
 
 
@@ -53,9 +54,9 @@ class RetryBudget:
     _received_any: bool = False
 
     def note_held(self, held: int) -> None:
-        """Note that `held` bytes are held. Only more bytes than ever before are progress."""
+        """Note that `held` bytes are held. Progress is 16 KiB more than at the last progress."""
         self._received_any = True
-        if held > self._most_held:
+        if held >= self._most_held + _PROGRESS_BYTES:
             self._most_held, self._in_a_row, self._waited = held, 0, 0.0
 
     def reset(self) -> None:

@@ -80,6 +80,15 @@ class Schedule:
         return self.version is not None and self.version.resumable
 
     @property
+    def combines(self) -> bool:
+        """Whether the bytes of several responses are combined now."""
+        return self.resumable and not self._plain and (self.ranges_proven or self.held.size > 0)
+
+    @property
+    def _plain(self) -> bool:
+        return self._unusable >= _MAX_UNUSABLE or (self._one_stream and not self.held.spans)
+
+    @property
     def complete(self) -> bool:
         """Whether the whole file is held."""
         return self.total is not None and not any(self.held.missing(self.total))
@@ -94,8 +103,7 @@ class Schedule:
     def _next(self) -> Segment | None:
         if self.complete or (self.running and (self._one_stream or not self.ranges_proven)):
             return None
-        plain = self._unusable >= _MAX_UNUSABLE or (self._one_stream and not self.held.spans)
-        if plain or (not self.resumable and self.connections == 1):
+        if self._plain or (not self.resumable and self.connections == 1):
             return None if self.running else Segment(0, self.total, 0, ranged=False)
         if self.total is None:
             return Segment(self.held.end, None, self.held.end)
@@ -128,8 +136,7 @@ class Schedule:
 
         They are not taken if the connection that asked for them was refused, or has had no response yet.
         """
-        end = segment.stop
-        if end is None or segment.body_stop is None or end >= segment.body_stop:
+        if (end := segment.stop) is None or segment.body_stop is None or end >= segment.body_stop:
             return False
         waiting = [each for each in self.running if each.start == end and not each.served]
         taken = self._taken(segment.body_stop, [each for each in self.running if each not in waiting])
@@ -140,10 +147,6 @@ class Schedule:
         for each in waiting:
             each.stop = each.start
         return True
-
-    def serves_besides(self, segment: Segment) -> bool:
-        """Whether a connection other than that of the segment brings bytes."""
-        return any(each.served for each in self.running if each is not segment)
 
     def request(self, segment: Segment) -> RangeRequest:
         """Return the request for a segment."""
@@ -174,8 +177,8 @@ class Schedule:
                 return Admission.RETRY
 
     def _changed(self, segment: Segment, version: RemoteVersion) -> Admission:
-        known = self.version or UNKNOWN
-        same_file = known.differs_only_in_etag(version) and (self._one_stream or self.serves_besides(segment))
+        known, served = self.version or UNKNOWN, any(each.served for each in self.running if each is not segment)
+        same_file = known.differs_only_in_etag(version) and (self._one_stream or served)
         return Admission.END_WORKER if same_file else Admission.RESTART
 
     def _continue(self, segment: Segment, version: RemoteVersion, span: ByteRange) -> Admission:

@@ -40,11 +40,12 @@ class Destination:
         accepted ──finish──▶ published    the complete file has its name
         any ──close──▶ closed             what is not published is kept for the next run or deleted
 
-    `path` is None if the first response is to name the file, in `directory`. Such a file replaces another one only with
-    `overwrite`; otherwise its name gets a number. If `path` is a symbolic link, the file that it leads to is replaced.
-    With `resume`, a part or a complete file of an earlier run counts. A complete file counts if it has the `checksum`
-    or, without one, is the same version. With `continues`, the part of another URL or program counts too. With
-    `timestamping`, any file at `path` counts by its size and time. Unless `dated`, the file keeps the current time.
+    `path` is None if the first response is to name the file, in `directory`. If the name is taken, the other file is
+    replaced if `overwrite` is True, or None and `path` was given; otherwise the new name gets a number. If `path` is a
+    symbolic link, the file that it leads to counts. With `resume`, a part or a complete file of an earlier run counts.
+    A complete file counts if it has the `checksum` or, without one, is the same version. With `continues`, the part of
+    another URL or program counts too. With `timestamping`, any file at `path` counts by its size and time. Unless
+    `dated`, the file keeps the current time.
     """
 
     def __init__(  # noqa: PLR0913  # each is an option of `Downloader.fetch`
@@ -53,7 +54,7 @@ class Destination:
         path: Path | None,
         directory: Path,
         *,
-        overwrite: bool = False,
+        overwrite: bool | None = None,
         resume: bool = True,
         checksum: Checksum | None = None,
         continues: bool = False,
@@ -69,7 +70,8 @@ class Destination:
         self._renewed = False
         self._guess = timestamping or path is None
         self._dated = dated
-        self._replaces = overwrite or path is not None
+        self._chosen = path is not None
+        self._replaces = self._chosen if overwrite is None else overwrite
         self._parts: PartPair | None = None
         self._batch_writer: BatchWriter | None = None
         self._accepted = False
@@ -110,11 +112,10 @@ class Destination:
                 raise
             self._forget_renewed()
             return
-        record = None
         if part := await self._earlier.resume(self._parts):
-            self._existing, record = part, part.record
-            self._schedule = Schedule(connections, record.version, record.held)
-        self._batch_writer = BatchWriter(self._parts.active, self._schedule, record)
+            self._existing = part
+            self._schedule = Schedule(connections, part.record.version, part.record.held)
+        self._batch_writer = BatchWriter(self._parts.active, self._schedule, part.record if part else None)
 
     def _forget_renewed(self) -> None:
         """Leave the part of the URL with another signature to that download: this is another file, or it is running."""
@@ -128,13 +129,13 @@ class Destination:
         their own until the new file is complete, unless the disk has no room for both.
 
         Raises Unchanged if the server has the version of a complete file. `version` is None for a 304, which says so of
-        the file in `conditions`. Raises DiskError if the disk has not enough space, TransientError if an HTML page
-        would replace a complete file that is no page.
+        the file in `conditions`. Raises DiskError if the disk is full, TransientError if a page would replace a file.
         """
         if self._accepted and self._batch_writer:
             return self._batch_writer
-        name = file_name(head.fields.get("content-disposition"), self._url, head.url)
-        self._unnumbered = self.path.with_name(name)
+        if not self._chosen:
+            disposition = head.fields.get("content-disposition")
+            self._unnumbered = self.path.with_name(file_name(disposition, self._url, head.url))
         await self._compare(head, version)
         if self._replaces and is_page(head.fields):
             await in_thread(partial(refuse_page, self.path))
@@ -235,10 +236,9 @@ class Destination:
 
         With `keep`, the part of an earlier download stays unchanged if no response was accepted.
         """
-        parts, batch_writer = self._parts, self._batch_writer
-        if parts is None:
+        if (parts := self._parts) is None:
             return
-        part_file = parts.active
+        part_file, batch_writer = parts.active, self._batch_writer
         try:
             if batch_writer is None or part_file.published or (keep and not self._accepted):
                 return

@@ -26,6 +26,7 @@ __all__ = ["AsyncioBackend"]
 
 
 T = TypeVar("T")
+_HEAD_SECONDS: Final = 30.0  # from the first bytes of a head to its end; a server may need longer to begin
 _NEXT_ADDRESS_SECONDS: Final = 0.25  # RFC 8305 §5: a silent IPv6 address delays the next address by no more
 
 
@@ -111,11 +112,12 @@ class _Stream(httpcore.AsyncNetworkStream):
         await asyncio.sleep(0)  # a socket that always has bytes would otherwise keep all other tasks from running
         with map_socket_errors(READING):
             received = await self._retry(partial(self._receive, max_bytes), timeout)
-            while self._mender.expects:
-                if (mended := self._mender.add(received)) or not received:
-                    return mended
-                received = await self._retry(partial(self._receive, max_bytes), timeout)
-            return received
+            if not self._mender.expects:
+                return received
+            async with asyncio.timeout(_HEAD_SECONDS):
+                while not (mended := self._mender.add(received)) and received:
+                    received = await self._retry(partial(self._receive, max_bytes), timeout)
+            return mended
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Send all of `buffer`."""

@@ -9,6 +9,7 @@ from async_downloads.errors import BadStatus, NetworkError, NoSuchHost, RetriesE
 
 LOST = TransientError(NetworkError("lost"))
 MIDDLE = 0.5  # the middle of the jitter: no change
+KIB16 = 16 * 1024  # less than that is no progress
 
 
 def waits(budget: RetryBudget, count: int, jitter: float = MIDDLE, received: int = 0) -> list[float]:
@@ -54,7 +55,7 @@ def test_progress_restores_the_patience() -> None:
     budget = RetryBudget(5, patience=300.0)
     for held in range(1, 9):
         assert budget.wait(asked(300.0), received=0, jitter=MIDDLE) == 300.0
-        budget.note_held(held)
+        budget.note_held(held * KIB16)
 
 
 def test_another_version_restores_the_patience() -> None:
@@ -107,11 +108,23 @@ def test_retries_in_a_row_without_progress_are_limited() -> None:
     assert (caught.value.exit_code, caught.value.last) == (4, LOST.error)
 
 
-def test_a_new_byte_renews_the_budget() -> None:
+def test_every_16_kib_renew_the_budget() -> None:
     budget = RetryBudget(2)
     for held in range(1, 10):
-        budget.note_held(held)
+        budget.note_held(held * KIB16)
         waits(budget, 2)
+
+
+def test_a_few_bytes_for_each_try_do_not_renew_the_budget() -> None:
+    budget = RetryBudget(2)
+    for held in (KIB16, 2 * KIB16 - 2, 2 * KIB16 - 1):
+        budget.note_held(held)
+        if held > KIB16:
+            waits(budget, 1)
+    with pytest.raises(RetriesExhausted):
+        budget.wait(LOST, received=1, jitter=MIDDLE)
+    budget.note_held(2 * KIB16)
+    waits(budget, 1)
 
 
 def test_bytes_held_before_are_no_progress() -> None:
@@ -123,12 +136,12 @@ def test_bytes_held_before_are_no_progress() -> None:
         budget.wait(LOST, received=0, jitter=MIDDLE)
 
 
-def test_after_a_reset_every_byte_is_progress() -> None:
+def test_after_a_reset_the_first_bytes_are_progress_again() -> None:
     budget = RetryBudget(2)
-    budget.note_held(100)
+    budget.note_held(2 * KIB16)
     budget.reset()
     waits(budget, 2)
-    budget.note_held(1)
+    budget.note_held(KIB16)
     waits(budget, 2)
 
 
@@ -141,5 +154,5 @@ def test_an_unknown_host_is_final_before_the_first_response() -> None:
     budget, unknown_host = RetryBudget(2), TransientError(NoSuchHost("who?"))
     with pytest.raises(NoSuchHost):
         budget.wait(unknown_host, received=0, jitter=MIDDLE)
-    budget.note_held(1)
+    budget.note_held(KIB16)
     assert budget.wait(unknown_host, received=0, jitter=MIDDLE) == 0.5

@@ -91,7 +91,7 @@ async def test_a_head_that_arrives_line_by_line_is_a_stall(clock: Clock) -> None
     async with await asyncio.start_server(drip, "127.0.0.1", 0) as server, new_client() as client:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(TransientError, match="no response came"):
-            await status(client, f"http://127.0.0.1:{port}/", stall=30)
+            await status(client, f"http://127.0.0.1:{port}/", stall=10)
         await gone.wait()
 
 

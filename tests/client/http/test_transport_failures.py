@@ -55,6 +55,22 @@ async def test_a_response_that_breaks_off_raises(
         assert str(caught.value.request.url) == server.url  # type: ignore[attr-defined]  # every httpx.RequestError
 
 
+async def test_a_head_that_begins_must_soon_be_complete(
+    client: httpx.AsyncClient, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drips(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            await connection.send(b"A: b\r\n")
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr("async_downloads.client.http.backend._HEAD_SECONDS", 0.1)
+    async with start(drips) as server:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(server.url, timeout=HANGING)
+
+
 async def test_a_reset_during_a_read_is_a_read_error(client: httpx.AsyncClient, start: Start) -> None:
     async with start(_endless) as server, client.stream("GET", server.url) as response:
         chunks = response.aiter_raw()

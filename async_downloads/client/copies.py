@@ -1,0 +1,178 @@
+"""The servers that have one file: which of them the next connection uses, and which ones are used no longer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..errors import BadResponse, DigestMismatch, DiskError, FetchError, Stalled, TargetBusy
+from .backoff import Backoff
+from .decisions.copy import classify_copy
+from .decisions.retries import TransientError
+from .decisions.segment import Segment
+from .decisions.verdict import ErrorStatus, Partial, RangeRequest, ResponseHead, UnusableRange
+from .decisions.version import RemoteVersion
+from .http.exchange import Exchange
+
+__all__ = ["Copies", "FailureListener", "RemoteCopy"]
+
+
+_OF_THE_FILE: Final = (DiskError, TargetBusy, DigestMismatch)  # no other server helps against these
+_MAX_FRUITLESS: Final = 3  # attempts in a row without a byte, while another server brings bytes
+
+
+FailureListener = Callable[[str, FetchError], object]
+
+
+class _NotCombinable(BadResponse):
+    """A server's bytes cannot be combined with those that the download has."""
+
+
+@dataclass(slots=True, eq=False)
+class RemoteCopy:
+    """The file on one server. A download owns it, and makes new ones to begin again.
+
+    `slots` limits the connections to the server's host. `on_failure` is called if another server is used in place of
+    this one. `version` is what this server calls the version; None if that
+    is not known. `segments` are those that it is bringing. `error` says why it is used no longer, and `unfit` that its
+    bytes could not be combined with those of the others; alone it may still bring the file. `contributed` says that
+    bytes of it are in the part file.
+    """
+
+    url: str = field(repr=False)
+    exchange: Exchange
+    slots: asyncio.Semaphore
+    on_failure: FailureListener | None = None
+    version: RemoteVersion | None = None
+    segments: set[Segment] = field(default_factory=set)
+    error: FetchError | None = None
+    unfit: bool = False
+    contributed: bool = False
+    wants_digest: bool = True
+    is_slow: bool = False
+    _fruitless: int = 0
+
+    def again(self) -> "RemoteCopy":
+        """Return the copy as it was before any request."""
+        return RemoteCopy(self.url, self.exchange, self.slots, self.on_failure)
+
+    def report(self, error: FetchError) -> None:
+        """Say that another server is used because of this error."""
+        if self.on_failure is not None:
+            self.on_failure(self.url, error)
+
+    def serves_besides(self, segment: Segment) -> bool:
+        """Whether another connection to this server than that of the segment brings bytes."""
+        return any(each.served for each in self.segments if each is not segment)
+
+    def refuses_more(self, segment: Segment, error: TransientError | FetchError) -> bool:
+        """Whether a connection brought nothing while another one is served: a server may limit their number."""
+        refused = not segment.served or isinstance(error, TransientError)
+        return refused and not segment.received_count and self.serves_besides(segment)
+
+    def request(self, segment: Segment) -> RangeRequest:
+        """Return the request for a segment of a file whose version another server has named."""
+        return RangeRequest.for_part(self.version, segment.done, segment.stop)
+
+    def classify(
+        self, request: RangeRequest, wanted: RemoteVersion, head: ResponseHead, *, verified: bool
+    ) -> Partial | ErrorStatus:
+        """Classify the response to such a request, by `classify_copy`.
+
+        Raises `_NotCombinable` if the bytes of this server cannot be combined with those of the others.
+        """
+        verdict = classify_copy(request, self.version, wanted, head, verified=verified)
+        if isinstance(verdict, UnusableRange):
+            raise _NotCombinable(f"this server cannot help: {verdict.reason}")
+        if isinstance(verdict, ErrorStatus):
+            return verdict
+        self.version = verdict.version
+        return Partial(wanted, verdict.span)
+
+    def note_failure(self, segment: Segment) -> bool:
+        """Count a failed attempt; return whether the server has brought nothing for too long."""
+        self._fruitless = 0 if segment.received_count else self._fruitless + 1
+        return self._fruitless >= _MAX_FRUITLESS
+
+    @asynccontextmanager
+    async def slot(self, *, first: bool) -> AsyncIterator[None]:
+        """Use one of the connections to the host. The caller of the download has one for its `first` worker."""
+        if first:
+            yield
+            return
+        async with self.slots:
+            yield
+
+
+class Copies:
+    """The copies of one download, in the order of preference. `Fetch` owns it.
+
+    `lead` is the copy whose validators are those of the schedule's version. It is None before a version is known, if
+    that server is used no longer, and if an earlier run began a download with several copies.
+    """
+
+    def __init__(self, copies: Sequence[RemoteCopy], backoffs: Sequence[Backoff], *, known: bool) -> None:
+        self.lead: RemoteCopy | None = copies[0] if known and len(copies) == 1 else None
+        self._backoffs = dict(zip(copies, backoffs, strict=True))
+
+    @property
+    def usable(self) -> list[RemoteCopy]:
+        """The copies that no error has excluded."""
+        return [each for each in self._backoffs if each.error is None]
+
+    def backoff(self, copy: RemoteCopy) -> Backoff:
+        """Return what makes the workers wait after a failure of this copy."""
+        return self._backoffs[copy]
+
+    def choose(self, *, first: bool, lead_only: bool) -> RemoteCopy | None:
+        """Return the copy for the next request: the one with the shortest wait, then with the fewest connections.
+
+        Only the `first` worker may use a host without a free slot: a download that waits for its first connection comes
+        before a further connection of another one. Returns None if there is no copy for this worker.
+        """
+        copies = [self.lead] if lead_only and self.lead else self.usable
+        free = [each for each in copies if first or not each.slots.locked()]
+        return min(free, key=lambda each: (self._backoffs[each].seconds, len(each.segments)), default=None)
+
+    def leads(self, copy: RemoteCopy, *, known: bool) -> bool:
+        """Whether a copy's validators are those of the version. If no version is `known`, it begins to lead."""
+        if not known:
+            self.lead = copy
+        return self.lead is copy
+
+    def failed(self, copy: RemoteCopy, segment: Segment, error: TransientError | FetchError, *, failures: int) -> None:
+        """Let the next request to a server wait after a failed attempt, or use the server no longer.
+
+        Raises the error if no other server is left, or if none could help.
+        """
+        if isinstance(error, _OF_THE_FILE):
+            raise error
+        if not isinstance(error, TransientError):
+            self._exclude(copy, error)
+            return
+        copy.is_slow |= not segment.served and isinstance(error.error, Stalled)
+        try:
+            self._backoffs[copy].failed(error, segment, failures=failures)
+        except FetchError as final:
+            self._exclude(copy, final)
+            return
+        if copy.note_failure(segment) and self._serves_besides(copy):
+            self._exclude(copy, error.error)
+
+    def _exclude(self, copy: RemoteCopy, error: FetchError) -> None:
+        copy.error, copy.unfit = error, isinstance(error, _NotCombinable)
+        if not self.usable:
+            raise error
+        copy.report(error)
+        if self.lead is copy:
+            self.lead = None
+
+    def _serves_besides(self, copy: RemoteCopy) -> bool:
+        return any(segment.served for each in self.usable if each is not copy for segment in each.segments)
+
+    def forget_versions(self) -> None:
+        """Forget what the servers call the version, and their failures: another version begins."""
+        for copy, backoff in self._backoffs.items():
+            copy.version = None
+            backoff.reset()
