@@ -62,7 +62,7 @@ def key_of(scope: Scope) -> str:
     path = path[_mount_length(path, scope) :]
     if path.endswith("/") and raw and not unquote_to_bytes(raw.partition(b"?")[0][-3:]).endswith(b"/"):
         path = path[:-1]  # Litestar passes "/name/" to a mounted app, whatever the client sent
-    return normalized(path)[1:]
+    return normalized(path).removeprefix("/")  # a server may pass `*` or an authority, which are no paths
 
 
 def in_normal_form(scope: Scope) -> Scope:

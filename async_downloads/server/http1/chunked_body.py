@@ -10,6 +10,7 @@ __all__ = ["ChunkedBody"]
 
 _LINE_BYTES: Final = 4096  # of a chunk's size with its extensions, or of a trailer field
 _TRAILER_BYTES: Final = 16 * 1024
+_LINES_AT_ONCE: Final = 4096  # a few milliseconds: one read may bring 40,000 chunks of a byte each
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
 _TRAILER: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n\0]*")
 
@@ -25,27 +26,31 @@ class ChunkedBody:
 
     def __init__(self) -> None:
         self.ended: bool = False
+        self.has_more: bool = False  # `feed(b"")` will return more content, or the end
         self._take_line = self._take_size
         self._left = 0  # bytes of the current chunk that are still to come
-        self._held = b""  # the beginning of a line
+        self._held = b""  # the beginning of a line, or the lines that are left
         self._trailer_bytes = 0
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """Return the content in `data`, and what follows the body once that has ended. Raises BadRequest."""
-        content, data, at = [], self._held + data, 0
-        while at < len(data) and not self.ended:
+        """Return the content in `data`, and what follows the body once that has ended. Raises BadRequest.
+
+        It decodes 4096 lines at most, so that other connections have their turn.
+        """
+        content, data, at, lines = [], self._held + data, 0, 0
+        while at < len(data) and not self.ended and lines < _LINES_AT_ONCE:
             if self._left:
                 content.append(chunk := data[at : at + self._left])
                 self._left -= len(chunk)
                 at += len(chunk)
             elif (stop := data.find(b"\r\n", at, at + _LINE_BYTES)) >= 0:
                 self._take_line(data[at:stop])
-                at = stop + 2
+                at, lines = stop + 2, lines + 1
             elif len(data) - at >= _LINE_BYTES:
                 raise BadRequest(400)
             else:
                 break
-        rest = data[at:]
+        self.has_more, rest = lines == _LINES_AT_ONCE and not self.ended, data[at:]
         self._held, rest = (b"", rest) if self.ended else (rest, b"")
         return b"".join(content), rest
 

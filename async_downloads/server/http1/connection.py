@@ -1,17 +1,16 @@
 """One client's connection: an asyncio protocol with no task but the app's."""
 
 import asyncio
-import logging
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ...sending import Scope
-from .cycle import AsgiCycle
-from .flow_control import ClientDisconnected, FlowControl, PausableProtocol
+from .cycle import AsgiCycle, log_failure
+from .flow_control import FlowControl, PausableProtocol
 from .request_head import BadRequest, parse_head
 from .request_input import RequestInput
-from .response_head import encode_refusal
+from .response_head import CONTINUE, encode_refusal
 from .scope import base_scope
 from .states import BODY_SECONDS, DISCARDED_BYTES, FLUSH_SECONDS, INPUT_BYTES, LINGER_SECONDS, State
 from .zero_copy import AVAILABLE, ZeroCopyWriter
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
     from .server import Http1Server
 
 __all__ = ["Connection"]
-
-
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-_log = logging.getLogger("async_downloads")
 
 
 class Connection(PausableProtocol):
@@ -72,15 +66,15 @@ class Connection(PausableProtocol):
             self._take_body(data)
         elif self._state is State.RUNNING:
             self._input.waiting += data
+            self.pace_reading()
         else:
             self._next_request(data)
-            return
-        if len(self._input.waiting) > INPUT_BYTES:
-            self.flow.pause_reading()
 
     def eof_received(self) -> bool:
         """Return whether to keep our side open: what was asked for is responded to first (over TLS it cannot be)."""
         self.at_eof = True
+        if self._state is State.LINGERING:
+            self._expire_in(FLUSH_SECONDS)  # it closes now, and may still have something to send
         if self.cycle is not None:
             self.cycle.wake()
         has_request = self.cycle is not None or (self._state is State.IDLE and self._input.waiting != b"")
@@ -112,7 +106,7 @@ class Connection(PausableProtocol):
             self.close()
         elif self._state is State.IDLE and self._input.in_head:
             self._enter(State.HEAD, self.server.limits.header_timeout)
-        self.resume_reading()
+        self.pace_reading()
 
     def _run(self, cycle: AsgiCycle) -> None:
         """Run the app; also in the place where a head was read. Raises BadRequest for the beginning of a body."""
@@ -138,21 +132,29 @@ class Connection(PausableProtocol):
         elif not self._input.in_body:
             self._become_idle()
 
+    def _decode_more(self) -> None:
+        if self._input.has_chunks:
+            self._take_body(b"")
+
     def ask_for_body(self) -> None:
         """Have a client that waits for it send the body (RFC 9110 §10.1.1)."""
         self._expire_in(BODY_SECONDS)
-        self.flow.transport.write(_CONTINUE)
+        self.flow.transport.write(CONTINUE)
 
     def _feed(self, cycle: AsgiCycle, content: bytes) -> None:
         """Give the app a part of a body."""
         self._expire_in(BODY_SECONDS if self._input.in_body else math.inf)
         cycle.feed(content, body_comes=self._input.in_body)
-        if cycle.content_bytes > INPUT_BYTES:
-            self.flow.pause_reading()
+        if self._input.has_chunks:
+            self.server.loop.call_soon(self._decode_more)
+        self.pace_reading()
 
-    def resume_reading(self) -> None:
-        """Read again, if there is room."""
-        if not self.at_eof and len(self._input.waiting) <= INPUT_BYTES:
+    def pace_reading(self) -> None:
+        """Read on, or let the client wait if much of what it has sent is not taken yet."""
+        held = len(self._input.waiting) + (self.cycle.content_bytes if self.cycle else 0)
+        if held > INPUT_BYTES or self._input.has_chunks:
+            self.flow.pause_reading()
+        elif not self.at_eof:
             self.flow.resume_reading()
 
     # -- responses
@@ -171,7 +173,7 @@ class Connection(PausableProtocol):
             self._enter(State.DISCARDING, BODY_SECONDS)
         else:
             self._become_idle()
-        self.resume_reading()
+        self.pace_reading()
 
     def _become_idle(self) -> None:
         if self.server.draining and not self._input.waiting:  # its response was begun before the draining
@@ -183,11 +185,10 @@ class Connection(PausableProtocol):
             self.server.loop.call_soon(self._next_request)
 
     def _app_ended(self, cycle: AsgiCycle, task: "asyncio.Task[None]") -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, ClientDisconnected):
-            _log.error("%s %r failed", cycle.head.method, cycle.head.target, exc_info=error)
+        log_failure(cycle.head, task)
         if self.cycle is cycle:
-            self._refuse(500)
+            is_cut = self.at_eof and cycle.body_comes  # the app was told that the client has left (RFC 9112 §8)
+            self._refuse(400 if is_cut else 500)
 
     def _refuse_head(self, status: int, head: bytes | None = None) -> None:
         """Refuse a request that the app, and so its access log, will not see."""
@@ -218,7 +219,7 @@ class Connection(PausableProtocol):
             return
         self.flow.transport.write_eof()
         self._enter(State.LINGERING, LINGER_SECONDS)
-        self.resume_reading()
+        self.pace_reading()
 
     def close(self) -> None:
         """Close, when the client has taken what was written."""

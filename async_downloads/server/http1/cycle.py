@@ -1,6 +1,7 @@
 """One request and its response, as ASGI has them."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from ...open_file import FileRegion
@@ -14,9 +15,10 @@ from .zero_copy import ZeroCopyWriter
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["AsgiCycle"]
+__all__ = ["AsgiCycle", "log_failure"]
 
 
+_log: Final = logging.getLogger("async_downloads")
 _JOINED_BYTES: Final = 64 * 1024  # a body up to here is copied behind its head, which costs less than a second call
 
 
@@ -77,7 +79,7 @@ class AsgiCycle:
             if not self._delivered and (self._content or not self.body_comes):
                 content, self._content = bytes(self._content), bytearray()
                 self._delivered = not self.body_comes
-                self._connection.resume_reading()
+                self._connection.pace_reading()
                 return {"type": "http.request", "body": content, "more_body": self.body_comes}
             if self.awaits_continue and not self.started:
                 self.awaits_continue = False
@@ -184,3 +186,10 @@ class AsgiCycle:
             transport.write(held)
         if data:
             transport.write(data)
+
+
+def log_failure(head: ParsedHead, task: "asyncio.Task[None]") -> None:
+    """Log the error with which the app has ended; that the client has left is none."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, ClientDisconnected):
+        _log.error("%s %r failed", head.method, head.target, exc_info=error)

@@ -6,6 +6,7 @@ Host, two Hosts, `gzip, chunked`, Transfer-Encoding in HTTP/1.0, a head of any s
 """
 
 import re
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 import httptools
@@ -16,6 +17,7 @@ __all__ = ["HEAD_BYTES", "HOST", "LINE_BYTES", "BadRequest", "Field", "ParsedHea
 HEAD_BYTES: Final = 64 * 1024
 LINE_BYTES: Final = 16 * 1024
 _FIELDS: Final = 200
+_LENGTH_DIGITS: Final = 18  # of Content-Length: Python refuses to read thousands, and no body is longer
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n")
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
@@ -60,6 +62,8 @@ def parse_head(head: bytes) -> ParsedHead:
         raise BadRequest(505)
     if line.end() > LINE_BYTES:
         raise BadRequest(414)
+    if head.count(b"\n") - 2 > _FIELDS:  # the request line and the empty line are none
+        raise BadRequest(431)
     if minor > b"1":  # a later minor version is read as the latest that we know (RFC 9110 §2.5)
         head = b"%s1%s" % (head[: line.start(4)], head[line.end(4) :])
     fields = _parsed_fields(head)
@@ -68,12 +72,12 @@ def parse_head(head: bytes) -> ParsedHead:
     length = fields.body_length(version)
     return ParsedHead(
         method.decode(),
-        target if target[0] == 0x2F else _in_origin_form(target, fields),
+        target if target[0] == 0x2F else _in_origin_form(method, target, fields),
         version,
         fields.lines,
         fields.keep_alive(version),
         length,
-        length != 0 and version == "1.1" and fields.known.get(b"expect", b"").lower() == b"100-continue",
+        length != 0 and version == "1.1" and b"100-continue" in fields.options(b"expect"),
     )
 
 
@@ -100,16 +104,23 @@ class _Fields:
 
     def keep_alive(self, version: str) -> bool:
         """Whether the client keeps the connection for another request (RFC 9112 §9.3)."""
-        if (listed := self.known.get(b"connection")) is None:
-            return version == "1.1"
-        options = {option.strip(b" \t") for option in listed.lower().split(b",")}
+        options = self.options(b"connection")
         return b"close" not in options and (version == "1.1" or b"keep-alive" in options)
+
+    def options(self, name: bytes) -> Collection[bytes]:
+        """Return the members of a list, in lower case."""
+        if (listed := self.known.get(name)) is None:
+            return ()
+        return {option.strip(b" \t") for option in listed.lower().split(b",")}
 
     def body_length(self, version: str) -> int | None:
         """Return the length of the body in bytes, None if it is chunked (RFC 9112 §6.3)."""
         coding = self.known.get(b"transfer-encoding")
         if coding is None:
-            return int(self.known.get(b"content-length", 0))
+            text = self.known.get(b"content-length", b"0")
+            if len(text) > _LENGTH_DIGITS:
+                raise BadRequest(400)
+            return int(text)
         if version == "1.0":
             raise BadRequest(400)
         if coding.lower() != b"chunked":
@@ -129,8 +140,6 @@ def _parsed_fields(head: bytes) -> _Fields:
         raise BadRequest(400) from None
     if fields.repeated:
         raise BadRequest(400)
-    if len(fields.lines) > _FIELDS:
-        raise BadRequest(431)
     return fields
 
 
@@ -141,11 +150,16 @@ def _check_host(fields: _Fields, version: str) -> None:
         raise BadRequest(400)
 
 
-def _in_origin_form(target: bytes, fields: _Fields) -> bytes:
-    """Return the path of an absolute-form target; its authority takes the place of Host (RFC 9112 §3.2.2)."""
-    absolute = _ABSOLUTE.match(target)
-    if absolute is None:  # `*`, or the authority after CONNECT
+def _in_origin_form(method: bytes, target: bytes, fields: _Fields) -> bytes:
+    """Return the path of an absolute-form target; its authority takes the place of Host (RFC 9112 §3.2.2).
+
+    CONNECT alone has an authority in the place of a target, and OPTIONS alone has `*`.
+    """
+    if method == b"CONNECT" or (method == b"OPTIONS" and target == b"*"):
         return target
+    absolute = _ABSOLUTE.match(target)
+    if absolute is None:
+        raise BadRequest(400)
     authority, rest = absolute[1], target[absolute.end() :]
     if not authority or not HOST.fullmatch(authority):
         raise BadRequest(400)

@@ -28,6 +28,11 @@ class RequestInput:
         return self._body is not None
 
     @property
+    def has_chunks(self) -> bool:
+        """Whether chunks that have come are left to be decoded, by `take_body(b"")`."""
+        return isinstance(self._body, ChunkedBody) and self._body.has_more
+
+    @property
     def in_head(self) -> bool:
         """Whether a part of a head has come, and been found to have no end."""
         return self._searched > 0

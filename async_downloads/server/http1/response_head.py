@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 
 from .request_head import Field
 
-__all__ = ["ResponseLines", "encode_lines", "encode_refusal"]
+__all__ = ["CONTINUE", "ResponseLines", "encode_lines", "encode_refusal"]
 
 
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
 # How names are written that `Content-Length`'s way would spoil. Firmware loaders compare names byte by byte.

@@ -7,6 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any, Final, Protocol
 
 from ...semantics.dates import format_date
@@ -21,6 +22,7 @@ __all__ = ["ConnectionLimits", "Http1Server", "client_of"]
 _TICK_SECONDS: Final = 1.0
 _ABORT_SECONDS: Final = 2.0
 _REFUSED_AT_ONCE: Final = 64  # connections beyond the limit that are told why; others are closed at once
+_ENDED_A_TURN: Final = 64  # connections that are late or drained: thousands at once would block the loop
 
 
 LogRefusal = Callable[[Scope, bytes, int], object]
@@ -151,9 +153,15 @@ class Http1Server:
             _abort_beyond(self.limits.max_connections, len(self._connections), connection)
             return 503
         if is_full:
-            self._idle.popitem(last=False)[0].close()
+            self._replace_idlest()
         self._idle[connection] = None
         return None
+
+    def _replace_idlest(self) -> None:
+        """Close the connection that was idle longest; it may flush what it holds if there are not many of those."""
+        idlest, _ = self._idle.popitem(last=False)
+        idlest.close()
+        _abort_beyond(self.limits.max_connections, len(self._connections), idlest)
 
     def forget(self, connection: AnyConnection) -> None:
         """Let a connection go that is lost."""
@@ -196,8 +204,7 @@ class Http1Server:
     def drain(self) -> None:
         """Close idle connections now, and the others after their responses."""
         self.draining = True
-        for connection in list(self._connections):
-            connection.drain()
+        self._call_in_turns(methodcaller("drain"), list(self._connections))
 
     async def close(self) -> None:
         """Return when the last connection has ended; those without a whole request are closed now."""
@@ -223,9 +230,19 @@ class Http1Server:
     def _tick(self) -> None:
         """Look once a second for connections that are late: a timer for each request would cost more."""
         self.now = self.loop.time()
-        for connection in [each for each in self._connections if each.deadline < self.now]:
-            connection.time_out()
+        self._call_in_turns(self._end_if_late, [each for each in self._connections if each.deadline < self.now])
         self._timer = self.loop.call_later(_TICK_SECONDS, self._tick)
+
+    def _end_if_late(self, connection: AnyConnection) -> None:
+        if connection.deadline < self.now:  # still: it may have waited for its turn
+            connection.time_out()
+
+    def _call_in_turns(self, end: Callable[[AnyConnection], object], connections: list[AnyConnection]) -> None:
+        """Call a function for each connection, for 64 in each turn of the loop."""
+        for connection in connections[:_ENDED_A_TURN]:
+            end(connection)
+        if rest := connections[_ENDED_A_TURN:]:
+            self.loop.call_soon(self._call_in_turns, end, rest)
 
 
 def client_of(address: tuple[str, int | None] | None) -> str | None:

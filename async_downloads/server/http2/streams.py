@@ -1,9 +1,8 @@
 """The streams of a connection: they begin with a request, and end with the response, a reset or a deadline."""
 
-import logging
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from h2.errors import ErrorCodes
 from h2.events import (
@@ -18,7 +17,7 @@ from h2.events import (
 )
 
 from ...sending import Scope
-from ..http1.flow_control import ClientDisconnected
+from ..http1.cycle import log_failure
 from ..http1.request_head import BadRequest, Field
 from .engine import MAX_STREAMS, Engine
 from .frames import FrameBudget
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
     from .connection import Http2Connection
 
 __all__ = ["Streams"]
-
-
-_log: Final = logging.getLogger("async_downloads")
 
 
 class Streams:
@@ -203,9 +199,7 @@ class Streams:
         self._engine.flush()
 
     def _app_ended(self, stream: Stream, task: "asyncio.Task[None]") -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, ClientDisconnected):
-            _log.error("%s %r failed", stream.head.method, stream.head.target, exc_info=error)
+        log_failure(stream.head, task)
         if not stream.over:
             if stream.responded:
                 self.reset(stream.id, ErrorCodes.INTERNAL_ERROR)

@@ -24,7 +24,17 @@ def decode(data: bytes, step: int) -> tuple[bytes, bytes, bool]:
             continue
         part, rest = body.feed(data[start : start + step])
         content += part
+        while body.has_more:
+            part, rest = body.feed(b"")
+            content += part
     return content, rest, body.ended
+
+
+def test_thousands_of_chunks_are_decoded_in_several_calls() -> None:
+    body = ChunkedBody()
+    content, rest = body.feed(b"1\r\nx\r\n" * 5000 + b"0\r\n\r\nrest")
+    assert (content, rest, body.has_more, body.ended) == (b"x" * 2048, b"", True, False)
+    assert decode(b"1\r\nx\r\n" * 5000 + b"0\r\n\r\nrest", 100_000) == (b"x" * 5000, b"rest", True)
 
 
 @pytest.mark.parametrize(("data", "content"), GOOD)

@@ -72,6 +72,8 @@ def test_the_length_of_the_body(fields: list[str], length: int | None) -> None:
         ("1.1", ["Expect: 100-Continue", "Content-Length: 1"], True),
         ("1.1", ["Expect: 100-continue"], False),
         ("1.1", ["Expect: more", "Content-Length: 1"], False),
+        ("1.1", ["Expect: more, 100-continue", "Content-Length: 1"], True),
+        ("1.1", ["Expect: 100-continue", "Expect: 100-continue", "Content-Length: 1"], True),
         ("1.0", ["Expect: 100-continue", "Content-Length: 1"], False),
     ],
 )
@@ -88,6 +90,8 @@ REFUSED = [
     pytest.param(b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="NUL in the target"),
     pytest.param(b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="a space in the target"),
     pytest.param(b"GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="a target that is no path"),
+    pytest.param(b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="an asterisk that OPTIONS alone may have"),
+    pytest.param(b"OPTIONS *a HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="a target behind an asterisk"),
     pytest.param(b"GET http:/// HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="no authority"),
     pytest.param(b"GET http://u@b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="a user in the authority"),
     pytest.param(b"PRI * HTTP/2.0\r\n\r\n", 505, id="the preface of HTTP/2"),
@@ -113,6 +117,7 @@ REFUSED = [
     pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x5\r\n\r\n", 400, id="a length in hexadecimal"),
     pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\n", 400, id="a list of lengths"),
     pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n", 400, id="a huge length"),
+    pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"0" * 5000 + b"\r\n\r\n", 400, id="many zeros"),
     pytest.param(
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", 400, id="two lengths"
     ),
