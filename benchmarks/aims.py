@@ -57,7 +57,7 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The figures of a run for an aim. ``title`` is the rival's; ``rounds`` tells how many rounds have the figures."""
+    """The figures of a run for an aim. ``title`` is the rival's; ``rounds`` is how many rounds have the figures."""
 
     aim: Aim
     own: Cell
@@ -148,7 +148,7 @@ def _measured(aim: Aim, run: Run, server: str) -> int:
 
 
 def _shown(aim: Aim, value: float) -> str:
-    """Write a value; with more digits where the rounded one would be judged differently."""
+    """Write a value, with more digits if its rounded form would give another outcome."""
     words = figure(value)
     return words if aim.met(float(words.replace(",", ""))) == aim.met(value) else f"{value:,.4f}"
 

@@ -50,7 +50,7 @@ def servers(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def cell(runs: Sequence[Run], column: Column, server: str) -> Cell:
-    """Look up a server in the first run that has the column's case; never in two, whose figures do not compare."""
+    """Look up a server in the first run that has the column's case; figures of two runs do not compare."""
     run = next((run for run in runs if column.case in run.cases(column.scenario)), None)
     about = run.servers.get(server) if run else None
     if run is None or about is None:

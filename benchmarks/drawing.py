@@ -29,8 +29,8 @@ FOOT = 17  # a line below
 CAP = 3  # at either end of a range, to each side
 SEEN = 0.02  # of a panel; a shorter range is not drawn
 SMALL, NORMAL = 8.25, 9.0  # points: 11 and 12 pixels
-# matplotlib reckons with the font that comes with it, so that every machine draws the same. What is shown is the
-# reader's own font; each of these is narrower.
+# matplotlib calculates with its own font, so that every machine draws the same. A browser uses the first of these fonts
+# that it has; each of them is narrower.
 RECKONED = "DejaVu Sans"
 SHOWN = "-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif"
 
@@ -81,7 +81,7 @@ def _lighter(text: str) -> str:
 
 
 def _heights(rows: Sequence[str]) -> list[float]:
-    """Return the middle of each row, with a little air between the kinds."""
+    """Return the middle of each row, with some space between the kinds."""
     changes = (kind(one) != kind(other) for one, other in itertools.pairwise(rows))
     return list(itertools.accumulate((ROW + BETWEEN * change for change in changes), initial=ROW / 2))
 
@@ -98,7 +98,7 @@ class _Drawing:
         self.figure = Figure(figsize=(WIDTH * PIXEL, self.height * PIXEL))
 
     def drawn(self) -> Figure:
-        """Draw all, and return it."""
+        """Draw everything, and return the figure."""
         for number, block in enumerate(self.content.blocks):
             self._block(block, self.step * number)
         below = self.step * len(self.content.blocks)

@@ -66,7 +66,7 @@ class Run:
         return list(dict.fromkeys(found))
 
     def expected(self, scenario: str) -> list[str]:
-        """Return the cases that there are to be, and others that ran; an older result knows only those."""
+        """Return the expected cases, and all others that ran; an older result has only the latter."""
         named: list[str] = self.scenarios.get(scenario, {}).get("expected", [])
         return list(dict.fromkeys([*named, *self.cases(scenario)]))
 

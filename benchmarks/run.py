@@ -24,7 +24,7 @@ FAILURES = (BenchmarkError, OSError, subprocess.SubprocessError)
 
 
 def prepare(settings: Settings, scenarios: Sequence[Scenario], servers: Sequence[Server], command: str) -> Run:
-    """Describe the run, with the servers that are missing among the others."""
+    """Describe the run and all its servers, also those that are missing."""
     return Run(
         command=command,
         settings=asdict(settings),

@@ -89,7 +89,6 @@ async def test_files_are_downloaded_as_shown(files: Path, tmp_path: Path) -> Non
     [text] = [text for language, text in SNIPPETS if language == "console" and "$ async-downloads get" in text]
     shown = [line for line in text.splitlines() if not line.startswith("$ ")]
     async with running("serve", files, *ANY_PORT) as command:
-        (tmp_path / "urls.txt").write_text(f"{command.url}/notes.txt\n{command.url}/report.pdf\n")
         lines = re.findall(r"^\$ (.*)$", text.replace("http://127.0.0.1:8000", command.url), re.MULTILINE)
         env = environment({"PATH": f"{Path(*COMMAND).parent}:{os.environ['PATH']}"})
         shell = ["sh", "-ec", "\n".join(lines)]

@@ -7,13 +7,13 @@ from benchmarks.micro.cases import CASES, Case
 
 __all__ = ["main", "table"]
 
-PROCESSES = 8  # of pyperf's 20: the spread between them shows as well, and all is done in four minutes
+PROCESSES = 8  # pyperf has 20; fewer show the spread as well, and take only four minutes
 # pyperf would write down the computer's name and the folders of its Python.
 ANONYMOUS = {"hostname": "unnamed", "python_executable": "python", "python_config_args": "unnamed"}
 
 
 def main() -> None:
-    """Time every case; in each of pyperf's worker processes that is one of them, and nothing is printed."""
+    """Time every case and print a table. In a worker process of pyperf, time one case and print nothing."""
     runner = pyperf.Runner(processes=PROCESSES, program_args=("-m", "benchmarks.micro"))
     runner.metadata.update(ANONYMOUS, revision=revision())
     timed = [(case, runner.bench_func(case.name, case.call)) for case in CASES]

@@ -1,6 +1,6 @@
 """The timed cases: ordinary requests, and the worst fields that a server lets through.
 
-A hostile field comes in two lengths. Work is bounded when the longer costs no more for each of its bytes.
+A hostile field comes in two lengths. The work is bounded if the longer one costs no more for each byte.
 """
 
 from collections.abc import Callable, Iterator

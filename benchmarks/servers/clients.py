@@ -1,4 +1,4 @@
-"""The programs that download, and nginx once for each of them: where they are compared, a client has the row."""
+"""The client programs: each one is an entry with nginx as its server, since a row of a table is a server."""
 
 import re
 import shlex
@@ -72,7 +72,7 @@ def _plain_httpx(kind: str, title: str) -> Client:
 
 
 def _curl(errand: Errand) -> list[str]:
-    # HTTP/1.1 as the others do; over HTTP/2 it is slower.
+    # HTTP/1.1 as with the other clients; over HTTP/2 it is slower.
     trust = ["--http1.1", "--cacert", str(errand.certificate)] if errand.certificate else []
     return ["curl", "-sS", "--fail", *trust, "-o", str(errand.target), errand.url]
 

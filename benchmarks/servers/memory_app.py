@@ -1,6 +1,6 @@
 """The least Hypercorn can cost: an ASGI application that has every byte in memory.
 
-It knows just enough HTTP to be asked the same questions as the others: one range, and a matching If-None-Match.
+It knows just enough HTTP for the requests that the other servers get: one range, and a matching If-None-Match.
 The large file is one chunk sent again and again, so a range of it has the right length and not the right bytes.
 """
 

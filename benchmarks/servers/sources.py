@@ -1,7 +1,7 @@
 """One server, Hypercorn with this project's application, over each kind of store.
 
-A store is an entry here and a module with an ``app`` over it. One that has to be filled does that in ``prepare``, from
-the site's directory into its scratch folder (or into a database), where the module finds it by ``SCRATCH``.
+A store is an entry here and a module with an ``app`` over it. If a store must be filled, ``prepare`` does it: it copies
+the site's directory into the scratch folder (or a database), where the module finds it by ``SCRATCH``.
 """
 
 from collections.abc import Callable
