@@ -12,11 +12,21 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from typing import Final
+from typing import Final, NamedTuple
 
 from .threads import DaemonThreads
 
-__all__ = ["has_fixed_times", "is_local_path", "place_of", "remote_device", "threads_of", "threads_of_file"]
+__all__ = [
+    "RemoteMount",
+    "has_fixed_times",
+    "is_local_path",
+    "mount_at",
+    "place_of",
+    "remote_device",
+    "remote_mount",
+    "threads_of",
+    "threads_of_file",
+]
 
 
 # The numbers that statfs(2) gives to the file systems of local disks and of memory.
@@ -55,6 +65,7 @@ _NEAR_NAMES: Final = (
     " mqueue msdos nilfs2 ntfs ntfs3 overlay proc pstore ramfs reiserfs rootfs securityfs squashfs sysfs tmpfs tracefs"
     " udf vfat xfs zfs"
 )
+_NEAR: Final = frozenset(_NEAR_NAMES.split())
 _FIXED_SECONDS: Final = {0, 1, 315532800}  # the last one is 1980-01-01, when the time of ZIP and FAT begins
 _MOUNTS: Final = "/proc/self/mountinfo"
 _MOUNTS_SECONDS: Final = 1.0  # the table of mounts is read again after this time
@@ -63,7 +74,7 @@ _STATUS_BYTES: Final = 256  # more than `struct statfs` has on any processor
 _MAX_THREADS: Final = 8  # of one device
 _MAX_LINKS: Final = 40  # on the way to a file, as in the kernel
 _libc: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
-_threads: "Final[dict[int, Executor]]" = {}  # by device
+_threads: "Final[dict[int, DaemonThreads]]" = {}  # by device
 _types: "Final[dict[int, tuple[int | None, float]]]" = {}  # by device, and until when
 
 
@@ -96,7 +107,7 @@ def threads_of_file(fd: int, device: int) -> Executor | None:
     return None if found is None or found in _LOCAL or found in _KERNEL else threads_of(device)
 
 
-def threads_of(device: int) -> Executor:
+def threads_of(device: int) -> DaemonThreads:
     """Return the threads that may wait for this device."""
     return _threads.get(device) or _threads.setdefault(device, DaemonThreads(_MAX_THREADS))
 
@@ -122,8 +133,21 @@ def _statfs(name: str, subject: int | bytes) -> int | None:
     return ctypes.c_ulong.from_buffer(status).value
 
 
+class RemoteMount(NamedTuple):
+    """The place where a file system that is not local is mounted, and its device."""
+
+    place: str
+    device: int
+
+
 def remote_device(path: str) -> int | None:
-    """Return the device of the first file system on the way to an absolute path that is not local; None if all are.
+    """Return the device of `remote_mount`."""
+    found = remote_mount(path)
+    return found.device if found else None
+
+
+def remote_mount(path: str) -> RemoteMount | None:
+    """Return the first file system on the way to an absolute path that is not local; None if all are local.
 
     The path is followed step by step, links included, up to that file system.
     """
@@ -138,8 +162,8 @@ def remote_device(path: str) -> int | None:
         if step == "..":
             place = place.rpartition("/")[0]
             continue
-        if (found := remote.get(f"{place}/{step}")) is not None:
-            return found
+        if (device := remote.get(f"{place}/{step}")) is not None:
+            return RemoteMount(f"{place}/{step}", device)
         target = _link_target(f"{place}/{step}")
         if target is None or (links := links + 1) > _MAX_LINKS:
             place = f"{place}/{step}"
@@ -147,6 +171,12 @@ def remote_device(path: str) -> int | None:
         place = "" if target.startswith("/") else place
         steps += target.split("/")[::-1]
     return None
+
+
+def mount_at(path: str) -> RemoteMount | None:
+    """Return the file system that is mounted exactly there, if it is not local; else None."""
+    device = _remote_mounts().get(path)
+    return None if device is None else RemoteMount(path, device)
 
 
 def _link_target(path: str) -> str | None:
@@ -176,7 +206,7 @@ def _parsed_mounts() -> Iterator[tuple[str, int]]:
     except OSError:  # not Linux
         return
     for row in rows:
-        place = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), row[4])
-        if place != "/" and row[row.index("-", 6) + 1] not in _NEAR_NAMES.split():
+        if row[4] != "/" and row[row.index("-", 6) + 1] not in _NEAR:
+            place = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), row[4])
             major, minor = row[2].split(":")
             yield place, os.makedev(int(major), int(minor))

@@ -39,12 +39,12 @@ class RecentPaths:
         `function` raises MustWait if it cannot do its work on the event loop; it is then run in a thread. Raises
         SourceBusy if the path is not open after `OPEN_TIMEOUT`.
         """
-        if path in self:
+        full = os.path.join(self._folder, path)
+        if path in self and remote_device(full) is None:  # a link may have taken its place meanwhile
             try:
                 return function()
             except MustWait:
                 pass
-        full = os.path.join(self._folder, path)
         opened, is_local = await open_in_thread(
             full, lambda: (function(), _is_local(full)), discard=lambda result: discard(result[0])
         )
@@ -62,7 +62,7 @@ async def open_in_thread(path: str, function: Callable[[], T], *, discard: Calla
     """Run `function`, which opens an absolute path, in a thread of the device that the path leads to.
 
     If the caller is cancelled, the result of `function` goes to `discard`; if it has not begun by then, it never does.
-    Raises SourceBusy after `OPEN_TIMEOUT`.
+    Raises SourceBusy after `OPEN_TIMEOUT`, and at once if that device has not begun earlier work for as long.
     """
     is_abandoned = False
 
@@ -82,13 +82,20 @@ async def open_in_thread(path: str, function: Callable[[], T], *, discard: Calla
     try:
         async with asyncio.timeout(OPEN_TIMEOUT):
             result = await in_thread(run_if_near, discard=discard_opened)
-            if isinstance(result, _Remote):
-                result = await in_thread(run, discard=discard, executor=threads_of(result.device))
-            return result
+            if not isinstance(result, _Remote):
+                return result
+            return await _in_thread_of(result.device, run, discard)
     except TimeoutError as error:
         raise SourceBusy(f"{path!r}: the file system did not respond within {OPEN_TIMEOUT:g} s") from error
     finally:
         is_abandoned = True
+
+
+async def _in_thread_of(device: int, function: Callable[[], T], discard: Callable[[T], object]) -> T:
+    threads = threads_of(device)
+    if threads.is_stuck(OPEN_TIMEOUT):
+        raise TimeoutError
+    return await in_thread(function, discard=discard, executor=threads)
 
 
 class _Remote(NamedTuple):

@@ -2,16 +2,18 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import aiofiles.os
 
 __all__ = [
     "LISTING_THREADS",
+    "STREAM_THREADS",
     "DaemonThreads",
     "MustWait",
     "await_shielded",
@@ -92,6 +94,12 @@ def is_on_loop() -> bool:
     return True
 
 
+class _Work(NamedTuple):
+    future: "Future[Any]"
+    function: Callable[[], Any]
+    since: float
+
+
 class DaemonThreads(Executor):
     """Up to `most` threads for work that may never end. They do not keep the process from ending.
 
@@ -104,14 +112,14 @@ class DaemonThreads(Executor):
         self._most = most
         self._count = 0
         self._waiting = 0
-        self._work: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._work: deque[_Work] = deque()
         self._changed = threading.Condition()
 
     def submit(self, function: Callable[..., T], /, *args: Any, **named: Any) -> Future[T]:
         """Run the function in one of the threads."""
         future: Future[T] = Future()
         with self._changed:
-            self._work.append((future, partial(function, *args, **named)))
+            self._work.append(_Work(future, partial(function, *args, **named), time.monotonic()))
             if self._waiting < len(self._work) and self._count < self._most:
                 self._count += 1
                 threading.Thread(target=self._run, name="file system", daemon=True).start()
@@ -119,12 +127,17 @@ class DaemonThreads(Executor):
                 self._changed.notify()
         return future
 
+    def is_stuck(self, seconds: float) -> bool:
+        """Whether work has waited for a thread for so many seconds. More work would wait behind it."""
+        with self._changed:
+            return bool(self._work) and time.monotonic() - self._work[0].since > seconds
+
     def _run(self) -> None:
         while work := self._next():
-            _complete(*work)
+            _complete(work.future, work.function)
             del work  # else the thread would keep it until the next one
 
-    def _next(self) -> "tuple[Future[Any], Callable[[], Any]] | None":
+    def _next(self) -> _Work | None:
         """Wait for work; return None if there is none for too long, and the thread must end."""
         with self._changed:
             self._waiting += 1
@@ -147,6 +160,8 @@ def _complete(future: "Future[T]", function: Callable[[], T]) -> None:
 
 # Reading and drawing the list of a large directory takes seconds. In these threads it delays no file that is opened.
 LISTING_THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="listing")
+# Reading the next piece of a pipe or of a generator may take for ever. In these threads it delays no file.
+STREAM_THREADS: Final = DaemonThreads(64)
 
 
 def raise_mmap_threshold() -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
+from harness.mounts import DEVICES, occupy
+from harness.mounts import hanging as hanging  # noqa: PLC0414
+from harness.mounts import mounts as mounts  # noqa: PLC0414
 from harness.waiting import HANGING, eventually
 
 from async_downloads import file_systems, recent_paths
@@ -16,24 +18,6 @@ from async_downloads.errors import SourceBusy
 from async_downloads.file_systems import remote_device, threads_of
 from async_downloads.recent_paths import RecentPaths, open_in_thread
 from async_downloads.threads import DaemonThreads
-
-LINE = "36 35 0:{minor} / {place} rw,relatime shared:1 master:2 - {kind} server:/data rw\n"
-
-
-@pytest.fixture
-def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a folder with directories that the table of mounts names; return the folder."""
-    table, folder = tmp_path / "mountinfo", tmp_path / "folder"
-    kinds = {"nfs": "nfs4", "user": "fuse.sshfs", "with space": "cifs", "disk": "ext4"}
-    rows = ["22 1 0:20 / / rw - nfs root rw\n"]
-    for minor, (name, kind) in enumerate(kinds.items(), 1000):
-        (folder / name / "deep").mkdir(parents=True)
-        (folder / name / "deep" / "a.txt").write_bytes(b"a")
-        rows.append(LINE.format(minor=minor, place=str(folder / name).replace(" ", "\\040"), kind=kind))
-    table.write_text("".join(rows))
-    monkeypatch.setattr(file_systems, "_MOUNTS", str(table))
-    monkeypatch.setattr(file_systems, "_MOUNTS_SECONDS", -1.0)
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -65,14 +49,6 @@ def test_the_way_of_a_path_is_followed_to_a_remote_mount(mounts: Path, path: str
 def test_without_a_table_of_mounts_no_path_is_remote(mounts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_systems, "_MOUNTS", "/nothing")
     assert remote_device(f"{mounts}/nfs") is None
-
-
-@pytest.fixture
-def hanging() -> Iterator[threading.Event]:
-    """Return an event that calls to a file system wait for; it is set after the test."""
-    event = threading.Event()
-    yield event
-    event.set()
 
 
 async def test_a_device_that_hangs_keeps_no_other_path_waiting(mounts: Path, hanging: threading.Event) -> None:
@@ -117,6 +93,48 @@ async def test_a_remote_path_is_never_opened_on_the_loop(mounts: Path) -> None:
     paths, main = RecentPaths(str(mounts)), threading.get_ident()
     for _ in range(3):
         assert await paths.open("nfs/deep/a.txt", threading.get_ident, discard=bool) != main
+
+
+async def test_a_recent_path_that_now_leads_to_a_remote_mount_is_opened_in_a_thread(mounts: Path) -> None:
+    paths, path, main = RecentPaths(str(mounts)), mounts / "a.txt", threading.get_ident()
+    path.write_bytes(b"near")
+    await paths.open("a.txt", threading.get_ident, discard=bool)
+    assert await paths.open("a.txt", threading.get_ident, discard=bool) == main
+    path.unlink()
+    path.symlink_to("nfs/deep/a.txt")
+    assert await paths.open("a.txt", threading.get_ident, discard=bool) != main
+
+
+async def test_a_device_that_has_hung_for_the_timeout_is_busy_at_once(
+    mounts: Path, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    occupy(DEVICES["nfs"], hanging)
+    waiting = asyncio.ensure_future(open_in_thread(f"{mounts}/nfs/first", lambda: 1))
+    await eventually(lambda: threads_of(DEVICES["nfs"]).is_stuck(0))
+    monkeypatch.setattr(threads_of(DEVICES["nfs"]), "is_stuck", lambda _: True)
+    with pytest.raises(SourceBusy, match="did not respond"):
+        await open_in_thread(f"{mounts}/nfs/second", lambda: 2)
+    assert not waiting.done()
+    hanging.set()
+    assert await waiting == 1
+
+
+def test_threads_are_stuck_while_their_oldest_work_waits_too_long(hanging: threading.Event) -> None:
+    pool, begun = DaemonThreads(1), threading.Event()
+
+    def run() -> None:
+        begun.set()
+        hanging.wait()
+
+    running = pool.submit(run)
+    begun.wait()
+    assert not pool.is_stuck(0)
+    waiting = pool.submit(lambda: 1)
+    assert pool.is_stuck(0)
+    assert not pool.is_stuck(60)
+    hanging.set()
+    assert (waiting.result(HANGING), running.done()) == (1, True)
+    assert not pool.is_stuck(0)
 
 
 def test_each_device_has_its_own_threads() -> None:

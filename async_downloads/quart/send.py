@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import Any, BinaryIO, NamedTuple, NoReturn, cast
+from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, cast
 from urllib.parse import quote
 
 from quart import abort, current_app, request
@@ -20,7 +20,7 @@ from werkzeug.utils import get_content_type
 from ..asgi import request_head, request_line
 from ..deprecation import accepting_former_names
 from ..errors import DownloadError, NotFound, SourceBusy
-from ..recent_paths import RecentPaths
+from ..recent_paths import RecentPaths, open_in_thread
 from ..responder import boundary_secret, respond
 from ..semantics.dates import format_date
 from ..semantics.disposition import Disposition
@@ -34,11 +34,10 @@ from ..sources.files import FileSource
 from ..sources.media_types import media_type
 from ..sources.opening import describe, open_regular
 from ..sources.streams import source_of
-from ..threads import in_thread
 from ..timeouts import STALL_TIMEOUT
 from .response import DownloadResponse, response_of
 
-__all__ = ["send_file", "send_from_directory", "send_from_store", "send_source"]
+__all__ = ["abort_for", "send_file", "send_from_directory", "send_from_store", "send_source"]
 
 
 PathLike = str | os.PathLike[str]
@@ -46,6 +45,8 @@ Chunks = AsyncIterable[bytes | str] | Iterator[bytes | str]
 MaxAge = int | Callable[[str | None], int | None] | None
 _log = logging.getLogger("async_downloads")
 _recent_paths = RecentPaths()
+_stores: "dict[tuple[str, bool], DirectoryStore]" = {}
+_MAX_STORES: Final = 64
 _NOT_IN_A_TAG = re.compile(r"[^\x21-\x7e\x80-\xff]")  # a quote is left to ETag, which raises ValueError
 _LIKE_A_PATH = re.compile(rb"[^\0-\x1f]{0,255}/[^\0-\x1f]{1,255}")
 
@@ -108,12 +109,12 @@ async def send_from_store(directory: PathLike, path: PathLike, *, hidden: bool, 
     if key is None:
         abort(404)
     try:
-        store = _store(current_app.root_path, os.fspath(directory), hidden)
+        store = await _store(os.path.join(current_app.root_path, directory), hidden)
         source = await store.open(key)
     except NotADirectoryError:  # as in Flask, a missing directory is no error of the view
         abort(404)
     except DownloadError as error:
-        _abort(error)
+        abort_for(error)
     return await send_file(_Opened(source, f"{store.directory}/{key}", typed=False), **options)
 
 
@@ -138,6 +139,8 @@ async def _open(content: object) -> _Opened:
         if error.errno in {errno.EMFILE, errno.ENFILE}:  # the process has no free descriptor: not the view's mistake
             raise ServiceUnavailable(retry_after=1) from error
         raise
+    except DownloadError as error:
+        abort_for(error)
 
 
 async def _open_source(content: object) -> _Opened:
@@ -147,7 +150,7 @@ async def _open_source(content: object) -> _Opened:
         return _Opened(file, path, typed=False)
     if isinstance(content, bytes) and _LIKE_A_PATH.fullmatch(content):
         path = os.path.join(current_app.root_path, os.fsdecode(content))
-        if await in_thread(partial(os.path.isfile, path)):
+        if await open_in_thread(path, partial(os.path.isfile, path)):
             raise TypeError(f"{content!r} is a path in bytes: give os.fsdecode(path)")
     source = content if isinstance(content, Source) else source_of(content)
     return _Opened(source, None, typed=source is content)
@@ -194,9 +197,14 @@ def _key(path: str) -> str | None:
     return joined and joined.removeprefix("./")
 
 
-@lru_cache(maxsize=64)
-def _store(root_path: str, directory: str, hidden: bool) -> DirectoryStore:
-    return DirectoryStore(os.path.join(root_path, directory), hidden=hidden, precompressed=False)
+async def _store(directory: str, hidden: bool) -> DirectoryStore:
+    """Return the store of a directory. It is made in a thread, because a file system may not respond."""
+    if not (store := _stores.get((directory, hidden))):
+        make = partial(DirectoryStore, directory, hidden=hidden, precompressed=False)
+        if len(_stores) >= _MAX_STORES:
+            _stores.clear()
+        store = _stores[directory, hidden] = await open_in_thread(directory, make)
+    return store
 
 
 @lru_cache(maxsize=64)
@@ -206,7 +214,7 @@ def _policy(
     return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=boundary_secret(secret))
 
 
-def _abort(error: DownloadError) -> NoReturn:
+def abort_for(error: DownloadError) -> NoReturn:
     """Raise the HTTP exception for an error of `open`; log the error unless it is NotFound."""
     if not isinstance(error, NotFound):
         _log.warning("%s: %d: %s", request_line(cast("Scope", request.scope)), error.status, error)
@@ -221,6 +229,6 @@ async def _respond(source: Source, selected: Representation, policy: Policy) -> 
     try:
         planned = await respond(head, source, policy, selected=selected, stall_timeout=stall_timeout, replannable=True)
     except DownloadError as error:
-        _abort(error)
+        abort_for(error)
     # The source may have been described again since `selected` was made.
     return response_of(planned, lambda: plan(head._replace(fields={}), planned.body.selected, policy))

@@ -15,8 +15,10 @@ from uuid import UUID
 
 from quart import Blueprint, Response, current_app, request
 
+from ..errors import DownloadError
 from ..quart import abort, make_response, send_file
-from ..quart.send import send_from_store
+from ..quart.send import abort_for, send_from_store
+from ..recent_paths import open_in_thread
 from ..request_target import wants_attachment
 from ..semantics.disposition import content_disposition
 from ..threads import in_thread
@@ -132,7 +134,10 @@ async def _find_by_stem(key: str, stem: str) -> str:
     """Return the name of the first file in the folder with that stem and any ending; respond 404 if there is none."""
     folder = os.path.join(current_app.root_path, _configured(key))
     search: partial[list[str]] = partial(glob.glob, f"{glob.escape(stem)}.*", root_dir=folder)
-    found = await in_thread(search)
+    try:
+        found = await open_in_thread(folder, search)
+    except DownloadError as error:
+        abort_for(error)
     if not found:
         abort(404)
     return min(found)

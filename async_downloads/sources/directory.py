@@ -9,17 +9,15 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Hashable, Sequence
 from functools import partial
-from heapq import nsmallest
 from typing import Final
 
 from ..errors import DownloadError, NotFound
-from ..file_systems import place_of
+from ..file_systems import place_of, remote_device
 from ..recent_paths import RecentPaths
-from .base import Entry, Listing
-from .directory_listing import list_in_thread, version_of
+from .base import Listing
+from .directory_listing import list_in_thread, read_entries, version_of
 from .files import FileSource
 from .memory import MemorySource
 from .opening import describe, map_os_errors, open_regular
@@ -38,8 +36,6 @@ _HIDDEN_PLACE: Final = re.compile(r"(?:^|/)\.(?!\.|git/annex/objects/)")
 _SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _MAX_ENTRIES: Final = 10_000  # of a listing
 _SMALL_BYTES: Final = 64 * 1024  # files up to this size are cached
-# Directories sort first, then names. Names are unique, so Python never compares the last items.
-_Sortable = tuple[bool, str, str, "os.DirEntry[str]"]
 
 
 def is_hidden(name: str) -> bool:
@@ -139,9 +135,15 @@ class DirectoryStore:
         self, key: str, coding: str, plain: FileSource | MemorySource, modified_ns: int
     ) -> FileSource | MemorySource | None:
         """Open the file with a content coding that may be sent in the place of another; None if there is none."""
+        if coding not in _SUFFIXES:
+            return None
+        coded_key = key + _SUFFIXES[coding]
+        device = remote_device(f"{self.directory}/{coded_key}")
+        if device is not None and device != remote_device(f"{self.directory}/{key}"):
+            return None  # it is a link to a file system for which this thread, or the event loop, must not wait
         try:
-            source, coded_ns = self._open_one(key + _SUFFIXES[coding], key, coding)
-        except (DownloadError, KeyError):
+            source, coded_ns = self._open_one(coded_key, key, coding)
+        except DownloadError:
             return None
         is_equal = False
         try:
@@ -199,32 +201,12 @@ class DirectoryStore:
                 place = place_of(fd) or os.path.realpath(path)
                 if not self._is_allowed(place):
                     raise NotFound(f"{key} is outside {self.directory} or hidden")
-                with os.scandir(fd) as found:  # it duplicates the descriptor
-                    first = nsmallest(_MAX_ENTRIES + 1, self._sortable(found, place))
-                entries = tuple(_entries(first[:_MAX_ENTRIES]))  # `stat` of the entries needs the descriptor
+                return read_entries(fd, place, _MAX_ENTRIES, is_shown=self._is_shown, is_allowed=self._is_allowed)
             finally:
                 os.close(fd)
-        return Listing(entries, truncated=len(first) > _MAX_ENTRIES)
 
-    def _sortable(self, found: Iterator["os.DirEntry[str]"], place: str) -> Iterator[_Sortable]:
-        for item in found:
-            if _UNSAFE.search(item.name) or (is_hidden(item.name) and not self._hidden):
-                continue
-            if item.is_symlink() and not self._is_allowed(os.path.realpath(os.path.join(place, item.name))):
-                continue
-            with suppress(OSError):  # it was removed meanwhile, or is a broken link
-                if (is_directory := item.is_dir()) or item.is_file():
-                    yield not is_directory, item.name.casefold(), item.name, item
-
-
-def _entries(sorted_items: Iterable[_Sortable]) -> Iterator[Entry]:
-    for is_file, _, name, item in sorted_items:
-        if not is_file:
-            yield Entry(name, is_directory=True)
-            continue
-        with suppress(OSError):  # it was removed meanwhile
-            status = item.stat()
-            yield Entry(name, is_directory=False, size=status.st_size, modified=int(status.st_mtime))
+    def _is_shown(self, name: str) -> bool:
+        return not _UNSAFE.search(name) and (self._hidden or not is_hidden(name))
 
 
 def _is_no_directory(path: str) -> bool:

@@ -10,12 +10,10 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, BinaryIO, Final, Protocol, cast
 
-import aiofiles.os
-
 from ..open_file import OpenFile
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
-from ..threads import in_thread
+from ..threads import STREAM_THREADS, in_thread
 from .base import Source
 from .files import FileSource
 from .memory import MemorySource
@@ -161,7 +159,7 @@ class _InThreads:
 
     async def call(self) -> Any:
         """Read the next chunk."""
-        self._reading = asyncio.ensure_future(aiofiles.os.wrap(self._read)())
+        self._reading = asyncio.get_running_loop().run_in_executor(STREAM_THREADS, self._read)
         return await asyncio.shield(self._reading)
 
     async def close(self) -> None:
@@ -171,8 +169,8 @@ class _InThreads:
         if self._reading and not self._reading.done():
             self._reading.add_done_callback(self._close_after_read)
         else:
-            await in_thread(self._close)
+            await in_thread(self._close, executor=STREAM_THREADS)
 
     def _close_after_read(self, _: "asyncio.Future[Any]") -> None:
         if self._close is not None:
-            asyncio.get_running_loop().run_in_executor(None, self._close)
+            asyncio.get_running_loop().run_in_executor(STREAM_THREADS, self._close)

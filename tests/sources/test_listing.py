@@ -1,10 +1,16 @@
 """The entries that `DirectoryStore.list` returns."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
+from harness.mounts import DEVICES, occupy
+from harness.mounts import hanging as hanging  # noqa: PLC0414
+from harness.mounts import mounts as mounts  # noqa: PLC0414
 
+from async_downloads.sources import remote_entries
+from async_downloads.sources.base import Entry
 from async_downloads.sources.directory import DirectoryStore
 from sources.contract import read_whole
 
@@ -47,3 +53,59 @@ async def test_a_listing_has_modification_times(root: Path) -> None:
     entries = {entry.name: entry for entry in (await DirectoryStore(root).list("")).entries}
     assert entries["a.txt"].modified == 784111777
     assert entries["docs"].modified is None
+
+
+def _link_to_mounts(mounts: Path) -> Path:
+    """Make a folder of links to file systems that are not local, beside a file; return it."""
+    (mounts / "disk" / "deep" / "a.txt").unlink()
+    (mounts / "outside").mkdir()
+    os.rename(mounts / "user", mounts / "outside" / "user")
+    (mounts / "user").symlink_to("outside")
+    links = {"broken": "../nfs/none", "file": "../nfs/deep/a.txt", "folder": "../nfs/deep", "near": "near.txt"}
+    for name, target in links.items():
+        (mounts / "disk" / name).symlink_to(target)
+    (mounts / "disk" / "near.txt").write_bytes(b"near")
+    return mounts / "disk"
+
+
+async def test_entries_on_other_file_systems_are_listed_as_all_others(mounts: Path) -> None:
+    _link_to_mounts(mounts)
+    os.utime(mounts / "nfs" / "deep" / "a.txt", (7, 7))
+    os.utime(mounts / "disk" / "near.txt", (8, 8))
+    listing = await DirectoryStore(mounts).list("disk")
+    near = [Entry(name, False, 4, 8) for name in ("near", "near.txt")]
+    assert [*listing.entries] == [Entry("deep", True), Entry("folder", True), Entry("file", False, 1, 7), *near]
+    assert "nfs" in [entry.name for entry in (await DirectoryStore(mounts).list("")).entries if entry.is_directory]
+
+
+async def test_entries_on_a_file_system_that_hangs_are_listed_without_a_size(
+    mounts: Path, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _link_to_mounts(mounts)
+    occupy(DEVICES["nfs"], hanging)
+    monkeypatch.setattr(remote_entries, "_SECONDS", 0.05)
+    for _ in range(2):  # the second time, the device is known to hang
+        entries = (await DirectoryStore(mounts).list("disk")).entries
+        assert [entry for entry in entries if entry.size is None] == [
+            Entry("deep", True),
+            *(Entry(name, False) for name in ("broken", "file", "folder")),
+        ]
+        assert [entry.size for entry in entries if entry.size] == [4, 4]
+    names = [entry.name for entry in (await DirectoryStore(mounts).list("")).entries if entry.is_directory]
+    assert "nfs" in names
+
+
+async def test_a_link_out_of_the_folder_is_not_listed_if_its_file_system_hangs(
+    mounts: Path, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _link_to_mounts(mounts)
+    assert [entry.name for entry in (await DirectoryStore(mounts / "disk").list("")).entries] == [
+        "deep",
+        "near",
+        "near.txt",
+    ]
+    occupy(DEVICES["nfs"], hanging)
+    monkeypatch.setattr(remote_entries, "_SECONDS", 0.05)
+    assert len((await DirectoryStore(mounts / "disk").list("")).entries) == 3
+    followed = DirectoryStore(mounts / "disk", follow_symlinks=True)
+    assert len((await followed.list("")).entries) == 6

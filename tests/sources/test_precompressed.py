@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.asgi import Exchange, ask
+from harness.mounts import mounts as mounts  # noqa: PLC0414
 from harness.waiting import HANGING
 
 from async_downloads.asgi import Downloads
@@ -274,3 +275,14 @@ async def test_the_description_depends_on_the_request_over_a_socket(
             _, fields, body = await connection.read_response()
             assert (fields["Content-Type"], fields["Content-Encoding"]) == (media_type, coded)
             assert body == CODED[coding]
+
+
+async def test_a_coded_file_on_another_file_system_is_not_waited_for(mounts: Path) -> None:
+    for folder in ("disk", "nfs"):
+        (mounts / folder / "a.html").write_bytes(PLAIN)
+        (mounts / "nfs" / "a.html.gz").write_bytes(CODED["gzip"])
+        give_the_time_of(mounts / folder / "a.html", mounts / "nfs" / "a.html.gz")
+    (mounts / "disk" / "a.html.gz").symlink_to("../nfs/a.html.gz")
+    give_the_time_of(mounts / "disk" / "a.html", mounts / "nfs" / "a.html", mounts / "nfs" / "a.html.gz")
+    assert "Content-Encoding" not in (await get(mounts, "gzip", "disk/a.html")).fields
+    assert (await get(mounts, "gzip", "nfs/a.html")).fields["Content-Encoding"] == "gzip"

@@ -23,6 +23,7 @@ from harness.waiting import HANGING, eventually
 from async_downloads.semantics.ranges import UNBOUNDED
 from async_downloads.sources.base import Source
 from async_downloads.sources.streams import source_of
+from async_downloads.threads import in_thread
 from sources.contract import read
 
 
@@ -230,3 +231,18 @@ async def test_an_abandoned_stream_closes_its_file() -> None:
     await source.aclose()
     assert file.closed
     os.close(writing)
+
+
+async def test_pipes_without_data_keep_no_file_waiting() -> None:
+    pipes = [os.pipe() for _ in range(40)]  # more than the event loop has threads for files
+    sources = [source_of(os.fdopen(reading, "rb")) for reading, _ in pipes]
+    tasks = [asyncio.create_task(sizes(source)) for source in sources]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(HANGING):
+        assert await in_thread(lambda: 1) == 1
+    assert not [task for task in tasks if task.done()]
+    for _, writing in pipes:
+        os.close(writing)
+    assert await asyncio.gather(*tasks) == [[]] * 40
+    for source in sources:
+        await source.aclose()
