@@ -9,11 +9,11 @@ __all__ = ["HARMLESS", "is_url", "printable", "public_url", "redacted"]
 
 HARMLESS: Final = re.compile(r"[\w./:-]*")  # such a text holds no password
 _USERINFO: Final = re.compile(r"//[^/]*@")  # to the last @: a password may hold ? or # that should be escaped
-_SECRET: Final = re.compile(
-    r"\bhttps?://[^\s'\"]+"  # a URL; `public_url` decides what is shown of it
-    r"|(?<=:)(?!//)\S+(?=@)|(?<=password=)[^&\s]+",  # a password in the URL of a database
-    re.IGNORECASE,
-)
+_URL: Final = re.compile(r"(\bhttps?://[^\s'\"]+)", re.IGNORECASE)  # `public_url` decides what is shown of it
+# A password in the URL of a database: as a parameter, or between a colon and the last @ of a word.
+_PARAMETER: Final = re.compile(r"(?<=password=)[^&\s]+", re.IGNORECASE)
+_WORD: Final = re.compile(r"\S+")
+_BEFORE_PASSWORD: Final = re.compile(r":(?!//)")
 
 
 def redacted(error: BaseException) -> str:
@@ -25,12 +25,17 @@ def redacted(error: BaseException) -> str:
     'no server at postgresql://me:***@localhost/files'
     """
     lines = filter(None, map(str.strip, str(error).splitlines()))
-    return printable(_SECRET.sub(_without_secret, "; ".join(lines))) or type(error).__name__
+    texts = _URL.split("; ".join(lines))  # each second one is a URL
+    texts[1::2] = [public_url(url) or "a URL" for url in texts[1::2]]
+    texts[::2] = [_PARAMETER.sub("***", _WORD.sub(_without_password, text)) for text in texts[::2]]
+    return printable("".join(texts)) or type(error).__name__
 
 
-def _without_secret(found: re.Match[str]) -> str:
-    is_http = found[0].lower().startswith(("http://", "https://"))
-    return (public_url(found[0]) or "a URL") if is_http else "***"
+def _without_password(word: re.Match[str]) -> str:
+    """Search for the last @ first: a server may send a word of many colons, and one search for each would take long."""
+    before, at, rest = word[0].rpartition("@")
+    colon = _BEFORE_PASSWORD.search(before) if at else None
+    return f"{before[: colon.end()]}***@{rest}" if colon else word[0]
 
 
 def public_url(url: str) -> str:

@@ -113,6 +113,29 @@ def test_control_characters_are_not_printed() -> None:
     assert redacted(ValueError("\x1b]0;title\x07 and more")) == "_]0;title_ and more"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("at postgresql://me:s3cr:e@t@host/files", "at postgresql://me:***@host/files"),
+        ("at postgresql://me@host/files", "at postgresql://me@host/files"),
+        ("at postgresql://host/files?password=s3cret&x=1 now", "at postgresql://host/files?password=***&x=1 now"),
+        (
+            "http://me:s3cret@host:80/a@b?k=1, postgresql://me:s3cret@host",
+            "http://host:80/a@b postgresql://me:***@host",
+        ),
+        ("http://me:s3cret", "a URL"),
+        ("12:30 and me@host", "12:30 and me@host"),
+    ],
+)
+def test_a_message_shows_no_password(text: str, shown: str) -> None:
+    assert redacted(ValueError(text)) == shown
+
+
+@pytest.mark.parametrize("piece", [":", ":a@", "//", "http://", "password=", "@"])
+def test_a_long_message_is_redacted_in_time(piece: str) -> None:
+    assert redacted(ValueError(piece * 100_000 + "!"))  # a search from each colon would take minutes
+
+
 def test_quiet_and_json_show_no_bar(origin: Origin, folder: Path) -> None:
     assert _shown(origin.url("a"), "--quiet") == ""
     assert "\x1b" not in _shown(origin.url("b"), "--json")
