@@ -58,7 +58,7 @@ class Postgres:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # other users may not enter pytest's own folders
-        self._who = _unprivileged(self.folder)
+        self.user: _Who = _unprivileged(self.folder)  # who runs it: the arguments of `subprocess`
         self._programs = self._runnable(_programs())
         self._server: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -83,7 +83,7 @@ class Postgres:
                 cwd=self.folder,
                 env=_ENVIRONMENT,
                 start_new_session=True,  # Ctrl-C is for the tests, which stop it then
-                **self._who,
+                **self.user,
             )
         command = ["sh", "-c", _GUARD, str(self._server.pid), str(self.folder)]
         self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
@@ -120,7 +120,7 @@ class Postgres:
         """Return where the programs can be run from by who is to run them."""
         with suppress(PermissionError):
             if not subprocess.run(
-                [programs / "postgres", "-V"], capture_output=True, check=False, **self._who
+                [programs / "postgres", "-V"], capture_output=True, check=False, **self.user
             ).returncode:
                 return programs
         installed, libraries = programs.parent, programs.parents[1].with_suffix(".libs")
@@ -137,7 +137,7 @@ class Postgres:
             cwd=self.folder,
             env=_ENVIRONMENT,
             text=True,
-            **self._who,
+            **self.user,
         )
         assert ended.returncode == 0, ended.stderr
 

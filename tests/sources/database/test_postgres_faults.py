@@ -6,15 +6,17 @@ import signal
 import socket
 import traceback
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from random import Random
 from typing import Final
 
 import asyncpg
 import pytest
 from harness.clock import Clock
+from harness.pgbouncer import pgbouncer
 from harness.postgres import Postgres, schema_of_its_own
 from harness.waiting import HANGING
+from tools.programs import need
 
 from async_downloads.errors import NotFound, SourceBusy, SourceError
 from async_downloads.semantics.ranges import ByteRange
@@ -104,14 +106,17 @@ async def test_a_running_download_survives_the_end_of_its_backends(
     assert b"".join(received) == DATA
 
 
-async def test_a_statement_that_a_pooler_has_lost_is_prepared_without_a_name(store: PostgresStore) -> None:
-    source = await store.open("a.bin")
-    # A PgBouncer that pools transactions gives each of them another connection, which has none of our statements.
-    await store._connections.run(lambda connection: connection.execute("deallocate all"))
-    assert await read(source, 0, len(DATA)) == DATA
-    await store._connections.run(lambda connection: connection.execute("deallocate all"))
-    assert await read_whole(store, "a.bin") == DATA
-    assert [file.name for file in await store.files()] == ["a.bin"]
+async def test_a_pooler_of_transactions_is_enough(server: Postgres, store: PostgresStore) -> None:
+    with pgbouncer(need("pgbouncer"), server, connections=3) as url:
+        async with AsyncExitStack() as stores:
+            pooled = [await stores.enter_async_context(aclosing(PostgresStore(url))) for _ in range(2)]
+            for _ in range(2):
+                assert await asyncio.gather(*(read_whole(each, "a.bin") for each in pooled * 4)) == [DATA] * 8
+            await asyncio.gather(*(each.put(f"{n}.bin", blocks(DATA)) for n, each in enumerate(pooled)))
+            await asyncio.gather(*(each.put("1.bin", blocks(DATA[:9]), replace=True) for each in pooled))
+            names = [[file.name for file in await each.files()] for each in pooled]
+            assert names == [["0.bin", "1.bin", "a.bin"]] * 2
+            assert await read_whole(pooled[0], "1.bin") == DATA[:9]
 
 
 async def test_an_idle_download_survives_a_restart(server: Postgres, store: PostgresStore) -> None:
