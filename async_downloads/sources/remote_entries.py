@@ -18,7 +18,7 @@ __all__ = ["RemoteEntries"]
 _SECONDS: Final = 1.0  # how long a listing waits for all these file systems
 
 
-class _Remote(NamedTuple):
+class _RemoteEntry(NamedTuple):
     name: str
     path: str
     mount: RemoteMount
@@ -35,11 +35,11 @@ class RemoteEntries:
 
     def __init__(self, is_allowed: Callable[[str], bool]) -> None:
         self._is_allowed = is_allowed
-        self._devices: dict[int, list[_Remote]] = {}
+        self._devices: dict[int, list[_RemoteEntry]] = {}
 
     def add(self, name: str, path: str, mount: RemoteMount) -> None:
         """Add the entry with that path, which leads to the file system."""
-        self._devices.setdefault(mount.device, []).append(_Remote(name, path, mount))
+        self._devices.setdefault(mount.device, []).append(_RemoteEntry(name, path, mount))
 
     def entries(self) -> list[Entry]:
         """Return an entry for each path that leads to a file or a directory, or may do so."""
@@ -51,7 +51,7 @@ class RemoteEntries:
 class _Look:
     """What a thread of one device finds out about its entries."""
 
-    def __init__(self, remotes: list[_Remote], is_allowed: Callable[[str], bool]) -> None:
+    def __init__(self, remotes: list[_RemoteEntry], is_allowed: Callable[[str], bool]) -> None:
         self._remotes = remotes
         self._is_allowed = is_allowed
         self._found: dict[str, Entry | None] = {}
@@ -65,7 +65,7 @@ class _Look:
                 return
             self._found[remote.name] = self._entry(remote)
 
-    def _entry(self, remote: _Remote) -> Entry | None:
+    def _entry(self, remote: _RemoteEntry) -> Entry | None:
         with suppress(OSError):  # it is a broken link
             if not self._is_allowed(os.path.realpath(remote.path)):
                 return None
@@ -88,7 +88,7 @@ class _Look:
         ]
         return [entry for entry in found if entry]
 
-    def _guess(self, remote: _Remote) -> Entry | None:
+    def _guess(self, remote: _RemoteEntry) -> Entry | None:
         """Return an entry without touching the file system: a file system is mounted on a directory."""
         if not self._is_allowed(remote.mount.place):
             return None
