@@ -10,13 +10,14 @@ import os
 import re
 import stat
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from ..errors import DownloadError, NotFound
 from ..file_systems import place_of, remote_device
 from ..recent_paths import RecentPaths
-from .base import Listing
+from .base import Entry, Listing
 from .directory_listing import list_in_thread, read_entries, version_of
 from .files import FileSource
 from .memory import MemorySource
