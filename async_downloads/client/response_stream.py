@@ -55,6 +55,8 @@ class ResponseStream(AsyncIterator[bytes]):
         """The URL of the response, after redirects. It may hold a password or a signature."""
         self.media_type: str = ""
         """The Content-Type field of the response; "" if it has none."""
+        self.coding: str | None = None
+        """The content coding that is taken off the bytes; None if there is none."""
         self._exchange = exchange
         self._limits = limits
         self._url = url
@@ -174,6 +176,7 @@ class ResponseStream(AsyncIterator[bytes]):
     def _note_first_response(self, response: httpx.Response, head: ResponseHead, full: Full) -> None:
         if self._version is None:
             self.url, self.media_type = str(response.url), head.fields.get("content-type", "")
+            self.coding = full.version.coding
             self.name = file_name(head.fields.get("content-disposition"), self._url, self.url)
             self._digest_check = DigestCheck(expected_digest(head, full))
 

@@ -11,19 +11,24 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Final
 
 from ..client import Downloader, Progress, ResponseStream, Result
 from ..client.checksum import Checksum
 from ..errors import DeadlineExceeded, DigestMismatch, DiskError
+from ..threads import in_thread
 from .get_options import STDOUT, GetOptions, UrlItem
 
 __all__ = ["ReaderLeft", "stream"]
 
 
 _FD: Final = 1
+_COPIED_BYTES: Final = 1024 * 1024  # in memory at once
 _REPORT_SECONDS: Final = 0.1  # between two reports of progress
 
 
@@ -38,21 +43,44 @@ async def stream(
 
     Raises ReaderLeft if the reader closes it, FetchError if the download or a write fails.
     """
-    expected = Checksum.parse(item.checksum) if item.checksum else None
-    hashed = hashlib.new(expected.algorithm, usedforsecurity=False) if expected else None
     try:
-        async with asyncio.timeout(options.timeout) as deadline, downloader.open(item.url) as body:
-            result = await _copy(body, hashed, report)
+        async with asyncio.timeout(options.timeout) as deadline:
+            return await _stream(downloader, item, report)
     except TimeoutError:
         if not deadline.expired():
             raise
         raise DeadlineExceeded(f"the download was not over after {options.timeout:g} s") from None
+
+
+async def _stream(downloader: Downloader, item: UrlItem, report: Callable[[Progress], object]) -> Result:
+    expected = Checksum.parse(item.checksum) if item.checksum else None
+    hashed = hashlib.new(expected.algorithm, usedforsecurity=False) if expected else None
+    async with downloader.open(item.url) as body:
+        is_ambiguous = expected is not None and body.coding is not None
+        result = None if is_ambiguous else await _copy(body, hashed, report)
+    if result is None:
+        return await _copy_verified(downloader, item, report)
     if not expected or not hashed:
         return result
     actual = Checksum(expected.algorithm, hashed.digest())
     if actual != expected:
         raise DigestMismatch(str(expected), str(actual))
     return replace(result, digest=str(actual))
+
+
+async def _copy_verified(downloader: Downloader, item: UrlItem, report: Callable[[Progress], object]) -> Result:
+    """Download to a temporary file, then copy that.
+
+    The checksum of a body with a content coding may be that of the bytes with or without the coding. Only a file can
+    wait until it is known which of them the user expects.
+    """
+    with TemporaryDirectory() as folder:
+        path, output = Path(folder) / "body", _StandardOutput()
+        result = await downloader.fetch(item.url, path, checksum=item.checksum, on_progress=report)
+        with await in_thread(lambda: path.open("rb")) as file:
+            while chunk := await in_thread(partial(file.read, _COPIED_BYTES)):
+                await output.write(chunk)
+    return replace(result, path=STDOUT)
 
 
 async def _copy(body: ResponseStream, hashed: "hashlib._Hash | None", report: Callable[[Progress], object]) -> Result:

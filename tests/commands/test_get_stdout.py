@@ -1,5 +1,6 @@
 """`async-downloads get -o -`: the reader of standard output reads, is slow, or closes it."""
 
+import gzip
 import hashlib
 import signal
 import subprocess
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.scripted import hangs, scripted
+from harness.scripted import Connection, hangs, head, scripted
 from harness.threaded import threaded
 from harness.waiting import HANGING
 from tools.command import COMMAND, environment
@@ -89,3 +90,34 @@ def test_a_closed_one_is_refused(origin: Origin) -> None:
     ended = subprocess.run(command, env=environment(), stderr=subprocess.PIPE, check=False)
     assert (ended.returncode, ended.stderr) == (2, b"async-downloads: standard output is closed\n")
     assert origin.requests == []
+
+
+PLAIN = b"a line\n" * 1000
+CODED = gzip.compress(PLAIN)
+
+
+async def _coded(connection: Connection) -> None:
+    while True:
+        await connection.request()
+        fields = ("Content-Encoding: gzip", f"Content-Length: {len(CODED)}", "Content-Type: text/plain")
+        await connection.send(head(*fields), CODED)
+
+
+@pytest.mark.parametrize("expected", [PLAIN, CODED], ids=["plain", "coded"])
+def test_the_checksum_says_whether_a_content_coding_is_taken_off(get: Get, folder: Path, expected: bytes) -> None:
+    with threaded(scripted(_coded)) as server:
+        got = get(server.url, "-o", "-", "--checksum", f"sha256:{hashlib.sha256(expected).hexdigest()}")
+    assert (got.code, got.stdout) == (0, expected)
+    assert got.line.startswith("-: ")
+    assert list(folder.iterdir()) == []
+
+
+def test_nothing_is_written_of_a_coded_body_with_a_wrong_digest(get: Get) -> None:
+    with threaded(scripted(_coded)) as server:
+        got = get(server.url, "-o", "-", "--checksum", f"sha256:{'0' * 64}")
+    assert (got.code, got.stdout) == (9, b"")
+
+
+def test_without_a_checksum_a_content_coding_is_taken_off(get: Get) -> None:
+    with threaded(scripted(_coded)) as server:
+        assert get(server.url, "-o", "-").stdout == PLAIN

@@ -2,7 +2,7 @@
 
 from asyncio import gather
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Final
@@ -19,6 +19,10 @@ __all__ = ["LISTING", "RemoteFile", "Selection", "UnreadableFolder", "walk"]
 LISTING: Final = "application/json, */*;q=0.1"  # the Accept field to which our server and Caddy respond with JSON
 _MAX_DEPTH: Final = 64  # folders in folders: a link to a folder above itself would have no end
 _AT_ONCE: Final = 4  # folders that are listed at the same time
+_MAX_ENTRIES: Final = 2_000_000  # of all folders: each one takes about 500 bytes of memory
+_MAX_BYTES: Final = 1024**3  # of all lists
+_FREE_PAGES: Final = 200  # of one folder; further pages must have 50 entries each on average, or there may be no end
+_MIN_ENTRIES: Final = 50
 _UPGRADED: Final = {(None, 443), (80, None), (80, 443), (None, None)}  # ports before and after a redirect to https
 
 
@@ -73,13 +77,58 @@ def _matches(patterns: tuple[str, ...], segments: tuple[str, ...]) -> bool:
 Read = Callable[[str], Awaitable[Document]]
 
 
+class _Pages:
+    """What the pages of one folder have brought so far. Each page names the next one, so they might have no end."""
+
+    def __init__(self) -> None:
+        self._urls: set[str] = set()
+        self._first: set[str] = set()
+        self._entries = 0
+
+    def add(self, page: "_Page") -> str | None:
+        """Count a page; return why the entries after it are not read, None if they are read or there are none."""
+        listing = page.listing
+        self._urls.add(page.url)
+        if listing.next is None:
+            return "the server lists only a part of this folder" if listing.truncated else None
+        if listing.next in self._urls:  # the last page may name itself
+            return None
+        first = listing.entries[0].url if listing.entries else None
+        if first in self._first:
+            return "the pages of this folder repeat themselves"
+        self._first.update([first] if first else ())
+        self._entries += len(listing.entries)
+        if (len(self._urls) - _FREE_PAGES) * _MIN_ENTRIES > self._entries:
+            return f"the server lists {self._entries} entries in {len(self._urls)} pages, and they seem to have no end"
+        return None
+
+    def has(self, url: str) -> bool:
+        """Whether a page was read."""
+        return url in self._urls
+
+
+class _Totals:
+    """The size of all lists of one walk. Raises BadResponse if it is too much."""
+
+    def __init__(self) -> None:
+        self._entries = self._bytes = 0
+
+    def add(self, page: "_Page") -> None:
+        """Count a page."""
+        self._entries += len(page.listing.entries)
+        self._bytes += page.size
+        if self._entries > _MAX_ENTRIES or self._bytes > _MAX_BYTES:
+            raise BadResponse(f"the folder has more than {_MAX_ENTRIES:,} entries or {_MAX_BYTES:,} bytes of lists")
+
+
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder to list; `above` are the URLs of the lists that lead to it."""
+    """A folder to list; `above` are the URLs of the lists that lead to it, and `pages` its pages so far."""
 
     url: str
     segments: tuple[str, ...] = ()
     above: frozenset[str] = frozenset()
+    pages: _Pages = field(default_factory=_Pages, compare=False)
 
 
 async def walk(
@@ -88,9 +137,9 @@ async def walk(
     """Yield the files below a folder, and each folder below it that cannot be listed, wholly or in part.
 
     `read` gets the URL of a folder and returns its list. Links and redirects that lead out of the folder are not
-    followed. Raises FetchError if the folder itself cannot be listed, or has moved to another host.
+    followed. Raises FetchError if the folder itself cannot be listed, has moved to another host, or has too many files.
     """
-    wanted, root = selection or Selection(), ""
+    wanted, root, totals = selection or Selection(), "", _Totals()
     pending = [_Folder(url)]
     while pending:
         batch = [pending.pop() for _ in pending[:_AT_ONCE]]
@@ -101,8 +150,10 @@ async def walk(
                 yield UnreadableFolder(folder.url, page)
             elif page.url not in folder.above:  # otherwise redirects lead in a circle
                 root = root or _root(url, page.url)
-                pending += _folders(folder, page, wanted)
-                for found in _files(folder, page, wanted):
+                totals.add(page)
+                missing = folder.pages.add(page)
+                pending += _folders(folder, page, wanted, missing)
+                for found in _files(folder, page, wanted, missing):
                     yield found
 
 
@@ -110,6 +161,7 @@ async def walk(
 class _Page:
     url: str
     listing: FolderListing
+    size: int
 
 
 async def _page(read: Read, folder: _Folder, root: str) -> "_Page | FetchError":
@@ -120,7 +172,7 @@ async def _page(read: Read, folder: _Folder, root: str) -> "_Page | FetchError":
             return RefusedRedirect("a redirect out of the folder")
         # In a thread: a long page takes many seconds, in which other downloads must continue.
         parse = partial(parse_listing, document.body, document.media_type, document.url)
-        return _Page(document.url, await in_thread(parse))
+        return _Page(document.url, await in_thread(parse), len(document.body))
     except FetchError as error:
         return error
     except ValueError as error:  # no listing
@@ -141,21 +193,24 @@ def _root(url: str, final: str) -> str:
     return folder_of(final)
 
 
-def _folders(folder: _Folder, page: _Page, wanted: Selection) -> Iterator[_Folder]:
-    """Yield the folders to list next: those in this one, and first the rest of this one."""
+def _folders(folder: _Folder, page: _Page, wanted: Selection, missing: str | None) -> Iterator[_Folder]:
+    """Yield the folders to list next: those in this one, and first the rest of this one unless it must be `missing`."""
     above = folder.above | {page.url}
     for entry in page.listing.entries:
         segments = (*folder.segments, entry.name)
         if entry.is_folder and len(segments) <= _MAX_DEPTH and wanted.enters(segments):
             yield _Folder(entry.url, segments, above)
-    if page.listing.next:
-        yield _Folder(page.listing.next, folder.segments, above)
+    if page.listing.next and missing is None and not folder.pages.has(page.listing.next):
+        yield replace(folder, url=page.listing.next)
 
 
-def _files(folder: _Folder, page: _Page, wanted: Selection) -> Iterator[RemoteFile | UnreadableFolder]:
+def _files(
+    folder: _Folder, page: _Page, wanted: Selection, missing: str | None
+) -> Iterator[RemoteFile | UnreadableFolder]:
+    """Yield the files of a page, and why further ones are `missing`."""
     for entry in page.listing.entries:
         segments = (*folder.segments, entry.name)
         if not entry.is_folder and wanted.takes(segments):
             yield RemoteFile(segments, entry)
-    if page.listing.truncated and not page.listing.next:
-        yield UnreadableFolder(folder.url, BadResponse("the server lists only a part of this folder"))
+    if missing is not None:
+        yield UnreadableFolder(folder.url, BadResponse(missing))

@@ -1,7 +1,7 @@
 """Walking through the folders of a server: what is listed, what is selected, what is not followed."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 
@@ -106,6 +106,54 @@ async def test_a_next_page_that_leads_back_ends_the_list() -> None:
         return Document(url, "application/json", json.dumps(body).encode())
 
     assert len([each async for each in walk(read, ROOT)]) == 2
+
+
+def _paged(entries: Callable[[int], Iterable[str]]) -> Callable[[str], Awaitable[Document]]:
+    """Return a server whose listing never ends: each page has these entries and names the next one."""
+
+    async def read(url: str) -> Document:
+        number = int(url.partition("=")[2] or 0)
+        listed = [{"name": name, "kind": "file"} for name in entries(number)]
+        body = {"path": "/pub/", "entries": listed, "next": f"?after={number + 1}"}
+        return Document(url, "application/json", json.dumps(body).encode())
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("entries", "count", "reason"),
+    [
+        pytest.param(lambda number: [], 0, "seem to have no end", id="empty pages"),
+        pytest.param(lambda number: [f"{number:09}"], 205, "205 entries in 205 pages", id="short pages"),
+        pytest.param(lambda number: ["a", "b"], 4, "repeat themselves", id="the same page"),
+        pytest.param(lambda number: ["ab"[number % 2]], 3, "repeat themselves", id="two pages in turns"),
+    ],
+)
+async def test_a_listing_without_end_is_given_up(
+    entries: Callable[[int], Iterable[str]], count: int, reason: str
+) -> None:
+    *files, last = [found async for found in walk(_paged(entries), ROOT)]
+    assert len(files) == count
+    assert isinstance(last, UnreadableFolder)
+    assert reason in str(last.error)
+
+
+@pytest.mark.parametrize("bound", ["_MAX_ENTRIES", "_MAX_BYTES"])
+async def test_a_listing_that_would_fill_the_memory_is_given_up(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"async_downloads.client.folders.walk.{bound}", 9_999)
+    read = _paged(lambda number: [f"{number:09}-{each}" for each in range(100)])
+    with pytest.raises(BadResponse, match="the folder has more than"):
+        [found async for found in walk(read, ROOT)]
+
+
+async def test_a_folder_may_have_hundreds_of_pages() -> None:
+    async def read(url: str) -> Document:
+        number = int(url.partition("=")[2] or 0)
+        listed = [{"name": f"{number:09}-{each}", "kind": "file"} for each in range(60)]
+        following = {"next": f"?after={number + 1}"} if number < 500 else {}
+        return Document(url, "application/json", json.dumps({"entries": listed, **following}).encode())
+
+    assert sum([isinstance(found, RemoteFile) async for found in walk(read, ROOT)]) == 60 * 501
 
 
 async def test_a_folder_that_cannot_be_listed_at_all_is_an_error() -> None:
