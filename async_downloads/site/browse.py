@@ -1,115 +1,113 @@
-"""Turn a listing into a page or JSON. The rows are data, made and tested here; the template decides how they look."""
+"""Turn the entries of a folder into a page or JSON. `rows` makes the data; the template decides how they look."""
 
 import json
-from base64 import b64encode
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import sha256
-from importlib.resources import files
-from os import fsencode
-from typing import Final
-from urllib.parse import quote
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..sources.base import Entry, Listing
+from .html import crumbs_of, render
+from .names import labelled, readable
+from .rows import Totals, date_of, readable_size, row_of, totals_of, url_of
+from .view import MAX_ROWS, PAGE_ROWS, Selected, View, select
 
-__all__ = ["CONTENT_SECURITY_POLICY", "Row", "as_html", "as_json", "readable_size", "rows_of"]
-
-
-_TEMPLATES: Final = Environment(
-    loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
-_STYLE: Final = files(__package__).joinpath("templates", "listing.css").read_text(encoding="utf-8")
-_STYLE_DIGEST: Final = b64encode(sha256(_STYLE.encode()).digest()).decode("ascii")
-CONTENT_SECURITY_POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_DIGEST}'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+__all__ = ["Folder", "Readme", "as_html", "as_json"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One entry as it is shown. `url` is relative to the directory; `modified` is a date in UTC, or "?"."""
+class Readme:
+    """The README of a folder: its name, and its content as safe HTML."""
 
     name: str
-    url: str
-    kind: str
-    size: int | None
-    modified: str | None
+    html: str
 
 
-def rows_of(listing: Listing) -> list[Row]:
-    """Return a row for each entry, in the order of the listing."""
-    return [_row(entry) for entry in listing.entries]
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder as it is to be drawn. `key` is "" for the top; any other key ends with a slash.
 
-
-def _row(entry: Entry) -> Row:
-    slash = "/" if entry.is_directory else ""
-    return Row(
-        name=_readable(entry.name) + slash,
-        # Programs join it to the folder's URL as text. A colon is escaped, else browsers would read a scheme before it.
-        url=f"{quote(fsencode(entry.name), safe='')}{slash}",
-        kind="directory" if entry.is_directory else "file",
-        size=entry.size,
-        modified=None if entry.modified is None else _date(entry.modified),
-    )
-
-
-def _readable(name: str) -> str:
-    """Return a name with U+FFFD in place of each byte that is not UTF-8."""
-    return fsencode(name).decode("utf-8", "replace")
-
-
-def _date(moment: int) -> str:
-    try:
-        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):  # a time that no calendar has
-        return "?"
-
-
-def readable_size(size: int) -> str:
-    """Format a number of bytes for people.
-
-    >>> readable_size(999), readable_size(1536), readable_size(5 * 1024**4)
-    ('999 B', '1.5 KiB', '5.0 TiB')
+    `counts` has the numbers of entries of some of its folders. `base` is the relative URL of the site's top, from which
+    a page for a browser loads its style; it is None for a program, which needs no style. `archives` says whether the
+    site sends folders as archives.
     """
-    if size < 1024:
-        return f"{size} B"
-    scaled = float(size)
-    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        scaled /= 1024
-        if scaled < 1023.95 or unit == "PiB":
-            break
-    return f"{scaled:.1f} {unit}"
+
+    key: str
+    listing: Listing
+    counts: Mapping[str, int] = field(default_factory=dict)
+    readme: Readme | None = None
+    base: str | None = None
+    archives: bool = False
 
 
-def as_html(key: str, listing: Listing) -> bytes:
-    """Render the listing of the directory `key` as a page; "" is the top, any other key ends with a slash.
+def as_html(folder: Folder, view: View) -> bytes:
+    """Render a page that lists a folder.
 
     Programs read the page, too, and follow its links: each entry and the parent are linked once, and nothing else is.
     """
-    page = _TEMPLATES.get_template("listing.html").render(
-        path=f"/{_readable(key)}",
-        is_top=not key,
-        rows=rows_of(listing),
-        truncated=listing.truncated,
-        readable_size=readable_size,
-        style=_STYLE,
+    entries = folder.listing.entries
+    selected = select(entries, view, usual=MAX_ROWS if folder.base is None else PAGE_ROWS)
+    return render(
+        "listing.html",
+        path=f"/{labelled(readable(folder.key))}",
+        crumbs=crumbs_of(folder.key or "/"),
+        is_top=not folder.key,
+        view=view,
+        selected=selected,
+        rows=[row_of(entry, folder.counts) for entry in selected.entries],
+        total=len(entries),
+        is_whole=len(selected.entries) == len(entries),
+        summary=_summary(totals_of(entries), selected, view),
+        truncated=folder.listing.truncated,
+        readme=folder.readme,
+        base=folder.base,
+        archives=folder.archives,
     )
-    return page.encode("utf-8")
 
 
-def as_json(key: str, listing: Listing) -> bytes:
-    """Return the listing as JSON: `path`, `truncated`, and `entries` with name, url, kind, size and modified."""
-    entries = [
-        {
-            "name": row.name.rstrip("/"),
-            "url": row.url,
-            "kind": row.kind,
-            "size": row.size,
-            "modified": row.modified,
-        }
-        for row in rows_of(listing)
-    ]
-    return json.dumps({"path": f"/{_readable(key)}", "truncated": listing.truncated, "entries": entries}).encode()
+def _summary(totals: Totals, selected: Selected, view: View) -> str:
+    """Describe the whole folder, and which part of it the page shows.
+
+    >>> _summary(Totals(1, 2, 2048), Selected([], 0, 0), View())
+    '1 folder, 2 files · 2.0 KiB'
+    """
+    kinds = [_counted(totals.folders, "folder"), _counted(totals.files, "file")]
+    text = ", ".join(kind for kind in kinds if not kind.startswith("0 ")) or "empty"
+    text += f" · {readable_size(totals.size)}" if totals.files else ""
+    if view.q:
+        text = f"{selected.matching:,} of {_counted(totals.folders + totals.files, 'entry', 'entries')}"
+    if len(selected.entries) < selected.matching:
+        first = selected.start + 1
+        text += f" · showing {first:,}–{selected.start + len(selected.entries):,}"  # noqa: RUF001 - a range of numbers
+    return text
+
+
+def _counted(number: int, one: str, several: str = "") -> str:
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def as_json(folder: Folder, view: View) -> bytes:
+    """Return the listing as JSON: `path`, `truncated`, `entries`, and `next` if there are more entries.
+
+    An entry has name, url, kind, size and modified, and its digest if that is known. `next` is the relative URL of the
+    next entries.
+    """
+    selected = select(folder.listing.entries, view, usual=MAX_ROWS)
+    document: dict[str, Any] = {
+        "path": f"/{readable(folder.key)}",
+        "truncated": folder.listing.truncated and selected.after is None,
+        "entries": [_json_entry(entry) for entry in selected.entries],
+    }
+    if selected.after is not None:
+        document["next"] = f"{view.query(after=selected.after)}&json"
+    return json.dumps(document).encode()
+
+
+def _json_entry(entry: Entry) -> dict[str, Any]:
+    fields = {
+        "name": readable(entry.name),
+        "url": url_of(entry),
+        "kind": "directory" if entry.is_directory else "file",
+        "size": entry.size,
+        "modified": None if entry.modified is None else date_of(entry.modified),
+    }
+    return {**fields, "digest": f"sha256:{entry.digest.hex()}"} if entry.digest else fields

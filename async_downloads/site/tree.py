@@ -1,9 +1,7 @@
 """A store as a site: `Downloads` sends its files; its directories are pages."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Final
 from urllib.parse import quote
 
 from ..asgi import Downloads, plain_response, refusal, request_head, respond_and_send
@@ -11,24 +9,12 @@ from ..errors import IsDirectory, NotFound
 from ..request_target import has_parameter, key_of
 from ..responder import Response, respond
 from ..semantics.disposition import content_disposition
-from ..semantics.plan import Policy
 from ..sending import Receive, Scope, Send
-from ..sources.base import Browsable, Listing, VersionedListing
-from ..sources.memory import MemorySource
-from .browse import CONTENT_SECURITY_POLICY, as_html, as_json
-from .pages import Pages, client_left, page, unless_left
+from .folder_pages import FolderPages, wants_json
+from .html import ASSET_POLICY, PAGE_POLICY, the_asset
+from .pages import client_left, unless_left, wants_gzip
 
 __all__ = ["Tree"]
-
-
-_LISTING_POLICY: Final = Policy(
-    fields=(
-        ("Cache-Control", "no-cache"),
-        ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
-        ("Referrer-Policy", "same-origin"),
-        ("Vary", "Accept"),
-    )
-)
 
 
 class Tree:
@@ -42,7 +28,7 @@ class Tree:
         self._downloads = downloads
         self._has_index = index
         self._front = front
-        self._pages = Pages()
+        self._folders = FolderPages(downloads.store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one HTTP request."""
@@ -58,6 +44,8 @@ class Tree:
             return _redirect_to_slash(path, scope)
         if not key or key.endswith("/"):
             return await self._directory(key, scope, receive)
+        if asset := the_asset(key, in_gzip=wants_gzip(scope)):
+            return await respond(request_head(scope), asset, ASSET_POLICY)
         try:
             return await self._downloads.respond(scope)
         except IsDirectory:
@@ -66,46 +54,18 @@ class Tree:
     async def _directory(self, key: str, scope: Scope, receive: Receive) -> Response:
         if self._front and not key and _wants_file(scope):
             return _with_name(await self._downloads.respond(scope, self._front), self._front)
-        if self._has_index and not _wants_json(scope):
+        if self._has_index and not wants_json(scope):
             with suppress(NotFound, IsDirectory):
                 response = await self._downloads.respond(scope, f"{key}index.html")
                 return response._replace(fields=(*response.fields, ("Vary", "Accept")))
-        return await self._listing(key, scope, receive)
-
-    async def _listing(self, key: str, scope: Scope, receive: Receive) -> Response:
-        store = self._downloads.store
-        if not isinstance(store, Browsable):
-            raise NotFound(f"{key!r}: this store cannot be listed")
-        render = _json if _wants_json(scope) else _html
-
-        async def draw() -> Callable[[], MemorySource]:
-            return partial(render, key, await store.list(key[:-1]))
-
-        version = partial(store.list_version, key[:-1]) if isinstance(store, VersionedListing) else None
-        found = await unless_left(self._pages.get((key, render), draw, version), receive)
-        return await respond(request_head(scope), found, _LISTING_POLICY) if found else client_left()
-
-
-def _json(key: str, listing: Listing) -> MemorySource:
-    return page(as_json(key, listing), "application/json")
-
-
-def _html(key: str, listing: Listing) -> MemorySource:
-    return page(as_html(key, listing), "text/html; charset=utf-8")
-
-
-def _wants_json(scope: Scope) -> bool:
-    """Return whether the query asks for JSON, or the Accept field names JSON and not HTML."""
-    if has_parameter(scope["query_string"], b"json"):
-        return True
-    accept = b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
-    return b"application/json" in accept and b"text/html" not in accept
+        found = await unless_left(self._folders.get(key, scope), receive)
+        return await respond(request_head(scope), found, PAGE_POLICY) if found else client_left()
 
 
 def _wants_file(scope: Scope) -> bool:
     """Return whether a request for a folder may get a file: its query says nothing, or how to show the file."""
     query = scope["query_string"]
-    return not _wants_json(scope) and (not query or has_parameter(query, b"download", b"attachment", b"inline"))
+    return not wants_json(scope) and (not query or has_parameter(query, b"download", b"attachment", b"inline"))
 
 
 def _with_name(response: Response, name: str) -> Response:

@@ -120,12 +120,18 @@ class OnDisk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a listing: `size` in bytes, `modified` in seconds since 1970; a directory has None for both."""
+    """One entry of a listing: `size` in bytes, `modified` in seconds since 1970; None if it is unknown.
+
+    A directory has no size. `digest` is the SHA-256 digest of a file if the store has it at hand. `is_readable` is
+    False if this process certainly may not open the entry.
+    """
 
     name: str
     is_directory: bool
     size: int | None = None
     modified: int | None = None
+    digest: bytes | None = None
+    is_readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ _HIDDEN: Final = re.compile(r"(?:^|/)\.(?!\.)")
 # The same in a place that a link leads to, where git-annex keeps the content of files.
 _HIDDEN_PLACE: Final = re.compile(r"(?:^|/)\.(?!\.|git/annex/objects/)")
 _SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
-_MAX_ENTRIES: Final = 10_000  # of a listing
+_MAX_ENTRIES: Final = 100_000  # of a listing: 30 MB while it is made
 _SMALL_BYTES: Final = 64 * 1024  # files up to this size are cached
 
 
@@ -50,7 +50,7 @@ class DirectoryStore:
     `hidden` also serves names that begin with a dot. `follow_symlinks` also serves files outside the directory that a
     link inside leads to; links that stay inside always work. With `precompressed`, the store opens `x.br`, `x.zst` or
     `x.gz` in the place of `x` if the client accepts that content coding, and that file is complete and as new as `x`.
-    Raises NotADirectoryError if there is no such directory.
+    A listing has at most `max_entries`. Raises NotADirectoryError if there is no such directory.
 
     Owner: the application that created it; there is nothing to close. The store caches small files and remembers
     recently opened paths. It resolves the real place of the directory when it is created, and again when a file is
@@ -64,8 +64,10 @@ class DirectoryStore:
         hidden: bool = False,
         follow_symlinks: bool = False,
         precompressed: bool = True,
+        max_entries: int = _MAX_ENTRIES,
     ) -> None:
         self.directory: str = os.path.abspath(directory)
+        self._max_entries = max_entries
         self._hidden = hidden
         self._confined = not follow_symlinks
         self._precompressed = precompressed
@@ -90,7 +92,7 @@ class DirectoryStore:
         return opened
 
     async def list(self, key: str) -> Listing:
-        """Return up to 10,000 entries directly below the key that a client may open."""
+        """Return the entries directly below the key that a client may open."""
         if key:
             self._check_key(key)
         return await list_in_thread(os.path.join(self.directory, key), partial(self._list, key))
@@ -202,7 +204,7 @@ class DirectoryStore:
                 place = place_of(fd) or os.path.realpath(path)
                 if not self._is_allowed(place):
                     raise NotFound(f"{key} is outside {self.directory} or hidden")
-                return read_entries(fd, place, _MAX_ENTRIES, is_shown=self._is_shown, is_allowed=self._is_allowed)
+                return read_entries(fd, place, self._max_entries, is_shown=self._is_shown, is_allowed=self._is_allowed)
             finally:
                 os.close(fd)
 

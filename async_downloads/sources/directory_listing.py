@@ -1,11 +1,13 @@
 """Read the entries of a directory in threads of their own, and only again if they have changed."""
 
 import os
+import stat
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from functools import partial
-from heapq import nsmallest
+from heapq import merge, nsmallest
+from itertools import chain, islice
 from typing import Final
 
 from ..file_systems import RemoteMount, mount_at, remote_device, remote_mount
@@ -22,6 +24,9 @@ _Sortable = tuple[bool, str, str, "os.DirEntry[str] | Entry"]
 _IsAllowed = Callable[[str], bool]  # whether a file with that real place may be sent
 _COARSE_TICK_NS: Final = 1_000_000_000  # of the clock of file systems that store whole seconds
 _FINE_TICK_NS: Final = 10_000_000  # of the kernel's clock for file times
+_RUN: Final = 2_000  # items that are sorted in one step, in which no other thread runs: about 2 ms
+_READABLE: Final = {True: os.R_OK | os.X_OK, False: os.R_OK}
+_READABLE_BY_ALL: Final = {True: stat.S_IROTH | stat.S_IXOTH, False: stat.S_IROTH}
 
 
 async def list_in_thread(path: str, function: Callable[[], Listing]) -> Listing:
@@ -56,9 +61,22 @@ def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bo
             yield _sortable(entry.name, entry, is_directory=entry.is_directory)
 
     with os.scandir(fd) as found:  # it duplicates the descriptor
-        first = nsmallest(most + 1, sortable(found))
-    entries = [entry for sorted_item in first[:most] if (entry := _entry(*sorted_item))]
-    return Listing(tuple(entries), truncated=len(first) > most)
+        items, is_truncated = _first(sortable(found), most)
+    entries = [entry for sorted_item in _sorted(items) if (entry := _entry(*sorted_item, fd))]
+    return Listing(tuple(entries), truncated=is_truncated)
+
+
+def _first(items: Iterator[_Sortable], most: int) -> tuple[list[_Sortable], bool]:
+    """Return the first `most` of the items, in any order, and whether there are more."""
+    first = list(islice(items, most))
+    if (more := next(items, None)) is None:
+        return first, False
+    return nsmallest(most, chain(first, (more,), items)), True
+
+
+def _sorted(items: list[_Sortable]) -> Iterator[_Sortable]:
+    """Yield the items in order. One long sort would stop all other threads until it ends."""
+    return merge(*(sorted(items[start : start + _RUN]) for start in range(0, len(items), _RUN)))
 
 
 def _mount_of(item: "os.DirEntry[str]", path: str) -> RemoteMount | None:
@@ -70,15 +88,21 @@ def _sortable(name: str, item: "os.DirEntry[str] | Entry", *, is_directory: bool
     return not is_directory, name.casefold(), name, item
 
 
-def _entry(is_file: bool, _: str, name: str, item: "os.DirEntry[str] | Entry") -> Entry | None:
+def _entry(is_file: bool, _: str, name: str, item: "os.DirEntry[str] | Entry", fd: int) -> Entry | None:
     if isinstance(item, Entry):
         return item
-    if not is_file:
-        return Entry(name, is_directory=True)
     with suppress(OSError):  # it was removed meanwhile
         status = item.stat()
-        return Entry(name, is_directory=False, size=status.st_size, modified=int(status.st_mtime))
+        size = status.st_size if is_file else None
+        is_readable = _is_readable(name, status.st_mode, fd, is_directory=not is_file)
+        return Entry(name, not is_file, size, int(status.st_mtime), is_readable=is_readable)
     return None
+
+
+def _is_readable(name: str, mode: int, fd: int, *, is_directory: bool) -> bool:
+    """Return whether this process may read an entry; the system is asked only if not everybody may."""
+    by_all = _READABLE_BY_ALL[is_directory]
+    return mode & by_all == by_all or os.access(name, _READABLE[is_directory], dir_fd=fd)
 
 
 async def version_of(path: str) -> Hashable:

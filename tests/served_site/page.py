@@ -6,12 +6,17 @@ __all__ = ["Page", "read"]
 
 
 class Page(HTMLParser):
-    """What the page shows: links with their text, in order, and the text of chosen elements."""
+    """What the page shows: links with their text, in order, and the text of chosen elements.
+
+    `buttons` has the attributes of each button, `fields` those of each input.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.links: list[tuple[str, str]] = []
         self.saved: list[str] = []
+        self.buttons: list[dict[str, str | None]] = []
+        self.fields: list[dict[str, str | None]] = []
         self.texts: dict[str, list[str]] = {}
         self.attributes: set[str] = set()
         self.declared = ""
@@ -24,8 +29,12 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.attributes |= {name for name, _ in attrs}
         if tag == "button":
-            self.saved.append(dict(attrs)["formaction"] or "")
-        if tag in {"meta", "link", "img", "br"}:
+            self.buttons.append(dict(attrs))
+            if ("name", "download") in attrs:
+                self.saved.append(dict(attrs)["formaction"] or "")
+        if tag == "input":
+            self.fields.append(dict(attrs))
+        if tag in {"meta", "link", "img", "br", "input"}:
             return
         self._open.append(tag)
         self.texts.setdefault(tag, []).append("")
@@ -48,9 +57,14 @@ class Page(HTMLParser):
         return [text for _, text in self.entries]
 
     @property
+    def targets(self) -> list[str]:
+        """The URLs of the entries."""
+        return [target for target, _ in self.entries]
+
+    @property
     def entries(self) -> list[tuple[str, str]]:
         """The links without the one to the parent."""
-        return [link for link in self.links if link != ("../", "../")]
+        return [(target, text.strip()) for target, text in self.links if target != "../"]
 
 
 def read(html: bytes) -> Page:

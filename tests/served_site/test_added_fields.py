@@ -101,7 +101,7 @@ async def test_a_response_keeps_its_own_field_unless_the_field_is_a_list(site_of
     site = await site_of(Settings(directory=tree, header=(policy, "Vary: Cookie", "X-One: 1", "X-One: 2")))
     listing, file = await site.get("/"), await site.get("/secret.txt")
     assert "style-src" in listing.headers["content-security-policy"]
-    assert listing.headers.get_list("vary") == ["Accept", "Cookie"]
+    assert "Cookie" in listing.headers.get_list("vary")
     assert file.headers.get_list("content-security-policy") == ["sandbox"]
     assert file.headers.get_list("x-one") == ["1", "2"]
 

@@ -33,26 +33,41 @@ async def test_unusual_names_can_be_served(root: Path, name: str) -> None:
 
 
 async def test_a_long_listing_is_marked_as_truncated(root: Path) -> None:
-    for number in range(10_001):
+    for number in range(11):
         os.link(root / "a.txt", root / "docs" / f"{number:05}")
-    listing = await DirectoryStore(root).list("docs")
-    assert len(listing.entries) == 10_000
+    listing = await DirectoryStore(root, max_entries=10).list("docs")
+    assert len(listing.entries) == 10
     assert listing.truncated
 
 
 async def test_a_truncated_listing_lacks_only_its_end(root: Path) -> None:
-    for number in range(10_100):
+    for number in range(100):
         os.link(root / "a.txt", root / "docs" / f"{number:05}")
     (root / "docs" / "directory").mkdir()
+    listing = await DirectoryStore(root, max_entries=10).list("docs")
+    assert [entry.name for entry in listing.entries] == ["directory", *(f"{number:05}" for number in range(9))]
+
+
+async def test_a_long_listing_is_complete_and_in_order(root: Path) -> None:
+    for number in range(10_100):
+        os.link(root / "a.txt", root / "docs" / f"{number * 7 % 10_100:05}")
     listing = await DirectoryStore(root).list("docs")
-    assert [entry.name for entry in listing.entries] == ["directory", *(f"{number:05}" for number in range(9_999))]
+    names = [entry.name for entry in listing.entries]
+    assert names == [*(f"{number:05}" for number in range(10_100)), *names[10_100:]]
+    assert not listing.truncated
+
+
+async def test_an_entry_that_this_process_may_not_open_is_marked(root: Path) -> None:
+    (root / "a.txt").chmod(0)
+    (entry,) = [entry for entry in (await DirectoryStore(root).list("")).entries if entry.name == "a.txt"]
+    assert entry.is_readable == os.access(root / "a.txt", os.R_OK)  # root may read everything
 
 
 async def test_a_listing_has_modification_times(root: Path) -> None:
-    os.utime(root / "a.txt", (0, 784111777.9))
+    for name in ("a.txt", "docs"):
+        os.utime(root / name, (0, 784111777.9))
     entries = {entry.name: entry for entry in (await DirectoryStore(root).list("")).entries}
-    assert entries["a.txt"].modified == 784111777
-    assert entries["docs"].modified is None
+    assert entries["a.txt"].modified == entries["docs"].modified == 784111777
 
 
 def _link_to_mounts(mounts: Path) -> Path:
@@ -72,6 +87,7 @@ async def test_entries_on_other_file_systems_are_listed_as_all_others(mounts: Pa
     _link_to_mounts(mounts)
     os.utime(mounts / "nfs" / "deep" / "a.txt", (7, 7))
     os.utime(mounts / "disk" / "near.txt", (8, 8))
+    os.utime(mounts / "disk" / "deep", (9, 9))
     listing = await DirectoryStore(mounts).list("disk")
     near = [Entry(name, False, 4, 8) for name in ("near", "near.txt")]
     assert [*listing.entries] == [Entry("deep", True), Entry("folder", True), Entry("file", False, 1, 7), *near]

@@ -132,12 +132,12 @@ async def test_a_download_is_saved_under_its_name(
 
 async def test_the_listing_is_styled_and_the_console_stays_empty(command: Command, browser: Chrome) -> None:
     browser.get(f"{command.url}/")
-    links = [link.text for link in browser.find_elements(By.CSS_SELECTOR, "td:first-child a")]
+    links = [link.text for link in browser.find_elements(By.CSS_SELECTOR, "#list a")]
     assert links == ["a:<b>&'c'.txt", "long.wav", "naïve report.bin", "video.html"]
-    table = browser.find_element(By.TAG_NAME, "table")
-    assert table.value_of_css_property("border-collapse") == "collapse"  # the Content-Security-Policy allows the style
+    row = browser.find_element(By.CSS_SELECTOR, "#list li")
+    assert row.value_of_css_property("display") == "grid"  # the Content-Security-Policy allows the style
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call] # selenium has no type for it
-    browser.find_element(By.LINK_TEXT, "a:<b>&'c'.txt").click()
+    browser.get(browser.find_element(By.LINK_TEXT, "a:<b>&'c'.txt").get_attribute("href") or "")
     await eventually(lambda: _text(browser) == "found")
 
 

@@ -213,7 +213,7 @@ def listing(key: str, files: Iterable[StoredFile]) -> Listing:
     directories = sorted({name.partition("/")[0] for name in below if "/" in name})
     entries = [Entry(name, is_directory=True) for name in directories]
     entries += [
-        Entry(name, is_directory=False, size=file.size, modified=file.created)
+        Entry(name, is_directory=False, size=file.size, modified=file.created, digest=file.sha256)
         for name, file in sorted(below.items())
         if "/" not in name
     ]

@@ -1,0 +1,114 @@
+"""The listings of a store's folders: each is read once, and drawn once for each view of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from ..errors import NotFound
+from ..request_target import has_parameter
+from ..sending import Scope
+from ..sources.base import Browsable, Listing, Store, VersionedListing
+from ..sources.memory import MemorySource
+from .browse import Folder, as_html, as_json
+from .pages import Pages, page, wants_gzip, zipped
+from .shared_work import SharedWork, Version
+from .view import View
+
+__all__ = ["FolderPages", "base_of", "is_browser", "wants_json"]
+
+
+_ENTRY_BYTES: Final = 250  # of memory, with its name
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What decides how a folder's page looks."""
+
+    key: str
+    view: View
+    base: str | None
+    as_json: bool
+    in_gzip: bool
+
+
+class FolderPages:
+    """Reads and draws the folders of a store. It belongs to one event loop."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._listings = SharedWork[Listing](lambda listing: _ENTRY_BYTES * (1 + len(listing.entries)))
+        self._pages = Pages()
+
+    async def get(self, key: str, scope: Scope) -> MemorySource:
+        """Return the page of a folder as the request wants it. Raises NotFound if there is no such folder."""
+        wanted = _Request(
+            key,
+            View.parse(scope["query_string"]),
+            base_of(scope) if is_browser(scope) else None,
+            as_json=wants_json(scope),
+            in_gzip=wants_gzip(scope),
+        )
+        return await self._pages.get(wanted, partial(self._draw, wanted), self._version_of(key))
+
+    async def listing(self, key: str) -> Listing:
+        """Return the entries of a folder. Raises NotFound if there is no such folder."""
+        store = self._store
+        if not isinstance(store, Browsable):
+            raise NotFound(f"{key!r}: this store cannot be listed")
+        return await self._listings.get(key, partial(store.list, key[:-1]), self._version_of(key))
+
+    def _version_of(self, key: str) -> Version | None:
+        store = self._store
+        return partial(store.list_version, key[:-1]) if isinstance(store, VersionedListing) else None
+
+    async def _draw(self, wanted: _Request) -> Callable[[], MemorySource]:
+        listing = await self.listing(wanted.key)
+        counts = {} if wanted.as_json else self._known_counts(wanted.key, listing)
+        return partial(_drawn, Folder(wanted.key, listing, counts, base=wanted.base), wanted)
+
+    def _known_counts(self, key: str, listing: Listing) -> dict[str, int]:
+        """Return the numbers of entries of the folders that were listed lately; none is read for that."""
+        folders = [entry.name for entry in listing.entries[:_MAX_COUNTED] if entry.is_directory]
+        known = {name: self._listings.peek(f"{key}{name}/") for name in folders}
+        return {name: len(found.entries) for name, found in known.items() if found and not found.truncated}
+
+
+_MAX_COUNTED: Final = 1_000  # entries, of a long list: this is done on the event loop
+
+
+def _drawn(folder: Folder, wanted: _Request) -> MemorySource:
+    if wanted.as_json:
+        drawn = page(as_json(folder, wanted.view), "application/json")
+    else:
+        drawn = page(as_html(folder, wanted.view), "text/html; charset=utf-8")
+    return zipped(drawn, is_wanted=wanted.in_gzip)
+
+
+def wants_json(scope: Scope) -> bool:
+    """Return whether the query asks for JSON, or the Accept field names JSON and not HTML."""
+    if has_parameter(scope["query_string"], b"json"):
+        return True
+    accept = _accept(scope)
+    return b"application/json" in accept and b"text/html" not in accept
+
+
+def is_browser(scope: Scope) -> bool:
+    """Return whether the client names HTML among what it accepts, as browsers do and most programs do not."""
+    return b"text/html" in _accept(scope)
+
+
+def _accept(scope: Scope) -> bytes:
+    return b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
+
+
+def base_of(scope: Scope) -> str:
+    """Return the relative URL of the site's top, as a browser resolves it for the path that it asked for.
+
+    >>> base_of({"path": "/a/b/c", "raw_path": b"/a/b/c"}), base_of({"path": "/mount/a", "root_path": "/mount"})
+    ('../../', '')
+    """
+    raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0] or scope["path"].encode()
+    root = scope.get("root_path", "")
+    is_below = f"{scope['path']}/".startswith(f"{root}/")
+    return "../" * (raw.count(b"/") - 1 - (root.count("/") if is_below else 0))
