@@ -70,10 +70,10 @@ class _Look:
             if not self._is_allowed(os.path.realpath(remote.path)):
                 return None
             status = os.stat(remote.path)
+            modified = int(status.st_mtime)
             if stat.S_ISDIR(status.st_mode):
-                return Entry(remote.name, is_directory=True)
+                return Entry(remote.name, is_directory=True, modified=modified)
             if stat.S_ISREG(status.st_mode):
-                modified = int(status.st_mtime)
                 return Entry(remote.name, is_directory=False, size=status.st_size, modified=modified)
         return None
 

@@ -87,10 +87,12 @@ async def test_entries_on_other_file_systems_are_listed_as_all_others(mounts: Pa
     _link_to_mounts(mounts)
     os.utime(mounts / "nfs" / "deep" / "a.txt", (7, 7))
     os.utime(mounts / "disk" / "near.txt", (8, 8))
-    os.utime(mounts / "disk" / "deep", (9, 9))
+    for folder in ("disk", "nfs"):
+        os.utime(mounts / folder / "deep", (9, 9))
     listing = await DirectoryStore(mounts).list("disk")
     near = [Entry(name, False, 4, 8) for name in ("near", "near.txt")]
-    assert [*listing.entries] == [Entry("deep", True), Entry("folder", True), Entry("file", False, 1, 7), *near]
+    folders = [Entry(name, True, modified=9) for name in ("deep", "folder")]
+    assert [*listing.entries] == [*folders, Entry("file", False, 1, 7), *near]
     assert "nfs" in [entry.name for entry in (await DirectoryStore(mounts).list("")).entries if entry.is_directory]
 
 
@@ -103,7 +105,7 @@ async def test_entries_on_a_file_system_that_hangs_are_listed_without_a_size(
     for _ in range(2):  # the second time, the device is known to hang
         entries = (await DirectoryStore(mounts).list("disk")).entries
         assert [entry for entry in entries if entry.size is None] == [
-            Entry("deep", True),
+            Entry("deep", True, modified=entries[0].modified),
             *(Entry(name, False) for name in ("broken", "file", "folder")),
         ]
         assert [entry.size for entry in entries if entry.size] == [4, 4]
