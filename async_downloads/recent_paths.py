@@ -62,7 +62,7 @@ async def open_in_thread(path: str, function: Callable[[], T], *, discard: Calla
     """Run `function`, which opens an absolute path, in a thread of the device that the path leads to.
 
     If the caller is cancelled, the result of `function` goes to `discard`; if it has not begun by then, it never does.
-    Raises SourceBusy after `OPEN_TIMEOUT`, and at once if that device has not begun earlier work for as long.
+    Raises SourceBusy after `OPEN_TIMEOUT`, and at once if earlier work for that device has waited as long.
     """
     is_abandoned = False
 

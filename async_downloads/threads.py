@@ -24,8 +24,7 @@ __all__ = [
 
 
 T = TypeVar("T")
-# More than the largest chunk. A thread then keeps at most twice as many bytes for later. This block is never written
-# to.
+# More than the largest chunk. A thread then keeps up to twice this size. The bytes of the block itself are never used.
 _FREED_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -128,7 +127,7 @@ class DaemonThreads(Executor):
         return future
 
     def is_stuck(self, seconds: float) -> bool:
-        """Whether work has waited for a thread for so many seconds. More work would wait behind it."""
+        """Whether work has waited for a thread for `seconds` or longer. More work would wait behind it."""
         with self._changed:
             return bool(self._work) and time.monotonic() - self._work[0].since > seconds
 

@@ -1,4 +1,4 @@
-"""One file that several servers have: they bring it together, or one of them alone."""
+"""One file that several servers have: all of them bring it together or, if that fails, one of them alone."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -40,7 +40,7 @@ async def fetch_any(copies: Sequence[RemoteCopy], run: Callable[[Sequence[Remote
 
 
 def _report(copies: Sequence[RemoteCopy], error: FetchError) -> None:
-    """Report the copy whose error ended the download of all, if that is known."""
+    """Report the copy whose error ended the download from all of them, if it is known."""
     contributors = [each for each in copies if each.contributed]
     guilty = contributors if isinstance(error, DigestMismatch) else [each for each in copies if each.error is error]
     if len(guilty) == 1:

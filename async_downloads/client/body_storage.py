@@ -29,7 +29,7 @@ class BodyStorage:
     ) -> bool:
         """Write a body up to the end of its segment; return whether the body was read to its own end.
 
-        If it was not, the connection cannot be used again. That is the price of splitting a running segment.
+        If it was not, the connection cannot be used again. This happens if a running segment was split.
         """
         writer = SegmentWriter(batch_writer, segment)
         try:

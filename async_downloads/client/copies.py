@@ -1,4 +1,4 @@
-"""The servers that have one file: which of them the next connection uses, and which ones are used no longer."""
+"""The servers that have one file. It chooses the server for the next connection, and excludes servers that fail."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,7 +18,7 @@ from .http.exchange import Exchange
 __all__ = ["Copies", "FailureListener", "RemoteCopy"]
 
 
-_OF_THE_FILE: Final = (DiskError, TargetBusy, DigestMismatch)  # no other server helps against these
+_OF_THE_FILE: Final = (DiskError, TargetBusy, DigestMismatch)  # another server would not help
 _MAX_FRUITLESS: Final = 3  # attempts in a row without a byte, while another server brings bytes
 
 
@@ -34,10 +34,10 @@ class RemoteCopy:
     """The file on one server. A download owns it, and makes new ones to begin again.
 
     `slots` limits the connections to the server's host. `on_failure` is called if another server is used in place of
-    this one. `version` is what this server calls the version; None if that
-    is not known. `segments` are those that it is bringing. `error` says why it is used no longer, and `unfit` that its
-    bytes could not be combined with those of the others; alone it may still bring the file. `contributed` says that
-    bytes of it are in the part file.
+    this one. `version` has the validators of this server for the file; None if they are not known. `segments` are those
+    that it is bringing. `error` is the reason if it is no longer used. `unfit` says that its bytes could not be
+    combined with those of the other servers; alone it may still bring the file. `contributed` says that bytes of it are
+    in the part file.
     """
 
     url: str = field(repr=False)
@@ -58,12 +58,12 @@ class RemoteCopy:
         return RemoteCopy(self.url, self.exchange, self.slots, self.on_failure)
 
     def report(self, error: FetchError) -> None:
-        """Say that another server is used because of this error."""
+        """Report that another server is used because of this error."""
         if self.on_failure is not None:
             self.on_failure(self.url, error)
 
     def serves_besides(self, segment: Segment) -> bool:
-        """Whether another connection to this server than that of the segment brings bytes."""
+        """Whether a connection to this server, other than that of the segment, brings bytes."""
         return any(each.served for each in self.segments if each is not segment)
 
     def refuses_more(self, segment: Segment, error: TransientError | FetchError) -> bool:
@@ -72,7 +72,7 @@ class RemoteCopy:
         return refused and not segment.received_count and self.serves_besides(segment)
 
     def request(self, segment: Segment) -> RangeRequest:
-        """Return the request for a segment of a file whose version another server has named."""
+        """Return the request for a segment of a file whose version is known from another server."""
         return RangeRequest.for_part(self.version, segment.done, segment.stop)
 
     def classify(
@@ -97,7 +97,7 @@ class RemoteCopy:
 
     @asynccontextmanager
     async def slot(self, *, first: bool) -> AsyncIterator[None]:
-        """Use one of the connections to the host. The caller of the download has one for its `first` worker."""
+        """Use one of the connections to the host. The `first` worker uses that of the caller of the download."""
         if first:
             yield
             return
@@ -122,7 +122,7 @@ class Copies:
         return [each for each in self._backoffs if each.error is None]
 
     def backoff(self, copy: RemoteCopy) -> Backoff:
-        """Return what makes the workers wait after a failure of this copy."""
+        """Return the object that makes the workers wait after a failure of this copy."""
         return self._backoffs[copy]
 
     def choose(self, *, first: bool, lead_only: bool) -> RemoteCopy | None:
@@ -142,7 +142,7 @@ class Copies:
         return self.lead is copy
 
     def failed(self, copy: RemoteCopy, segment: Segment, error: TransientError | FetchError, *, failures: int) -> None:
-        """Let the next request to a server wait after a failed attempt, or use the server no longer.
+        """Make the next request to a server wait after a failed attempt, or exclude the server.
 
         Raises the error if no other server is left, or if none could help.
         """
@@ -172,7 +172,7 @@ class Copies:
         return any(segment.served for each in self.usable if each is not copy for segment in each.segments)
 
     def forget_versions(self) -> None:
-        """Forget what the servers call the version, and their failures: another version begins."""
+        """Forget the versions and the failures of the servers: another version begins."""
         for copy, backoff in self._backoffs.items():
             copy.version = None
             backoff.reset()

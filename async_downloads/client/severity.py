@@ -1,4 +1,4 @@
-"""Which of several errors that happened at the same time decides how a download ends."""
+"""The choice among several errors that happened at the same time: one of them ends the download."""
 
 from ..errors import DigestMismatch
 from .decisions.version import RemoteVersion

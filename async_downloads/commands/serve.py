@@ -33,7 +33,7 @@ _MAX_NAMED: Final = 3  # paths in the announcement
 @config_option
 @click.pass_context
 def serve(context: click.Context, /, directory: tuple[Path, ...], **values: Any) -> int:
-    """Serve the files below a folder, or just the files and folders that are named.
+    """Serve the files below a folder, or only the files and folders that are named.
 
     The default is the current folder. Each folder has a page that lists its files. If PATH is one file alone, the
     top page is the file itself.

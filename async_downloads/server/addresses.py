@@ -13,7 +13,7 @@ __all__ = ["interface_addresses", "urls_of"]
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _UP: Final = 0x1  # a flag of an interface (net/if.h)
-# Where an address stands in its `sockaddr`, and how many bytes it has. Linux and macOS agree.
+# The offset of an address in its `sockaddr`, and its length in bytes: the same on Linux and macOS.
 _PLACES: Final[dict[int, tuple[int, int]]] = {socket.AF_INET: (4, 4), socket.AF_INET6: (8, 16)}
 # By IP version: addresses for documentation (RFC 5737, RFC 3849). No packet is sent to them.
 _ELSEWHERE: Final = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}

@@ -116,7 +116,7 @@ def _raise_descriptor_limit() -> None:
 
 
 def _has_ipv4_twin(bind: str, binds: Sequence[str]) -> bool:
-    """Return whether all IPv4 addresses are bound apart; `[::]` would bind them, too, and find their port in use."""
+    """Return whether another socket binds all IPv4 addresses; `[::]` would bind them, too, and find the port in use."""
     host, _, port = bind.rpartition(":")
     return host == "[::]" and f"0.0.0.0:{port}" in binds
 
@@ -178,7 +178,7 @@ def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]
 
 
 def _free_port_hint(bind: str, error: Exception) -> str:
-    """Return which of the next ports is free, if the port is in use; else an empty text."""
+    """Return a hint at a free port if the port is in use; else an empty text."""
     host, _, port = bind.rpartition(":")
     if not port.isdecimal() or getattr(error, "errno", None) != errno.EADDRINUSE:
         return ""

@@ -80,7 +80,7 @@ def _routed_segments(settings: Settings) -> Iterator[str]:
 
 
 def _store(settings: Settings) -> DirectoryStore | PathsStore | None:
-    """Return what is served at `/`, if anything is."""
+    """Return the store that is served at `/`; None if there is none."""
     options = {name: getattr(settings, name) for name in ("hidden", "follow_symlinks", "precompressed")}
     if settings.paths:
         return PathsStore(settings.paths, **options)

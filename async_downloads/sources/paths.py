@@ -1,4 +1,4 @@
-"""Files and folders from anywhere as one store: its top folder lists just these."""
+"""Files and folders from anywhere as one store: its top folder lists only these."""
 
 import asyncio
 import os
@@ -57,9 +57,8 @@ class _Location(NamedTuple):
 class PathsStore:
     """The files and folders that were named. A key begins with the last segment of one of the paths.
 
-    What is below a folder is served as by DirectoryStore, whose options these are. A path that is a symbolic link may
-    lead anywhere, but to nothing hidden, because whoever started the server named it. Files that are removed later are
-    no longer listed.
+    Files below a folder are served as by DirectoryStore, with the same options. A path that is a symbolic link may lead
+    to any file that is not hidden, because the user named it. Files that are removed later are no longer listed.
 
     Raises ValueError as `named` does, and FileNotFoundError if a path does not exist. Owner: the application that
     created it; there is nothing to close.
@@ -142,5 +141,5 @@ def _entry(name: str, place: _Location) -> Entry | None:
 
 
 def _order(entry: Entry) -> tuple[bool, str, str]:
-    """Return what folders sort by before files, and names without regard to case."""
+    """Return the key for sorting: folders before files, and names without regard to case."""
     return not entry.is_directory, entry.name.casefold(), entry.name

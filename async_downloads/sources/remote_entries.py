@@ -27,8 +27,8 @@ class _RemoteEntry(NamedTuple):
 class RemoteEntries:
     """Links to file systems that are not local, and the places where such file systems are mounted.
 
-    The threads of each device look at its entries. What they have not found after a second is listed without a size
-    and a date. `is_allowed` is called with a real place, and tells whether a file there may be sent.
+    The threads of each device look at its entries. An entry that they have not looked at after a second is listed
+    without a size and a date. `is_allowed` gets a real path, and returns whether a file there may be sent.
 
     Owner: the thread that reads a listing.
     """

@@ -22,9 +22,9 @@ def classify_copy(
     *,
     verified: bool,
 ) -> Partial | ErrorStatus | UnusableRange:
-    """Say what the response of another server brings to a download of the version `wanted`.
+    """Classify the response of another server in a download of the version `wanted`.
 
-    `known` is what that server has called its version before; None if this is its first response. `verified` says that
+    `known` is the version in that server's earlier responses; None if this is its first response. `verified` says that
     a digest of the whole file is known.
     """
     match classify_response(request, known, response):

@@ -1,1 +1,1 @@
-"""Archives of files and folders, made while they are sent: of every byte is known where it comes from."""
+"""Archives of files and folders, made while they are sent: the origin of every byte is known before."""

@@ -52,10 +52,10 @@ _memory: Final = _ChecksumMemory()
 
 
 class ArchiveChecksums:
-    """What is known of the checksums of an archive's members, by their index.
+    """The known checksums of an archive's members, by their index.
 
-    The archive keeps a number for each member. What has a version, which is not None, is also remembered after the
-    archive is gone.
+    The archive keeps a number for each member. If the version of a member is known, its checksum is also remembered
+    after the archive is gone.
     """
 
     __slots__ = ("_checksums", "_lengths")
@@ -65,7 +65,7 @@ class ArchiveChecksums:
         self._checksums = array("L", [0]) * count
 
     def get(self, index: int, version: Hashable) -> Prefix:
-        """Return the longest prefix that is known of a member."""
+        """Return the longest known prefix of a member."""
         own = Prefix(self._lengths[index], self._checksums[index])
         return own if own.length or version is None else _memory.get(version)
 

@@ -104,7 +104,7 @@ class Layout:
     def __init__(self, members: Sequence[Member], archive_format: ArchiveFormat) -> None:
         self.members: Sequence[Member] = members
         self.format: ArchiveFormat = archive_format
-        self._headers = array("Q")  # where that of each member begins
+        self._headers = array("Q")  # the offset of each member's header
         self._records = array("Q")
         offset = 0
         for member in members:
@@ -119,7 +119,7 @@ class Layout:
         self.size: int = offset + len(self._end)
 
     def parts(self, start: int, stop: int) -> Iterator[Part]:
-        """Yield what the bytes from `start` to `stop` are made of, in their order. No part is empty."""
+        """Yield the parts of the bytes from `start` to `stop`, in their order. No part is empty."""
         for offset, whole in self._parts_from(start):
             if offset >= stop:
                 return

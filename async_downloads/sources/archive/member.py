@@ -1,4 +1,4 @@
-"""A member of an archive, and how to open the file that it is."""
+"""A member of an archive, and the opening of its file."""
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass

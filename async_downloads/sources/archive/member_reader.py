@@ -58,7 +58,7 @@ class MemberReader:
                 offset = stop
 
     async def checksum(self, index: int) -> int:
-        """Return the CRC-32 of a member; read of it what is not hashed yet."""
+        """Return the CRC-32 of a member; read the bytes of it that are not hashed yet."""
         size, known = self._members[index].entry.size, self._known(index)
         while known.length < size:
             span = ByteRange(known.length, min(known.length + _STEP_BYTES, size))

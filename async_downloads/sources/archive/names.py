@@ -1,4 +1,4 @@
-"""Names in an archive: whatever a file is called, unpacking it writes below the folder where that happens."""
+"""Names in an archive: unpacking a file writes below the chosen folder only, whatever the name of the file was."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ _DRIVE: Final = re.compile(r"(?:\A|(?<=/))([A-Za-z]):")
 
 
 def safe_name(name: str) -> str:
-    r"""Return a relative name with `_` in the place of what could lead out of the folder; it may end with a slash.
+    r"""Return a relative name, with `_` for everything that could lead out of the folder; it may end with a slash.
 
     >>> safe_name("../../etc/passwd"), safe_name("/a//./b"), safe_name("..\\x\n"), safe_name("C:/x/")
     ('__/__/etc/passwd', 'a/b', '.._x_', 'C_/x/')

@@ -116,7 +116,7 @@ class ArchiveSource(OnDisk):
 
 
 def _validators(archive_format: ArchiveFormat, entries: Sequence[Member], tags: Sequence[ETag | None]) -> Validators:
-    """Return what distinguishes the versions of the archive; nothing if a version of a member is not known.
+    """Return the validators of the archive; none if the version of a member is not known.
 
     A folder and an empty file need no ETag, because they have no bytes but those in their headers.
     """
