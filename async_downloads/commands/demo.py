@@ -24,12 +24,14 @@ def demo(context: click.Context, /, **values: Any) -> int:
     from ..server.listen import hold_signals
 
     hold_signals()
-    from ..site.samples import make_samples, samples
+    from ..site.samples import TOUR, make_samples, samples
 
     def announce_samples(urls: Sequence[str]) -> None:
         base = _for_curl(urls[0])
         for sample in samples():
             click.echo(f"curl {sample.options} {base}{sample.path}  # {sample.description}")
+        if not urls[0].startswith("unix:"):
+            click.echo(f"A tour begins at {urls[0].rstrip('/')}{TOUR}")
         announce("sample data", urls, qr=values["qr"])
 
     with tempfile.TemporaryDirectory(prefix="async-downloads-") as folder:

@@ -1,13 +1,8 @@
 """Sample data for every route: real files, small except for one."""
 
 import asyncio
-import math
 import os
-import struct
 import uuid
-import wave
-import zlib
-from array import array
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -15,10 +10,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from ..config import Settings
 from ..sources.database.urls import open_catalogue
+from .sample_media import landscape, subtitles, write_scale
 
-__all__ = ["Sample", "make_pdf", "make_samples", "samples"]
+__all__ = ["TOUR", "Sample", "make_pdf", "make_samples", "samples"]
+
+
+TOUR: Final = "/tour.html"
 
 
 def make_pdf(title: str, *paragraphs: str) -> bytes:
@@ -37,8 +38,20 @@ def make_pdf(title: str, *paragraphs: str) -> bytes:
 
 
 _ID: Final = str(uuid.UUID("0b5e6f1c-7c56-4d8a-9f3e-2a8f6d0c4b17"))
-_LARGE_BYTES: Final = 64 * 1024 * 1024
-_TONE_HERTZ: Final = 22_050  # audio samples per second
+_MIB: Final = 1024 * 1024
+_LARGE_MIB: Final = 64
+_VIDEO_SECONDS: Final = 12
+_GALLERY: Final = tuple(f"picture {number}.png" for number in range(1, 13))
+# Copied as they are: text files for the preview.
+_TEXTS: Final = ("README.md", "code/clock.js", "code/settings.toml")
+_NAMES: Final = (
+    "file 2.txt",
+    "file 10.txt",
+    "Grüße aus Köln.txt",
+    "日本語.txt",
+    "50% & more?.txt",
+    "a 'quoted' name.txt",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +96,18 @@ def samples() -> tuple[Sample, ...]:
 
 def make_samples(folder: Path) -> Settings:
     """Write the sample data into the folder; return settings that serve it. Do not call this in an event loop."""
-    images, csv, pdf, reports, media = (folder / name for name in ("images", "csv", "pdf", "reports", "media"))
-    for number, name in enumerate(("001.png", "007.png", f"{_ID}.png", "sunrise.png", "nested/sunset.png")):
-        _write(images / name, _png(hue=number))
-    _write(csv / "sales.csv", _csv("day", 30))
-    _write(csv / "2026" / "october.csv", _csv("hour", 24))
-    for name in ("invoice", _ID):
-        _write(pdf / f"{name}.pdf", make_pdf("A sample document", f"This is {name}.pdf."))
-    _write(reports / "2026" / "q3" / "summary.txt", b"All downloads arrived.\n")
-    media.mkdir(parents=True)
-    _make_tone(media / "tone.wav", seconds=60)
-    _write(folder / "large.bin", os.urandom(_LARGE_BYTES))
+    _write_files(folder)
     database = f"sqlite:///{folder}/.files.db"  # the dot hides the database from the site
     asyncio.run(_fill(database, _database_files()))
+    images, csv = folder / "images", folder / "csv"
     return Settings(
         directory=folder,
         download_file=csv / "sales.csv",
         download_images=images,
         client_images=images,
         client_csv=csv,
-        client_pdf=pdf,
-        client_reports=reports,
+        client_pdf=folder / "documents",
+        client_reports=folder / "reports",
         pdf_examples=True,
         database=database,
         file_ids="integer",
@@ -111,13 +115,67 @@ def make_samples(folder: Path) -> Settings:
     )
 
 
+def _write_files(folder: Path) -> None:
+    for name, data in {**_for_the_page(), **_for_the_routes()}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    write_scale(folder / "media" / "tone.wav", seconds=60)
+    block = os.urandom(_MIB)
+    with (folder / "large.bin").open("wb") as file:
+        for _ in range(_LARGE_MIB):
+            file.write(block)
+
+
+def _for_the_page() -> dict[str, bytes]:
+    """Return the files that show what the page of a folder can do, by name."""
+    last = len(_GALLERY) - 1
+    return {
+        **{name: _static("demo", *name.split("/")) for name in _TEXTS},
+        **{f"names/{name}": f"This file is named {name}\n".encode() for name in _NAMES},
+        **{f"gallery/{name}": landscape(number / last) for number, name in enumerate(_GALLERY)},
+        "media/counter.webm": _static("sample.webm"),
+        "media/counter.vtt": subtitles(_VIDEO_SECONDS),
+        TOUR[1:]: _tour(),
+    }
+
+
+def _for_the_routes() -> dict[str, bytes]:
+    """Return the files of the download routes, by name."""
+    sunrise, noon, sunset = (landscape(day) for day in (0.1, 0.5, 0.9))
+    document = _static("sample.pdf")
+    return {
+        "images/001.png": noon,
+        "images/007.png": noon,
+        f"images/{_ID}.png": noon,
+        "images/sunrise.png": sunrise,
+        "images/nested/sunset.png": sunset,
+        "csv/sales.csv": _csv("day", 30),
+        "csv/2026/october.csv": _csv("hour", 24),
+        "documents/invoice.pdf": document,
+        f"documents/{_ID}.pdf": document,
+        "reports/2026/q3/summary.txt": b"All downloads arrived.\n",
+    }
+
+
 def _database_files() -> dict[str, bytes]:
     """Return the files of the database by name, in the order of their ids."""
     return {
-        "images/sunrise.png": _png(hue=3),
-        "invoice.pdf": make_pdf("A sample document", "This one is stored in a database."),
-        "counter.webm": files(__package__).joinpath("static", "sample.webm").read_bytes(),
+        "images/sunrise.png": landscape(0.1),
+        "invoice.pdf": _static("sample.pdf"),
+        "counter.webm": _static("sample.webm"),
     }
+
+
+def _static(*names: str) -> bytes:
+    return files(__package__).joinpath("static", *names).read_bytes()
+
+
+def _tour() -> bytes:
+    """Draw the page that leads through the sample data."""
+    templates = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
+    page = templates.get_template("tour.html").render(pictures=_GALLERY[::2], samples=samples())
+    return page.encode("utf-8")
 
 
 async def _fill(database: str, contents: Mapping[str, bytes]) -> None:
@@ -132,36 +190,6 @@ async def _one_chunk(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-
-
 def _csv(first_column: str, rows: int) -> bytes:
     lines = [f"{first_column},downloads,bytes", *(f"{row},{row * 37 % 101},{row * 7919}" for row in range(1, rows + 1))]
     return "\r\n".join([*lines, ""]).encode()
-
-
-def _png(hue: int, *, side: int = 128) -> bytes:
-    """Return a square that shades from one colour into another (PNG, 8-bit RGB, no filter)."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = b"".join(
-        b"\0" + bytes(value for x in range(side) for value in (x * 255 // side, y * 255 // side, hue * 50))
-        for y in range(side)
-    )
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-def _make_tone(path: Path, *, seconds: int) -> None:
-    """Write a tone that rises by a semitone each second, so that a listener hears the position."""
-    with wave.open(os.fspath(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_TONE_HERTZ)
-        for second in range(seconds):
-            step = 2 * math.pi * 220 * 2 ** (second % 24 / 12) / _TONE_HERTZ
-            file.writeframes(array("h", (int(8000 * math.sin(step * n)) for n in range(_TONE_HERTZ))).tobytes())

@@ -82,9 +82,15 @@ async def test_each_route_has_a_line_and_the_line_has_the_whole_url(demo: Comman
         assert f" {demo.url}{target}  #" in text
 
 
+async def test_it_prints_where_the_tour_begins(demo: Command) -> None:
+    assert f"\nA tour begins at {demo.url}/tour.html\nServing sample data on " in demo.stdout
+    assert "<h1>A tour of async_downloads</h1>" in demo.get("/tour.html").text
+
+
 async def test_its_database_is_not_served_as_a_file(demo: Command) -> None:
     listed = [entry["name"] for entry in demo.get("/?json").json()["entries"]]
-    assert listed == ["csv", "images", "media", "pdf", "reports", "large.bin"]
+    folders = ["code", "csv", "documents", "gallery", "images", "media", "names", "reports"]
+    assert listed == [*folders, "large.bin", "README.md", "tour.html"]
     assert demo.get("/.files.db").status_code == 404
 
 
