@@ -42,7 +42,7 @@ def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bo
     `is_shown` is called with a name, and `is_allowed` with the real place of a link's target.
     """
     device = remote_device(place)
-    remote = RemoteEntries(is_allowed)
+    remote = RemoteEntries()
 
     def sortable(found: Iterator["os.DirEntry[str]"]) -> Iterator[_Sortable]:
         for item in found:
@@ -50,7 +50,9 @@ def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bo
                 continue
             path = os.path.join(place, item.name)
             if (mount := _mount_of(item, path)) and mount.device != device:
-                remote.add(item.name, path, mount)
+                # A file system is mounted on a directory; what a link leads to is not known.
+                guess = Entry(item.name, is_directory=mount.place == path) if is_allowed(mount.place) else None
+                remote.add(mount.device, partial(_entry_at, path, is_allowed), guess=guess)
                 continue
             if item.is_symlink() and not is_allowed(os.path.realpath(path)):
                 continue
@@ -84,6 +86,18 @@ def _mount_of(item: "os.DirEntry[str]", path: str) -> RemoteMount | None:
     return remote_mount(path) if item.is_symlink() else mount_at(path)
 
 
+def _entry_at(path: str, is_allowed: _IsAllowed) -> Entry | None:
+    """Return the entry of a path that may be a link; None if no client may open it."""
+    with suppress(OSError):  # it is a broken link
+        if not is_allowed(os.path.realpath(path)):
+            return None
+        status = os.stat(path)
+        is_directory = stat.S_ISDIR(status.st_mode)
+        if is_directory or stat.S_ISREG(status.st_mode):
+            return _described(path, status, is_directory=is_directory)
+    return None
+
+
 def _sortable(name: str, item: "os.DirEntry[str] | Entry", *, is_directory: bool) -> _Sortable:
     return not is_directory, name.casefold(), name, item
 
@@ -92,14 +106,17 @@ def _entry(is_file: bool, _: str, name: str, item: "os.DirEntry[str] | Entry", f
     if isinstance(item, Entry):
         return item
     with suppress(OSError):  # it was removed meanwhile
-        status = item.stat()
-        size = status.st_size if is_file else None
-        is_readable = _is_readable(name, status.st_mode, fd, is_directory=not is_file)
-        return Entry(name, not is_file, size, int(status.st_mtime), is_readable=is_readable)
+        return _described(name, item.stat(), fd, is_directory=not is_file)
     return None
 
 
-def _is_readable(name: str, mode: int, fd: int, *, is_directory: bool) -> bool:
+def _described(path: str, status: os.stat_result, fd: int | None = None, *, is_directory: bool) -> Entry:
+    size = None if is_directory else status.st_size
+    is_readable = _is_readable(path, status.st_mode, fd, is_directory=is_directory)
+    return Entry(os.path.basename(path), is_directory, size, int(status.st_mtime), is_readable=is_readable)
+
+
+def _is_readable(name: str, mode: int, fd: int | None, *, is_directory: bool) -> bool:
     """Return whether this process may read an entry; the system is asked only if not everybody may."""
     by_all = _READABLE_BY_ALL[is_directory]
     return mode & by_all == by_all or os.access(name, _READABLE[is_directory], dir_fd=fd)

@@ -9,11 +9,14 @@ from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from ..errors import IsDirectory, NotFound
+from ..file_systems import remote_device
+from ..threads import LISTING_THREADS, in_thread
 from .base import Entry, Listing
 from .directory import DirectoryStore, is_hidden
-from .directory_listing import list_in_thread, version_of
+from .directory_listing import version_of
 from .files import FileSource
 from .memory import MemorySource
+from .remote_entries import RemoteEntries
 
 __all__ = ["PathsStore", "name_of", "named"]
 
@@ -53,6 +56,10 @@ class _Location(NamedTuple):
     store: DirectoryStore
     is_directory: bool
 
+    def path(self, name: str) -> str:
+        """Return the path that was given with that name."""
+        return self.store.directory if self.is_directory else os.path.join(self.store.directory, name)
+
 
 class PathsStore:
     """The files and folders that were named. A key begins with the last segment of one of the paths.
@@ -72,12 +79,12 @@ class PathsStore:
         follow_symlinks: bool = False,
         precompressed: bool = True,
     ) -> None:
-        self._parents: dict[str, list[str]] = {}  # the names of the paths, by parent folder
+        self._parents: set[str] = set()  # the folders that the paths are in
         self._places: dict[str, _Location] = {}
         make_store = lru_cache(maxsize=None)(partial(DirectoryStore, hidden=hidden, precompressed=precompressed))
         for name, path in named(paths, hidden=hidden).items():
             parent = os.path.dirname(path)
-            self._parents.setdefault(parent, []).append(name)
+            self._parents.add(parent)
             is_directory = stat.S_ISDIR(os.stat(path).st_mode)
             follows = follow_symlinks or (os.path.islink(path) and not is_directory)
             store = make_store(path if is_directory else parent, follow_symlinks=follows)
@@ -104,17 +111,15 @@ class PathsStore:
         if key:
             store, below = self._folder(key)
             return await store.list(below)
-        found = await asyncio.gather(
-            *(list_in_thread(parent, partial(self._entries, names)) for parent, names in self._parents.items())
-        )
-        entries = (entry for listing in found for entry in listing.entries)
-        return Listing(tuple(sorted(entries, key=_order)))
+        return await in_thread(self._list_top, executor=LISTING_THREADS)
 
     async def list_version(self, key: str) -> Hashable:
         """Return a value that differs if the entries have changed; None if that is not certain."""
         if key:
             store, below = self._folder(key)
             return await store.list_version(below)
+        if await in_thread(lambda: any(remote_device(parent) is not None for parent in self._parents)):
+            return None  # a file system that does not respond must not delay the list of all others
         with suppress(OSError):
             versions = await asyncio.gather(*map(version_of, self._parents))
             return None if None in versions else tuple(versions)
@@ -128,9 +133,16 @@ class PathsStore:
             raise NotFound(f"{key!r} is not one of the served folders")
         return place.store, below
 
-    def _entries(self, names: Sequence[str]) -> Listing:
-        entries = (_entry(name, self._places[name]) for name in names)
-        return Listing(tuple(filter(None, entries)))
+    def _list_top(self) -> Listing:
+        found, remote = [], RemoteEntries()
+        for name, place in self._places.items():
+            look = partial(_entry, name, place)
+            if (device := remote_device(place.path(name))) is None:
+                found.append(look())
+            else:
+                remote.add(device, look, guess=Entry(name, is_directory=place.is_directory))
+        entries = [entry for entry in (*found, *remote.entries()) if entry]
+        return Listing(tuple(sorted(entries, key=_order)))
 
 
 def _entry(name: str, place: _Location) -> Entry | None:

@@ -2,12 +2,18 @@
 
 import gzip
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from harness.mounts import DEVICES, occupy
+from harness.mounts import hanging as hanging  # noqa: PLC0414
+from harness.mounts import mounts as mounts  # noqa: PLC0414
 
 from async_downloads.errors import IsDirectory, NotFound
+from async_downloads.sources import remote_entries
+from async_downloads.sources.base import Entry
 from async_downloads.sources.paths import PathsStore, name_of, named
 from sources.contract import CONTENTS, BrowsableContract, read_whole
 from sources.test_directory import DirectoryBench
@@ -157,3 +163,17 @@ def test_a_path_that_does_not_exist_is_refused(tree: Path) -> None:
 def test_the_current_folder_has_the_name_of_the_folder(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree / "b")
     assert [name_of("."), name_of("sub/"), name_of("..")] == ["b", "sub", tree.name]
+
+
+async def test_a_file_system_that_hangs_does_not_delay_the_list(
+    mounts: Path, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (mounts / "near.txt").write_bytes(b"near")
+    os.utime(mounts / "near.txt", (8, 8))
+    paths = [mounts / "nfs", mounts / "nfs" / "deep" / "a.txt", mounts / "near.txt"]
+    store, near = PathsStore(paths), Entry("near.txt", False, 4, 8)
+    assert [entry.size for entry in (await store.list("")).entries] == [None, 1, 4]
+    occupy(DEVICES["nfs"], hanging)
+    monkeypatch.setattr(remote_entries, "_SECONDS", 0.05)
+    assert [*(await store.list("")).entries] == [Entry("nfs", True), Entry("a.txt", False), near]
+    assert await store.list_version("") is None
