@@ -60,18 +60,23 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
             except (_ClientLeft, SendStalled):
                 raise
             except Exception:
-                await _stop_middlewares(send)
+                await _stop_middlewares(scope, send)
                 raise
 
 
-async def _stop_middlewares(send: Send) -> None:
+async def _stop_middlewares(scope: Scope, send: Send) -> None:
     """Make the middlewares fail that would end a short response as if it were complete.
 
     Starlette's BaseHTTPMiddleware does: it ends the response before it raises the error of its app. It fails first if
-    it gets a message that it does not know. Servers refuse the message, too, and the caller raises its own error.
+    it gets a message that it does not expect. Its GZipMiddleware passes no unknown message on to it, but `pathsend`,
+    with a second start before it. Servers refuse these messages, too, and the caller raises its own error.
     """
-    with suppress(Exception):
-        await send({"type": _CUT_SHORT})
+    messages: list[Message] = [{"type": _CUT_SHORT}]
+    if "http.response.pathsend" not in (scope.get("extensions") or {}):
+        messages.append({"type": "http.response.pathsend", "path": ""})
+    for message in messages:
+        with suppress(Exception):
+            await send(message)
 
 
 class _ClientLeft(Exception):

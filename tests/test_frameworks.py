@@ -1,5 +1,6 @@
 """`Downloads` mounted in each framework that README names, as README says it."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,19 +88,23 @@ async def _passed_on(request: Any, call_next: Any) -> Any:
     [
         [Middleware(BaseHTTPMiddleware, dispatch=_passed_on)],
         [Middleware(GZipMiddleware), Middleware(BaseHTTPMiddleware, dispatch=_passed_on)],
+        [Middleware(BaseHTTPMiddleware, dispatch=_passed_on), Middleware(GZipMiddleware)],
+        [Middleware(GZipMiddleware)],
     ],
-    ids=["passed on", "passed on and compressed"],
+    ids=["passed on", "passed on and compressed", "compressed and passed on", "compressed"],
 )
 async def test_a_short_body_is_an_error_behind_middlewares_too(middleware: list[Middleware]) -> None:
     source = SlicedSource(CONTENT, until=50_000, error=SourceTruncated("truncated"))
     api = Starlette(middleware=middleware)
     api.mount("/files", Downloads(OneStore(source)))
     messages: list[Any] = []
+    requests = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return requests.pop() if requests else await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
+        assert message["type"] == ("http.response.body" if messages else "http.response.start")
         messages.append(message)
 
     with pytest.raises((SourceTruncated, AssertionError)):  # the second one is that of BaseHTTPMiddleware

@@ -58,7 +58,8 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """Note a message of the app."""
-        known = message["type"].startswith("http.response.") or message["type"] in self.scope["extensions"]
+        always = ("http.response.start", "http.response.body")
+        known = message["type"] in always or message["type"] in self.scope["extensions"]
         assert known, "an unknown message"
         assert (message["type"] == "http.response.start") is (not self.sent), "one start, and first"
         assert not self.complete, "nothing after the end"
