@@ -1,7 +1,6 @@
 """Downloads over ASGI: `Downloads` serves a store as an app."""
 
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from .responder import Response, boundary_secret, respond
 from .semantics.codings import acceptable
 from .semantics.etags import ETag
 from .semantics.plan import Policy
+from .semantics.preconditions import SAFE_METHODS
 from .semantics.representation import Field, Representation, RequestHead
 from .sending import Receive, Scope, Send, closing_if_ambiguous, send_response
 from .sources.base import Source, Store
@@ -37,7 +37,8 @@ _log = logging.getLogger("async_downloads")
 _METHODS: Final = "GET, HEAD, OPTIONS"
 _CODINGS: Final = ("br", "zstd", "gzip")
 _NO_WEBSOCKET: Final = 1003  # "unsupported data" (RFC 6455 §7.4.1); before the handshake a server makes a 403 of it
-_VERSION: Final = re.compile(r"1\.[0-9]|[23]")  # a recipient takes a higher minor version for its own (RFC 9110 §2.5)
+# A recipient takes a higher minor version for its own (RFC 9110 §2.5).
+_VERSIONS: Final = frozenset((*(f"1.{minor}" for minor in range(10)), "2", "3"))
 _WANTED: Final = {
     name.encode(): name
     for name in (
@@ -154,11 +155,11 @@ class Downloads:
 
 def refusal(scope: Scope) -> Response | None:
     """Return the response to a request that is no GET or HEAD of a known HTTP version; None for any other request."""
-    if not _VERSION.fullmatch(scope["http_version"]):
+    if scope["http_version"] not in _VERSIONS:
         return error_response(505)
     if scope["method"] == "OPTIONS":
         return plain_response(204, b"", (("Allow", _METHODS),))
-    if scope["method"] not in {"GET", "HEAD"}:
+    if scope["method"] not in SAFE_METHODS:
         return error_response(405, ("Allow", _METHODS))
     return None
 

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from functools import lru_cache
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .errors import SourceBusy
 from .open_file import FileRegion
@@ -46,8 +47,7 @@ class Body:
         self._pieces: tuple[Piece | _Begun, ...] = pieces
         self._replaced: tuple[Piece | _Begun, ...] = ()
         self.selected: Representation = source.representation  # what the response describes
-        size = source.representation.size
-        self._is_whole_file = size is not None and size > 0 and pieces == (ByteRange(0, size),)
+        self._planned: tuple[Piece, ...] | None = pieces
         self._source = source
         self._read: Callable[[ByteRange], AsyncGenerator[Any, None]] = source.read
         self._on_close: list[Callable[[], Awaitable[object]]] = []
@@ -64,7 +64,9 @@ class Body:
     @property
     def path(self) -> str | None:
         """The path of the file, if the body is one whole file; else None."""
-        return self._source.path if self._is_whole_file and isinstance(self._source, OnDisk) else None
+        size = self._source.representation.size
+        is_whole_file = size is not None and size > 0 and self._planned == (ByteRange(0, size),)
+        return self._source.path if is_whole_file and isinstance(self._source, OnDisk) else None
 
     async def begin(self) -> None:
         """Read the first bytes of the source, if it knows its size. Raises SourceError if it cannot give them."""
@@ -134,7 +136,7 @@ class Body:
     def replan(self, pieces: tuple[Piece, ...]) -> None:
         """Send other pieces of the same source; call it before the body is read."""
         self._replaced, self._pieces = self._pieces, pieces
-        self._is_whole_file = False
+        self._planned = None
         self.whole = _read_whole(pieces, self._source)
 
     def call_on_close(self, function: Callable[[], Awaitable[object]]) -> None:
@@ -184,12 +186,19 @@ class _Begun:
                 yield chunk
 
 
+@lru_cache(maxsize=64)
+def _reads_nowait(kind: type[Source]) -> bool:
+    """Whether sources of a class are SupportsReadNowait; `isinstance` of a protocol is slow."""
+    return issubclass(kind, SupportsReadNowait)
+
+
 def _read_whole(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
     """Return a small body whole if its source can give it without waiting."""
     if not pieces:
         return b""
-    if sum(map(len, pieces)) > ChunkSizer.WHOLE_BYTES or not isinstance(source, SupportsReadNowait):
+    if sum(map(len, pieces)) > ChunkSizer.WHOLE_BYTES or not _reads_nowait(type(source)):
         return None
-    parts = [piece if isinstance(piece, bytes) else source.read_nowait(piece) for piece in pieces]
+    read = cast("SupportsReadNowait", source).read_nowait
+    parts = [piece if isinstance(piece, bytes) else read(piece) for piece in pieces]
     found = [part for part in parts if part is not None]
     return b"".join(found) if len(found) == len(parts) else None

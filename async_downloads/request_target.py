@@ -12,6 +12,7 @@ __all__ = ["has_parameter", "in_normal_form", "in_origin_form", "key_of", "norma
 
 
 _ODD_SEGMENT: Final = re.compile(r"/\.{0,2}/|/\.{1,2}\Z")  # empty, "." or ".."
+_RECURRING_CHARACTERS: Final = 1024  # of a path in both forms; a longer one would take too much of the cache
 _MAX_CHARACTERS: Final = 4096  # of a path that is normalized: no file system has a longer one
 
 
@@ -38,7 +39,10 @@ def _parameter(name: bytes) -> re.Pattern[bytes]:
 
 def in_origin_form(scope: Scope) -> Scope:
     """Return the scope with `/path` in place of `http://host/path`, which servers must accept (RFC 9112 §3.2.2)."""
-    scheme, found, rest = scope["path"].partition("://")
+    path: str = scope["path"]
+    if path.startswith("/"):
+        return scope
+    scheme, found, rest = path.partition("://")
     if not found or "/" in scheme:
         return scope
     raw = scope.get("raw_path") or b""
@@ -55,27 +59,32 @@ def key_of(scope: Scope) -> str:
     The key has no segment that is empty, "." or "..", except ".." at its start if the path leads above the top: no
     store has such a key.
     """
-    path: str = scope["path"]
-    raw: bytes = scope.get("raw_path") or b""
+    path, raw, root = scope["path"], scope.get("raw_path") or b"", scope.get("root_path", "")
+    return (_recurring_key if len(path) + len(raw) < _RECURRING_CHARACTERS else _key)(path, raw, root)
+
+
+def _key(path: str, raw: bytes, root: str) -> str:
     if "\ufffd" in path and raw:
         path = os.fsdecode(unquote_to_bytes(raw.partition(b"?")[0]))
-    path = path[_mount_length(path, scope) :]
+    path = path[_mount_length(path, root) :]
     if path.endswith("/") and raw and not unquote_to_bytes(raw.partition(b"?")[0][-3:]).endswith(b"/"):
         path = path[:-1]  # Litestar passes "/name/" to a mounted app, whatever the client sent
     return normalized(path).removeprefix("/")  # a server may pass `*` or an authority, which are no paths
 
 
+_recurring_key: Final = lru_cache(maxsize=1024)(_key)  # each layer of an app asks for it
+
+
 def in_normal_form(scope: Scope) -> Scope:
     """Return the scope with a normalized path, for an app that does not use `key_of`."""
     path: str = scope["path"]
-    mount = _mount_length(path, scope)
+    mount = _mount_length(path, scope.get("root_path", ""))
     normal = path[:mount] + normalized(path[mount:])
     return scope if normal == path else {**scope, "path": normal}
 
 
-def _mount_length(path: str, scope: Scope) -> int:
+def _mount_length(path: str, root: str) -> int:
     """Return the length of `root_path` if the path is below it; some servers leave it out of the path."""
-    root: str = scope.get("root_path", "")
     return len(root) if f"{path}/".startswith(f"{root}/") else 0
 
 

@@ -75,7 +75,8 @@ async def _begin(
             planned = plan(request, selected or described, policy)
             body = Body(planned.pieces, source, stall_timeout=stall_timeout)
             body.selected = selected or described
-            await body.begin()
+            if body.whole is None:
+                await body.begin()
         except (SourceChanged, SourceTruncated):
             if refreshed == _MAX_REFRESHES or not isinstance(source, SupportsRefresh):
                 raise

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Self
@@ -25,11 +25,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 # A private extension of ASGI, made like `http.response.zerocopysend`, and the type of its message: the server sends
 # `count` bytes from `offset` of `file`, an OpenFile. `send` returns when the socket has taken them all, and raises
-# ConnectionError if the client has left. The extension holds two functions that return numbers of bytes:
-# `acknowledged`, what the client has received of the whole response; `taken`, what the socket has taken of files.
+# ConnectionError if the client has left. The extension holds three functions that return numbers of bytes:
+# `acknowledged`, what the client has received of the whole response; `taken`, what the socket has taken of files;
+# `room`, up to how long a body is taken together with its head without waiting for the client.
 ZERO_COPY_SEND: Final = "async_downloads.zerocopysend"
 _CUT_SHORT: Final = "async_downloads.cut_short"
 _CACHED_CHARACTERS: Final = 200  # a longer value comes from the client, and many of them would fill the cache
+_RECURRING_STATUSES: Final = {200, 304}  # their fields are those of files and settings: no client can make them long
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 
 
@@ -40,13 +42,19 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
     SendStalled or SourceError if the body does: the caller must then close the connection, because the client expects
     more bytes.
     """
-    start = {"type": "http.response.start", "status": response.status, "headers": _encode(response.fields)}
+    encode = _encode_recurring if response.status in _RECURRING_STATUSES else _encode
+    start = {"type": "http.response.start", "status": response.status, "headers": list(encode(response.fields))}
     body = response.body
     if body.whole is not None:
+        end = {"type": "http.response.body", "body": body.whole, "more_body": False}
         try:
-            with body.stall_timer:  # a client that sends requests and never reads blocks even these two messages
+            if response.status in _RECURRING_STATUSES and len(body.whole) <= _room(scope):
                 await send(start)
-                await send({"type": "http.response.body", "body": body.whole, "more_body": False})
+                await send(end)
+            else:
+                with body.stall_timer:  # a client that sends requests and never reads blocks even these two messages
+                    await send(start)
+                    await send(end)
         finally:
             if body.is_open:
                 await body.aclose()
@@ -62,6 +70,12 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
             except Exception:
                 await _stop_middlewares(scope, send)
                 raise
+
+
+def _room(scope: Scope) -> int:
+    """Return up to how long a body is taken without a wait, so that it needs no timer; -1 if that is unknown."""
+    extension = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
+    return extension["room"]() if extension else -1
 
 
 async def _stop_middlewares(scope: Scope, send: Send) -> None:
@@ -156,9 +170,14 @@ class _DisconnectWatcher(CancelScope):
         return super().__exit__(kind, error, trace)
 
 
-def _encode(fields: Iterable[Field]) -> list[tuple[bytes, bytes]]:
+def _encode(fields: tuple[Field, ...]) -> tuple[tuple[bytes, bytes], ...]:
     """Return the fields in the form that ASGI requires."""
-    return [(_encoded_once if len(value) < _CACHED_CHARACTERS else _encoded)(name, value) for name, value in fields]
+    return tuple(
+        [(_encoded_once if len(value) < _CACHED_CHARACTERS else _encoded)(name, value) for name, value in fields]
+    )
+
+
+_encode_recurring: Final = lru_cache(maxsize=256)(_encode)
 
 
 def _encoded(name: str, value: str) -> tuple[bytes, bytes]:

@@ -14,12 +14,13 @@ from harness.waiting import eventually
 from async_downloads.asgi import Downloads
 from async_downloads.responder import respond
 from async_downloads.semantics.plan import Policy
-from async_downloads.semantics.representation import RequestHead
+from async_downloads.semantics.representation import Representation, RequestHead
 from async_downloads.sending import ZERO_COPY_SEND, send_response
 from async_downloads.sources.directory import DirectoryStore
+from async_downloads.sources.memory import MemorySource
 
 DATA = bytes(range(256)) * 8
-EXTENSIONS: Final[dict[str, object]] = {ZERO_COPY_SEND: {"acknowledged": int}}
+EXTENSIONS: Final[dict[str, object]] = {ZERO_COPY_SEND: {"acknowledged": int, "room": lambda: 1024}}
 
 
 async def test_a_server_with_the_extension_gets_regions_of_the_file(large: Path, content: bytes) -> None:
@@ -46,10 +47,25 @@ async def test_a_source_without_a_file_is_sent_as_bytes() -> None:
     assert response.body == DATA
 
 
-async def test_a_small_file_is_sent_as_bytes(tmp_path: Path) -> None:
-    (tmp_path / "small.bin").write_bytes(DATA)
+@pytest.mark.parametrize("size", [1024, 1025, len(DATA)])
+async def test_a_small_file_is_sent_as_bytes(tmp_path: Path, size: int) -> None:
+    (tmp_path / "small.bin").write_bytes(DATA[:size])
     response = await ask(Downloads(DirectoryStore(tmp_path)), "/small.bin", extensions=EXTENSIONS)
-    assert response.chunks == [DATA]
+    assert response.chunks == [DATA[:size]]
+
+
+@pytest.mark.parametrize(("size", "status", "has_timer"), [(1024, 200, False), (1025, 200, True), (1024, 404, True)])
+async def test_a_response_for_which_there_is_room_needs_no_timer(size: int, status: int, has_timer: bool) -> None:
+    source = MemorySource(bytes(size), Representation(size))
+    response = await respond(RequestHead("GET", 0), source, Policy())
+    loop, timers = asyncio.get_running_loop(), []
+
+    async def send(message: Message) -> None:
+        timers.append(len(loop._scheduled))  # type: ignore[attr-defined] # asyncio has no public list of its timers
+
+    before = len(loop._scheduled)  # type: ignore[attr-defined]
+    await send_response(response._replace(status=status), scope("/", extensions=EXTENSIONS), None, send)
+    assert [count - before for count in timers] == [int(has_timer)] * 2
 
 
 @pytest.mark.parametrize("messages", [2, 3])

@@ -9,10 +9,10 @@ Range (§14.2), If-Range ── none within ──> 416 Content-Range: bytes */s
      200                                       the whole
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .dates import format_date
 from .digests import repr_digest
@@ -25,6 +25,9 @@ from .representation import Field, Representation, RequestHead, Validators
 __all__ = ["Plan", "Policy", "plan"]
 
 
+_UNCONDITIONAL: Final = frozenset({"accept-encoding"})  # the store has chosen the coding, so the plan does not need it
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How a server offers a representation.
@@ -32,6 +35,8 @@ class Policy:
     `fields` are added to every 200, 206 and 304, for example Cache-Control. If `conditional` is False, conditions and
     ranges are ignored. `max_ranges` limits the ranges of one request (§17.15). `secret` goes into the boundaries of
     multipart bodies, so that the author of a file cannot guess them and write one into the file.
+
+    The hash is computed once: a policy is a part of the key of every cached plan.
     """
 
     disposition: Disposition | None = None
@@ -39,6 +44,14 @@ class Policy:
     conditional: bool = True
     max_ranges: int = 256
     secret: bytes = b""
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        values = self.disposition, self.fields, self.conditional, self.max_ranges, self.secret
+        object.__setattr__(self, "_hash", hash(values))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class Plan(NamedTuple):
@@ -55,15 +68,17 @@ def plan(request: RequestHead, selected: Representation, policy: Policy) -> Plan
     For methods other than GET and HEAD it has the whole representation: the request was already carried out.
     """
     current = selected.validators.at(request.now)
-    spans: tuple[ByteRange, ...] | None = None
-    if policy.conditional and request.fields and request.method in SAFE_METHODS:
-        outcome = Preconditions.parse(request.fields, now=request.now).evaluate(request.method, current)
-        if outcome is Outcome.NOT_MODIFIED:
-            return Plan(304, _not_modified(selected, current, policy))
-        if outcome is Outcome.FAILED:
-            return Plan(412, (("Content-Length", "0"),))
-        spans = _requested_ranges(request, selected, current, policy)
-    return _full_or_partial(request, selected, current, policy, spans)
+    if not policy.conditional or request.method not in SAFE_METHODS or _UNCONDITIONAL.issuperset(request.fields):
+        return _full(request.method == "HEAD", selected, current, policy)
+    outcome = Preconditions.parse(request.fields, now=request.now).evaluate(request.method, current)
+    if outcome is Outcome.NOT_MODIFIED:
+        return Plan(304, _not_modified(selected, current, policy))
+    if outcome is Outcome.FAILED:
+        return Plan(412, (("Content-Length", "0"),))
+    spans = _requested_ranges(request, selected, current, policy)
+    if spans is None:
+        return _full(request.method == "HEAD", selected, current, policy)
+    return _full_or_partial(request.method, selected, current, policy, spans)
 
 
 def _requested_ranges(
@@ -86,8 +101,13 @@ def _requested_ranges(
     return resolve(specs, selected.size)
 
 
+@lru_cache(maxsize=1024)
+def _full(is_head: bool, selected: Representation, current: Validators, policy: Policy) -> Plan:
+    return _full_or_partial("HEAD" if is_head else "GET", selected, current, policy, None)
+
+
 def _full_or_partial(
-    request: RequestHead,
+    method: str,
     selected: Representation,
     current: Validators,
     policy: Policy,
@@ -109,7 +129,7 @@ def _full_or_partial(
     if content_range:
         fields.append(("Content-Range", str(content_range)))
     fields += _described(selected, current, policy)
-    return Plan(status, tuple(fields), () if request.method == "HEAD" else pieces)
+    return Plan(status, tuple(fields), () if method == "HEAD" else pieces)
 
 
 @lru_cache(maxsize=1024)

@@ -1,7 +1,7 @@
 """The descriptions of a representation (RFC 9110 §8) and of a request for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -37,6 +37,8 @@ class Representation:
     `size` is its length in bytes, with any content coding applied; None if it is unknown until the end. `coding` is the
     content coding. `negotiated` means that Accept-Encoding influenced the choice, so Vary must name it. `ranges` is
     False if only the whole can be read. `digest` is the SHA-256 digest of the bytes, with the coding applied.
+
+    The hash is computed once: a representation is a part of the key of every cached plan.
     """
 
     size: int | None
@@ -47,6 +49,14 @@ class Representation:
     ranges: bool = True
     negotiated: bool = False
     digest: bytes | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        described = self.size, self.media_type, self.coding, self.validators, self.filename
+        object.__setattr__(self, "_hash", hash((*described, self.ranges, self.negotiated, self.digest)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class RequestHead(NamedTuple):

@@ -7,7 +7,7 @@ from ..asgi import error_response, log_cut_response, plain_response, refusal
 from ..errors import DownloadError
 from ..request_target import in_origin_form
 from ..responder import Response
-from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_response
+from ..sending import Receive, Scope, Send, send_response
 
 __all__ = ["DrainGate"]
 
@@ -59,12 +59,12 @@ class DrainGate:
             await self._app(scope, receive, send)
             return
         scope = in_origin_form(scope)
-        if self.is_draining:
+        if self._draining.is_set():
             await send_response(error_response(503, ("Retry-After", "5"), *_closing_fields(scope)), scope, None, send)
         elif scope["path"] == _HEALTH_PATH:
-            await send_response(refusal(scope) or _healthy(), scope, None, closing_if_ambiguous(scope, send))
+            await send_response(refusal(scope) or _healthy(), scope, None, send)
         else:
-            await self._count(scope, receive, closing_if_ambiguous(scope, send))
+            await self._count(scope, receive, send)
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run a request and count it as long as it runs.

@@ -47,7 +47,7 @@ class Tree:
         if asset := the_asset(key, in_gzip=wants_gzip(scope)):
             return await respond(request_head(scope), asset, ASSET_POLICY)
         try:
-            return await self._downloads.respond(scope)
+            return await self._downloads.respond(scope, key)
         except IsDirectory:
             return _redirect_to_slash(key, scope)
 

@@ -87,6 +87,8 @@ class DirectoryStore:
         """Open the file, or one of its precompressed siblings."""
         if key not in self._recent_paths:
             self._check_key(key)
+        elif not codings and (cached := self._small_files.get(f"{self.directory}/{key}", None)):
+            return cached[0]
         opened = await self._recent_paths.open(key, partial(self._open, key, codings), discard=_close)
         self._small_files.sweep_later()
         return opened

@@ -66,8 +66,7 @@ class SmallFileCache:
     def get(self, path: str, coding: str | None) -> tuple[MemorySource, int] | None:
         """Return the cached source and its modification time in nanoseconds, or None if it is not cached or stale."""
         key = self._number, path, coding
-        with _memory.lock:
-            found = _memory.files.get(key)
+        found = _memory.files.get(key)
         if found is None:
             return None
         if time.monotonic() - found.cached_at < self._FRESH_SECONDS and _version_at(path) == found.version:

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
 from async_downloads.semantics.dates import format_date
-from async_downloads.semantics.plan import Policy
+from async_downloads.semantics.etags import ETag
+from async_downloads.semantics.plan import Policy, plan
 from async_downloads.semantics.ranges import UNBOUNDED, ByteRange
-from async_downloads.semantics.representation import Representation, Validators
+from async_downloads.semantics.representation import Representation, RequestHead, Validators
 from semantics import wire
 from semantics.asking import CACHING, CONTENT, MODIFIED, NOW, PDF, ask, content_of, names
 
@@ -189,3 +191,36 @@ def test_a_representation_of_unknown_size_has_no_content_length() -> None:
     response = ask(selected=replace(PDF, size=None))
     assert response.pieces == (UNBOUNDED,)
     assert "Content-Length" not in names(response)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 27},
+        {"media_type": "text/plain"},
+        {"coding": "gzip"},
+        {"validators": Validators(ETag("other"))},
+        {"filename": "b.txt"},
+        {"ranges": False},
+        {"negotiated": True},
+        {"digest": bytes(32)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_plan_is_never_one_of_another_representation(change: dict[str, Any]) -> None:
+    request, first = RequestHead("GET", NOW), Representation(26, filename="a.txt")
+    policy = Policy(disposition="attachment")
+    before = plan(request, first, policy)
+    assert plan(request, replace(first, **change), policy) != before
+    assert plan(request, replace(first), policy) == before
+
+
+@pytest.mark.parametrize(
+    "change", [{"disposition": "attachment"}, {"fields": (("X-A", "1"),)}, {"conditional": False}], ids=str
+)
+def test_a_plan_is_never_one_of_another_policy(change: dict[str, Any]) -> None:
+    request, selected, policy = RequestHead("GET", NOW), Representation(26, filename="a.txt"), Policy()
+    before = plan(request, selected, policy)
+    assert plan(request, selected, replace(policy, **change)) != before
+    assert plan(request, selected, replace(policy)) == before
+    assert plan(request._replace(method="HEAD"), selected, policy) == before._replace(pieces=())

@@ -106,19 +106,9 @@ async def test_the_health_path_allows_the_methods_of_a_file(method: str, status:
     assert response.fields.get("allow") == (None if status == 200 else "GET, HEAD, OPTIONS")
 
 
-@pytest.mark.parametrize("drains", [False, True])
-@pytest.mark.parametrize("target", ["/-/healthy", "/x"])
-async def test_two_lengths_cause_one_connection_close_field(target: str, drains: bool) -> None:
-    room = _Room()
-    room.let_go.set()
-    gate = DrainGate(room)
-    if drains:
-        gate.drain()
-    response = await ask(gate, target, fields=[("Content-Length", "5"), ("Transfer-Encoding", "chunked")])
-    assert (response.status, response.fields.get_list("connection")) == (503 if drains else 200, ["close"])
-
-
-@pytest.mark.parametrize("target", ["/file.txt", "/", "/none", "/get-csv/file", "/get-csv/none", "/pdf/response"])
+@pytest.mark.parametrize(
+    "target", ["/-/healthy", "/file.txt", "/", "/none", "/get-csv/file", "/get-csv/none", "/pdf/response"]
+)
 async def test_the_connection_of_a_request_with_two_lengths_is_closed(
     serve: Serve, tmp_path: Path, target: str
 ) -> None:

@@ -116,7 +116,7 @@ class Connection(PausableProtocol):
             content = self._input.begin_body(cycle.head.body_length)
             if content or not cycle.awaits_continue:
                 self._feed(cycle, content)
-        self.server.run(cycle).add_done_callback(partial(self._app_ended, cycle))
+        self.server.run(cycle, partial(self._app_ended, cycle), at_once=True)
 
     def _take_body(self, data: bytes) -> None:
         try:

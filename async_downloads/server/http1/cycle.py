@@ -43,7 +43,7 @@ class AsgiCycle:
         self.keep_alive: bool = head.keep_alive
         self.awaits_continue: bool = head.expects_continue
         self.body_comes: bool = head.body_length != 0  # some of the request's body is still to come
-        self._content = bytearray()  # of the body, for `receive`
+        self._content = b""  # of the body, for `receive`
         self._delivered = False  # the app has the whole request
         self._waiter: asyncio.Future[None] | None = None
         self.started: bool = False
@@ -64,7 +64,7 @@ class AsgiCycle:
 
     def feed(self, content: bytes, *, body_comes: bool) -> None:
         """Take a part of the request's body."""
-        self._content += content
+        self._content += content  # at most 64 KiB wait here
         self.body_comes, self.awaits_continue = body_comes, False
         self.wake()
 
@@ -77,7 +77,7 @@ class AsgiCycle:
         """Return the body, then `http.disconnect` when the client has left or has its response."""
         while not self._is_over():
             if not self._delivered and (self._content or not self.body_comes):
-                content, self._content = bytes(self._content), bytearray()
+                content, self._content = self._content, b""
                 self._delivered = not self.body_comes
                 self._connection.pace_reading()
                 return {"type": "http.request", "body": content, "more_body": self.body_comes}
@@ -174,7 +174,10 @@ class AsgiCycle:
     def _end(self) -> None:
         if self._left:
             raise RuntimeError(f"the body is {self._left} bytes shorter than its Content-Length")
-        self._write(b"0\r\n\r\n" if self._chunked and not self._no_body else b"")
+        if self._chunked and not self._no_body:
+            self._write(b"0\r\n\r\n")
+        elif self.held:
+            self._write(b"")
 
     def _write(self, data: bytes) -> None:
         """Write bytes behind the head, if that is still held."""

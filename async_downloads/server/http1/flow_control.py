@@ -6,6 +6,7 @@ from typing import Any, Final
 __all__ = ["ClientDisconnected", "FlowControl", "PausableProtocol"]
 
 
+_HEAD_BYTES: Final = 4 * 1024  # a head of fields that no client has made is shorter
 _HIGH_WATER_BYTES: Final = 16 * 1024  # in the transport; the kernel holds more, and ten thousand clients have one each
 
 
@@ -60,6 +61,10 @@ class FlowControl:
         """End the waiting: the connection is gone."""
         self.lost = True
         self.resume()
+
+    def room(self) -> int:
+        """Return up to how long a body is taken with its head without a wait; -1 if the transport is not empty."""
+        return -1 if self.transport.get_write_buffer_size() else _HIGH_WATER_BYTES - _HEAD_BYTES
 
     def check(self) -> None:
         """Raise ClientDisconnected if the transport takes nothing more.

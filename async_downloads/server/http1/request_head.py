@@ -7,6 +7,7 @@ Host, two Hosts, `gzip, chunked`, Transfer-Encoding in HTTP/1.0, a head of any s
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import httptools
@@ -18,6 +19,7 @@ HEAD_BYTES: Final = 64 * 1024
 LINE_BYTES: Final = 16 * 1024
 _FIELDS: Final = 200
 _LENGTH_DIGITS: Final = 18  # of Content-Length: Python refuses to read thousands, and no body is longer
+_RECURRING_BYTES: Final = 1024  # a longer head would take too much of the cache
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n")
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
@@ -40,7 +42,7 @@ class ParsedHead(NamedTuple):
     """A request without its body.
 
     `target` is in origin form, percent-encoded. The names of `fields` are in lower case. `body_length` is in bytes, and
-    None if the body is chunked.
+    None if the body is chunked. Requests with the same head share one object, so it must not be changed.
     """
 
     method: str
@@ -54,6 +56,10 @@ class ParsedHead(NamedTuple):
 
 def parse_head(head: bytes) -> ParsedHead:
     """Parse a whole head, up to and with its empty line. Raises BadRequest."""
+    return _parse_recurring(head) if len(head) <= _RECURRING_BYTES else _parse(head)
+
+
+def _parse(head: bytes) -> ParsedHead:
     line = _REQUEST_LINE.match(head)
     if line is None:
         raise BadRequest(400)
@@ -79,6 +85,9 @@ def parse_head(head: bytes) -> ParsedHead:
         length,
         length != 0 and version == "1.1" and b"100-continue" in fields.options(b"expect"),
     )
+
+
+_parse_recurring: Final = lru_cache(maxsize=1024)(_parse)  # a client often sends the same head again, byte by byte
 
 
 class _Fields:

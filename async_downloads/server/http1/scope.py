@@ -14,7 +14,11 @@ def base_scope(transport: Any, zero_copy: ZeroCopyWriter | None) -> Scope:
     """Return what is the same for all requests of a connection."""
     extensions: dict[str, Any] = {}
     if zero_copy is not None:
-        extensions[ZERO_COPY_SEND] = {"acknowledged": zero_copy.acknowledged, "taken": zero_copy.taken}
+        extensions[ZERO_COPY_SEND] = {
+            "acknowledged": zero_copy.acknowledged,
+            "taken": zero_copy.taken,
+            "room": zero_copy.room,
+        }
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -37,7 +41,7 @@ def request_scope(base: Scope, head: ParsedHead, state: dict[str, Any]) -> Scope
         "path": unquote(path) if "%" in path else path,
         "raw_path": raw_path,
         "query_string": query,
-        "headers": head.fields,
+        "headers": head.fields.copy(),
         "state": state.copy(),
     }
 

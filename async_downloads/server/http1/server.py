@@ -1,7 +1,7 @@
 """What the connections of one event loop share: the app, the limits, the date, and the clock of their deadlines."""
 
 import asyncio
-import ipaddress
+import sys
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
@@ -12,13 +12,15 @@ from typing import Any, Final, Protocol
 
 from ...semantics.dates import format_date
 from ...sending import Message, Scope
+from .clients import client_of
 from .connection import Connection
 from .flow_control import FlowControl
 from .zero_copy import AVAILABLE, SendfileTurns
 
-__all__ = ["ConnectionLimits", "Http1Server", "client_of"]
+__all__ = ["ConnectionLimits", "Http1Server"]
 
 
+_EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 _TICK_SECONDS: Final = 1.0
 _ABORT_SECONDS: Final = 2.0
 _REFUSED_AT_ONCE: Final = 64  # connections beyond the limit that are told why; others are closed at once
@@ -182,12 +184,19 @@ class Http1Server:
         """Note that a connection waits for a request."""
         self._idle[connection] = None
 
-    def run(self, cycle: Cycle) -> "asyncio.Task[None]":
-        """Run the app for a request."""
-        task = self.loop.create_task(self._app(cycle.scope(), cycle.receive, cycle.send))
+    def run(self, cycle: Cycle, ended: "Callable[[asyncio.Task[None]], object]", *, at_once: bool = False) -> None:
+        """Run the app for a request, and call `ended` when it has ended.
+
+        With `at_once`, from Python 3.12 on, it runs in this call until it first waits. Most apps never do.
+        """
+        options = _EAGER if at_once else {}
+        task = asyncio.Task(self._app(cycle.scope(), cycle.receive, cycle.send), loop=self.loop, **options)
+        if task.done():
+            ended(task)
+            return
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
+        task.add_done_callback(ended)
 
     def date_line(self) -> bytes:
         """Return the Date field of this second."""
@@ -243,14 +252,3 @@ class Http1Server:
             end(connection)
         if rest := connections[_ENDED_A_TURN:]:
             self.loop.call_soon(self._call_in_turns, end, rest)
-
-
-def client_of(address: tuple[str, int | None] | None) -> str | None:
-    """Return the host of an address, or its network for IPv6; None for a UNIX socket."""
-    if address is None:
-        return None
-    host = address[0].partition("%")[0]
-    if ":" not in host:
-        return host
-    parsed = ipaddress.IPv6Address(host)
-    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((parsed, 64), strict=False))

@@ -115,6 +115,10 @@ class ZeroCopyWriter:
         """Return how many bytes of regions the socket has taken since the connection was made."""
         return self._taken
 
+    def room(self) -> int:
+        """Return up to how long a body is taken with its head without a wait; -1 if there is no room."""
+        return self._flow.room()
+
     def lose(self) -> None:
         """Wake a `send` that waits: its socket is about to be closed, which no epoll reports."""
         self._shared.ready.wake(self._fd)

@@ -64,7 +64,8 @@ class Stream:
     def scope(self) -> Scope:
         """Return the connection scope of ASGI 3."""
         scope = request_scope(self._streams.base_scope, self.head, self._streams.server.state)
-        scope["extensions"] = {ZERO_COPY_SEND: {"acknowledged": lambda: self.sent, "taken": lambda: self._taken}}
+        functions = {"acknowledged": lambda: self.sent, "taken": lambda: self._taken, "room": lambda: -1}
+        scope["extensions"] = {ZERO_COPY_SEND: functions}
         return scope
 
     def check(self) -> None:

@@ -122,7 +122,7 @@ class Streams:
         if stream.running or stream.over or not (stream.head.method == "HEAD" or self.outlet.is_open(stream)):
             return
         stream.running, stream.deadline = True, math.inf
-        self.server.run(stream).add_done_callback(partial(self._app_ended, stream))
+        self.server.run(stream, partial(self._app_ended, stream))
 
     def _feed(self, stream_id: int, data: bytes, window: int) -> None:
         stream = self._running(stream_id)

@@ -9,7 +9,8 @@ from harness.served import Server, http1
 from harness.waiting import HANGING, eventually
 
 from async_downloads.sending import Receive, Scope, Send
-from async_downloads.server.http1.server import ConnectionLimits, client_of
+from async_downloads.server.http1.clients import client_of
+from async_downloads.server.http1.server import ConnectionLimits
 from async_downloads.server.http1.states import BODY_SECONDS, State
 from server.http1.conftest import ServeHttp1, echo, hello
 from server.http1.test_requests import GET, POST, statuses

@@ -157,3 +157,10 @@ def test_a_head_is_refused(head: bytes, status: int) -> None:
 
 def test_http_1_0_needs_no_host() -> None:
     assert parse_head(b"GET / HTTP/1.0\r\n\r\n").fields == []
+
+
+@pytest.mark.parametrize("size", [10, 2000])
+def test_an_equal_head_is_parsed_to_an_equal_request(size: int) -> None:
+    line = f"X-Filler: {'a' * size}"
+    assert parsed(line) == parsed(line)
+    assert parsed(line).fields == [(b"host", b"a"), (b"x-filler", b"a" * size)]

@@ -168,3 +168,34 @@ async def test_an_empty_line_before_a_request_may_come_in_pieces(echoing: Server
         await eventually(lambda: any(each._input.in_head for each in echoing.connections))
         connection.writer.write(b"\n" + LAST)
         assert statuses(await connection.reader.read()) == [200]
+
+
+async def test_an_app_that_changes_its_fields_does_not_change_the_next_request(serve_http1: ServeHttp1) -> None:
+    seen: list[list[tuple[bytes, bytes]]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(list(scope["headers"]))
+        scope["headers"].append((b"x-added", b"1"))
+        await hello(scope, receive, send)
+
+    server = await serve_http1(app)
+    async with server.connected() as connection:
+        for _ in range(2):
+            await connection.ask("/")
+            await connection.read_response()
+    assert seen == [seen[0]] * 2
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_no_task_is_left_of_a_request(serve_http1: ServeHttp1, waits: bool) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if waits:
+            await asyncio.sleep(0)
+        await hello(scope, receive, send)
+
+    server = await serve_http1(app)
+    tasks = asyncio.all_tasks()
+    async with server.connected() as connection:
+        await connection.ask("/")
+        await connection.read_response()
+        await eventually(lambda: asyncio.all_tasks() <= tasks)

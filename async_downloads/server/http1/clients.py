@@ -1,0 +1,16 @@
+"""Which connections are those of one client."""
+
+import ipaddress
+
+__all__ = ["client_of"]
+
+
+def client_of(address: tuple[str, int | None] | None) -> str | None:
+    """Return the host of an address, or its network for IPv6; None for a UNIX socket."""
+    if address is None:
+        return None
+    host = address[0].partition("%")[0]
+    if ":" not in host:
+        return host
+    parsed = ipaddress.IPv6Address(host)
+    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((parsed, 64), strict=False))
