@@ -17,6 +17,7 @@ from ..sending import Receive, Scope, Send
 from ..sources.directory import DirectoryStore
 from ..sources.paths import PathsStore
 from .added_fields import AddedFields, added_fields
+from .error_pages import ErrorPages
 from .routes import downloads
 from .stored import PREFIX, StoredFiles, catalogue_of
 from .tree import Tree
@@ -52,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         apps[PREFIX] = StoredFiles(catalogue, settings)
     store = _store(settings)
     default = _tree(settings, store) if store else routes
-    wrapped: Any = _FirstSegmentRouter(apps, default, app.asgi_app)
+    wrapped: Any = ErrorPages(_FirstSegmentRouter(apps, default, app.asgi_app))
     if fields := added_fields(settings):
         wrapped = AddedFields(wrapped, fields, cors=settings.cors is not None)
     app.asgi_app = wrapped  # type: ignore[method-assign] # Quart's documented way to wrap an app

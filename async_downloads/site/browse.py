@@ -7,19 +7,20 @@ from typing import Any
 
 from ..sources.base import Entry, Listing
 from .html import crumbs_of, render
+from .markdown import rendered_readme
 from .names import labelled, readable
 from .rows import Totals, date_of, readable_size, row_of, totals_of, url_of
 from .view import MAX_ROWS, PAGE_ROWS, Selected, View, select
 
-__all__ = ["Folder", "Readme", "as_html", "as_json"]
+__all__ = ["Folder", "ReadmeText", "as_html", "as_json"]
 
 
 @dataclass(frozen=True, slots=True)
-class Readme:
-    """The README of a folder: its name, and its content as safe HTML."""
+class ReadmeText:
+    """The README of a folder: its name and its text."""
 
     name: str
-    html: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,14 @@ class Folder:
     """A folder as it is to be drawn. `key` is "" for the top; any other key ends with a slash.
 
     `counts` has the numbers of entries of some of its folders. `base` is the relative URL of the site's top, from which
-    a page for a browser loads its style; it is None for a program, which needs no style. `archives` says whether the
-    site sends folders as archives.
+    a page for a browser loads its style; it is None for a program, which needs no style.
     """
 
     key: str
     listing: Listing
     counts: Mapping[str, int] = field(default_factory=dict)
-    readme: Readme | None = None
+    readme: ReadmeText | None = None
     base: str | None = None
-    archives: bool = False
 
 
 def as_html(folder: Folder, view: View) -> bytes:
@@ -58,10 +57,13 @@ def as_html(folder: Folder, view: View) -> bytes:
         is_whole=len(selected.entries) == len(entries),
         summary=_summary(totals_of(entries), selected, view),
         truncated=folder.listing.truncated,
-        readme=folder.readme,
+        readme=folder.readme and _readme(folder.readme),
         base=folder.base,
-        archives=folder.archives,
     )
+
+
+def _readme(readme: ReadmeText) -> dict[str, str]:
+    return {"name": labelled(readable(readme.name)), "html": rendered_readme(readme.name, readme.text)}
 
 
 def _summary(totals: Totals, selected: Selected, view: View) -> str:

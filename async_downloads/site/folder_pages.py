@@ -1,21 +1,24 @@
 """The listings of a store's folders: each is read once, and drawn once for each view of it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from ..errors import NotFound
-from ..request_target import has_parameter
+from ..errors import DownloadError, NotFound
 from ..sending import Scope
 from ..sources.base import Browsable, Listing, Store, VersionedListing
 from ..sources.memory import MemorySource
-from .browse import Folder, as_html, as_json
+from .browse import Folder, ReadmeText, as_html, as_json
+from .markdown import MAX_README_BYTES, readme_of
+from .page_request import base_of, is_browser, wants_json
 from .pages import Pages, page, wants_gzip, zipped
+from .reading import read_text
 from .shared_work import SharedWork, Version
 from .view import View
 
-__all__ = ["FolderPages", "base_of", "is_browser", "wants_json"]
+__all__ = ["FolderPages"]
 
 
 _ENTRY_BYTES: Final = 250  # of memory, with its name
@@ -65,7 +68,17 @@ class FolderPages:
     async def _draw(self, wanted: _Request) -> Callable[[], MemorySource]:
         listing = await self.listing(wanted.key)
         counts = {} if wanted.as_json else self._known_counts(wanted.key, listing)
-        return partial(_drawn, Folder(wanted.key, listing, counts, base=wanted.base), wanted)
+        is_first_page = wanted.base is not None and not wanted.as_json and not wanted.view.after
+        readme = await self._readme(wanted.key, listing) if is_first_page else None
+        return partial(_drawn, Folder(wanted.key, listing, counts, readme, wanted.base), wanted)
+
+    async def _readme(self, key: str, listing: Listing) -> ReadmeText | None:
+        """Read the README of a folder, if it has one that can be read."""
+        with suppress(DownloadError):
+            entry = readme_of(listing.entries)
+            text = await read_text(self._store, f"{key}{entry.name}", MAX_README_BYTES) if entry else None
+            return ReadmeText(entry.name, text) if entry and text else None
+        return None
 
     def _known_counts(self, key: str, listing: Listing) -> dict[str, int]:
         """Return the numbers of entries of the folders that were listed lately; none is read for that."""
@@ -83,32 +96,3 @@ def _drawn(folder: Folder, wanted: _Request) -> MemorySource:
     else:
         drawn = page(as_html(folder, wanted.view), "text/html; charset=utf-8")
     return zipped(drawn, is_wanted=wanted.in_gzip)
-
-
-def wants_json(scope: Scope) -> bool:
-    """Return whether the query asks for JSON, or the Accept field names JSON and not HTML."""
-    if has_parameter(scope["query_string"], b"json"):
-        return True
-    accept = _accept(scope)
-    return b"application/json" in accept and b"text/html" not in accept
-
-
-def is_browser(scope: Scope) -> bool:
-    """Return whether the client names HTML among what it accepts, as browsers do and most programs do not."""
-    return b"text/html" in _accept(scope)
-
-
-def _accept(scope: Scope) -> bytes:
-    return b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
-
-
-def base_of(scope: Scope) -> str:
-    """Return the relative URL of the site's top, as a browser resolves it for the path that it asked for.
-
-    >>> base_of({"path": "/a/b/c", "raw_path": b"/a/b/c"}), base_of({"path": "/mount/a", "root_path": "/mount"})
-    ('../../', '')
-    """
-    raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0] or scope["path"].encode()
-    root = scope.get("root_path", "")
-    is_below = f"{scope['path']}/".startswith(f"{root}/")
-    return "../" * (raw.count(b"/") - 1 - (root.count("/") if is_below else 0))

@@ -18,10 +18,10 @@ from .names import NamePart, marked, readable
 from .pages import page, zipped
 from .rows import readable_size
 
-__all__ = ["ASSETS", "ASSET_POLICY", "PAGE_POLICY", "Crumb", "asset_text", "crumbs_of", "render", "the_asset"]
+__all__ = ["ASSETS", "ASSET_FOLDER", "ASSET_POLICY", "PAGE_POLICY", "Crumb", "asset_text", "crumbs_of", "render", "the_asset"]
 
 
-_FOLDER: Final = "-/static/"
+ASSET_FOLDER: Final = "-/static/"
 _TYPES: Final = {
     "page.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
@@ -49,7 +49,7 @@ def asset_text(name: str) -> str:
 
 def _keyed(name: str) -> str:
     stem, _, suffix = name.rpartition(".")
-    return f"{_FOLDER}{stem}.{sha256(asset_text(name).encode()).hexdigest()[:12]}.{suffix}"
+    return f"{ASSET_FOLDER}{stem}.{sha256(asset_text(name).encode()).hexdigest()[:12]}.{suffix}"
 
 
 ASSETS: Final[Mapping[str, str]] = {name: _keyed(name) for name in _TYPES}

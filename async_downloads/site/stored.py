@@ -1,4 +1,7 @@
-"""The files of a database as a part of the site: `/files/download/<id>`, and `/files`, which lists them as JSON.
+"""The files of a database as a part of the site: `/files/download/<id>`, and lists of them.
+
+`/files` lists all files as JSON. For people, and for programs that go from folder to folder, the names of the files
+make a tree at `/files/`, with the pages of any other tree.
 
 Like the tree, this part needs no request context of Quart. The first request opens the catalogue, in the process and
 event loop that serve it.
@@ -24,7 +27,9 @@ from ..sources.database.catalogue import ById, Catalogue, Identifier, StoredFile
 from ..sources.database.urls import open_catalogue, path_of
 from ..sources.memory import MemorySource
 from ..sources.paths import name_of
+from .page_request import is_browser, wants_json
 from .pages import Pages, client_left, page, unless_left
+from .tree import Tree
 
 __all__ = ["PREFIX", "StoredFiles", "as_json", "catalogue_of", "hidden_folder", "probe"]
 
@@ -32,7 +37,7 @@ __all__ = ["PREFIX", "StoredFiles", "as_json", "catalogue_of", "hidden_folder", 
 PREFIX: Final = "files"
 _DOWNLOAD: Final = f"{PREFIX}/download"
 _MAX_LISTED: Final = 10_000  # files
-_LISTING_POLICY: Final = Policy(fields=(("Cache-Control", "no-cache"),))
+_LISTING_POLICY: Final = Policy(fields=(("Cache-Control", "no-cache"), ("Vary", "Accept")))
 
 
 class StoredFiles:
@@ -41,15 +46,15 @@ class StoredFiles:
     def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
         self._catalogue = catalogue
         self._identifier = settings.file_ids
-        self._has_listing = settings.list_files
         self._pages = Pages()
-        self._downloads = Downloads(
-            ById(catalogue, settings.file_ids),
-            attachment=True,
+        downloads = partial(
+            Downloads,
             cache_control=settings.cache_control,
             stall_timeout=settings.stall_timeout,
             secret=settings.secret,
         )
+        self._downloads = downloads(ById(catalogue, settings.file_ids), attachment=True)
+        self._tree = Tree(downloads(catalogue, attachment=settings.attachment)) if settings.list_files else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one HTTP request."""
@@ -59,10 +64,12 @@ class StoredFiles:
         if refused := refusal(scope):
             return refused
         key, root = key_of(scope), scope.get("root_path", "")
-        if key == PREFIX and self._has_listing:
-            return await self._listing(scope, receive, f"{root}/{_DOWNLOAD}/")
         if key.startswith(f"{_DOWNLOAD}/"):
             return await self._downloads.respond({**scope, "root_path": f"{root}/{_DOWNLOAD}"})
+        if self._tree and (key != PREFIX or (is_browser(scope) and not wants_json(scope))):
+            return await self._tree.respond({**scope, "root_path": f"{root}/{PREFIX}"}, receive)
+        if self._tree:
+            return await self._listing(scope, receive, f"{root}/{_DOWNLOAD}/")
         raise NotFound(f"nothing is at {key!r}")
 
     async def _listing(self, scope: Scope, receive: Receive, base: str) -> Response:

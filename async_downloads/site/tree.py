@@ -1,7 +1,9 @@
 """A store as a site: `Downloads` sends its files; its directories are pages."""
 
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 from ..asgi import Downloads, plain_response, refusal, request_head, respond_and_send
@@ -10,8 +12,11 @@ from ..request_target import has_parameter, key_of
 from ..responder import Response, respond
 from ..semantics.disposition import content_disposition
 from ..sending import Receive, Scope, Send
-from .folder_pages import FolderPages, wants_json
-from .html import ASSET_POLICY, PAGE_POLICY, the_asset
+from ..sources.memory import MemorySource
+from .file_pages import FilePages, wants_file_page
+from .folder_pages import FolderPages
+from .html import ASSET_FOLDER, ASSET_POLICY, PAGE_POLICY, the_asset
+from .page_request import wants_json
 from .pages import client_left, unless_left, wants_gzip
 
 __all__ = ["Tree"]
@@ -29,12 +34,14 @@ class Tree:
         self._has_index = index
         self._front = front
         self._folders = FolderPages(downloads.store)
+        self._files = FilePages(downloads.store, self._folders)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one HTTP request."""
-        await respond_and_send(partial(self._respond, receive=receive), scope, receive, send)
+        await respond_and_send(partial(self.respond, receive=receive), scope, receive, send)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+    async def respond(self, scope: Scope, receive: Receive) -> Response:
+        """Return the response to one request, ready to be sent. Raises DownloadError if there is nothing to send."""
         if refused := refusal(scope):
             return refused
         key, path = key_of(scope), scope["path"]
@@ -44,9 +51,14 @@ class Tree:
             return _redirect_to_slash(path, scope)
         if not key or key.endswith("/"):
             return await self._directory(key, scope, receive)
-        if asset := the_asset(key, in_gzip=wants_gzip(scope)):
+        return await self._file(key, scope, receive)
+
+    async def _file(self, key: str, scope: Scope, receive: Receive) -> Response:
+        if key.startswith(ASSET_FOLDER) and (asset := the_asset(key, in_gzip=wants_gzip(scope))):
             return await respond(request_head(scope), asset, ASSET_POLICY)
         try:
+            if scope["query_string"] and wants_file_page(scope):
+                return await _drawn(self._files.get(key, scope), scope, receive)
             return await self._downloads.respond(scope, key)
         except IsDirectory:
             return _redirect_to_slash(key, scope)
@@ -58,8 +70,13 @@ class Tree:
             with suppress(NotFound, IsDirectory):
                 response = await self._downloads.respond(scope, f"{key}index.html")
                 return response._replace(fields=(*response.fields, ("Vary", "Accept")))
-        found = await unless_left(self._folders.get(key, scope), receive)
-        return await respond(request_head(scope), found, PAGE_POLICY) if found else client_left()
+        return await _drawn(self._folders.get(key, scope), scope, receive)
+
+
+async def _drawn(page: Coroutine[Any, Any, MemorySource], scope: Scope, receive: Receive) -> Response:
+    """Return the response with a page once it is drawn; stop the drawing if the client leaves."""
+    found = await unless_left(page, receive)
+    return await respond(request_head(scope), found, PAGE_POLICY) if found else client_left()
 
 
 def _wants_file(scope: Scope) -> bool:

@@ -34,7 +34,7 @@ class Page(HTMLParser):
                 self.saved.append(dict(attrs)["formaction"] or "")
         if tag == "input":
             self.fields.append(dict(attrs))
-        if tag in {"meta", "link", "img", "br", "input"}:
+        if tag in {"meta", "link", "img", "br", "input", "track"}:
             return
         self._open.append(tag)
         self.texts.setdefault(tag, []).append("")

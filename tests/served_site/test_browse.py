@@ -163,7 +163,7 @@ def test_the_grid_shows_pictures_and_videos_that_load_late() -> None:
 
 
 def test_a_selection_is_a_form_with_a_field_for_each_name() -> None:
-    folder = Folder("", Listing((*_MIXED.entries, Entry("\udcff", False))), archives=True)
+    folder = Folder("", Listing((*_MIXED.entries, Entry("\udcff", False))))
     page = read(as_html(folder, View(select=True)))
     boxes = [field for field in page.fields if field.get("type") == "checkbox"]
     # No form can send a name whose bytes are not UTF-8.
@@ -187,7 +187,7 @@ def test_every_form_keeps_the_rest_of_the_view() -> None:
 
 def test_a_page_of_a_hundred_entries_is_at_most_30_kb() -> None:
     listing = Listing(tuple(Entry(f"report {number:03}.txt", False, number * 1234, 10**9) for number in range(100)))
-    assert len(as_html(Folder("a/b/", listing, base="../../", archives=True), View())) <= 30_000
+    assert len(as_html(Folder("a/b/", listing, base="../../"), View())) <= 30_000
 
 
 def test_the_script_is_at_most_10_kb_and_asks_nothing_of_other_sites() -> None:

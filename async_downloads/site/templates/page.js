@@ -121,9 +121,12 @@
     list.addEventListener("click", (event) => {
       const link = event.target.closest("a");
       const row = link?.closest("li");
-      if (!row || row.matches(".dir, .up, .closed") || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      const isChoosing = list.matches(".select") && row?.matches(".dir");
+      if (!row || (row.matches(".dir, .up, .closed") && !isChoosing) || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
       event.preventDefault();
-      location.assign(`${link.href}?view`);
+      const box = find("input[type=checkbox]", row);
+      if (box) box.click();
+      else location.assign(`${link.href}?view`);
     });
     list.addEventListener("change", () => {
       const chosen = all("input:checked", list).length;

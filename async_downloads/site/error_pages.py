@@ -1,0 +1,95 @@
+"""Error responses as pages of the site's look, for clients that show HTML."""
+
+from base64 import b64encode
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any, Final
+
+from ..sending import Message, Receive, Scope, Send
+from .html import asset_text, render
+from .page_request import is_browser
+
+__all__ = ["ErrorPages"]
+
+
+_STYLE: Final = asset_text("page.css")
+_CONTENT_SECURITY_POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode('ascii')}'; "
+    "img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_REPLACED: Final = {b"content-encoding", b"content-length", b"content-type", b"etag", b"last-modified"}
+_EXPLANATIONS: Final = {
+    400: "The server does not understand this request.",
+    403: "You may not open this.",
+    404: "There is nothing at this address.",
+    405: "This address only answers GET and HEAD.",
+    410: "This was here once, and it is gone.",
+    412: "The file has changed since you last saw it.",
+    413: "This is too large to be sent at once.",
+    416: "The file does not have the part that was asked for.",
+    502: "The file cannot be read right now.",
+    503: "The server is busy. Try again in a moment.",
+}
+
+
+class ErrorPages:
+    """An ASGI app around another one: a browser gets each error as a page, other clients get it as it is.
+
+    Status and fields stay the same, except for those that describe the body.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request to the app."""
+        if scope["type"] == "http" and is_browser(scope):
+            send = _ErrorPage(scope, send).send
+        await self._app(scope, receive, send)
+
+
+class _ErrorPage:
+    """Passes the messages of one response on; those of an error become a page.
+
+    passing ── start of an error ──> replacing: the page is sent, and the messages of the body are dropped
+    """
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
+        self._send = send
+        self._is_replacing = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] >= 400:
+            self._is_replacing = True
+            await self._send_page(message)
+        elif not self._is_replacing:
+            await self._send(message)
+
+    async def _send_page(self, start: Message) -> None:
+        content = _page(start["status"], self._scope)
+        fields = [field for field in start["headers"] if field[0].lower() not in _REPLACED]
+        added = {
+            b"content-type": b"text/html; charset=utf-8",
+            b"content-length": str(len(content)).encode(),
+            b"content-security-policy": _CONTENT_SECURITY_POLICY.encode(),
+            b"vary": b"Accept",
+        }
+        await self._send({**start, "headers": [*fields, *added.items()]})
+        body = b"" if self._scope["method"] == "HEAD" else content
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _page(status: int, scope: Scope) -> bytes:
+    known = HTTPStatus(status)
+    path = scope["path"]
+    top = f"{scope.get('root_path', '')}/"
+    above = "../" if path.endswith("/") else "./"
+    return render(
+        "error.html",
+        title=f"{status} {known.phrase}",
+        explanation=_EXPLANATIONS.get(status, known.description),
+        above=above if path != top else "",
+        top=top,
+        style=_STYLE,
+    )

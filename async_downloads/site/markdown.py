@@ -1,0 +1,89 @@
+"""Markdown as HTML that is safe to show. Raw HTML is shown as text, and links lead only to addresses of known kinds."""
+
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any, Final
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from ..sources.base import Entry
+from .kinds import kind_of
+from .names import readable
+from .texts import coloured_as
+
+__all__ = ["MAX_README_BYTES", "readme_of", "rendered", "rendered_readme"]
+
+
+MAX_README_BYTES: Final = 256 * 1024
+_README: Final = re.compile(r"readme(?:\.(?:md|markdown|txt|rst|text))?", re.IGNORECASE)
+_ELSEWHERE: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//|[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_NOT_IN_SLUG: Final = re.compile(r"[^\w\- ]")
+
+
+def _highlight(text: str, language: str, _: str) -> str:
+    return f'<pre tabindex="0"><code class="code">{coloured_as(language, text)}</code></pre>'
+
+
+def _render_indented(tokens: Sequence[Token], index: int, *_: Any) -> str:
+    return f'<pre tabindex="0"><code>{escape(tokens[index].content)}</code></pre>\n'
+
+
+_PARSER: Final = MarkdownIt("commonmark", {"html": False, "highlight": _highlight}).enable(["table", "strikethrough"])
+_PARSER.renderer.rules["code_block"] = _render_indented  # type: ignore[attr-defined] # it is a dict
+
+
+def rendered(text: str) -> str:
+    """Render Markdown as HTML.
+
+    A page has one first heading, its own, so each heading goes down by one. Pictures of other sites become links,
+    because a page loads nothing from elsewhere.
+    """
+    tokens = _PARSER.parse(text)
+    slugs: dict[str, int] = {}
+    for index, token in enumerate(tokens):
+        if token.type == "heading_open":
+            token.attrSet("id", _slug(tokens[index + 1].content, slugs))
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+        elif token.type == "table_open":
+            token.attrSet("tabindex", "0")  # a wide table scrolls, also by keys
+        token.children = token.children and list(_without_foreign_pictures(token.children))
+    html: str = _PARSER.renderer.render(tokens, _PARSER.options, {})
+    return html
+
+
+def _slug(heading: str, slugs: dict[str, int]) -> str:
+    """Return the id of a heading, as GitHub makes it."""
+    slug = _NOT_IN_SLUG.sub("", heading.lower()).replace(" ", "-")
+    count = slugs[slug] = slugs.get(slug, -1) + 1
+    return f"{slug}-{count}" if count else slug
+
+
+def _without_foreign_pictures(tokens: Iterable[Token]) -> Iterable[Token]:
+    for token in tokens:
+        source = str(token.attrGet("src") or "")
+        if token.type != "image" or not _ELSEWHERE.match(source) or source.startswith("data:"):
+            yield token
+            continue
+        yield Token("link_open", "a", 1, attrs={"href": source})
+        yield Token("text", "", 0, content=token.content or source)
+        yield Token("link_close", "a", -1)
+
+
+def readme_of(entries: Iterable[Entry]) -> Entry | None:
+    """Return the entry whose text is shown below a folder's list; None if there is none."""
+    found = [
+        entry
+        for entry in entries
+        if not entry.is_directory and _README.fullmatch(entry.name) and (entry.size or 0) <= MAX_README_BYTES
+    ]
+    return min(found, key=lambda entry: (kind_of(entry.name) != "markdown", entry.name), default=None)
+
+
+def rendered_readme(name: str, text: str) -> str:
+    """Return the text of a README as HTML."""
+    if kind_of(readable(name)) == "markdown":
+        return f'<div class="md">{rendered(text)}</div>'
+    return f'<pre tabindex="0">{escape(text)}</pre>'

@@ -1,0 +1,43 @@
+"""What a request says about the page that it wants."""
+
+from ..request_target import has_parameter
+from ..sending import Scope
+
+__all__ = ["base_of", "is_browser", "link_to", "wants_json"]
+
+
+def wants_json(scope: Scope) -> bool:
+    """Return whether the query asks for JSON, or the Accept field names JSON and not HTML."""
+    if has_parameter(scope["query_string"], b"json"):
+        return True
+    accept = _accept(scope)
+    return b"application/json" in accept and b"text/html" not in accept
+
+
+def is_browser(scope: Scope) -> bool:
+    """Return whether the client names HTML among what it accepts, as browsers do and most programs do not."""
+    return b"text/html" in _accept(scope)
+
+
+def _accept(scope: Scope) -> bytes:
+    return b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
+
+
+def base_of(scope: Scope) -> str:
+    """Return the relative URL of the site's top, as a browser resolves it for the path that it asked for.
+
+    >>> base_of({"path": "/a/b/c", "raw_path": b"/a/b/c"}), base_of({"path": "/mount/a", "root_path": "/mount"})
+    ('../../', '')
+    """
+    raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0] or scope["path"].encode()
+    root = scope.get("root_path", "")
+    is_below = f"{scope['path']}/".startswith(f"{root}/")
+    return "../" * (raw.count(b"/") - 1 - (root.count("/") if is_below else 0))
+
+
+def link_to(scope: Scope) -> str:
+    """Return the absolute URL of a request without its query, with the host that the client named."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    host = hosts[0].decode("latin-1") if hosts else "localhost"
+    raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0] or scope["path"].encode()
+    return f"{scope.get('scheme', 'http')}://{host}{raw.decode('latin-1')}"
