@@ -18,7 +18,17 @@ from .names import NamePart, marked, readable
 from .pages import page, zipped
 from .rows import readable_size
 
-__all__ = ["ASSETS", "ASSET_FOLDER", "ASSET_POLICY", "PAGE_POLICY", "Crumb", "asset_text", "crumbs_of", "render", "the_asset"]
+__all__ = [
+    "ASSETS",
+    "ASSET_FOLDER",
+    "ASSET_POLICY",
+    "PAGE_POLICY",
+    "Crumb",
+    "asset_text",
+    "crumbs_of",
+    "render",
+    "the_asset",
+]
 
 
 ASSET_FOLDER: Final = "-/static/"
