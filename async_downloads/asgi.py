@@ -131,8 +131,12 @@ class Downloads:
             return refused
         request = request_head(scope)
         source = await self._open(key_of(scope) if key is None else key, request.fields)
-        policy = self._policies[wants_attachment(scope["query_string"], default=self._attachment)]
-        return await respond(request, source, policy, stall_timeout=self._stall_timeout)
+        attachment = wants_attachment(scope["query_string"], default=self._attachment)
+        return await respond(request, source, self._policies[attachment], stall_timeout=self._stall_timeout)
+
+    async def respond_with(self, source: Source, scope: Scope, *, attachment: bool) -> Response:
+        """Return the response to a request for a source that is not in the store. The response closes the source."""
+        return await respond(request_head(scope), source, self._policies[attachment], stall_timeout=self._stall_timeout)
 
     async def _open(self, key: str, fields: Mapping[str, str]) -> Source:
         """Open the coding that the client prefers.

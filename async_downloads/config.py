@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeVar, get_args, get_origin
 
 from .setting_texts import (
+    read_bytes,
     read_cache_control,
     read_choice,
     read_field,
@@ -23,6 +24,7 @@ from .setting_texts import (
     read_whole_number,
     read_yes_or_no,
 )
+from .sources.archive.walk import DEFAULT_LIMITS
 from .sources.database.catalogue import Identifier
 from .timeouts import STALL_TIMEOUT
 
@@ -57,10 +59,10 @@ _READERS: Final[dict[object, Callable[[str], object]]] = {
 class Setting:
     """A row of the table.
 
-    `default_help` describes a default that is only known at run time. `is_file` tells a file from a folder. `reader`
-    is for a type that is not read in the usual way. `variables` are environment variables; the first one that is not
-    empty counts. `separator` stands between the values of a list in a variable; None is any white space. `bare_value`
-    is the text of a flag that is given without a value.
+    `default_help` describes a default that is only known at run time, and `default_text` is how a user would write the
+    default. `is_file` tells a file from a folder. `reader` is for a type that is not read in the usual way.
+    `variables` are environment variables; the first one that is not empty counts. `separator` stands between the
+    values of a list in a variable; None is any white space. `bare_value` is the text of a flag without a value.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Setting:
     short: str = ""
     metavar: str | None = None
     default_help: str | None = None
+    default_text: str | None = None
     is_file: bool = False
     reader: Callable[[str], object] | None = None
     variables: tuple[str, ...] = ()
@@ -120,7 +123,7 @@ def _row(default: T, help: str, *, repr: bool = True, **details: Any) -> T:  # n
 
 
 _seconds_or_zero: Final = partial(read_seconds, zero=True)
-_connection_count: Final = partial(read_whole_number, least=1, most=1_000_000)
+_count: Final = partial(read_whole_number, least=1, most=1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,14 @@ class Settings:
         "no-cache", "Cache-Control of every file; 'none' sends no such field.", reader=read_cache_control
     )
     index: bool = _row(False, "Show index.html in the place of the list of its folder.")
+    archive_limit: int = _row(
+        DEFAULT_LIMITS.size,
+        "Most bytes of the files in an archive of a folder, such as 500M or 2T.",
+        default_text="100G",
+        metavar="BYTES",
+        reader=read_bytes,
+    )
+    archive_entries: int = _row(DEFAULT_LIMITS.entries, "Most entries of an archive.", metavar="N", reader=_count)
     cors: str | None = _row(
         None,
         "Let the pages of this origin read all responses; without a value, or with *, the pages of any origin.",
@@ -235,14 +246,14 @@ class ServerSettings:
         "Most connections of each process. A new one then replaces the one that was idle longest.",
         default_help="half of the files that the process may open",
         metavar="N",
-        reader=_connection_count,
+        reader=_count,
     )
     max_connections_per_client: int | None = _row(
         None,
         "Most connections of one address to each process; more get a 429. Do not set it behind a proxy.",
         default_help="no limit",
         metavar="N",
-        reader=_connection_count,
+        reader=_count,
     )
     drain_timeout: float = _row(30.0, "How long downloads may continue after SIGTERM.", reader=_seconds_or_zero)
     access_log: Literal["none", "text", "json"] = _row("none", "Write a line for each request.")

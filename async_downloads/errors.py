@@ -5,6 +5,7 @@
     │   └── IsDirectory       404  the key names a directory
     ├── Forbidden             403  the representation exists, but this process may not read it
     ├── AlreadyThere          409  the key is in use
+    ├── ArchiveTooLarge       413  the folder is too large for an archive
     ├── SourceError           502  the source cannot give the bytes
     │   ├── SourceBusy        503  the source has no free descriptor or connection now
     │   ├── SourceChanged     502  the described version no longer exists
@@ -34,6 +35,7 @@ from typing import ClassVar
 
 __all__ = [
     "AlreadyThere",
+    "ArchiveTooLarge",
     "BadResponse",
     "BadStatus",
     "DeadlineExceeded",
@@ -89,6 +91,12 @@ class AlreadyThere(DownloadError):
     """The key is in use, and its representation must not be replaced."""
 
     status = 409
+
+
+class ArchiveTooLarge(DownloadError):
+    """The folder has more bytes, or more entries, than an archive may have."""
+
+    status = 413
 
 
 class SourceError(DownloadError):

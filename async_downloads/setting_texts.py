@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 __all__ = [
+    "read_bytes",
     "read_cache_control",
     "read_choice",
     "read_field",
@@ -20,6 +21,8 @@ __all__ = [
 
 
 _MAX_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
+_BYTES: Final = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,9})?)(?P<unit>[KMGT]?)", re.IGNORECASE)
+_UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _FIELD_VALUE: Final = re.compile(r"[ -~]+")
 _YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
@@ -43,6 +46,19 @@ def read_seconds(text: str, *, zero: bool = False) -> float:
             return seconds
     least = "from 0" if zero else "above 0 and"
     raise ValueError(f"{text!r} is not a number of seconds {least} up to {_MAX_SECONDS:,}")
+
+
+def read_bytes(text: str) -> int:
+    """Read a number of bytes, with the units of curl and wget. Raises ValueError, with a message for the user.
+
+    >>> read_bytes("2M"), read_bytes("0.5k")
+    (2097152, 512)
+    """
+    found = _BYTES.fullmatch(text)
+    size = int(float(found["number"]) * _UNITS[found["unit"].upper()]) if found else 0
+    if size < 1:
+        raise ValueError(f"{text!r} is not a number of bytes: say 500K, 2M or 1.5G")
+    return size
 
 
 def read_whole_number(text: str, *, least: int, most: int) -> int:

@@ -13,9 +13,10 @@ PUBLIC: Final = {
         send_source""",
     "client": "Downloader FetchError NetworkOptions Progress ResponseStream Result SegmentProgress download",
     "config": "ServerSettings Settings",
-    "errors": """AlreadyThere BadResponse BadStatus DeadlineExceeded DigestMismatch DiskError DownloadError FetchError
-        Forbidden IsDirectory NetworkError NoSuchHost NotFound RefusedRedirect RemoteChanged RetriesExhausted
-        SendStalled SourceBusy SourceChanged SourceError SourceTruncated Stalled TargetBusy TlsError""",
+    "errors": """AlreadyThere ArchiveTooLarge BadResponse BadStatus DeadlineExceeded DigestMismatch DiskError
+        DownloadError FetchError Forbidden IsDirectory NetworkError NoSuchHost NotFound RefusedRedirect RemoteChanged
+        RetriesExhausted SendStalled SourceBusy SourceChanged SourceError SourceTruncated Stalled TargetBusy
+        TlsError""",
     "semantics.etags": "ETag",
     "semantics.plan": "Policy",
     "semantics.ranges": "UNBOUNDED ByteRange",

@@ -2,13 +2,14 @@
 
 import math
 import re
+from contextlib import suppress
 from typing import Final
+
+from ..setting_texts import read_bytes
 
 __all__ = ["read_field", "read_host_path", "read_rate", "read_resume_offset", "read_retries"]
 
 
-_RATE: Final = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)(?P<unit>[KMG]?)", re.IGNORECASE)
-_UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _FIELD: Final = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?P<value>(?:[!-~][\t -~]*)?)")
 _RESERVED: Final = {
     "accept-encoding",
@@ -43,11 +44,9 @@ def read_rate(value: str) -> int:
     >>> read_rate("2M"), read_rate("0.5k")
     (2097152, 512)
     """
-    found = _RATE.fullmatch(value)
-    rate = int(float(found["number"]) * _UNITS[found["unit"].upper()]) if found else 0
-    if rate < 1:
-        raise ValueError(f"{value!r} is not a rate: say 500K, 2M or 1.5G")
-    return rate
+    with suppress(ValueError):
+        return read_bytes(value)
+    raise ValueError(f"{value!r} is not a rate: say 500K, 2M or 1.5G")
 
 
 def read_field(value: str) -> tuple[str, str]:

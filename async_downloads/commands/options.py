@@ -79,10 +79,14 @@ def _reading(row: Setting, default: object) -> dict[str, Any]:
         return {"type": FILE if row.is_file else FOLDER}
     if row.kind == tuple[str, ...]:
         return {"multiple": True, "type": _Each(row), "metavar": row.metavar}
-    text = default if default is None else f"{default:g}" if isinstance(default, float) else str(default)
+    text = row.default_text or (default if default is None else _written(default))
     metavar = "SECONDS" if row.kind is float else row.metavar
     bare = {"is_flag": False, "flag_value": row.bare_value} if row.bare_value else {}
     return {"callback": parse_with(row.read), "default": text, "metavar": metavar, **bare}
+
+
+def _written(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def parse_with(read: Callable[[str], object]) -> Callable[..., object]:

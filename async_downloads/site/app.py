@@ -14,6 +14,7 @@ from ..config import Settings
 from ..quart import init_app
 from ..request_target import in_normal_form, key_of
 from ..sending import Receive, Scope, Send
+from ..sources.archive.walk import ArchiveLimits
 from ..sources.directory import DirectoryStore
 from ..sources.paths import PathsStore
 from .added_fields import AddedFields, added_fields
@@ -96,7 +97,12 @@ def _tree(settings: Settings, store: DirectoryStore | PathsStore) -> Tree:
         stall_timeout=settings.stall_timeout,
         secret=settings.secret,
     )
-    return Tree(tree, index=settings.index, front=store.only_file if isinstance(store, PathsStore) else None)
+    return Tree(
+        tree,
+        index=settings.index,
+        front=store.only_file if isinstance(store, PathsStore) else None,
+        archive_limits=ArchiveLimits(settings.archive_limit, settings.archive_entries),
+    )
 
 
 def _absolute(value: Any) -> Any:

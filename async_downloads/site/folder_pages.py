@@ -21,7 +21,7 @@ from .view import View
 __all__ = ["FolderPages"]
 
 
-_ENTRY_BYTES: Final = 250  # of memory, with its name
+_ENTRY_BYTES: Final = 330  # of memory, with its name and its version
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from ..request_target import has_parameter, key_of
 from ..responder import Response, respond
 from ..semantics.disposition import content_disposition
 from ..sending import Receive, Scope, Send
+from ..sources.archive.walk import DEFAULT_LIMITS, ArchiveLimits
 from ..sources.memory import MemorySource
+from .archives import Archives, wanted_archive
 from .file_pages import FilePages, wants_file_page
 from .folder_pages import FolderPages
 from .html import ASSET_FOLDER, ASSET_POLICY, PAGE_POLICY, the_asset
@@ -23,14 +25,22 @@ __all__ = ["Tree"]
 
 
 class Tree:
-    """An ASGI app: all files below `/`, and a listing of each directory, as HTML or as JSON (`?json`).
+    """An ASGI app: all files below `/`, and a listing of each directory, as HTML, as JSON (`?json`) or as an archive.
 
     With `index` a directory that has a file `index.html` is that file. The listing as JSON remains. `front` names the
     file that is at `/`, too, unless the query asks for something else.
     """
 
-    def __init__(self, downloads: Downloads, *, index: bool = False, front: str | None = None) -> None:
+    def __init__(
+        self,
+        downloads: Downloads,
+        *,
+        index: bool = False,
+        front: str | None = None,
+        archive_limits: ArchiveLimits = DEFAULT_LIMITS,
+    ) -> None:
         self._downloads = downloads
+        self._archives = Archives(downloads, archive_limits)
         self._has_index = index
         self._front = front
         self._folders = FolderPages(downloads.store)
@@ -64,6 +74,8 @@ class Tree:
             return _redirect_to_slash(key, scope)
 
     async def _directory(self, key: str, scope: Scope, receive: Receive) -> Response:
+        if wanted := wanted_archive(scope["query_string"]):
+            return await self._archives.respond(key[:-1], wanted, scope, receive)
         if self._front and not key and _wants_file(scope):
             return _with_name(await self._downloads.respond(scope, self._front), self._front)
         if self._has_index and not wants_json(scope):

@@ -14,7 +14,7 @@ need no body. Abilities that only some sources or stores have are protocols of t
 """
 
 from collections.abc import AsyncGenerator, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ..open_file import FileRegion
@@ -123,7 +123,8 @@ class Entry:
     """One entry of a listing: `size` in bytes, `modified` in seconds since 1970; None if it is unknown.
 
     A directory has no size. `digest` is the SHA-256 digest of a file if the store has it at hand. `is_readable` is
-    False if this process certainly may not open the entry.
+    False if this process certainly may not open the entry. `version` is the packed version of a file on a disk, as
+    `pack_version` makes it.
     """
 
     name: str
@@ -132,14 +133,20 @@ class Entry:
     modified: int | None = None
     digest: bytes | None = None
     is_readable: bool = True
+    version: bytes | None = field(default=None, compare=False, repr=False)
+    is_executable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The entries of a directory: directories first, then by name. `truncated` if entries had to be left out."""
+    """The entries of a directory: directories first, then by name. `truncated` if entries had to be left out.
+
+    `identity` is equal for all keys that lead to the same directory; None if only one does.
+    """
 
     entries: tuple[Entry, ...]
     truncated: bool = False
+    identity: Hashable = None
 
 
 @runtime_checkable

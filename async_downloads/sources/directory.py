@@ -10,7 +10,6 @@ import os
 import re
 import stat
 from collections.abc import Hashable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -18,7 +17,7 @@ from ..errors import DownloadError, NotFound
 from ..file_systems import place_of, remote_device
 from ..recent_paths import RecentPaths
 from .base import Entry, Listing
-from .directory_listing import list_in_thread, read_entries, version_of
+from .directory_listing import entry_at, list_in_thread, read_entries, version_of
 from .files import FileSource
 from .memory import MemorySource
 from .opening import describe, map_os_errors, open_regular
@@ -111,12 +110,8 @@ class DirectoryStore:
 
         It may wait for the disk: call it in a thread.
         """
-        path = os.path.join(self.directory, name)
-        with suppress(OSError):
-            status = os.stat(path)
-            if stat.S_ISREG(status.st_mode) and self._is_allowed(os.path.realpath(path)):
-                return Entry(name, is_directory=False, size=status.st_size, modified=int(status.st_mtime))
-        return None
+        found = entry_at(os.path.join(self.directory, name), self._is_allowed)
+        return found if found and not found.is_directory else None
 
     def _check_key(self, key: str) -> None:
         if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)):

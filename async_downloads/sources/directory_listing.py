@@ -14,9 +14,10 @@ from ..file_systems import RemoteMount, mount_at, remote_device, remote_mount
 from ..recent_paths import open_in_thread
 from ..threads import LISTING_THREADS, in_thread
 from .base import Entry, Listing
+from .opening import pack_version
 from .remote_entries import RemoteEntries
 
-__all__ = ["list_in_thread", "read_entries", "version_of"]
+__all__ = ["entry_at", "list_in_thread", "read_entries", "version_of"]
 
 
 # Directories sort first, then names. Names are unique, so Python never compares the last items.
@@ -52,7 +53,7 @@ def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bo
             if (mount := _mount_of(item, path)) and mount.device != device:
                 # A file system is mounted on a directory; what a link leads to is not known.
                 guess = Entry(item.name, is_directory=mount.place == path) if is_allowed(mount.place) else None
-                remote.add(mount.device, partial(_entry_at, path, is_allowed), guess=guess)
+                remote.add(mount.device, partial(entry_at, path, is_allowed), guess=guess)
                 continue
             if item.is_symlink() and not is_allowed(os.path.realpath(path)):
                 continue
@@ -65,7 +66,8 @@ def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bo
     with os.scandir(fd) as found:  # it duplicates the descriptor
         items, is_truncated = _first(sortable(found), most)
     entries = [entry for sorted_item in _sorted(items) if (entry := _entry(*sorted_item, fd))]
-    return Listing(tuple(entries), truncated=is_truncated)
+    status = os.fstat(fd)
+    return Listing(tuple(entries), truncated=is_truncated, identity=(status.st_dev, status.st_ino))
 
 
 def _first(items: Iterator[_Sortable], most: int) -> tuple[list[_Sortable], bool]:
@@ -86,7 +88,7 @@ def _mount_of(item: "os.DirEntry[str]", path: str) -> RemoteMount | None:
     return remote_mount(path) if item.is_symlink() else mount_at(path)
 
 
-def _entry_at(path: str, is_allowed: _IsAllowed) -> Entry | None:
+def entry_at(path: str, is_allowed: _IsAllowed) -> Entry | None:
     """Return the entry of a path that may be a link; None if no client may open it."""
     with suppress(OSError):  # it is a broken link
         if not is_allowed(os.path.realpath(path)):
@@ -111,9 +113,22 @@ def _entry(is_file: bool, _: str, name: str, item: "os.DirEntry[str] | Entry", f
 
 
 def _described(path: str, status: os.stat_result, fd: int | None = None, *, is_directory: bool) -> Entry:
-    size = None if is_directory else status.st_size
     is_readable = _is_readable(path, status.st_mode, fd, is_directory=is_directory)
-    return Entry(os.path.basename(path), is_directory, size, int(status.st_mtime), is_readable=is_readable)
+    if not is_directory:
+        return _file_entry(os.path.basename(path), status, is_readable=is_readable)
+    return Entry(os.path.basename(path), is_directory=True, modified=int(status.st_mtime), is_readable=is_readable)
+
+
+def _file_entry(name: str, status: os.stat_result, *, is_readable: bool) -> Entry:
+    return Entry(
+        name,
+        is_directory=False,
+        size=status.st_size,
+        modified=int(status.st_mtime),
+        is_readable=is_readable,
+        version=pack_version(status),
+        is_executable=bool(status.st_mode & stat.S_IXUSR),
+    )
 
 
 def _is_readable(name: str, mode: int, fd: int | None, *, is_directory: bool) -> bool:

@@ -5,6 +5,7 @@ import os
 import stat
 import time
 from functools import lru_cache
+from struct import Struct
 from typing import Final
 
 from ..errors import DownloadError, Forbidden, IsDirectory, NotFound, SourceBusy, SourceError
@@ -16,7 +17,15 @@ from ..semantics.representation import Representation, Validators
 from ..threads import MustWait, is_on_loop
 from .media_types import media_type
 
-__all__ = ["describe", "map_os_errors", "map_read_errors", "open_regular", "validators_of"]
+__all__ = [
+    "describe",
+    "etag_of_version",
+    "map_os_errors",
+    "map_read_errors",
+    "open_regular",
+    "pack_version",
+    "validators_of",
+]
 
 
 _NOT_FOUND: Final = {
@@ -31,6 +40,7 @@ _NOT_FOUND: Final = {
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
 # No descriptor or memory is free, another program has a lease, or a network file system does not respond.
 _BUSY: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY, errno.ETIMEDOUT}
+_VERSION: Final = Struct("<2Q3q")
 _LEASE_SECONDS: Final = 5.0  # the kernel itself takes a lease away after 45 s, /proc/sys/fs/lease-break-time
 _LEASE_PAUSE_SECONDS: Final = 0.05
 
@@ -121,6 +131,18 @@ def validators_of(status: os.stat_result) -> Validators:
     return _validators((status.st_mtime_ns, status.st_ctime_ns, status.st_size), has_fixed_times(status))
 
 
+def pack_version(status: os.stat_result) -> bytes | None:
+    """Return device, inode, times and size of a file in 40 bytes; None if they may be those of another version, too."""
+    if has_fixed_times(status):
+        return None
+    return _VERSION.pack(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+
+
+def etag_of_version(version: bytes) -> ETag:
+    """Return the ETag that a file with this packed version has when it is opened."""
+    return _etag(_VERSION.unpack(version)[2:], is_weak=False)
+
+
 @lru_cache(maxsize=1024)
 def _describe(
     version: tuple[int, int, int], name: str, coding: str | None, negotiated: bool, is_weak: bool
@@ -137,5 +159,8 @@ def _describe(
 
 
 def _validators(version: tuple[int, int, int], is_weak: bool) -> Validators:
-    tag = ETag("-".join(f"{part:x}" for part in version), weak=is_weak)
-    return Validators(tag, known_date(version[0] // 10**9))
+    return Validators(_etag(version, is_weak=is_weak), known_date(version[0] // 10**9))
+
+
+def _etag(version: tuple[int, ...], *, is_weak: bool) -> ETag:
+    return ETag("-".join(f"{part:x}" for part in version), weak=is_weak)

@@ -28,6 +28,7 @@ __all__ = [
     "StoredFile",
     "check_key",
     "describe",
+    "etag_of_digest",
     "is_valid_name",
     "listing",
     "new_token",
@@ -150,10 +151,15 @@ def describe(file: StoredFile) -> Representation:
     return Representation(
         size=file.size,
         media_type=file.media_type,
-        validators=Validators(ETag(file.sha256.hex()), file.created),
+        validators=Validators(etag_of_digest(file.sha256), file.created),
         filename=file.name.rpartition("/")[2],
         digest=file.sha256,
     )
+
+
+def etag_of_digest(digest: bytes) -> ETag:
+    """Return the ETag of a file with that SHA-256 digest."""
+    return ETag(digest.hex())
 
 
 async def verify(file: StoredFile, source: Source) -> StoredFile | Corruption:

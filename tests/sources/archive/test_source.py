@@ -1,9 +1,6 @@
 """An archive as a source: any range, checksums that are remembered, and members that change."""
 
-import io
 import os
-import tarfile
-import zipfile
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -31,6 +28,7 @@ from async_downloads.sources.base import Source
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.files import FileSource
 from async_downloads.sources.memory import MemorySource
+from sources.archive.unpacking import unpacked, whole
 from sources.contract import read
 
 CONTENTS: Final = {
@@ -72,20 +70,6 @@ async def _member(store: DirectoryStore, name: str) -> ArchiveMember:
     version = source.version if isinstance(source, FileSource) else None
     entry = Member(name, found.size or 0, found.validators.last_modified or 0)
     return ArchiveMember(entry, partial(store.open, name), etag=found.validators.etag, version=version)
-
-
-async def whole(archive: ArchiveSource) -> bytes:
-    """Read the whole archive."""
-    return await read(archive, 0, archive.representation.size or 0)
-
-
-def unpacked(data: bytes, kind: ArchiveKind) -> dict[str, bytes]:
-    """Unpack an archive with the standard library."""
-    if kind == "zip":
-        with zipfile.ZipFile(io.BytesIO(data)) as found:
-            return {name: found.read(name) for name in found.namelist()}
-    with tarfile.open(fileobj=io.BytesIO(data), errorlevel=2) as tar:
-        return {info.name: file.read() for info in tar if (file := tar.extractfile(info))}
 
 
 async def in_regions(archive: ArchiveSource, start: int, stop: int) -> tuple[bytes, int]:

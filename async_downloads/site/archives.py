@@ -1,0 +1,81 @@
+"""Archives of a store's folders, as requests ask for them: `?zip`, `?tar`, and `name=` for each selected entry."""
+
+from collections.abc import Hashable
+from functools import partial
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl
+from weakref import WeakValueDictionary
+
+from ..asgi import Downloads, plain_response
+from ..errors import ArchiveTooLarge
+from ..request_target import has_parameter
+from ..responder import Response
+from ..sending import Receive, Scope
+from ..sources.archive.source import ArchiveKind, ArchiveSource
+from ..sources.archive.walk import DEFAULT_LIMITS, ArchiveLimits, archive_of
+from .pages import client_left, unless_left
+from .shared_work import SharedWork
+
+__all__ = ["Archives", "WantedArchive", "wanted_archive"]
+
+
+_NAME_OF_TOP: Final = "files"
+_KINDS: Final[dict[bytes, ArchiveKind]] = {b"zip": "zip", b"tar": "tar"}
+
+
+class WantedArchive(NamedTuple):
+    """What a query asks for: an archive of the selected entries of a folder; if there are none, of all."""
+
+    kind: ArchiveKind
+    selection: frozenset[str]
+
+
+def wanted_archive(query: bytes) -> WantedArchive | None:
+    """Return the archive that a query asks for, or None.
+
+    >>> wanted_archive(b"zip&name=a+b/")
+    WantedArchive(kind='zip', selection=frozenset({'a b'}))
+    """
+    for word, kind in _KINDS.items():
+        if has_parameter(query, word):
+            fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
+            return WantedArchive(kind, frozenset(value.removesuffix("/") for name, value in fields if name == "name"))
+    return None
+
+
+class Archives:
+    """The archives of one store. A folder is read once for all requests that wait for the same archive of it.
+
+    Archives that are being sent and have the same ETag are one object, so the list of members is in memory once.
+    It belongs to one event loop.
+    """
+
+    def __init__(self, downloads: Downloads, limits: ArchiveLimits = DEFAULT_LIMITS) -> None:
+        self._downloads = downloads
+        self._limits = limits
+        self._work = SharedWork[ArchiveSource](lambda _: 0)
+        self._sent: WeakValueDictionary[Hashable, ArchiveSource] = WeakValueDictionary()
+
+    async def respond(self, folder: str, wanted: WantedArchive, scope: Scope, receive: Receive) -> Response:
+        """Return the response with an archive of a folder. Raises DownloadError as `archive_of` does."""
+        try:
+            archive = await unless_left(self._work.get((folder, wanted), partial(self._make, folder, wanted)), receive)
+        except ArchiveTooLarge as error:
+            return _too_large(error)
+        return await self._downloads.respond_with(archive, scope, attachment=True) if archive else client_left()
+
+    async def _make(self, folder: str, wanted: WantedArchive) -> ArchiveSource:
+        name = folder.rpartition("/")[2] or _NAME_OF_TOP
+        selection = sorted(wanted.selection)
+        made = await archive_of(
+            self._downloads.store, folder, name, wanted.kind, selection=selection, limits=self._limits
+        )
+        tag = made.representation.validators.etag
+        return self._sent.setdefault((tag, name), made) if tag else made
+
+
+def _too_large(error: ArchiveTooLarge) -> Response:
+    """Return a page that says what a person can do."""
+    text = f"413 This folder is too large for one archive: it has {error}. Select some of its entries.\n".encode()
+    framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))))
+    return plain_response(413, text, (*framing, ("Cache-Control", "no-cache")))
