@@ -1,4 +1,4 @@
-"""The package's source as the tests of its structure read it: modules, their syntax trees and their imports."""
+"""The package's source for the tests of its structure: modules, their syntax trees and their imports."""
 
 import ast
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What ARCHITECTURE.md names in backticks exists, so that it is changed when the code is."""
+"""Everything in backticks in ARCHITECTURE.md exists, so that the page must change together with the code."""
 
 import ast
 import re

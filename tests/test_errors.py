@@ -1,4 +1,4 @@
-"""The tree of errors: as it is drawn, and what each of a download ends a command with."""
+"""The tree of errors: it is as drawn, and each error of a download has an exit code."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def _drawn() -> list[tuple[int, str, str]]:
 
 
 def _defined(error: type[DownloadError], depth: int = 0) -> Iterator[tuple[int, str, str]]:
-    """Return the same of each error that there is."""
+    """Return the same for each error class of the module."""
     for child in error.__subclasses__():
         number = child.exit_code if issubclass(child, FetchError) else child.status
         yield depth + 1, child.__name__, str(number)

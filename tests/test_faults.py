@@ -1,4 +1,4 @@
-"""What goes wrong while a file is sent, on a real server: each fault that real servers had is a test here."""
+"""Faults while a file is sent, on a real server: each fault that real servers had is a test here."""
 
 import asyncio
 import os
@@ -45,7 +45,7 @@ impatient = pytest.mark.parametrize("stall_timeout", [0.3])
 
 @pytest.fixture
 def stall_timeout() -> float:
-    """How long a client may take nothing, where a test says nothing else."""
+    """The seconds for which a client may take nothing; a test may override it."""
     return 60.0
 
 
@@ -73,7 +73,7 @@ async def rest(connection: Connection) -> bytes:
 
 
 async def nothing_left(app: Watched, large: Path, tasks: set["asyncio.Task[object]"], fds: int) -> None:
-    """See that soon no descriptor, no task and so no work is left of any download."""
+    """Check that no descriptor and no task, and so no work, is left of any download."""
     await eventually(lambda: not app.running and not descriptors(large))
     await eventually(lambda: other_tasks() <= tasks and len(descriptors()) <= fds)
 
@@ -201,7 +201,7 @@ async def test_without_descriptors_the_response_is_503_with_retry_after_and_then
 ) -> None:
     async with server.connected() as connection:
         for _ in range(2):
-            await eventually(lambda: not descriptors(large))  # else its number may be had again
+            await eventually(lambda: not descriptors(large))  # otherwise another file may get its number
             with no_descriptors_left():
                 await connection.ask("/large.bin")
                 status, fields, _ = await connection.read_response()

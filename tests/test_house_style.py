@@ -1,4 +1,4 @@
-"""What keeps the code readable: short files and functions, one meaning for each name, no former names."""
+"""The rules of the code's style: short files and functions, one meaning for each name, no former names."""
 
 import ast
 from collections import defaultdict

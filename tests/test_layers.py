@@ -56,14 +56,14 @@ BANNED = {
     "client": {"quart", "hypercorn"},
     "semantics": {"asyncio", "os", "pathlib", "random", "secrets", "socket", "tempfile", "time"},
 }
-# Which rooms of a package may not import which others.
+# The parts of the package that must not import certain others.
 ROOMS = {
     "client.decisions": ("client.disk", "client.http"),
     "client.http": ("client.disk",),
     "server.http1": ("server.http2", "server.worker", "server.listen", "server.drain"),
     "server.http2": ("server.worker", "server.listen", "server.drain"),
 }
-# The modules whose names begin so.
+# The modules whose names begin with this prefix.
 HOMES = {
     "httptools": "server.http1",
     "h2": "server.http2",
@@ -75,7 +75,7 @@ ASYNCHRONOUS = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
 
 def complaints(module: str, source: str) -> list[str]:
-    """Return what is wrong with the imports of a module, which is named from inside the package."""
+    """Return the forbidden imports of a module, whose name begins inside the package."""
     tree = ast.parse(source)
     found = [complaint for name in imported(tree, module) for complaint in _about(module, name)]
     if _part(module) == "semantics" and any(isinstance(node, ASYNCHRONOUS) for node in ast.walk(tree)):

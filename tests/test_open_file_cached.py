@@ -1,4 +1,4 @@
-"""OpenFile.is_cached: whether reading need not wait for the disk, judged by a few of the bytes."""
+"""OpenFile.is_cached: whether reading need not wait for the disk, decided by a few of the bytes."""
 
 import os
 from pathlib import Path

@@ -26,7 +26,7 @@ PUBLIC: Final = {
     "sources.directory": "DirectoryStore",
     "sources.memory": "MemorySource MemoryStore",
 }
-# What the package's other modules take from these, and users do not. Every module that is not listed is private.
+# Names that only the package's own modules import. Every module that is not listed is private.
 INTERNAL: Final = {
     "config": "DATABASE_VARIABLES PREFIX Setting table",
     "semantics.etags": "ANY ETags any_match parse_etags",

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 
 
 async def respond_to(source: SlicedSource | MemorySource, method: str = "GET", **fields: str) -> Response:
-    """Answer a request whose fields are named with underscores."""
+    """Make the response to a request; in the names of fields `_` stands for `-`."""
     request = RequestHead(method, 0, {name.replace("_", "-"): value for name, value in fields.items()})
     return await respond(request, source, PLAIN)
 
@@ -177,7 +177,7 @@ async def test_a_reader_that_is_slow_but_not_stalled_gets_everything() -> None:
 
 
 async def _pass(seconds: float) -> None:
-    """Take that long over something: the stall limit is about time, so there is no other condition to wait for."""
+    """Let time pass: the stall limit is about time, so there is no other condition to wait for."""
     passed = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, passed.set)
     await passed.wait()

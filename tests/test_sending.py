@@ -1,4 +1,4 @@
-"""send_response(), driven by hand: whatever client or source do, the sending ends and nothing is left."""
+"""send_response(), driven by hand: in every case the sending ends and nothing is left open."""
 
 import asyncio
 import logging
@@ -29,7 +29,7 @@ from async_downloads.sources.memory import MemorySource
 from async_downloads.sources.streams import source_of
 
 DATA = bytes(range(256)) * 8
-WHILE = 60  # seconds that a path stays good
+WHILE = 60  # seconds for which a path stays valid
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -80,7 +80,7 @@ async def test_a_cancelled_sending_leaves_nothing(large: Path) -> None:
 
 
 async def _stalled(app: App) -> Exchange:
-    """Be a client that takes the head, and nothing more."""
+    """Send to a client that takes the head, and nothing more."""
     exchange, never = Exchange(scope("/large.bin")), asyncio.Event()
 
     async def send(message: Message) -> None:
@@ -131,7 +131,7 @@ async def test_a_middleware_does_not_take_a_short_body_for_the_whole() -> None:
     ended = False
 
     async def compressing(scope: Message, receive: Receive, send: Send) -> None:
-        """Stream the body on, as middlewares do that read the app's messages from a queue."""
+        """Send the body on as a middleware that reads the app's messages from a queue."""
         nonlocal ended
         await Downloads(OneStore(SlicedSource(DATA, until=100, error=SourceTruncated("truncated"))))(
             scope, receive, send

@@ -50,7 +50,7 @@ async def app(scope, receive, send):
 
 @dataclass(frozen=True, slots=True)
 class Granian:
-    """A running Granian, and the record of what its app said to it."""
+    """A running Granian, and the record of the messages of its app."""
 
     server: Server
     process: subprocess.Popen[bytes]
@@ -62,7 +62,7 @@ class Granian:
         return [{kind.removeprefix("http.response.") for kind in json.loads(line)} for line in lines]
 
     def descriptors(self, path: Path) -> int:
-        """Return how often the server has the file open."""
+        """Return how many descriptors of the file the server has."""
         workers = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return sum(len(descriptors(path, pid=int(pid))) for pid in workers)
 

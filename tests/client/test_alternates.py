@@ -30,7 +30,7 @@ class Failures(list[tuple[str, str]]):
 
 @pytest.fixture
 def failed() -> Failures:
-    """What `on_mirror_failure` was called with."""
+    """The arguments of all calls of `on_mirror_failure`."""
     return Failures()
 
 

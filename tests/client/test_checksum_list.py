@@ -1,4 +1,4 @@
-"""Lists of checksums, as sha256sum and its like write them."""
+"""Lists of checksums, as sha256sum and similar programs write them."""
 
 import pytest
 

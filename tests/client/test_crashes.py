@@ -124,7 +124,7 @@ async def test_a_kill_keeps_the_old_version_until_the_new_one_is_whole(tmp_path:
 
 
 def _begin_old(url: str, path: Path) -> None:
-    """Leave what an interrupted download of an older version leaves."""
+    """Leave the same files as an interrupted download of an older version."""
     hashes, version = UrlHashes.of(url), RemoteVersion(10, Validators(ETag("old")), '"old"')
     part_file, held = PartFile(path, hashes.url, hashes.unsigned), Spans.of([(0, len(OLD))])
     os.pwrite(part_file.fd, OLD, 0)

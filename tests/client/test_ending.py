@@ -1,4 +1,4 @@
-"""What a download leaves behind, however it ends, and how the next run continues."""
+"""The files that a download leaves for each way to end, and how the next run continues."""
 
 import asyncio
 import os

@@ -134,7 +134,7 @@ async def test_the_old_part_stays_beside_the_new_one_until_that_is_complete(
 
 
 def _version(remote: Remote, etag: str, byte: bytes) -> None:
-    """Let the server have another version of the same size."""
+    """Give the server another version of the same size."""
     remote.etag, remote.content = etag, byte * len(remote.content)
 
 

@@ -1,4 +1,4 @@
-"""What is reported to a listener, and how often."""
+"""The reports to a listener, and how often they come."""
 
 import pytest
 from harness.clock import StillClock

@@ -18,13 +18,13 @@ from tools.command import ANY_PORT, COMMAND, Command, running, serving
 # More than the kernel takes for a client that does not read.
 _LARGE = 24 * 1024 * 1024
 
-# The event loop complains of each connection that is dropped at the end.
+# The event loop prints a line for each connection that is dropped at the end.
 _DROPPING = {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a file that takes a while."""
+    """A directory with a file that takes several seconds to send."""
     tree = tmp_path_factory.mktemp("tree")
     (tree / "large.bin").write_bytes(Random(1).randbytes(_LARGE))
     (tree / "small.txt").write_text("small")
@@ -33,16 +33,16 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["1", "2"], ids=["one process", "two workers"])
 async def command(request: pytest.FixtureRequest, tree: Path) -> AsyncIterator[Command]:
-    """A server that lets downloads go on for longer than any test."""
+    """A server that gives downloads more time to end than any test takes."""
     async with serving(tree, "--workers", request.param, "--drain-timeout", "1000", env=_DROPPING) as command:
         yield command
 
 
 async def _drains(command: Command) -> None:
-    """Return when the server says that it is about to end; of workers one alone is left, which has a download."""
+    """Return when the server says that it is about to end; only the worker with a download is left."""
 
     def unhealthy() -> bool:
-        with suppress(httpx.TransportError):  # from a worker that has nothing to do, and ends this very moment
+        with suppress(httpx.TransportError):  # from a worker without a download, which ends at this moment
             return len(command.children) <= 1 and command.get("/-/healthy").status_code == 503
         return False
 
@@ -67,7 +67,7 @@ async def test_with_nohup_it_outlives_its_terminal(tree: Path) -> None:
 
 
 async def test_a_signal_during_the_start_ends_it_cleanly(command: Command) -> None:
-    command.send(signal.SIGTERM)  # the moment that its address can be read
+    command.send(signal.SIGTERM)  # as soon as its address can be read
     assert await command.ended() == 0
 
 
@@ -131,7 +131,7 @@ async def test_a_file_can_say_that_there_is_no_time_to_drain(tree: Path, tmp_pat
 
 
 async def _left_to_read(connection: Connection) -> int:
-    """Read until the connection ends, in whichever way, and return the number of bytes."""
+    """Read until the connection ends, with or without an error, and return the number of bytes."""
     count = 0
     try:
         while chunk := await connection.reader.read(1 << 20):
@@ -170,7 +170,7 @@ async def test_a_second_signal_ends_it_at_once(tree: Path, workers: str) -> None
         command.send(signal.SIGINT)
         await _drains(command)
         signalled = time.monotonic()
-        # Until then two are one: a terminal signals the whole group, and the parent passes it on.
+        # Two signals within this time count as one: a terminal signals the whole group, and the parent passes it on.
         await eventually(lambda: time.monotonic() - signalled > 0.6)
         command.send(signal.SIGINT)
         assert await command.ended() == 0

@@ -20,7 +20,7 @@ from tools.getting import Get, Origin
 from tools.getting import folder as folder  # noqa: PLC0414
 from tools.getting import get as get  # noqa: PLC0414
 
-SIZE = 64 * MIB + 7  # half a minute at the rate of these tests: none is over before the test has had its turn
+SIZE = 64 * MIB + 7  # half a minute at the rate of these tests, so no download is over too early
 VERSION = Version(0, SIZE)
 _ADVICE = "async-downloads: interrupted; the same command continues from here\n"
 _ANEW = "async-downloads: interrupted; the same command starts again\n"
@@ -65,13 +65,13 @@ def test_an_interrupted_download_says_that_it_can_continue_and_does(
     finished = json.loads(got.lines[-1])
     again = finished["resumed_from"] + finished["transferred"] - SIZE
     assert finished["resumed_from"] > 0
-    assert 0 <= again < SIZE / 4  # of a piece that is split, some bytes may come to both
+    assert 0 <= again < SIZE / 4  # if a segment is split, some bytes may arrive twice
     assert VERSION.difference(folder / "a") is None
     assert {path.name for path in folder.iterdir()} == {"a"}
 
 
 async def _unversioned(connection: Connection) -> None:
-    """Send some bytes that no others can be put to."""
+    """Send some bytes without a validator, so that no other bytes can be combined with them."""
     await connection.request()
     await connection.send(head("Content-Length: 1000"), b"begun")
     await connection.left()

@@ -28,7 +28,7 @@ Drawn = Callable[[int, Progress], str]
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Drawn:
-    """Return the line that a terminal of so many columns shows of a download, the last time."""
+    """Return the last line that a terminal of `columns` columns shows for a download."""
 
     def draw(columns: int, progress: Progress) -> str:
         for name, value in {"TERM": "xterm-256color", "COLUMNS": str(columns), "FORCE_COLOR": "1"}.items():

@@ -22,7 +22,7 @@ SHA512 = f"sha512:{hashlib.sha512(VERSION.read(0, SIZE)).hexdigest()}"
 
 @pytest.fixture
 def streaming(origin: Origin, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The command as it writes to a pipe that takes no more than a part of it."""
+    """The command while it writes to a pipe that takes only a part of the file."""
     pipe = subprocess.PIPE
     command = [*COMMAND, "get", origin.url("a"), "-o", "-"]
     with subprocess.Popen(command, env=environment(), stdout=pipe, stderr=pipe, start_new_session=True) as process:

@@ -8,7 +8,7 @@ import pytest
 from tools.command import ANY_PORT, finished, refusal
 from tools.programs import run
 
-# The servers of names that are not there to say so are not waited for.
+# Do not wait for a DNS server that does not respond.
 _IMPATIENT = {"RES_OPTIONS": "attempts:1 timeout:1"}
 
 

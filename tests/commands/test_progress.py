@@ -18,7 +18,7 @@ _TERMINAL = {"TERM": "xterm", "COLUMNS": "80"}
 
 
 def _shown(*arguments: object, cwd: Path, both: bool = False) -> tuple[str, str]:
-    """Run a command whose standard error is a terminal; return what it wrote there, and to standard output."""
+    """Run a command whose standard error is a terminal; return its text there, and that on standard output."""
     master, slave = pty.openpty()
     command = [*COMMAND, *map(str, arguments)]
     env = environment(_TERMINAL)

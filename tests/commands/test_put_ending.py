@@ -19,7 +19,7 @@ _MUCH = 24 * 1024 * 1024  # more than a database takes in one transaction
 
 @contextmanager
 def _putting(url: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Put standard input, of which much was read and the end is still to come."""
+    """Put standard input; a large part of it was read, and its end has not come yet."""
     command = [*COMMAND, "put", "-", "--name", "begun", "--database", url, *options]
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -45,7 +45,7 @@ async def test_a_killed_put_leaves_no_visible_file_and_gc_frees_its_bytes(databa
         freed.append(int(ran("db", "gc", "--grace", "0", url=database).split()[0]))
         return freed[-1] > 0
 
-    await eventually(some_freed)  # the server may still be at work for who was killed
+    await eventually(some_freed)  # the server may still work for the killed process
     assert freed[-1] <= _MUCH
 
 

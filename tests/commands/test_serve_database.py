@@ -21,7 +21,7 @@ _DATA = bytes(range(256)) * 8 * 1024
 _FILE = "/files/download/1"
 _LEAVING = 40  # clients
 
-# The event loop complains of each connection that is dropped at the end.
+# The event loop prints a line for each connection that is dropped at the end.
 _DROPPING = {"PYTHONWARNINGS": "error,ignore::ResourceWarning"}
 
 
@@ -85,7 +85,7 @@ async def test_a_client_that_leaves_leaves_nothing(tree: Path, filled: str) -> N
         for _ in range(_LEAVING):
             async with command.server.downloading(_FILE):
                 pass
-        # It keeps connections to the database: how many of them it needs is another thing on each run.
+        # It keeps connections to the database; their number is different on each run.
         await eventually(lambda: len(descriptors(pid=command.process.pid)) < before + _LEAVING // 2)
         assert command.get(_FILE).content == _DATA
         assert command.stderr == ""

@@ -23,9 +23,9 @@ def tree(tmp_path: Path) -> Path:
 
 
 async def _grown_up(command: Command, count: int) -> list[int]:
-    """Return the workers when they have lived for long enough to be replaced."""
+    """Return the workers as soon as they are old enough to be replaced at once."""
     await eventually(lambda: len(command.children) == count)
-    await eventually(lambda: catches(command.process.pid, signal.SIGTERM))  # so it has noted when the last was born
+    await eventually(lambda: catches(command.process.pid, signal.SIGTERM))  # so it has noted the start of the last one
     began = time.monotonic()
     await eventually(lambda: time.monotonic() - began > 1.1)
     return command.children
@@ -62,7 +62,7 @@ async def test_workers_that_die_quickly_are_replaced_more_and_more_slowly(tree: 
 
 
 def _replaces_in(command: Command, pause: str) -> bool:
-    """Kill the youngest worker again until the parent says that it waits for that many seconds."""
+    """Kill the youngest worker again and again, until the parent says that it waits `pause` seconds."""
     with suppress(ProcessLookupError, FileNotFoundError):
         for child in command.children[1:]:
             os.kill(child, signal.SIGKILL)
@@ -94,7 +94,7 @@ async def test_a_worker_is_replaced_although_standard_error_cannot_be_written(tr
 async def test_workers_whose_parent_died_end_by_themselves(tree: Path) -> None:
     async with serving(tree, "--workers", "3") as command:
         victim, *_ = await _grown_up(command, 3)
-        os.kill(victim, signal.SIGKILL)  # the one in its place was born of a parent that had the pipe for long
+        os.kill(victim, signal.SIGKILL)  # its successor is forked from a parent that already had the pipe
         await eventually(lambda: victim not in command.children and len(command.children) == 3)
         command.send(signal.SIGKILL)
         await eventually(lambda: command.process.poll() is not None)
@@ -102,7 +102,7 @@ async def test_workers_whose_parent_died_end_by_themselves(tree: Path) -> None:
 
 
 def _group(leader: int) -> list[int]:
-    """Return the processes of a group that run; a zombie does not."""
+    """Return the running processes of a group; a zombie does not run."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):

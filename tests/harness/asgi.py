@@ -34,9 +34,9 @@ def scope(target: str = "/", *, method: str = "GET", fields: Fields = (), **more
 
 
 class Exchange:
-    """One request and the messages that the app sends. Set `left` to have the client leave.
+    """One request and the messages that the app sends. The client leaves when `left` is set.
 
-    `at` maps a number of messages to a function that is called when the app has sent that many.
+    `at` maps a number of messages to a function that is called as soon as the app has sent this number.
 
     `send` never suspends, like Hypercorn's on a dead connection. It asserts that messages come in the right order.
     """

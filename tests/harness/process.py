@@ -14,13 +14,13 @@ _NOBODY = 65534
 
 
 def descriptors(path: Path | None = None, *, pid: int | None = None) -> dict[int, str]:
-    """Return what this or another process has open, by number.
+    """Return the open files of this or another process, by the numbers of their descriptors.
 
-    With a path, only where it is that file, even when it was deleted.
+    With a path, return only the descriptors of that file, even if it was deleted.
     """
     found, folder = {}, f"/proc/{pid or 'self'}/fd"
     for number in os.listdir(folder):
-        with suppress(FileNotFoundError):  # closed meanwhile, as is the one that lists them
+        with suppress(FileNotFoundError):  # it was closed meanwhile, like the one that lists them
             found[int(number)] = os.readlink(f"{folder}/{number}")
     return {fd: place for fd, place in found.items() if path is None or place.removesuffix(" (deleted)") == str(path)}
 
@@ -33,15 +33,15 @@ def catches(pid: int, number: int) -> bool:
 
 
 def other_tasks() -> set["asyncio.Task[object]"]:
-    """Return the tasks of this loop but for the one that asks."""
+    """Return the tasks of this loop, without the current one."""
     current = asyncio.current_task()
     return {task for task in asyncio.all_tasks() if task is not current}
 
 
 @contextmanager
 def no_descriptors_left(*, but: int = 0) -> Iterator[None]:
-    """Let every `open` fail as in a process that has used up its descriptors, `but` so many."""
-    gc.collect()  # else it might close some meanwhile, and there were numbers again
+    """Make every `open` fail as in a process with no free descriptors, except for `but` of them."""
+    gc.collect()  # otherwise it might close files later, and numbers would be free again
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     spare = [os.open("/", os.O_RDONLY) for _ in range(but + 1)]
     for fd in spare:
@@ -55,7 +55,7 @@ def no_descriptors_left(*, but: int = 0) -> Iterator[None]:
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """Be a user whom file modes concern, which root is not."""
+    """Run the block as a user to whom file modes apply, unlike root."""
     before = os.geteuid()
     if before == 0:
         os.seteuid(_NOBODY)

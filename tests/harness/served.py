@@ -61,7 +61,7 @@ class Server:
 
     port: int
     tls: bool = False
-    http1: Http1Server | None = None  # where it runs in this process
+    http1: Http1Server | None = None  # if it runs in this process
 
     @property
     def url(self) -> str:
@@ -83,7 +83,7 @@ class Server:
 
     @property
     def connections(self) -> set[ServerConnection]:
-        """The server's ends of all connections, where it runs in this process."""
+        """The server's ends of all connections, if it runs in this process."""
         assert self.http1 is not None
         return cast("set[ServerConnection]", self.http1._connections)
 

@@ -1,4 +1,4 @@
-"""A resource of any size whose bytes are cheap to make. All its places, and all its versions, differ."""
+"""A resource of any size whose bytes are cheap to make. The bytes of each place and of each version differ."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,7 +10,7 @@ __all__ = ["GIB", "MIB", "Version"]
 
 MIB: Final = 1024 * 1024
 GIB: Final = 1024 * MIB
-_STEP: Final = 4099  # odd, so that a block comes back to where it was turned from after a million of them
+_STEP: Final = 4099  # odd, so that the rotations repeat only after a million blocks
 _BORN: Final = 1_700_000_000
 _HOUR: Final = 3600
 
@@ -54,7 +54,7 @@ class Version:
 
 
 def _turn(offset: int) -> int:
-    """Return where in the doubled block the byte at an offset is."""
+    """Return the position, in the doubled block, of the byte at an offset."""
     number, within = divmod(offset, MIB)
     return (number * _STEP + within) % MIB
 

@@ -9,13 +9,13 @@ __all__ = ["HANGING", "eventually"]
 HANGING: Final = 60.0
 """Seconds after which something is said to hang: far beyond what a machine with much else to do ever needs."""
 
-_LOOK: Final = 0.002  # seconds; no event tells of what the kernel or a library does
+_LOOK: Final = 0.002  # seconds; there is no event for the work of the kernel or of a library
 
 
 async def eventually(condition: Callable[[], object], *, within: float = HANGING) -> None:
-    """Return as soon as the condition holds; AssertionError when it does not in that many seconds.
+    """Return as soon as the condition holds. Raises AssertionError if it does not hold within that many seconds.
 
-    Seconds in which this process itself did not run do not count: the others in it have not had them either.
+    Seconds in which this process itself did not run do not count: the other tasks did not run in them either.
     """
     loop = asyncio.get_running_loop()
     left = within

@@ -1,1 +1,1 @@
-"""Tests of `async_downloads.semantics`, with tables from the RFCs and other people's parsers as judges."""
+"""Tests of `async_downloads.semantics`, with tables from the RFCs and independent parsers."""

@@ -1,4 +1,4 @@
-"""One representation, and how to ask for it."""
+"""One representation, and requests for it."""
 
 from async_downloads.semantics.dates import format_date
 from async_downloads.semantics.etags import ETag

@@ -1,10 +1,10 @@
-"""What the tests of field parsers share: the law settings and the field values of an attacker."""
+"""Fixtures of the tests of field parsers: the settings of Hypothesis, and the field values of an attacker."""
 
 import pytest
 from hypothesis import settings
 
-# No clock of their own, since pytest's bounds every test; and the same examples on every run, so that a test that
-# fails does so because of the change under test.
+# Hypothesis has no deadline, since pytest limits the time of each test. It uses the same examples on every run, so that
+# a failure comes from the change under test.
 settings.register_profile("laws", deadline=None, derandomize=True)
 settings.load_profile("laws")
 
@@ -44,6 +44,6 @@ _HOSTILE = {
 
 @pytest.fixture(params=list(_HOSTILE.values()), ids=list(_HOSTILE))
 def hostile(request: pytest.FixtureRequest) -> str:
-    """A field value of half a million characters; quadratic work on it outlives the clock of its test."""
+    """A field value of half a million characters; quadratic work on it takes longer than a test may."""
     before, unit, after = request.param
     return f"{before}{unit * (_LENGTH // len(unit))}{after}"

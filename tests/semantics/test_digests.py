@@ -1,4 +1,4 @@
-"""RFC 9530, with a base64 reader of our own as the judge."""
+"""RFC 9530, checked with a base64 reader of its own."""
 
 import re
 from base64 import b64encode
@@ -24,7 +24,7 @@ def read(value: str) -> bytes:
     number = 0
     for letter in found[1]:
         number = number * 64 + ALPHABET.index(letter)
-    assert number % 4 == 0  # 43 letters are 258 bits: the last two are none
+    assert number % 4 == 0  # 43 letters are 258 bits; the last two must be zero
     return (number // 4).to_bytes(32, "big")
 
 

@@ -11,7 +11,7 @@ from werkzeug.http import parse_options_header
 
 from async_downloads.semantics.disposition import Disposition, content_disposition, parse_filename
 
-# What a field can carry of a name: neither controls nor lone surrogates (RFC 8187 §3.2 encodes characters as UTF-8).
+# A field can hold neither controls nor lone surrogates (RFC 8187 §3.2 encodes characters as UTF-8).
 names = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
 ascii_names = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E, exclude_characters="%"), min_size=1)
 

@@ -48,7 +48,7 @@ representations = st.builds(
 
 
 def parts_of(response: Plan) -> list[wire.Part]:
-    """Return the parts of a 206, be it of one or of several."""
+    """Return the parts of a 206, which may have one or several."""
     described = dict(response.fields)
     if "Content-Range" in described:
         return [(described["Content-Type"], described["Content-Range"], content_of(response))]

@@ -1,4 +1,4 @@
-"""Answers without a representation: RFC 9110 §15.4.5, §15.5.13 and §15.5.17; and what HEAD and other methods get."""
+"""Responses without a representation: RFC 9110 §15.4.5, §15.5.13 and §15.5.17; and what HEAD and other methods get."""
 
 from dataclasses import replace
 

@@ -23,13 +23,13 @@ spans = st.builds(
 
 
 def asked(value: str, size: int) -> tuple[tuple[int, int], ...] | None:
-    """Return the first and last byte of each range that is asked for, or None when the field is ignored."""
+    """Return the first and last byte of each requested range, or None if the field is ignored."""
     found = parse_range(value, limit=LIMIT)
     return None if found is None else tuple((span.start, span.stop - 1) for span in resolve(found, size))
 
 
 def selected(spec: RangeSpec, size: int) -> set[int]:
-    """Return the positions that one range selects, by the prose of §14.1.2."""
+    """Return the positions that one range selects, by the text of §14.1.2."""
     if spec.first is None:
         return set(range(size)[-spec.last :]) if spec.last else set()
     return {at for at in range(size) if spec.first <= at and (spec.last is None or at <= spec.last)}

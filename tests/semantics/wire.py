@@ -16,7 +16,7 @@ _POSITIONS = re.compile(r"bytes (\d+)-(\d+)/\d+", re.ASCII)
 
 
 def body(pieces: Iterable[Piece], content: bytes) -> bytes:
-    """Return the bytes that the pieces stand for over that content."""
+    """Return the bytes of the pieces, which are ranges of the content."""
     return b"".join(content[piece.start : piece.stop] if isinstance(piece, ByteRange) else piece for piece in pieces)
 
 

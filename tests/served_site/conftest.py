@@ -63,7 +63,7 @@ SiteOf = Callable[..., Awaitable[Site]]
 
 @pytest.fixture
 async def site_of(serve: Serve) -> AsyncIterator[SiteOf]:
-    """Return a function that serves what settings name until the test ends."""
+    """Return a function that serves a site with the given settings until the test ends."""
     async with AsyncExitStack() as clients:
 
         async def start(settings: Settings, **changes: Any) -> Site:

@@ -6,7 +6,7 @@ __all__ = ["Page", "read"]
 
 
 class Page(HTMLParser):
-    """What the page shows: links with their text, in order, and the text of chosen elements.
+    """The content of the page: links with their text, in order, and the text of chosen elements.
 
     `buttons` has the attributes of each button, `fields` those of each input.
     """

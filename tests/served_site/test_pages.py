@@ -1,4 +1,4 @@
-"""Pages that are drawn once: for all who wait, for a while afterwards, and not for clients that have left."""
+"""Pages that are drawn once for all requests that wait, kept for some time, and not drawn if the clients have left."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from async_downloads.sources.memory import MemorySource
 
 
 class _Folder:
-    """Data with a version; each drawing waits until it may end."""
+    """Data with a version; each drawing waits until the test lets it end."""
 
     def __init__(self, size: int = 10) -> None:
         self.version: Hashable = 1
@@ -122,7 +122,7 @@ async def test_a_drawing_ends_when_the_last_who_waits_has_left() -> None:
 
 
 class _SlowStore(OneStore):
-    """A store whose listings wait in a thread until they may end."""
+    """A store whose listings wait in a thread until the test lets them end."""
 
     def __init__(self) -> None:
         super().__init__(SlicedSource(b"data"))

@@ -26,7 +26,7 @@ from served_site.stock import NAME, Stock, target_of
 from served_site.stock import more as more  # noqa: PLC0414
 from served_site.stock import stock as stock  # noqa: PLC0414
 
-_LARGE = Random(5).randbytes(3 * 1024 * 1024)  # more than is ever on its way
+_LARGE = Random(5).randbytes(3 * 1024 * 1024)  # more than all buffers on the way hold
 _Change = Callable[[Catalogue], Awaitable[None]]
 _with_a_large_file = pytest.mark.parametrize("more", [{"large.bin": _LARGE}], ids=["large"])
 
@@ -53,7 +53,7 @@ async def _remove_and_free(catalogue: Catalogue) -> None:
 
 
 async def _received(connection: Connection) -> bytes:
-    """Read until the connection ends, regularly or not."""
+    """Read until the connection ends, with or without an error."""
     received = b""
     try:
         while chunk := await connection.reader.read(1 << 20):

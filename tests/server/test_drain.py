@@ -1,4 +1,4 @@
-"""The gate of a serving process: which requests it passes on, and when it has drained."""
+"""The gate of a serving process: it passes requests on, refuses them while it drains, and ends the draining."""
 
 import asyncio
 from pathlib import Path

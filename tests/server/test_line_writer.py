@@ -21,7 +21,7 @@ _MANY = 6_000  # more than 4 MiB
 
 @dataclass
 class _Output:
-    """A writer into a pipe, the read end of the pipe, and the complaints of the writer."""
+    """A writer into a pipe, the read end of the pipe, and the reports of the writer."""
 
     writer: LineWriter
     written: BinaryIO

@@ -11,7 +11,7 @@ from async_downloads.server.unhandled_errors import UnhandledErrors
 
 
 def system_error(number: int) -> OSError:
-    """Return what the system says of that number."""
+    """Return the system's text for an error number."""
     return OSError(number, os.strerror(number))
 
 

@@ -163,6 +163,6 @@ def refusal(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path 
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's variables without those that set something of ours, and `more`."""
+    """Return this process's variables, without the settings of this package, and with `more`."""
     inherited = {name: value for name, value in os.environ.items() if not _OURS.match(name)}
     return {**inherited, "PYTHONWARNINGS": "error", **(more or {})}

@@ -53,7 +53,7 @@ def ran(
 
 
 def failure(*arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """Return the one line of error of a failing command, which is bound by file modes."""
+    """Run a command that must fail, with file modes applied; return its one line of error."""
     ended = finished(*arguments, cwd=cwd, env=env, obey_modes=True)
     assert (ended.returncode, ended.stdout) == (1, ""), ended
     line, end, more = ended.stderr.partition("\n")

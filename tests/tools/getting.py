@@ -68,7 +68,7 @@ def get(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byte
 
 @dataclass(slots=True)
 class Origin:
-    """A server, and its requests. The response to a path that is a number has that status."""
+    """A server, and its requests. If a path is a number, the response has this status."""
 
     chaos: Chaos = field(default_factory=lambda: Chaos(Faults(size=SIZE)))
     requests: list[Request] = field(default_factory=list)

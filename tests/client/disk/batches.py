@@ -1,4 +1,4 @@
-"""What the tests of the batch writer share."""
+"""Steps that the tests of the batch writer share."""
 
 import asyncio
 import os

@@ -25,7 +25,7 @@ def _dated(remote: Remote) -> None:
 
 
 def _leave(path: Path, content: bytes) -> None:
-    """Leave a file as another program does whose download was interrupted."""
+    """Leave a file like another program whose download was interrupted."""
     path.write_bytes(content)
     os.utime(path, (MODIFIED, MODIFIED))
 

@@ -1,4 +1,4 @@
-"""Links and files that another user has put into a folder such as /tmp, where everybody may write."""
+"""Links and files that another user has put into a folder such as /tmp, where every user may write."""
 
 import os
 from collections.abc import Callable, Iterator

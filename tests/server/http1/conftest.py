@@ -49,14 +49,14 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
-    """Respond without a look at the request's body."""
+    """Respond without reading the request's body."""
     await send(head(length(5)))
     await send(body(b"hello"))
 
 
 @pytest.fixture
 async def greeting(serve_http1: ServeHttp1) -> Server:
-    """A server that never looks at a request's body."""
+    """A server that never reads a request's body."""
     return await serve_http1(hello)
 
 

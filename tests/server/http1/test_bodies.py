@@ -1,4 +1,4 @@
-"""Bodies of requests: how they arrive, and what becomes of one that the app does not take."""
+"""Bodies of requests: their arrival, and bodies that the app does not take."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""How long a connection may wait, how many there may be, and how they end."""
+"""The time limits of connections, their greatest number, and their end."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -22,7 +22,7 @@ TICK = 1.5  # seconds: the server looks once a second
 
 @pytest.fixture
 async def server(serve_http1: ServeHttp1, clock: Clock) -> Server:
-    """A server with few connections; it never looks at a request's body."""
+    """A server with few connections; it never reads a request's body."""
     return await serve_http1(hello, limits=LIMITS)
 
 
@@ -54,7 +54,7 @@ async def test_a_head_that_comes_too_slowly_is_408(server: Server, clock: Clock)
         connection.writer.write(GET[:10])
         await in_state(server, State.HEAD)
         clock.forward(20)
-        connection.writer.write(GET[10:20])  # which gives it no more time
+        connection.writer.write(GET[10:20])  # this gives it no more time
         clock.forward(10 + TICK)
         assert statuses(await connection.reader.read()) == [408]
 
@@ -146,7 +146,7 @@ async def test_a_client_that_does_not_take_its_last_response_is_dropped(
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(head(length(2**24), (b"connection", b"close")))
         [connection] = servers[0].connections
-        monkeypatch.setattr(connection, "pause_writing", lambda: None)  # as if all were taken
+        monkeypatch.setattr(connection, "pause_writing", lambda: None)  # as if the client had taken everything
         await send(body(bytes(2**24)))
 
     server = await serve_http1(app, limits=LIMITS)
@@ -164,7 +164,7 @@ async def test_a_refusal_that_the_client_has_not_taken_is_not_thrown_away(server
     async with server.connected() as connection:
         await in_state(server, State.IDLE)
         [held] = server.connections
-        held.flow.transport.write(bytes(2**24))  # as if it were of a response before
+        held.flow.transport.write(bytes(2**24))  # like bytes of an earlier response
         connection.writer.write(b"no request\r\n\r\n")
         await in_state(server, State.LINGERING)
         await time_passes(server, clock, 2)

@@ -1,4 +1,4 @@
-"""Request heads: what is parsed, and what is refused with which status."""
+"""Request heads: those that are parsed, and those that are refused, with the status."""
 
 import pytest
 

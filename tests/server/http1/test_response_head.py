@@ -1,4 +1,4 @@
-"""Response heads: how they are written, and what cannot be a field."""
+"""Response heads: their form, and texts that cannot be a field."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Responses of apps: their framing, and what becomes of an app that fails."""
+"""Responses of apps: their framing, and the responses of apps that fail."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from server.sending import body, head, length
 
 
 def app_of(*messages: Message | Exception) -> App:
-    """Return an app that sends these, and raises where it is an exception's turn."""
+    """Return an app that sends these messages, and raises those of them that are exceptions."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         for message in messages:

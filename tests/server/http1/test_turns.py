@@ -48,7 +48,7 @@ def test_each_turn_admits_a_few_and_no_task_gets_far_ahead(at_once: int, tasks: 
     assert sorted(numbers) == sorted(list(range(tasks)) * times)
     rounds = [round_ for round_, _ in came]
     assert max(rounds.count(each) for each in rounds) <= at_once
-    if tasks > at_once:  # else nobody has to wait
+    if tasks > at_once:  # otherwise no task has to wait
         assert all(
             abs(numbers[:stop].count(one) - numbers[:stop].count(other)) <= at_once + 1
             for stop in range(len(numbers))

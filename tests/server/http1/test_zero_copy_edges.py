@@ -1,4 +1,4 @@
-"""The edges of sendfile: where a file ends, where its file system has no sendfile, and where a socket is gone."""
+"""The edges of sendfile: the end of a file, a file system without sendfile, and a closed socket."""
 
 import asyncio
 import errno
@@ -93,7 +93,7 @@ async def test_a_region_beyond_the_end_of_a_file_breaks_the_response_off(
 
 
 class Shrinking(OpenFile):
-    """A file that becomes empty right after the question what is cached of it."""
+    """A file that becomes empty right after `is_cached`."""
 
     def is_cached(self, offset: int, count: int) -> bool:
         """Return whether the bytes are cached, then shrink the file."""

@@ -67,7 +67,7 @@ def logged(log: list[str]) -> int:
 
 
 async def nothing_open(large: Path) -> None:
-    """See that the file is not open any more."""
+    """Check that the file is not open any more."""
     await eventually(lambda: not descriptors(large))
 
 

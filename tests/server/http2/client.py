@@ -84,7 +84,7 @@ class Http2Client:
         return [event for event in self.events if getattr(event, "stream_id", None) == stream_id]
 
     def body(self, stream_id: int) -> bytes:
-        """Return what has come of a body."""
+        """Return the bytes of a body that have arrived."""
         return b"".join(event.data for event in self.of(stream_id) if isinstance(event, DataReceived))
 
     def status(self, stream_id: int) -> int | None:
@@ -93,7 +93,7 @@ class Http2Client:
         return int(dict(heads[0].headers)[b":status"]) if heads else None
 
     def reset_code(self, stream_id: int) -> int | None:
-        """Return with which code a stream was reset, or None."""
+        """Return the code with which a stream was reset; None if it was not."""
         return next((event.error_code for event in self.of(stream_id) if isinstance(event, StreamReset)), None)
 
     def goaway(self) -> int | None:

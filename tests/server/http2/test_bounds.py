@@ -1,4 +1,4 @@
-"""What one client may cost: memory, files, streams, frames and time."""
+"""The bounds of the cost of one client: memory, files, streams, frames and time."""
 
 import asyncio
 import logging
@@ -100,7 +100,7 @@ async def test_a_flood_of_frames_that_bring_nothing_ends_the_connection(serve_ht
     async with connected(await serve_http2(waiting)) as client:
         client.request((b":path", b"/wait"), ends=False)
         client.raw(flood * 1000)
-        await client.is_alive()  # so many are no flood
+        await client.is_alive()  # this number is no flood
         client.raw(flood * 8000)
         assert await client.end() == CALM
 
