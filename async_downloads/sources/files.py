@@ -15,8 +15,9 @@ from ..open_file import FileRegion, OpenFile
 from ..pacing import ChunkSizer
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
-from ..threads import is_on_loop
+from ..threads import MustWait, is_on_loop
 from .base import OnDisk, SupportsChecksum, SupportsReadNowait, SupportsRefresh
+from .growing_files import settled_status
 from .opening import map_read_errors, validators_of
 
 __all__ = ["FileSource"]
@@ -117,7 +118,10 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
         chunk = self._file.read_cached(offset, count)
         if chunk is None:
             return await self._file.run(partial(self._read_and_check, offset, count))
-        self._check(chunk, count, offset)
+        try:
+            self._check(chunk, count, offset)
+        except MustWait:
+            await self._file.run(partial(self._check, chunk, count, offset))
         return chunk
 
     def _read_and_check(self, offset: int, count: int) -> bytes:
@@ -141,14 +145,17 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
         return value
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
-        """Return the span if it is small and in the page cache, else None."""
+        """Return the span if it is small and in the page cache; None if that is not so, or the file seems to grow."""
         count, offset = len(span), self._start + span.start
         if count > ChunkSizer.WHOLE_BYTES:
             return None
         with map_read_errors(f"reading from {offset}"):
             chunk = self._file.read_cached(offset, count)
             if chunk is not None:
-                self._check(chunk, count, offset)
+                try:
+                    self._check(chunk, count, offset)
+                except MustWait:
+                    return None
         return chunk
 
     def read_here(self, offset: int, count: int) -> bytes:
@@ -205,7 +212,8 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
     def _check(self, chunk: bytes, count: int, offset: int) -> None:
         """Check that the chunk is `count` bytes of the described version, and remember its last bytes.
 
-        Raises SourceTruncated if the file ended early, and SourceChanged if it was written to in place.
+        Raises SourceTruncated if the file ended early, SourceChanged if it was written to in place, and MustWait on the
+        event loop if only a thread can find out.
         """
         stop = offset + len(chunk)
         if len(chunk) < count:
@@ -218,6 +226,7 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
 
     def _check_change(self, status: os.stat_result, stop: int) -> None:
         if status.st_mtime_ns != self._status.st_mtime_ns:
+            status = settled_status(self._file.fd, status, self._stop) if self._tail else status
             is_harmless = status.st_size > self._stop and self._tail != b""
         else:
             is_harmless = status.st_nlink != self._status.st_nlink or place_of(self._file.fd) != self._place

@@ -16,13 +16,14 @@ import socket
 import struct
 from typing import Final, NoReturn
 
-from ...errors import SourceChanged, SourceTruncated
+from ...errors import SourceTruncated
 from ...open_file import FileRegion, OpenFile
+from ...sources.growing_files import SentVersion
 from ...sources.opening import map_read_errors
 from .flow_control import ClientDisconnected, FlowControl
 from .readiness import FairTurns, SocketReadiness
 
-__all__ = ["AVAILABLE", "SendfileTurns", "ZeroCopyWriter", "check_unchanged"]
+__all__ = ["AVAILABLE", "SendfileTurns", "ZeroCopyWriter"]
 
 
 AVAILABLE: Final = hasattr(select, "epoll") and hasattr(os, "sendfile")  # Linux
@@ -131,10 +132,10 @@ class ZeroCopyWriter:
         """
         file, offset, size = region
         stop, cached = offset + size, offset  # up to `cached` nothing has to be waited for
-        status = os.fstat(file.fd)  # the source has just checked it
+        version = SentVersion(file)  # the source has just checked it
         await self._flow.flushed()
         while offset < stop:
-            check_unchanged(file, status, offset)
+            version.check(offset)
             count = min(stop - offset, await self._next_size())
             if offset >= cached:
                 cached = offset + await self._bring_into_cache(file, offset, count, stop)
@@ -214,10 +215,3 @@ class ZeroCopyWriter:
             offset += len(chunk)
             if len(chunk) < count:
                 raise SourceTruncated(f"the file ended at byte {offset}")
-
-
-def check_unchanged(file: OpenFile, before: os.stat_result, offset: int) -> None:
-    """Raise SourceChanged if the file was written to in place; the source of a file that grew checks it by itself."""
-    now = os.fstat(file.fd)
-    if now.st_mtime_ns != before.st_mtime_ns and now.st_size <= before.st_size:
-        raise SourceChanged(f"the file was written to before byte {offset} was sent")

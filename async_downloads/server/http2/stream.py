@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 from h2.errors import ErrorCodes
@@ -10,12 +9,12 @@ from h2.errors import ErrorCodes
 from ...errors import SourceTruncated
 from ...open_file import FileRegion
 from ...sending import ZERO_COPY_SEND, Message, Scope
+from ...sources.growing_files import SentVersion
 from ...sources.opening import map_read_errors
 from ..http1.flow_control import ClientDisconnected
 from ..http1.request_head import ParsedHead
 from ..http1.scope import request_scope
 from ..http1.states import BODY_SECONDS
-from ..http1.zero_copy import check_unchanged
 from .outlet import SLICE_BYTES
 from .response_fields import response_fields
 
@@ -229,10 +228,10 @@ class Stream:
         file, offset, size = region
         self._promised(size)
         self._send_start(ends=False)
-        stop, status = offset + size, os.fstat(file.fd)
+        stop, version = offset + size, SentVersion(file)
         while offset < stop:
             count = min(stop - offset, await self._outlet.room(self), SLICE_BYTES)
-            check_unchanged(file, status, offset)
+            version.check(offset)
             with map_read_errors(f"reading from {offset}"):
                 data = file.read_cached(offset, count)
                 if data is None:

@@ -1,0 +1,56 @@
+"""Files that grow while they are read.
+
+The kernel gives a file to which bytes are appended its new time a little before its new size. A file with a new time
+and its old size may so be one that grows, or one that was written to in place: that is known only some time later.
+"""
+
+import asyncio
+import math
+import os
+import time
+from typing import Final
+
+from ..errors import SourceChanged
+from ..open_file import OpenFile
+from ..threads import MustWait, is_on_loop
+
+__all__ = ["SentVersion", "settled_status"]
+
+
+_SECONDS: Final = 0.02  # far longer than one write takes, unless its program has to wait for a processor
+_PAUSE_SECONDS: Final = 0.001
+
+
+def settled_status(fd: int, status: os.stat_result, size: int) -> os.stat_result:
+    """Return the status of a file that has a new time when its size is no longer `size`, or does not change.
+
+    Raises MustWait on the event loop if it has to wait for that.
+    """
+    deadline = time.monotonic() + _SECONDS
+    while status.st_size == size and time.monotonic() < deadline:
+        if is_on_loop():
+            raise MustWait
+        time.sleep(_PAUSE_SECONDS)
+        status = os.fstat(fd)
+    return status
+
+
+class SentVersion:
+    """The version of a file while a region of it is sent. The source checks it again after the region."""
+
+    __slots__ = ("_before", "_deadline", "_file")
+
+    def __init__(self, file: OpenFile) -> None:
+        self._file = file
+        self._before = os.fstat(file.fd)
+        self._deadline = math.inf  # in the event loop's time
+
+    def check(self, offset: int) -> None:
+        """Raise SourceChanged if the file was written to in place."""
+        now, before = os.fstat(self._file.fd), self._before
+        if now.st_mtime_ns == before.st_mtime_ns or now.st_size > before.st_size:
+            return
+        moment = asyncio.get_running_loop().time()
+        self._deadline = min(self._deadline, moment + _SECONDS)
+        if now.st_size < before.st_size or moment >= self._deadline:
+            raise SourceChanged(f"the file was written to before byte {offset} was sent")
