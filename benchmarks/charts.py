@@ -108,7 +108,7 @@ def chart(name: str, results: Sequence[Path]) -> Chart:
 
 
 def kind(server: str) -> str:
-    """Say what a server is to the reader.
+    """Return the kind of a server, as the charts show it.
 
     >>> kind("serve-uvloop"), kind("flask-sync"), kind("aiohttp"), kind("nginx")
     ('ours', 'flask', 'peer', 'limit')

@@ -128,7 +128,7 @@ def _bind(context: click.Context, values: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _all_addresses(port: int) -> tuple[str, ...]:
-    """Return what to bind for all addresses of this machine; IPv6 only if it is there."""
+    """Return the addresses that stand for all addresses of this machine; that of IPv6 only if it is there."""
     try:
         with socket.socket(socket.AF_INET6) as sock:
             sock.bind(("::", 0))

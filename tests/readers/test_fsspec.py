@@ -33,7 +33,7 @@ print(json.dumps({
 
 
 def _seen(url: str) -> Any:
-    """Return what fsspec sees; it has an event loop and connections of its own, so it runs in a process of its own."""
+    """Return the view of fsspec. It has its own event loop and connections, so it runs in a process of its own."""
     command = [sys.executable, "-c", _PROGRAM, url]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=HANGING, check=False)
     assert ended.returncode == 0, ended.stderr

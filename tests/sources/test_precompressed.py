@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def give_the_time_of(plain: Path, *coded: Path) -> None:
-    """Do what gzip, zstd and brotli do when they are done."""
+    """Copy the modification time, as gzip, zstd and brotli do at their end."""
     for path in coded:
         os.utime(path, ns=(plain.stat().st_atime_ns, plain.stat().st_mtime_ns))
 

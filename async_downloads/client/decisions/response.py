@@ -54,7 +54,7 @@ _NO_VALIDATORS: Final = Validators()
 def classify_response(
     request: RangeRequest, known: RemoteVersion | None, response: ResponseHead, *, earlier: RemoteVersion | None = None
 ) -> Verdict:
-    """Say what a response brings to a client that has bytes of the version `known`, or no bytes (None).
+    """Classify a response for a client that has bytes of the version `known`, or no bytes (None).
 
     `earlier` is the version of an earlier response, even if its bytes are no longer held.
     """
@@ -140,7 +140,7 @@ def _classify_partial(request: RangeRequest, known: RemoteVersion | None, respon
 
 
 def _malformed(request: RangeRequest, span: ByteRange, response: ResponseHead) -> str | None:
-    """Say what is wrong with a part, whichever version it belongs to; None if it is well formed."""
+    """Return the fault of a part, whatever its version; None if it is well formed."""
     if span.start != request.start:
         return f"the part starts at byte {span.start} instead of {request.start}"
     if content_coding(response.fields):

@@ -33,7 +33,7 @@ class ChunkedBody:
         self._trailer_bytes = 0
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """Return the content in `data`, and what follows the body once that has ended. Raises BadRequest.
+        """Return the content in `data`, and the bytes after the body if it has ended. Raises BadRequest.
 
         It decodes 4096 lines at most, so that other connections have their turn.
         """

@@ -30,8 +30,8 @@ class Connection(PausableProtocol):
 
     `State` says which deadline each of them has.
 
-    LINGERING: our side is shut, and what the client still sends is thrown away. A close would reset the connection,
-    and the client's system would throw away the response (RFC 9112 §9.6).
+    LINGERING: our side is shut, and bytes that the client still sends are thrown away. A close would reset the
+    connection, and the client's system would throw away the response (RFC 9112 §9.6).
 
     Requests that come while one runs wait in `RequestInput`; above 64 KiB the connection is not read. The server owns
     it from `connection_made` to `connection_lost`.
@@ -71,7 +71,7 @@ class Connection(PausableProtocol):
             self._next_request(data)
 
     def eof_received(self) -> bool:
-        """Return whether to keep our side open: what was asked for is responded to first (over TLS it cannot be)."""
+        """Return whether to keep our side open, so that requests still get their responses (impossible over TLS)."""
         self.at_eof = True
         if self._state is State.LINGERING:
             self._expire_in(FLUSH_SECONDS)  # it closes now, and may still have something to send
@@ -81,7 +81,7 @@ class Connection(PausableProtocol):
         return has_request and self.flow.transport.can_write_eof()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - a client may leave in any way
-        """Let all end that waits for the client."""
+        """End everything that waits for the client."""
         self.flow.lose()
         if self.zero_copy is not None:
             self.zero_copy.lose()
@@ -109,7 +109,7 @@ class Connection(PausableProtocol):
         self.pace_reading()
 
     def _run(self, cycle: AsgiCycle) -> None:
-        """Run the app; also in the place where a head was read. Raises BadRequest for the beginning of a body."""
+        """Run the app for the head that was read, and give it the beginning of the body. Raises BadRequest."""
         self.server.mark_busy(self)
         self.cycle, self._state, self.deadline = cycle, State.RUNNING, math.inf
         if cycle.body_comes:
@@ -137,7 +137,7 @@ class Connection(PausableProtocol):
             self._take_body(b"")
 
     def ask_for_body(self) -> None:
-        """Have a client that waits for it send the body (RFC 9110 §10.1.1)."""
+        """Ask for the body, if the client waits for that before it sends the body (RFC 9110 §10.1.1)."""
         self._expire_in(BODY_SECONDS)
         self.flow.transport.write(CONTINUE)
 
@@ -150,7 +150,7 @@ class Connection(PausableProtocol):
         self.pace_reading()
 
     def pace_reading(self) -> None:
-        """Read on, or let the client wait if much of what it has sent is not taken yet."""
+        """Read on, or make the client wait if many of its bytes are not taken yet."""
         held = len(self._input.waiting) + (self.cycle.content_bytes if self.cycle else 0)
         if held > INPUT_BYTES or self._input.has_chunks:
             self.flow.pause_reading()
@@ -191,12 +191,12 @@ class Connection(PausableProtocol):
             self._refuse(400 if is_cut else 500)
 
     def _refuse_head(self, status: int, head: bytes | None = None) -> None:
-        """Refuse a request that the app, and so its access log, will not see."""
+        """Refuse a request before the app, and note it in the access log."""
         self.server.log_refusal(self.base_scope, self._input.waiting if head is None else head, status)
         self._refuse(status)
 
     def _refuse(self, status: int) -> None:
-        """Respond with a status and close; abort if a response has begun, so that the client sees that it is cut."""
+        """Respond with a status and close; abort if a response has begun, so that the client notices the cut."""
         begun = self.cycle is not None and self.cycle.started and not self.cycle.held
         self._leave_cycle()
         if begun or self.flow.transport.is_closing():
@@ -222,7 +222,7 @@ class Connection(PausableProtocol):
         self.pace_reading()
 
     def close(self) -> None:
-        """Close, when the client has taken what was written."""
+        """Close as soon as the client has taken everything that was written."""
         self._expire_in(FLUSH_SECONDS)
         self.flow.transport.close()
 
@@ -237,7 +237,7 @@ class Connection(PausableProtocol):
             self.close()
 
     def time_out(self) -> None:
-        """End what has passed its deadline."""
+        """End the connection or the request, because its deadline has passed."""
         state, transport = self._state, self.flow.transport
         if transport.is_closing() or (state is State.LINGERING and not transport.get_write_buffer_size()):
             transport.abort()

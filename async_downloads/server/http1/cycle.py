@@ -23,7 +23,7 @@ _JOINED_BYTES: Final = 64 * 1024  # a body up to here is copied behind its head,
 
 
 class AsgiCycle:
-    """A request and its response: what the app gets as `scope`, `receive` and `send`.
+    """A request and its response: the `scope`, `receive` and `send` of the app.
 
         request    `feed` takes the body from the connection, `receive` gives it to the app
         response   start ──> head is held ──body or region──> head and body are sent ──more_body=False──> complete
@@ -91,8 +91,8 @@ class AsgiCycle:
     def _is_over(self) -> bool:
         """Whether the client no longer waits for a response.
 
-        A client that has shut its side alone still reads, as `nc -N` does. Before it has anything of the response it
-        may also be gone, and without the rest of its body there is nothing to respond to.
+        A client that has shut its side alone still reads, as `nc -N` does. But before the response begins it may also
+        have left, and a request without the rest of its body gets no response.
         """
         connection = self._connection
         return connection.cycle is not self or (connection.at_eof and (not self.started or self.body_comes))
@@ -153,7 +153,7 @@ class AsgiCycle:
         return body
 
     def _promised(self, size: int) -> None:
-        """Take bytes from what Content-Length promises."""
+        """Subtract bytes from the promised Content-Length."""
         if self._left is not None:
             if size > self._left:
                 raise RuntimeError("the body is longer than its Content-Length")
@@ -192,7 +192,7 @@ class AsgiCycle:
 
 
 def log_failure(head: ParsedHead, task: "asyncio.Task[None]") -> None:
-    """Log the error with which the app has ended; that the client has left is none."""
+    """Log the error that ended the app, unless the error is that the client has left."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, ClientDisconnected):
         _log.error("%s %r failed", head.method, head.target, exc_info=error)

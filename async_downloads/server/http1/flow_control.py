@@ -18,7 +18,7 @@ class ClientDisconnected(ConnectionResetError):
 
 
 class FlowControl:
-    """A transport, the tasks that wait until it holds less, and whether it is read.
+    """A transport, whether it is read, and the tasks that wait until it has room.
 
     The connection owns it, and reports `pause`, `resume` and `lose` as its transport calls them.
     """
@@ -83,7 +83,7 @@ class FlowControl:
             raise ClientDisconnected
 
     async def flushed(self) -> None:
-        """Wait until the transport holds nothing: what is sent beside it would come first.
+        """Wait until the transport holds nothing: bytes sent past it would arrive first.
 
         Raises ClientDisconnected.
         """

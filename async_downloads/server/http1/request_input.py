@@ -1,4 +1,4 @@
-"""What a client sends, cut into heads and bodies. Nothing here knows a socket."""
+"""The bytes of a client, divided into heads and bodies. Nothing here knows a socket."""
 
 import re
 from typing import Final
@@ -13,7 +13,7 @@ _BARE_LINE_FEED: Final = re.compile(rb"(?<!\r)\n")
 
 
 class RequestInput:
-    """The bytes of one connection that are not yet taken, and what they are a part of: a head or a body."""
+    """The bytes of one connection that are not taken yet; they belong to a head or to a body."""
 
     __slots__ = ("_body", "_searched", "waiting")
 
@@ -52,7 +52,7 @@ class RequestInput:
         return None
 
     def _check_part_of_head(self, data: bytes) -> None:
-        """Refuse what cannot become a head, rather than wait for its end."""
+        """Refuse bytes that cannot become a head at once, rather than wait for the end of the head."""
         if len(data) > LINE_BYTES and b"\r\n" not in data[:LINE_BYTES]:
             raise BadRequest(414)
         if len(data) > HEAD_BYTES:
@@ -62,13 +62,13 @@ class RequestInput:
         self._searched = len(data)
 
     def begin_body(self, length: int | None) -> bytes:
-        """Expect a body of so many bytes, or a chunked one if None; return what of it is here. Raises BadRequest."""
+        """Expect a body of `length` bytes, or a chunked one (None); return its bytes here. Raises BadRequest."""
         self._body = ChunkedBody() if length is None else length
         data, self.waiting = self.waiting, b""
         return self.take_body(data)
 
     def take_body(self, data: bytes) -> bytes:
-        """Return what belongs to the body; what follows it waits. Raises BadRequest."""
+        """Return the bytes of the body; bytes after it wait. Raises BadRequest."""
         if isinstance(self._body, ChunkedBody):
             content, self.waiting = self._body.feed(data)
             if self._body.ended:

@@ -14,13 +14,13 @@ __all__ = ["CONTINUE", "ResponseLines", "encode_lines", "encode_refusal"]
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
-# How names are written that `Content-Length`'s way would spoil. Firmware loaders compare names byte by byte.
+# Names in another form than `Content-Length`. Firmware loaders compare names byte by byte.
 _WRITTEN: Final = {b"etag": b"ETag", b"www-authenticate": b"WWW-Authenticate", b"dnt": b"DNT", b"te": b"TE"}
-_RECURRING_BYTES: Final = 200  # a longer value comes from the client, and would fill the cache
+_RECURRING_BYTES: Final = 200  # a longer value comes from a client; such values would fill the cache
 
 
 class ResponseLines(NamedTuple):
-    """A status line and field lines, and what they say about the framing.
+    """A status line and field lines, and their framing.
 
     `length` is that of Content-Length, or None; `closes` says that the app wants the connection closed.
     """

@@ -1,4 +1,4 @@
-"""The connection scope of ASGI 3: what all requests of a connection have in common, and what one has."""
+"""The connection scope of ASGI 3: the part that all requests of a connection share, and that of one request."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -11,7 +11,7 @@ __all__ = ["base_scope", "request_scope"]
 
 
 def base_scope(transport: Any, zero_copy: ZeroCopyWriter | None) -> Scope:
-    """Return what is the same for all requests of a connection."""
+    """Return the part of the scope that is the same for all requests of a connection."""
     extensions: dict[str, Any] = {}
     if zero_copy is not None:
         extensions[ZERO_COPY_SEND] = {
@@ -31,7 +31,7 @@ def base_scope(transport: Any, zero_copy: ZeroCopyWriter | None) -> Scope:
 
 
 def request_scope(base: Scope, head: ParsedHead, state: dict[str, Any]) -> Scope:
-    """Return the scope of one request; `state` is what the app has put into its lifespan's scope."""
+    """Return the scope of one request; `state` is the one that the app filled in its lifespan."""
     raw_path, _, query = head.target.partition(b"?")
     path = raw_path.decode("ascii")
     return {

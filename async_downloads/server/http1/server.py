@@ -1,4 +1,4 @@
-"""What the connections of one event loop share: the app, the limits, the date, and the clock of their deadlines."""
+"""The connections of one event loop, and what they share: the app, the limits, the date, and the clock."""
 
 import asyncio
 import sys
@@ -23,7 +23,7 @@ __all__ = ["ConnectionLimits", "Http1Server"]
 _EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 _TICK_SECONDS: Final = 1.0
 _ABORT_SECONDS: Final = 2.0
-_REFUSED_AT_ONCE: Final = 64  # connections beyond the limit that are told why; others are closed at once
+_REFUSED_AT_ONCE: Final = 64  # connections beyond the limit that get a response; others are closed at once
 _ENDED_A_TURN: Final = 64  # connections that are late or drained: thousands at once would block the loop
 
 
@@ -58,7 +58,7 @@ class ConnectionLimits:
 
 
 class AnyConnection(Protocol):
-    """What the server needs of a connection, of whichever version of HTTP."""
+    """A connection of any version of HTTP, as the server uses it."""
 
     flow: FlowControl
     base_scope: Scope
@@ -71,13 +71,13 @@ class AnyConnection(Protocol):
         """Close now or after the responses that are being sent."""
 
     def close(self) -> None:
-        """Close; the client still gets what was written."""
+        """Close; the client still gets everything that was written."""
 
     def close_if_unused(self) -> None:
         """Close, if no app runs for it."""
 
     def time_out(self) -> None:
-        """End what has passed its deadline."""
+        """End the request or the connection whose deadline has passed."""
 
 
 class Cycle(Protocol):
@@ -101,7 +101,7 @@ class Http1Server:
         await server.close()    # close idle connections, and wait for the last response
         await server.abort()    # end what is left
 
-    It belongs to the running loop. `state` is what the app has put into its lifespan's scope. `log_refusal` gets the
+    It belongs to the running loop. `state` is the one that the app filled in its lifespan. `log_refusal` gets the
     scope of the connection, the bytes that came, and the status of each request that is refused before the app.
     """
 
@@ -166,7 +166,7 @@ class Http1Server:
         _abort_beyond(self.limits.max_connections, len(self._connections), idlest)
 
     def forget(self, connection: AnyConnection) -> None:
-        """Let a connection go that is lost."""
+        """Forget a connection that is lost."""
         self._connections.discard(connection)
         if self._by_client and (client := client_of(connection.base_scope["client"])):
             self._by_client[client] -= 1

@@ -1,4 +1,4 @@
-"""What a connection waits for, and how long and how much it may take."""
+"""The states of a connection, and their limits in seconds and bytes."""
 
 from enum import Enum
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 __all__ = ["BODY_SECONDS", "DISCARDED_BYTES", "FLUSH_SECONDS", "INPUT_BYTES", "LINGER_SECONDS", "State"]
 
 
-BODY_SECONDS: Final = 30.0  # without a byte of a body that the app waits for; for all of a body that it does not want
+BODY_SECONDS: Final = 30.0  # between bytes of a body that the app reads; for all of a body that it does not want
 LINGER_SECONDS: Final = 2.0
 FLUSH_SECONDS: Final = 60.0  # that a client may need for the last 16 KiB
 INPUT_BYTES: Final = 64 * 1024  # of requests that wait for their turn, and of a body that waits for the app
@@ -14,7 +14,7 @@ DISCARDED_BYTES: Final = 256 * 1024  # of a body that the app does not want; a l
 
 
 class State(Enum):
-    """What a connection waits for.
+    """The state of a connection; the value says what it waits for.
 
     state       deadline                       when it has passed
     IDLE        keep_alive; first: HEAD's      closed

@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def contents(store: Store, key: str = "", *selection: str, kind: ArchiveKind = "zip") -> dict[str, bytes]:
-    """Return what the archive of a folder holds, with names from inside the folder in it."""
+    """Return the contents of the archive of a folder, by the names below the folder."""
     archive = await archive_of(store, key, "all", kind, selection=selection)
     found = unpacked(await whole(archive), kind)
     assert all(name.startswith("all/") for name in found)
