@@ -51,6 +51,7 @@ class RemoteCopy:
     contributed: bool = False
     wants_digest: bool = True
     is_slow: bool = False
+    crashes: int = 0
     _fruitless: int = 0
 
     def again(self) -> "RemoteCopy":

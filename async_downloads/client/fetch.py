@@ -10,6 +10,7 @@ If several servers have the file, each request goes to one of them. The first re
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
+from typing import Final
 
 import httpx
 
@@ -33,6 +34,9 @@ from .severity import VersionReplaced, most_severe
 from .workers import WorkerPool
 
 __all__ = ["Fetch"]
+
+
+_SUSPICIOUS_CRASHES: Final = 2  # one is most likely chance
 
 
 class Fetch:
@@ -108,9 +112,17 @@ class Fetch:
                 if copy.refuses_more(segment, error):
                     self._workers.scale_down(getattr(error, "retry_after", None) or 0.0)
                     return
+                self._note_crash(copy, segment, error)
                 self._copies.failed(copy, segment, error, failures=failures)
         if self._schedule.complete:
             self._workers.stop()
+
+    def _note_crash(self, copy: RemoteCopy, segment: Segment, error: TransientError | FetchError) -> None:
+        """Send no unusual fields next if a server has crashed twice in place of its first response."""
+        if isinstance(error, TransientError) and error.crashed and not self._accepted and not self._schedule.held.size:
+            copy.crashes += 1
+            if copy.crashes == _SUSPICIOUS_CRASHES:
+                self._ask_plainly(copy, segment)
 
     async def _take(self, *, first: bool) -> tuple[RemoteCopy, Segment] | None:
         """Choose a server, wait until it allows requests, and take a segment."""

@@ -22,7 +22,19 @@ from async_downloads.errors import (
     RetriesExhausted,
     Stalled,
 )
-from client.remote import URL, Remote, ScriptedBody, broken, cut, ignoring_range, names, refused, with_fields
+from client.remote import (
+    MIB,
+    URL,
+    Fault,
+    Remote,
+    ScriptedBody,
+    broken,
+    cut,
+    ignoring_range,
+    names,
+    refused,
+    with_fields,
+)
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -95,7 +107,7 @@ async def test_a_file_that_keeps_changing_is_given_up(one: Downloader, remote: R
     [
         pytest.param(refused(404), BadStatus, 8, id="404"),
         pytest.param(refused(401), BadStatus, 6, id="401"),
-        pytest.param(refused(204), BadResponse, 7, id="204"),
+        pytest.param(refused(205), BadResponse, 7, id="205"),
         pytest.param(refused(304), BadResponse, 7, id="304 without a file"),
     ],
 )
@@ -255,3 +267,37 @@ async def test_a_retry_after_binds_only_the_refused_connection(
     await four.fetch(URL, path)
     assert path.read_bytes() == remote.content
     assert (len(remote.requests), skipping.now - began) == (4, 0)
+
+
+async def test_a_part_without_a_length_whose_status_is_200_is_not_stored_as_the_file(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
+    def unlabelled(remote: Remote, request: httpx.Request) -> httpx.Response:
+        start = int(request.headers.get("range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        return httpx.Response(200, headers={"ETag": '"a"'}, stream=ScriptedBody([remote.content[start:]]))
+
+    remote.faults = [cut(MIB), *[unlabelled] * 9]
+    await one.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+    assert remote.ranges == [None, f"bytes={MIB}-{len(remote.content) - 1}", None]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(broken(httpx.RemoteProtocolError("Server disconnected without sending a response.")), id="closed"),
+        pytest.param(broken(httpx.ReadError("reset")), id="reset"),
+        pytest.param(refused(502), id="behind a gateway"),
+    ],
+)
+async def test_a_server_that_crashes_at_a_range_is_asked_without(
+    four: Downloader, remote: Remote, path: Path, fault: Fault
+) -> None:
+    def crashing(remote: Remote, request: httpx.Request) -> httpx.Response:
+        unusual = {"range", "want-repr-digest"} & set(request.headers)
+        return fault(remote, request) if unusual else remote.respond(request)
+
+    remote.faults = [crashing] * 9
+    await four.fetch(URL, path)
+    assert path.read_bytes() == remote.content
+    assert len(remote.requests) == 3

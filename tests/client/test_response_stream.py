@@ -119,7 +119,7 @@ async def test_a_stream_gives_up_when_the_retries_are_used_up(downloader: Downlo
 
 @pytest.mark.parametrize(
     ("fault", "kind"),
-    [pytest.param(refused(404), BadStatus, id="404"), pytest.param(refused(204), BadResponse, id="204")],
+    [pytest.param(refused(404), BadStatus, id="404"), pytest.param(refused(205), BadResponse, id="205")],
 )
 async def test_a_final_error_is_raised_before_the_block_starts(
     downloader: Downloader, remote: Remote, fault: Fault, kind: type[Exception]
@@ -142,8 +142,9 @@ def unsized(after: int, error: Exception | None = None) -> Fault:
 async def test_full_bodies_that_end_early_use_up_the_retries(downloader: Downloader, remote: Remote) -> None:
     remote.faults = [cut(9), *[unsized(5)] * 100]
     async with asyncio.timeout(HANGING), downloader.open(URL) as body:
-        with pytest.raises(RetriesExhausted, match="after 5 of"):
+        with pytest.raises(RetriesExhausted):
             await read(body)
+    assert None in remote.ranges[1:]  # without a range, it can be no part
 
 
 async def test_a_body_that_ends_before_the_position_is_not_the_end(downloader: Downloader, remote: Remote) -> None:

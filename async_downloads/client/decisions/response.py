@@ -4,7 +4,8 @@
                another version                      VersionChanged
                a page in place of the file          ErrorStatus     to be retried; the held bytes are kept
                with a Content-Range                 as 206, if it fits the request
-               as long as the requested part        UnusableRange   it may be that part
+               as long as the requested part, or    UnusableRange   it may be that part
+               of unknown length
     206        as requested, of the same version    Partial
                of another version                   VersionChanged
                anything else                        UnusableRange   an error, not data
@@ -44,7 +45,18 @@ __all__ = ["classify_response", "refuse_tiny_part"]
 # too much traffic, and with 520 to 530 a content delivery network says that it cannot reach the server behind it.
 _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 509, *range(520, 525), 527, 530})
 # With these, some servers and firewalls refuse a request only because of a field like Range or Want-Repr-Digest.
-_FIELD_REFUSALS: Final = frozenset({400, 403, 405, 406, 412, 500, 501})
+# The others say something else: who asks, what there is, when to ask again.
+_FIELD_REFUSALS: Final = frozenset({204, *range(400, 500), 500, 501, 505}) - {
+    401,
+    402,
+    404,
+    407,
+    408,
+    410,
+    425,
+    429,
+    451,
+}
 _MIN_SHARE: Final = 10  # a body of less than a tenth of the file's size is something else
 _MIN_PART_BYTES: Final = 16 * 1024  # a download in smaller parts than these two, a byte for example, might never end
 _MIN_PART_SHARE: Final = 8
@@ -95,12 +107,16 @@ def _classify_full(
 ) -> Verdict:
     length = _content_length(response)
     version = RemoteVersion.from_fields(response.fields, length, now=response.now)
+    if earlier is None and request.ranged and length == 0:
+        return UnusableRange("an empty body", final=True)  # some servers send it for every range
     if _may_be_part(request, known, length):
         return UnusableRange("the body may be a part or the whole file", final=True)
     if earlier and (reason := _substitution(earlier, version, length)):
         return ErrorStatus(BadResponse(reason), retryable=True)
     if known is not None and not known.strongly_matches(version):
         return VersionChanged(version)
+    if known and request.ranged and (request.start, request.stop) != (0, None) and None in {length, known.total}:
+        return UnusableRange("the body may be a part or the whole file", final=True)
     version = known.with_total(length) if known else version
     return Full(version, version.total if length is None else length)
 
@@ -215,7 +231,8 @@ def _classify_error(response: ResponseHead) -> ErrorStatus:
         error = BadResponse("the server still prepares the file (202)")
         return ErrorStatus(error, retryable=True, retry_after=retry_after, pending=True)
     if code < 400:
-        return ErrorStatus(BadResponse(f"the server sent {code}, which does not fit the request"))
+        error = BadResponse(f"the server sent {code}, which does not fit the request")
+        return ErrorStatus(error, refuses_fields=refuses_fields)
     return ErrorStatus(BadStatus(code), refuses_fields=refuses_fields)
 
 

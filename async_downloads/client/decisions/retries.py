@@ -22,17 +22,25 @@ class TransientError(Exception):
     """An attempt failed, and another one may succeed. The server asks to wait `retry_after` seconds.
 
     `pending` says that the server accepted the request and prepares the response: that is no failure. `waited` are
-    the seconds that passed without a response.
+    the seconds that passed without a response. `crashed` says that the connection ended in place of a response, or that
+    a gateway says so of the server behind it: the server may have crashed because of a field of the request.
     """
 
     def __init__(
-        self, error: FetchError, retry_after: float | None = None, *, pending: bool = False, waited: float = 0.0
+        self,
+        error: FetchError,
+        retry_after: float | None = None,
+        *,
+        pending: bool = False,
+        waited: float = 0.0,
+        crashed: bool = False,
     ) -> None:
         super().__init__(str(error))
         self.error = error
         self.retry_after = retry_after
         self.pending = pending
         self.waited = waited
+        self.crashed = crashed
 
 
 @dataclass(slots=True)

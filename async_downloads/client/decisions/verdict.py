@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from ...errors import FetchError
+from ...errors import BadStatus, FetchError
 from ...semantics.ranges import ByteRange
 from .retries import TransientError
 from .version import UNKNOWN, RemoteVersion
@@ -20,6 +20,9 @@ __all__ = [
     "Verdict",
     "VersionChanged",
 ]
+
+
+_BAD_GATEWAY: Final = 502
 
 
 class RangeRequest(NamedTuple):
@@ -126,7 +129,8 @@ class ErrorStatus:
         """The exception to raise: TransientError if the request may be retried."""
         if not self.retryable:
             return self.error
-        return TransientError(self.error, self.retry_after, pending=self.pending)
+        crashed = isinstance(self.error, BadStatus) and self.error.code == _BAD_GATEWAY
+        return TransientError(self.error, self.retry_after, pending=self.pending, crashed=crashed)
 
 
 Verdict = Full | Partial | NothingLeft | VersionChanged | UnusableRange | ErrorStatus

@@ -93,7 +93,7 @@ def _mapped(error: httpx.TransportError) -> Exception:
         case httpx.RemoteProtocolError():
             return _protocol_error(_RECEIVED.sub("", text))
         case _:
-            return TransientError(NetworkError(text))
+            return TransientError(NetworkError(text), crashed=True)
 
 
 def _connect_error(error: httpx.ConnectError, text: str) -> Exception:
@@ -120,7 +120,7 @@ def _protocol_error(text: str) -> Exception:
     if "location header" in text:
         return RefusedRedirect("a redirect to something that is not a URL")
     if any(sign in text for sign in _SIGNS_OF_LOSS):
-        return TransientError(NetworkError(_LOST))
+        return TransientError(NetworkError(_LOST), crashed=True)
     return TransientError(BadResponse(f"the server does not speak HTTP: {text}"))
 
 

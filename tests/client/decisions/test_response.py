@@ -177,8 +177,11 @@ def test_a_changed_version_is_detected(known: RemoteVersion, response: ResponseH
         pytest.param(ALL, None, head(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="as requested"),
         pytest.param(FIRST, None, head(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="for a range"),
         pytest.param(REST, KNOWN, head(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="for the rest"),
-        pytest.param(REST, OPEN, head(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="sized now"),
-        pytest.param(REST, KNOWN, head(200, etag='"a"'), Full(KNOWN, 100), id="without a length"),
+        pytest.param(ALL, OPEN, head(200, etag='"a"', content_length="100"), Full(KNOWN, 100), id="sized now"),
+        pytest.param(
+            RangeRequest(ranged=True), OPEN, head(200, etag='"a"'), Full(OPEN, None), id="all bytes are the range"
+        ),
+        pytest.param(ALL, KNOWN, head(200, etag='"a"'), Full(KNOWN, 100), id="without a length"),
         pytest.param(ALL, None, head(203), Full(RemoteVersion(), None), id="203 without any fields"),
         pytest.param(ALL, None, head(200, content_length="1" * 20), Full(RemoteVersion(), None), id="an absurd length"),
         pytest.param(
@@ -194,6 +197,25 @@ def test_a_full_response_is_accepted(
     wanted: RangeRequest, known: RemoteVersion | None, response: ResponseHead, verdict: Verdict
 ) -> None:
     assert classify_response(wanted, known, response) == verdict
+
+
+@pytest.mark.parametrize(
+    ("wanted", "known", "response"),
+    [
+        pytest.param(REST, KNOWN, head(200, etag='"a"'), id="its length is unknown"),
+        pytest.param(REST, OPEN, head(200, etag='"a"', content_length="60"), id="the size of the file is unknown"),
+        pytest.param(REST, OPEN, head(200, etag='"a"'), id="both are unknown"),
+        pytest.param(
+            RangeRequest(0, 9, ranged=True), KNOWN, head(200, etag='"a"'), id="the first bytes were requested"
+        ),
+    ],
+)
+def test_a_200_that_may_be_the_requested_part_is_not_used(
+    wanted: RangeRequest, known: RemoteVersion, response: ResponseHead
+) -> None:
+    assert classify_response(wanted, known, response) == UnusableRange(
+        "the body may be a part or the whole file", final=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,9 +282,26 @@ def test_a_202_without_a_retry_after_is_final() -> None:
     assert not verdict.retryable
 
 
+def test_an_empty_body_is_no_file_until_it_came_without_a_range() -> None:
+    empty = head(200, etag='"a"', content_length="0")
+    assert classify_response(FIRST, None, empty) == UnusableRange("an empty body", final=True)
+    assert isinstance(classify_response(ALL, None, empty), Full)
+
+
+@pytest.mark.parametrize(("code", "crashed"), [(502, True), (503, False)])
+def test_a_bad_gateway_may_be_a_crash_of_the_server_behind_it(code: int, crashed: bool) -> None:
+    verdict = classify_response(FIRST, None, head(code))
+    assert isinstance(verdict, ErrorStatus)
+    assert isinstance(verdict.exception, TransientError)
+    assert verdict.exception.crashed is crashed
+
+
 @pytest.mark.parametrize(
     ("code", "refuses"),
-    [*((code, True) for code in (400, 403, 405, 406, 412, 500, 501)), *((code, False) for code in (401, 404, 503))],
+    [
+        *((code, True) for code in (204, 400, 403, 405, 406, 409, 411, 412, 415, 417, 422, 431, 500, 501, 505)),
+        *((code, False) for code in (205, 401, 404, 407, 410, 429, 451, 503)),
+    ],
 )
 def test_some_errors_may_be_about_an_unusual_field(code: int, refuses: bool) -> None:
     verdict = classify_response(REST, KNOWN, head(code))
