@@ -14,6 +14,7 @@ _MAX_WAIT_SECONDS: Final = 30.0
 _JITTER: Final = 0.3  # share of the wait, up or down: clients that failed together must not return together
 PATIENCE_SECONDS: Final = 300.0  # to wait for a server that asks for it
 _MIN_PENDING_SECONDS: Final = 1.0  # a server that still prepares the file is not asked more often
+_MAX_MALFORMED: Final = 2  # responses without progress; a third one would be no better
 _PROGRESS_BYTES: Final = 16 * 1024  # with a byte for each request, a download would never end
 _PRODUCTIVE_BYTES: Final = 64 * 1024  # a connection that brought as much is replaced at once when it breaks
 
@@ -23,7 +24,8 @@ class TransientError(Exception):
 
     `pending` says that the server accepted the request and prepares the response: that is no failure. `waited` are
     the seconds that passed without a response. `crashed` says that the connection ended in place of a response, or that
-    a gateway says so of the server behind it: the server may have crashed because of a field of the request.
+    a gateway says so of the server behind it: the server may have crashed because of a field of the request. If a
+    response is `malformed`, the next one is most likely too.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class TransientError(Exception):
         pending: bool = False,
         waited: float = 0.0,
         crashed: bool = False,
+        malformed: bool = False,
     ) -> None:
         super().__init__(str(error))
         self.error = error
@@ -41,6 +44,7 @@ class TransientError(Exception):
         self.pending = pending
         self.waited = waited
         self.crashed = crashed
+        self.malformed = malformed
 
 
 @dataclass(slots=True)
@@ -59,17 +63,18 @@ class RetryBudget:
     _in_a_row: int = 0
     _most_held: int = 0
     _waited: float = 0.0
+    _malformed: int = 0
     _received_any: bool = False
 
     def note_held(self, held: int) -> None:
         """Note that `held` bytes are held. Progress is 16 KiB more than at the last progress."""
         self._received_any = True
         if held >= self._most_held + _PROGRESS_BYTES:
-            self._most_held, self._in_a_row, self._waited = held, 0, 0.0
+            self._most_held, self._in_a_row, self._malformed, self._waited = held, 0, 0, 0.0
 
     def reset(self) -> None:
         """Forget the progress and the failures: the download starts over with another version."""
-        self._most_held, self._in_a_row, self._waited = 0, 0, 0.0
+        self._most_held, self._in_a_row, self._malformed, self._waited = 0, 0, 0, 0.0
 
     def wait(self, transient_error: TransientError, *, received: int, jitter: float) -> float:
         """Count the failure of an attempt that brought `received` bytes; return the seconds to wait.
@@ -82,7 +87,8 @@ class RetryBudget:
         wrong_name = isinstance(transient_error.error, NoSuchHost) and not self._received_any
         if not self.retries or wrong_name:
             raise transient_error.error
-        if self._in_a_row > self.retries:
+        self._malformed += transient_error.malformed
+        if self._in_a_row > self.retries or self._malformed >= _MAX_MALFORMED:
             raise RetriesExhausted(transient_error.error, tries=self._in_a_row) from transient_error.error
         asked = self._asked_wait(transient_error)
         if asked is not None:

@@ -121,7 +121,7 @@ def _protocol_error(text: str) -> Exception:
         return RefusedRedirect("a redirect to something that is not a URL")
     if any(sign in text for sign in _SIGNS_OF_LOSS):
         return TransientError(NetworkError(_LOST), crashed=True)
-    return TransientError(BadResponse(f"the server does not speak HTTP: {text}"))
+    return TransientError(BadResponse(f"the server does not speak HTTP: {text}"), malformed=True)
 
 
 def _advice(error: ssl.SSLError) -> str:

@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from async_downloads.client.decisions.retries import RetryBudget, TransientError
-from async_downloads.errors import BadStatus, NetworkError, NoSuchHost, RetriesExhausted, Stalled
+from async_downloads.errors import BadResponse, BadStatus, NetworkError, NoSuchHost, RetriesExhausted, Stalled
 
 LOST = TransientError(NetworkError("lost"))
 MIDDLE = 0.5  # the middle of the jitter: no change
@@ -156,3 +156,12 @@ def test_an_unknown_host_is_final_before_the_first_response() -> None:
         budget.wait(unknown_host, received=0, jitter=MIDDLE)
     budget.note_held(KIB16)
     assert budget.wait(unknown_host, received=0, jitter=MIDDLE) == 0.5
+
+
+def test_after_two_malformed_responses_it_gives_up() -> None:
+    budget, malformed = RetryBudget(5), TransientError(BadResponse("no HTTP"), malformed=True)
+    for held in (KIB16, 2 * KIB16):
+        budget.note_held(held)
+        assert budget.wait(malformed, received=0, jitter=MIDDLE) == 0.5
+    with pytest.raises(RetriesExhausted, match="gave up after 2 tries: no HTTP"):
+        budget.wait(malformed, received=0, jitter=MIDDLE)
