@@ -25,6 +25,7 @@ from ..semantics.plan import Policy
 from ..sending import Receive, Scope, Send
 from ..sources.database.catalogue import ById, Catalogue, Identifier, StoredFile
 from ..sources.database.urls import open_catalogue, path_of
+from ..sources.directory import is_hidden
 from ..sources.memory import MemorySource
 from ..sources.paths import name_of
 from .page_request import is_browser, wants_json
@@ -119,10 +120,10 @@ def catalogue_of(settings: Settings) -> Catalogue | None:
 
 
 def _shows(folder: Path, path: Path, *, hidden: bool) -> bool:
-    """Return whether the file is the served path or lies below it; a name with a dot is served only with `hidden`."""
+    """Return whether the file is the served path or lies below it; a hidden one is served only with `hidden`."""
     with suppress(ValueError):
         below = path.resolve().relative_to(folder.resolve())
-        return hidden or not any(name.startswith(".") for name in below.parts)
+        return hidden or not any(map(is_hidden, below.parts))
     return False
 
 

@@ -29,10 +29,11 @@ __all__ = ["DirectoryStore", "is_hidden"]
 
 # NUL, and the segments "", "." and "..". On Windows also a backslash, and a colon, which marks drives and streams.
 _UNSAFE: Final = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)" + (r"|[\\:]" if os.name == "nt" else ""))
-# Names that begin with one dot. Two dots begin the names inside the volumes of Kubernetes (`..data`).
-_HIDDEN: Final = re.compile(r"(?:^|/)\.(?!\.)")
+# Names that begin with one dot. Two dots begin the names inside the volumes of Kubernetes (`..data`). `.well-known` has
+# what other programs look for, such as the proofs of certificate authorities (RFC 8615).
+_HIDDEN: Final = re.compile(r"(?:^|/)\.(?!\.|well-known(?:/|\Z))")
 # The same in a place that a link leads to, where git-annex keeps the content of files.
-_HIDDEN_PLACE: Final = re.compile(r"(?:^|/)\.(?!\.|git/annex/objects/)")
+_HIDDEN_PLACE: Final = re.compile(r"(?:^|/)\.(?!\.|well-known(?:/|\Z)|git/annex/objects/)")
 _SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _MAX_ENTRIES: Final = 100_000  # of a listing: 30 MB while it is made
 _SMALL_BYTES: Final = 64 * 1024  # files up to this size are cached

@@ -13,7 +13,7 @@ from ..file_systems import remote_device
 from ..threads import LISTING_THREADS, in_thread
 from .base import Entry, Listing
 from .directory import DirectoryStore, is_hidden
-from .directory_listing import version_of
+from .directory_listing import entry_at, version_of
 from .files import FileSource
 from .memory import MemorySource
 from .remote_entries import RemoteEntries
@@ -149,7 +149,8 @@ def _entry(name: str, place: _Location) -> Entry | None:
     """Return the entry of a path; None if it was removed, or may not be opened."""
     if not place.is_directory:
         return place.store.entry(name)
-    return Entry(name, is_directory=True) if os.path.isdir(place.store.directory) else None
+    found = entry_at(place.store.directory, lambda _: True)
+    return found if found and found.is_directory else None
 
 
 def _order(entry: Entry) -> tuple[bool, str, str]:

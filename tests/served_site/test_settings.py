@@ -144,6 +144,12 @@ def test_a_database_below_any_path_is_refused(name: str, tmp_path: Path) -> None
         catalogue_of(settings)
 
 
+@pytest.mark.parametrize("name", ["..files.db", ".well-known/files.db"])
+def test_a_database_that_is_not_hidden_in_spite_of_its_dot_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is served"):
+        catalogue_of(Settings(directory=tmp_path, database=f"sqlite:///{tmp_path}/{name}"))
+
+
 def test_there_are_paths_and_switches() -> None:
     assert {"directory", "paths", "download_file", "client_reports"} <= set(PATHS)
     assert {"hidden", "list_files", "pdf_examples"} <= set(SWITCHES)

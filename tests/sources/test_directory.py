@@ -179,6 +179,19 @@ async def test_no_link_leads_to_a_hidden_place_even_outside(root: Path, target: 
     assert await opened(DirectoryStore(root, follow_symlinks=True, hidden=True), "link") == b"hidden"
 
 
+async def test_well_known_files_are_not_hidden(root: Path) -> None:
+    for name in (".well-known/acme/token", ".well-known/.hidden", ".well-known-not"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"found")
+    (root / "link").symlink_to(".well-known/acme/token")
+    store = DirectoryStore(root)
+    assert await opened(store, ".well-known/acme/token") == await opened(store, "link") == b"found"
+    await refused(store, ".well-known/.hidden", ".well-known-not")
+    names = [entry.name for entry in (await store.list("")).entries]
+    assert names == [".well-known", "docs", "a.txt", "link"]
+    assert [entry.name for entry in (await store.list(".well-known")).entries] == ["acme"]
+
+
 async def test_a_root_below_a_hidden_directory_is_served(tmp_path: Path) -> None:
     (tmp_path / ".cache").mkdir()
     (tmp_path / ".cache" / "a.txt").write_bytes(b"a")

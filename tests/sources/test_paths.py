@@ -79,6 +79,17 @@ async def test_an_entry_has_the_size_and_the_time_of_its_file(tree: Path) -> Non
     assert (entry.size, entry.modified, entry.is_directory) == (9, 784111777, False)
 
 
+async def test_a_folder_has_a_time_and_an_entry_says_if_it_can_be_read(tree: Path) -> None:
+    os.utime(tree / "b", (0, 784111777))
+    (tree / "a" / "one.txt").chmod(0)
+    (tree / "b").chmod(0)
+    is_root = os.access(tree / "b", os.R_OK)  # root may read everything
+    entries = (await PathsStore([tree / "a" / "one.txt", tree / "a" / "two.txt", tree / "b"]).list("")).entries
+    (tree / "b").chmod(0o755)
+    assert {entry.name: entry.is_readable for entry in entries} == {"b": is_root, "one.txt": is_root, "two.txt": True}
+    assert (entries[0].name, entries[0].modified) == ("b", 784111777)
+
+
 async def test_a_file_that_was_removed_or_replaced_by_something_else_is_not_listed(tree: Path) -> None:
     store = PathsStore([tree / "a" / "one.txt", tree / "a" / "two.txt", tree / "b" / "sub"])
     (tree / "a" / "one.txt").unlink()
