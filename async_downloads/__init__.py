@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .quart import init_app as init_app
     from .quart import make_response as make_response
     from .quart import safe_join as safe_join
+    from .quart import send_archive as send_archive
     from .quart import send_file as send_file
     from .quart import send_from_directory as send_from_directory
     from .quart import send_source as send_source
@@ -27,6 +28,7 @@ __all__ = [
     "init_app",
     "make_response",
     "safe_join",
+    "send_archive",
     "send_file",
     "send_from_directory",
     "send_source",

@@ -9,8 +9,8 @@ from source_tree import PACKAGE
 import async_downloads
 
 PUBLIC: Final = {
-    "": """DirectoryStore Downloads abort create_app init_app make_response safe_join send_file send_from_directory
-        send_source""",
+    "": """DirectoryStore Downloads abort create_app init_app make_response safe_join send_archive send_file
+        send_from_directory send_source""",
     "client": "Downloader FetchError NetworkOptions Progress ResponseStream Result SegmentProgress download",
     "config": "ServerSettings Settings",
     "errors": """AlreadyThere ArchiveTooLarge BadResponse BadStatus DeadlineExceeded DigestMismatch DiskError
@@ -21,6 +21,7 @@ PUBLIC: Final = {
     "semantics.plan": "Policy",
     "semantics.ranges": "UNBOUNDED ByteRange",
     "semantics.representation": "Representation Validators",
+    "sources.archive": "ArchiveLimits ArchiveMember ArchiveSource Member archive_of members_below",
     "sources.base": """Browsable Entry Listing OnDisk Source Store SupportsChecksum SupportsReadNowait SupportsRefresh
         VersionedListing""",
     "sources.directory": "DirectoryStore",
@@ -33,6 +34,7 @@ INTERNAL: Final = {
     "semantics.plan": "Plan plan",
     "semantics.ranges": "ContentRange RangeSpec parse_range resolve",
     "semantics.representation": "Field RequestHead",
+    "sources.archive": "ArchiveKind",
     "sources.directory": "is_hidden",
 }
 NAMES: Final = [(module, name) for module, names in PUBLIC.items() for name in names.split()]

@@ -17,6 +17,7 @@ from quart import abort, make_response
 from werkzeug.security import safe_join
 
 from .app import DownloadConnection, init_app
+from .archives import send_archive
 from .send import send_file, send_from_directory, send_source
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "init_app",
     "make_response",
     "safe_join",
+    "send_archive",
     "send_file",
     "send_from_directory",
     "send_source",

@@ -25,7 +25,7 @@ _EXPLANATIONS: Final = {
     405: "This address only answers GET and HEAD.",
     410: "This was here once, and it is gone.",
     412: "The file has changed since you last saw it.",
-    413: "This is too large to be sent at once.",
+    413: "This folder is too large for one archive. Open it, and select some of its entries.",
     416: "The file does not have the part that was asked for.",
     502: "The file cannot be read right now.",
     503: "The server is busy. Try again in a moment.",

@@ -23,6 +23,7 @@ from ..request_target import key_of
 from ..responder import Response, respond
 from ..semantics.plan import Policy
 from ..sending import Receive, Scope, Send
+from ..sources.archive.walk import ArchiveLimits
 from ..sources.database.catalogue import ById, Catalogue, Identifier, StoredFile
 from ..sources.database.urls import open_catalogue, path_of
 from ..sources.directory import is_hidden
@@ -55,7 +56,8 @@ class StoredFiles:
             secret=settings.secret,
         )
         self._downloads = downloads(ById(catalogue, settings.file_ids), attachment=True)
-        self._tree = Tree(downloads(catalogue, attachment=settings.attachment)) if settings.list_files else None
+        tree = partial(Tree, archive_limits=ArchiveLimits(settings.archive_limit, settings.archive_entries))
+        self._tree = tree(downloads(catalogue, attachment=settings.attachment)) if settings.list_files else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one HTTP request."""

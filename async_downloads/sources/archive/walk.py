@@ -2,21 +2,18 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ...errors import ArchiveTooLarge, Forbidden, NotFound
-from ...semantics.etags import ETag
 from ...threads import LISTING_THREADS, in_thread
 from ..base import Browsable, Entry, Listing, Store
-from ..database.catalogue import etag_of_digest
-from ..opening import etag_of_version
+from .entries import describe_entry, is_described, member_of
 from .layout import Member
 from .member import ArchiveMember
 from .source import ArchiveKind, ArchiveSource
 
-__all__ = ["DEFAULT_LIMITS", "ArchiveLimits", "archive_of"]
+__all__ = ["DEFAULT_LIMITS", "ArchiveLimits", "archive_of", "members_below"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +36,43 @@ async def archive_of(
     selection: Collection[str] = (),
     limits: ArchiveLimits = DEFAULT_LIMITS,
 ) -> ArchiveSource:
-    """Return an archive of a folder of the store, or of some of its entries; the key "" is the top.
+    """Return an archive of a folder of the store, or of some of its entries.
 
-    `name` is the name of the archive and of the folder in it. `selection` are the names of entries directly in the
-    folder; none means all. Only a folder without entries is a member itself, because the names of files imply others.
-    An entry that cannot be read is left out.
+    `name` is the name of the archive and of the folder in it. The other parameters are those of `members_below`, which
+    also raises the same errors.
+    """
+    members = await members_below(store, key, name, selection=selection, limits=limits)
+    return await in_thread(lambda: ArchiveSource(members, name, kind), executor=LISTING_THREADS)
+
+
+async def members_below(
+    store: Store,
+    key: str,
+    name: str,
+    *,
+    selection: Collection[str] = (),
+    limits: ArchiveLimits = DEFAULT_LIMITS,
+) -> list[ArchiveMember]:
+    """Return the files of a folder and of the folders below it, in the order of their names; the key "" is the top.
+
+    Their names begin with `name`. `selection` are the names of entries directly in the folder; none means all. Only a
+    folder without entries is a member itself, because the names of files imply the others. An entry that cannot be
+    read is left out.
 
     Raises NotFound if there is no such folder or entry, ArchiveTooLarge beyond the limits, and SourceError if the
     store cannot be read.
     """
     walk = _Walk(store, limits)
     await walk.begin(_ArchivedFolder(key, f"{name}/"), selection)
-    return await in_thread(partial(_build, walk, name, kind), executor=LISTING_THREADS)
+    return await in_thread(lambda: sorted(walk.members(), key=_name), executor=LISTING_THREADS)
 
 
-def _build(walk: "_Walk", name: str, kind: ArchiveKind) -> ArchiveSource:
-    return ArchiveSource(sorted(walk.members(), key=lambda member: member.entry.name), name, kind)
+def _name(member: ArchiveMember) -> str:
+    return member.entry.name
 
 
 class _ArchivedFolder(NamedTuple):
-    """A folder of the store, and the names of its members; `ancestors` identifies the folders above it."""
+    """A folder of the store, and how the names of its members begin; `ancestors` identify the folders above it."""
 
     key: str
     prefix: str
@@ -73,14 +87,14 @@ class _Walk:
 
     begun ── a folder is read ──> its files are found, its folders are pending ── none is pending ──> all are found
 
-    Owner: `archive_of`. If a link leads back to a folder above it, that folder is not read again.
+    Owner: `members_below`. If a link leads back to a folder above it, that folder is not read again.
     """
 
     def __init__(self, store: Store, limits: ArchiveLimits) -> None:
         if not isinstance(store, Browsable):
             raise NotFound("this store cannot be listed")
-        self._store = store
-        self._open = store.open
+        self._list = store.list
+        self._store: Store = store
         self._limits = limits
         self._found: list[tuple[_ArchivedFolder, Sequence[Entry | ArchiveMember | None]]] = []
         self._pending: list[_ArchivedFolder] = []
@@ -89,23 +103,14 @@ class _Walk:
 
     async def begin(self, top: _ArchivedFolder, selection: Collection[str]) -> None:
         """Read the folder, or some of its entries, and all folders below."""
-        listing = await self._store.list(top.key)
+        listing = await self._list(top.key)
         if selection:
-            listing = await self._selected(top, listing, selection)
+            listing = _selected(listing, selection)
         await self._add(top, listing)
         while self._pending:
             folder = self._pending.pop()
             with suppress(NotFound, Forbidden):  # it was removed meanwhile, or this process may not read it
-                await self._add(folder, await self._store.list(folder.key))
-
-    async def _selected(self, folder: _ArchivedFolder, listing: Listing, names: Collection[str]) -> Listing:
-        """Return a listing of the entries with these names. Raises NotFound if there is no such entry."""
-        shown = {entry.name: entry for entry in listing.entries}
-        if unknown := set(names) - shown.keys():
-            if listing.truncated:
-                raise _too_many(len(shown))
-            raise NotFound(f"{min(unknown)!r} is no entry of {folder.key!r}")
-        return Listing(tuple(shown[name] for name in sorted(set(names))), identity=listing.identity)
+                await self._add(folder, await self._list(folder.key))
 
     async def _add(self, folder: _ArchivedFolder, listing: Listing) -> None:
         """Take the files of a folder, and note its folders, to be read later."""
@@ -113,35 +118,29 @@ class _Walk:
             return
         if listing.truncated:
             raise _too_many(len(listing.entries))
-        ancestors = (*folder.ancestors, listing.identity)
-        folders = [entry.name for entry in listing.entries if entry.is_directory and entry.is_readable]
-        files = [entry for entry in listing.entries if not entry.is_directory and entry.is_readable]
-        self._count += len(listing.entries)
+        readable = [entry for entry in listing.entries if entry.is_readable]
+        files = [entry for entry in readable if not entry.is_directory]
+        self._count += len(readable)
         self._size += sum(entry.size or 0 for entry in files)
         self._check()
-        self._pending += [
-            _ArchivedFolder(folder.key_of(name), f"{folder.prefix}{name}/", ancestors) for name in folders
-        ]
-        members = [entry if _is_described(entry) else await self._described(folder, entry) for entry in files]
-        if members or not folders:
+        members = [entry if is_described(entry) else await self._describe(folder, entry) for entry in files]
+        if members or not readable:
             self._found.append((folder, members))
+        ancestors = (*folder.ancestors, listing.identity)
+        self._pending += [
+            _ArchivedFolder(folder.key_of(entry.name), f"{folder.prefix}{entry.name}/", ancestors)
+            for entry in readable
+            if entry.is_directory
+        ]
+
+    async def _describe(self, folder: _ArchivedFolder, entry: Entry) -> ArchiveMember | None:
+        return await describe_entry(self._store, folder.key_of(entry.name), folder.prefix + entry.name, entry)
 
     def _check(self) -> None:
         if self._count > self._limits.entries:
             raise _too_many(self._limits.entries)
         if self._size > self._limits.size:
             raise ArchiveTooLarge(f"more than {self._limits.size:,} bytes")
-
-    async def _described(self, folder: _ArchivedFolder, entry: Entry) -> ArchiveMember | None:
-        """Open a file to describe it; return None if it cannot be opened."""
-        try:
-            source = await self._open(folder.key_of(entry.name))
-        except (NotFound, Forbidden):
-            return None
-        member = ArchiveMember.of_source(folder.prefix + entry.name, source)
-        await source.aclose()
-        facts = member.entry._replace(is_executable=entry.is_executable)
-        return replace(member, entry=facts, source=None, open=partial(self._open, folder.key_of(entry.name)))
 
     def members(self) -> Iterator[ArchiveMember]:
         """Yield what was found: the files, and the folders without entries."""
@@ -152,29 +151,18 @@ class _Walk:
                 if isinstance(each, ArchiveMember):
                     yield each
                 elif each:
-                    yield self._member(folder, each)
+                    yield member_of(self._store, folder.key_of(each.name), folder.prefix + each.name, each)
 
-    def _member(self, folder: _ArchivedFolder, entry: Entry) -> ArchiveMember:
-        facts = Member(folder.prefix + entry.name, entry.size or 0, entry.modified or 0, entry.is_executable)
-        return ArchiveMember(
-            facts,
-            partial(self._open, folder.key_of(entry.name)),
-            etag=_etag(entry),
-            version=entry.digest or entry.version,
-        )
+
+def _selected(listing: Listing, names: Collection[str]) -> Listing:
+    """Return a listing of the entries with these names. Raises NotFound if there is no such entry."""
+    shown = {entry.name: entry for entry in listing.entries}
+    if unknown := set(names) - shown.keys():
+        if listing.truncated:
+            raise _too_many(len(shown))
+        raise NotFound(f"no entry is named {min(unknown)!r}")
+    return Listing(tuple(shown[name] for name in sorted(set(names))), identity=listing.identity)
 
 
 def _too_many(count: int) -> ArchiveTooLarge:
     return ArchiveTooLarge(f"more than {count:,} files and folders")
-
-
-def _is_described(entry: Entry) -> bool:
-    """Whether the file need not be opened to know its version. A file without bytes needs none."""
-    return bool(entry.size == 0 or entry.digest or entry.version)
-
-
-def _etag(entry: Entry) -> ETag | None:
-    """Return the ETag that the file has when it is opened, if the entry tells it."""
-    if entry.digest:
-        return etag_of_digest(entry.digest)
-    return etag_of_version(entry.version) if entry.version else None
