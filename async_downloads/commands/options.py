@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from ..config import Setting
 from ..setting_texts import read_yes_or_no
+
+if TYPE_CHECKING:  # `get` needs none of the sources that the settings are about
+    from ..config import Setting
 
 __all__ = ["FILE", "FOLDER", "PATHS", "STDIN", "parse_each_with", "parse_with", "setting_option"]
 
@@ -43,7 +45,7 @@ class _YesOrNo(click.types.BoolParamType):
 class _Each(click.types.StringParamType):
     """One value of a setting that is a list."""
 
-    def __init__(self, row: Setting) -> None:
+    def __init__(self, row: "Setting") -> None:
         self._row = row
 
     def split_envvar_value(self, rv: str) -> tuple[str, ...]:
@@ -56,7 +58,7 @@ class _Each(click.types.StringParamType):
             self.fail(f"{error}.", param, ctx)
 
 
-def setting_option(row: Setting) -> Callable[[F], F]:
+def setting_option(row: "Setting") -> Callable[[F], F]:
     """Declare the option for a setting, which the environment and the TOML file can set, too."""
     flag = f"--{row.name.replace('_', '-')}"
     details: dict[str, Any] = {
@@ -71,7 +73,7 @@ def setting_option(row: Setting) -> Callable[[F], F]:
     return click.option(flag, *filter(None, [row.short]), **{**details, **_reading(row, details["default"])})
 
 
-def _reading(row: Setting, default: object) -> dict[str, Any]:
+def _reading(row: "Setting", default: object) -> dict[str, Any]:
     """Return how click gets the value of a setting that is not a switch."""
     if row.choices:
         return {"type": click.Choice(row.choices)}

@@ -10,7 +10,7 @@ from async_downloads.commands.get import _load
 _load()
 loaded = sys.modules.keys() - before
 assert "pygments" not in loaded, "httpx has loaded its own command"
-assert not {"trio", "h2", "quart", "hypercorn", "rich", "xml", "html.parser"} & loaded
+assert not {"trio", "h2", "quart", "hypercorn", "rich", "xml", "html.parser", "async_downloads.sources"} & loaded
 import httpx
 assert [name for name in httpx.__all__ if not hasattr(httpx, name)] == []
 import httpx._main

@@ -166,6 +166,15 @@ def test_of_two_thousand_files_only_the_changed_one_is_requested(get: Get, site:
 
 
 @pytest.mark.parametrize("site", [_ours], indirect=True, ids=["our server"])
+def test_a_listing_in_pages_is_read_to_its_end(get: Get, site: Site, folder: Path) -> None:
+    for name in ("a", "b & c", "d?e", "f/g", "ä", "z"):
+        site.write(f"paged/{name}", name)
+    assert get("-r", f"{site.url}paged/?limit=2", "-d", "copy").code == 0
+    assert contents(folder / "copy") == contents(site.root / "paged")
+    assert len([target for target in site.requests if target.startswith("/paged/") and target.endswith("/")]) == 4
+
+
+@pytest.mark.parametrize("site", [_ours], indirect=True, ids=["our server"])
 def test_a_folder_without_r_is_named_and_r_is_offered(get: Get, site: Site, folder: Path) -> None:
     for path, name in (("sub/", "download"), ("other", "other")):
         hint, saved = get(f"{site.url}{path}").lines
