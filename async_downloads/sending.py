@@ -27,7 +27,7 @@ Send = Callable[[Message], Awaitable[None]]
 # `count` bytes from `offset` of `file`, an OpenFile. `send` returns when the socket has taken them all, and raises
 # ConnectionError if the client has left. The extension holds three functions that return numbers of bytes:
 # `acknowledged`, what the client has received of the whole response; `taken`, what the socket has taken of files;
-# `room`, up to how long a body is taken together with its head without waiting for the client.
+# `room`, the length of the longest body that is taken together with its head without waiting for the client.
 ZERO_COPY_SEND: Final = "async_downloads.zerocopysend"
 _CUT_SHORT: Final = "async_downloads.cut_short"
 _CACHED_CHARACTERS: Final = 200  # a longer value comes from the client, and many of them would fill the cache
@@ -73,7 +73,7 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
 
 
 def _room(scope: Scope) -> int:
-    """Return up to how long a body is taken without a wait, so that it needs no timer; -1 if that is unknown."""
+    """Return the length of the longest body that needs no timer, because it is taken at once; -1 if it is unknown."""
     extension = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
     return extension["room"]() if extension else -1
 
@@ -82,8 +82,8 @@ async def _stop_middlewares(scope: Scope, send: Send) -> None:
     """Make the middlewares fail that would end a short response as if it were complete.
 
     Starlette's BaseHTTPMiddleware does: it ends the response before it raises the error of its app. It fails first if
-    it gets a message that it does not expect. Its GZipMiddleware passes no unknown message on to it, but `pathsend`,
-    with a second start before it. Servers refuse these messages, too, and the caller raises its own error.
+    it gets a message that it does not expect. GZipMiddleware does not pass unknown messages on to it, but it passes
+    `pathsend` on, after a second start. Servers refuse these messages, too, and the caller raises its own error.
     """
     messages: list[Message] = [{"type": _CUT_SHORT}]
     if "http.response.pathsend" not in (scope.get("extensions") or {}):

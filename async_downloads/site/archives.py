@@ -24,7 +24,7 @@ _KINDS: Final[dict[bytes, ArchiveKind]] = {b"zip": "zip", b"tar": "tar"}
 
 
 class WantedArchive(NamedTuple):
-    """What a query asks for: an archive of the selected entries of a folder; if there are none, of all."""
+    """A wanted archive: of the selected entries of a folder, or of all entries if none is selected."""
 
     kind: ArchiveKind
     selection: frozenset[str]

@@ -26,7 +26,7 @@ _ENTRY_BYTES: Final = 330  # of memory, with its name and its version
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What decides how a folder's page looks."""
+    """The facts that decide how a folder's page looks."""
 
     key: str
     view: View

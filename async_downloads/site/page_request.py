@@ -1,4 +1,4 @@
-"""What a request says about the page that it wants."""
+"""The wishes of a request for a page: HTML or JSON, and its address."""
 
 from ..request_target import has_parameter
 from ..sending import Scope

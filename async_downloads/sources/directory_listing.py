@@ -51,7 +51,7 @@ def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bo
                 continue
             path = os.path.join(place, item.name)
             if (mount := _mount_of(item, path)) and mount.device != device:
-                # A file system is mounted on a directory; what a link leads to is not known.
+                # A file system is mounted on a directory; the target of a link is not known.
                 guess = Entry(item.name, is_directory=mount.place == path) if is_allowed(mount.place) else None
                 remote.add(mount.device, partial(entry_at, path, is_allowed), guess=guess)
                 continue

@@ -1,7 +1,7 @@
 """Files that grow while they are read.
 
-The kernel gives a file to which bytes are appended its new time a little before its new size. A file with a new time
-and its old size may so be one that grows, or one that was written to in place: that is known only some time later.
+The kernel gives a file to which bytes are appended its new time a little before its new size. So a file with a new time
+and its old size either grows, or was written to in place. Which of the two is true shows only a little later.
 """
 
 import asyncio

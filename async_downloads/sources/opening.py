@@ -132,7 +132,7 @@ def validators_of(status: os.stat_result) -> Validators:
 
 
 def pack_version(status: os.stat_result) -> bytes | None:
-    """Return device, inode, times and size of a file in 40 bytes; None if they may be those of another version, too."""
+    """Return device, inode, times and size of a file in 40 bytes; None if another version may have the same."""
     if has_fixed_times(status):
         return None
     return _VERSION.pack(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
