@@ -16,7 +16,7 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from functools import cache, partial
 from itertools import count as counter
@@ -171,26 +171,26 @@ class OpenFile:
         """Read as `read` does, if that need not wait for the disk; else return None."""
         if count <= _COPIED_BYTES:
             buffer = bytearray(count)
-            return bytes(buffer) if self._probe(buffer, offset) == count else None
+            return bytes(buffer) if self._are_cached(buffer, (offset,)) else None
         return os.pread(self.fd, count, offset) if self.is_cached(offset, count) else None
 
     def is_cached(self, offset: int, count: int) -> bool:
         """Whether the kernel has the last of each 256 KiB of these bytes, and so most likely all of them."""
         last = offset + count - 1
-        probed = (*range(offset + _PROBED_BYTES - 1, last, _PROBED_BYTES), last)
-        return all(self._probe(_PROBE, each) for each in probed)
+        return self._are_cached(_PROBE, (*range(offset + _PROBED_BYTES - 1, last, _PROBED_BYTES), last))
 
-    def _probe(self, buffer: bytearray, offset: int) -> int:
-        """Fill the buffer with bytes that the kernel has cached; return their number."""
+    def _are_cached(self, buffer: bytearray, offsets: Iterable[int]) -> bool:
+        """Fill the buffer from each of these offsets, if the kernel has the bytes; return whether it has them all."""
         if not self._probes or _NOWAIT is None:
-            return 0
+            return False
+        fd, buffers, size = self.fd, (buffer,), len(buffer)
         try:
-            return os.preadv(self.fd, (buffer,), offset, _NOWAIT)
+            return all(os.preadv(fd, buffers, offset, _NOWAIT) == size for offset in offsets)
         except BlockingIOError:
-            return 0
+            return False
         except OSError:  # the file system does not know RWF_NOWAIT: do not try it on this file again
             self._probes = False
-            return 0
+            return False
 
     async def read(self, offset: int, count: int) -> bytes:
         """Read `count` bytes from `offset`, or fewer if the file ends before."""

@@ -24,7 +24,7 @@ __all__ = ["FileSource"]
 
 
 _TAIL_BYTES: Final = 4096  # one page, which the kernel has cached; long enough not to be equal by chance
-_MAX_REGION_BYTES: Final = 4 * 1024 * 1024  # how much is sent before the file is checked again
+_MAX_REGION_BYTES: Final = 16 * 1024 * 1024  # how much is sent before the file is checked again
 _HASHED_BYTES: Final = 16 * 1024 * 1024  # by one call in a thread
 _HASHED_CHUNK_BYTES: Final = 256 * 1024  # fits into a processor's cache
 _DESCRIPTIONS: Final = 16  # how often to describe a file again that changes meanwhile

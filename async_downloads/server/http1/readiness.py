@@ -1,86 +1,62 @@
-"""Waiting for a turn, and for room in a socket that belongs to an asyncio transport."""
+"""Room in sockets that belong to asyncio transports, and fair turns of those that have it."""
 
 import asyncio
 import select
-from collections import deque
+import time
+from collections.abc import Callable
+from typing import Final
 
-__all__ = ["FairTurns", "SocketReadiness"]
+__all__ = ["SocketReadiness"]
 
 
-class FairTurns:
-    """Lets a few tasks do long work in one turn of the event loop, and the others in the next turns, in order.
-
-    A short request then waits for those few alone.
-    """
-
-    def __init__(self, at_once: int) -> None:
-        self._free = at_once
-        self._waiting: deque[asyncio.Future[None]] = deque()
-
-    async def come(self) -> None:
-        """Wait for a slot. It is released at the caller's next await."""
-        loop = asyncio.get_running_loop()
-        if self._free:
-            self._free -= 1
-            loop.call_soon(self._pass_on)
-            return
-        self._waiting.append(turn := loop.create_future())
-        try:
-            await turn
-        finally:
-            if not turn.cancelled():
-                loop.call_soon(self._pass_on)
-
-    def _pass_on(self) -> None:
-        """Give a released slot to the next task that still waits."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
+_SEEN_AT_ONCE: Final = 256  # sockets; further ones are seen in a later turn
 
 
 class SocketReadiness:
-    """Reports when a socket has room, although it belongs to a transport: asyncio reports that to the transport alone.
+    """Calls back when a socket has room. It belongs to a transport, and asyncio reports room to the transport alone.
+
+    A callback may take a millisecond. So sockets are served in the order in which they got room, for two milliseconds
+    in one turn of the event loop, and a short request waits no longer. The others wait for the next turn: the epoll
+    reports them again.
 
     The kernel reports room when half of what it may hold (TCP_NOTSENT_LOWAT) has gone. A call that is tried sooner
     sends a few bytes at a time.
     """
 
+    _TURN_SECONDS: Final = 0.002
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._epoll = select.epoll()
-        self._waiting: dict[int, asyncio.Future[None]] = {}
-        loop.add_reader(self._epoll.fileno(), self._look)
+        self._callbacks: dict[int, Callable[[float], None]] = {}
+        self._ready: dict[int, float] = {}  # when each socket was seen to have room, the first one first
+        loop.add_reader(self._epoll.fileno(), self._serve_turn)
 
-    async def wait(self, fd: int) -> None:
-        """Return when the socket has room or an error, or after `wake`."""
-        self._waiting[fd] = future = asyncio.get_running_loop().create_future()
-        try:
-            self._register(fd)
-            await future
-        finally:
-            if self._waiting.get(fd) is future:  # the number may be another connection's by now
-                del self._waiting[fd]
+    def watch(self, fd: int, callback: Callable[[float], None]) -> None:
+        """Call back in each turn in which the socket has room or an error, until `forget`.
 
-    def wake(self, fd: int) -> None:
-        """End the waiting for a socket: one that is closed is in no epoll any more."""
-        future = self._waiting.get(fd)
-        if future is not None and not future.done():
-            future.set_result(None)
+        The callback gets the time, by `time.monotonic`, when the socket was seen to have room. It must not raise.
+        """
+        self._callbacks[fd] = callback
+        self._epoll.register(fd, select.EPOLLOUT)
+
+    def forget(self, fd: int) -> None:
+        """Call back no more, if the socket is watched; call this before the socket is closed."""
+        if self._callbacks.pop(fd, None):
+            self._epoll.unregister(fd)
+            self._ready.pop(fd, None)
 
     def close(self) -> None:
         """Close the epoll, when the loop is about to end."""
-        asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+        self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
 
-    def _register(self, fd: int) -> None:
-        once = select.EPOLLOUT | select.EPOLLONESHOT
-        try:
-            self._epoll.modify(fd, once)
-        except FileNotFoundError:  # the first time, and after the number was another connection's
-            self._epoll.register(fd, once)
-
-    def _look(self) -> None:
-        for fd, _ in self._epoll.poll(0):
-            self.wake(fd)
+    def _serve_turn(self) -> None:
+        now = time.monotonic()
+        for fd, _ in self._epoll.poll(0, _SEEN_AT_ONCE):
+            self._ready.setdefault(fd, now)
+        end = now + self._TURN_SECONDS
+        while self._ready and now <= end:
+            fd = next(iter(self._ready))
+            self._callbacks[fd](self._ready.pop(fd))
+            now = time.monotonic()

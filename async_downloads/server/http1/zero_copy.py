@@ -1,11 +1,13 @@
 """Regions of files on their way from the page cache to sockets, by sendfile(2): no byte passes through this process.
 
-A writer sends only while the transport of its connection holds nothing and has not begun to close. Three things make
-it wait:
+A writer sends only while the transport of its connection holds nothing and has not begun to close. Two things make it
+wait:
 
-    the socket is full          until `SocketReadiness` reports room
-    the file is not cached      until a thread has brought the next bytes into the page cache
-    other fast clients wait     until `FairTurns` gives it a turn
+    the socket is full, or it is the turn of others    until `SocketReadiness` calls back
+    the file is not cached                             until a thread has brought the next bytes into the page cache
+
+Each call of sendfile is made by that callback, and the task that sends a region wakes only at its end: to wake a task
+for each call would cost more than the call's share of Python does otherwise.
 """
 
 import asyncio
@@ -14,14 +16,16 @@ import os
 import select
 import socket
 import struct
+import time
+from functools import partial
 from typing import Final, NoReturn
 
 from ...errors import SourceTruncated
-from ...open_file import FileRegion, OpenFile
-from ...sources.growing_files import SentVersion
+from ...open_file import FileRegion
 from ...sources.opening import map_read_errors
 from .flow_control import ClientDisconnected, FlowControl
-from .readiness import FairTurns, SocketReadiness
+from .readiness import SocketReadiness
+from .region_transfer import RegionTransfer
 
 __all__ = ["AVAILABLE", "SendfileTurns", "ZeroCopyWriter"]
 
@@ -31,19 +35,16 @@ _ACKNOWLEDGED: Final = struct.Struct("120xQ")  # where TCP_INFO has it
 _SLOW_BYTES: Final = 512 * 1024  # of one call to a client that has not been seen to be fast
 _FAST_BYTES: Final = 4 * 1024 * 1024  # of one call to a fast client: about a millisecond
 _CALL_SECONDS: Final = 0.002  # a call that takes longer is halved the next time
-_FAST_CALLS: Final = 2  # calls to fast clients in one turn of the loop
-_COLD_BYTES: Final = 4 * 1024 * 1024  # what a thread brings into the page cache at a time
 _READ_BYTES: Final = 256 * 1024  # of a file that sendfile does not take
 _GONE: Final = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH}
 _NOT_BY_SENDFILE: Final = {errno.EINVAL, errno.ESPIPE, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class SendfileTurns:
-    """What the writers of one event loop share: who is ready, whose turn it is, and how large a call may be."""
+    """What the writers of one event loop share: which socket's turn it is, and how large a call may be."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.ready: SocketReadiness = SocketReadiness(loop)
-        self.turns: FairTurns = FairTurns(_FAST_CALLS)
         self.call_bytes: int = _FAST_BYTES
 
     def called(self, count: int, seconds: float) -> None:
@@ -90,7 +91,14 @@ class _UnsentLimit:
 
 
 class ZeroCopyWriter:
-    """The way from files to one connection's socket. It belongs to the connection."""
+    """The way from files to one connection's socket. It belongs to the connection.
+
+        idle ──send──> sending ──region sent, or an error──> idle
+                        │    ^
+         bytes not cached    loaded
+
+    While it sends, `_ended` is pending, and `_push` is called whenever the socket has room.
+    """
 
     def __init__(self, flow: FlowControl, shared: SendfileTurns) -> None:
         self._flow = flow
@@ -99,6 +107,9 @@ class ZeroCopyWriter:
         self._fd: int = self._socket.fileno()
         self._limit = _UnsentLimit(self._socket)
         self._taken = 0
+        self._ended: asyncio.Future[None] | None = None  # of the region that is being sent
+        self._has_sendfile = True  # the file system of that region
+        self._full_since: float | None = None
 
     def acknowledged(self) -> int:
         """Return how many bytes the client's system has taken since the connection was made.
@@ -121,8 +132,10 @@ class ZeroCopyWriter:
         return self._flow.room()
 
     def lose(self) -> None:
-        """Wake a `send` that waits: its socket is about to be closed, which no epoll reports."""
-        self._shared.ready.wake(self._fd)
+        """End a `send`: its socket is about to be closed, which no epoll reports."""
+        self._shared.ready.forget(self._fd)
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_exception(ClientDisconnected())
 
     async def send(self, region: FileRegion) -> None:
         """Send a region; return when the socket has taken it.
@@ -130,60 +143,72 @@ class ZeroCopyWriter:
         Raises ClientDisconnected; SourceTruncated if the file has become too short, SourceChanged if it was written to
         in place, SourceError if it cannot be read.
         """
-        file, offset, size = region
-        stop, cached = offset + size, offset  # up to `cached` nothing has to be waited for
-        version = SentVersion(file)  # the source has just checked it
+        transfer, self._has_sendfile = RegionTransfer(region), True
         await self._flow.flushed()
-        while offset < stop:
-            version.check(offset)
-            count = min(stop - offset, await self._next_size())
-            if offset >= cached:
-                cached = offset + await self._bring_into_cache(file, offset, count, stop)
-            count = min(count, cached - offset)
-            sent = self._sendfile(file, offset, count)
-            if sent is None:
-                await self._read_and_write(file, offset, stop)
-                return
-            offset += sent
-            if sent < count:
-                await self._wait_for_room()
-            elif not self._limit.fast:  # a fast client waits for its turn
-                await asyncio.sleep(0)
+        await self._send_cached(transfer)
+        while transfer.left and self._has_sendfile:
+            await transfer.load()
+            await self._send_cached(transfer)
+        if transfer.left:
+            await self._read_and_write(transfer)
 
-    async def _next_size(self) -> int:
-        """Wait for a turn; return how many bytes one call may send."""
-        if not self._limit.fast:
-            return _SLOW_BYTES
-        await self._shared.turns.come()
-        return self._shared.call_bytes
-
-    async def _bring_into_cache(self, file: OpenFile, offset: int, count: int, stop: int) -> int:
-        """Return how many bytes from `offset` are in the page cache: the loop must not wait for a disk."""
-        if file.is_cached(offset, count):
-            return count
-        count = min(stop - offset, _COLD_BYTES)
-        with map_read_errors(f"reading from {offset}"):
-            await file.bring_into_cache(offset, count)
-        return count
-
-    def _sendfile(self, file: OpenFile, offset: int, count: int) -> int | None:
-        """Send what the socket takes at once; return None if the file system has no sendfile."""
+    async def _send_cached(self, transfer: RegionTransfer) -> None:
+        """Send until the next bytes are not cached; a first call to a slow client is made at once."""
         self._flow.check()
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        self._full_since, self._ended = None, asyncio.get_running_loop().create_future()
+        push = partial(self._push, transfer, self._ended)
+        if not self._limit.fast:
+            push(0.0)
+        if not self._ended.done():
+            self._shared.ready.watch(self._fd, push)
         try:
-            sent = os.sendfile(self._fd, file.fd, offset, count)
+            await self._ended
+        finally:
+            if not self._flow.lost:  # else the number may be another connection's by now
+                self._shared.ready.forget(self._fd)
+
+    def _push(self, transfer: RegionTransfer, ended: "asyncio.Future[None]", ready_at: float) -> None:
+        """Make one call, and set `ended` if it was the last one. The socket has had room since `ready_at`."""
+        if ended.done():  # the sender was cancelled
+            return
+        try:
+            if self._full_since is not None:
+                self._limit.waited(ready_at - self._full_since)
+            is_last = self._send_some(transfer)
+        except Exception as error:  # noqa: BLE001 - the sender raises it
+            ended.set_exception(error)
+        else:
+            if is_last:
+                ended.set_result(None)
+
+    def _send_some(self, transfer: RegionTransfer) -> bool:
+        """Send what the socket takes at once; return whether it is all, or all that can be sent without a wait."""
+        self._flow.check()
+        count = transfer.cached_bytes(self._shared.call_bytes if self._limit.fast else _SLOW_BYTES)
+        if not count:
+            return True
+        began = time.monotonic()
+        sent = self._sendfile(transfer, count)
+        now = time.monotonic()
+        if self._limit.fast and sent:
+            self._shared.called(count, now - began)
+        self._full_since = now if sent < count else None
+        self._count(sent)
+        transfer.offset += sent
+        return not transfer.left or not self._has_sendfile
+
+    def _sendfile(self, transfer: RegionTransfer, count: int) -> int:
+        try:
+            sent = os.sendfile(self._fd, transfer.file.fd, transfer.offset, count)
         except BlockingIOError:
             return 0
         except OSError as error:
-            if error.errno in _NOT_BY_SENDFILE:
-                return None
-            self._fail(error, offset)
+            if error.errno not in _NOT_BY_SENDFILE:
+                self._fail(error, transfer.offset)
+            self._has_sendfile = False
+            return 0
         if not sent:
-            raise SourceTruncated(f"the file ended at byte {offset}")
-        if self._limit.fast:
-            self._shared.called(count, loop.time() - began)
-        self._count(sent)
+            raise SourceTruncated(f"the file ended at byte {transfer.offset}")
         return sent
 
     def _fail(self, error: OSError, offset: int) -> NoReturn:
@@ -197,21 +222,15 @@ class ZeroCopyWriter:
         self._taken += sent
         self._limit.took(sent)
 
-    async def _wait_for_room(self) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        await self._shared.ready.wait(self._fd)
-        self._limit.waited(loop.time() - began)
-
-    async def _read_and_write(self, file: OpenFile, offset: int, stop: int) -> None:
-        while offset < stop:
-            count = min(_READ_BYTES, stop - offset)
+    async def _read_and_write(self, transfer: RegionTransfer) -> None:
+        while transfer.left:
+            count, offset = min(_READ_BYTES, transfer.left), transfer.offset
             with map_read_errors(f"reading from {offset}"):
-                chunk = await file.read_from_disk(offset, count)
+                chunk = await transfer.file.read_from_disk(offset, count)
             self._flow.check()
             self._flow.transport.write(chunk)
             self._count(len(chunk))
             await self._flow.flushed()
-            offset += len(chunk)
+            transfer.offset += len(chunk)
             if len(chunk) < count:
-                raise SourceTruncated(f"the file ended at byte {offset}")
+                raise SourceTruncated(f"the file ended at byte {transfer.offset}")

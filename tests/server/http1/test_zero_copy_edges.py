@@ -4,9 +4,9 @@ import asyncio
 import errno
 import os
 import socket
+import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import pairwise
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,12 @@ class Owner(asyncio.Protocol):
         """Report it."""
         self.flow.lose()
         self.writer.lose()
+
+
+def receive_all(client: socket.socket, count: int) -> None:
+    """Take that many bytes."""
+    while count:
+        count -= len(client.recv(min(count, 64 * 1024)))
 
 
 @asynccontextmanager
@@ -184,11 +190,11 @@ async def test_a_send_that_waits_ends_when_its_socket_is_closed(large: Path) -> 
     file = OpenFile(str(large))
     async with accepted() as owner:
         sending_all = asyncio.create_task(owner.writer.send(FileRegion(file, 0, 4 * MIB)))
-        await eventually(lambda: owner.turns.ready._waiting)
+        await eventually(lambda: owner.turns.ready._callbacks)
         owner.flow.transport.abort()
         with pytest.raises(ConnectionResetError):
             await sending_all
-        assert not owner.turns.ready._waiting
+        assert not owner.turns.ready._callbacks
     file.close()
 
 
@@ -237,7 +243,7 @@ async def test_a_slow_client_has_a_limit_in_the_kernel_and_a_fast_one_has_none(
         await owner.writer.send(FileRegion(file, 0, 1000))
         assert limit() == -1
         sending_all = asyncio.create_task(owner.writer.send(FileRegion(file, 0, 4 * MIB)))
-        await eventually(lambda: owner.turns.ready._waiting)
+        await eventually(lambda: owner.turns.ready._callbacks)
         while limit() == -1:
             await asyncio.to_thread(owner.client.recv, 64 * 1024)
         assert limit() == 96 * 1024
@@ -261,24 +267,33 @@ async def test_a_call_that_takes_long_is_halved_and_a_short_one_doubled(
     turns.ready.close()
 
 
-async def test_in_one_turn_of_the_loop_only_a_few_fast_clients_are_sent_to(
-    large: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(zero_copy, "_FAST_BYTES", 8192)
-    monkeypatch.setattr(zero_copy, "_SLOW_BYTES", 8192)
-    monkeypatch.setattr(zero_copy._UnsentLimit, "_CALM_BYTES", 1)
+async def test_a_region_is_sent_by_the_event_loop_and_its_task_wakes_once(large: Path) -> None:
     large.read_bytes()
-    file, taken = OpenFile(str(large)), [0]
-    turns = SendfileTurns(asyncio.get_running_loop())
-    async with AsyncExitStack() as stack:
-        owners = [await stack.enter_async_context(accepted(turns)) for _ in range(12)]
-        for owner in owners:
-            await owner.writer.send(FileRegion(file, 0, 1))
-        sending_all = [asyncio.create_task(owner.writer.send(FileRegion(file, 0, 8 * 8192))) for owner in owners]
-        while not all(each.done() for each in sending_all):
-            taken.append(sum(owner.writer.taken() for owner in owners))
-            await asyncio.sleep(0)
-        await asyncio.gather(*sending_all)
-    steps = [after - before for before, after in pairwise(taken[1:])]
-    assert 8192 <= max(steps) <= 4 * 8192
+    file = OpenFile(str(large))
+    async with accepted() as owner:
+        sending_all = owner.writer.send(FileRegion(file, 0, 4 * MIB))
+        future = sending_all.send(None)
+        assert isinstance(future, asyncio.Future)
+        await asyncio.to_thread(receive_all, owner.client, 4 * MIB)
+        await eventually(future.done)
+        with pytest.raises(StopIteration):
+            sending_all.send(None)
+    file.close()
+
+
+async def test_a_wait_for_other_clients_makes_no_client_slow(large: Path) -> None:
+    large.read_bytes()
+    file = OpenFile(str(large))
+    async with accepted() as owner:
+        limit, ready = owner.writer._limit, owner.turns.ready
+        sending_all = asyncio.create_task(owner.writer.send(FileRegion(file, 0, 4 * MIB)))
+        await eventually(lambda: ready._callbacks)
+        push, now = ready._callbacks[owner.writer._fd], time.monotonic()
+        calm = list[int]()
+        for ready_at in (now - 1000, now + 1000):  # it had room before it was full; it had none for a long time
+            push(ready_at)
+            calm.append(limit._calm)
+        assert calm == [owner.writer.taken(), 0]
+        await asyncio.to_thread(receive_all, owner.client, 4 * MIB)
+        await sending_all
     file.close()
