@@ -10,6 +10,7 @@ import click
 
 from ..setting_texts import read_seconds
 from .get_checks import check_options
+from .get_help import SectionedCommand
 from .get_network import ConnectionCount, network_options
 from .get_options import GetOptions
 from .get_texts import read_field, read_rate, read_resume_offset, read_retries
@@ -48,51 +49,51 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*names, **{"hidden": True, "is_flag": True, **attributes})
 
 
-@click.command(epilog=_EPILOG)
+@click.command(cls=SectionedCommand, epilog=_EPILOG)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @_option("--output", "-o", metavar="PATH", type=_PATH, help="Save as PATH; - is standard output.")
 @_option("--directory", "-d", "-P", metavar="DIR", type=_PATH, help="Folder for the files; the server names them.")
+@_option("--input-file", "-i", metavar="FILE", type=_PATH, help="Read URLs from FILE, one a line; - is stdin.")
 @_option("--recursive", "-r", is_flag=True, help="Copy a folder: all new and changed files.")
-@_option("--include", metavar="PATTERN", multiple=True, help="With -r: only files like '*.iso'; repeatable.")
-@_option("--exclude", metavar="PATTERN", multiple=True, help="With -r: no files like '*.iso'; repeatable.")
 @_option("--checksum", metavar="ALGO:HEX", help="Expected digest: sha256:… or sha512:…")
-@_option("--checksums", metavar="FILE", help="Path or URL of a list of digests (SHA256SUMS).")
 @_option("--connections", "-x", metavar="N", type=_CONNECTIONS, default=4, help="Connections per file.")
 @_option("--limit-rate", metavar="RATE", callback=_RATES, help="Most bytes per second: 500K, 2M; K is 1024.")
 @_option(
     "--header", "-H", metavar="'NAME: VALUE'", multiple=True, callback=_FIELDS, help="Send this field, too; repeatable."
 )
-@_option("--user-agent", "-A", metavar="TEXT", help="Send TEXT as the name of the client.")
+@_option("--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")
+@_option("--quiet", "-q", "-s", is_flag=True, help="Print errors only.")
+@_option("--include", metavar="PATTERN", multiple=True, help="With -r: only files like '*.iso'; repeatable.")
+@_option("--exclude", metavar="PATTERN", multiple=True, help="With -r: no files like '*.iso'; repeatable.")
+@_option("--keep-directories", is_flag=True, help="Save as HOST/PATH of the URL, below -d.")
+@_option("--jobs", metavar="N", type=_COUNT, default=4, help="Files at the same time.")
+@_option("--overwrite", is_flag=True, help="Replace a file if the server chose its name.")
+@_option("--continue", "-c", "continues", is_flag=True, help="Continue a part of another URL or program, too.")
+@_option("--timestamping", "-N", is_flag=True, help="Skip a file with the server's size and time.")
+@_option("--no-mtime", "dated", flag_value=False, default=True, show_default=False, help="Give files the current time.")
+@_option("--no-resume", "restart", is_flag=True, help="Start again; use no part of an earlier run.")
+@_option("--checksums", metavar="FILE", help="Path or URL of a list of digests (SHA256SUMS).")
+@_option("--strict", is_flag=True, help="Refuse an HTML page for a name like data.zip.")
+@_option("--mirror", metavar="URL", multiple=True, help="Another URL of the file; repeatable.")
+@_option("--metalink", metavar="FILE", help="Get the files of a Metalink file (path or URL).")
 @_option("--retries", metavar="N", default="5", callback=_RETRIES, help="Failures in a row; inf: no limit.")
 @_option("--patience", metavar="SECONDS", default="300", callback=_SECONDS, help="Longest wait if a server asks.")
 @_option("--timeout", metavar="SECONDS", callback=_SECONDS, help="Longest time for one file, from start to end.")
 @_option("--response-timeout", metavar="SECONDS", default="300", callback=_SECONDS, help="Longest wait for a response.")
 @_option("--stall-timeout", metavar="SECONDS", default="30", callback=_SECONDS, help="Longest time without a byte.")
 @_option("--speed-floor", metavar="RATE", default="1", callback=_RATES, help="Reconnect if slower than this.")
-@_option("--strict", is_flag=True, help="Refuse an HTML page for a name like data.zip.")
-@_option("--input-file", "-i", metavar="FILE", type=_PATH, help="Read URLs from FILE, one a line; - is stdin.")
-@_option("--jobs", metavar="N", type=_COUNT, default=4, help="Files at the same time.")
-@_option("--keep-directories", is_flag=True, help="Save as HOST/PATH of the URL, below -d.")
-@_option("--mirror", metavar="URL", multiple=True, help="Another URL of the file; repeatable.")
-@_option("--metalink", metavar="FILE", help="Get the files of a Metalink file (path or URL).")
-@_option("--overwrite", is_flag=True, help="Replace a file if the server chose its name.")
-@_option("--continue", "-c", "continues", is_flag=True, help="Continue a part of another URL or program, too.")
-@_option("--timestamping", "-N", is_flag=True, help="Skip a file with the server's size and time.")
-@_option("--no-mtime", "dated", flag_value=False, default=True, show_default=False, help="Give files the current time.")
-@_option("--no-resume", "restart", is_flag=True, help="Start again; use no part of an earlier run.")
+@_option("--user-agent", "-A", metavar="TEXT", help="Send TEXT as the name of the client.")
 @network_options
 @_option("--insecure-redirects", is_flag=True, help="Follow redirects from https to http.")
-@_option("--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")
-@_option("--quiet", "-q", "-s", is_flag=True, help="Print errors only.")
 @_habit("-O", "remote_name")
 @_habit("-L", "location")
 @_habit("-C", "resume_offset", is_flag=False, callback=_OFFSET)
 @_habit("-S", "show_error")
 def get(**options: Any) -> int:
-    """Download each URL over several connections. A file appears under its name only when it is complete.
+    """Download each URL. A file appears under its name only when it is complete.
 
-    Run the same command again to continue an interrupted download. All messages go to standard error. If one file
-    fails, the others are still downloaded. A URL may contain user and password: http://user:password@host/path.
+    Run the same command again to continue an interrupted download. Messages go to standard error. If one file fails,
+    the others are still downloaded.
     """
     try:
         return _load()(check_options(options))

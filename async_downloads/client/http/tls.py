@@ -3,8 +3,10 @@
 import os
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import glob
 from pathlib import Path
+from typing import Final
 
 import certifi
 import httpx
@@ -37,10 +39,33 @@ def _trust(context: ssl.SSLContext, ca_file: Path | None) -> None:
     if ca_file is not None:
         file, directory = str(ca_file), None
     elif not file and not directory:
-        context.load_default_certs()  # those of the system: an administrator may have added some
+        _trust_system(context)
         file = certifi.where()
     with _named(file or directory, "the trusted certificates"):
         context.load_verify_locations(file or None, directory or None)
+
+
+# The certificates of Linux distributions and BSD, by how common they are.
+_SYSTEM_FILES: Final = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def _trust_system(context: ssl.SSLContext) -> None:
+    """Trust the certificates of the system, to which an administrator may have added some.
+
+    A Python that was built on another system looks for them in the places of that one and finds none.
+    """
+    context.load_default_certs()
+    places = ssl.get_default_verify_paths()
+    if not places.cafile and not glob(f"{places.capath or os.devnull}/*.0"):
+        file = next(filter(os.path.isfile, _SYSTEM_FILES), None)
+        if file is not None:
+            with suppress(OSError):  # those of certifi are trusted, too
+                context.load_verify_locations(file)
 
 
 @contextmanager

@@ -92,6 +92,25 @@ def _openssl(folder: Path, *arguments: str) -> None:
     subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
+@pytest.mark.parametrize("found", [True, False])
+async def test_the_certificates_of_the_system_are_found_by_a_python_of_another_one(
+    certificate: tuple[Path, Path], path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: bool
+) -> None:
+    (tmp_path / "damaged.pem").write_text("no certificate")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    nowhere = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "/none.pem", "SSL_CERT_DIR", "/none")  # type: ignore[arg-type]
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nowhere)
+    files = (str(tmp_path / "missing.pem"), str(certificate[0] if found else tmp_path / "damaged.pem"))
+    monkeypatch.setattr("async_downloads.client.http.tls._SYSTEM_FILES", files)
+    async with scripted(_hello, certificate=certificate) as server, Downloader(retries=0) as downloader:
+        if found:
+            await downloader.fetch(server.url, path)
+        else:
+            with pytest.raises(TlsError, match="self-signed"):
+                await downloader.fetch(server.url, path)
+
+
 async def test_the_certificate_of_a_company_without_key_usage_is_trusted(path: Path, tmp_path: Path) -> None:
     ca = ("-subj", "/CN=Root", "-addext", "basicConstraints=CA:TRUE", "-keyout", "ca.key", "-out", "ca.pem")
     _openssl(tmp_path, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *ca)
