@@ -15,7 +15,7 @@ __all__ = ["FORMATS", "AccessLog"]
 Record = Mapping[str, Any]
 
 _REFUSED_BYTES: Final = 200  # of the request line of a refused request
-_REQUEST_LINE: Final = re.compile(r"([!-~]+) ([!-~]+) HTTP/([0-9]\.[0-9])")
+_REQUEST_LINE: Final = re.compile(r"([!-~]+) ([!-~]+) HTTP/([0-9](?:\.[0-9])?)")
 # Bytes of a field that comes from the client. A head may have 64 KiB: without this, a few requests would fill a log.
 _MAX_FIELD_BYTES: Final = 1024
 
@@ -26,7 +26,7 @@ def _as_text(record: Record) -> str:
     extent = f"range={json.dumps(record['range'])}" if record["range"] else "whole"
     outcome = "aborted" if record["aborted"] else "complete"
     return (
-        f"{record['client']} [{record['time']}] {request} {record['status']} {record['bytes']} bytes "
+        f"{record['client']} [{record['time']}] {request} {record['status'] or '-'} {record['bytes']} bytes "
         f"{extent} {record['seconds']:.3f} s {outcome}"
     )
 

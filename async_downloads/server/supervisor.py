@@ -27,6 +27,7 @@ _MIN_LIFE_SECONDS: Final = 1.0  # if a worker lives shorter, the next one may di
 _MIN_PAUSE_SECONDS: Final = 0.1  # before the worker after a short-lived one is started; it doubles each time
 _MAX_PAUSE_SECONDS: Final = 30.0
 _SIGNAL_SECONDS: Final = 0.2  # how long a signal may go unnoticed while no worker runs
+_WAIT_SECONDS: Final = 2.0  # for a worker to die: a signal just before the wait does not end it
 
 
 def supervise(work: Callable[[int], int], count: int) -> int:
@@ -102,7 +103,7 @@ class _Workers:
         """Replace workers that die; return the exit code when none is left."""
         exit_code = 0
         while self._running or (self._missing and not self._ending):
-            timeout = _SIGNAL_SECONDS if self._missing else None
+            timeout = _SIGNAL_SECONDS if self._missing else _WAIT_SECONDS
             for sentinel in connection.wait(list(self._running), timeout):
                 exit_code |= self._handle_death(cast("int", sentinel))
             self.start(0)

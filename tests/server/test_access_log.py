@@ -156,7 +156,7 @@ async def test_an_app_that_sends_nothing_has_no_status() -> None:
     for form in ("json", "text"):
         log = _Log(silent, form)
         await ask(log.app, "/")
-        assert ("null" if form == "json" else '" None 0 bytes') in log.written.getvalue()
+        assert ("null" if form == "json" else '" - 0 bytes') in log.written.getvalue()
 
 
 async def test_a_response_without_a_body_is_complete(log: _Log) -> None:

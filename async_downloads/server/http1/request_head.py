@@ -25,7 +25,7 @@ _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTT
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
 HOST: Final = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")
 _ONCE: Final = frozenset((b"host", b"content-length", b"transfer-encoding"))
-_READ_HERE: Final = _ONCE | {b"connection", b"expect"}
+_READ_HERE: Final = _ONCE | {b"connection", b"expect", b"upgrade"}
 
 Field = tuple[bytes, bytes]
 
@@ -112,7 +112,12 @@ class _Fields:
             self.known[name] = value
 
     def keep_alive(self, version: str) -> bool:
-        """Whether the client keeps the connection for another request (RFC 9112 §9.3)."""
+        """Whether the connection stays open for another request (RFC 9112 §9.3).
+
+        A client that asks for a WebSocket has no other request when it does not get one (RFC 6455 §4.1).
+        """
+        if b"websocket" in self.options(b"upgrade"):
+            return False
         options = self.options(b"connection")
         return b"close" not in options and (version == "1.1" or b"keep-alive" in options)
 

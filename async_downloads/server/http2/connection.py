@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Http2Connection"]
 
 
-_FRAMES_A_TURN: Final = 64  # then it is the turn of other connections
+_FRAMES_A_TURN: Final = 16  # each may be a request; then it is the turn of other connections
 _UNREAD_BYTES: Final = 64 * 1024  # in the transport: the client must read before it may send more
 _FLUSH_SECONDS: Final = 60.0
 

@@ -8,7 +8,7 @@ from hpack import Decoder
 
 from ..http1.request_head import HOST, BadRequest, Field, ParsedHead
 
-__all__ = ["LIST_BYTES", "MalformedRequest", "RequestDecoder", "check_trailers", "parse_fields"]
+__all__ = ["LIST_BYTES", "MalformedRequest", "RequestDecoder", "check_trailers", "parse_fields", "request_line"]
 
 
 LIST_BYTES: Final = 16 * 1024  # of a decoded list, with 32 bytes for each field (RFC 9113 §6.5.2)
@@ -61,6 +61,12 @@ def parse_fields(fields: list[Field], *, body_comes: bool) -> ParsedHead:
     expects = body_comes and any(name == b"expect" and value.lower() == b"100-continue" for name, value in regular)
     lines = _with_one_cookie(_with_host(regular, pseudo.get(b":authority")))
     return ParsedHead(method.decode(), path, "2", lines, True, length, expects)
+
+
+def request_line(fields: list[Field]) -> bytes:
+    """Return the request line that HTTP/1.1 would have, for the log."""
+    known = dict(fields)
+    return b"%s %s HTTP/2" % (known.get(b":method", b""), known.get(b":path", b""))
 
 
 def check_trailers(fields: list[Field]) -> None:

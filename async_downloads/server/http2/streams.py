@@ -22,7 +22,7 @@ from ..http1.request_head import BadRequest, Field
 from .engine import MAX_STREAMS, Engine
 from .frames import FrameBudget
 from .outlet import Outlet
-from .request_fields import MalformedRequest, check_trailers, parse_fields
+from .request_fields import MalformedRequest, check_trailers, parse_fields, request_line
 from .response_fields import response_fields
 from .stream import Stream
 
@@ -103,6 +103,7 @@ class Streams:
             self.reset(stream_id, ErrorCodes.PROTOCOL_ERROR, by_client=True)
             return
         except BadRequest as error:
+            self.server.log_refusal(self.base_scope, request_line(self._engine.decoder.fields), error.status)
             self._respond(stream_id, error.status, body_comes=body_comes)
             return
         if self.closed or self._is_full():

@@ -44,6 +44,7 @@ async def logged() -> AsyncIterator[_LoggedServer]:
     [
         pytest.param(b"GET / HTTP/1.1\r\n\r\n", 400, ("GET", "/", "1.1"), id="no host"),
         pytest.param(b"GET /a HTTP/2.0\r\n\r\n", 505, ("GET", "/a", "2.0"), id="another version"),
+        pytest.param(b"GET /a HTTP/3\r\n\r\n", 400, ("GET", "/a", "3"), id="no minor version"),
         pytest.param(b"BREW /a HTTP/1.1\r\nHost: a\r\n\r\n", 501, ("BREW", "/a", "1.1"), id="unknown method"),
         pytest.param(b'\x00"\n\xff', 400, ("-", '\x00"\n\\xff', "-"), id="no text"),
         pytest.param(b"\x16\x03\x01" + b"a" * 300, 400, ("-", "\x16\x03\x01" + "a" * 197, "-"), id="TLS"),

@@ -141,6 +141,17 @@ async def test_a_request_that_cannot_be_is_refused_alone(
         assert await client.is_alive()
 
 
+async def test_a_request_that_cannot_be_is_logged(serve_http2: ServeHttp2) -> None:
+    refused: list[tuple[bytes, int]] = []
+    server = await serve_http2(hello)
+    assert server.http1
+    server.http1.log_refusal = lambda _, line, status: refused.append((line, status))
+    async with connected(server) as client:
+        await client.response(client.request(pseudo=with_field(b":path", b"no-slash")))
+        await client.response(client.request(pseudo=[*BASE, (b"a", b"x" * 17_000)]))
+    assert refused == [(b"GET no-slash HTTP/2", 400), (b"GET / HTTP/2", 431)]
+
+
 @pytest.mark.parametrize("content", [b"four", b"sixsix"])
 async def test_a_body_of_another_length_resets_its_stream_alone(serve_http2: ServeHttp2, content: bytes) -> None:
     async with connected(await serve_http2(echo)) as client:
