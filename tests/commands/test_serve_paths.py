@@ -1,6 +1,8 @@
 """`async-downloads serve FILE...`: a list of just these files and folders."""
 
+import io
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -67,6 +69,27 @@ async def test_one_file_alone_is_at_the_top_too(tree: Path) -> None:
         assert listing.json()["path"] == "/"
         same = httpx.get(command.urls[0], headers={"If-None-Match": top.headers["etag"]}, timeout=HANGING)
         assert (same.status_code, "content-disposition" in same.headers) == (304, False)
+
+
+def _in_zip(command: Command, target: str) -> list[str]:
+    """Return the names below the top folder of the archive at a target."""
+    with zipfile.ZipFile(io.BytesIO(command.get(target).content)) as archive:
+        assert archive.testzip() is None
+        return sorted(name.partition("/")[2] for name in archive.namelist())
+
+
+async def test_all_paths_or_some_are_one_archive(tree: Path) -> None:
+    async with running("serve", "report.pdf", "docs", *ANY_PORT, cwd=tree) as command:
+        assert _in_zip(command, "/?zip") == ["docs/a.txt", "docs/deep/b.txt", "report.pdf"]
+        assert _in_zip(command, "/?zip&name=report.pdf") == ["report.pdf"]
+        assert _in_zip(command, "/docs/?zip") == ["a.txt", "deep/b.txt"]
+
+
+async def test_one_file_alone_has_its_page_and_an_archive(tree: Path) -> None:
+    async with running("serve", "report.pdf", *ANY_PORT, cwd=tree) as command:
+        assert "<title>report.pdf</title>" in command.get("/report.pdf?view").text
+        assert "<title>Index of /</title>" in command.get("/?view=grid").text
+        assert _in_zip(command, "/?zip") == ["report.pdf"]
 
 
 async def test_one_folder_alone_is_the_top(tree: Path) -> None:
