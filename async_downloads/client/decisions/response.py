@@ -42,8 +42,10 @@ __all__ = ["classify_response", "refuse_tiny_part"]
 
 
 # Too early, too many, too slow, or not now: RFC 9110 §15 with RFC 6585 and RFC 8470. The others are no standard: 509 is
-# too much traffic, and with 520 to 530 a content delivery network says that it cannot reach the server behind it.
-_TRANSIENT_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 509, *range(520, 525), 527, 530})
+# too much traffic, 529 too much load, and with 520 to 530 and 598 to 599 a proxy cannot reach the server behind it.
+_TRANSIENT_STATUSES: Final = frozenset(
+    {408, 425, 429, 500, 502, 503, 504, 509, *range(520, 525), 527, 529, 530, 598, 599}
+)
 # With these, some servers and firewalls refuse a request only because of a field like Range or Want-Repr-Digest.
 # The others say something else: who asks, what there is, when to ask again.
 _FIELD_REFUSALS: Final = frozenset({204, *range(400, 500), 500, 501, 505}) - {

@@ -23,6 +23,7 @@ __all__ = ["Deadline", "MinSpeed", "body_stream", "decoded", "with_digest", "wit
 
 
 _STEP_BYTES: Final = 1024 * 1024  # decoded at once: a small response may decode to a very long file
+_MAGIC_BYTES: Final = 2  # that tell a coding
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 
 
@@ -151,25 +152,54 @@ async def with_digest(chunks: AsyncGenerator[bytes], expected: Checksum) -> Asyn
 
 
 async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[bytes]:
-    """Yield the content of a gzip or deflate body.
+    """Yield the content of a gzip or deflate body. If a body is not coded in spite of its label, yield it unchanged.
 
     Raises BadResponse if the coding is another one or is damaged, TransientError if its end is missing.
     """
     if coding not in {"gzip", "x-gzip", "deflate"}:
         raise _unwanted_coding(coding)
-    decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
     async with aclosing(chunks):
-        async for chunk in chunks:
-            while chunk:
-                if decoder.eof:  # RFC 1952 §2.2: another member may follow
-                    decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
-                try:
-                    data = decoder.decompress(chunk, _STEP_BYTES)
-                except zlib.error as error:
-                    raise BadResponse(f"the server sends damaged {coding}") from error
-                chunk = decoder.unconsumed_tail or decoder.unused_data
-                if data:
-                    yield data
+        begin = b""
+        while len(begin) < _MAGIC_BYTES and (chunk := await anext(chunks, b"")):
+            begin += chunk
+        body, window = _joined(begin, chunks), _window(begin, coding)
+        async with aclosing(body if window is None else _inflated(body, coding, window)) as content:
+            async for chunk in content:
+                yield chunk
+
+
+def _window(begin: bytes, coding: str) -> int | None:
+    """Return the `wbits` of zlib for a body that begins so; None if it is not coded."""
+    if begin[:2] == b"\x1f\x8b" or (len(begin) >= _MAGIC_BYTES and _is_zlib(begin)):
+        return _GZIP_OR_ZLIB
+    return -zlib.MAX_WBITS if coding == "deflate" and begin else None  # some servers leave out the header of zlib
+
+
+def _is_zlib(begin: bytes) -> bool:
+    """Whether bytes begin as a zlib stream (RFC 1950 §2.2)."""
+    return begin[0] & 15 == zlib.DEFLATED and int.from_bytes(begin[:2]) % 31 == 0
+
+
+async def _joined(begin: bytes, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    if begin:
+        yield begin
+    async for chunk in chunks:
+        yield chunk
+
+
+async def _inflated(chunks: AsyncIterator[bytes], coding: str, window: int) -> AsyncGenerator[bytes]:
+    decoder = zlib.decompressobj(window)
+    async for chunk in chunks:
+        while chunk:
+            if decoder.eof:  # RFC 1952 §2.2: another member may follow
+                decoder = zlib.decompressobj(window)
+            try:
+                data = decoder.decompress(chunk, _STEP_BYTES)
+            except zlib.error as error:
+                raise BadResponse(f"the server sends damaged {coding}") from error
+            chunk = decoder.unconsumed_tail or decoder.unused_data
+            if data:
+                yield data
     if not decoder.eof:
         raise TransientError(NetworkError(f"the {coding} ended in the middle"))
 

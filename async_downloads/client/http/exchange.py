@@ -119,7 +119,8 @@ class Exchange:
         """
         fields = response.headers
         if "content-encoding" in fields:
-            coding = coding_to_remove(fields, self._url.path, response.url.path)
+            queried = [value for url in (self._url, response.url) for value in url.params.values()]
+            coding = coding_to_remove(fields, self._url.path, response.url.path, *queried)
             if self._as_sent:
                 self.labelled, coding = coding is not None, None
             others = [(name, value) for name, value in fields.raw if name.lower() != _CODING]

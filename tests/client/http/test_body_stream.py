@@ -158,7 +158,20 @@ async def test_a_coding_without_its_end_is_a_transient_error() -> None:
 )
 async def test_a_body_that_cannot_be_decoded_is_a_bad_response(coding: str, says: str) -> None:
     with pytest.raises(BadResponse, match=says):
-        await joined(decoded(chunks(b"no coding of anything"), coding))
+        await joined(decoded(chunks(b"\x1f\x8bno coding of anything"), coding))
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"no coding of anything", b"<html>"])
+@pytest.mark.parametrize("size", [1, 100])
+async def test_a_body_that_is_not_coded_in_spite_of_its_label_is_unchanged(body: bytes, size: int) -> None:
+    assert await joined(decoded(chunks(*split(body, size)), "gzip")) == body
+
+
+@pytest.mark.parametrize("size", [1, 100])
+async def test_deflate_without_the_header_of_zlib_is_decoded(size: int) -> None:
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    coded = compressor.compress(TEXT) + compressor.flush()
+    assert await joined(decoded(chunks(*split(coded, size)), "deflate")) == TEXT
 
 
 async def test_a_body_stream_decodes_the_body() -> None:

@@ -244,3 +244,13 @@ async def test_the_credentials_of_the_url_are_sent_to_its_origin_after_a_redirec
     async with exchange(site, "https://me:secret@example.com/a").get({}):
         pass
     assert ["authorization" in request.headers for request in site.requests] == [True, True, False]
+
+
+@pytest.mark.parametrize(("query", "coding"), [("file=a.tar.gz", None), ("file=a.txt", "gzip")])
+async def test_the_name_of_an_archive_may_be_in_the_query(query: str, coding: str | None) -> None:
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/octet-stream"}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, stream=ScriptedBody([b""])))
+    async with httpx.AsyncClient(transport=transport) as client:
+        requested = Exchange(client, f"http://example.com/download?{query}")
+        async with requested.get({}) as response:
+            assert requested.head(response).fields.get("content-encoding") == coding
