@@ -11,19 +11,17 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from harness.ports import reserved_port
-from harness.waiting import HANGING, eventually
+from harness.waiting import eventually
 from selenium.common.exceptions import WebDriverException
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from tools.chromium import chromium, console_of
 from tools.command import Command, serving
 from tools.databases import database as database  # noqa: PLC0414
 from tools.databases import fill
 from tools.databases import postgres as postgres  # noqa: PLC0414
 from tools.databases import sqlite as sqlite  # noqa: PLC0414
-from tools.programs import need
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -38,10 +36,6 @@ video.addEventListener("seeked", () => done({time: video.currentTime, duration: 
 const seek = () => { video.currentTime = video.duration - 1; };
 if (video.readyState >= 1) seek(); else video.addEventListener("loadedmetadata", seek, {once: true});
 """
-_FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-dev-shm-usage "
-    "--disable-background-networking --disable-component-update --disable-sync"
-)
 
 
 @pytest.fixture(scope="module")
@@ -72,22 +66,10 @@ def downloads(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def browser(tmp_path: Path, downloads: Path) -> Iterator[Chrome]:
+def browser(tmp_path: Path) -> Iterator[Chrome]:
     """A Chromium with its own profile."""
-    options = ChromeOptions()
-    options.binary_location = need("chromium")
-    for flag in (*_FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with reserved_port() as port:
-        browser = Chrome(options=options, service=Service(executable_path=need("chromedriver"), port=port))
-        try:
-            browser.set_script_timeout(HANGING)
-            browser.set_page_load_timeout(HANGING)
-            yield browser
-        finally:
-            browser.quit()
+    with chromium(tmp_path) as browser:
+        yield browser
 
 
 def _farthest(command: Command, target: str = "/long.wav") -> int:
@@ -136,7 +118,7 @@ async def test_the_listing_is_styled_and_the_console_stays_empty(command: Comman
     assert links == ["a:<b>&'c'.txt", "long.wav", "naïve report.bin", "video.html"]
     row = browser.find_element(By.CSS_SELECTOR, "#list li")
     assert row.value_of_css_property("display") == "grid"  # the Content-Security-Policy allows the style
-    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call] # selenium has no type for it
+    assert console_of(browser) == []
     browser.get(browser.find_element(By.LINK_TEXT, "a:<b>&'c'.txt").get_attribute("href") or "")
     await eventually(lambda: _text(browser) == "found")
 
