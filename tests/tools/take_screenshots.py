@@ -17,7 +17,7 @@ from tools.chromium import chromium, show_as
 from tools.command import serving
 from tools.shown_folder import SHOWN, make_shown_folder
 
-_LOADED: Final = "return [...document.images].every((image) => image.complete)"
+_LOADED: Final = "return [...document.images].every((image) => image.complete || !image.checkVisibility())"
 
 
 class _Picture(NamedTuple):
@@ -28,7 +28,7 @@ class _Picture(NamedTuple):
 
 
 _PICTURES: Final = (
-    _Picture("list", "", 1280, 860),
+    _Picture("list", "", 1280, 1180),
     _Picture("grid", "?view=grid", 1280, 860),
     _Picture("phone", "", 390, 860),
     _Picture("phone-grid", "?view=grid", 390, 860),
