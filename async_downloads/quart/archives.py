@@ -33,9 +33,10 @@ async def send_archive(
     """Return a response with an archive that is made while it is sent; it has a length, a strong ETag and ranges.
 
     A member is a path or a source, or one of these and its name in the archive, with `/` between folders. A path is
-    relative to `app.root_path`. That of a folder stands for all files below it that DirectoryStore shows; `hidden` adds
-    those whose names begin with a dot. A source without a name has that of its representation. `name` is the name of
-    the archive, which is a tar if it ends with `.tar`, else a zip. `options` are those of `send_file`.
+    relative to `app.root_path`. The path of a folder stands for all files below it that DirectoryStore shows; `hidden`
+    adds files whose names begin with a dot. Without a name in the archive, a source has the name of its representation.
+    `name` is the name of the archive, which is a tar if it ends with `.tar`, else a zip. `options` are those of
+    `send_file`.
 
     The sources are closed with the response, or when this raises an error. Raises OSError for a path that leads to
     nothing that can be read, ValueError for a source without a name or a size, ArchiveTooLarge for a folder of more
@@ -86,7 +87,7 @@ class _Looked(NamedTuple):
 
 
 def _look(path: str, *, hidden: bool) -> _Looked:
-    """Raises OSError if the path leads to nothing that can be read."""
+    """Return the store and the entry of a path. Raises OSError if the path cannot be read."""
     if os.path.isdir(path):
         return _Looked(DirectoryStore(path, hidden=hidden, precompressed=False), None)
     parent, name = os.path.split(path)

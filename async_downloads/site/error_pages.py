@@ -22,11 +22,11 @@ _EXPLANATIONS: Final = {
     400: "The server does not understand this request.",
     403: "You may not open this.",
     404: "There is nothing at this address.",
-    405: "This address only answers GET and HEAD.",
+    405: "This address accepts only GET and HEAD.",
     410: "This was here once, and it is gone.",
     412: "The file has changed since you last saw it.",
     413: "This folder is too large for one archive. Open it, and select some of its entries.",
-    416: "The file does not have the part that was asked for.",
+    416: "The file does not have the requested part.",
     502: "The file cannot be read right now.",
     503: "The server is busy. Try again in a moment.",
 }

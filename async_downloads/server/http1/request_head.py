@@ -1,4 +1,4 @@
-"""Request heads (RFC 9112 §2-3): llhttp checks the syntax, this module checks what llhttp lets pass.
+"""Request heads (RFC 9112 §2-3): llhttp checks the syntax; this module checks everything that llhttp does not.
 
 llhttp refuses: two Content-Lengths, Content-Length beside Transfer-Encoding, codings after `chunked`, folded lines,
 bare CR and LF, whitespace before a colon, controls and NUL, methods it does not know. It lets pass: other versions, any
@@ -158,7 +158,7 @@ def _parsed_fields(head: bytes) -> _Fields:
 
 
 def _check_host(fields: _Fields, version: str) -> None:
-    """Refuse a head without a Host, or with one that is none (RFC 9112 §3.2)."""
+    """Refuse a head without a Host, or with a malformed one (RFC 9112 §3.2)."""
     host = fields.known.get(b"host")
     if (host is None and version == "1.1") or not HOST.fullmatch(host or b""):
         raise BadRequest(400)

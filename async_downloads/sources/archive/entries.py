@@ -15,7 +15,7 @@ __all__ = ["describe_entry", "is_described", "member_of"]
 
 
 def is_described(entry: Entry) -> bool:
-    """Whether the entry tells the version of its file. A file without bytes has only one."""
+    """Whether the entry has the version of its file. A file without bytes has only one."""
     return bool(entry.size == 0 or entry.digest or entry.version)
 
 

@@ -1,4 +1,4 @@
-"""Find the members of an archive: what the listings of a folder, and of the folders below it, show."""
+"""Find the members of an archive: the entries in the listings of a folder and of all folders below it."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -143,7 +143,7 @@ class _Walk:
             raise ArchiveTooLarge(f"more than {self._limits.size:,} bytes")
 
     def members(self) -> Iterator[ArchiveMember]:
-        """Yield what was found: the files, and the folders without entries."""
+        """Yield the found members: the files, and the folders without entries."""
         for folder, found in self._found:
             if not found:
                 yield ArchiveMember(Member(folder.prefix))

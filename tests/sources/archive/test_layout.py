@@ -1,4 +1,4 @@
-"""Laws of the layout: the parts tile the archive, and other programs' parsers read what they join to."""
+"""Laws of the layout: the parts tile the archive, and the parsers of other programs read the whole."""
 
 import io
 import tarfile
@@ -193,7 +193,7 @@ def test_an_archive_may_be_empty(archive_format: ArchiveFormat) -> None:
 
 
 def test_dates_are_read_back() -> None:
-    """The DOS date has two seconds; unzip and bsdtar read the extra field with the exact one."""
+    """The DOS date counts in steps of two seconds; unzip and bsdtar read the extra field with the exact date."""
     layout = Layout([Member("new", 0, 1_700_000_001), Member("old", 0, -5), Member("far", 0, 2**40)], ZipFormat())
     with zipfile.ZipFile(io.BytesIO(join(layout, [b""] * 3, 0, layout.size))) as read:
         new, old, far = read.infolist()

@@ -1,4 +1,4 @@
-"""What an archive of a folder holds: what the listings of the folder and of those below it show."""
+"""The contents of an archive of a folder: the entries in the listings of the folder and of all folders below it."""
 
 import asyncio
 import os
