@@ -13,6 +13,10 @@ from .timeouts import OPEN_TIMEOUT
 __all__ = ["RecentPaths", "open_in_thread"]
 
 
+_LEASE_SECONDS: Final = 5.0  # the kernel itself takes a lease away after 45 s, /proc/sys/fs/lease-break-time
+_LEASE_PAUSE_SECONDS: Final = 0.05
+
+
 class RecentPaths:
     """Paths below `folder` that were opened a few seconds ago.
 
@@ -36,8 +40,9 @@ class RecentPaths:
     async def open(self, path: str, function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
         """Run `function`, which opens the path. If the caller is cancelled, its result goes to `discard`.
 
-        `function` raises MustWait if it cannot do its work on the event loop; it is then run in a thread. Raises
-        SourceBusy if the path is not open after `OPEN_TIMEOUT`.
+        `function` raises MustWait if it cannot do its work on the event loop; it is then run in a thread. If it raises
+        MustWait there, too, another program has a lease on the file: it is run again until that is given up. Raises
+        SourceBusy if the path is not open after `OPEN_TIMEOUT`, or the lease is kept.
         """
         full = os.path.join(self._folder, path)
         if path in self and remote_device(full) is None:  # a link may have taken its place meanwhile
@@ -45,7 +50,7 @@ class RecentPaths:
                 return function()
             except MustWait:
                 pass
-        opened, is_local = await open_in_thread(
+        opened, is_local = await _open_unleased(
             full, lambda: (function(), _is_local(full)), discard=lambda result: discard(result[0])
         )
         if is_local:
@@ -56,6 +61,19 @@ class RecentPaths:
         if len(self._expiry) >= self._MOST:
             self._expiry.clear()
         self._expiry[path] = asyncio.get_running_loop().time() + self._SECONDS
+
+
+async def _open_unleased(path: str, function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
+    """Run `function` in threads until it does not raise MustWait; no thread is in use between two tries."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _LEASE_SECONDS
+    while True:
+        try:
+            return await open_in_thread(path, function, discard=discard)
+        except MustWait:
+            if loop.time() > deadline:
+                raise SourceBusy(f"{path!r}: another program keeps its lease on the file") from None
+        await asyncio.sleep(_LEASE_PAUSE_SECONDS)
 
 
 async def open_in_thread(path: str, function: Callable[[], T], *, discard: Callable[[T], object] = lambda _: None) -> T:

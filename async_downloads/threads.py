@@ -81,7 +81,7 @@ def _discard(discard: Callable[[T], object], pending: "asyncio.Future[T]") -> No
 
 
 class MustWait(Exception):
-    """Work on the event loop would have to wait: the caller must do all of it again in a thread."""
+    """Work would have to wait: the caller must do all of it again, in a thread or later."""
 
 
 def is_on_loop() -> bool:

@@ -3,7 +3,6 @@
 import errno
 import os
 import stat
-import time
 from functools import lru_cache
 from struct import Struct
 from typing import Final
@@ -14,7 +13,7 @@ from ..open_file import OpenFile
 from ..semantics.dates import known_date
 from ..semantics.etags import ETag
 from ..semantics.representation import Representation, Validators
-from ..threads import MustWait, is_on_loop
+from ..threads import MustWait
 from .media_types import media_type
 
 __all__ = [
@@ -38,11 +37,9 @@ _NOT_FOUND: Final = {
     errno.EINVAL,
 }
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
-# No descriptor or memory is free, another program has a lease, or a network file system does not respond.
+# No descriptor or memory is free, or a network file system does not respond.
 _BUSY: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY, errno.ETIMEDOUT}
 _VERSION: Final = Struct("<2Q3q")
-_LEASE_SECONDS: Final = 5.0  # the kernel itself takes a lease away after 45 s, /proc/sys/fs/lease-break-time
-_LEASE_PAUSE_SECONDS: Final = 0.05
 
 
 class map_os_errors:  # noqa: N801 - it is used as a context manager, in the `with` statement only
@@ -87,10 +84,13 @@ class map_read_errors(map_os_errors):  # noqa: N801 - as above
 def open_regular(path: str) -> tuple[OpenFile, os.stat_result]:
     """Open a regular file and return it with its status. It never blocks on a FIFO without a writer.
 
-    Raises OSError if the path cannot be opened or is not a regular file. Raises MustWait on the event loop if another
-    program has a lease on the file (fcntl(2), F_SETLEASE); a thread waits until that program gives it up.
+    Raises OSError if the path cannot be opened or is not a regular file. Raises MustWait if another program has a lease
+    on the file (fcntl(2), F_SETLEASE), which the kernel then asks it to give up.
     """
-    file = _open_unleased(path)
+    try:
+        file = OpenFile(path)
+    except BlockingIOError:
+        raise MustWait from None
     status = file.status
     if stat.S_ISREG(status.st_mode):
         return file, status
@@ -98,20 +98,6 @@ def open_regular(path: str) -> tuple[OpenFile, os.stat_result]:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     raise OSError(errno.ENXIO, "Not a regular file", path)
-
-
-def _open_unleased(path: str) -> OpenFile:
-    """Open a path. A lease makes each try fail until the other program, which the kernel asks, has given it up."""
-    deadline = time.monotonic() + _LEASE_SECONDS
-    while True:
-        try:
-            return OpenFile(path)
-        except BlockingIOError:
-            if is_on_loop():
-                raise MustWait from None
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(_LEASE_PAUSE_SECONDS)
 
 
 def describe(

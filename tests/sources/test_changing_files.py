@@ -11,12 +11,13 @@ import pytest
 from harness.asgi import Exchange, ask
 from harness.changes import append, cut, overwrite, overwrite_with_more
 from harness.sources import OneStore, SlicedSource
+from harness.waiting import HANGING
 
+from async_downloads import recent_paths
 from async_downloads.asgi import Downloads
 from async_downloads.errors import SourceBusy, SourceError
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation
-from async_downloads.sources import opening
 from async_downloads.sources.base import Source
 from async_downloads.sources.directory import DirectoryStore
 from sources.test_files import open_source
@@ -159,7 +160,7 @@ async def test_a_file_whose_lease_is_kept_is_busy(
     leased: tuple[Path, list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, _ = leased
-    monkeypatch.setattr(opening, "_LEASE_SECONDS", 0.1)
+    monkeypatch.setattr(recent_paths, "_LEASE_SECONDS", 0.1)
     fd = lease(path)
     try:
         with pytest.raises(SourceBusy):
@@ -169,3 +170,20 @@ async def test_a_file_whose_lease_is_kept_is_busy(
     finally:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         os.close(fd)
+
+
+async def test_a_lease_that_is_kept_delays_no_other_file(
+    leased: tuple[Path, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, held = leased
+    monkeypatch.setattr(recent_paths, "_LEASE_SECONDS", HANGING)
+    (path.parent / "other.txt").write_bytes(b"other")
+    store, fd = DirectoryStore(path.parent), lease(path)
+    waiting = [asyncio.create_task(store.open(path.name)) for _ in range(20)]  # more than there are threads
+    await asyncio.sleep(0)
+    other = await store.open("other.txt")
+    assert not [task for task in waiting if task.done()]
+    held.append(fd)
+    os.kill(os.getpid(), signal.SIGIO)
+    for source in (other, *await asyncio.gather(*waiting)):
+        await source.aclose()
