@@ -185,8 +185,10 @@ def _caching(max_age: MaxAge, path: str | None) -> tuple[Field, ...]:
     if seconds is None:
         return (("Cache-Control", "no-cache"),)
     seconds = int(seconds)  # delta-seconds are digits (RFC 9111 §1.2.2), but callers may give a float
-    # A shared cache must not give one user's file to another one.
-    audience = "private" if "Authorization" in request.headers else "public"
+    # A shared cache must not give one user's file to another one. Not every version of Quart reports whether a view
+    # has read the session.
+    is_personal = "Authorization" in request.headers or current_app.secret_key
+    audience = "private" if is_personal else "public"
     control = f"{audience}, max-age={seconds}" if seconds > 0 else f"no-cache, max-age={seconds}"
     return (("Cache-Control", control), ("Expires", format_date(int(time.time()) + seconds)))
 

@@ -312,9 +312,15 @@ async def _asks_for_nothing() -> None:
 )
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_response_for_one_user_is_not_public(
-    tmp_path: Path, page: bytes, before: Callable[[], Awaitable[None]], fields: Any, expected: str, when: str
+    tmp_path: Path,
+    page: bytes,
+    before: Callable[[], Awaitable[None]],
+    fields: Any,
+    expected: str,
+    when: str,
+    with_init: bool,
 ) -> None:
-    app = quart_app(tmp_path, sending(max_age=60), with_init=True)
+    app = quart_app(tmp_path, sending(max_age=60), with_init=with_init)
     app.secret_key = "not very"
     if when == "before":
         app.before_request(before)

@@ -34,6 +34,10 @@ OFFICE = "application/vnd.openxmlformats-officedocument"
         ("tar.gz", "application/gzip"),
         ("vtt", "text/vtt; charset=utf-8"),
         ("ics", "text/calendar; charset=utf-8"),
+        ("shtml", "text/html; charset=utf-8"),
+        ("cpp", "text/x-c++src; charset=utf-8"),
+        ("sql", "application/sql"),
+        ("STEP", "model/step"),
         ("nothing", "application/octet-stream"),
     ],
 )
