@@ -84,7 +84,7 @@ class Lines(Display):
             self.print(f"{printable(str(result.path))}: warning: {printable(result.warning)}")
 
     def replaced(self, _: UrlItem, url: str, error: Exception, /) -> None:
-        self.print(f"{public_url(url) or 'a server'}: {redacted(error)}: trying the next server")
+        self.print(f"{public_url(url) or 'a server'}: {redacted(error)}: using another server")
 
     def hint(self, text: str, /) -> None:
         self.print(f"async-downloads: {printable(text)}")

@@ -105,8 +105,8 @@ def test_a_server_that_fails_is_replaced_by_a_mirror(get: Get, origin: Origin, f
     got = get(*urls, "-o", "a", "--checksum", SHA256)
     assert got.code == 0
     assert got.lines[:2] == [
-        f"{origin.url('404')}: the server responded 404 Not Found: no: trying the next server",
-        f"{origin.url('410')}: the server responded 410 Gone: no: trying the next server",
+        f"{origin.url('404')}: the server responded 404 Not Found: no: using another server",
+        f"{origin.url('410')}: the server responded 410 Gone: no: using another server",
     ]
     assert VERSION.difference(folder / "a") is None
 
@@ -125,7 +125,7 @@ def test_the_files_of_a_metalink_file_are_downloaded(get: Get, origin: Origin, f
     )
     got = get("--metalink", "list.meta4")
     assert got.code == 0
-    assert got.lines[0].endswith("trying the next server")
+    assert got.lines[0].endswith("using another server")
     assert got.lines[1].endswith("sha256 verified")
     assert _tree(folder) == {"list.meta4", "sub/mine"}
 
