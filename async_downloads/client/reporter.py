@@ -18,7 +18,7 @@ State = Literal["waiting", "downloading", "retrying", "verifying", "finished"]
 
 
 class SegmentProgress(NamedTuple):
-    """What one connection fetches: the bytes from `start` to before `stop` (None: to the end), held up to `done`."""
+    """The bytes that one connection fetches: from `start` to before `stop` (None: to the end), held up to `done`."""
 
     start: int
     done: int

@@ -1,4 +1,4 @@
-"""What a server prints when it accepts connections: its URLs, and a QR code for the camera of a phone."""
+"""The lines that a server prints when it accepts connections: its URLs, and a QR code for the camera of a phone."""
 
 import io
 import ipaddress

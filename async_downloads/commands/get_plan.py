@@ -1,4 +1,4 @@
-"""What `get` downloads: the files of the command line and of a Metalink file, and the files of folders (`-r`)."""
+"""The files that `get` downloads: those of the command line, of a Metalink file, and of folders (`-r`)."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing

@@ -93,7 +93,7 @@ class RunningTotal:
 
     @property
     def name(self) -> str:
-        """What the bar is called."""
+        """The name of the bar."""
         return f"total, {self._ended:,} done"
 
     @property

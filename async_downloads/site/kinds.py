@@ -1,4 +1,4 @@
-"""What kind of file a name stands for: it decides about the icon and the preview."""
+"""The kind of a file by its name: it decides about the icon and the preview."""
 
 from typing import Final, Literal
 

@@ -92,7 +92,7 @@ async def _drawn(page: Coroutine[Any, Any, MemorySource], scope: Scope, receive:
 
 
 def _wants_file(scope: Scope) -> bool:
-    """Return whether a request for a folder may get a file: its query says nothing, or how to show the file."""
+    """Return whether a request for a folder may get a file: its query is empty, or says how to show the file."""
     query = scope["query_string"]
     return not wants_json(scope) and (not query or has_parameter(query, b"download", b"attachment", b"inline"))
 

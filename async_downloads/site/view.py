@@ -1,4 +1,4 @@
-"""What a request wants to see of a folder, and which entries that are. Pure: query and entries in, a selection out."""
+"""The part of a folder that a request asks for. Pure: a query and entries go in, a selection comes out."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ _MAX_FIELDS: Final = 100  # of a query
 _MAX_FILTER: Final = 200  # characters
 Sort = Literal["name", "size", "date"]
 Order = Literal["asc", "desc"]
-_ORDERS: Final[dict[str, Order]] = {"name": "asc", "size": "desc", "date": "desc"}  # what people look for first
+_ORDERS: Final[dict[str, Order]] = {"name": "asc", "size": "desc", "date": "desc"}  # the most useful order first
 _Key = tuple[int, str]
 _ENTRY: Final = itemgetter(1)
 
@@ -45,7 +45,7 @@ class View:
 
     @classmethod
     def parse(cls, query: bytes) -> "View":
-        """Read a query. Whatever is not valid is as if it were absent."""
+        """Read a query. Invalid values are ignored."""
         try:
             pairs = parse_qsl(
                 query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape", max_num_fields=_MAX_FIELDS
@@ -66,7 +66,7 @@ class View:
         )
 
     def fields(self, **changes: Any) -> list[tuple[str, str]]:
-        """Return the fields of the query for this view with changes; what is usual is left out."""
+        """Return the fields of the query for this view with changes; usual values are left out."""
         view = replace(self, **{"after": "", **changes})
         usual = View(sort=view.sort, order=_ORDERS[view.sort])
         pairs = ((each.name, getattr(view, each.name)) for each in fields(view))

@@ -45,7 +45,7 @@ class RemoteEntries:
 
 
 class _Look:
-    """What a thread of one device finds out about its entries."""
+    """The results of the thread of one device about its entries."""
 
     def __init__(self, device: int, entries: list[_RemoteEntry]) -> None:
         self._entries = entries

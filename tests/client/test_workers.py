@@ -96,16 +96,16 @@ async def test_a_refusal_says_how_long_one_worker_fewer_is_allowed(monkeypatch: 
 
 
 async def test_each_worker_knows_whether_it_is_the_first() -> None:
-    told: list[bool] = []
+    firsts: list[bool] = []
 
     async def work(first: bool) -> None:
-        told.append(first)
+        firsts.append(first)
         workers.fill()
         await asyncio.sleep(0)
 
     workers = WorkerPool(work, 3)
     await workers.run()
-    assert told == [True, False, False]
+    assert firsts == [True, False, False]
 
 
 async def test_a_worker_can_stop_the_others(numbers: Iterator[int]) -> None:

@@ -1,4 +1,4 @@
-"""What the commands for databases refuse (exit code 2) and what fails (1): one line each, and never a password."""
+"""Mistakes (exit code 2) and failures (1) of the commands for databases: one line each, and never a password."""
 
 import os
 import subprocess

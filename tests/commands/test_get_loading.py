@@ -1,4 +1,4 @@
-"""What `get` loads before it can download."""
+"""The modules that `get` loads before it can download."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What `async-downloads get` shows: bars on a terminal, lines elsewhere."""
+"""The output of `async-downloads get`: bars on a terminal, lines elsewhere."""
 
 import os
 import pty

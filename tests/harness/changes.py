@@ -1,4 +1,4 @@
-"""What other programs do to a file while it is being sent."""
+"""Changes that other programs make to a file while it is being sent."""
 
 import os
 from pathlib import Path

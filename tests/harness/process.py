@@ -1,4 +1,4 @@
-"""What this process holds: descriptors and tasks, and the privilege to open files."""
+"""The resources of this process: descriptors and tasks, and the privilege to open files."""
 
 import asyncio
 import gc

@@ -66,7 +66,7 @@ def console_of(browser: Chrome) -> list[str]:
 
 
 def violations_of(browser: Chrome) -> list[Violation]:
-    """Return what axe finds wrong with the accessibility of the page: the rule and the element."""
+    """Return the faults that axe finds in the accessibility of the page: the rule and the element."""
     axe = files("axe_selenium_python").joinpath("node_modules", "axe-core", "axe.min.js")
     browser.execute_script(axe.read_text("utf-8"))
     found = browser.execute_async_script(_CHECK)

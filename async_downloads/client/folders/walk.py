@@ -78,7 +78,7 @@ Read = Callable[[str], Awaitable[Document]]
 
 
 class _Pages:
-    """What the pages of one folder have brought so far. Each page names the next one, so they might have no end."""
+    """The results of the pages of one folder so far. Each page names the next one, so they might have no end."""
 
     def __init__(self) -> None:
         self._urls: set[str] = set()

@@ -187,7 +187,7 @@ class Connection(PausableProtocol):
     def _app_ended(self, cycle: AsgiCycle, task: "asyncio.Task[None]") -> None:
         log_failure(cycle.head, task)
         if self.cycle is cycle:
-            is_cut = self.at_eof and cycle.body_comes  # the app was told that the client has left (RFC 9112 §8)
+            is_cut = self.at_eof and cycle.body_comes  # the app knows that the client has left (RFC 9112 §8)
             self._refuse(400 if is_cut else 500)
 
     def _refuse_head(self, status: int, head: bytes | None = None) -> None:

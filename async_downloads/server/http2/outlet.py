@@ -1,4 +1,4 @@
-"""What one connection sends: whose turn it is, how much fits, and how many bytes wait for a window."""
+"""The sending side of one connection: the turns of its streams, the room, and the bytes that wait for a window."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final

@@ -11,7 +11,7 @@ from async_downloads.client.http.exchange import Exchange
 from client.remote import Remote
 
 
-class Gate:
+class Login:
     """A server whose files need the cookie of a login on another host."""
 
     def __init__(self) -> None:
@@ -38,23 +38,23 @@ async def _status(client: httpx.AsyncClient, url: str, headers: tuple[tuple[str,
 
 
 async def test_cookies_of_hosts_on_the_way_are_sent_to_these_hosts() -> None:
-    gate = Gate()
-    client = httpx.AsyncClient(transport=httpx.MockTransport(gate))
+    login = Login()
+    client = httpx.AsyncClient(transport=httpx.MockTransport(login))
     assert await _status(client, "https://start.example/x") == 200
     assert await _status(client, "https://files.example/a") == 200
-    assert gate.cookies["files.example/a"] == "in=1"
-    gate.cookies.clear()
+    assert login.cookies["files.example/a"] == "in=1"
+    login.cookies.clear()
     assert await _status(client, "https://files.example/a") == 200
-    assert gate.cookies == {"files.example/a": "in=1"}
+    assert login.cookies == {"files.example/a": "in=1"}
 
 
 async def test_cookies_of_the_caller_stay_at_home_and_are_joined_by_those_of_the_server() -> None:
-    gate = Gate()
-    client = httpx.AsyncClient(transport=httpx.MockTransport(gate), cookies={"mine": "secret"})
+    login = Login()
+    client = httpx.AsyncClient(transport=httpx.MockTransport(login), cookies={"mine": "secret"})
     headers = (("Cookie", "own=secret; in=0"),)
     assert await _status(client, "https://files.example/a", headers) == 200
-    assert gate.cookies["login.example/"] is None
-    assert sorted((gate.cookies["files.example/a"] or "").split("; ")) == ["in=1", "mine=secret", "own=secret"]
+    assert login.cookies["login.example/"] is None
+    assert sorted((login.cookies["files.example/a"] or "").split("; ")) == ["in=1", "mine=secret", "own=secret"]
 
 
 FILE = """# Netscape HTTP Cookie File

@@ -13,7 +13,7 @@ from async_downloads.server.http1.region_transfer import RegionTransfer
 MIB = 1024 * 1024
 
 
-class Asked(OpenFile):
+class RecordingFile(OpenFile):
     """A file that notes what it is asked about."""
 
     def __init__(self, path: Path) -> None:
@@ -28,7 +28,7 @@ class Asked(OpenFile):
 
 def test_a_call_may_reach_beyond_what_the_call_before_has_sent(large: Path) -> None:
     large.read_bytes()
-    file = Asked(large)
+    file = RecordingFile(large)
     transfer = RegionTransfer(FileRegion(file, 5, 4 * MIB - 5))
     assert transfer.cached_bytes(1000) == 1000
     transfer.offset += 600
@@ -42,7 +42,7 @@ def test_a_whole_block_is_probed_once_in_a_few_seconds_for_all_clients(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large.read_bytes()
-    file = Asked(large)
+    file = RecordingFile(large)
     now = time.monotonic()
     for seconds, probed in ((0, 4), (4, 4), (6, 8)):
         monkeypatch.setattr(time, "monotonic", lambda seconds=seconds: now + seconds)
@@ -62,7 +62,7 @@ def test_the_number_of_known_blocks_is_limited(large: Path, monkeypatch: pytest.
 
 async def test_what_follows_a_missing_block_waits_until_it_is_loaded(large: Path) -> None:
     evict(large, but=[(0, MIB), (2 * MIB, 2 * MIB)])
-    file = Asked(large)
+    file = RecordingFile(large)
     transfer = RegionTransfer(FileRegion(file, 0, 4 * MIB))
     assert transfer.cached_bytes(4 * MIB) == MIB
     transfer.offset = MIB
