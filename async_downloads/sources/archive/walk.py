@@ -1,8 +1,9 @@
 """Find the members of an archive: the entries in the listings of a folder and of all folders below it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 from ...errors import ArchiveTooLarge, Forbidden, NotFound
@@ -24,6 +25,7 @@ class ArchiveLimits:
     entries: int
 
 
+_LONG: Final = 1_000  # entries: taking more of them would delay the event loop by a millisecond
 DEFAULT_LIMITS: Final = ArchiveLimits(size=100 * 1024**3, entries=100_000)
 
 
@@ -53,9 +55,10 @@ async def members_below(
     selection: Collection[str] = (),
     limits: ArchiveLimits = DEFAULT_LIMITS,
 ) -> list[ArchiveMember]:
-    """Return the files of a folder and of the folders below it, in the order of their names; the key "" is the top.
+    """Return the files of a folder and of the folders below it; the key "" is the top.
 
-    Their names begin with `name`. `selection` are the names of entries directly in the folder; none means all. Only a
+    Each folder comes whole, its files before its folders, in the order of its listing. The names of the members begin
+    with `name`. `selection` are the names of entries directly in the folder; none means all. Only a
     folder without entries is a member itself, because the names of files imply the others. An entry that cannot be
     read is left out.
 
@@ -64,11 +67,7 @@ async def members_below(
     """
     walk = _Walk(store, limits)
     await walk.begin(_ArchivedFolder(key, f"{name}/"), selection)
-    return await in_thread(lambda: sorted(walk.members(), key=_name), executor=LISTING_THREADS)
-
-
-def _name(member: ArchiveMember) -> str:
-    return member.entry.name
+    return await in_thread(lambda: list(walk.members()), executor=LISTING_THREADS)
 
 
 class _ArchivedFolder(NamedTuple):
@@ -80,6 +79,20 @@ class _ArchivedFolder(NamedTuple):
 
     def key_of(self, name: str) -> str:
         return f"{self.key}/{name}" if self.key else name
+
+
+class _Taken(NamedTuple):
+    """What an archive has of a folder: files, the names of folders, and the size of the files.
+
+    `described` has the members for the files in `unknown`, which had to be opened; None for one that cannot be opened.
+    """
+
+    folder: _ArchivedFolder
+    files: list[Entry]
+    folders: list[str]
+    size: int
+    unknown: list[Entry]
+    described: dict[str, ArchiveMember | None]
 
 
 class _Walk:
@@ -96,7 +109,7 @@ class _Walk:
         self._list = store.list
         self._store: Store = store
         self._limits = limits
-        self._found: list[tuple[_ArchivedFolder, Sequence[Entry | ArchiveMember | None]]] = []
+        self._found: list[_Taken] = []
         self._pending: list[_ArchivedFolder] = []
         self._count = 0
         self._size = 0
@@ -118,19 +131,19 @@ class _Walk:
             return
         if listing.truncated:
             raise _too_many(len(listing.entries))
-        readable = [entry for entry in listing.entries if entry.is_readable]
-        files = [entry for entry in readable if not entry.is_directory]
-        self._count += len(readable)
-        self._size += sum(entry.size or 0 for entry in files)
+        take = partial(_taken, folder, listing)
+        is_long = len(listing.entries) > _LONG
+        taken = await in_thread(take, executor=LISTING_THREADS) if is_long else take()
+        self._count += len(taken.files) + len(taken.folders)
+        self._size += taken.size
         self._check()
-        members = [entry if is_described(entry) else await self._describe(folder, entry) for entry in files]
-        if members or not readable:
-            self._found.append((folder, members))
+        for entry in taken.unknown:
+            taken.described[entry.name] = await self._describe(folder, entry)
+        self._found.append(taken)
         ancestors = (*folder.ancestors, listing.identity)
         self._pending += [
-            _ArchivedFolder(folder.key_of(entry.name), f"{folder.prefix}{entry.name}/", ancestors)
-            for entry in readable
-            if entry.is_directory
+            _ArchivedFolder(folder.key_of(name), f"{folder.prefix}{name}/", ancestors)
+            for name in reversed(taken.folders)
         ]
 
     async def _describe(self, folder: _ArchivedFolder, entry: Entry) -> ArchiveMember | None:
@@ -143,15 +156,28 @@ class _Walk:
             raise ArchiveTooLarge(f"more than {self._limits.size:,} bytes")
 
     def members(self) -> Iterator[ArchiveMember]:
-        """Yield the found members: the files, and the folders without entries."""
-        for folder, found in self._found:
-            if not found:
+        """Yield what was found: the files, and the folders without entries."""
+        for folder, files, folders, _, _, described in self._found:
+            if not files and not folders:
                 yield ArchiveMember(Member(folder.prefix))
-            for each in found:
-                if isinstance(each, ArchiveMember):
-                    yield each
-                elif each:
-                    yield member_of(self._store, folder.key_of(each.name), folder.prefix + each.name, each)
+            for entry in files:
+                if entry.name not in described:
+                    yield member_of(self._store, folder.key_of(entry.name), folder.prefix + entry.name, entry)
+                elif member := described[entry.name]:
+                    yield member
+
+
+def _taken(folder: _ArchivedFolder, listing: Listing) -> _Taken:
+    readable = [entry for entry in listing.entries if entry.is_readable]
+    files = [entry for entry in readable if not entry.is_directory]
+    return _Taken(
+        folder,
+        files,
+        [entry.name for entry in readable if entry.is_directory],
+        sum(entry.size or 0 for entry in files),
+        [entry for entry in files if not is_described(entry)],
+        {},
+    )
 
 
 def _selected(listing: Listing, names: Collection[str]) -> Listing:

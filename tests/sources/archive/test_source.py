@@ -1,5 +1,6 @@
 """An archive as a source: any range, checksums that are remembered, and members that change."""
 
+import asyncio
 import os
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +21,7 @@ from async_downloads.open_file import FileRegion
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation, Validators
-from async_downloads.sources.archive import checksums, zip_format
+from async_downloads.sources.archive import checksums, member_reader, zip_format
 from async_downloads.sources.archive.layout import Member
 from async_downloads.sources.archive.member import ArchiveMember
 from async_downloads.sources.archive.source import ArchiveKind, ArchiveSource
@@ -193,6 +194,20 @@ async def test_without_the_checksum_the_member_is_read_before_the_end_of_the_arc
     data = await whole(ArchiveSource(members, "all"))
     monkeypatch.setattr(checksums, "_memory", checksums._ChecksumMemory())
     assert await read(ArchiveSource(members, "all"), len(data) - 300, len(data)) == data[-300:]
+
+
+async def test_what_was_hashed_before_a_cancelled_read_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(member_reader, "_STEP_BYTES", 1024 * 1024)
+    source, member = _counted(CONTENTS["large.bin"])
+    size = ArchiveSource([member], "all").representation.size or 0
+    hashing = asyncio.create_task(read(ArchiveSource([member], "all"), size - 78, size))
+    while source.count < 3 * 1024 * 1024:  # noqa: ASYNC110 - each step of the loop counts
+        await asyncio.sleep(0)
+    hashing.cancel()
+    await asyncio.wait([hashing])
+    before = source.count
+    await read(ArchiveSource([member], "all"), size - 78, size)
+    assert source.count - before <= len(CONTENTS["large.bin"]) - 2 * 1024 * 1024
 
 
 async def test_a_tar_hashes_nothing(memory: checksums._ChecksumMemory, members: list[ArchiveMember]) -> None:

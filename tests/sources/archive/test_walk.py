@@ -38,7 +38,6 @@ async def contents(store: Store, key: str = "", *selection: str, kind: ArchiveKi
     archive = await archive_of(store, key, "all", kind, selection=selection)
     found = unpacked(await whole(archive), kind)
     assert all(name.startswith("all/") for name in found)
-    assert list(found) == sorted(found)
     return {name.removeprefix("all/"): data for name, data in found.items()}
 
 
@@ -53,6 +52,14 @@ async def test_the_archive_of_a_folder_below_holds_only_that_one(folder: Path) -
 
 async def test_the_archive_of_an_empty_folder_holds_the_folder(folder: Path) -> None:
     assert await contents(DirectoryStore(folder), "b/nothing") == {"": b""}
+
+
+async def test_each_folder_comes_whole_and_its_files_before_its_folders(folder: Path) -> None:
+    for name in ("B.txt", "b/a/1", "b/C.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    below = ["b/C.txt", "b/c.txt", "b/a/1", "b/d/e.bin", "b/nothing/"]
+    assert list(await contents(DirectoryStore(folder))) == ["a.txt", "B.txt", *below, "z/0"]
 
 
 @pytest.mark.parametrize(
@@ -179,6 +186,13 @@ async def test_what_vanishes_while_the_folders_are_read_is_left_out() -> None:
             return Listing((Entry("folder", is_directory=True), *(Entry(name, is_directory=False) for name in names)))
 
     assert await contents(Vanishing({})) == {}
+
+
+async def test_a_long_folder_is_taken_in_a_thread(tmp_path: Path) -> None:
+    names = [f"{number:04}" for number in range(1_001)]
+    for name in names:
+        (tmp_path / name).touch()
+    assert list(await contents(DirectoryStore(tmp_path))) == names
 
 
 async def test_paths_from_anywhere_have_an_archive(folder: Path, tmp_path: Path) -> None:
