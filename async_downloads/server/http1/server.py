@@ -120,6 +120,7 @@ class Http1Server:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.now: float = self.loop.time()  # as of the last tick: deadlines need no more
         self.draining: bool = False
+        self._closing = False
         if AVAILABLE:
             self.sendfile_turns: SendfileTurns = SendfileTurns(self.loop)
         self._connections: set[AnyConnection] = set()
@@ -151,7 +152,7 @@ class Http1Server:
                 return 429
         is_full = len(self._connections) >= self.limits.max_connections
         self._connections.add(connection)
-        if is_full and not self._idle:
+        if self._closing or (is_full and not self._idle):
             _abort_beyond(self.limits.max_connections, len(self._connections), connection)
             return 503
         if is_full:
@@ -216,7 +217,8 @@ class Http1Server:
         self._call_in_turns(methodcaller("drain"), list(self._connections))
 
     async def close(self) -> None:
-        """Return when the last connection has ended; those without a whole request are closed now."""
+        """Return when the last connection has ended; close those without a whole request now, and refuse new ones."""
+        self._closing = True  # a connection may have been accepted, and be made only after this call
         for connection in list(self._connections):
             connection.close_if_unused()
         while self._connections:

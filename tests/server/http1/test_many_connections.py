@@ -113,3 +113,24 @@ async def test_a_body_that_the_client_cuts_is_400(serve_http1: ServeHttp1) -> No
     server = await serve_http1(app)
     received = await server.exchange(POST + b"Content-Length: 5\r\n\r\nhe", eof=True)
     assert statuses(received) == [400]
+
+
+async def test_a_connection_that_is_made_while_the_server_closes_does_not_hold_it_up(serve_http1: ServeHttp1) -> None:
+    go_on = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await go_on.wait()
+        await hello(scope, receive, send)
+
+    server = await serve_http1(app)
+    async with server.connected() as busy, asyncio.timeout(HANGING):
+        await busy.ask("/")
+        await in_state(server, State.RUNNING)
+        assert server.http1
+        closing = asyncio.create_task(server.http1.close())
+        await asyncio.sleep(0)
+        assert statuses(await server.exchange(b"GET")) == [503]
+        go_on.set()
+        assert (await busy.read_response())[2] == b"hello"
+        server.http1.drain()
+        await closing
