@@ -31,13 +31,22 @@
     const count = find("#count"), usual = count.textContent;
     const search = find("input[name=q]");
     const state = new URL(location);
-    const keyOf = new Map(rows.map((row) => [row, {
-      dir: row.classList.contains("dir"),
-      name: natural(find("a bdi", row).textContent),
-      text: find("a bdi", row).textContent.toLowerCase(),
-      size: Number(find("data", row)?.value ?? -1),
-      date: find("time", row)?.dateTime ?? "",
-    }]));
+    const keys = new Map();
+
+    // The keys of a thousand rows take a while: they are made when they are first needed.
+    function keyOf(row) {
+      if (!keys.has(row)) {
+        const text = find("a bdi", row).textContent;
+        keys.set(row, {
+          dir: row.classList.contains("dir"),
+          name: natural(text),
+          text: text.toLowerCase(),
+          size: Number(find("data", row)?.value ?? -1),
+          date: find("time", row)?.dateTime ?? "",
+        });
+      }
+      return keys.get(row);
+    }
 
     function remember(name, value, usual) {
       if (value === usual) state.searchParams.delete(name); else state.searchParams.set(name, value);
@@ -52,7 +61,7 @@
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
       let shown = 0;
       for (const row of rows) {
-        const fits = words.every((word) => keyOf.get(row).text.includes(word));
+        const fits = words.every((word) => keyOf(row).text.includes(word));
         row.hidden = !fits;
         shown += fits;
       }
@@ -64,7 +73,7 @@
       const sign = order === "asc" ? 1 : -1;
       const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
       rows.sort((left, right) => {
-        const a = keyOf.get(left), b = keyOf.get(right);
+        const a = keyOf(left), b = keyOf(right);
         return (b.dir - a.dir) || sign * compare(a[by], b[by]) || compare(a.name, b.name);
       });
       list.append(...rows);
