@@ -15,6 +15,7 @@ from harness.asgi import ask
 from harness.sources import OneStore, SlicedSource
 
 from async_downloads.asgi import Downloads
+from async_downloads.client.folders.listing import parse_listing
 from async_downloads.config import Settings
 from async_downloads.site.tree import Tree
 from async_downloads.sources.base import Entry, Listing
@@ -119,6 +120,22 @@ async def test_a_long_folder_comes_in_pages_that_have_every_entry_once(site: Sit
     assert found == names
     page = read((await site.get("/c/?limit=10", accept="text/html")).content)
     assert [button["value"] for button in page.buttons if button.get("name") == "after"] == ["file 9"]
+
+
+async def test_our_client_finds_every_entry_of_a_folder_that_is_longer_than_one_response(
+    site: Site, tree: Path
+) -> None:
+    for number in range(10_050):
+        os.link(tree / "b.txt", tree / "c" / f"{number}.txt")
+    found: list[str] = []
+    url: str | None = f"{site.server.url}/c/"
+    while url:
+        response = await site.get(url, accept="application/json")
+        listing = parse_listing(response.content, response.headers["content-type"], url)
+        assert not listing.truncated
+        found += [entry.name for entry in listing.entries]
+        url = listing.next
+    assert sorted(found) == sorted(["in.txt", *(f"{number}.txt" for number in range(10_050))])
 
 
 async def test_a_folder_shows_how_many_entries_it_has_once_it_was_listed(site: Site, tree: Path) -> None:
