@@ -118,7 +118,7 @@ class NamingContract:
         assert [entry.name for entry in top.entries] == ["b", "z", "a", "b-", "b.c", "b0"]
         assert below.entries == (
             Entry("1", is_directory=True),
-            Entry("2", is_directory=False, size=3, modified=files["b/2"].created),
+            Entry("2", is_directory=False, size=3, modified=files["b/2"].created, digest=files["b/2"].sha256),
         )
 
     async def test_files_are_in_the_order_of_names(self, catalogue: Catalogue) -> None:
