@@ -38,19 +38,20 @@ def settled_status(fd: int, status: os.stat_result, size: int) -> os.stat_result
 class SentVersion:
     """The version of a file while a region of it is sent. The source checks it again after the region."""
 
-    __slots__ = ("_before", "_deadline", "_file")
+    __slots__ = ("_deadline", "_file", "_mtime_ns", "_size")
 
     def __init__(self, file: OpenFile) -> None:
         self._file = file
-        self._before = os.fstat(file.fd)
+        status = os.fstat(file.fd)  # it takes a kilobyte, and thousands of slow clients have one each
+        self._mtime_ns, self._size = status.st_mtime_ns, status.st_size
         self._deadline = math.inf  # in the event loop's time
 
     def check(self, offset: int) -> None:
         """Raise SourceChanged if the file was written to in place."""
-        now, before = os.fstat(self._file.fd), self._before
-        if now.st_mtime_ns == before.st_mtime_ns or now.st_size > before.st_size:
+        now = os.fstat(self._file.fd)
+        if now.st_mtime_ns == self._mtime_ns or now.st_size > self._size:
             return
         moment = asyncio.get_running_loop().time()
         self._deadline = min(self._deadline, moment + _SECONDS)
-        if now.st_size < before.st_size or moment >= self._deadline:
+        if now.st_size < self._size or moment >= self._deadline:
             raise SourceChanged(f"the file was written to before byte {offset} was sent")
