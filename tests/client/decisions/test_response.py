@@ -1,8 +1,10 @@
 """The classification of responses: RFC 9110 §14, §15.3.7 and §15.5.17."""
 
+from contextlib import nullcontext
+
 import pytest
 
-from async_downloads.client.decisions.response import classify_response
+from async_downloads.client.decisions.response import classify_response, refuse_tiny_part
 from async_downloads.client.decisions.retries import TransientError
 from async_downloads.client.decisions.verdict import (
     ErrorStatus,
@@ -422,3 +424,27 @@ def test_a_part_with_a_weak_etag_needs_the_same_date_and_size(
 ) -> None:
     fields = {"content_range": f"bytes 40-99/{size}", "etag": etag, "last_modified": date}
     assert isinstance(classify_response(BY_WEAK, WEAK, head(206, **fields)), verdict)
+
+
+@pytest.mark.parametrize(
+    ("request_", "span", "total", "tiny"),
+    [
+        pytest.param(RangeRequest(0, None, ranged=True), (0, 1), 10**6, True, id="a byte of many"),
+        pytest.param(RangeRequest(9, 10**6, ranged=True), (9, 1009), 10**7, True, id="a few bytes"),
+        pytest.param(RangeRequest(0, None, ranged=True), (0, 16384), 10**6, False, id="16 KiB"),
+        pytest.param(RangeRequest(0, 400, ranged=True), (0, 50), 10**6, False, id="an eighth of a few bytes"),
+        pytest.param(RangeRequest(0, 9, ranged=True), (0, 9), 10**6, False, id="as requested"),
+        pytest.param(RangeRequest(0, 9, ranged=True), (0, 99), 10**6, False, id="more than requested"),
+        pytest.param(RangeRequest(99, None, ranged=True), (99, 100), 100, False, id="the last byte"),
+        pytest.param(RangeRequest(0, None, ranged=True), (0, 9), None, False, id="of a file of unknown size"),
+    ],
+)
+def test_a_part_that_is_far_shorter_than_requested_is_a_failure(
+    request_: RangeRequest, span: tuple[int, int], total: int | None, tiny: bool
+) -> None:
+    with pytest.raises(TransientError, match="requested bytes") if tiny else nullcontext():
+        refuse_tiny_part(request_, Partial(RemoteVersion(total), ByteRange(*span)))
+
+
+def test_a_whole_file_may_be_tiny() -> None:
+    refuse_tiny_part(RangeRequest(0, None, ranged=True), Full(RemoteVersion(1), 1))

@@ -223,3 +223,12 @@ def test_bytes_the_disk_lost_are_requested_again() -> None:
     schedule.keep_only(Spans.of([(0, 20 * MIB)]))
     assert schedule.held == Spans.of([(0, 20 * MIB)])
     assert taken(schedule) == (20 * MIB, SIZE, True)
+
+
+def test_bytes_of_several_responses_are_combined_only_with_ranges() -> None:
+    assert not Schedule(4).combines
+    schedule = Schedule(4)
+    parts(schedule)
+    assert schedule.combines
+    assert Schedule(4, schedule.version, Spans.of([(0, 9)])).combines
+    assert not Schedule(4, schedule.version).combines
