@@ -9,6 +9,7 @@ import pytest
 import uvloop
 from harness.hello import hello
 from harness.scripted import Connection, head, scripted
+from harness.waiting import eventually
 
 from async_downloads.client.http.backend import AsyncioBackend
 from async_downloads.client.http.network import NetworkOptions
@@ -157,14 +158,20 @@ async def test_the_client_asks_for_no_content_coding_and_follows_no_redirect() -
 
 
 async def test_no_more_connections_are_open_than_allowed() -> None:
+    go_on = asyncio.Event()
+
     async def responds(connection: Connection) -> None:
         while True:
             await connection.request()
+            await go_on.wait()  # so that no connection is idle, and none is replaced
             await connection.send(head("Content-Length: 2"), b"ok")
 
     async with scripted(responds) as server, new_client() as client:
-        await asyncio.gather(*(client.get(server.url) for _ in range(150)))
+        requests = [asyncio.create_task(client.get(server.url)) for _ in range(150)]
+        await eventually(lambda: sum(len(each.requests) for each in server.connections) == 100)
         assert len(server.connections) == 100
+        go_on.set()
+        assert {response.status_code for response in await asyncio.gather(*requests)} == {200}
 
 
 def test_the_fast_transport_works_on_uvloop() -> None:
