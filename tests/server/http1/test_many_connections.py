@@ -13,7 +13,7 @@ from async_downloads.server.http1.server import ConnectionLimits
 from async_downloads.server.http1.states import FLUSH_SECONDS, State
 from server.http1.conftest import ServeHttp1, hello
 from server.http1.test_limits import TICK, in_state, time_passes
-from server.http1.test_requests import POST, statuses
+from server.http1.test_requests import GET, POST, statuses
 from server.sending import body, head, length
 
 
@@ -133,4 +133,18 @@ async def test_a_connection_that_is_made_while_the_server_closes_does_not_hold_i
         go_on.set()
         assert (await busy.read_response())[2] == b"hello"
         server.http1.drain()
+        await closing
+
+
+async def test_a_request_that_came_before_the_draining_is_responded_to(greeting: Server) -> None:
+    assert greeting.http1
+    async with greeting.connected() as idle, greeting.connected() as asking, asyncio.timeout(HANGING):
+        await in_state(greeting, State.IDLE)
+        await eventually(lambda: len(greeting.connections) == 2)
+        asking.writer.write(GET)  # it is in the server's socket now, and not read yet
+        greeting.http1.drain()
+        closing = asyncio.create_task(greeting.http1.close())
+        _, fields, content = await asking.read_response()
+        assert (fields["Connection"], content) == ("close", b"hello")
+        assert await idle.reader.read() == b""
         await closing
