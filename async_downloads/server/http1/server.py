@@ -25,7 +25,6 @@ _EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3,
 _TICK_SECONDS: Final = 1.0
 _ABORT_SECONDS: Final = 2.0
 _REFUSED_AT_ONCE: Final = 64  # connections beyond the limit that get a response; others are closed at once
-_TURNS_TO_READ: Final = 2  # of the loop, until it has read every socket
 _ENDED_A_TURN: Final = 64  # connections that are late or drained: thousands at once would block the loop
 
 
@@ -217,13 +216,13 @@ class Http1Server:
         """Close idle connections now, and the others after their responses; requests that have come are read first."""
         self.draining = True
         close_idle = partial(self._call_in_turns, methodcaller("drain"), list(self._connections))
-        self.loop.call_soon(self.loop.call_soon, close_idle)
+        self.loop.call_soon(self.loop.call_soon, close_idle)  # the loop reads sockets between the two
 
     async def close(self) -> None:
         """Return when the last connection has ended; close those without a whole request now, and refuse new ones."""
         self._closing = True  # a connection may have been accepted, and be made only after this call
-        for _ in range(_TURNS_TO_READ):
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # now the loop has read every socket, as in `drain`
         for connection in list(self._connections):
             connection.close_if_unused()
         while self._connections:
