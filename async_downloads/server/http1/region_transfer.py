@@ -47,9 +47,10 @@ class RegionTransfer:
     __slots__ = ("_cached", "_is_cold", "_stop", "_version", "file", "offset")
 
     def __init__(self, region: FileRegion) -> None:
-        self.file, self.offset, size = region
-        self._stop = self._cached = self.offset
-        self._stop += size
+        self.file: OpenFile = region.file
+        self.offset: int = region.offset
+        self._cached = self.offset
+        self._stop = region.offset + region.size
         self._is_cold = False  # after `_cached`: a second probe could be wrong, because the first one reads a page
         self._version = SentVersion(self.file)  # the source has just checked it
 
