@@ -22,8 +22,8 @@ PUBLIC: Final = {
     "semantics.ranges": "UNBOUNDED ByteRange",
     "semantics.representation": "Representation Validators",
     "sources.archive": "ArchiveLimits ArchiveMember ArchiveSource Member archive_of members_below",
-    "sources.base": """Browsable Entry Listing OnDisk Source Store SupportsChecksum SupportsReadNowait SupportsRefresh
-        VersionedListing""",
+    "sources.base": """Browsable Entry Listing OnDisk Source Store SupportsChecksum SupportsOpenMany SupportsReadNowait
+        SupportsRefresh VersionedListing""",
     "sources.directory": "DirectoryStore",
     "sources.memory": "MemorySource MemoryStore",
 }

@@ -29,6 +29,7 @@ __all__ = [
     "Source",
     "Store",
     "SupportsChecksum",
+    "SupportsOpenMany",
     "SupportsReadNowait",
     "SupportsRefresh",
     "VersionedListing",
@@ -75,6 +76,14 @@ class SupportsReadNowait(Protocol):
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
         """Return the bytes of the span, or None if reading them could block."""
+
+
+@runtime_checkable
+class SupportsOpenMany(Protocol):
+    """A store that opens many small files faster together than one by one."""
+
+    async def open_many(self, keys: Sequence[str]) -> "Sequence[Source | None]":
+        """Return a source for each key, or None for one that `open` must open. The caller closes them."""
 
 
 @runtime_checkable

@@ -9,13 +9,15 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from ..errors import DownloadError, NotFound
 from ..file_systems import place_of, remote_device
 from ..recent_paths import RecentPaths
+from ..threads import in_thread
 from .base import Entry, Listing
 from .directory_listing import entry_at, list_in_thread, read_entries, version_of
 from .files import FileSource
@@ -92,6 +94,21 @@ class DirectoryStore:
         opened = await self._recent_paths.open(key, partial(self._open, key, codings), discard=_close)
         self._small_files.sweep_later()
         return opened
+
+    async def open_many(self, keys: Sequence[str]) -> Sequence[FileSource | MemorySource | None]:
+        """Open files in one thread; None for a file that is not on a local file system, or cannot be opened."""
+        return await in_thread(partial(self._open_many, keys), discard=_close_all)
+
+    def _open_many(self, keys: Sequence[str]) -> list[FileSource | MemorySource | None]:
+        found: list[FileSource | MemorySource | None] = []
+        for key in keys:
+            source = None
+            with suppress(DownloadError):
+                self._check_key(key)
+                if remote_device(f"{self.directory}/{key}") is None:
+                    source = self._open_one(key, key, None)[0]
+            found.append(source)
+        return found
 
     async def list(self, key: str) -> Listing:
         """Return the entries directly below the key that a client may open."""
@@ -230,6 +247,12 @@ def _identity_of(path: str) -> tuple[int, int] | None:
 
 def _close(source: FileSource | MemorySource) -> None:
     source.close()
+
+
+def _close_all(sources: Iterable[FileSource | MemorySource | None]) -> None:
+    for source in sources:
+        if source:
+            source.close()
 
 
 def _common(place: str, root: str) -> int:

@@ -13,6 +13,7 @@ import pytest
 from conftest import Serve
 from harness.asgi import App
 from harness.waiting import HANGING
+from sources.archive.unpacking import unpacked
 from tools.databases import database as database  # noqa: PLC0414
 from tools.databases import opened
 from tools.databases import postgres as postgres  # noqa: PLC0414
@@ -243,3 +244,11 @@ async def test_a_missing_database_causes_502_without_details(
     site = await site_of(Settings(database=sqlite, file_ids="integer", list_files=True))
     response = await site.get(target)
     assert (response.status_code, response.text) == (502, "502 Bad Gateway\n")
+
+
+async def test_the_files_of_a_folder_are_sent_as_an_archive(stock: Stock) -> None:
+    response = await stock.site.get("/files/?zip")
+    assert unpacked(response.content) == {f"files/{NAME}": DATA}
+    part = await stock.site.get("/files/reports/?tar", Range="bytes=0-600", If_Range='"other"')
+    assert (part.status_code, part.headers["content-disposition"]) == (200, "attachment; filename=reports.tar")
+    assert unpacked(part.content, "tar") == {NAME: DATA}

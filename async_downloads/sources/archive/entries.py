@@ -1,7 +1,6 @@
 """Entries of a listing as members of an archive."""
 
 from dataclasses import replace
-from functools import partial
 
 from ...errors import Forbidden, NotFound
 from ...semantics.etags import ETag
@@ -9,7 +8,7 @@ from ..base import Entry, Store
 from ..database.catalogue import etag_of_digest
 from ..opening import etag_of_version
 from .layout import Member
-from .member import ArchiveMember
+from .member import ArchiveMember, StoredFileOpener
 
 __all__ = ["describe_entry", "is_described", "member_of"]
 
@@ -23,7 +22,7 @@ def member_of(store: Store, key: str, name: str, entry: Entry) -> ArchiveMember:
     """Return the member with that name; `key` opens the file of an entry that is described."""
     facts = Member(name, entry.size or 0, entry.modified or 0, entry.is_executable)
     version = entry.digest or entry.version
-    return ArchiveMember(facts, partial(store.open, key), etag=_etag(entry), version=version)
+    return ArchiveMember(facts, StoredFileOpener(store, key), etag=_etag(entry), version=version)
 
 
 def _etag(entry: Entry) -> ETag | None:
@@ -46,4 +45,4 @@ async def describe_entry(store: Store, key: str, name: str, entry: Entry) -> Arc
     finally:
         await source.aclose()
     facts = member.entry._replace(is_executable=entry.is_executable)
-    return replace(member, entry=facts, source=None, open=partial(store.open, key))
+    return replace(member, entry=facts, source=None, open=StoredFileOpener(store, key))

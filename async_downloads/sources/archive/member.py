@@ -6,10 +6,21 @@ from typing import Self
 
 from ...errors import DownloadError, SourceChanged, SourceError
 from ...semantics.etags import ETag
-from ..base import Source
+from ..base import Source, Store
 from .layout import Member
 
-__all__ = ["ArchiveMember"]
+__all__ = ["ArchiveMember", "StoredFileOpener"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFileOpener:
+    """Opens the file with that key of a store."""
+
+    store: Store
+    key: str
+
+    async def __call__(self) -> Source:
+        return await self.store.open(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +61,12 @@ class ArchiveMember:
             raise
         except DownloadError as error:
             raise SourceChanged(f"{name!r} is gone: {error}") from error
+        return await self.checked(source)
+
+    async def checked(self, source: Source) -> Source:
+        """Return a source that was opened. Raises SourceChanged, and closes it, if it is another version."""
         found = source.representation
         if found.size == self.entry.size and (self.etag is None or self.etag.weakly_equals(found.validators.etag)):
             return source
         await source.aclose()
-        raise SourceChanged(f"{name!r} is not the version that the archive describes")
+        raise SourceChanged(f"{self.entry.name!r} is not the version that the archive describes")

@@ -8,13 +8,15 @@ from typing import Final
 
 from ...open_file import FileRegion
 from ...semantics.ranges import ByteRange
-from ..base import OnDisk, Source, SupportsChecksum
+from ..base import OnDisk, Source, SupportsChecksum, SupportsOpenMany
 from .checksums import ArchiveChecksums, Prefix
-from .member import ArchiveMember
+from .member import ArchiveMember, StoredFileOpener
 
 __all__ = ["Chunks", "MemberReader"]
 
 
+_SMALL_BYTES: Final = 64 * 1024  # a member up to this size is opened together with those that follow
+_MOST_AHEAD: Final = 16  # small members that are open
 Chunks = AsyncGenerator[bytes | FileRegion, None]
 _STEP_BYTES: Final = 16 * 1024 * 1024  # of a member that is hashed; after each step its checksum is remembered
 
@@ -22,7 +24,8 @@ _STEP_BYTES: Final = 16 * 1024 * 1024  # of a member that is hashed; after each 
 class MemberReader:
     """Reads members for one range of an archive. With `in_regions` it yields regions of files where it can.
 
-    Owner: the read of that range, which closes it. Only the member that was used last is open.
+    Owner: the read of that range, which closes it. The member that was used last is open, and small members behind it:
+    a thread opens 16 of them almost as fast as one.
     """
 
     def __init__(self, members: Sequence[ArchiveMember], checksums: ArchiveChecksums, *, in_regions: bool) -> None:
@@ -31,6 +34,7 @@ class MemberReader:
         self._in_regions = in_regions
         self._index = -1  # of the member that is open
         self._source: Source | None = None
+        self._ahead: dict[int, Source] = {}
 
     async def data(self, index: int, span: ByteRange, *, hashed: bool) -> Chunks:
         """Yield bytes of a member. With `hashed` they continue its checksum, if they begin where that ends.
@@ -68,10 +72,33 @@ class MemberReader:
 
     async def _open(self, index: int) -> Source:
         if self._source is None or self._index != index:
-            await self.aclose()
-            self._source, self._index = await self._members[index].open_unchanged(), index
+            await self._close_current()
+            self._source, self._index = await self._opened(index), index
             await asyncio.sleep(0)  # thousands of small members may be opened and read without any wait
         return self._source
+
+    async def _opened(self, index: int) -> Source:
+        if index not in self._ahead:
+            await self._open_ahead(index)
+        member, source = self._members[index], self._ahead.pop(index, None)
+        return await (member.checked(source) if source else member.open_unchanged())
+
+    async def _open_ahead(self, index: int) -> None:
+        """Open this member and those behind it, as long as they are small files of one store that can do that."""
+        await self._close_ahead()
+        first = self._members[index].open
+        if not isinstance(first, StoredFileOpener) or not isinstance(first.store, SupportsOpenMany):
+            return
+        keys: dict[int, str] = {}
+        for each in range(index, min(index + _MOST_AHEAD, len(self._members))):
+            entry, opener = self._members[each].entry, self._members[each].open
+            if entry.size > _SMALL_BYTES or not isinstance(opener, StoredFileOpener) or opener.store is not first.store:
+                break
+            if entry.size:
+                keys[each] = opener.key
+        if len(keys) > 1:
+            found = await first.store.open_many(list(keys.values()))
+            self._ahead = {each: source for each, source in zip(keys, found, strict=True) if source}
 
     def _known(self, index: int) -> Prefix:
         return self._checksums.get(index, self._members[index].version)
@@ -105,7 +132,15 @@ class MemberReader:
         self._remember(index, span.stop, checksum)
 
     async def aclose(self) -> None:
-        """Close the member that is open."""
+        """Close the members that are open."""
+        await self._close_current()
+        await self._close_ahead()
+
+    async def _close_ahead(self) -> None:
+        while self._ahead:
+            await self._ahead.popitem()[1].aclose()
+
+    async def _close_current(self) -> None:
         source, self._source = self._source, None
         if source and not self._members[self._index].source:
             await source.aclose()

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from async_downloads.errors import ArchiveTooLarge, NotFound
+from async_downloads.errors import ArchiveTooLarge, NotFound, SourceChanged
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Representation, Validators
 from async_downloads.sources.archive.source import ArchiveKind
@@ -115,6 +115,19 @@ async def test_links_hidden_and_special_files_are_treated_as_in_the_listing(fold
     assert await contents(DirectoryStore(folder, hidden=True)) == {**inside, ".hidden/x": b"x"}
 
 
+async def test_what_this_process_may_not_read_is_left_out(folder: Path) -> None:
+    (folder / "a.txt").chmod(0)
+    (folder / "b").chmod(0)
+    try:
+        store = DirectoryStore(folder)
+        entries = {entry.name: entry.is_readable for entry in (await store.list("")).entries}
+        found = await contents(store)
+    finally:
+        (folder / "b").chmod(0o755)
+    assert ("a.txt" in found, "b/c.txt" in found) == (entries["a.txt"], entries["b"])  # root may read everything
+    assert "z/0" in found
+
+
 async def test_a_link_to_a_folder_above_is_not_followed_for_ever(folder: Path) -> None:
     (folder / "b" / "up").symlink_to("..")
     (folder / "b" / "d" / "self").symlink_to(".")
@@ -193,6 +206,20 @@ async def test_a_long_folder_is_taken_in_a_thread(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).touch()
     assert list(await contents(DirectoryStore(tmp_path))) == names
+
+
+async def test_many_small_files_are_opened_together(tmp_path: Path) -> None:
+    data = {f"{number:03}": bytes([number]) * (number * 900) for number in range(1, 100)}
+    for name, content in data.items():
+        (tmp_path / name).write_bytes(content)
+    assert await contents(DirectoryStore(tmp_path)) == data
+    archive = await archive_of(DirectoryStore(tmp_path), "", "all")
+    (tmp_path / "005").write_bytes(b"other")
+    with pytest.raises(SourceChanged, match="'all/005'"):
+        await whole(archive)
+    (tmp_path / "004").unlink()
+    with pytest.raises(SourceChanged, match="'all/004'"):
+        await whole(archive)
 
 
 async def test_paths_from_anywhere_have_an_archive(folder: Path, tmp_path: Path) -> None:
