@@ -23,7 +23,7 @@ from sources.test_files import open_source, overwrite_one_byte
 
 SIZE = 4 * 1024 * 1024
 TAIL = 4096
-LARGEST = 4 * 1024 * 1024
+LARGEST = 16 * 1024 * 1024
 
 offsets = st.integers(0, SIZE) | st.integers(0, 3 * TAIL) | st.integers(SIZE - 3 * TAIL, SIZE)
 spans = st.tuples(offsets, offsets).map(sorted).filter(lambda ends: ends[0] < ends[1])
@@ -88,7 +88,7 @@ async def test_uncached_bytes_are_regions_too(large: Path, content: bytes) -> No
     await source.aclose()
 
 
-async def test_a_region_has_at_most_4_mib(tmp_path: Path) -> None:
+async def test_a_region_has_at_most_16_mib(tmp_path: Path) -> None:
     sparse = tmp_path / "sparse"
     with sparse.open("wb") as file:
         file.truncate(2 * LARGEST + 1)

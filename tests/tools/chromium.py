@@ -67,7 +67,7 @@ def console_of(browser: Chrome) -> list[str]:
 
 def violations_of(browser: Chrome) -> list[Violation]:
     """Return the faults that axe finds in the accessibility of the page: the rule and the element."""
-    axe = files("axe_selenium_python").joinpath("node_modules", "axe-core", "axe.min.js")
+    axe = files("axe_core_python").joinpath("axe.min.js")
     browser.execute_script(axe.read_text("utf-8"))
     found = browser.execute_async_script(_CHECK)
     return [(rule, html) for rule, html in found]
