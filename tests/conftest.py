@@ -30,6 +30,11 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # `nohup` ignores it
     signal.signal(signal.SIGHUP, lambda *_: None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests with a browser first: they take seconds each, and at the end one worker alone would run them."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/tools/"))
+
+
 class Serve(Protocol):
     """A function that starts a server."""
 
