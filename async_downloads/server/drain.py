@@ -69,8 +69,8 @@ class DrainGate:
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run a request and count it as long as it runs.
 
-        If the body cannot be sent whole, log that and return: a server closes the connection of a response that has
-        no end. Here nothing is left above the app that could take the response for complete.
+        If the body cannot be sent whole, log that. The error goes on to the connection, which closes, and does not log
+        it again.
         """
         self._running += 1
         self._empty.clear()
@@ -78,6 +78,7 @@ class DrainGate:
             await self._app(scope, receive, send)
         except DownloadError as error:
             log_cut_response(error, scope)
+            raise
         finally:
             self._running -= 1
             if not self._running:

@@ -26,6 +26,7 @@ from .http2.negotiation import Negotiation
 from .lifespan import Lifespan, StartFailed
 from .line_writer import LineWriter, queued_stderr, report
 from .loops import loop_factory
+from .request_observer import RequestObserver
 from .tls_handshakes import TlsHandshakes
 from .unhandled_errors import UnhandledErrors
 
@@ -85,7 +86,7 @@ def _logged(gate: DrainGate, form: str) -> Iterator[Any]:
         return
     lines = LineWriter(_descriptor(sys.stdout), "the access log", report=report)
     try:
-        yield AccessLog(gate, form, write=lines.write)
+        yield RequestObserver(gate, [AccessLog(form, write=lines.write)])
     finally:
         lines.close()
 
@@ -166,7 +167,7 @@ async def _serve_until_drained(app: Any, gate: DrainGate, server: ServerSettings
 @asynccontextmanager
 async def _http1_server(app: Any, limits: ConnectionLimits, state: dict[str, Any]) -> AsyncIterator[Http1Server]:
     """Make the server; the end of the block ends the connections that are left."""
-    log_refusal = {"log_refusal": app.log_refusal} if isinstance(app, AccessLog) else {}
+    log_refusal = {"log_refusal": app.log_refusal} if isinstance(app, RequestObserver) else {}
     http1 = Http1Server(app, limits, state=state, **log_refusal)
     try:
         yield http1

@@ -19,6 +19,7 @@ from harness.waiting import eventually
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
 from async_downloads.server.access_log import AccessLog
+from async_downloads.server.request_observer import RequestObserver
 from async_downloads.sources.directory import DirectoryStore
 from server.sending import body, head, length, sending
 
@@ -33,7 +34,7 @@ class _Log:
 
     def __init__(self, app: Any, form: str) -> None:
         self.written = io.StringIO()
-        self.app = AccessLog(app, form, write=self.written.write)
+        self.app = RequestObserver(app, [AccessLog(form, write=self.written.write)])
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -75,6 +76,7 @@ async def test_a_json_line_has_all_fields(server: Server, log: _Log, content: by
         "status": 200,
         "bytes": len(content),
         "aborted": False,
+        "request_id": None,
     }
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from ...errors import DownloadError
 from ...open_file import FileRegion
 from ...sending import ZERO_COPY_SEND, Message, Scope
 from .flow_control import ClientDisconnected
@@ -192,7 +193,7 @@ class AsgiCycle:
 
 
 def log_failure(head: ParsedHead, task: "asyncio.Task[None]") -> None:
-    """Log the error that ended the app, unless the error is that the client has left."""
+    """Log the error that ended the app, unless it is that the client has left, or was logged as a DownloadError."""
     error = None if task.cancelled() else task.exception()
-    if error is not None and not isinstance(error, ClientDisconnected):
+    if error is not None and not isinstance(error, (ClientDisconnected, DownloadError)):
         _log.error("%s %r failed", head.method, head.target, exc_info=error)

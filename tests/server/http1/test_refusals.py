@@ -12,6 +12,7 @@ from harness.waiting import HANGING, eventually
 
 from async_downloads.server.access_log import AccessLog
 from async_downloads.server.http1.server import ConnectionLimits
+from async_downloads.server.request_observer import RequestObserver
 from server.http1.conftest import echo
 from server.http1.test_requests import GET, POST, statuses
 
@@ -21,7 +22,7 @@ class _LoggedServer:
 
     def __init__(self) -> None:
         self.written = io.StringIO()
-        self.log = AccessLog(echo, "json", write=self.written.write)
+        self.log = RequestObserver(echo, [AccessLog("json", write=self.written.write)])
         self.server: Server
 
     @property
