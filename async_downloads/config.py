@@ -6,23 +6,21 @@ A new setting is a new line here.
 """
 # ruff: noqa: RUF009 - `_row` calls `field`
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeVar, get_args, get_origin
+from typing import Final, Literal, Self
 
+from .setting_rows import PREFIX, Setting, from_environment, table
+from .setting_rows import row as _row
 from .setting_texts import (
     read_bytes,
     read_cache_control,
-    read_choice,
     read_field,
     read_mode,
     read_origin,
     read_seconds,
     read_whole_number,
-    read_yes_or_no,
 )
 from .sources.archive.walk import DEFAULT_LIMITS
 from .sources.database.catalogue import Identifier
@@ -38,88 +36,9 @@ __all__ = [
 ]
 
 
-T = TypeVar("T")
-PREFIX: Final = "ASYNC_DOWNLOADS_"
 # Where the commands that manage a database find its URL. Many platforms set the second variable, for any app: `serve`
 # reads only the first one, because the database of another app may hold no files, or files that must not be served.
 DATABASE_VARIABLES: Final = (f"{PREFIX}DATABASE", "DATABASE_URL")
-
-
-_READERS: Final[dict[object, Callable[[str], object]]] = {
-    Path | None: Path,
-    bool: read_yes_or_no,
-    float: read_seconds,
-    str | None: str,
-    tuple[str, ...]: str,  # each one of them
-    tuple[Path, ...]: Path,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """A row of the table.
-
-    `default_help` describes a default that is only known at run time, and `default_text` is how a user would write the
-    default. `is_file` tells a file from a folder. `reader` is for a type that is not read in the usual way.
-    `variables` are environment variables; the first one that is not empty counts. `separator` stands between the
-    values of a list in a variable; None is any white space. `bare_value` is the text of a flag without a value.
-    """
-
-    name: str
-    kind: object
-    default: Any
-    help: str
-    short: str = ""
-    metavar: str | None = None
-    default_help: str | None = None
-    default_text: str | None = None
-    is_file: bool = False
-    reader: Callable[[str], object] | None = None
-    variables: tuple[str, ...] = ()
-    separator: str | None = None
-    bare_value: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.variables:
-            object.__setattr__(self, "variables", (PREFIX + self.name.upper(),))
-
-    @property
-    def is_list(self) -> bool:
-        """Whether the setting may have several values."""
-        return get_origin(self.kind) is tuple
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The words that may be given; () if it is not a choice."""
-        return get_args(self.kind) if all(isinstance(each, str) for each in get_args(self.kind)) else ()
-
-    def read(self, text: str) -> object:
-        """Read the value from text of any origin. Raises ValueError, with a message for the user."""
-        if self.choices:
-            return read_choice(text, choices=self.choices)
-        return (self.reader or _READERS[self.kind])(text)
-
-    def read_variable(self, text: str) -> object:
-        """Read the value from an environment variable, which may hold a list. Raises ValueError as `read` does."""
-        if not self.is_list:
-            return self.read(text)
-        return tuple(map(self.read, self.split(text)))
-
-    def split(self, text: str) -> tuple[str, ...]:
-        """Return the texts of a list that an environment variable holds."""
-        return tuple(each for each in text.split(self.separator) if each.strip())
-
-
-def table(kind: "type[Settings | ServerSettings]") -> tuple[Setting, ...]:
-    """Return the rows of a class of settings, in its order."""
-    return tuple(
-        Setting(name=each.name, kind=each.type, default=each.default, **each.metadata) for each in fields(kind)
-    )
-
-
-def _row(default: T, help: str, *, repr: bool = True, **details: Any) -> T:  # noqa: A002 - the names of field and click
-    row: T = field(default=default, repr=repr, metadata={"help": help, **details})
-    return row
 
 
 _seconds_or_zero: Final = partial(read_seconds, zero=True)
@@ -193,7 +112,7 @@ class Settings:
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders and files that are served: the values of all settings that are paths."""
-        paths = (getattr(self, row.name) for row in table(type(self)) if row.kind == Path | None)
+        paths = (getattr(self, each.name) for each in table(type(self)) if each.kind == Path | None)
         return (*filter(None, paths), *self.paths)
 
     @classmethod
@@ -202,18 +121,7 @@ class Settings:
 
         Raises ValueError, with the variable's name, if a value cannot be read.
         """
-        return cls(**{row.name: value for row in table(cls) for value in _from_environment(row)})
-
-
-def _from_environment(row: Setting) -> list[Any]:
-    """Return the value of a row as a list of one; an empty list if no variable is set."""
-    for name in row.variables:
-        if text := os.environ.get(name):
-            try:
-                return [row.read_variable(text)]
-            except ValueError as error:
-                raise ValueError(f"{name}={text!r} cannot be read: {error}") from None
-    return []
+        return cls(**{each.name: value for each in table(cls) for value in from_environment(each)})
 
 
 @dataclass(frozen=True, slots=True)

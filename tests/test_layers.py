@@ -3,7 +3,7 @@
     L8  __main__
     L7  cli, commands
     L6  server
-    L5  site, config                       client: semantics, open_file, threads and errors only
+    L5  site, config, setting_rows         client: semantics, open_file, threads and errors only
     L4  asgi, quart
     L3  body, responder, sending, request_target
     L2  sources
@@ -43,7 +43,7 @@ LAYERS = (
     {"sending"},
     {"request_target"},
     {"asgi", "quart"},
-    {"site", "config", "client"},
+    {"site", "config", "setting_rows", "client"},
     {"server"},
     {"cli", "commands", "__init__"},
     {"__main__"},

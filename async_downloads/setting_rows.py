@@ -1,0 +1,104 @@
+"""The rows of the table of settings: what each one has, and how its text is read."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, TypeVar, get_args, get_origin
+
+from .setting_texts import read_choice, read_seconds, read_yes_or_no
+
+__all__ = ["PREFIX", "Setting", "from_environment", "row", "table"]
+
+
+T = TypeVar("T")
+PREFIX: Final = "ASYNC_DOWNLOADS_"
+_READERS: Final[dict[object, Callable[[str], object]]] = {
+    Path | None: Path,
+    bool: read_yes_or_no,
+    float: read_seconds,
+    str | None: str,
+    tuple[str, ...]: str,  # each one of them
+    tuple[Path, ...]: Path,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A row of the table.
+
+    `default_help` describes a default that is only known at run time, and `default_text` is how a user would write the
+    default. `is_file` tells a file from a folder. `reader` is for a type that is not read in the usual way.
+    `variables` are environment variables; the first one that is not empty counts. `separator` stands between the
+    values of a list in a variable; None is any white space. `bare_value` is the text of a flag without a value.
+    """
+
+    name: str
+    kind: object
+    default: Any
+    help: str
+    short: str = ""
+    metavar: str | None = None
+    default_help: str | None = None
+    default_text: str | None = None
+    is_file: bool = False
+    reader: Callable[[str], object] | None = None
+    variables: tuple[str, ...] = ()
+    separator: str | None = None
+    bare_value: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.variables:
+            object.__setattr__(self, "variables", (PREFIX + self.name.upper(),))
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the setting may have several values."""
+        return get_origin(self.kind) is tuple
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that may be given; () if it is not a choice."""
+        return get_args(self.kind) if all(isinstance(each, str) for each in get_args(self.kind)) else ()
+
+    def read(self, text: str) -> object:
+        """Read the value from text of any origin. Raises ValueError, with a message for the user."""
+        if self.choices:
+            return read_choice(text, choices=self.choices)
+        return (self.reader or _READERS[self.kind])(text)
+
+    def read_variable(self, text: str) -> object:
+        """Read the value from an environment variable, which may hold a list. Raises ValueError as `read` does."""
+        if not self.is_list:
+            return self.read(text)
+        return tuple(map(self.read, self.split(text)))
+
+    def split(self, text: str) -> tuple[str, ...]:
+        """Return the texts of a list that an environment variable holds."""
+        return tuple(each for each in text.split(self.separator) if each.strip())
+
+
+def table(kind: type[Any]) -> tuple[Setting, ...]:
+    """Return the rows of a class of settings, in its order."""
+    return tuple(
+        Setting(name=each.name, kind=each.type, default=each.default, **each.metadata) for each in fields(kind)
+    )
+
+
+def row(default: T, help: str, *, repr: bool = True, **details: Any) -> T:  # noqa: A002 - the names of field and click
+    described: T = field(default=default, repr=repr, metadata={"help": help, **details})
+    return described
+
+
+def from_environment(row: Setting) -> list[Any]:
+    """Return the value of a row as a list of one; an empty list if no variable is set.
+
+    Raises ValueError, with the variable's name, if it cannot be read.
+    """
+    for name in row.variables:
+        if text := os.environ.get(name):
+            try:
+                return [row.read_variable(text)]
+            except ValueError as error:
+                raise ValueError(f"{name}={text!r} cannot be read: {error}") from None
+    return []
