@@ -211,6 +211,12 @@ def test_the_package_alone_loads_neither_quart_nor_httpx() -> None:
     assert not {"quart", "httpx"} & set(loaded.split())
 
 
+def test_the_site_loads_the_renderers_of_its_pages_when_it_needs_them() -> None:
+    program = f"import sys, {PACKAGE}.site.app, {PACKAGE}.server.listen; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert not {"asyncpg", "fpdf", "httpx", "markdown_it", "pygments", "rich", "segno"} & set(loaded.split())
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     assert strongly_connected(top_level_imports(modules())) == []
 

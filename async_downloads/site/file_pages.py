@@ -6,8 +6,6 @@ from io import BytesIO
 from typing import Final
 from urllib.parse import parse_qs
 
-import segno
-
 from ..errors import DownloadError, NotFound
 from ..request_target import has_parameter
 from ..semantics.representation import Representation
@@ -106,6 +104,8 @@ def _qr_code(link: str) -> MemorySource:
     """Draw the QR code of a URL, in black on white, which every camera reads. Raises NotFound if it is too long."""
     if len(link) > _MAX_LINK:
         raise NotFound("the URL is too long for a QR code")
+    import segno
+
     drawn = BytesIO()
     segno.make_qr(link, error="m").save(drawn, kind="svg", scale=8, border=4, light="#fff", xmldecl=False)
     return page(drawn.getvalue(), "image/svg+xml")

@@ -1,17 +1,22 @@
-"""Markdown as HTML that is safe to show. Raw HTML is shown as text, and links lead only to addresses of known kinds."""
+"""Markdown as HTML that is safe to show. Raw HTML is shown as text, and links lead only to addresses of known kinds.
+
+The parser is imported when the first text is rendered, so that the server starts sooner.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from html import escape
-from typing import Any, Final
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING, Any, Final
 
 from ..sources.base import Entry
 from .kinds import kind_of
 from .names import readable
 from .texts import coloured_as
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 __all__ = ["MAX_README_BYTES", "readme_of", "rendered", "rendered_readme"]
 
@@ -26,12 +31,17 @@ def _highlight(text: str, language: str, _: str) -> str:
     return f'<pre tabindex="0"><code class="code">{coloured_as(language, text)}</code></pre>'
 
 
-def _render_indented(tokens: Sequence[Token], index: int, *_: Any) -> str:
+def _render_indented(tokens: Sequence["Token"], index: int, *_: Any) -> str:
     return f'<pre tabindex="0"><code>{escape(tokens[index].content)}</code></pre>\n'
 
 
-_PARSER: Final = MarkdownIt("commonmark", {"html": False, "highlight": _highlight}).enable(["table", "strikethrough"])
-_PARSER.renderer.rules["code_block"] = _render_indented  # type: ignore[attr-defined] # it is a dict
+@cache
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False, "highlight": _highlight}).enable(["table", "strikethrough"])
+    parser.renderer.rules["code_block"] = _render_indented  # type: ignore[attr-defined] # it is a dict
+    return parser
 
 
 def rendered(text: str) -> str:
@@ -40,7 +50,8 @@ def rendered(text: str) -> str:
     A page has one first heading, its own, so each heading goes down by one. Pictures of other sites become links,
     because a page loads nothing from elsewhere.
     """
-    tokens = _PARSER.parse(text)
+    parser = _parser()
+    tokens = parser.parse(text)
     slugs: dict[str, int] = {}
     for index, token in enumerate(tokens):
         if token.type == "heading_open":
@@ -50,7 +61,7 @@ def rendered(text: str) -> str:
         elif token.type == "table_open":
             token.attrSet("tabindex", "0")  # a wide table scrolls, also by keys
         token.children = token.children and list(_without_foreign_pictures(token.children))
-    html: str = _PARSER.renderer.render(tokens, _PARSER.options, {})
+    html: str = parser.renderer.render(tokens, parser.options, {})
     return html
 
 
@@ -61,7 +72,9 @@ def _slug(heading: str, slugs: dict[str, int]) -> str:
     return f"{slug}-{count}" if count else slug
 
 
-def _without_foreign_pictures(tokens: Iterable[Token]) -> Iterable[Token]:
+def _without_foreign_pictures(tokens: Iterable["Token"]) -> Iterable["Token"]:
+    from markdown_it.token import Token
+
     for token in tokens:
         source = str(token.attrGet("src") or "")
         if token.type != "image" or not _ELSEWHERE.match(source) or source.startswith("data:"):

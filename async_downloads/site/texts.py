@@ -1,21 +1,17 @@
-"""Texts as HTML: numbered lines with colours, and subtitles. Pure: text in, text out."""
+"""Texts as HTML: numbered lines with colours, and subtitles. Pure: text in, text out.
+
+Pygments is imported when the first text is coloured, so that the server starts sooner.
+"""
 
 import re
+from collections.abc import Callable
 from html import escape
-from typing import Final
-
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
-from pygments.lexers.special import TextLexer
-from pygments.util import ClassNotFound
+from typing import Any, Final
 
 __all__ = ["COLOURED_BYTES", "coloured", "coloured_as", "decoded", "numbered", "vtt_of"]
 
 
 COLOURED_BYTES: Final = 256 * 1024  # colouring takes a second for each 256 KiB, and makes ten times as much HTML
-_FORMATTER: Final = HtmlFormatter(nowrap=True)
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _TIME: Final = r"(\d{1,3}):(\d\d):(\d\d)[,.](\d{1,3})"
 _TIMES: Final = re.compile(rf"[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}[^\n]*")
@@ -37,24 +33,31 @@ def decoded(data: bytes) -> str | None:
 
 def coloured(name: str, text: str) -> str:
     """Return a text as HTML, with the colours of the language that the name of the file suggests."""
-    try:
-        return _highlighted(text, get_lexer_for_filename(name, stripnl=False))
-    except ClassNotFound:
-        return escape(text)
+    from pygments.lexers import get_lexer_for_filename
+
+    return _coloured(text, get_lexer_for_filename, name)
 
 
 def coloured_as(language: str, text: str) -> str:
     """Return a text as HTML, with the colours of a language; without any if the language is unknown."""
+    from pygments.lexers import get_lexer_by_name
+
+    return _coloured(text, get_lexer_by_name, language)
+
+
+def _coloured(text: str, get_lexer: Callable[..., Any], name: str) -> str:
+    from pygments import highlight
+    from pygments.formatters.html import HtmlFormatter
+    from pygments.lexers.special import TextLexer
+    from pygments.util import ClassNotFound
+
     try:
-        return _highlighted(text, get_lexer_by_name(language, stripnl=False))
+        lexer = get_lexer(name, stripnl=False)
     except ClassNotFound:
         return escape(text)
-
-
-def _highlighted(text: str, lexer: Lexer) -> str:
     if isinstance(lexer, TextLexer):
         return escape(text)
-    html: str = highlight(text, lexer, _FORMATTER)
+    html: str = highlight(text, lexer, HtmlFormatter(nowrap=True))
     return html
 
 
