@@ -30,7 +30,7 @@ class Page(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
         if tag == "button":
             self.buttons.append(dict(attrs))
-            if ("name", "download") in attrs:
+            if (dict(attrs).get("aria-label") or "").startswith("Download "):
                 self.saved.append(dict(attrs)["formaction"] or "")
         if tag == "input":
             self.fields.append(dict(attrs))
