@@ -163,5 +163,8 @@ class ServerSettings:
         metavar="N",
         reader=_count,
     )
+    drain_delay: float = _row(
+        0.0, "How long to accept connections after SIGTERM, while /-/ready is a 503.", reader=_seconds_or_zero
+    )
     drain_timeout: float = _row(30.0, "How long downloads may continue after SIGTERM.", reader=_seconds_or_zero)
     access_log: Literal["none", "text", "json"] = _row("none", "Write a line for each request.")

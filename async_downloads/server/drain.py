@@ -1,4 +1,4 @@
-"""The gate of a serving process: it counts running requests and refuses new ones while the process drains."""
+"""The gate of a serving process: it counts the running requests, and says whether the process is ready for more."""
 
 import asyncio
 from typing import Any, Final
@@ -13,35 +13,41 @@ __all__ = ["DrainGate"]
 
 
 _HEALTH_PATH: Final = "/-/healthy"
+_READY_PATH: Final = "/-/ready"
+_NO_STORE: Final = ("Cache-Control", "no-store")
 
 
 class DrainGate:
-    """An ASGI app around another one: it serves `/-/healthy`, counts requests, and refuses new ones at the end.
+    """An ASGI app around another one: it serves `/-/healthy`, counts requests, and says when the last one has ended.
 
-    States: serving, then draining (after `drain`), then drained (when the last running request has ended). There is no
-    way back. While it drains, running requests continue and new ones get a 503. `_Shutdown` of the worker owns it and
-    decides when to drain; all of it runs on the event loop.
+    serving ── retire ──> retiring ── drain ──> draining ── the last running request has ended ──> drained
+
+    There is no way back. From `retire` on `/-/ready` is a 503, so that a balancer sends no more requests; before, the
+    app responds to it. All other requests are passed to the app in every state: those that come while the process
+    drains were sent before their client could know. `_Shutdown` of the worker owns the gate and changes its state; all
+    of it runs on the event loop.
     """
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self._running = 0
+        self._is_retiring = False
         self._draining = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
-
-    @property
-    def is_draining(self) -> bool:
-        """Whether `drain` was called."""
-        return self._draining.is_set()
 
     @property
     def running(self) -> int:
         """The number of requests that the app responds to."""
         return self._running
 
+    def retire(self) -> None:
+        """Respond with 503 to `/-/ready` from now on."""
+        self._is_retiring = True
+
     def drain(self) -> None:
-        """Refuse new requests from now on."""
+        """Begin to wait for the end of the running requests."""
+        self._is_retiring = True
         self._draining.set()
 
     async def draining(self) -> None:
@@ -54,15 +60,15 @@ class DrainGate:
         await self._empty.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request to the app; while draining, respond with 503. Report health at `/-/healthy`."""
+        """Pass a request to the app. Respond to `/-/healthy`, and to `/-/ready` once the process is retiring."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         scope = in_origin_form(scope)
-        if self._draining.is_set():
-            await send_response(error_response(503, ("Retry-After", "5"), *_closing_fields(scope)), scope, None, send)
-        elif scope["path"] == _HEALTH_PATH:
+        if scope["path"] == _HEALTH_PATH:
             await send_response(refusal(scope) or _healthy(), scope, None, send)
+        elif scope["path"] == _READY_PATH and self._is_retiring:
+            await send_response(error_response(503, ("Retry-After", "5"), _NO_STORE), scope, None, send)
         else:
             await self._count(scope, receive, send)
 
@@ -86,10 +92,5 @@ class DrainGate:
 
 
 def _healthy() -> Response:
-    fields = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "3"), ("Cache-Control", "no-store"))
+    fields = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "3"), _NO_STORE)
     return plain_response(200, b"ok\n", fields)
-
-
-def _closing_fields(scope: Scope) -> tuple[tuple[str, str], ...]:
-    """Return the field that closes the connection, whatever the framing of the request. HTTP/2 has no such field."""
-    return (("Connection", "close"),) if scope["http_version"].startswith("1") else ()

@@ -15,12 +15,13 @@ from ..errors import DownloadError, SourceBusy
 from ..site.app import create_app
 from ..site.stored import PREFIX, hidden_folder, probe
 from ..sources.database.urls import path_of
+from .acceptors import BACKLOG
 from .addresses import urls_of
 from .line_writer import report
 from .supervisor import supervise
 from .tls import BadCertificate, tls_context
 from .unix_socket import SocketFile, mode_of_new_files, remove_stale_socket
-from .worker import BACKLOG, SIGNALS, Listeners, work
+from .worker import SIGNALS, Listeners, work
 
 __all__ = ["CannotServe", "hold_signals", "listen", "run", "run_app"]
 
@@ -76,7 +77,14 @@ def run_app(
         hold_signals()
         announce([url for sock in sockets for url in urls_of(sock, secure=tls is not None)])
         worker = partial(work, make_app, server, Listeners(sockets, tls))
-        return worker() if server.workers == 1 else supervise(worker, server.workers)
+        if server.workers == 1:
+            return worker()
+        return supervise(worker, server.workers, on_end=partial(_close_all, sockets))
+
+
+def _close_all(sockets: Sequence[socket.socket]) -> None:
+    for sock in sockets:
+        sock.close()
 
 
 def _probe(settings: Settings) -> None:

@@ -30,17 +30,24 @@ _SIGNAL_SECONDS: Final = 0.2  # how long a signal may go unnoticed while no work
 _WAIT_SECONDS: Final = 2.0  # for a worker to die: a signal just before the wait does not end it
 
 
-def supervise(work: Callable[[int], int], count: int) -> int:
+def supervise(work: Callable[[int], int], count: int, *, on_end: Callable[[], None]) -> int:
     """Keep `count` worker processes running until a signal ends them; return the exit code.
 
-    `work` gets the read end of a pipe that closes when this process ends. Call this with `SIGNALS` blocked.
+    `work` gets the read end of a pipe that closes when this process ends. `on_end` is called at the signal. It closes
+    the listening sockets of this process: no worker could accept what would wait there. Call this with `SIGNALS`
+    blocked.
     """
     read_end, write_end = os.pipe()
     workers = _Workers(work, read_end, write_end)
+
+    def end(*_: object) -> None:
+        workers.end()
+        on_end()
+
     try:
         workers.start(count)
         for number in SIGNALS:
-            signal.signal(number, lambda *_: workers.end())
+            signal.signal(number, end)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return workers.watch()
     finally:

@@ -1,7 +1,8 @@
 """One process that serves: its app, its signals, and its shutdown.
 
-SIGTERM or Ctrl-C starts the draining. So does the end of its terminal, or of the parent process. Then running downloads
-continue for at most `drain_timeout` seconds, and new requests are refused. A second signal ends the process at once.
+SIGTERM or Ctrl-C starts the shutdown. So does the end of its terminal, or of the parent process. From then on
+`/-/ready` is a 503. After `drain_delay` seconds the listening sockets are closed, and each connection ends with its
+response. Running downloads then continue for at most `drain_timeout` seconds. A second signal ends the process at once.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from typing import Any, Final, NamedTuple, TextIO
 
 from ..config import ServerSettings
 from ..threads import raise_mmap_threshold
+from .acceptors import Acceptors
 from .access_log import AccessLog
 from .drain import DrainGate
 from .http1.server import ConnectionLimits, Http1Server
@@ -30,7 +32,7 @@ from .request_observer import RequestObserver
 from .tls_handshakes import TlsHandshakes
 from .unhandled_errors import UnhandledErrors
 
-__all__ = ["BACKLOG", "SIGNALS", "Listeners", "work"]
+__all__ = ["SIGNALS", "Listeners", "work"]
 
 
 # `nohup` sets SIGHUP to be ignored: then the server outlives its terminal.
@@ -38,14 +40,11 @@ _HANG_UP: Final = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *_HANG_UP)
 # One Ctrl-C arrives twice: the terminal signals the whole process group, and the parent passes the signal on.
 _SAME_SIGNAL_SECONDS: Final = 0.5
+_AT_ONCE: Final = "(a second Ctrl-C or SIGTERM ends at once)"
 # With Python's default the collector runs again and again while ten thousand connections arrive at once. Each run takes
 # half a second, and all requests wait for it.
 _GC_THRESHOLDS: Final = (2000, 20, 50)
 _MAX_CONNECTIONS: Final = 100_000  # a slow client takes up to 40 KB: 4 GB
-BACKLOG: Final = 4096  # connections that the kernel completes before they are accepted
-# asyncio accepts as many in one turn as its backlog says. They must not use up the descriptors before the connections
-# that are idle have made room.
-_ACCEPTED_AT_ONCE: Final = 64
 
 
 class Listeners(NamedTuple):
@@ -99,43 +98,56 @@ def _descriptor(stream: TextIO | None) -> int:
 class _Shutdown:
     """Decides when the process ends.
 
-    States: serving; draining, from the first signal on; ended, when the time for draining is over, at a second signal,
-    or when the last response is sent. `_serve` owns it; its methods run on the event loop.
+    serving ── first signal ──> retiring ── `drain_delay` is over ──> draining ──> ended
+                                    └────────── a second signal ───────────────────┘
+
+    The draining ends when the last response is sent, or `drain_timeout` is over. `_serve` owns the object; its methods
+    run on the event loop.
     """
 
-    def __init__(self, gate: DrainGate, drain_timeout: float, *, name: str = "") -> None:
+    def __init__(self, gate: DrainGate, server: ServerSettings, *, name: str = "") -> None:
         self._gate = gate
-        self._drain_timeout = drain_timeout
+        self._delay = server.drain_delay
+        self._timeout = server.drain_timeout
         self._name = name  # of one worker of several, before what it reports
-        self._started = 0.0  # when the draining began, in the loop's time
+        self._started: float | None = None  # when the first signal came, in the loop's time
         self.ended = asyncio.Event()
 
     def start(self) -> None:
-        """Start to drain, if that has not happened."""
-        if not self._gate.is_draining:
-            loop = asyncio.get_running_loop()
-            self._started = loop.time()
-            self._gate.drain()
-            loop.call_later(self._drain_timeout, self.ended.set)
-            if self._gate.running and self._drain_timeout:
-                report(f"{self._name}{_waiting_for(self._gate.running, self._drain_timeout)}")
+        """Start the shutdown, if that has not happened."""
+        if self._started is not None:
+            return
+        loop = asyncio.get_running_loop()
+        self._started = loop.time()
+        self._gate.retire()
+        if not self._delay:
+            self._drain()
+            return
+        loop.call_later(self._delay, self._drain)
+        report(f"{self._name}accepting connections for {self._delay:g} s more {_AT_ONCE}")
+
+    def _drain(self) -> None:
+        self._gate.drain()
+        asyncio.get_running_loop().call_later(self._timeout, self.ended.set)
+        if self._gate.running and self._timeout:
+            report(f"{self._name}{_waiting_for(self._gate.running, self._timeout)}")
 
     def handle_signal(self) -> None:
-        """Start to drain at the first signal; end at the second."""
-        if self._gate.is_draining and asyncio.get_running_loop().time() - self._started > _SAME_SIGNAL_SECONDS:
+        """Start the shutdown at the first signal; end at the second."""
+        if self._started is not None and asyncio.get_running_loop().time() - self._started > _SAME_SIGNAL_SECONDS:
             self.ended.set()
         self.start()
 
 
 def _waiting_for(downloads: int, seconds: float) -> str:
     running = "1 download is running" if downloads == 1 else f"{downloads:,} downloads are running"
-    return f"{running}: waiting up to {seconds:g} s (a second Ctrl-C or SIGTERM ends at once)"
+    return f"{running}: waiting up to {seconds:g} s {_AT_ONCE}"
 
 
 async def _serve(app: Any, gate: DrainGate, server: ServerSettings, listeners: Listeners, lifeline: int | None) -> None:
     asyncio.get_running_loop().set_exception_handler(UnhandledErrors())
     name = "" if lifeline is None else f"worker {os.getpid()}: "
-    shutdown = _Shutdown(gate, server.drain_timeout, name=name)
+    shutdown = _Shutdown(gate, server, name=name)
     serving = asyncio.create_task(_serve_until_drained(app, gate, server, listeners))
     serving.add_done_callback(lambda _: shutdown.ended.set())
     _watch_signals(shutdown, lifeline)
@@ -154,11 +166,14 @@ async def _serve_until_drained(app: Any, gate: DrainGate, server: ServerSettings
     lifespan = Lifespan(app)
     try:
         await lifespan.start()
-        async with _http1_server(app, _limits(server), lifespan.state) as http1:
-            async with _accepting(http1, listeners):
-                await gate.draining()
-                http1.drain()
-                await gate.drained()
+        async with (
+            _http1_server(app, _limits(server), lifespan.state) as http1,
+            _accepting(http1, listeners) as acceptors,
+        ):
+            await gate.draining()
+            await acceptors.close()
+            http1.drain()
+            await gate.drained()
             await http1.close()
     finally:
         await lifespan.stop()
@@ -176,20 +191,19 @@ async def _http1_server(app: Any, limits: ConnectionLimits, state: dict[str, Any
 
 
 @asynccontextmanager
-async def _accepting(http1: Http1Server, listeners: Listeners) -> AsyncIterator[None]:
-    """Accept connections until the end of the block."""
+async def _accepting(http1: Http1Server, listeners: Listeners) -> AsyncIterator[Acceptors]:
+    """Accept connections until the yielded object is closed; the end of the block ends unfinished handshakes."""
     make_protocol: Callable[[], asyncio.Protocol] = http1.connection
     async with AsyncExitStack() as cleanup:
         if listeners.tls is not None:
             handshakes = TlsHandshakes(partial(Negotiation, http1), listeners.tls, http1.room)
             cleanup.push_async_callback(handshakes.close)
             make_protocol = handshakes.accepted
+        acceptors = Acceptors(make_protocol)
+        cleanup.push_async_callback(acceptors.close)
         for sock in listeners.sockets:
-            loop = asyncio.get_running_loop()
-            accepting = await loop.create_server(make_protocol, sock=sock, backlog=_ACCEPTED_AT_ONCE)
-            cleanup.callback(accepting.close)
-            sock.listen(BACKLOG)
-        yield
+            await acceptors.add(sock)
+        yield acceptors
 
 
 def _limits(server: ServerSettings) -> ConnectionLimits:

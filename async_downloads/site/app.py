@@ -19,6 +19,7 @@ from ..sources.directory import DirectoryStore
 from ..sources.paths import PathsStore
 from .added_fields import AddedFields, added_fields
 from .error_pages import ErrorPages
+from .readiness import Readiness
 from .routes import downloads
 from .stored import PREFIX, StoredFiles, catalogue_of
 from .tree import Tree
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     wrapped: Any = ErrorPages(_FirstSegmentRouter(apps, default, app.asgi_app))
     if fields := added_fields(settings):
         wrapped = AddedFields(wrapped, fields, cors=settings.cors is not None)
+    wrapped = Readiness(wrapped, catalogue)
     app.asgi_app = wrapped  # type: ignore[method-assign] # Quart's documented way to wrap an app
     return app
 

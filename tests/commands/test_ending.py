@@ -4,7 +4,8 @@ import re
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import AsyncExitStack
+from email.message import Message
 from pathlib import Path
 from random import Random
 
@@ -12,7 +13,7 @@ import httpx
 import pytest
 from harness.process import catches, descriptors
 from harness.served import Connection
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 from tools.command import ANY_PORT, COMMAND, Command, running, serving
 
 # More than the kernel takes for a client that does not read.
@@ -39,14 +40,20 @@ async def command(request: pytest.FixtureRequest, tree: Path) -> AsyncIterator[C
 
 
 async def _drains(command: Command) -> None:
-    """Return when the server says that it is about to end; only the worker with a download is left."""
+    """Return when the server takes no new connections; only the worker with a download is left."""
 
-    def unhealthy() -> bool:
-        with suppress(httpx.TransportError):  # from a worker without a download, which ends at this moment
-            return len(command.children) <= 1 and command.get("/-/healthy").status_code == 503
+    def is_closed() -> bool:
+        if len(command.children) > 1:
+            return False
+        try:
+            command.get("/-/healthy")
+        except httpx.ConnectError:
+            return True
+        except httpx.TransportError:  # from a worker without a download, which ends at this moment
+            pass
         return False
 
-    await eventually(unhealthy)
+    await eventually(is_closed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -88,15 +95,66 @@ async def test_a_connection_that_asks_nothing_does_not_hold_the_end(command: Com
         assert await command.ended() == 0
 
 
-async def test_a_download_that_runs_is_completed_while_new_ones_are_refused(tree: Path) -> None:
-    async with serving(tree) as command, command.server.downloading("/large.bin") as download:
+async def test_a_download_that_runs_is_completed_while_no_new_connections_are_accepted(command: Command) -> None:
+    async with command.server.downloading("/large.bin") as download:
         command.send(signal.SIGTERM)
         await _drains(command)
-        refused = command.get("/small.txt")
-        assert (refused.status_code, refused.headers["connection"]) == (503, "close")
-        assert refused.headers["retry-after"] == "5"
-        assert await download.reader.readexactly(_LARGE) == (tree / "large.bin").read_bytes()
+        assert len(await download.reader.readexactly(_LARGE)) == _LARGE
         assert await command.ended() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_in_the_delay_before_the_draining_it_is_not_ready_and_serves_on(tree: Path, workers: str) -> None:
+    options = ("--workers", workers, "--drain-delay", "1000", "--drain-timeout", "1000")
+    async with serving(tree, *options, env=_DROPPING) as command, command.server.connected() as waiting:
+        assert (await _ask(waiting, "/-/ready"))[0] == 200
+        command.send(signal.SIGTERM)
+        await eventually(lambda: command.stderr.count("accepting connections for 1000 s more") == int(workers))
+        for connection in (waiting, None):
+            async with command.server.connected() as fresh:
+                for path, status in (("/-/ready", 503), ("/-/healthy", 200), ("/small.txt", 200)):
+                    got, fields = await _ask(connection or fresh, path)
+                    assert (got, fields["Connection"]) == (status, None)
+        assert await _second_signal(command) == 0
+
+
+async def test_when_the_delay_is_over_open_connections_get_one_more_response(tree: Path) -> None:
+    async with serving(tree, "--drain-delay", "0.5", env=_DROPPING) as command:
+        async with command.server.downloading("/large.bin") as download, command.server.connected() as open_one:
+            began = time.monotonic()
+            command.send(signal.SIGTERM)
+            while (await _ask(open_one, "/small.txt"))[1]["Connection"] is None:
+                assert time.monotonic() - began < HANGING
+            assert time.monotonic() - began > 0.4
+            assert await open_one.reader.read() == b""
+            await _drains(command)
+            assert len(await download.reader.readexactly(_LARGE)) == _LARGE
+        assert await command.ended() == 0
+
+
+async def test_connections_that_wait_to_be_accepted_are_served_before_the_address_is_closed(tree: Path) -> None:
+    async with serving(tree) as command, AsyncExitStack() as stack:
+        command.send(signal.SIGSTOP)
+        waiting = [await stack.enter_async_context(command.server.connected()) for _ in range(20)]
+        command.send(signal.SIGTERM)
+        for connection in waiting:
+            await connection.ask("/small.txt")
+        command.send(signal.SIGCONT)
+        found = [await connection.read_response() for connection in waiting]
+        assert {(status, content) for status, _, content in found} == {(200, b"small")}
+        assert await command.ended() == 0
+
+
+async def _ask(connection: Connection, path: str) -> tuple[int, Message]:
+    await connection.ask(path)
+    return (await connection.read_response())[:2]
+
+
+async def _second_signal(command: Command) -> int:
+    signalled = time.monotonic()
+    await eventually(lambda: time.monotonic() - signalled > 0.6)  # a terminal and the parent send one twice
+    command.send(signal.SIGTERM)
+    return await command.ended()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -169,11 +227,7 @@ async def test_a_second_signal_ends_it_at_once(tree: Path, workers: str) -> None
     async with serving(tree, *options, env=_DROPPING) as command, command.server.downloading("/large.bin"):
         command.send(signal.SIGINT)
         await _drains(command)
-        signalled = time.monotonic()
-        # Two signals within this time count as one: a terminal signals the whole group, and the parent passes it on.
-        await eventually(lambda: time.monotonic() - signalled > 0.6)
-        command.send(signal.SIGINT)
-        assert await command.ended() == 0
+        assert await _second_signal(command) == 0
 
 
 async def test_two_signals_at_once_are_one(tree: Path) -> None:

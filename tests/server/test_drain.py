@@ -1,4 +1,4 @@
-"""The gate of a serving process: it passes requests on, refuses them while it drains, and ends the draining."""
+"""The gate of a serving process: it passes requests on, says whether it is ready, and ends the draining."""
 
 import asyncio
 from pathlib import Path
@@ -37,22 +37,25 @@ async def test_while_serving_it_is_healthy_and_passes_requests_on() -> None:
     healthy = await ask(gate, "/-/healthy")
     assert (healthy.status, healthy.body, healthy.fields["content-type"]) == (200, b"ok\n", "text/plain; charset=utf-8")
     assert healthy.fields["cache-control"] == "no-store"
-    assert ((await ask(gate, "/x")).status, gate.is_draining) == (200, False)
+    assert [(await ask(gate, path)).status for path in ("/x", "/-/ready")] == [200, 200]
+    assert room.inside == 2
 
 
 async def test_a_request_for_a_whole_url_counts_as_one_for_its_path() -> None:
     assert (await ask(DrainGate(_Room()), "http://localhost:8000/-/healthy")).body == b"ok\n"
 
 
-@pytest.mark.parametrize("target", ["/-/healthy", "/x"])
-@pytest.mark.parametrize(("version", "connection"), [("1.1", "close"), ("1.0", "close"), ("2", None)])
-async def test_while_draining_it_refuses_requests(target: str, version: str, connection: str | None) -> None:
+@pytest.mark.parametrize("version", ["1.0", "1.1", "2"])
+@pytest.mark.parametrize("end", ["retire", "drain"])
+async def test_once_it_retires_it_is_not_ready_but_healthy_and_passes_requests_on(end: str, version: str) -> None:
     room = _Room()
+    room.let_go.set()
     gate = DrainGate(room)
-    gate.drain()
-    refused = await ask(gate, target, http_version=version)
-    assert (refused.status, refused.body, room.inside) == (503, b"503 Service Unavailable\n", 0)
-    assert (refused.fields["retry-after"], refused.fields.get("connection")) == ("5", connection)
+    getattr(gate, end)()
+    ready = await ask(gate, "/-/ready", http_version=version)
+    assert (ready.status, ready.body, room.inside) == (503, b"503 Service Unavailable\n", 0)
+    assert (ready.fields["retry-after"], ready.fields["cache-control"]) == ("5", "no-store")
+    assert [(await ask(gate, path, http_version=version)).status for path in ("/-/healthy", "/x")] == [200, 200]
 
 
 async def test_it_has_drained_when_the_last_request_has_ended() -> None:
@@ -64,8 +67,8 @@ async def test_it_has_drained_when_the_last_request_has_ended() -> None:
         drained = tasks.create_task(gate.drained())
         await eventually(lambda: room.inside == 2)
         gate.drain()
-        assert (await ask(gate, "/x")).status == 503
-        assert (gate.is_draining, drained.done()) == (True, False)
+        assert (await ask(gate, "/-/healthy")).status == 200
+        assert not drained.done()
         room.let_go.set()
     assert drained.done()
 

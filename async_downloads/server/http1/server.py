@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from ...semantics.dates import format_date
-from ...sending import Message, Scope
+from ...sending import Scope
 from .clients import client_of
 from .connection import Connection
-from .flow_control import FlowControl
+from .interfaces import AnyConnection, Cycle
 from .zero_copy import AVAILABLE, SendfileTurns
 
 __all__ = ["ConnectionLimits", "Http1Server"]
@@ -24,6 +24,8 @@ __all__ = ["ConnectionLimits", "Http1Server"]
 _EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 _TICK_SECONDS: Final = 1.0
 _ABORT_SECONDS: Final = 2.0
+# A balancer may have sent a request before it could know that this server drains.
+_LAST_REQUESTS_SECONDS: Final = 0.1
 _REFUSED_AT_ONCE: Final = 64  # connections beyond the limit that get a response; others are closed at once
 _ENDED_A_TURN: Final = 64  # connections that are late or drained: thousands at once would block the loop
 
@@ -35,7 +37,7 @@ def _log_nothing(*_: object) -> None:
     """Take a refusal, and log nothing."""
 
 
-def _abort_beyond(most: int, count: int, connection: "AnyConnection") -> None:
+def _abort_beyond(most: int, count: int, connection: AnyConnection) -> None:
     """Abort a connection if even those that are refused are too many."""
     if count > most + _REFUSED_AT_ONCE:
         connection.flow.transport.abort()
@@ -56,42 +58,6 @@ class ConnectionLimits:
     keep_alive: float = 75.0
     max_connections: int = 10_000
     max_connections_per_client: int | None = None
-
-
-class AnyConnection(Protocol):
-    """A connection of any version of HTTP, as the server uses it."""
-
-    flow: FlowControl
-    base_scope: Scope
-
-    @property
-    def deadline(self) -> float:
-        """When `time_out` is to be called, in the loop's time."""
-
-    def drain(self) -> None:
-        """Close now or after the responses that are being sent."""
-
-    def close(self) -> None:
-        """Close; the client still gets everything that was written."""
-
-    def close_if_unused(self) -> None:
-        """Close, if no app runs for it."""
-
-    def time_out(self) -> None:
-        """End the request or the connection whose deadline has passed."""
-
-
-class Cycle(Protocol):
-    """A request and its response, as the app gets them."""
-
-    def scope(self) -> Scope:
-        """Return the connection scope of ASGI 3."""
-
-    async def receive(self) -> Message:
-        """Return a part of the request."""
-
-    async def send(self, message: Message) -> None:
-        """Send a part of the response."""
 
 
 class Http1Server:
@@ -122,6 +88,7 @@ class Http1Server:
         self.now: float = self.loop.time()  # as of the last tick: deadlines need no more
         self.draining: bool = False
         self._closing = False
+        self._last_requests_until = self.now  # in the loop's time
         if AVAILABLE:
             self.sendfile_turns: SendfileTurns = SendfileTurns(self.loop)
         self._connections: set[AnyConnection] = set()
@@ -213,18 +180,28 @@ class Http1Server:
         return self.limits.max_connections - len(self._connections)
 
     def drain(self) -> None:
-        """Close idle connections now, and the others after their responses; requests that have come are read first."""
+        """Close each connection after its next response; those that have no request soon are closed without one."""
         self.draining = True
+        self._last_requests_until = self.loop.time() + _LAST_REQUESTS_SECONDS
+        self.loop.call_later(_LAST_REQUESTS_SECONDS, self._drain_idle)
+
+    def _drain_idle(self) -> None:
         close_idle = partial(self._call_in_turns, methodcaller("drain"), list(self._connections))
         self.loop.call_soon(self.loop.call_soon, close_idle)  # the loop reads sockets between the two
 
     async def close(self) -> None:
-        """Return when the last connection has ended; close those without a whole request now, and refuse new ones."""
+        """Return when the last connection has ended; close those without a whole request, and refuse new ones."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._last_requests_until):
+                await self._emptied()
         self._closing = True  # a connection may have been accepted, and be made only after this call
         await asyncio.sleep(0)
-        await asyncio.sleep(0)  # now the loop has read every socket, as in `drain`
+        await asyncio.sleep(0)  # now the loop has read every socket, as in `_drain_idle`
         for connection in list(self._connections):
             connection.close_if_unused()
+        await self._emptied()
+
+    async def _emptied(self) -> None:
         while self._connections:
             self._empty.clear()
             await self._empty.wait()

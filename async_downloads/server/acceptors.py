@@ -1,0 +1,61 @@
+"""Accepting connections from listening sockets, and the end of that, at which none may be lost."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+__all__ = ["BACKLOG", "Acceptors"]
+
+
+BACKLOG: Final = 4096  # connections that the kernel completes before they are accepted
+# asyncio accepts as many in one turn as its backlog says. They must not use up the descriptors before the connections
+# that are idle have made room.
+_ACCEPTED_AT_ONCE: Final = 64
+
+
+class Acceptors:
+    """Makes a protocol for each connection to the listening sockets of one process.
+
+    accepting ── close() ──> closed
+
+    When a listening socket is closed, the kernel resets the connections that nobody has accepted yet, and a balancer
+    counts each of them as a failed request. So `close` accepts those first. If other processes share the socket, it
+    stays open until the last one has closed it. The worker owns this object.
+    """
+
+    def __init__(self, make_protocol: Callable[[], asyncio.Protocol]) -> None:
+        self._make_protocol = make_protocol
+        self._accepting: list[tuple[asyncio.Server, socket.socket]] = []
+
+    async def add(self, sock: socket.socket) -> None:
+        """Accept connections from this socket, which `close` then closes."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self._make_protocol, sock=sock, backlog=_ACCEPTED_AT_ONCE)
+        sock.listen(BACKLOG)
+        self._accepting.append((server, sock))
+
+    async def close(self) -> None:
+        """Close the sockets. A second call does nothing."""
+        rest: list[socket.socket] = []
+        while self._accepting:
+            server, sock = self._accepting.pop()
+            with sock.dup() as last:
+                server.close()
+                rest += _waiting_at(last)
+        loop = asyncio.get_running_loop()
+        for connection in rest:
+            with suppress(OSError):  # the client has left
+                await loop.connect_accepted_socket(self._make_protocol, connection)
+
+
+def _waiting_at(sock: socket.socket) -> list[socket.socket]:
+    """Accept the connections that wait at a socket, until there are none or no descriptor is left."""
+    found: list[socket.socket] = []
+    with suppress(OSError):
+        while len(found) < BACKLOG:
+            connection, _ = sock.accept()
+            connection.setblocking(False)
+            found.append(connection)
+    return found

@@ -1,0 +1,67 @@
+"""`/-/ready`: whether a balancer may send requests to this process."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+from ..asgi import error_response, plain_response, refusal
+from ..errors import DownloadError, NotFound
+from ..request_target import in_origin_form
+from ..responder import Response
+from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_response
+from ..sources.database.catalogue import Catalogue
+from .shared_work import SharedWork
+
+__all__ = ["Readiness"]
+
+
+_PATH: Final = "/-/ready"
+_FRESH_SECONDS: Final = 10.0
+_LOOK_UP_SECONDS: Final = 2.0
+_NO_STORE: Final = ("Cache-Control", "no-store")
+
+
+class Readiness:
+    """An ASGI app around another one. It responds to `/-/ready` with 200, or with 503 if the database does not respond.
+
+    The database counts as responding for 10 seconds after a look-up. All requests that come meanwhile wait for the same
+    look-up, for at most 2 seconds. Without a database the response is always 200.
+    """
+
+    def __init__(self, app: Any, catalogue: Catalogue | None) -> None:
+        self._app = app
+        self._catalogue = catalogue
+        self._look_ups = SharedWork[bool](lambda _: 0)
+        self._fresh_until = float("-inf")  # in the event loop's time
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request for any other path to the app."""
+        if scope["type"] != "http" or in_origin_form(scope)["path"] != _PATH:
+            await self._app(scope, receive, send)
+            return
+        response = refusal(scope) or await self._response()
+        await send_response(response, scope, None, closing_if_ambiguous(scope, send))
+
+    async def _response(self) -> Response:
+        if self._catalogue is None or await self._is_responding(self._catalogue):
+            framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "6"))
+            return plain_response(200, b"ready\n", (*framing, _NO_STORE))
+        return error_response(503, ("Retry-After", "5"), _NO_STORE)
+
+    async def _is_responding(self, catalogue: Catalogue) -> bool:
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._fresh_until and await self._look_ups.get(_PATH, lambda: _look_up(catalogue)):
+            self._fresh_until = loop.time() + _FRESH_SECONDS
+        return loop.time() < self._fresh_until
+
+
+async def _look_up(catalogue: Catalogue) -> bool:
+    """Whether the database responds to a look-up of a file, which need not exist."""
+    try:
+        async with asyncio.timeout(_LOOK_UP_SECONDS):
+            with suppress(NotFound):
+                source = await catalogue.open_id("1", "integer")
+                await source.aclose()
+    except (DownloadError, TimeoutError):
+        return False
+    return True
