@@ -90,6 +90,7 @@ class Settings:
         None,
         "Text from which the boundaries of multipart bodies are made; servers behind one address need the same.",
         repr=False,
+        is_secret=True,
         metavar="TEXT",
         default_help="random",
     )
@@ -103,7 +104,8 @@ class Settings:
     database: str | None = _row(
         None,
         "Serve the files of a database at /files/download/: sqlite:///path.db or postgresql://…",
-        repr=False,  # it may hold a password
+        repr=False,
+        is_secret=True,  # it may hold a password
         metavar="URL",
     )
     file_ids: Identifier = _row("token", "The kind of id in the URL of a file.")

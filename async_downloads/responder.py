@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from .body import Body
 from .errors import SourceChanged, SourceTruncated
+from .secret_files import read_secret
 from .semantics.plan import Plan, Policy, plan
 from .semantics.representation import Field, Representation, RequestHead, Validators
 from .sources.base import Source, SupportsRefresh
@@ -22,7 +23,7 @@ __all__ = ["Response", "boundary_secret", "respond"]
 
 # Multipart boundaries are made from it. It is made on import, before `serve` forks its workers: a HEAD request and the
 # GET request after it may reach two workers, and both responses must name the same boundary.
-_DEFAULT_SECRET: Final = os.environ.get("ASYNC_DOWNLOADS_SECRET", "").encode() or os.urandom(16)
+_DEFAULT_SECRET: Final = (read_secret("ASYNC_DOWNLOADS_SECRET") or "").encode() or os.urandom(16)
 _MAX_REFRESHES: Final = 2  # a file that is replaced in place again and again is no file to be sent
 
 

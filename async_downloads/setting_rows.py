@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, get_origin
 
+from .secret_files import read_secret
 from .setting_texts import read_choice, read_seconds, read_yes_or_no
 
 __all__ = ["PREFIX", "Setting", "from_environment", "row", "table"]
@@ -30,7 +31,8 @@ class Setting:
     `default_help` describes a default that is only known at run time, and `default_text` is how a user would write the
     default. `is_file` tells a file from a folder. `reader` is for a type that is not read in the usual way.
     `variables` are environment variables; the first one that is not empty counts. `separator` stands between the
-    values of a list in a variable; None is any white space. `bare_value` is the text of a flag without a value.
+    values of a list in a variable; None is any white space. `bare_value` is the text of a flag without a value. The
+    value of a row with `is_secret` can also be in a file, which the variable with `_FILE` at its end names.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Setting:
     variables: tuple[str, ...] = ()
     separator: str | None = None
     bare_value: str | None = None
+    is_secret: bool = False
 
     def __post_init__(self) -> None:
         if not self.variables:
@@ -96,9 +99,10 @@ def from_environment(row: Setting) -> list[Any]:
     Raises ValueError, with the variable's name, if it cannot be read.
     """
     for name in row.variables:
-        if text := os.environ.get(name):
+        if text := read_secret(name) if row.is_secret else os.environ.get(name):
             try:
                 return [row.read_variable(text)]
             except ValueError as error:
-                raise ValueError(f"{name}={text!r} cannot be read: {error}") from None
+                shown = name if row.is_secret else f"{name}={text!r}"
+                raise ValueError(f"{shown} cannot be read: {error}") from None
     return []

@@ -8,7 +8,8 @@
     L3  body, responder, sending, request_target
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
-    L0  errors, file_systems, open_file, recent_paths, threads, pacing, timeouts, deprecation, setting_texts
+    L0  errors, file_systems, open_file, recent_paths, threads, pacing, timeouts, deprecation, secret_files,
+        setting_texts
 
 The public names of the package itself load what they need when they are first used: any layer below `cli` that
 imported them would import upwards. Inside `client`, the decisions know neither the disk nor HTTP, and HTTP does not
@@ -32,6 +33,7 @@ LAYERS = (
         "open_file",
         "pacing",
         "recent_paths",
+        "secret_files",
         "setting_texts",
         "threads",
         "timeouts",

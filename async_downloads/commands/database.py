@@ -15,6 +15,7 @@ from ..errors import DownloadError
 from ..sources.database.catalogue import Catalogue, Identifier
 from ..sources.database.urls import open_catalogue
 from .messages import INTERRUPTED, CannotRun, print_error
+from .options import SecretOption
 from .redaction import redacted
 
 __all__ = ["DATABASE", "IDS", "Database", "run_each"]
@@ -74,6 +75,7 @@ def _read_database(context: click.Context, _: click.Parameter, url: str | None) 
 
 DATABASE: Final = click.option(
     "--database",
+    cls=SecretOption,
     metavar="URL",
     envvar=DATABASE_VARIABLES,
     show_envvar=True,

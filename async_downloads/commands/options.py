@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from ..secret_files import read_secret
 from ..setting_texts import read_yes_or_no
 
 if TYPE_CHECKING:  # `get` needs none of the sources that the settings are about
     from ..config import Setting
 
-__all__ = ["FILE", "FOLDER", "PATHS", "STDIN", "parse_each_with", "parse_with", "setting_option"]
+__all__ = ["FILE", "FOLDER", "PATHS", "STDIN", "SecretOption", "parse_each_with", "parse_with", "setting_option"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,6 +59,18 @@ class _Each(click.types.StringParamType):
             self.fail(f"{error}.", param, ctx)
 
 
+class SecretOption(click.Option):
+    """An option whose value can be in a file, too: a variable with `_FILE` at its end names the file."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the value of the first variable that is set. Raises BadParameter if it cannot be read."""
+        names = [self.envvar] if isinstance(self.envvar, str) else self.envvar or ()
+        try:
+            return next(filter(None, map(read_secret, names)), None)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.", ctx, self) from None
+
+
 def setting_option(row: "Setting") -> Callable[[F], F]:
     """Declare the option for a setting, which the environment and the TOML file can set, too."""
     flag = f"--{row.name.replace('_', '-')}"
@@ -68,6 +81,8 @@ def setting_option(row: "Setting") -> Callable[[F], F]:
         "help": row.help,
         "default": None if row.default_help else row.default,
     }
+    if row.is_secret:
+        details["cls"] = SecretOption
     if row.kind is bool:
         return click.option(f"{flag}/--no-{flag.removeprefix('--')}", type=_YesOrNo(), **details)
     return click.option(flag, *filter(None, [row.short]), **{**details, **_reading(row, details["default"])})
