@@ -12,7 +12,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 import aiofiles.os
 
 __all__ = [
+    "ARCHIVE_THREADS",
     "LISTING_THREADS",
+    "PREVIEW_THREADS",
     "STREAM_THREADS",
     "DaemonThreads",
     "MustWait",
@@ -159,6 +161,9 @@ def _complete(future: "Future[T]", function: Callable[[], T]) -> None:
 
 # Reading and drawing the list of a large directory takes seconds. In these threads it delays no file that is opened.
 LISTING_THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="listing")
+# Many clients may ask for pages about files, or for archives, at the same time. No list of a directory waits for them.
+PREVIEW_THREADS: Final = ThreadPoolExecutor(1, thread_name_prefix="preview")
+ARCHIVE_THREADS: Final = ThreadPoolExecutor(1, thread_name_prefix="archive")
 # Reading the next piece of a pipe or of a generator may take for ever. In these threads it delays no file.
 STREAM_THREADS: Final = DaemonThreads(64)
 

@@ -15,7 +15,7 @@ from ..sources.archive.source import ArchiveKind, ArchiveSource
 from ..sources.archive.walk import ArchiveLimits, members_below
 from ..sources.base import Entry, Source
 from ..sources.directory import DirectoryStore
-from ..threads import LISTING_THREADS, in_thread
+from ..threads import ARCHIVE_THREADS, in_thread
 from .response import DownloadResponse
 from .send import send_source
 
@@ -46,7 +46,7 @@ async def send_archive(
     try:
         found = [member for item, arcname in items async for member in _members(item, arcname, hidden=hidden)]
         stem, kind = _stem_and_kind(name)
-        archive = await in_thread(partial(ArchiveSource, found, stem, kind), executor=LISTING_THREADS)
+        archive = await in_thread(partial(ArchiveSource, found, stem, kind), executor=ARCHIVE_THREADS)
     except BaseException:
         for item, _ in items:
             if isinstance(item, Source):

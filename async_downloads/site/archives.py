@@ -13,6 +13,7 @@ from ..responder import Response
 from ..sending import Receive, Scope
 from ..sources.archive.source import ArchiveKind, ArchiveSource
 from ..sources.archive.walk import DEFAULT_LIMITS, ArchiveLimits, archive_of
+from .held_memory import MemoryLease
 from .pages import client_left, unless_left
 from .shared_work import SharedWork
 
@@ -20,6 +21,7 @@ __all__ = ["Archives", "WantedArchive", "wanted_archive"]
 
 
 _NAME_OF_TOP: Final = "files"
+_ENTRY_BYTES: Final = 1_000  # of memory, with its name and its places in the archive
 _KINDS: Final[dict[bytes, ArchiveKind]] = {b"zip": "zip", b"tar": "tar"}
 
 
@@ -47,7 +49,7 @@ class Archives:
     """The archives of one store. A folder is read once for all requests that wait for the same archive of it.
 
     Archives that are being sent and have the same ETag are one object, so the list of members is in memory once.
-    It belongs to one event loop.
+    Those with other members have a list each, in `HeldMemory`. It belongs to one event loop.
     """
 
     def __init__(self, downloads: Downloads, limits: ArchiveLimits = DEFAULT_LIMITS) -> None:
@@ -65,13 +67,27 @@ class Archives:
         return await self._downloads.respond_with(archive, scope, attachment=True) if archive else client_left()
 
     async def _make(self, folder: str, wanted: WantedArchive) -> ArchiveSource:
-        name = folder.rpartition("/")[2] or _NAME_OF_TOP
-        selection = sorted(wanted.selection)
-        made = await archive_of(
-            self._downloads.store, folder, name, wanted.kind, selection=selection, limits=self._limits
-        )
-        tag = made.representation.validators.etag
+        lease = MemoryLease()
+        try:
+            made = await self._walk(folder, wanted, lease)
+        except BaseException:
+            lease.release()
+            raise
+        lease.hold_for(made)
+        name, tag = made.representation.filename, made.representation.validators.etag
         return self._sent.setdefault((tag, name), made) if tag else made
+
+    async def _walk(self, folder: str, wanted: WantedArchive, lease: MemoryLease) -> ArchiveSource:
+        lease.grow(_ENTRY_BYTES)  # no folder is read if there is no room
+        return await archive_of(
+            self._downloads.store,
+            folder,
+            folder.rpartition("/")[2] or _NAME_OF_TOP,
+            wanted.kind,
+            selection=sorted(wanted.selection),
+            limits=self._limits,
+            on_entries=lambda count: lease.grow(_ENTRY_BYTES * count),
+        )
 
 
 def _too_large(error: ArchiveTooLarge) -> Response:

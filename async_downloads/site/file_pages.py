@@ -12,7 +12,7 @@ from ..semantics.representation import Representation
 from ..sending import Scope
 from ..sources.base import Entry, Store
 from ..sources.memory import MemorySource
-from ..threads import LISTING_THREADS, in_thread
+from ..threads import PREVIEW_THREADS, in_thread
 from .folder_pages import FolderPages
 from .page_request import base_of, link_to
 from .pages import Pages, page, wants_gzip, zipped
@@ -38,7 +38,7 @@ class FilePages:
     def __init__(self, store: Store, folders: FolderPages) -> None:
         self._store = store
         self._folders = folders
-        self._pages = Pages()
+        self._pages = Pages(PREVIEW_THREADS)
 
     async def get(self, key: str, scope: Scope) -> MemorySource:
         """Return the page about a file that the query asks for.
@@ -50,7 +50,7 @@ class FilePages:
             return await self._subtitles(key)
         link = link_to(scope)
         if has_parameter(scope["query_string"], b"qr"):
-            return await in_thread(partial(_qr_code, link), executor=LISTING_THREADS)
+            return await in_thread(partial(_qr_code, link), executor=PREVIEW_THREADS)
         is_source = b"source" in parse_qs(scope["query_string"]).get(b"view", [])
         in_gzip, base = wants_gzip(scope), base_of(scope)
         has_code = len(link) <= _MAX_LINK

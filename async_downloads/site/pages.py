@@ -6,6 +6,7 @@ Drawing a large page takes up to a second of a processor. In these threads no fi
 import asyncio
 import gzip
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -19,6 +20,7 @@ from ..semantics.representation import Representation, Validators
 from ..sending import Receive, Scope
 from ..sources.memory import MemorySource
 from ..threads import LISTING_THREADS, in_thread
+from .held_memory import MemoryLease
 from .shared_work import SharedWork, Version
 
 __all__ = ["Pages", "client_left", "page", "unless_left", "wants_gzip", "zipped"]
@@ -32,9 +34,13 @@ Draw = Callable[[], Awaitable[Callable[[], MemorySource]]]
 
 
 class Pages:
-    """The pages of one site, by key. It belongs to one event loop."""
+    """The pages of one site, by key, drawn in the threads of `executor`. It belongs to one event loop.
 
-    def __init__(self) -> None:
+    All pages in memory are in `HeldMemory`, also those that were kept before and are still being sent.
+    """
+
+    def __init__(self, executor: Executor = LISTING_THREADS) -> None:
+        self._executor = executor
         self._work = SharedWork[MemorySource](lambda drawn: len(drawn.data))
 
     async def get(self, key: Hashable, draw: Draw, version: Version | None = None) -> MemorySource:
@@ -42,12 +48,17 @@ class Pages:
 
         `draw` reads the data and returns a function that renders them; it runs in a thread. `version` returns a value
         that differs if the data have changed, or None if that is not known. Without `version` no page is kept.
+        Raises SourceBusy if there is no memory for one more page.
         """
-        return await self._work.get(key, partial(_drawn, draw), version)
+        return await self._work.get(key, partial(self._drawn, draw), version)
 
-
-async def _drawn(draw: Draw) -> MemorySource:
-    return await in_thread(await draw(), executor=LISTING_THREADS)
+    async def _drawn(self, draw: Draw) -> MemorySource:
+        lease = MemoryLease()
+        lease.grow(0)  # no page is drawn if there is no room
+        drawn = await in_thread(await draw(), executor=self._executor)
+        lease.grow(len(drawn.data))
+        lease.hold_for(drawn)
+        return drawn
 
 
 async def unless_left(work: Coroutine[Any, Any, T], receive: Receive) -> T | None:

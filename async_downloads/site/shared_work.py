@@ -18,6 +18,7 @@ __all__ = ["SharedWork", "Version"]
 
 T = TypeVar("T")
 _KEPT_BYTES: Final = 32 * 1024 * 1024
+_ENTRY_BYTES: Final = 1_000  # of memory that a result takes besides its data and its key
 _MIN_KEPT_SECONDS: Final = 1.0
 _MAX_KEPT_SECONDS: Final = 60.0
 _KEPT_PER_WORK: Final = 10.0
@@ -43,7 +44,7 @@ class _Kept(Generic[T]):
 class SharedWork(Generic[T]):
     """The results of one kind of work, by key. It belongs to one event loop.
 
-    Kept results have 32 MiB together, as `size_of` counts; the one that was used longest ago goes first.
+    Kept results and their keys have 32 MiB together, as `size_of` counts; the one that was used longest ago goes first.
     """
 
     def __init__(self, size_of: Callable[[T], int]) -> None:
@@ -89,7 +90,7 @@ class SharedWork(Generic[T]):
             task.exception()  # else asyncio logs an error whose last waiter has left as never retrieved
 
     def _keep(self, key: Hashable, result: T, version: Hashable, *, seconds: float) -> None:
-        size = self._size_of(result)
+        size = self._size_of(result) + _ENTRY_BYTES + len(repr(key))  # clients choose long queries
         if size > _KEPT_BYTES:
             return
         while self._bytes + size > _KEPT_BYTES:

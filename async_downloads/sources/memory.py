@@ -15,7 +15,7 @@ __all__ = ["MemorySource", "MemoryStore"]
 _CHUNK_BYTES: Final = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class MemorySource(SupportsReadNowait):
     """Bytes in memory; `representation.size` must be their length."""
 

@@ -1,13 +1,13 @@
 """Find the members of an archive: the entries in the listings of a folder and of all folders below it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
 
 from ...errors import ArchiveTooLarge, Forbidden, NotFound
-from ...threads import LISTING_THREADS, in_thread
+from ...threads import ARCHIVE_THREADS, in_thread
 from ..base import Browsable, Entry, Listing, Store
 from .entries import describe_entry, is_described, member_of
 from .layout import Member
@@ -25,6 +25,10 @@ class ArchiveLimits:
     entries: int
 
 
+def _count_nothing(_: int) -> None:
+    """Take a number of entries, and do nothing."""
+
+
 _LONG: Final = 1_000  # entries: taking more of them would delay the event loop by a millisecond
 DEFAULT_LIMITS: Final = ArchiveLimits(size=100 * 1024**3, entries=100_000)
 
@@ -37,14 +41,15 @@ async def archive_of(
     *,
     selection: Collection[str] = (),
     limits: ArchiveLimits = DEFAULT_LIMITS,
+    on_entries: Callable[[int], object] = _count_nothing,
 ) -> ArchiveSource:
     """Return an archive of a folder of the store, or of some of its entries.
 
     `name` is the name of the archive and of the folder in it. The other parameters are those of `members_below`, which
     also raises the same errors.
     """
-    members = await members_below(store, key, name, selection=selection, limits=limits)
-    return await in_thread(lambda: ArchiveSource(members, name, kind), executor=LISTING_THREADS)
+    members = await members_below(store, key, name, selection=selection, limits=limits, on_entries=on_entries)
+    return await in_thread(lambda: ArchiveSource(members, name, kind), executor=ARCHIVE_THREADS)
 
 
 async def members_below(
@@ -54,20 +59,21 @@ async def members_below(
     *,
     selection: Collection[str] = (),
     limits: ArchiveLimits = DEFAULT_LIMITS,
+    on_entries: Callable[[int], object] = _count_nothing,
 ) -> list[ArchiveMember]:
     """Return the files of a folder and of the folders below it; the key "" is the top.
 
     Each folder comes whole, its files before its folders, in the order of its listing. The names of the members begin
     with `name`. `selection` are the names of entries directly in the folder; none means all. Only a
     folder without entries is a member itself, because the names of files imply the others. An entry that cannot be
-    read is left out.
+    read is left out. `on_entries` gets the number of entries of each folder that was read; it may raise an error.
 
     Raises NotFound if there is no such folder or entry, ArchiveTooLarge beyond the limits, and SourceError if the
     store cannot be read.
     """
-    walk = _Walk(store, limits)
+    walk = _Walk(store, limits, on_entries)
     await walk.begin(_ArchivedFolder(key, f"{name}/"), selection)
-    return await in_thread(lambda: list(walk.members()), executor=LISTING_THREADS)
+    return await in_thread(lambda: list(walk.members()), executor=ARCHIVE_THREADS)
 
 
 class _ArchivedFolder(NamedTuple):
@@ -103,12 +109,13 @@ class _Walk:
     Owner: `members_below`. If a link leads back to a folder above it, that folder is not read again.
     """
 
-    def __init__(self, store: Store, limits: ArchiveLimits) -> None:
+    def __init__(self, store: Store, limits: ArchiveLimits, on_entries: Callable[[int], object]) -> None:
         if not isinstance(store, Browsable):
             raise NotFound("this store cannot be listed")
         self._list = store.list
         self._store: Store = store
         self._limits = limits
+        self._on_entries = on_entries
         self._found: list[_Taken] = []
         self._pending: list[_ArchivedFolder] = []
         self._count = 0
@@ -131,9 +138,10 @@ class _Walk:
             return
         if listing.truncated:
             raise _too_many(len(listing.entries))
+        self._on_entries(len(listing.entries))
         take = partial(_taken, folder, listing)
         is_long = len(listing.entries) > _LONG
-        taken = await in_thread(take, executor=LISTING_THREADS) if is_long else take()
+        taken = await in_thread(take, executor=ARCHIVE_THREADS) if is_long else take()
         self._count += len(taken.files) + len(taken.folders)
         self._size += taken.size
         self._check()
