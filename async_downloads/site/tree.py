@@ -18,7 +18,7 @@ from .archives import Archives, wanted_archive
 from .file_pages import FilePages, wants_file_page
 from .folder_pages import FolderPages
 from .html import ASSET_FOLDER, ASSET_POLICY, PAGE_POLICY, the_asset
-from .page_request import wants_json
+from .page_request import base_of, wants_json
 from .pages import client_left, unless_left, wants_gzip
 
 __all__ = ["Tree"]
@@ -60,6 +60,8 @@ class Tree:
         if not key and path in {"", scope.get("root_path", "")}:
             return _redirect_to_slash(path, scope)
         if not key or key.endswith("/"):
+            if _has_encoded_slash(scope):  # no relative link of a page would lead anywhere
+                return _redirect_to_slash(key[:-1], scope)
             return await self._directory(key, scope, receive)
         return await self._file(key, scope, receive)
 
@@ -91,6 +93,11 @@ async def _drawn(page: Coroutine[Any, Any, MemorySource], scope: Scope, receive:
     return await respond(request_head(scope), found, PAGE_POLICY) if found else client_left()
 
 
+def _has_encoded_slash(scope: Scope) -> bool:
+    """Return whether the path has a slash that a client does not take for one."""
+    return b"%2f" in (scope.get("raw_path") or b"").partition(b"?")[0].lower()
+
+
 def _wants_file(scope: Scope) -> bool:
     """Return whether a request for a folder may get a file: its query is empty, or says how to show the file."""
     query = scope["query_string"]
@@ -108,6 +115,9 @@ def _with_name(response: Response, name: str) -> Response:
 def _redirect_to_slash(key: str, scope: Scope) -> Response:
     """Redirect to the directory's URL with a slash at its end: the relative links of the page need it."""
     query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-    name = quote(key.rpartition("/")[2], safe="", errors="surrogateescape")
-    fields = (("Location", f"./{name}/{query}"), ("Cache-Control", "no-cache"), ("Content-Length", "0"))
+    if _has_encoded_slash(scope):
+        location = f"./{base_of(scope)}{quote(key, errors='surrogateescape')}/"
+    else:
+        location = f"./{quote(key.rpartition('/')[2], safe='', errors='surrogateescape')}/"
+    fields = (("Location", location + query), ("Cache-Control", "no-cache"), ("Content-Length", "0"))
     return plain_response(301, b"", fields)

@@ -214,6 +214,18 @@ async def test_a_directory_without_its_slash_redirects_to_a_working_url(
     assert (await site.get(there)).status_code == 200
 
 
+@pytest.mark.parametrize("asked", ["/c%2Fin", "/c%2Fin/", "/c/in%2f", "/c%2fin%2f", "/c/./x/..%2Fin/"])
+@pytest.mark.parametrize("query", ["", "?json"])
+async def test_a_directory_with_an_encoded_slash_in_its_path_redirects_to_its_own_url(
+    site: Site, tree: Path, asked: str, query: str
+) -> None:
+    (tree / "c" / "in").mkdir()
+    response = await site.get(asked + query)
+    assert response.status_code == 301
+    assert urljoin(f"{site.server.url}{asked}", response.headers["location"]) == f"{site.server.url}/c/in/{query}"
+    assert (await site.get("/c%2Fin.txt")).status_code == 200
+
+
 @pytest.mark.parametrize("name", _NAMES, ids=ascii)
 async def test_every_link_of_a_listing_works(site: Site, tree: Path, name: str) -> None:
     (tree / "c" / name).write_text("found")

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import httptools
 
-__all__ = ["HEAD_BYTES", "HOST", "LINE_BYTES", "BadRequest", "Field", "ParsedHead", "parse_head"]
+__all__ = ["HEAD_BYTES", "HOST", "LINE_BYTES", "BadRequest", "Field", "ParsedHead", "encoded_target", "parse_head"]
 
 
 HEAD_BYTES: Final = 64 * 1024
@@ -21,8 +21,9 @@ _FIELDS: Final = 200
 _LENGTH_DIGITS: Final = 18  # of Content-Length: Python refuses to read thousands, and no body is longer
 _RECURRING_BYTES: Final = 1024  # a longer head would take too much of the cache
 
-_REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n")
+_REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n")
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
+_BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
 HOST: Final = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")
 _ONCE: Final = frozenset((b"host", b"content-length", b"transfer-encoding"))
 _READ_HERE: Final = _ONCE | {b"connection", b"expect", b"upgrade"}
@@ -72,6 +73,9 @@ def _parse(head: bytes) -> ParsedHead:
         raise BadRequest(431)
     if minor > b"1":  # a later minor version is read as the latest that we know (RFC 9110 §2.5)
         head = b"%s1%s" % (head[: line.start(4)], head[line.end(4) :])
+    if not target.isascii():
+        encoded = encoded_target(target)
+        head, target = head.replace(target, encoded, 1), encoded
     fields = _parsed_fields(head)
     version = "1.0" if minor == b"0" else "1.1"
     _check_host(fields, version)
@@ -85,6 +89,14 @@ def _parse(head: bytes) -> ParsedHead:
         length,
         length != 0 and version == "1.1" and b"100-continue" in fields.options(b"expect"),
     )
+
+
+def encoded_target(target: bytes) -> bytes:
+    """Return a target with its bytes beyond ASCII percent-encoded.
+
+    No client may send them as they are (RFC 3986 §2), but curl does so with the query that a user types.
+    """
+    return _BEYOND_ASCII.sub(lambda found: b"%%%02X" % ord(found[0]), target)
 
 
 _parse_recurring: Final = lru_cache(maxsize=1024)(_parse)  # a client often sends the same head again, byte by byte

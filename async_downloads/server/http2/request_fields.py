@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hpack import Decoder
 
-from ..http1.request_head import HOST, BadRequest, Field, ParsedHead
+from ..http1.request_head import HOST, BadRequest, Field, ParsedHead, encoded_target
 
 __all__ = ["LIST_BYTES", "MalformedRequest", "RequestDecoder", "check_trailers", "parse_fields", "request_line"]
 
@@ -19,7 +19,7 @@ _FIELD_BYTES: Final = 32
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_A_VALUE: Final = re.compile(rb"[\r\n\0]|\A[ \t]|[ \t]\Z")
-_PATH: Final = re.compile(rb"/[!-~]*|\*")
+_PATH: Final = re.compile(rb"/[!-~\x80-\xff]*|\*")
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":path", b":authority"))
 _OF_HTTP1: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 
@@ -60,7 +60,7 @@ def parse_fields(fields: list[Field], *, body_comes: bool) -> ParsedHead:
         raise BadRequest(400)
     expects = body_comes and any(name == b"expect" and value.lower() == b"100-continue" for name, value in regular)
     lines = _with_one_cookie(_with_host(regular, pseudo.get(b":authority")))
-    return ParsedHead(method.decode(), path, "2", lines, True, length, expects)
+    return ParsedHead(method.decode(), encoded_target(path), "2", lines, True, length, expects)
 
 
 def request_line(fields: list[Field]) -> bytes:

@@ -55,6 +55,19 @@ def test_a_target_is_in_origin_form_and_its_authority_is_the_host(target: str, p
 
 
 @pytest.mark.parametrize(
+    ("target", "read"),
+    [
+        pytest.param("/a?q=é".encode(), b"/a?q=%C3%A9", id="a query in UTF-8, as curl sends it"),
+        pytest.param(b"/\xe9%20\xff", b"/%E9%20%FF", id="a path in another encoding"),
+        pytest.param("http://b/é".encode(), b"/%C3%A9", id="a whole URL"),
+    ],
+)
+@pytest.mark.parametrize("version", [b"1.1", b"1.2"])
+def test_bytes_beyond_ascii_in_a_target_are_percent_encoded(target: bytes, read: bytes, version: bytes) -> None:
+    assert parse_head(b"GET %s HTTP/%s\r\nHost: a\r\n\r\n" % (target, version)).target == read
+
+
+@pytest.mark.parametrize(
     ("fields", "length"),
     [
         (["Content-Length: 5"], 5),
@@ -87,7 +100,7 @@ REFUSED = [
     pytest.param(b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="two spaces"),
     pytest.param(b"GET / HTTP/1.1 \r\nHost: a\r\n\r\n", 400, id="a space behind"),
     pytest.param(b"GET / http/1.1\r\nHost: a\r\n\r\n", 400, id="a version in small letters"),
-    pytest.param(b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="a target beyond ASCII"),
+    pytest.param(b"G\xc3\xa9T / HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="a method beyond ASCII"),
     pytest.param(b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="NUL in the target"),
     pytest.param(b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="a space in the target"),
     pytest.param(b"GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400, id="a target that is no path"),
