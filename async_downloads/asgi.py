@@ -16,6 +16,7 @@ from .semantics.plan import Policy
 from .semantics.preconditions import SAFE_METHODS
 from .semantics.representation import Field, Representation, RequestHead
 from .sending import Receive, Scope, Send, closing_if_ambiguous, send_response
+from .source_events import note_failure
 from .sources.base import Source, Store
 from .sources.memory import MemorySource
 from .timeouts import STALL_TIMEOUT
@@ -189,6 +190,7 @@ def log_cut_response(error: DownloadError, scope: Scope) -> None:
 
 def response_to_error(error: DownloadError, scope: Scope) -> Response:
     """Return the response for an error; log the error unless it is NotFound."""
+    note_failure(error)
     if not isinstance(error, NotFound):
         _log.warning("%s: %d: %s", request_line(scope), error.status, error)
     if isinstance(error, SourceBusy):

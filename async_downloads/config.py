@@ -14,6 +14,7 @@ from typing import Final, Literal, Self
 from .setting_rows import PREFIX, Setting, from_environment, table
 from .setting_rows import row as _row
 from .setting_texts import (
+    read_bind,
     read_bytes,
     read_cache_control,
     read_field,
@@ -169,4 +170,11 @@ class ServerSettings:
         0.0, "How long to accept connections after SIGTERM, while /-/ready is a 503.", reader=_seconds_or_zero
     )
     drain_timeout: float = _row(30.0, "How long downloads may continue after SIGTERM.", reader=_seconds_or_zero)
+    metrics_bind: str | None = _row(
+        None,
+        "Serve metrics for Prometheus at http://ADDRESS:PORT/metrics; a port alone is one of 127.0.0.1.",
+        metavar="[ADDRESS:]PORT",
+        default_help="no metrics",
+        reader=read_bind,
+    )
     access_log: Literal["none", "text", "json"] = _row("none", "Write a line for each request.")

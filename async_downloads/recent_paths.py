@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from .errors import SourceBusy
 from .file_systems import is_local_path, remote_device, threads_of
+from .source_events import timed
 from .threads import MustWait, T, in_thread
 from .timeouts import OPEN_TIMEOUT
 
@@ -37,6 +38,7 @@ class RecentPaths:
     def __contains__(self, path: str) -> bool:
         return self._expiry.get(path, 0.0) > asyncio.get_running_loop().time()
 
+    @timed("file")
     async def open(self, path: str, function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
         """Run `function`, which opens the path. If the caller is cancelled, its result goes to `discard`.
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 __all__ = [
+    "read_bind",
     "read_bytes",
     "read_cache_control",
     "read_choice",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 
+_MAX_PORT: Final = 65535
 _MAX_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
 _BYTES: Final = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,9})?)(?P<unit>[KMGT]?)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -46,6 +48,18 @@ def read_seconds(text: str, *, zero: bool = False) -> float:
             return seconds
     least = "from 0" if zero else "above 0 and"
     raise ValueError(f"{text!r} is not a number of seconds {least} up to {_MAX_SECONDS:,}")
+
+
+def read_bind(text: str) -> str:
+    """Read a port of 127.0.0.1, or an address and a port. Raises ValueError, with a message for the user.
+
+    >>> read_bind("9100"), read_bind("[::1]:9100")
+    ('127.0.0.1:9100', '[::1]:9100')
+    """
+    host, _, port = text.rpartition(":")
+    with suppress(ValueError):
+        return f"{host or '127.0.0.1'}:{read_whole_number(port, least=0, most=_MAX_PORT)}"
+    raise ValueError(f"{text!r} is neither a port nor an address and a port: say 9100 or 10.0.0.5:9100")
 
 
 def read_bytes(text: str) -> int:

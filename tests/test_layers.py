@@ -9,7 +9,7 @@
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
     L0  errors, file_systems, open_file, recent_paths, threads, pacing, timeouts, deprecation, secret_files,
-        setting_texts
+        setting_texts, source_events
 
 The public names of the package itself load what they need when they are first used: any layer below `cli` that
 imported them would import upwards. Inside `client`, the decisions know neither the disk nor HTTP, and HTTP does not
@@ -35,6 +35,7 @@ LAYERS = (
         "recent_paths",
         "secret_files",
         "setting_texts",
+        "source_events",
         "threads",
         "timeouts",
     },
@@ -70,6 +71,7 @@ HOMES = {
     "httptools": "server.http1",
     "h2": "server.http2",
     "hpack": "server.http2",
+    "prometheus_client": "server.metrics_page",
     "asyncpg": "sources.database.postgres",
     "obstore": "sources.object_storage",
 }

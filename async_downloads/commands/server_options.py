@@ -104,6 +104,8 @@ def server_settings(context: click.Context, values: Mapping[str, Any]) -> Server
     loop: Any = values.get("loop") or ("uvloop" if find_spec("uvloop") else "asyncio")
     if loop == "uvloop":
         need("uvloop", "uvloop is not installed", extra="uvloop")
+    if values.get("metrics_bind"):
+        need("prometheus_client", "--metrics-bind needs prometheus-client", extra="metrics")
     return ServerSettings(bind=_bind(context, values), loop=loop, **{name: values[name] for name in names})
 
 

@@ -28,6 +28,7 @@ from ..semantics.etags import ETag
 from ..semantics.plan import Policy, plan
 from ..semantics.representation import Field, Representation, Validators
 from ..sending import Scope
+from ..source_events import note_failure
 from ..sources.base import Source
 from ..sources.directory import DirectoryStore
 from ..sources.files import FileSource
@@ -218,6 +219,7 @@ def _policy(
 
 def abort_for(error: DownloadError) -> NoReturn:
     """Raise the HTTP exception for an error of `open`; log the error unless it is NotFound."""
+    note_failure(error)
     if not isinstance(error, NotFound):
         _log.warning("%s: %d: %s", request_line(cast("Scope", request.scope)), error.status, error)
     if isinstance(error, SourceBusy):

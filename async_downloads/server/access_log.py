@@ -1,16 +1,20 @@
 """The access log: it counts the bytes that were really sent, not those of Content-Length."""
 
 import json
+import os
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from ..sending import Scope
+from .line_writer import LineWriter, report
 from .request_id import request_id
-from .request_observer import ObservedResponse
+from .request_observer import ObservedResponse, RequestListener
 
-__all__ = ["FORMATS", "AccessLog"]
+__all__ = ["FORMATS", "AccessLog", "access_log"]
 
 
 Record = Mapping[str, Any]
@@ -34,6 +38,24 @@ def _as_text(record: Record) -> str:
 
 
 FORMATS: Final[Mapping[str, Callable[[Record], str]]] = {"text": _as_text, "json": json.dumps}
+
+
+@contextmanager
+def access_log(form: str) -> Iterator[Sequence[RequestListener]]:
+    """Yield the listener that writes the log to standard output, none if `form` is "none"; at the end flush the log."""
+    if form == "none":
+        yield ()
+        return
+    lines = LineWriter(_descriptor(sys.stdout), "the access log", report=report)
+    try:
+        yield (AccessLog(form, write=lines.write),)
+    finally:
+        lines.close()
+
+
+def _descriptor(stream: TextIO | None) -> int:
+    """Return a stream's descriptor, or /dev/null if the process has no such stream: another file has its number now."""
+    return stream.fileno() if stream else os.open(os.devnull, os.O_WRONLY)
 
 
 class AccessLog:

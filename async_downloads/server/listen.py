@@ -18,7 +18,11 @@ from ..sources.database.urls import path_of
 from .acceptors import BACKLOG
 from .addresses import urls_of
 from .line_writer import report
+from .metrics import PAGE_SIZE
+from .monitor import WorkersMonitor
+from .shared_pages import SharedPages
 from .supervisor import supervise
+from .systemd import ServiceManager
 from .tls import BadCertificate, tls_context
 from .unix_socket import SocketFile, mode_of_new_files, remove_stale_socket
 from .worker import SIGNALS, Listeners, work
@@ -74,17 +78,30 @@ def run_app(
             cleanup.callback(sockets[-1].close)
             if bind.startswith("unix:"):
                 cleanup.callback(SocketFile(bind.removeprefix("unix:")).remove)
+        metrics = _listen_for_scrapers(server, stall_timeout, cleanup)
         hold_signals()
         announce([url for sock in sockets for url in urls_of(sock, secure=tls is not None)])
-        worker = partial(work, make_app, server, Listeners(sockets, tls))
+        pages, service = SharedPages(server.workers, PAGE_SIZE), ServiceManager.from_environment()
+        worker = partial(work, make_app, server, Listeners(sockets, tls, metrics), pages, service)
         if server.workers == 1:
             return worker()
-        return supervise(worker, server.workers, on_end=partial(_close_all, sockets))
+        monitor = WorkersMonitor(pages, service)
+        return supervise(worker, server.workers, monitor, on_end=partial(_close_all, sockets))
 
 
 def _close_all(sockets: Sequence[socket.socket]) -> None:
     for sock in sockets:
         sock.close()
+
+
+def _listen_for_scrapers(server: ServerSettings, stall_timeout: float, cleanup: ExitStack) -> socket.socket | None:
+    """Open the listening socket for the metrics, and say where they are; None if there is none."""
+    if server.metrics_bind is None:
+        return None
+    sock = listen(server.metrics_bind, stall_timeout)
+    cleanup.callback(sock.close)
+    report(f"metrics are at {', '.join(url + 'metrics' for url in urls_of(sock, secure=False))}")
+    return sock
 
 
 def _probe(settings: Settings) -> None:

@@ -8,6 +8,7 @@ next one, from 0.1 s up to 30 s. It gives up only if no worker has ever started:
     worker ── lifeline (read end) ───┘        of the pipe, and end.
 """
 
+import itertools
 import os
 import signal
 import time
@@ -15,9 +16,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import connection, get_context
 from multiprocessing.process import BaseProcess
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from .line_writer import report
+from .monitor import WorkersMonitor
 from .worker import SIGNALS
 
 __all__ = ["supervise"]
@@ -30,15 +32,17 @@ _SIGNAL_SECONDS: Final = 0.2  # how long a signal may go unnoticed while no work
 _WAIT_SECONDS: Final = 2.0  # for a worker to die: a signal just before the wait does not end it
 
 
-def supervise(work: Callable[[int], int], count: int, *, on_end: Callable[[], None]) -> int:
+def supervise(
+    work: Callable[[int, int], int], count: int, monitor: WorkersMonitor, *, on_end: Callable[[], None]
+) -> int:
     """Keep `count` worker processes running until a signal ends them; return the exit code.
 
-    `work` gets the read end of a pipe that closes when this process ends. `on_end` is called at the signal. It closes
-    the listening sockets of this process: no worker could accept what would wait there. Call this with `SIGNALS`
-    blocked.
+    `work` gets the read end of a pipe that closes when this process ends, and the number of the worker, from 0.
+    `on_end` is called at the signal. It closes the listening sockets of this process: no worker could accept what would
+    wait there. Call this with `SIGNALS` blocked.
     """
     read_end, write_end = os.pipe()
-    workers = _Workers(work, read_end, write_end)
+    workers = _Workers(work, read_end, write_end, monitor)
 
     def end(*_: object) -> None:
         workers.end()
@@ -55,6 +59,14 @@ def supervise(work: Callable[[int], int], count: int, *, on_end: Callable[[], No
         os.close(read_end)
 
 
+class _Worker(NamedTuple):
+    """A running worker, when it was started, and which page it writes."""
+
+    process: BaseProcess
+    started: float
+    number: int
+
+
 class _Workers:
     """The running workers, keyed by the sentinel that becomes readable when one dies, and those to be started.
 
@@ -62,12 +74,13 @@ class _Workers:
     thread owns it; `end` also runs in that thread's signal handler.
     """
 
-    def __init__(self, work: Callable[[int], int], read_end: int, write_end: int) -> None:
+    def __init__(self, work: Callable[[int, int], int], read_end: int, write_end: int, monitor: WorkersMonitor) -> None:
         self._work = work
         self._read_end = read_end
         self._write_end = write_end
+        self._monitor = monitor
         self._ending = False
-        self._running: dict[int, tuple[BaseProcess, float]] = {}  # sentinel: process, start time
+        self._running: dict[int, _Worker] = {}  # by sentinels
         self._missing = 0  # workers to be started
         self._next_start = 0.0  # not before this time
         self._pause = 0.0  # seconds before the next start
@@ -89,36 +102,42 @@ class _Workers:
         """Fork a worker. Signals stay blocked meanwhile; the worker unblocks them when its handlers are set."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
-            process = get_context("fork").Process(target=self._run)
+            used = {worker.number for worker in self._running.values()}
+            number = next(number for number in itertools.count() if number not in used)
+            self._monitor.reset(number)
+            process = get_context("fork").Process(target=self._run, args=(number,))
             process.start()
-            self._running[process.sentinel] = process, time.monotonic()
+            self._running[process.sentinel] = _Worker(process, time.monotonic(), number)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _run(self) -> None:
+    def _run(self, number: int) -> None:
         os.close(self._write_end)  # a copy in the worker would keep the pipe open after the parent's death
-        raise SystemExit(self._work(self._read_end))
+        raise SystemExit(self._work(self._read_end, number))
 
     def end(self) -> None:
         """Send SIGTERM to all workers, and replace none from now on."""
         self._ending = True
-        for process, _ in list(self._running.values()):
+        self._monitor.stopping()
+        for worker in list(self._running.values()):
             with suppress(OSError):
-                process.terminate()
+                worker.process.terminate()
 
     def watch(self) -> int:
         """Replace workers that die; return the exit code when none is left."""
         exit_code = 0
         while self._running or (self._missing and not self._ending):
             timeout = _SIGNAL_SECONDS if self._missing else _WAIT_SECONDS
-            for sentinel in connection.wait(list(self._running), timeout):
+            for sentinel in connection.wait(list(self._running), self._monitor.wait_seconds(timeout)):
                 exit_code |= self._handle_death(cast("int", sentinel))
             self.start(0)
+            self._monitor.look(worker.number for worker in self._running.values())
         return exit_code
 
     def _handle_death(self, sentinel: int) -> int:
         """Replace a dead worker, or end, and report it; return the bit that it adds to the exit code."""
-        process, started = self._running.pop(sentinel)
+        process, started, number = self._running.pop(sentinel)
+        self._monitor.reset(number)
         process.join()  # the sentinel is readable a moment before the process has an exit code
         failed = bool(process.exitcode)
         if self._ending:

@@ -12,23 +12,25 @@ import resource
 import signal
 import socket
 import ssl
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, Final, NamedTuple, TextIO
+from typing import Any, Final, NamedTuple
 
 from ..config import ServerSettings
 from ..threads import raise_mmap_threshold
 from .acceptors import Acceptors
-from .access_log import AccessLog
+from .access_log import access_log
 from .drain import DrainGate
 from .http1.server import ConnectionLimits, Http1Server
 from .http2.negotiation import Negotiation
 from .lifespan import Lifespan, StartFailed
-from .line_writer import LineWriter, queued_stderr, report
+from .line_writer import queued_stderr, report
 from .loops import loop_factory
+from .monitor import WorkerMonitor
 from .request_observer import RequestObserver
+from .shared_pages import SharedPages
+from .systemd import ServiceManager
 from .tls_handshakes import TlsHandshakes
 from .unhandled_errors import UnhandledErrors
 
@@ -48,51 +50,49 @@ _MAX_CONNECTIONS: Final = 100_000  # a slow client takes up to 40 KB: 4 GB
 
 
 class Listeners(NamedTuple):
-    """Where a worker accepts connections: listening sockets, which it closes, and the settings of TLS."""
+    """Where a worker accepts connections: listening sockets, which it closes, and the settings of TLS.
+
+    `metrics` is the socket for scrapers.
+    """
 
     sockets: Sequence[socket.socket]
     tls: ssl.SSLContext | None
+    metrics: socket.socket | None = None
 
 
-def work(make_app: Callable[[], Any], server: ServerSettings, listeners: Listeners, lifeline: int | None = None) -> int:
+def work(
+    make_app: Callable[[], Any],
+    server: ServerSettings,
+    listeners: Listeners,
+    pages: SharedPages,
+    service: ServiceManager,
+    lifeline: int | None = None,
+    number: int = 0,
+) -> int:
     """Serve until a signal comes, or until the write end of the pipe `lifeline` is closed; return the exit code.
 
-    Call this with `SIGNALS` blocked: a signal that comes early is then delivered when its handler is set.
+    `number` is that of this worker's page, and `lifeline` is None if this is the only worker. Call this
+    with `SIGNALS` blocked: a signal that comes early is then delivered when its handler is set.
     """
     app = make_app()
     gc.freeze()  # the objects loaded by now stay, so the collector need not visit them
     gc.set_threshold(*_GC_THRESHOLDS)
     raise_mmap_threshold()
     gate = DrainGate(app)
+    monitor = WorkerMonitor(pages, number, service, metrics=listeners.metrics, is_only_worker=lifeline is None)
     with (
         queued_stderr(),
-        _logged(gate, server.access_log) as logged,
+        access_log(server.access_log) as logs,
         asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner,
     ):
+        watching = (*monitor.listeners(), *logs)
+        observed = RequestObserver(gate, watching) if watching else gate
         try:
-            runner.run(_serve(logged, gate, server, listeners, lifeline))
+            runner.run(_serve(observed, gate, monitor, server, listeners, lifeline))
         except StartFailed as error:
             report(f"the app cannot start: {error}")
             return 1
     return 0
-
-
-@contextmanager
-def _logged(gate: DrainGate, form: str) -> Iterator[Any]:
-    """Put the access log around the gate, so that it logs refused requests, too; at the end flush it."""
-    if form == "none":
-        yield gate
-        return
-    lines = LineWriter(_descriptor(sys.stdout), "the access log", report=report)
-    try:
-        yield RequestObserver(gate, [AccessLog(form, write=lines.write)])
-    finally:
-        lines.close()
-
-
-def _descriptor(stream: TextIO | None) -> int:
-    """Return a stream's descriptor, or /dev/null if the process has no such stream: another file has its number now."""
-    return stream.fileno() if stream else os.open(os.devnull, os.O_WRONLY)
 
 
 class _Shutdown:
@@ -105,8 +105,9 @@ class _Shutdown:
     run on the event loop.
     """
 
-    def __init__(self, gate: DrainGate, server: ServerSettings, *, name: str = "") -> None:
+    def __init__(self, gate: DrainGate, monitor: WorkerMonitor, server: ServerSettings, *, name: str = "") -> None:
         self._gate = gate
+        self._monitor = monitor
         self._delay = server.drain_delay
         self._timeout = server.drain_timeout
         self._name = name  # of one worker of several, before what it reports
@@ -120,6 +121,7 @@ class _Shutdown:
         loop = asyncio.get_running_loop()
         self._started = loop.time()
         self._gate.retire()
+        self._monitor.stopping()
         if not self._delay:
             self._drain()
             return
@@ -144,11 +146,18 @@ def _waiting_for(downloads: int, seconds: float) -> str:
     return f"{running}: waiting up to {seconds:g} s {_AT_ONCE}"
 
 
-async def _serve(app: Any, gate: DrainGate, server: ServerSettings, listeners: Listeners, lifeline: int | None) -> None:
+async def _serve(
+    app: Any,
+    gate: DrainGate,
+    monitor: WorkerMonitor,
+    server: ServerSettings,
+    listeners: Listeners,
+    lifeline: int | None,
+) -> None:
     asyncio.get_running_loop().set_exception_handler(UnhandledErrors())
     name = "" if lifeline is None else f"worker {os.getpid()}: "
-    shutdown = _Shutdown(gate, server, name=name)
-    serving = asyncio.create_task(_serve_until_drained(app, gate, server, listeners))
+    shutdown = _Shutdown(gate, monitor, server, name=name)
+    serving = asyncio.create_task(_serve_until_drained(app, gate, monitor, server, listeners))
     serving.add_done_callback(lambda _: shutdown.ended.set())
     _watch_signals(shutdown, lifeline)
     await shutdown.ended.wait()
@@ -161,20 +170,24 @@ async def _serve(app: Any, gate: DrainGate, server: ServerSettings, listeners: L
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the loop that handles signals ends now
 
 
-async def _serve_until_drained(app: Any, gate: DrainGate, server: ServerSettings, listeners: Listeners) -> None:
+async def _serve_until_drained(
+    app: Any, gate: DrainGate, monitor: WorkerMonitor, server: ServerSettings, listeners: Listeners
+) -> None:
     """Start the app, accept connections, and return when the last response is sent; end all of it if cancelled."""
     lifespan = Lifespan(app)
     try:
         await lifespan.start()
         async with (
+            monitor.serving_metrics(),
             _http1_server(app, _limits(server), lifespan.state) as http1,
             _accepting(http1, listeners) as acceptors,
         ):
-            await gate.draining()
-            await acceptors.close()
-            http1.drain()
-            await gate.drained()
-            await http1.close()
+            with monitor.running(lambda: http1.limits.max_connections - http1.room(), lambda: gate.running):
+                await gate.draining()
+                await acceptors.close()
+                http1.drain()
+                await gate.drained()
+                await http1.close()
     finally:
         await lifespan.stop()
 

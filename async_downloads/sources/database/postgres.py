@@ -17,6 +17,7 @@ from ...errors import DownloadError, NotFound, SourceChanged, SourceTruncated
 from ...semantics.etags import ETag
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation, Validators
+from ...source_events import timed
 from ..base import Listing
 from ..media_types import media_type as media_type_of
 from . import postgres_schema as schema
@@ -106,6 +107,7 @@ class PostgresStore:
         """Create the tables that do not exist yet, in one transaction."""
         await self._connections.run(lambda connection: connection.execute(schema.CREATE))
 
+    @timed("postgresql")
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> PostgresSource:  # noqa: ARG002 - a catalogue has no codings
         """Open the current version of the file with that name."""
         check_key(key)
@@ -113,6 +115,7 @@ class PostgresStore:
             return self._source(file)
         raise await self._connections.run(partial(schema.missing, key=key))
 
+    @timed("postgresql")
     async def open_id(self, public: str, identifier: Identifier) -> PostgresSource:
         """Open the current version of the file with that identifier."""
         if file := await self._find(identifier, parse_identifier(public, identifier)):

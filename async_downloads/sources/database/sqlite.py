@@ -19,6 +19,7 @@ from ...errors import SourceBusy, SourceChanged, SourceError
 from ...pacing import ChunkSizer
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation
+from ...source_events import timed
 from ...threads import in_thread
 from ..base import Listing
 from ..media_types import media_type as media_type_of
@@ -109,11 +110,13 @@ class SqliteStore:
         finally:
             await in_thread(creator.close)
 
+    @timed("sqlite")
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> SqliteSource:  # noqa: ARG002 - a catalogue has no codings
         """Open the current version of the file with that name."""
         check_key(key)
         return self._source(await self._readers.run(_find, "name", key))
 
+    @timed("sqlite")
     async def open_id(self, public: str, identifier: Identifier) -> SqliteSource:
         """Open the current version of the file with that identifier."""
         return self._source(await self._readers.run(_find, *_by(public, identifier)))
