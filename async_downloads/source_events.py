@@ -32,9 +32,9 @@ class SourceListener(Protocol):
 _listeners: Final[list[SourceListener]] = []
 
 
-def listen_to_sources(listener: SourceListener) -> None:
-    """Call the listener from now on, in the place of the one before."""
-    _listeners[:] = [listener]
+def listen_to_sources(listener: SourceListener | None) -> None:
+    """Call the listener from now on, in the place of the one before; None ends the measuring."""
+    _listeners[:] = [listener] if listener else []
 
 
 def note_failure(error: DownloadError) -> None:

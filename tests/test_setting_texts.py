@@ -2,7 +2,21 @@
 
 import pytest
 
-from async_downloads.setting_texts import read_field, read_origin
+from async_downloads.setting_texts import read_bind, read_field, read_origin
+
+
+@pytest.mark.parametrize(
+    ("text", "bind"),
+    [("9100", "127.0.0.1:9100"), ("0.0.0.0:0", "0.0.0.0:0"), ("[::1]:9100", "[::1]:9100"), ("a.b:1", "a.b:1")],
+)
+def test_an_address_has_a_port_and_perhaps_a_host(text: str, bind: str) -> None:
+    assert read_bind(text) == bind
+
+
+@pytest.mark.parametrize("text", ["", "localhost", "10.0.0.1:", "70000", "-1", "unix:/a", "fd://3"])
+def test_what_has_no_port_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match="is neither a port nor an address and a port"):
+        read_bind(text)
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,12 @@ def _refused_for_tls(tree: Path, certfile: Path, keyfile: Path) -> str:
     [
         pytest.param("uvloop", ("serve", "--loop", "uvloop"), "async-downloads[uvloop]", id="uvloop"),
         pytest.param("fpdf", ("demo",), "async-downloads[demo]", id="fpdf"),
+        pytest.param(
+            "prometheus_client",
+            ("serve", "--metrics-bind", "9100"),
+            "async-downloads[metrics]",
+            id="prometheus_client",
+        ),
     ],
 )
 def test_a_module_that_is_not_installed_is_named(
