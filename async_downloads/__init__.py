@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .access.signer import Signer as Signer
+    from .access.signer import sign_url as sign_url
     from .asgi import Downloads as Downloads
     from .quart import abort as abort
     from .quart import init_app as init_app
@@ -17,12 +19,14 @@ if TYPE_CHECKING:
     from .quart import send_file as send_file
     from .quart import send_from_directory as send_from_directory
     from .quart import send_source as send_source
+    from .quart import signed_links as signed_links
     from .site.app import create_app as create_app
     from .sources.directory import DirectoryStore as DirectoryStore
 
 __all__ = [
     "DirectoryStore",
     "Downloads",
+    "Signer",
     "abort",
     "create_app",
     "init_app",
@@ -32,9 +36,17 @@ __all__ = [
     "send_file",
     "send_from_directory",
     "send_source",
+    "sign_url",
+    "signed_links",
 ]
 
-_HOMES = {"DirectoryStore": ".sources.directory", "Downloads": ".asgi", "create_app": ".site.app"}
+_HOMES = {
+    "DirectoryStore": ".sources.directory",
+    "Downloads": ".asgi",
+    "Signer": ".access.signer",
+    "create_app": ".site.app",
+    "sign_url": ".access.signer",
+}
 
 
 def __getattr__(name: str) -> object:

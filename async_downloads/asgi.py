@@ -3,11 +3,14 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
+from .access.private_responses import PrivateResponse
+from .access.signer import Signer
 from .body import Body
-from .errors import DownloadError, NotFound, SourceBusy
+from .errors import DownloadError, LinkExpired, NotFound, SourceBusy
 from .request_target import in_origin_form, key_of, wants_attachment
 from .responder import Response, boundary_secret, respond
 from .semantics.codings import acceptable
@@ -31,6 +34,7 @@ __all__ = [
     "request_line",
     "respond_and_send",
     "response_to_error",
+    "text_response",
 ]
 
 
@@ -66,7 +70,12 @@ def request_head(scope: Scope) -> RequestHead:
 
 def error_response(status: int, *fields: Field) -> Response:
     """Return a response whose body is the status and nothing else, so that no client learns the cause."""
-    text = f"{status} {HTTPStatus(status).phrase}\n".encode()
+    return text_response(status, HTTPStatus(status).phrase, *fields)
+
+
+def text_response(status: int, explanation: str, *fields: Field) -> Response:
+    """Return a response whose body is the status and an explanation, in one line."""
+    text = f"{status} {explanation}\n".encode()
     framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))))
     return plain_response(status, text, (*framing, *fields))
 
@@ -89,6 +98,8 @@ class Downloads:
     a client may ask one of them for the head and another one for the body. Without it each process has its own, or
     that of the variable `ASYNC_DOWNLOADS_SECRET`.
 
+    With a `signer` only signed links are served (`sign_url`). An expired one gets 410, any other request 403.
+
     If a body cannot be sent whole, the call raises DownloadError, so that no server and no middleware takes what was
     sent for all of it.
     """
@@ -101,8 +112,10 @@ class Downloads:
         cache_control: str | None = "no-cache",
         stall_timeout: float = STALL_TIMEOUT,
         secret: str | None = None,
+        signer: Signer | None = None,
     ) -> None:
         self.store = store
+        self._signer = signer
         self._attachment = attachment
         self._stall_timeout = stall_timeout
         fields = (("Cache-Control", cache_control),) if cache_control else ()
@@ -121,7 +134,17 @@ class Downloads:
             await send({"type": "websocket.close", "code": _NO_WEBSOCKET})
         elif scope["type"] == "http":
             scope = in_origin_form(scope)
-            await respond_and_send(self.respond, scope, receive, closing_if_ambiguous(scope, send))
+            send = closing_if_ambiguous(scope, send)
+            if self._signer is None:
+                await respond_and_send(self.respond, scope, receive, send)
+            else:
+                private = PrivateResponse(send)
+                make_response = partial(self._respond_to_link, self._signer, private)
+                await respond_and_send(make_response, scope, receive, private.send)
+
+    async def _respond_to_link(self, signer: Signer, private: PrivateResponse, scope: Scope) -> Response:
+        private.link, unsigned = signer.open(scope)
+        return await self.respond(unsigned)
 
     async def respond(self, scope: Scope, key: str | None = None) -> Response:
         """Return the response to one request, ready to be sent. Raises DownloadError if the store has no source.
@@ -195,6 +218,8 @@ def response_to_error(error: DownloadError, scope: Scope) -> Response:
         _log.warning("%s: %d: %s", request_line(scope), error.status, error)
     if isinstance(error, SourceBusy):
         return error_response(error.status, ("Retry-After", str(error.retry_after)))
+    if isinstance(error, LinkExpired):
+        return text_response(error.status, "This link has expired. Ask the person who sent it for a new one.")
     return error_response(error.status)
 
 

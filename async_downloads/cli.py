@@ -13,11 +13,13 @@ _MODULES: Final = {
     "db": "db",
     "demo": "demo",
     "get": "get",
+    "hash-password": "hash_password",
     "ls": "ls_rm",
     "put": "put",
     "rm": "ls_rm",
     "run": "run",
     "serve": "serve",
+    "sign": "sign",
 }
 
 
@@ -43,7 +45,10 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         module = _MODULES.get(cmd_name)
-        return getattr(import_module(f".commands.{module}", __package__), cmd_name) if module else None
+        if module is None:
+            return None
+        command: click.Command = getattr(import_module(f".commands.{module}", __package__), cmd_name.replace("-", "_"))
+        return command
 
 
 @click.group(

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal, Self
 
+from .access.accounts import read_account
+from .access.protected_paths import read_protected_path
 from .setting_rows import PREFIX, Setting, from_environment, table
 from .setting_rows import row as _row
 from .setting_texts import (
@@ -87,9 +89,31 @@ class Settings:
         separator="\n",
     )
     stall_timeout: float = _row(STALL_TIMEOUT, "Disconnect a client that reads nothing for this long.")
+    auth: tuple[str, ...] = _row(
+        (),
+        "Ask for this user and password; repeatable. Other users of the machine can see flags: better set the variable "
+        "(one for each line), or use --auth-file.",
+        repr=False,
+        metavar="USER:PASSWORD",
+        reader=read_account,
+        separator="\n",
+    )
+    auth_file: Path | None = _row(
+        None,
+        "Ask for a user and a password of this file: lines of user:hash, as hash-password prints them.",
+        is_file=True,
+    )
+    auth_path: tuple[str, ...] = _row(
+        (),
+        "Ask for a password only for this folder, such as /private, and all below it; repeatable.",
+        metavar="PATH",
+        reader=read_protected_path,
+        separator="\n",
+    )
     secret: str | None = _row(
         None,
-        "Text from which the boundaries of multipart bodies are made; servers behind one address need the same.",
+        "Text from which signed links and the boundaries of multipart bodies are made; servers behind one address need "
+        "the same. Of several, with commas between them, the first signs links, and all are valid.",
         repr=False,
         is_secret=True,
         metavar="TEXT",
@@ -115,7 +139,11 @@ class Settings:
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders and files that are served: the values of all settings that are paths."""
-        paths = (getattr(self, each.name) for each in table(type(self)) if each.kind == Path | None)
+        paths = (
+            getattr(self, each.name)
+            for each in table(type(self))
+            if each.kind == Path | None and each.name != "auth_file"
+        )
         return (*filter(None, paths), *self.paths)
 
     @classmethod

@@ -3,7 +3,8 @@
     DownloadError
     ├── NotFound              404  the key has no representation
     │   └── IsDirectory       404  the key names a directory
-    ├── Forbidden             403  the representation exists, but this process may not read it
+    ├── Forbidden             403  this process, or a signed link, may not read the representation
+    ├── LinkExpired           410  the signed link has expired
     ├── AlreadyThere          409  the key is in use
     ├── ArchiveTooLarge       413  the folder is too large for an archive
     ├── SourceError           502  the source cannot give the bytes
@@ -45,6 +46,7 @@ __all__ = [
     "FetchError",
     "Forbidden",
     "IsDirectory",
+    "LinkExpired",
     "NetworkError",
     "NoSuchHost",
     "NotFound",
@@ -82,9 +84,15 @@ class IsDirectory(NotFound):
 
 
 class Forbidden(DownloadError):
-    """The representation exists, but this process may not read it."""
+    """The representation exists, but this process may not read it; or the signature of a link is not for it."""
 
     status = 403
+
+
+class LinkExpired(DownloadError):
+    """The signed link was valid, and has expired."""
+
+    status = 410
 
 
 class AlreadyThere(DownloadError):

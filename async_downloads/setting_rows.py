@@ -32,7 +32,8 @@ class Setting:
     default. `is_file` tells a file from a folder. `reader` is for a type that is not read in the usual way.
     `variables` are environment variables; the first one that is not empty counts. `separator` stands between the
     values of a list in a variable; None is any white space. `bare_value` is the text of a flag without a value. The
-    value of a row with `is_secret` can also be in a file, which the variable with `_FILE` at its end names.
+    value of a row with `is_secret` can also be in a file, which the variable with `_FILE` at its end names. The value
+    of a row without `is_shown` is in no message.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Setting:
     separator: str | None = None
     bare_value: str | None = None
     is_secret: bool = False
+    is_shown: bool = True
 
     def __post_init__(self) -> None:
         if not self.variables:
@@ -84,7 +86,8 @@ class Setting:
 def table(kind: type[Any]) -> tuple[Setting, ...]:
     """Return the rows of a class of settings, in its order."""
     return tuple(
-        Setting(name=each.name, kind=each.type, default=each.default, **each.metadata) for each in fields(kind)
+        Setting(name=each.name, kind=each.type, default=each.default, is_shown=each.repr, **each.metadata)
+        for each in fields(kind)
     )
 
 
@@ -103,6 +106,6 @@ def from_environment(row: Setting) -> list[Any]:
             try:
                 return [row.read_variable(text)]
             except ValueError as error:
-                shown = name if row.is_secret else f"{name}={text!r}"
+                shown = f"{name}={text!r}" if row.is_shown else name
                 raise ValueError(f"{shown} cannot be read: {error}") from None
     return []

@@ -5,11 +5,11 @@
     L6  server
     L5  site, config, setting_rows         client: semantics, open_file, threads and errors only
     L4  asgi, quart
-    L3  body, responder, sending, request_target
+    L3  body, responder, sending, request_target, access
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
-    L0  errors, file_systems, open_file, recent_paths, threads, pacing, timeouts, deprecation, secret_files,
-        setting_texts, source_events
+    L0  client_address, errors, file_systems, open_file, recent_paths, threads, pacing, timeouts, deprecation,
+        secret_files, setting_texts, source_events
 
 The public names of the package itself load what they need when they are first used: any layer below `cli` that
 imported them would import upwards. Inside `client`, the decisions know neither the disk nor HTTP, and HTTP does not
@@ -27,6 +27,7 @@ from source_tree import FILES, PACKAGE, imported, module_of, modules, strongly_c
 
 LAYERS = (
     {
+        "client_address",
         "deprecation",
         "errors",
         "file_systems",
@@ -45,6 +46,7 @@ LAYERS = (
     {"responder"},
     {"sending"},
     {"request_target"},
+    {"access"},
     {"asgi", "quart"},
     {"site", "config", "setting_rows", "client"},
     {"server"},
@@ -52,7 +54,7 @@ LAYERS = (
     {"__main__"},
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
-ADAPTERS = 7
+ADAPTERS = 8
 ONLY = {"client": {"client", "semantics", "open_file", "threads", "errors"}, "semantics": {"semantics", "errors"}}
 SERVED_OR_FETCHED = {"quart", "hypercorn", "httpx", "click"}
 BANNED = {

@@ -9,14 +9,15 @@ from source_tree import PACKAGE
 import async_downloads
 
 PUBLIC: Final = {
-    "": """DirectoryStore Downloads abort create_app init_app make_response safe_join send_archive send_file
-        send_from_directory send_source""",
+    "": """DirectoryStore Downloads Signer abort create_app init_app make_response safe_join send_archive send_file
+        send_from_directory send_source sign_url signed_links""",
+    "access.signer": "Link Signer sign_url",
     "client": "Downloader FetchError NetworkOptions Progress ResponseStream Result SegmentProgress download",
     "config": "ServerSettings Settings",
     "errors": """AlreadyThere ArchiveTooLarge BadResponse BadStatus DeadlineExceeded DigestMismatch DiskError
-        DownloadError FetchError Forbidden IsDirectory NetworkError NoSuchHost NotFound RefusedRedirect RemoteChanged
-        RetriesExhausted SendStalled SourceBusy SourceChanged SourceError SourceTruncated Stalled TargetBusy
-        TlsError""",
+        DownloadError FetchError Forbidden IsDirectory LinkExpired NetworkError NoSuchHost NotFound RefusedRedirect
+        RemoteChanged RetriesExhausted SendStalled SourceBusy SourceChanged SourceError SourceTruncated Stalled
+        TargetBusy TlsError""",
     "semantics.etags": "ETag",
     "semantics.plan": "Policy",
     "semantics.ranges": "UNBOUNDED ByteRange",
@@ -29,6 +30,7 @@ PUBLIC: Final = {
 }
 # Names that only the package's own modules import. Every module that is not listed is private.
 INTERNAL: Final = {
+    "access.signer": "Expiry full_path secrets_of",
     "config": "DATABASE_VARIABLES PREFIX Setting table",
     "semantics.etags": "ANY ETags any_match parse_etags",
     "semantics.plan": "Plan plan",

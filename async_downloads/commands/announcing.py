@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-__all__ = ["announce"]
+__all__ = ["announce", "warn_of_plain_passwords"]
 
 
 def announce(what: str, urls: Sequence[str], *, qr: bool | None) -> None:
@@ -20,6 +20,16 @@ def announce(what: str, urls: Sequence[str], *, qr: bool | None) -> None:
     url = next(filter(_is_reachable, urls), None)
     if url and (qr or (qr is None and sys.stdout.isatty())):
         click.echo(_qr_code(url))
+
+
+def warn_of_plain_passwords(urls: Sequence[str]) -> None:
+    """Warn if passwords would cross a network without encryption."""
+    if plain := [url for url in urls if url.startswith("http:") and _is_reachable(url)]:
+        click.echo(
+            f"async-downloads: warning: over {plain[0]} anyone on the way can read passwords and files: use "
+            "--certfile and --keyfile, or put a proxy with TLS in front",
+            err=True,
+        )
 
 
 def _is_reachable(url: str) -> bool:

@@ -3,20 +3,25 @@
 import shlex
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from .announcing import announce
+from ..config import Settings, table
+from .announcing import announce, warn_of_plain_passwords
 from .serve import run_site
 from .server_options import BIND, LAN, PORT, QR, need, server_settings, setting_options
 
 __all__ = ["demo"]
 
 
+_ACCESS: Final = [row for row in table(Settings) if row.name in {"auth", "auth_file", "auth_path", "secret"}]
+
+
 @click.command()
-@setting_options([BIND, PORT, LAN, QR])
+@setting_options([BIND, PORT, LAN, QR, *_ACCESS])
 @click.pass_context
 def demo(context: click.Context, /, **values: Any) -> int:
     """Serve sample data on every route, from a temporary folder."""
@@ -33,9 +38,12 @@ def demo(context: click.Context, /, **values: Any) -> int:
         if not urls[0].startswith("unix:"):
             click.echo(f"A tour begins at {urls[0].rstrip('/')}{TOUR}")
         announce("sample data", urls, qr=values["qr"])
+        if values["auth"] or values["auth_file"]:
+            warn_of_plain_passwords(urls)
 
     with tempfile.TemporaryDirectory(prefix="async-downloads-") as folder:
-        return run_site(make_samples(Path(folder)), server_settings(context, values), announce_samples)
+        settings = replace(make_samples(Path(folder)), **{row.name: values[row.name] for row in _ACCESS})
+        return run_site(settings, server_settings(context, values), announce_samples)
 
 
 def _for_curl(url: str) -> str:

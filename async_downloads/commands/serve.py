@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from ..config import PREFIX, ServerSettings, Settings, table
-from .announcing import announce
+from .announcing import announce, warn_of_plain_passwords
 from .messages import CannotRun
 from .options import PATHS
 from .server_options import BIND, LAN, PORT, PROCESS, QR, config_option, need, server_settings, setting_options
@@ -40,7 +40,13 @@ def serve(context: click.Context, /, directory: tuple[Path, ...], **values: Any)
     """
     settings = _settings(directory or (Path(),), values)
     server = server_settings(context, values)
-    return run_site(settings, server, lambda urls: announce(_shown(settings), urls, qr=values["qr"]))
+
+    def announce_site(urls: Sequence[str]) -> None:
+        announce(_shown(settings), urls, qr=values["qr"])
+        if settings.auth or settings.auth_file:
+            warn_of_plain_passwords(urls)
+
+    return run_site(settings, server, announce_site)
 
 
 def _settings(paths: tuple[Path, ...], values: Mapping[str, Any]) -> Settings:

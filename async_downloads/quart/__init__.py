@@ -18,6 +18,7 @@ from werkzeug.security import safe_join
 
 from .app import DownloadConnection, init_app
 from .archives import send_archive
+from .links import signed_links
 from .send import send_file, send_from_directory, send_source
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "send_file",
     "send_from_directory",
     "send_source",
+    "signed_links",
 ]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
+from ..access.signature_parameter import without_signature
 from ..sending import Scope
 from .line_writer import LineWriter, report
 from .request_id import request_id
@@ -80,7 +81,7 @@ class AccessLog:
         `-` stands for a part of the request line that is not there. Only the first 200 bytes of a longer line are
         logged.
         """
-        line = data.partition(b"\r\n")[0][:_REFUSED_BYTES].decode("ascii", "backslashreplace")
+        line = without_signature(data.partition(b"\r\n")[0])[:_REFUSED_BYTES].decode("ascii", "backslashreplace")
         parsed = _REQUEST_LINE.fullmatch(line)
         method, target, version = parsed.groups() if parsed else ("-", line or "-", "-")
         request = {"method": method, "target": target, "version": version, "range": None, "request_id": None}
@@ -99,12 +100,12 @@ def _moment(scope: Scope) -> Record:
 
 def _request(scope: Scope) -> Record:
     """Return the fields that describe the request, cut to 1 KiB each. The target stays percent-encoded, as it came."""
-    query = scope["query_string"]
+    query = without_signature(b"?" + scope["query_string"]) if scope["query_string"] else b""
     ranges = b", ".join(value for name, value in scope["headers"] if name == b"range")
     return {
         **_moment(scope),
         "method": _cut(scope["method"].encode()),
-        "target": _cut(scope["raw_path"] + b"?" + query if query else scope["raw_path"]),
+        "target": _cut(scope["raw_path"] + query),
         "version": scope["http_version"],
         "range": _cut(ranges) or None,
         "request_id": request_id(scope["headers"]),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..config import ServerSettings, Settings
 from ..errors import DownloadError, SourceBusy
+from ..site.access import check_access
 from ..site.app import create_app
 from ..site.stored import PREFIX, hidden_folder, probe
 from ..sources.database.urls import path_of
@@ -49,6 +50,10 @@ def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence
 
     Raises CannotServe if an address is in use, a file cannot be read, or the database does not exist.
     """
+    try:
+        check_access(settings)
+    except (ValueError, OSError) as error:
+        raise CannotServe(str(error)) from error
     _probe(settings)
     return run_app(partial(create_app, settings), server, announce, stall_timeout=settings.stall_timeout)
 

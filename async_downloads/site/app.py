@@ -17,6 +17,7 @@ from ..sending import Receive, Scope, Send
 from ..sources.archive.walk import ArchiveLimits
 from ..sources.directory import DirectoryStore
 from ..sources.paths import PathsStore
+from .access import access_gate
 from .added_fields import AddedFields, added_fields
 from .error_pages import ErrorPages
 from .readiness import Readiness
@@ -44,7 +45,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     The first segment of a path decides: that of a configured route goes to Quart, `files` to the database, any other
     one to the tree. The first request for a database connects to it; the app disconnects when it stops serving.
 
-    Raises ValueError if the settings contradict each other.
+    Raises ValueError if the settings contradict each other, and OSError if the file of users cannot be read.
     """
     settings = settings or Settings.from_environment()
     app = _routes(settings)
@@ -55,7 +56,7 @@ def create_app(settings: Settings | None = None) -> Quart:
         apps[PREFIX] = StoredFiles(catalogue, settings)
     store = _store(settings)
     default = _tree(settings, store) if store else routes
-    wrapped: Any = ErrorPages(_FirstSegmentRouter(apps, default, app.asgi_app))
+    wrapped: Any = ErrorPages(access_gate(_FirstSegmentRouter(apps, default, app.asgi_app), settings))
     if fields := added_fields(settings):
         wrapped = AddedFields(wrapped, fields, cors=settings.cors is not None)
     wrapped = Readiness(wrapped, catalogue)

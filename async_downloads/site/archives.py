@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 from weakref import WeakValueDictionary
 
-from ..asgi import Downloads, plain_response
+from ..asgi import Downloads, text_response
 from ..errors import ArchiveTooLarge
 from ..request_target import has_parameter
 from ..responder import Response
@@ -92,6 +92,5 @@ class Archives:
 
 def _too_large(error: ArchiveTooLarge) -> Response:
     """Return a page that says what a person can do."""
-    text = f"413 This folder is too large for one archive: it has {error}. Select some of its entries.\n".encode()
-    framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))))
-    return plain_response(413, text, (*framing, ("Cache-Control", "no-cache")))
+    text = f"This folder is too large for one archive: it has {error}. Select some of its entries."
+    return text_response(413, text, ("Cache-Control", "no-cache"))

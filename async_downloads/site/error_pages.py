@@ -20,12 +20,14 @@ _CONTENT_SECURITY_POLICY: Final = (
 _REPLACED: Final = {b"content-encoding", b"content-length", b"content-type", b"etag", b"last-modified"}
 _EXPLANATIONS: Final = {
     400: "The server does not understand this request.",
-    403: "You may not open this.",
+    401: "This page needs a user name and a password.",
+    403: "You may not open this. If you followed a link, it may be incomplete, or for somebody else.",
     404: "There is nothing at this address.",
     405: "This address accepts only GET and HEAD.",
-    410: "This was here once, and it is gone.",
+    410: "This link has expired. Ask the person who sent it for a new one.",
     412: "The file has changed since you last saw it.",
     413: "This folder is too large for one archive. Open it, and select some of its entries.",
+    429: "Too many requests came from your address. Try again in a minute.",
     416: "The file does not have the requested part.",
     502: "The file cannot be read right now.",
     503: "The server is busy. Try again in a moment.",

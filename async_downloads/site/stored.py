@@ -33,7 +33,7 @@ from .page_request import is_browser, wants_json
 from .pages import Pages, client_left, page, unless_left
 from .tree import Tree
 
-__all__ = ["PREFIX", "StoredFiles", "as_json", "catalogue_of", "hidden_folder", "probe"]
+__all__ = ["PREFIX", "StoredFiles", "as_json", "catalogue_of", "hidden_folder", "probe", "shows"]
 
 
 PREFIX: Final = "files"
@@ -116,12 +116,12 @@ def catalogue_of(settings: Settings) -> Catalogue | None:
     if path and (settings.directory or settings.paths) and settings.follow_symlinks:
         raise ValueError(f"{path} could be reached through symbolic links: leave out --follow-symlinks")
     for folder in settings.folders:
-        if path and _shows(folder, path, hidden=settings.hidden):
+        if path and shows(folder, path, hidden=settings.hidden):
             raise ValueError(f"{path} lies in {folder}, which is served: move it, or put a dot before its name")
     return open_catalogue(settings.database)
 
 
-def _shows(folder: Path, path: Path, *, hidden: bool) -> bool:
+def shows(folder: Path, path: Path, *, hidden: bool) -> bool:
     """Return whether the file is the served path or lies below it; a hidden one is served only with `hidden`."""
     with suppress(ValueError):
         below = path.resolve().relative_to(folder.resolve())

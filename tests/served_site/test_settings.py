@@ -13,7 +13,7 @@ from async_downloads.config import PREFIX, ServerSettings, Settings, table
 from async_downloads.site.stored import catalogue_of
 
 SWITCHES = [row.name for row in table(Settings) if row.kind is bool]
-PATHS = [field.name for field in fields(Settings) if "Path" in str(field.type)]
+PATHS = [field.name for field in fields(Settings) if "Path" in str(field.type) and field.name != "auth_file"]
 
 
 def _with_path(name: str, path: Path, **others: Any) -> Settings:

@@ -11,9 +11,9 @@ from functools import partial
 from operator import methodcaller
 from typing import Any, Final
 
+from ...client_address import client_of
 from ...semantics.dates import format_date
 from ...sending import Scope
-from .clients import client_of
 from .connection import Connection
 from .interfaces import AnyConnection, Cycle
 from .zero_copy import AVAILABLE, SendfileTurns

@@ -8,8 +8,8 @@ from harness.clock import Clock
 from harness.served import Server, http1
 from harness.waiting import HANGING, eventually
 
+from async_downloads.client_address import client_of
 from async_downloads.sending import Receive, Scope, Send
-from async_downloads.server.http1.clients import client_of
 from async_downloads.server.http1.server import ConnectionLimits
 from async_downloads.server.http1.states import BODY_SECONDS, State
 from server.http1.conftest import ServeHttp1, echo, hello

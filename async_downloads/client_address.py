@@ -1,4 +1,4 @@
-"""Which connections are those of one client."""
+"""Which addresses are those of one client."""
 
 import ipaddress
 

@@ -1,0 +1,137 @@
+"""The users and the hashes of their passwords: from settings, and from a file that is read again when it changes."""
+
+import logging
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+__all__ = ["Accounts", "hashed", "parse_accounts", "read_account", "split_account"]
+
+
+_log = logging.getLogger("async_downloads")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+# What Werkzeug can check: the method with its parameters, the salt, the digest.
+_HASH: Final = re.compile(
+    r"(?:scrypt:\d{1,9}:\d{1,3}:\d{1,3}|pbkdf2:sha(?:1|224|256|384|512):\d{1,9})\$[^$\s]+\$[0-9a-f]+"
+)
+_MAX_BYTES: Final = 16 * 1024 * 1024  # of the file
+_Version = tuple[int, ...] | None
+
+
+def split_account(text: str) -> tuple[str, str]:
+    """Split `USER:PASSWORD` or `USER:HASH` at the first colon (RFC 7617 §2).
+
+    Raises ValueError, with a message that does not show the text, if there is no user, no password, or a control
+    character.
+    """
+    user, colon, secret = text.partition(":")
+    if not (user and colon and secret):
+        raise ValueError("it is not USER:PASSWORD")
+    if _CONTROL.search(text):
+        raise ValueError("it has a control character")
+    return user, secret
+
+
+def read_account(text: str) -> str:
+    """Check the text of a user and a password, and return it. Raises ValueError as `split_account` does."""
+    return ":".join(split_account(text))
+
+
+def hashed(password: str) -> str:
+    """Return the hash of a password, with a new salt. This takes about 50 ms."""
+    return generate_password_hash(unicodedata.normalize("NFC", password))
+
+
+def parse_accounts(text: str) -> dict[str, str]:
+    """Read lines of `user:hash`, and return the hashes by user. Empty lines and those that begin with # are ignored.
+
+    Raises ValueError, with the number of the line, if it is none of these or the user has two lines.
+    """
+    accounts: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        user, colon, found = line.partition(":")
+        if not (user and colon) or not _HASH.fullmatch(found):
+            raise ValueError(f"line {number}: it is not user:hash, as 'async-downloads hash-password USER' prints it")
+        if user in accounts:
+            raise ValueError(f"line {number}: {user!r} has a line already")
+        accounts[user] = found
+    return accounts
+
+
+class Accounts:
+    """The users of the settings and of a file.
+
+    `revision` grows when the file has changed. If the new content cannot be read, the old accounts stay, and the log
+    says why, once for each version of the file. The passwords of the settings are hashed when the first password is
+    checked.
+    """
+
+    def __init__(self, fixed: Iterable[tuple[str, str]] = (), file: Path | None = None) -> None:
+        """`fixed` has users and passwords. Raises ValueError or OSError if the accounts cannot be read."""
+        self._fixed = dict(fixed)
+        self.file = file and file.absolute()
+        self.revision = 0
+        self._version: _Version = None
+        self._hashes: Mapping[str, str] = {}  # of the file
+        self._fixed_hashes: Mapping[str, str] = {}
+        if self.file is not None:
+            self._version = _version_of(self.file)
+            self._load(self.file)
+
+    def refresh(self) -> None:
+        """Read the file again if it has changed. This may wait for a disk, so call it in a thread."""
+        if self.file is None or (version := _version_of(self.file)) == self._version:
+            return
+        self._version = version
+        try:
+            self._load(self.file)
+        except (OSError, ValueError) as error:
+            _log.warning("the users stay as they were: %s", error)
+        else:
+            self.revision += 1
+
+    def _load(self, file: Path) -> None:
+        """Replace the accounts. Raises ValueError, with the file's name, if it has no users or a wrong line."""
+        try:
+            with file.open("rb") as opened:
+                accounts = parse_accounts(opened.read(_MAX_BYTES).decode("utf-8"))
+            if not accounts and not self._fixed:
+                raise ValueError("it has no users")
+            if both := accounts.keys() & self._fixed.keys():
+                raise ValueError(f"{min(both)!r} is also a user of --auth")
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from error
+        self._hashes = accounts
+
+    def match(self, user: str, password: str) -> bool:
+        """Return whether a user has this password. It takes about 50 ms, so call it in a thread.
+
+        For an unknown user the hash of another one is checked, so that the check takes as long.
+        """
+        if len(self._fixed_hashes) < len(self._fixed):
+            self._fixed_hashes = {user: hashed(password) for user, password in self._fixed.items()}
+        hashes = {**self._fixed_hashes, **self._hashes}
+        others = tuple(hashes.values())
+        expected = hashes.get(user, others[hash(user) % len(others)])
+        try:
+            return check_password_hash(expected, unicodedata.normalize("NFC", password)) and user in hashes
+        except ValueError as error:  # scrypt does not take the parameters of this hash
+            _log.warning("a password cannot be checked: %s", error)
+            return False
+
+
+def _version_of(file: Path) -> _Version:
+    """Return a value that differs if the file was changed; None if there is no file."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

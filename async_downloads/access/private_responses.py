@@ -1,0 +1,104 @@
+"""The fields of responses that only some may read.
+
+Shared caches must not keep them (RFC 9111 §5.2.2.7). A document that a browser would run is put into a sandbox: its
+scripts run, but they cannot read other files with the password or the link of its reader. A response to a signed link
+lets no page name its address as the Referer, and may have a name of its own.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+from ..semantics.disposition import content_disposition
+from ..sending import Message, Send
+from .signer import Link
+
+__all__ = ["PrivateResponse", "linked_fields", "private_fields"]
+
+
+_Field = tuple[bytes, bytes]
+_SANDBOX: Final = (b"content-security-policy", b"sandbox allow-scripts")
+_DOCUMENTS: Final = frozenset(
+    {b"text/html", b"application/xhtml+xml", b"image/svg+xml", b"text/xml", b"application/xml", b"text/xsl"}
+)
+_SHARED: Final = frozenset({b"public", b"private", b"s-maxage", b"proxy-revalidate"})  # what shared caches may do
+_NO_REFERRER: Final = (b"referrer-policy", b"no-referrer")
+_CONTENT_STATUSES: Final = frozenset({200, 206})
+
+
+class PrivateResponse:
+    """Passes the messages of one response on. `link` and `cookie` may be set until the response starts."""
+
+    __slots__ = ("_send", "cookie", "link")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.link: Link | None = None
+        self.cookie: bytes | None = None
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on; that of the head with other fields."""
+        if message["type"] == "http.response.start":
+            fields = private_fields(message["headers"])
+            if self.link is not None:
+                fields = linked_fields(fields, self.link, message["status"])
+            if self.cookie is not None:
+                fields.append((b"set-cookie", self.cookie))
+            message = {**message, "headers": fields}
+        await self._send(message)
+
+
+def private_fields(fields: Iterable[_Field]) -> list[_Field]:
+    """Return the fields of a response that no shared cache keeps; a document without a policy is in a sandbox."""
+    kept = []
+    control = b""
+    is_document = has_policy = False
+    for field in fields:
+        name, value = field
+        if name == b"cache-control":
+            control = control + b"," + value if control else value
+            continue
+        if name == b"content-type":
+            is_document = _is_document(value)
+        elif name == b"content-security-policy":
+            has_policy = True
+        kept.append(field)
+    kept.append((b"cache-control", _private_control(control)))
+    if is_document and not has_policy:
+        kept.append(_SANDBOX)
+    return kept
+
+
+@lru_cache(maxsize=256)
+def _private_control(value: bytes) -> bytes:
+    """Return a Cache-Control that keeps a response out of shared caches.
+
+    >>> _private_control(b"public, max-age=60"), _private_control(b"no-cache"), _private_control(b"no-store")
+    (b'private, max-age=60', b'private, no-cache', b'no-store')
+    """
+    if b'"' in value:
+        return b"private, no-cache"
+    directives = [each.strip().lower() for each in value.split(b",")]
+    kept = [each for each in directives if each and each.partition(b"=")[0] not in _SHARED]
+    return b", ".join(kept if b"no-store" in kept else [b"private", *kept])
+
+
+@lru_cache(maxsize=256)
+def _is_document(media_type: bytes) -> bool:
+    """Return whether a browser may run scripts of a file of this type."""
+    essence = media_type.partition(b";")[0].strip().lower()
+    return essence in _DOCUMENTS or essence.endswith(b"+xml")
+
+
+def linked_fields(fields: Iterable[_Field], link: Link, status: int) -> list[_Field]:
+    """Return the fields of a response to a signed link."""
+    kept = [field for field in fields if field[0] != b"referrer-policy"]
+    kept.append(_NO_REFERRER)
+    if link.name is None or status not in _CONTENT_STATUSES:
+        return kept
+    old = next((value for name, value in kept if name == b"content-disposition"), b"")
+    disposition = content_disposition("attachment" if old.startswith(b"attachment") else "inline", link.name)
+    return [
+        *(field for field in kept if field[0] != b"content-disposition"),
+        (b"content-disposition", disposition.encode("latin-1")),
+    ]

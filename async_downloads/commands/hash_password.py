@@ -1,0 +1,41 @@
+"""`async-downloads hash-password`: make the hash of a password for `serve --auth-file`."""
+
+import sys
+
+import click
+
+from .messages import CannotRun
+
+__all__ = ["hash_password"]
+
+
+@click.command("hash-password")
+@click.argument("user", required=False)
+def hash_password(user: str | None) -> None:
+    """Print the hash of a password, with USER: before it if a user is given.
+
+    On a terminal the password is asked for twice and not shown. Otherwise it is the first line of standard input. Add
+    the printed line to the file of serve --auth-file.
+    """
+    from ..access.accounts import hashed, split_account
+
+    password = _asked() if sys.stdin.isatty() else _read()
+    try:
+        split_account(f"{'user' if user is None else user}:{password}")
+    except ValueError as error:
+        raise CannotRun(f"this cannot be a user and a password: {error}") from error
+    if user and (":" in user or user.startswith("#") or user != user.strip()):
+        raise CannotRun("a user may have no colon, does not begin with #, and neither begins nor ends with a space")
+    click.echo(f"{user}:{hashed(password)}" if user else hashed(password))
+
+
+def _asked() -> str:
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return password
+
+
+def _read() -> str:
+    try:
+        return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise CannotRun("the password is not UTF-8") from error

@@ -1,0 +1,59 @@
+"""`async-downloads sign`: make a link that works without a password until it expires."""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+import click
+
+from ..config import Settings, table
+from .messages import CannotRun
+from .options import parse_with, setting_option
+
+__all__ = ["sign"]
+
+
+_SECRET: Final = next(row for row in table(Settings) if row.name == "secret")
+_DURATION: Final = re.compile(r"(\d{1,9})([smhdw])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def _read_duration(text: str) -> timedelta:
+    """Read a duration such as 7d. Raises ValueError, with a message for the user."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a duration such as 30m, 12h, 7d or 4w")
+    try:
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    except OverflowError:
+        raise ValueError(f"{text!r} is too long") from None
+
+
+@click.command()
+@click.argument("url")
+@click.option(
+    "--expires",
+    metavar="DURATION",
+    required=True,
+    callback=parse_with(_read_duration),
+    help="How long the link works: a number of seconds, minutes, hours, days or weeks, such as 90s, 30m, 12h, 7d, 4w.",
+)
+@click.option("--ip", metavar="ADDRESS", help="Only this address, or this network (192.0.2.0/24), can use the link.")
+@click.option("--name", metavar="FILENAME", help="The name under which the file is saved.")
+@setting_option(_SECRET)
+def sign(url: str, expires: timedelta, ip: str | None, name: str | None, secret: str | None) -> None:
+    """Print a URL that works without a password until it expires.
+
+    URL is that of a file, of an archive (http://host/photos/?zip), of a file in the database, or http://host/photos/*
+    for a folder and all below it. The server must have the same secret, and it must ask for passwords (serve --auth).
+    Without a password the link serves exactly what it was made for; nothing in it can be changed.
+    """
+    from ..access.signer import Signer, secrets_of
+
+    secrets = secrets_of(secret or "")
+    if not secrets:
+        raise click.UsageError("sign needs the secret of the server: --secret, or better ASYNC_DOWNLOADS_SECRET")
+    try:
+        click.echo(Signer(secrets).sign(url, expires=expires, address=ip, name=name))
+    except ValueError as error:
+        raise CannotRun(str(error)) from error

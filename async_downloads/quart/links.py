@@ -1,0 +1,49 @@
+"""`signed_links`: a view that only signed links open."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, cast
+
+from quart import Response, make_response, request
+from werkzeug.datastructures import Headers
+
+from ..access.private_responses import linked_fields, private_fields
+from ..access.signer import Signer
+from ..errors import DownloadError
+from ..sending import Scope
+from .send import abort_for
+
+__all__ = ["signed_links"]
+
+
+P = ParamSpec("P")
+
+
+def signed_links(signer: Signer) -> Callable[[Callable[P, Awaitable[Any]]], Callable[P, Awaitable[Response]]]:
+    """Return a decorator for a view: only links that the signer has signed open it.
+
+        @app.get("/reports/<path:name>")
+        @signed_links(signer)
+        async def report(name):
+            return await send_from_directory("reports", name)
+
+    The link has the path and the query of the view's URL: `signer.sign("/reports/a.pdf", expires=3600)`. The response
+    to an expired link is 410, to any other one 403. The view's response is private, and has the name of the link.
+    """
+
+    def decorate(view: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Response]]:
+        @functools.wraps(view)
+        async def checked(*args: P.args, **kwargs: P.kwargs) -> Response:
+            try:
+                link, _ = signer.open(cast("Scope", request.scope))
+            except DownloadError as error:
+                abort_for(error)
+            response = cast("Response", await make_response(await view(*args, **kwargs)))
+            fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+            private = linked_fields(private_fields(fields), link, response.status_code)
+            response.headers = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in private])
+            return response
+
+        return checked
+
+    return decorate

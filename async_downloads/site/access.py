@@ -1,0 +1,165 @@
+"""The gate of the site: requests need a password or a signed link, and all responses are private."""
+
+from contextlib import suppress
+from typing import Any, Final
+
+from ..access.accounts import Accounts, split_account
+from ..access.cookies import cookie_of, tokens_in
+from ..access.password_check import PasswordCheck
+from ..access.private_responses import PrivateResponse
+from ..access.protected_paths import ProtectedPaths
+from ..access.signature_parameter import split_query
+from ..access.signer import Signer, full_path, secrets_of
+from ..asgi import error_response, response_to_error
+from ..client_address import client_of
+from ..config import Settings
+from ..errors import DownloadError
+from ..request_target import in_origin_form, key_of
+from ..responder import Response
+from ..sending import Receive, Scope, Send, send_response
+from ..sources.paths import name_of
+from .html import ASSETS
+from .stored import shows
+
+__all__ = ["AccessGate", "access_gate", "check_access"]
+
+
+_CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="files", charset="UTF-8"')
+_NO_STORE: Final = ("Cache-Control", "no-store")
+_PUBLIC_KEYS: Final = frozenset(ASSETS.values())  # the style and the script of the pages hold no secrets
+
+
+def access_gate(app: Any, settings: Settings) -> Any:
+    """Return the app behind a gate, or the app alone if the settings protect nothing.
+
+    With neither users nor a file of users, the protected paths open to signed links only. Raises ValueError or OSError
+    as `check_access` does.
+    """
+    if not (settings.auth or settings.auth_file or settings.auth_path):
+        return app
+    accounts, signer = check_access(settings)
+    passwords = PasswordCheck(accounts) if accounts else None
+    return AccessGate(app, ProtectedPaths(settings.auth_path), passwords=passwords, signer=signer)
+
+
+def check_access(settings: Settings) -> tuple[Accounts | None, Signer | None]:
+    """Return the users and the signer that the settings name.
+
+    Raises ValueError if the settings contradict each other or the file of users has a wrong line, and OSError if that
+    file cannot be read.
+    """
+    accounts = signer = None
+    if settings.auth or settings.auth_file:
+        accounts = Accounts(map(split_account, settings.auth), settings.auth_file)
+        _check_place(settings)
+    if accounts or settings.auth_path:
+        secrets = secrets_of(settings.secret or "")
+        signer = Signer(secrets) if secrets else None
+        _check_paths(settings)
+    if settings.auth_path and not (accounts or signer):
+        raise ValueError("nobody could open --auth-path: add --auth, --auth-file, or --secret for signed links")
+    return accounts, signer
+
+
+def _check_place(settings: Settings) -> None:
+    for folder in settings.folders:
+        if settings.auth_file and shows(folder, settings.auth_file, hidden=settings.hidden):
+            raise ValueError(f"{settings.auth_file} lies in {folder}, which is served: move it")
+
+
+def _check_paths(settings: Settings) -> None:
+    """Refuse a file: the page of a folder, its index.html and its README show files under the folder's own path."""
+    for path in settings.auth_path:
+        name = path.strip("/")
+        places = [each for each in settings.paths if name_of(each) == name]
+        if settings.directory:
+            places.append(settings.directory / name)
+        if any(place.is_file() for place in places):
+            raise ValueError(f"--auth-path {path} is a file: name its folder")
+
+
+class AccessGate:
+    """An ASGI app around another one: it lets requests pass that may read.
+
+    remembered password ──────────────────────────> the app
+    signature of a link, in the query or a cookie ─> the app, without the signature
+    another password ── right ─────────────────────> the app
+    none of them ──────────────────────────────────> 401, 403, 410 or 429
+    """
+
+    def __init__(
+        self, app: Any, paths: ProtectedPaths, *, passwords: PasswordCheck | None, signer: Signer | None
+    ) -> None:
+        self._app = app
+        self._paths = paths
+        self._passwords = passwords
+        self._signer = signer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; pass other scopes on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope = in_origin_form(scope)
+        private = PrivateResponse(send)
+        if not self._is_open(scope):
+            try:
+                scope, refused = await self._admit(scope, private)
+            except DownloadError as error:
+                refused = response_to_error(error, scope)
+            if refused is not None:
+                await send_response(refused, scope, receive, private.send)
+                return
+        await self._app(scope, receive, private.send)
+
+    def _is_open(self, scope: Scope) -> bool:
+        """Return whether a request may pass without waiting: its password is remembered, or it needs none."""
+        credentials = _credentials(scope)
+        if credentials and self._passwords and self._passwords.is_remembered(credentials):
+            return True
+        return not self._paths.cover(scope) or key_of(scope) in _PUBLIC_KEYS
+
+    async def _admit(self, scope: Scope, private: PrivateResponse) -> tuple[Scope, Response | None]:
+        """Return the scope for the app, and a response if the request may not pass. Raises DownloadError.
+
+        A wrong link does not keep a user with a password out.
+        """
+        link_error: DownloadError | None = None
+        try:
+            if opened := self._open_link(scope, private):
+                return opened, None
+        except DownloadError as error:
+            link_error = error
+        credentials = _credentials(scope)
+        if credentials and self._passwords:
+            verdict = await self._passwords.check(credentials, client_of(scope.get("client")) or "-")
+            if verdict.is_right:
+                return scope, None
+            if verdict.retry_after:
+                return scope, error_response(429, ("Retry-After", str(verdict.retry_after)), _NO_STORE)
+        if link_error is not None:
+            raise link_error
+        return scope, error_response(401, _CHALLENGE, _NO_STORE) if self._passwords else error_response(403, _NO_STORE)
+
+    def _open_link(self, scope: Scope, private: PrivateResponse) -> Scope | None:
+        """Return the scope without its signature if a link opens it, None if there is no link. Raises DownloadError."""
+        if self._signer is None:
+            return None
+        if split_query(scope["query_string"])[0]:
+            link, scope = self._signer.open(scope)
+            private.link, private.cookie = link, cookie_of(link, scope)
+            return scope
+        client = scope.get("client")
+        for token in tokens_in(scope):
+            with suppress(DownloadError):
+                private.link = self._signer.verify_token(token, full_path(scope), b"", client[0] if client else None)
+                return scope
+        return None
+
+
+def _credentials(scope: Scope) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            credentials: bytes = value
+            return credentials
+    return None

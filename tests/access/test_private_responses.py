@@ -1,0 +1,71 @@
+"""The fields of private responses."""
+
+import pytest
+
+from async_downloads.access.private_responses import linked_fields, private_fields
+from async_downloads.access.signer import Link
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param([], "private", id="none"),
+        pytest.param([b"public, max-age=60"], "private, max-age=60", id="public"),
+        pytest.param([b"Public,S-MaxAge=9, Max-Age=60"], "private, max-age=60", id="for shared caches"),
+        pytest.param([b"no-cache"], "private, no-cache", id="no-cache"),
+        pytest.param([b"private, max-age=1"], "private, max-age=1", id="private"),
+        pytest.param([b"public", b"max-age=5"], "private, max-age=5", id="two lines"),
+        pytest.param([b"public, no-store"], "no-store", id="no-store"),
+        pytest.param([b'private="set-cookie, public", max-age=1'], "private, no-cache", id="quotes"),
+    ],
+)
+def test_nothing_is_public(before: list[bytes], after: str) -> None:
+    fields = private_fields([(b"cache-control", value) for value in before])
+    assert fields == [(b"cache-control", after.encode())]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "is_sandboxed"),
+    [
+        ("text/html; charset=utf-8", True),
+        ("TEXT/HTML", True),
+        ("image/svg+xml", True),
+        ("application/xhtml+xml", True),
+        ("application/xml", True),
+        ("text/xml", True),
+        ("application/atom+xml", True),
+        ("text/plain; charset=utf-8", False),
+        ("application/pdf", False),
+        ("video/mp4", False),
+    ],
+)
+def test_documents_are_in_a_sandbox(media_type: str, is_sandboxed: bool) -> None:
+    policy = dict(private_fields([(b"content-type", media_type.encode())])).get(b"content-security-policy")
+    assert policy == (b"sandbox allow-scripts" if is_sandboxed else None)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_page_keeps_its_own_policy(is_first: bool) -> None:
+    fields = [(b"content-security-policy", b"default-src 'none'"), (b"content-type", b"text/html")]
+    found = private_fields(fields if is_first else fields[::-1])
+    assert [value for name, value in found if name == b"content-security-policy"] == [b"default-src 'none'"]
+
+
+@pytest.mark.parametrize(
+    ("status", "old", "new"),
+    [
+        pytest.param(200, b"attachment; filename=a", b"attachment; filename=b.txt", id="attachment"),
+        pytest.param(206, b"inline", b"inline; filename=b.txt", id="inline"),
+        pytest.param(200, None, b"inline; filename=b.txt", id="none"),
+        pytest.param(404, None, None, id="error"),
+    ],
+)
+def test_a_link_gives_its_name(status: int, old: bytes | None, new: bytes | None) -> None:
+    fields = [(b"content-disposition", old)] if old else []
+    found = linked_fields(fields, Link(0, name="b.txt"), status)
+    assert [value for name, value in found if name == b"content-disposition"] == ([new] if new else [])
+
+
+def test_a_link_is_in_no_referer() -> None:
+    found = linked_fields([(b"referrer-policy", b"same-origin")], Link(0), 200)
+    assert found == [(b"referrer-policy", b"no-referrer")]
