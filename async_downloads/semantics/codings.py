@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["acceptable"]
 
 
+_RECURRING_CHARACTERS: Final = 200  # of a field that is cached: few browsers make almost all requests
 _MAX_MEMBERS: Final = 64  # of a list; fewer codings are registered
 _MEMBER = re.compile(
     r"(?P<coding>[!#$%&'*+.^_`|~0-9A-Za-z-]++)"
@@ -24,11 +26,18 @@ def acceptable(value: str, offered: Sequence[str]) -> tuple[str, ...]:
     >>> acceptable("gzip, br;q=0.8, zstd;q=0", ["br", "zstd", "gzip"])
     ('gzip', 'br')
     """
+    return (_recurring if len(value) < _RECURRING_CHARACTERS else _acceptable)(value, tuple(offered))
+
+
+def _acceptable(value: str, offered: tuple[str, ...]) -> tuple[str, ...]:
     weights = _weights(value)
     other = weights.get("*", 0.0)
     floor = weights.get("identity", 0.0)
     taken = [coding for coding in offered if 0 < weights.get(coding, other) >= floor]
     return tuple(sorted(taken, key=lambda coding: -weights.get(coding, other)))
+
+
+_recurring: Final = lru_cache(maxsize=256)(_acceptable)
 
 
 def _weights(value: str) -> dict[str, float]:

@@ -23,7 +23,7 @@ from .directory_listing import entry_at, list_in_thread, read_entries, version_o
 from .files import FileSource
 from .memory import MemorySource
 from .opening import describe, map_os_errors, open_regular
-from .precompressed import is_complete, is_settled
+from .precompressed import SUFFIXES, RecentCodings, is_complete, is_settled
 from .small_files import SmallFileCache
 
 __all__ = ["DirectoryStore", "is_hidden"]
@@ -36,7 +36,6 @@ _UNSAFE: Final = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)" + (r"|[\\:]" if os.name
 _HIDDEN: Final = re.compile(r"(?:^|/)\.(?!\.|well-known(?:/|\Z))")
 # The same in a place that a link leads to, where git-annex keeps the content of files.
 _HIDDEN_PLACE: Final = re.compile(r"(?:^|/)\.(?!\.|well-known(?:/|\Z)|git/annex/objects/)")
-_SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _MAX_ENTRIES: Final = 100_000  # of a listing: 30 MB while it is made
 _SMALL_BYTES: Final = 64 * 1024  # files up to this size are cached
 
@@ -75,6 +74,7 @@ class DirectoryStore:
         self._precompressed = precompressed
         self._recent_paths = RecentPaths(self.directory)
         self._small_files = SmallFileCache()
+        self._recent_codings = RecentCodings()
         self._resolve()
         if _is_no_directory(self.directory):
             raise NotADirectoryError(errno.ENOTDIR, "There is no such directory", self.directory)
@@ -87,11 +87,16 @@ class DirectoryStore:
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource | MemorySource:
         """Open the file, or one of its precompressed siblings."""
+        wanted = tuple(codings) if self._precompressed else ()
+        chosen = self._recent_codings.get(key, wanted) if wanted else ()
         if key not in self._recent_paths:
             self._check_key(key)
-        elif not codings and (cached := self._small_files.get(f"{self.directory}/{key}", None)):
+        elif chosen == () and (cached := self._small_files.get(f"{self.directory}/{key}", None)):
             return cached[0]
-        opened = await self._recent_paths.open(key, partial(self._open, key, codings), discard=_close)
+        looked_for = wanted if chosen is None else chosen
+        opened = await self._recent_paths.open(key, partial(self._open, key, looked_for), discard=_close)
+        if chosen is None:
+            self._recent_codings.put(key, wanted, opened.representation.coding)
         self._small_files.sweep_later()
         return opened
 
@@ -137,25 +142,23 @@ class DirectoryStore:
 
     def _open(self, key: str, codings: Sequence[str]) -> FileSource | MemorySource:
         opened, modified_ns = self._open_one(key, key, None)
-        if codings and self._precompressed:
-            try:
-                siblings = (self._sibling(key, coding, opened, modified_ns) for coding in codings)
-                sibling = next((found for found in siblings if found), None)
-            except BaseException:
-                opened.close()
-                raise
-            if sibling:
-                opened.close()
-                return sibling
-        return opened
+        try:
+            siblings = (self._sibling(key, coding, opened, modified_ns) for coding in codings)
+            sibling = next((found for found in siblings if found), None)
+        except BaseException:
+            opened.close()
+            raise
+        if sibling:
+            opened.close()
+        return sibling or opened
 
     def _sibling(
         self, key: str, coding: str, plain: FileSource | MemorySource, modified_ns: int
     ) -> FileSource | MemorySource | None:
         """Open the file with a content coding that may be sent in the place of another; None if there is none."""
-        if coding not in _SUFFIXES:
+        if coding not in SUFFIXES:
             return None
-        coded_key = key + _SUFFIXES[coding]
+        coded_key = key + SUFFIXES[coding]
         device = remote_device(f"{self.directory}/{coded_key}")
         if device is not None and device != remote_device(f"{self.directory}/{key}"):
             return None  # it is a link to a file system for which this thread, or the event loop, must not wait
@@ -208,7 +211,8 @@ class DirectoryStore:
         is_inside = place.startswith(self._prefix) or place == self._prefix[:-1]
         if self._confined and not is_inside:
             return False
-        names = len(self._prefix) - 1 if is_inside else _common(place, self._prefix)
+        # Only the names after the path that both share belong to the store.
+        names = len(self._prefix) - 1 if is_inside else len(os.path.commonpath((place, self._prefix)).rstrip("/"))
         return self._hidden or not _HIDDEN_PLACE.search(place, names)
 
     def _list(self, key: str) -> Listing:
@@ -253,8 +257,3 @@ def _close_all(sources: Iterable[FileSource | MemorySource | None]) -> None:
     for source in sources:
         if source:
             source.close()
-
-
-def _common(place: str, root: str) -> int:
-    """Return the length of the path that a place and the root share: only the names after it belong to the store."""
-    return len(os.path.commonpath((place, root)).rstrip("/"))

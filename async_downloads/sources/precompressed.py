@@ -15,9 +15,10 @@ from .files import FileSource
 from .memory import MemorySource
 from .opening import map_read_errors
 
-__all__ = ["is_complete", "is_settled"]
+__all__ = ["SUFFIXES", "RecentCodings", "is_complete", "is_settled"]
 
 
+SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _Read = Callable[[int, int], bytes]  # from an offset, up to a number of bytes
 _SETTLED_NS: Final = 5 * 10**9
 _SECOND_NS: Final = 10**9
@@ -26,6 +27,33 @@ _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE_MAGIC: Final = b"\x2a\x4d\x18"  # after a byte from 0x50 to 0x5f
 _RLE: Final = 1  # the type of a block that is one byte, to be repeated
 _known: "Final[OrderedDict[tuple[object, ...], bool]]" = OrderedDict()  # files that were checked
+
+
+class RecentCodings:
+    """The codings in which files were opened within the last second: until then, no other siblings are looked for.
+
+    Owner: one DirectoryStore. A sibling that appears, or becomes complete, is sent after that second. One that is
+    removed, or older than its file, is no longer sent at once, because the chosen sibling is opened and checked again.
+    """
+
+    __slots__ = ("_chosen",)
+
+    _MOST: Final = 4096
+    _FRESH_SECONDS: Final = 1.0
+
+    def __init__(self) -> None:
+        self._chosen: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, ...], float]] = {}
+
+    def get(self, key: str, codings: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Return the chosen one of these codings, or () if the file has none of them; None if that is not known."""
+        chosen, until = self._chosen.get((key, codings), ((), 0.0))
+        return chosen if time.monotonic() < until else None
+
+    def put(self, key: str, codings: tuple[str, ...], coding: str | None) -> None:
+        """Note which of these codings was chosen."""
+        if len(self._chosen) >= self._MOST:
+            self._chosen.clear()
+        self._chosen[key, codings] = (coding,) if coding else (), time.monotonic() + self._FRESH_SECONDS
 
 
 def is_settled(coded_ns: int, plain_ns: int) -> bool:

@@ -16,6 +16,7 @@ from harness.waiting import HANGING
 from async_downloads.asgi import Downloads
 from async_downloads.sources import small_files
 from async_downloads.sources.directory import DirectoryStore
+from async_downloads.sources.precompressed import RecentCodings
 from async_downloads.sources.small_files import SmallFileCache
 
 PLAIN = b"plain " * 1000
@@ -177,14 +178,15 @@ async def test_a_precompressed_file_must_be_complete(root: Path, suffix: str, da
 
 
 async def test_a_large_precompressed_file_is_checked_once_a_version(root: Path) -> None:
-    store, plain, coded = DirectoryStore(root), root / "c.bin", root / "c.bin.gz"
+    plain, coded = root / "c.bin", root / "c.bin.gz"
     data = random.Random(1).randbytes(300_000)
     plain.write_bytes(data)
 
     async def is_sent(content: bytes) -> bool:
         coded.write_bytes(content)
         give_the_time_of(plain, coded)
-        sent = [await ask(Downloads(store), "/c.bin", fields=[("Accept-Encoding", "gzip")]) for _ in range(3)]
+        app = Downloads(DirectoryStore(root))
+        sent = [await ask(app, "/c.bin", fields=[("Accept-Encoding", "gzip")]) for _ in range(3)]
         codings = {each.fields.get("content-encoding") for each in sent}
         assert len(codings) == 1
         return codings == {"gzip"}
@@ -286,3 +288,57 @@ async def test_a_coded_file_on_another_file_system_is_not_waited_for(mounts: Pat
     give_the_time_of(mounts / "disk" / "a.html", mounts / "nfs" / "a.html", mounts / "nfs" / "a.html.gz")
     assert "Content-Encoding" not in (await get(mounts, "gzip", "disk/a.html")).fields
     assert (await get(mounts, "gzip", "nfs/a.html")).fields["Content-Encoding"] == "gzip"
+
+
+async def coding_sent(app: Downloads, accept: str, key: str = "b.html") -> str | None:
+    """Return the coding of a response, whose body must be in that coding."""
+    response = await ask(app, f"/{key}", fields=[("Accept-Encoding", accept)])
+    coding: str | None = response.fields.get("content-encoding")
+    assert response.body == (CODED[coding] if coding else PLAIN)
+    return coding
+
+
+@pytest.mark.parametrize(
+    ("fresh_seconds", "second"), [pytest.param(HANGING, None, id="within"), pytest.param(0.0, "gzip", id="after")]
+)
+async def test_a_sibling_that_appears_is_sent_after_the_second_in_which_none_are_looked_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch, fresh_seconds: float, second: str | None
+) -> None:
+    monkeypatch.setattr(RecentCodings, "_FRESH_SECONDS", fresh_seconds)
+    app = Downloads(DirectoryStore(root))
+    assert await coding_sent(app, "gzip") is None
+    (root / "b.html.gz").write_bytes(CODED["gzip"])
+    give_the_time_of(root / "b.html", root / "b.html.gz")
+    assert await coding_sent(app, "gzip") == second
+
+
+async def test_what_one_client_gets_says_nothing_about_clients_with_other_codings(root: Path) -> None:
+    app = Downloads(DirectoryStore(root))
+    for _ in range(2):
+        sent = [await coding_sent(app, accept, "a.html") for accept in ("deflate", "gzip", "br, gzip", "zstd, gzip")]
+        assert sent == [None, "gzip", "br", "zstd"]
+
+
+async def test_a_sibling_that_is_removed_is_not_sent_any_more(root: Path) -> None:
+    app = Downloads(DirectoryStore(root))
+    assert await coding_sent(app, "br, gzip", "a.html") == "br"
+    (root / "a.html.br").unlink()
+    assert await coding_sent(app, "br, gzip", "a.html") is None
+
+
+async def test_a_sibling_of_an_older_version_is_not_sent_any_more(root: Path) -> None:
+    app = Downloads(DirectoryStore(root))
+    assert await coding_sent(app, "gzip", "a.html") == "gzip"
+    (root / "new").write_bytes(PLAIN)
+    os.utime(root / "new", ns=(0, (root / "a.html").stat().st_mtime_ns + 10**9))
+    (root / "new").replace(root / "a.html")
+    assert await coding_sent(app, "gzip", "a.html") is None
+
+
+def test_the_remembered_codings_are_bounded() -> None:
+    recent = RecentCodings()
+    for number in range(5000):
+        recent.put(str(number), ("gzip",), None)
+    assert len(recent._chosen) == 5000 - 4096
+    assert recent.get("4999", ("gzip",)) == ()
+    assert recent.get("0", ("gzip",)) is None
