@@ -7,7 +7,7 @@ __all__ = ["client_of"]
 
 def client_of(address: tuple[str, int | None] | None) -> str | None:
     """Return the host of an address, or its network for IPv6; None for a UNIX socket."""
-    if address is None:
+    if address is None or address[1] is None:
         return None
     host = address[0].partition("%")[0]
     if ":" not in host:

@@ -22,6 +22,7 @@ from .setting_texts import (
     read_field,
     read_mode,
     read_origin,
+    read_proxies,
     read_seconds,
     read_whole_number,
 )
@@ -189,11 +190,20 @@ class ServerSettings:
     )
     max_connections_per_client: int | None = _row(
         None,
-        "Most connections of one address to each process; more get a 429. Do not set it behind a proxy.",
+        "Most connections of one address to each process; more get a 429. Behind trusted proxies, most requests.",
         default_help="no limit",
         metavar="N",
         reader=_count,
     )
+    trusted_proxies: tuple[str, ...] = _row(
+        (),
+        "Take client, scheme and host from the X-Forwarded and Forwarded fields of these proxies: networks, addresses, "
+        "or unix, with commas; repeatable.",
+        metavar="CIDR[,CIDR]...",
+        reader=read_proxies,
+        separator=",",
+    )
+    proxy_protocol: bool = _row(False, "Expect a PROXY header (version 1 or 2) from the trusted proxies.")
     drain_delay: float = _row(
         0.0, "How long to accept connections after SIGTERM, while /-/ready is a 503.", reader=_seconds_or_zero
     )

@@ -3,6 +3,7 @@
 Each function raises ValueError, with a message for the user, if the text has no such value.
 """
 
+import ipaddress
 import re
 from contextlib import suppress
 from typing import Final
@@ -15,6 +16,7 @@ __all__ = [
     "read_field",
     "read_mode",
     "read_origin",
+    "read_proxies",
     "read_seconds",
     "read_whole_number",
     "read_yes_or_no",
@@ -146,3 +148,18 @@ def read_origin(text: str) -> str:
             f"{text!r} is neither * nor an origin such as https://example.org; before a folder write --cors='*'"
         )
     return text
+
+
+def read_proxies(text: str) -> str:
+    """Read the addresses of proxies: networks, single addresses, or `unix`, with commas between them.
+
+    Raises ValueError, with a message for the user, if one is none of these.
+    """
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        try:
+            if name != "unix":
+                ipaddress.ip_network(name)
+        except ValueError as error:
+            raise ValueError(f"{error}; name networks such as 10.0.0.0/8, addresses, or unix") from None
+    return ",".join(names)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from async_downloads.setting_texts import read_bind, read_field, read_origin
+from async_downloads.setting_texts import read_bind, read_field, read_origin, read_proxies
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,22 @@ def test_an_origin_is_a_scheme_and_a_host(text: str) -> None:
 def test_a_text_that_no_browser_sends_as_an_origin_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is neither"):
         read_origin(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "proxies"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1, 10.0.0.0/8 ,unix", "::1,10.0.0.0/8,unix"),
+        ("2001:db8::/32", "2001:db8::/32"),
+    ],
+)
+def test_proxies_are_networks_addresses_or_unix(text: str, proxies: str) -> None:
+    assert read_proxies(text) == proxies
+
+
+@pytest.mark.parametrize("text", ["", "10.0.0.0/8,", "10.0.0.1/8", "10.0.0.0/33", "example.org", "Unix", "*", "10.1"])
+def test_another_text_names_no_proxies(text: str) -> None:
+    with pytest.raises(ValueError, match="name networks such as"):
+        read_proxies(text)

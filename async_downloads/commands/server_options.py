@@ -101,6 +101,8 @@ config_option: Final = click.option(
 
 def server_settings(context: click.Context, values: Mapping[str, Any]) -> ServerSettings:
     names = {row.name for row in table(ServerSettings)} & values.keys() - {"bind", "loop"}
+    if values.get("proxy_protocol") and not values["trusted_proxies"]:
+        raise CannotRun("--proxy-protocol needs --trusted-proxies: which addresses may name their clients?")
     loop: Any = values.get("loop") or ("uvloop" if find_spec("uvloop") else "asyncio")
     if loop == "uvloop":
         need("uvloop", "uvloop is not installed", extra="uvloop")

@@ -22,16 +22,20 @@ from ..threads import raise_mmap_threshold
 from .acceptors import Acceptors
 from .access_log import access_log
 from .drain import DrainGate
+from .handshakes import Handshakes
 from .http1.server import ConnectionLimits, Http1Server
 from .http2.negotiation import Negotiation
 from .lifespan import Lifespan, StartFailed
+from .limits.limited_app import limited
 from .line_writer import queued_stderr, report
 from .loops import loop_factory
 from .monitor import WorkerMonitor
+from .proxies.forwarded_scope import ForwardedScope
+from .proxies.preamble import ProxyPreamble
+from .proxies.trusted import TrustedProxies
 from .request_observer import RequestObserver
 from .shared_pages import SharedPages
 from .systemd import ServiceManager
-from .tls_handshakes import TlsHandshakes
 from .unhandled_errors import UnhandledErrors
 
 __all__ = ["SIGNALS", "Listeners", "work"]
@@ -86,7 +90,8 @@ def work(
         asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner,
     ):
         watching = (*monitor.listeners(), *logs)
-        observed = RequestObserver(gate, watching) if watching else gate
+        within = limited(gate, server)
+        observed = RequestObserver(within, watching) if watching else within
         try:
             runner.run(_serve(observed, gate, monitor, server, listeners, lifeline))
         except StartFailed as error:
@@ -180,7 +185,7 @@ async def _serve_until_drained(
         async with (
             monitor.serving_metrics(),
             _http1_server(app, _limits(server), lifespan.state) as http1,
-            _accepting(http1, listeners) as acceptors,
+            _accepting(http1, listeners, proxy_protocol=server.proxy_protocol) as acceptors,
         ):
             with monitor.running(lambda: http1.limits.max_connections - http1.room(), lambda: gate.running):
                 await gate.draining()
@@ -196,7 +201,8 @@ async def _serve_until_drained(
 async def _http1_server(app: Any, limits: ConnectionLimits, state: dict[str, Any]) -> AsyncIterator[Http1Server]:
     """Make the server; the end of the block ends the connections that are left."""
     log_refusal = {"log_refusal": app.log_refusal} if isinstance(app, RequestObserver) else {}
-    http1 = Http1Server(app, limits, state=state, **log_refusal)
+    forwarded = ForwardedScope(app, limits.trusted_proxies) if limits.trusted_proxies else app
+    http1 = Http1Server(forwarded, limits, state=state, **log_refusal)
     try:
         yield http1
     finally:
@@ -204,12 +210,14 @@ async def _http1_server(app: Any, limits: ConnectionLimits, state: dict[str, Any
 
 
 @asynccontextmanager
-async def _accepting(http1: Http1Server, listeners: Listeners) -> AsyncIterator[Acceptors]:
+async def _accepting(http1: Http1Server, listeners: Listeners, *, proxy_protocol: bool) -> AsyncIterator[Acceptors]:
     """Accept connections until the yielded object is closed; the end of the block ends unfinished handshakes."""
     make_protocol: Callable[[], asyncio.Protocol] = http1.connection
     async with AsyncExitStack() as cleanup:
-        if listeners.tls is not None:
-            handshakes = TlsHandshakes(partial(Negotiation, http1), listeners.tls, http1.room)
+        if listeners.tls is not None or proxy_protocol:
+            preamble = ProxyPreamble(http1.limits.trusted_proxies, report) if proxy_protocol else None
+            make_connection = partial(Negotiation, http1) if listeners.tls else http1.connection
+            handshakes = Handshakes(make_connection, listeners.tls, http1.room, preamble=preamble)
             cleanup.push_async_callback(handshakes.close)
             make_protocol = handshakes.accepted
         acceptors = Acceptors(make_protocol)
@@ -224,7 +232,8 @@ def _limits(server: ServerSettings) -> ConnectionLimits:
     most = server.max_connections
     if most is None:
         most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2, _MAX_CONNECTIONS)
-    return ConnectionLimits(server.header_timeout, server.keep_alive, most, server.max_connections_per_client)
+    trusted = TrustedProxies(server.trusted_proxies)
+    return ConnectionLimits(server.header_timeout, server.keep_alive, most, server.max_connections_per_client, trusted)
 
 
 def _watch_signals(shutdown: _Shutdown, lifeline: int | None) -> None:

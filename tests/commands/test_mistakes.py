@@ -117,6 +117,10 @@ def test_tls_needs_both_files(tree: Path, certificate: tuple[Path, Path]) -> Non
     assert "HTTP/2 needs TLS" in refusal("serve", tree, *ANY_PORT, "--http2")
 
 
+def test_proxy_headers_of_unknown_proxies_are_refused(tree: Path) -> None:
+    assert "--proxy-protocol needs --trusted-proxies" in refusal("serve", tree, *ANY_PORT, "--proxy-protocol")
+
+
 def test_tls_files_that_are_none_are_refused(tree: Path, tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     rubbish = tmp_path / "rubbish.pem"
     rubbish.write_text("rubbish")

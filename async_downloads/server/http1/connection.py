@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...sending import Scope
+from ..proxies.proxy_protocol import NamedClient
 from .cycle import AsgiCycle, log_failure
 from .flow_control import FlowControl, PausableProtocol
 from .request_head import BadRequest, parse_head
@@ -37,8 +38,9 @@ class Connection(PausableProtocol):
     it from `connection_made` to `connection_lost`.
     """
 
-    def __init__(self, server: "Http1Server") -> None:
+    def __init__(self, server: "Http1Server", named: NamedClient | None = None) -> None:
         self.server: Http1Server = server
+        self._named = named  # by a proxy
         self.cycle: AsgiCycle | None = None
         self.at_eof: bool = False  # the client sends nothing more
         self.deadline: float = math.inf
@@ -53,7 +55,7 @@ class Connection(PausableProtocol):
         is_plain = transport.get_extra_info("ssl_object") is None
         writer = ZeroCopyWriter(self.flow, self.server.sendfile_turns) if AVAILABLE and is_plain else None
         self.zero_copy: ZeroCopyWriter | None = writer
-        self.base_scope: Scope = base_scope(transport, self.zero_copy)
+        self.base_scope: Scope = base_scope(transport, self.zero_copy, self._named)
         self._expire_in(self.server.limits.header_timeout)
         if status := self.server.admit(self):
             self._refuse_head(status)

@@ -16,6 +16,8 @@ _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
 # Names in another form than `Content-Length`. Firmware loaders compare names byte by byte.
 _WRITTEN: Final = {b"etag": b"ETag", b"www-authenticate": b"WWW-Authenticate", b"dnt": b"DNT", b"te": b"TE"}
+_TRANSIENT: Final = {429, 503}  # too many connections: there may be room again soon
+_RETRY_AFTER: Final = (b"retry-after", b"1")
 _RECURRING_BYTES: Final = 200  # a longer value comes from a client; such values would fill the cache
 
 
@@ -43,7 +45,8 @@ def encode_refusal(status: int, date_line: bytes) -> bytes:
     """Encode a whole response that says the status and ends the connection."""
     text = b"%d %s\n" % (status, HTTPStatus(status).phrase.encode())
     fields = ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text)))
-    return b"%s%sConnection: close\r\n\r\n%s" % (encode_lines(status, fields).lines, date_line, text)
+    retry = (_RETRY_AFTER,) if status in _TRANSIENT else ()
+    return b"%s%sConnection: close\r\n\r\n%s" % (encode_lines(status, (*fields, *retry)).lines, date_line, text)
 
 
 @lru_cache(maxsize=256)  # most responses have the head of one before

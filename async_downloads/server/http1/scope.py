@@ -4,14 +4,19 @@ from typing import Any
 from urllib.parse import unquote
 
 from ...sending import ZERO_COPY_SEND, Scope
+from ..proxies.proxy_protocol import NamedClient
+from ..proxies.trusted import Address
 from .request_head import ParsedHead
 from .zero_copy import ZeroCopyWriter
 
-__all__ = ["base_scope", "request_scope"]
+__all__ = ["address_of", "base_scope", "request_scope"]
 
 
-def base_scope(transport: Any, zero_copy: ZeroCopyWriter | None) -> Scope:
-    """Return the part of the scope that is the same for all requests of a connection."""
+def base_scope(transport: Any, zero_copy: ZeroCopyWriter | None, named: NamedClient | None = None) -> Scope:
+    """Return the part of the scope that is the same for all requests of a connection.
+
+    The client is the one that a proxy has named, else the other end of the connection.
+    """
     extensions: dict[str, Any] = {}
     if zero_copy is not None:
         extensions[ZERO_COPY_SEND] = {
@@ -24,8 +29,8 @@ def base_scope(transport: Any, zero_copy: ZeroCopyWriter | None) -> Scope:
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "scheme": "https" if transport.get_extra_info("ssl_object") else "http",
         "root_path": "",
-        "client": _address(transport.get_extra_info("peername")),
-        "server": _address(transport.get_extra_info("sockname")),
+        "client": named.address if named else address_of(transport.get_extra_info("peername")),
+        "server": address_of(transport.get_extra_info("sockname")),
         "extensions": extensions,
     }
 
@@ -46,6 +51,6 @@ def request_scope(base: Scope, head: ParsedHead, state: dict[str, Any]) -> Scope
     }
 
 
-def _address(name: Any) -> tuple[str, int | None] | None:
+def address_of(name: Any) -> Address | None:
     """Return an address as ASGI has it: a Unix socket's path has no port, and its client no name."""
     return (name[0], name[1]) if isinstance(name, tuple) else (name, None) if name else None

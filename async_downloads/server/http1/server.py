@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,9 +11,11 @@ from functools import partial
 from operator import methodcaller
 from typing import Any, Final
 
-from ...client_address import client_of
 from ...semantics.dates import format_date
 from ...sending import Scope
+from ..limits.client_counter import ClientCounter
+from ..proxies.proxy_protocol import NamedClient
+from ..proxies.trusted import TrustedProxies
 from .connection import Connection
 from .interfaces import AnyConnection, Cycle
 from .zero_copy import AVAILABLE, SendfileTurns
@@ -51,13 +53,14 @@ class ConnectionLimits:
     60 s of common load balancers, so that they close first. When there are `max_connections`, the one that has waited
     longest for a request makes room for the next; if all are busy, the next gets 503. A client with
     `max_connections_per_client` gets 429 for the next one; None is no limit. An IPv6 network (/64) counts as one
-    client, and UNIX sockets have no clients to count.
+    client. Connections of `trusted_proxies` and those of UNIX sockets are not counted so.
     """
 
     header_timeout: float = 30.0
     keep_alive: float = 75.0
     max_connections: int = 10_000
     max_connections_per_client: int | None = None
+    trusted_proxies: TrustedProxies = TrustedProxies(())  # noqa: RUF009 - it does not change
 
 
 class Http1Server:
@@ -93,15 +96,15 @@ class Http1Server:
             self.sendfile_turns: SendfileTurns = SendfileTurns(self.loop)
         self._connections: set[AnyConnection] = set()
         self._idle: OrderedDict[AnyConnection, None] = OrderedDict()  # the longest idle first
-        self._by_client: Counter[str] = Counter()
+        self._by_client = ClientCounter(limits.max_connections_per_client, limits.trusted_proxies.trusts)
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty: asyncio.Event = asyncio.Event()
         self._second, self._date = 0, b""
         self._timer = self.loop.call_later(_TICK_SECONDS, self._tick)
 
-    def connection(self) -> Connection:
-        """Make the protocol of one connection, for `loop.create_server`."""
-        return Connection(self)
+    def connection(self, named: NamedClient | None = None) -> Connection:
+        """Make the protocol of one connection, for `loop.create_server`; `named` is the client that a proxy names."""
+        return Connection(self, named)
 
     # -- called by connections
 
@@ -111,13 +114,10 @@ class Http1Server:
         A refused connection lingers until its client has read the response. There are at most 64 of those beyond a
         limit; further ones are aborted.
         """
-        most = self.limits.max_connections_per_client
-        if most is not None and (client := client_of(connection.base_scope["client"])):
-            self._by_client[client] += 1
-            if self._by_client[client] > most:
-                self._connections.add(connection)
-                _abort_beyond(most, self._by_client[client], connection)
-                return 429
+        if beyond := self._by_client.add(connection.base_scope["client"]):
+            self._connections.add(connection)
+            _abort_beyond(0, beyond, connection)
+            return 429
         is_full = len(self._connections) >= self.limits.max_connections
         self._connections.add(connection)
         if self._closing or (is_full and not self._idle):
@@ -137,10 +137,7 @@ class Http1Server:
     def forget(self, connection: AnyConnection) -> None:
         """Forget a connection that is lost."""
         self._connections.discard(connection)
-        if self._by_client and (client := client_of(connection.base_scope["client"])):
-            self._by_client[client] -= 1
-            if not self._by_client[client]:
-                del self._by_client[client]
+        self._by_client.remove(connection.base_scope["client"])
         self._idle.pop(connection, None)
         if not self._connections:
             self._empty.set()

@@ -10,6 +10,7 @@ from h2.exceptions import ProtocolError
 from ...sending import Scope
 from ..http1.flow_control import FlowControl
 from ..http1.scope import base_scope
+from ..proxies.proxy_protocol import NamedClient
 from .engine import Engine
 from .frames import GOAWAY, ConnectionFault, Frame, FrameBudget, FrameSplitter
 from .outlet import Outlet
@@ -42,8 +43,9 @@ class Http2Connection(asyncio.Protocol):
     like do not keep an idle connection open. The server owns it from `connection_made` to `connection_lost`.
     """
 
-    def __init__(self, server: "Http1Server") -> None:
+    def __init__(self, server: "Http1Server", named: NamedClient | None = None) -> None:
         self.server: Http1Server = server
+        self._named = named  # by a proxy
         self._own_deadline = self._block_deadline = math.inf
         self._splitter = FrameSplitter()
         self._budget = FrameBudget(server.loop.time())
@@ -56,7 +58,7 @@ class Http2Connection(asyncio.Protocol):
         self.flow: FlowControl = FlowControl(transport)
         self._engine = Engine(transport)
         self._outlet = Outlet(self.flow, self._engine, self._budget)
-        self.base_scope: Scope = base_scope(transport, None)
+        self.base_scope: Scope = base_scope(transport, None, self._named)
         self._streams = Streams(self, self._engine, self._outlet, self._budget)
         self._engine.begin()
         self._own_deadline = self.server.now + self.server.limits.header_timeout

@@ -12,8 +12,8 @@ import pytest
 from harness.served import Connection, Server
 from harness.waiting import HANGING, eventually
 
+from async_downloads.server.handshakes import Handshakes
 from async_downloads.server.http1.server import ConnectionLimits, Http1Server
-from async_downloads.server.tls_handshakes import TlsHandshakes
 from server.http1.conftest import hello
 
 LEAST = 64  # unfinished handshakes that there may be in any case
@@ -21,7 +21,7 @@ LEAST = 64  # unfinished handshakes that there may be in any case
 
 @dataclass(frozen=True, slots=True)
 class _TlsServer(Server):
-    handshakes: TlsHandshakes | None = None
+    handshakes: Handshakes | None = None
     client_context: ssl.SSLContext | None = None
 
     @property
@@ -46,7 +46,7 @@ async def server(certificate: tuple[Path, Path]) -> AsyncIterator[_TlsServer]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*certificate)
     http1 = Http1Server(hello, ConnectionLimits(max_connections=1))
-    handshakes = TlsHandshakes(http1.connection, context, http1.room)
+    handshakes = Handshakes(http1.connection, context, http1.room)
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listening = await asyncio.get_running_loop().create_server(handshakes.accepted, sock=listener)
     client_context = ssl.create_default_context(cafile=certificate[0])

@@ -1,14 +1,15 @@
-"""TLS handshakes: how many may be unfinished at once, and for how long."""
+"""The handshakes of TLS and of the PROXY protocol: how many may be unfinished at once, and for how long."""
 
 import asyncio
 import os
 import socket
 import ssl
 from asyncio import sslproto
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
-__all__ = ["TlsHandshakes"]
+__all__ = ["Handshakes"]
 
 
 _HANDSHAKE_SECONDS: Final = 10.0  # for a client's part of a handshake
@@ -17,24 +18,31 @@ _LEAST: Final = 64  # unfinished handshakes, also when there is no room for more
 _RECORD_BYTES: Final = 16 * 1024  # the longest TLS record
 
 
-class TlsHandshakes:
-    """Makes the TLS connections of one event loop.
+class Handshakes:
+    """Makes the connections of one event loop that begin with a PROXY header, with TLS, or with both.
 
-        accepted ──> unfinished handshake ──client finishes it──> connection of `make_protocol`
-                          └──10 s have passed, or it is the oldest of too many──> closed
+        accepted ──> PROXY header ──> TLS handshake ──client finishes it──> connection of `make_protocol`
+                          └───────────────┴──10 s have passed, or it is the oldest of too many──> closed
 
     asyncio's own server with `ssl` neither counts unfinished handshakes nor can it end one: a few clients that connect
     and send nothing would use up the descriptors. Here `room` returns how many there may be. Each is a task, which
-    ends when the connection is made. The worker owns this.
+    ends when the connection is made. `preamble` reads what comes before TLS, and its result is the argument of
+    `make_protocol`; without it there is no argument. It raises OSError to close the connection. The worker owns this.
     """
 
     def __init__(
-        self, make_protocol: Callable[[], asyncio.Protocol], context: ssl.SSLContext, room: Callable[[], int]
+        self,
+        make_protocol: Callable[..., asyncio.Protocol],
+        context: ssl.SSLContext | None,
+        room: Callable[[], int],
+        *,
+        preamble: Callable[[socket.socket], Awaitable[object]] | None = None,
     ) -> None:
         # asyncio takes a buffer of this size for each connection as soon as that is accepted; its default is 256 KiB.
         sslproto.SSLProtocol.max_size = _RECORD_BYTES
         self._make_protocol = make_protocol
-        self._context = context
+        self._tls = _tls_options(context) if context else {}
+        self._preamble = preamble
         self._room = room
         self._running: dict[asyncio.Task[None], None] = {}  # the oldest first
 
@@ -59,22 +67,24 @@ class TlsHandshakes:
         task.add_done_callback(lambda _: self._end(task, sock))
 
     async def _finish(self, sock: socket.socket) -> None:
-        await asyncio.get_running_loop().connect_accepted_socket(
-            self._make_protocol,
-            sock,
-            ssl=self._context,
-            ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-            ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
-        )
+        make_protocol = self._make_protocol
+        if self._preamble is not None:
+            make_protocol = partial(make_protocol, await self._preamble(sock))
+        await asyncio.get_running_loop().connect_accepted_socket(make_protocol, sock, **self._tls)
 
     def _end(self, task: "asyncio.Task[None]", sock: socket.socket) -> None:
         self._running.pop(task, None)
-        if task.cancelled() or isinstance(task.exception(), OSError):  # the client has left, or it does not speak TLS
+        if task.cancelled() or isinstance(task.exception(), OSError):  # the client has left, or speaks another protocol
             sock.close()
 
 
+def _tls_options(context: ssl.SSLContext) -> dict[str, Any]:
+    seconds = {"ssl_handshake_timeout": _HANDSHAKE_SECONDS, "ssl_shutdown_timeout": _SHUTDOWN_SECONDS}
+    return {"ssl": context, **seconds}
+
+
 class _Accepted(asyncio.Protocol):
-    """Takes the socket from the transport before a byte is read, so that a TLS transport can be made for it."""
+    """Takes the socket from the transport before a byte is read, so that another transport can be made for it."""
 
     def __init__(self, start: Callable[[socket.socket], None]) -> None:
         self._start = start

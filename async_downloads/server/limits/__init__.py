@@ -1,0 +1,1 @@
+"""How much each client may have: connections, requests and bytes per second."""

@@ -1,0 +1,37 @@
+"""The limit of requests that a client behind a proxy has at a time, in place of a limit of its connections."""
+
+from typing import Any, Final
+
+from ...asgi import error_response
+from ...sending import Receive, Scope, Send, send_response
+from ..proxies.forwarded_scope import IS_FORWARDED
+from .client_counter import ClientCounter
+
+__all__ = ["RequestsInFlight"]
+
+
+_RETRY_AFTER: Final = ("Retry-After", "1")
+
+
+class RequestsInFlight:
+    """An ASGI app around another one: a client that a proxy names gets 429 for a request beyond `most`.
+
+    A proxy uses its connections for all of its clients. So the requests count that are not finished yet.
+    """
+
+    def __init__(self, app: Any, most: int) -> None:
+        self._app = app
+        self._counter = ClientCounter(most)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app, or respond with 429."""
+        if not scope.get(IS_FORWARDED):
+            await self._app(scope, receive, send)
+            return
+        try:
+            if self._counter.add(scope["client"]):
+                await send_response(error_response(429, _RETRY_AFTER), scope, None, send)
+            else:
+                await self._app(scope, receive, send)
+        finally:
+            self._counter.remove(scope["client"])

@@ -1,0 +1,1 @@
+"""Clients behind proxies: who they are, by the word of proxies that are trusted."""

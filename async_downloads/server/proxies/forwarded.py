@@ -1,0 +1,148 @@
+"""What proxies say about a request: Forwarded (RFC 7239) and the X-Forwarded fields.
+
+Each proxy appends to these fields, but their beginning may be forged by the client. So they are read from the right,
+one proxy after the other, as long as the proxies are trusted. If a request has X-Forwarded-For, its Forwarded field
+does not count: most proxies set only the former, and pass on a Forwarded that the client has made.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from ..http1.request_head import HOST, Field
+from .trusted import Address
+
+__all__ = ["Origin", "origin_of", "parse_node"]
+
+
+_FIELDS: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+_ELEMENT_BYTES: Final = 1024  # of one element of Forwarded
+_HOST_BYTES: Final = 255
+_MAX_PORT: Final = 65535
+_SCHEMES: Final = {b"http": "http", b"https": "https"}
+# Values may have colons and brackets without quotes: RFC 7239 requires quotes, but many proxies leave them out.
+_PAIR: Final = rb"""[!#$%&'*+\-.^_`|~0-9A-Za-z]+=(?:"(?:[^"\\]|\\.)*"|[!#$%&'*+\-.^_`|~0-9A-Za-z:\[\]]*)"""
+_ELEMENT: Final = re.compile(rb"[ \t]*(?:%b)?(?:[ \t]*;[ \t]*(?:%b)?)*[ \t]*" % (_PAIR, _PAIR))
+_PAIRS: Final = re.compile(_PAIR)
+_NODE: Final = re.compile(
+    rb"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+))(?::(?:(?P<port>[0-9]{1,5})|[0-9A-Za-z._\-]+))?"
+)
+_BARE_IPV6: Final = re.compile(rb"[0-9A-Fa-f:.]+")
+
+
+class Origin(NamedTuple):
+    """The client of a request, and the scheme and the host that it used. None: a proxy says nothing about it."""
+
+    client: Address | None
+    scheme: str | None
+    host: bytes | None
+
+
+class _Hop(NamedTuple):
+    """What one proxy says about the node from which it got the request."""
+
+    node: bytes | None = None
+    scheme: bytes | None = None
+    host: bytes | None = None
+
+
+def origin_of(fields: Iterable[Field], trusts: Callable[[Address], bool]) -> Origin:
+    """Return where a request comes from that a trusted proxy has sent.
+
+    The client is the last address that is not trusted, or the first one if all are trusted. An element without an
+    address (`unknown`, `_name`, malformed) ends the search: the client is then the proxy that says so. Scheme and host
+    are those of the same element.
+    """
+    client, last = None, _Hop()
+    for last in _hops(fields):
+        address = parse_node(last.node) if last.node else None
+        client = address or client
+        if address is None or not trusts(address):
+            break
+    host = last.host if last.host and len(last.host) <= _HOST_BYTES and HOST.fullmatch(last.host) else None
+    return Origin(client, _SCHEMES.get(last.scheme.lower()) if last.scheme else None, host)
+
+
+def _hops(fields: Iterable[Field]) -> Iterator[_Hop]:
+    """Yield what the proxies say, that of the nearest one first."""
+    lines: dict[bytes, list[bytes]] = {name: [] for name in _FIELDS}
+    for name, value in fields:
+        if name in lines:
+            lines[name].append(value)
+    forwarded, nodes, schemes, hosts = lines.values()
+    if forwarded and not nodes:
+        yield from _hops_of_forwarded(forwarded)
+    else:
+        yield from _hops_of_x_forwarded(*map(_from_the_right, (nodes, schemes, hosts)))
+
+
+def _hops_of_x_forwarded(nodes: list[bytes], schemes: list[bytes], hosts: list[bytes]) -> Iterator[_Hop]:
+    """Yield the elements of X-Forwarded-For, and those of the other two fields at the same places.
+
+    A proxy that replaces one of the other fields makes it shorter. Its first element then counts for all further nodes.
+    """
+    for index, node in enumerate(nodes or [b""]):
+        yield _Hop(node, _at(schemes, index), _at(hosts, index))
+
+
+def _from_the_right(lines: list[bytes]) -> list[bytes]:
+    elements = (element.strip(b" \t") for element in b",".join(lines).split(b","))
+    return [element for element in elements if element][::-1]
+
+
+def _at(elements: list[bytes], index: int) -> bytes | None:
+    return elements[min(index, len(elements) - 1)] if elements else None
+
+
+def _hops_of_forwarded(lines: list[bytes]) -> Iterator[_Hop]:
+    with suppress(ValueError):
+        for line in reversed(lines):
+            for pairs in _elements(line):
+                yield _Hop(pairs.get(b"for"), pairs.get(b"proto"), pairs.get(b"host"))
+
+
+def _elements(line: bytes) -> Iterator[dict[bytes, bytes]]:
+    """Yield the elements of a line of Forwarded from the right. Raises ValueError at a malformed one.
+
+    Read from the left, a quote that the client does not close would hide the elements that proxies append.
+    """
+    stop = len(line)
+    while stop >= 0:
+        comma = line.rfind(b",", max(0, stop - _ELEMENT_BYTES), stop)
+        while not _ELEMENT.fullmatch(line, comma + 1, stop):  # the comma may be in quotes
+            if comma < 0:
+                raise ValueError("malformed Forwarded")
+            comma = line.rfind(b",", max(0, stop - _ELEMENT_BYTES), comma)
+        if pairs := _pairs(line[comma + 1 : stop]):
+            yield pairs
+        stop = comma
+
+
+def _pairs(element: bytes) -> dict[bytes, bytes]:
+    """Return the parameters of an element. Raises ValueError if one is repeated."""
+    parts = [pair.partition(b"=") for pair in _PAIRS.findall(element)]
+    pairs = {name.lower(): _unquoted(value) for name, _, value in parts}
+    if len(pairs) != len(parts):
+        raise ValueError("a parameter is repeated")
+    return pairs
+
+
+def _unquoted(value: bytes) -> bytes:
+    return re.sub(rb"\\(.)", rb"\1", value[1:-1]) if value.startswith(b'"') else value
+
+
+def parse_node(node: bytes) -> Address | None:
+    """Return the address of a node (RFC 7239 §6), with port 0 if none is known; None if it has no address."""
+    node = node.strip(b'"')
+    found = _NODE.fullmatch(node)
+    text = (found["v6"] or found["v4"]) if found else node
+    if not _BARE_IPV6.fullmatch(text):
+        return None
+    try:
+        address = ipaddress.ip_address(text.decode())
+    except ValueError:
+        return None
+    port = int(found["port"] or 0) if found else 0
+    return str(getattr(address, "ipv4_mapped", None) or address), port if port <= _MAX_PORT else 0
