@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 
 from .access.private_responses import PrivateResponse
 from .access.signer import Signer
@@ -20,7 +20,7 @@ from .semantics.preconditions import SAFE_METHODS
 from .semantics.representation import Field, Representation, RequestHead
 from .sending import Receive, Scope, Send, closing_if_ambiguous, send_response
 from .source_events import note_failure
-from .sources.base import Source, Store
+from .sources.base import Source, Store, SupportsRequests
 from .sources.memory import MemorySource
 from .timeouts import STALL_TIMEOUT
 
@@ -116,6 +116,7 @@ class Downloads:
     ) -> None:
         self.store = store
         self._signer = signer
+        self._opens_for_requests = isinstance(store, SupportsRequests)
         self._attachment = attachment
         self._stall_timeout = stall_timeout
         fields = (("Cache-Control", cache_control),) if cache_control else ()
@@ -154,7 +155,7 @@ class Downloads:
         if refused := refusal(scope):
             return refused
         request = request_head(scope)
-        source = await self._open(key_of(scope) if key is None else key, request.fields)
+        source = await self._open(key_of(scope) if key is None else key, request)
         attachment = wants_attachment(scope["query_string"], default=self._attachment)
         return await respond(request, source, self._policies[attachment], stall_timeout=self._stall_timeout)
 
@@ -162,7 +163,12 @@ class Downloads:
         """Return the response to a request for a source that is not in the store. The response closes the source."""
         return await respond(request_head(scope), source, self._policies[attachment], stall_timeout=self._stall_timeout)
 
-    async def _open(self, key: str, fields: Mapping[str, str]) -> Source:
+    async def _open(self, key: str, request: RequestHead) -> Source:
+        if self._opens_for_requests:
+            return await cast("SupportsRequests", self.store).open_for(request, key)
+        return await self._open_coding(key, request.fields)
+
+    async def _open_coding(self, key: str, fields: Mapping[str, str]) -> Source:
         """Open the coding that the client prefers.
 
         A range is one of the file without a coding, because most clients that accept a coding cannot decode a piece

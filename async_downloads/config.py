@@ -59,6 +59,8 @@ class Settings:
         "Files and folders listed at / in the place of one folder. In a variable, one for each line.",
         separator="\n",
     )
+    objects: str | None = _row(None, "The objects at / in the place of a folder: s3://bucket/prefix, gs://… or az://…")
+    object_connections: int = _row(64, "Most connections to the object store.", metavar="N", reader=_count)
     hidden: bool = _row(False, "Serve names that begin with a dot.")
     follow_symlinks: bool = _row(False, "Follow symbolic links that lead out of the folder.")
     precompressed: bool = _row(True, "Send x.br, x.zst or x.gz in the place of x.")

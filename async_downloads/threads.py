@@ -22,6 +22,7 @@ __all__ = [
     "in_thread",
     "is_on_loop",
     "raise_mmap_threshold",
+    "retrieve_exception",
 ]
 
 
@@ -175,3 +176,9 @@ def raise_mmap_threshold() -> None:
     (mallopt(3), `M_MMAP_THRESHOLD`). New memory costs page faults: without this, 175,000 of them for a gigabyte.
     """
     bytearray(_FREED_BYTES)
+
+
+def retrieve_exception(task: "asyncio.Future[T]") -> None:
+    """Retrieve the exception of a task whose caller may be cancelled; asyncio logs exceptions never retrieved."""
+    if not task.cancelled():
+        task.exception()

@@ -8,11 +8,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from typing import Protocol
+from uuid import uuid4
 
 import pytest
 from harness.asgi import App
 from harness.clock import Clock
 from harness.postgres import postgres_server, schema_of_its_own
+from harness.seaweedfs import BUCKET, SeaweedFS, seaweedfs
 from harness.served import Server, served
 from harness.waiting import HANGING
 from hypothesis import settings
@@ -85,6 +87,21 @@ async def postgres_url(_postgres: str) -> AsyncIterator[str]:
     """The URL of a real PostgreSQL that holds only what the test stores."""
     async with schema_of_its_own(_postgres) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def _seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """Run a SeaweedFS from the first test that needs it until the last test."""
+    with seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_url(_seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a part of a bucket on a real S3 server, for this test alone; the environment says how to reach it."""
+    for name, value in _seaweedfs.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{uuid4().hex}"
 
 
 @pytest.fixture

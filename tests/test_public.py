@@ -24,9 +24,10 @@ PUBLIC: Final = {
     "semantics.representation": "Representation Validators",
     "sources.archive": "ArchiveLimits ArchiveMember ArchiveSource Member archive_of members_below",
     "sources.base": """Browsable Entry Listing OnDisk Source Store SupportsChecksum SupportsOpenMany SupportsReadNowait
-        SupportsRefresh VersionedListing""",
+        SupportsRefresh SupportsRequests VersionedListing""",
     "sources.directory": "DirectoryStore",
     "sources.memory": "MemorySource MemoryStore",
+    "sources.object_storage": "ObjectStore",
 }
 # Names that only the package's own modules import. Every module that is not listed is private.
 INTERNAL: Final = {

@@ -16,7 +16,7 @@ from .server_options import BIND, LAN, PORT, PROCESS, QR, config_option, need, s
 __all__ = ["run_site", "serve"]
 
 
-_ARGUMENTS: Final = {"directory", "paths"}  # one or several of them are the argument
+_ARGUMENTS: Final = {"directory", "paths", "objects"}  # one or several of them are the argument
 _SITE: Final = [row for row in table(Settings) if row.name not in _ARGUMENTS]
 _MAX_NAMED: Final = 3  # paths in the announcement
 
@@ -27,16 +27,16 @@ _MAX_NAMED: Final = 3  # paths in the announcement
     metavar="[PATH]...",
     type=PATHS,
     nargs=-1,
-    envvar=[f"{PREFIX}PATHS", f"{PREFIX}DIRECTORY"],
+    envvar=[f"{PREFIX}PATHS", f"{PREFIX}DIRECTORY", f"{PREFIX}OBJECTS"],
 )
 @setting_options([BIND, PORT, LAN, QR, *_SITE, *PROCESS])
 @config_option
 @click.pass_context
-def serve(context: click.Context, /, directory: tuple[Path, ...], **values: Any) -> int:
-    """Serve the files below a folder, or only the files and folders that are named.
+def serve(context: click.Context, /, directory: tuple[Path | str, ...], **values: Any) -> int:
+    """Serve the files below a folder, or only the files and folders that are named, or the objects of a bucket.
 
     The default is the current folder. Each folder has a page that lists its files. If PATH is one file alone, the
-    top page is the file itself.
+    top page is the file itself. The bucket is named by a URL such as s3://bucket/prefix, gs://bucket or az://container.
     """
     settings = _settings(directory or (Path(),), values)
     server = server_settings(context, values)
@@ -49,12 +49,17 @@ def serve(context: click.Context, /, directory: tuple[Path, ...], **values: Any)
     return run_site(settings, server, announce_site)
 
 
-def _settings(paths: tuple[Path, ...], values: Mapping[str, Any]) -> Settings:
+def _settings(named_places: tuple[Path | str, ...], values: Mapping[str, Any]) -> Settings:
     from ..sources.paths import named
 
     if values["pdf_examples"]:
         need("fpdf", "--pdf-examples needs fpdf2", extra="demo")
     given = {row.name: values[row.name] for row in _SITE}
+    if urls := [path for path in named_places if isinstance(path, str)]:
+        if len(named_places) > 1:
+            raise CannotRun(f"{urls[0]} must be served alone, without other paths")
+        return Settings(objects=urls[0], **given)
+    paths = tuple(path for path in named_places if isinstance(path, Path))
     if len(paths) == 1 and paths[0].is_dir():
         return Settings(directory=paths[0], **given)
     try:
@@ -65,7 +70,7 @@ def _settings(paths: tuple[Path, ...], values: Mapping[str, Any]) -> Settings:
 
 
 def _shown(settings: Settings) -> str:
-    paths = settings.paths or (settings.directory,)
+    paths = settings.paths or (settings.objects or settings.directory,)
     return ", ".join(map(str, paths)) if len(paths) <= _MAX_NAMED else f"{len(paths):,} files and folders"
 
 

@@ -152,6 +152,8 @@ def _described(selected: Representation, current: Validators, policy: Policy) ->
         fields.append(("Accept-Ranges", "bytes" if selected.ranges and selected.size is not None else "none"))
     if selected.coding:
         fields.append(("Content-Encoding", selected.coding))
+    if selected.language:
+        fields.append(("Content-Language", selected.language))
     if policy.disposition:
         fields.append(("Content-Disposition", content_disposition(policy.disposition, selected.filename)))
     if current.last_modified is not None:
@@ -166,7 +168,10 @@ def _cache_fields(selected: Representation, current: Validators, policy: Policy)
     fields: list[Field] = [("ETag", str(current.etag))] if current.etag else []
     if selected.negotiated:
         fields.append(("Vary", "Accept-Encoding"))
-    return [*fields, *policy.fields]
+    if selected.cache_control is None:
+        return [*fields, *policy.fields]
+    others = [each for each in policy.fields if each[0] != "Cache-Control"]
+    return [*fields, *others, ("Cache-Control", selected.cache_control)]
 
 
 def _not_modified(selected: Representation, current: Validators, policy: Policy) -> tuple[Field, ...]:

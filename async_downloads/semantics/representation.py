@@ -37,6 +37,8 @@ class Representation:
     `size` is its length in bytes, with any content coding applied; None if it is unknown until the end. `coding` is the
     content coding. `negotiated` means that Accept-Encoding influenced the choice, so Vary must name it. `ranges` is
     False if only the whole can be read. `digest` is the SHA-256 digest of the bytes, with the coding applied.
+    `language` is the Content-Language. `cache_control` is the Cache-Control that was stored with the bytes; it replaces
+    that of a policy.
 
     The hash is computed once: a representation is a part of the key of every cached plan.
     """
@@ -49,11 +51,14 @@ class Representation:
     ranges: bool = True
     negotiated: bool = False
     digest: bytes | None = None
+    language: str | None = None
+    cache_control: str | None = None
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         described = self.size, self.media_type, self.coding, self.validators, self.filename
-        object.__setattr__(self, "_hash", hash((*described, self.ranges, self.negotiated, self.digest)))
+        stored = self.language, self.cache_control
+        object.__setattr__(self, "_hash", hash((*described, self.ranges, self.negotiated, self.digest, *stored)))
 
     def __hash__(self) -> int:
         return self._hash

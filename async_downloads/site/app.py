@@ -3,7 +3,8 @@
 Quart does not route these two: their paths must match exactly, and a file needs no request context.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..quart import init_app
 from ..request_target import in_normal_form, key_of
 from ..sending import Receive, Scope, Send
 from ..sources.archive.walk import ArchiveLimits
-from ..sources.directory import DirectoryStore
+from ..sources.base import Store
 from ..sources.paths import PathsStore
 from .access import access_gate
 from .added_fields import AddedFields, added_fields
@@ -23,6 +24,7 @@ from .error_pages import ErrorPages
 from .readiness import Readiness
 from .routes import downloads
 from .stored import PREFIX, StoredFiles, catalogue_of
+from .stores import probe_of, store_of
 from .tree import Tree
 
 __all__ = ["create_app"]
@@ -54,7 +56,9 @@ def create_app(settings: Settings | None = None) -> Quart:
     if catalogue := catalogue_of(settings):
         app.after_serving(catalogue.aclose)
         apps[PREFIX] = StoredFiles(catalogue, settings)
-    store = _store(settings)
+    store = store_of(settings)
+    if probe := probe_of(settings, store):
+        app.before_serving(partial(_add_background_task, app, probe))
     default = _tree(settings, store) if store else routes
     wrapped: Any = ErrorPages(access_gate(_FirstSegmentRouter(apps, default, app.asgi_app), settings))
     if fields := added_fields(settings):
@@ -77,6 +81,10 @@ def _routes(settings: Settings) -> Quart:
     return app
 
 
+async def _add_background_task(app: Quart, task: Callable[[], Awaitable[None]]) -> None:
+    app.add_background_task(task)
+
+
 def _routed_segments(settings: Settings) -> Iterator[str]:
     """Yield the first segments of the configured routes' paths."""
     for name, segments in _ROUTES.items():
@@ -84,15 +92,7 @@ def _routed_segments(settings: Settings) -> Iterator[str]:
             yield from segments
 
 
-def _store(settings: Settings) -> DirectoryStore | PathsStore | None:
-    """Return the store that is served at `/`; None if there is none."""
-    options = {name: getattr(settings, name) for name in ("hidden", "follow_symlinks", "precompressed")}
-    if settings.paths:
-        return PathsStore(settings.paths, **options)
-    return DirectoryStore(settings.directory, **options) if settings.directory else None
-
-
-def _tree(settings: Settings, store: DirectoryStore | PathsStore) -> Tree:
+def _tree(settings: Settings, store: Store) -> Tree:
     tree = Downloads(
         store,
         attachment=settings.attachment,

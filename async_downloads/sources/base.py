@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ..open_file import FileRegion
+from ..semantics.etags import ETag
 from ..semantics.ranges import ByteRange
-from ..semantics.representation import Representation
+from ..semantics.representation import Representation, RequestHead
 
 __all__ = [
     "Browsable",
@@ -32,6 +33,7 @@ __all__ = [
     "SupportsOpenMany",
     "SupportsReadNowait",
     "SupportsRefresh",
+    "SupportsRequests",
     "VersionedListing",
 ]
 
@@ -66,6 +68,14 @@ class Store(Protocol):
         Raises NotFound if the key has no representation, Forbidden if this process may not read it, and SourceError
         if opening it fails for any other reason.
         """
+
+
+@runtime_checkable
+class SupportsRequests(Protocol):
+    """A store that knows from the request which bytes of a representation will be needed first."""
+
+    async def open_for(self, request: RequestHead, key: str) -> Source:
+        """Open the current version as `Store.open` does, for this request."""
 
 
 @runtime_checkable
@@ -133,7 +143,7 @@ class Entry:
 
     A directory has no size. `digest` is the SHA-256 digest of a file if the store has it at hand. `is_readable` is
     False if this process certainly may not open the entry. `version` is the packed version of a file on a disk, as
-    `pack_version` makes it.
+    `pack_version` makes it. `etag` is the ETag that the file has when it is opened, if the store lists ETags.
     """
 
     name: str
@@ -143,6 +153,7 @@ class Entry:
     digest: bytes | None = None
     is_readable: bool = True
     version: bytes | None = field(default=None, compare=False, repr=False)
+    etag: ETag | None = field(default=None, compare=False, repr=False)
     is_executable: bool = False
 
 

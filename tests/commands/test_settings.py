@@ -66,7 +66,7 @@ async def test_a_switch_is_read_alike_from_a_variable_and_from_a_file(tree: Path
 
 @pytest.mark.parametrize("row", [*table(Settings), *table(ServerSettings)], ids=lambda row: row.name)
 def test_every_setting_can_be_given_to_serve(row: Setting) -> None:
-    name = "directory" if row.name == "paths" else row.name  # one argument is for both
+    name = "directory" if row.name in {"paths", "objects"} else row.name  # one argument is for all of them
     [parameter] = [parameter for parameter in serve.params if parameter.name == name]
     assert set(row.variables) <= (
         {parameter.envvar} if isinstance(parameter.envvar, str) else set(parameter.envvar or ())

@@ -48,6 +48,15 @@ def test_a_plain_get_has_the_whole_representation() -> None:
             ("Repr-Digest", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"),
             id="RFC 9530 the digest",
         ),
+        pytest.param(
+            replace(PDF, language="de"), Policy(), ("Content-Language", "de"), id="§8.5 the language of its readers"
+        ),
+        pytest.param(
+            replace(PDF, cache_control="max-age=9"),
+            Policy(fields=CACHING),
+            ("Cache-Control", "max-age=9"),
+            id="RFC 9111 §5.2 what was stored with it",
+        ),
         pytest.param(PDF, Policy(fields=CACHING), CACHING[0], id="RFC 9111 §5.2 how long it is fresh"),
         pytest.param(replace(PDF, ranges=False), Policy(), ("Accept-Ranges", "none"), id="§14.3 no ranges"),
         pytest.param(replace(PDF, size=None), Policy(), ("Accept-Ranges", "none"), id="§14.3 no ranges without a size"),
@@ -204,6 +213,8 @@ def test_a_representation_of_unknown_size_has_no_content_length() -> None:
         {"ranges": False},
         {"negotiated": True},
         {"digest": bytes(32)},
+        {"language": "de"},
+        {"cache_control": "no-store"},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -123,8 +123,10 @@ async def running(
 
 
 @asynccontextmanager
-async def serving(directory: Path, *options: object, env: Mapping[str, str] | None = None) -> AsyncIterator[Command]:
-    """Serve a directory on a port of 127.0.0.1."""
+async def serving(
+    directory: Path | str, *options: object, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Command]:
+    """Serve a directory, or the objects at a URL, on a port of 127.0.0.1."""
     async with running("serve", directory, *ANY_PORT, *options, env=env) as command:
         yield command
 

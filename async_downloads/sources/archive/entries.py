@@ -15,7 +15,7 @@ __all__ = ["describe_entry", "is_described", "member_of"]
 
 def is_described(entry: Entry) -> bool:
     """Whether the entry has the version of its file. A file without bytes has only one."""
-    return bool(entry.size == 0 or entry.digest or entry.version)
+    return bool(entry.size == 0 or entry.digest or entry.version or entry.etag)
 
 
 def member_of(store: Store, key: str, name: str, entry: Entry) -> ArchiveMember:
@@ -29,7 +29,7 @@ def _etag(entry: Entry) -> ETag | None:
     """Return the ETag that the file has when it is opened."""
     if entry.digest:
         return etag_of_digest(entry.digest)
-    return etag_of_version(entry.version) if entry.version else None
+    return etag_of_version(entry.version) if entry.version else entry.etag
 
 
 async def describe_entry(store: Store, key: str, name: str, entry: Entry) -> ArchiveMember | None:

@@ -18,6 +18,7 @@ from ...semantics.etags import ETag
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation, Validators
 from ...source_events import timed
+from ...threads import retrieve_exception
 from ..base import Listing
 from ..media_types import media_type as media_type_of
 from . import postgres_schema as schema
@@ -33,7 +34,7 @@ from .catalogue import (
     parse_identifier,
     verify,
 )
-from .postgres_pool import Connections, retrieve_exception
+from .postgres_pool import Connections
 
 __all__ = ["PostgresSource", "PostgresStore"]
 

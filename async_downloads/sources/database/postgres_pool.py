@@ -14,9 +14,10 @@ from typing import Final, TypeVar
 import asyncpg
 
 from ...errors import SourceBusy, SourceError
+from ...threads import retrieve_exception
 from .postgres_errors import LOST_STATEMENT, is_unambiguous, map_postgres_errors, redacted, unreadable_url
 
-__all__ = ["Connections", "retrieve_exception"]
+__all__ = ["Connections"]
 
 
 T = TypeVar("T")
@@ -175,12 +176,6 @@ class Connections:
 
 class _LostStatement(SourceError):
     """PostgreSQL does not have a statement that was prepared."""
-
-
-def retrieve_exception(task: "asyncio.Future[T]") -> None:
-    """Retrieve the exception of a task whose caller may be cancelled; asyncio logs exceptions never retrieved."""
-    if not task.cancelled():
-        task.exception()
 
 
 async def _skip_reset(connection: asyncpg.Connection) -> None:

@@ -1,0 +1,55 @@
+"""The store that is served at `/`: a folder, several files and folders, or the objects of a bucket."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from ..config import Settings
+from ..errors import DownloadError
+from ..sources.base import Store
+from ..sources.directory import DirectoryStore
+from ..sources.paths import PathsStore
+
+__all__ = ["probe_of", "store_of"]
+
+
+_log = logging.getLogger("async_downloads")
+_PROBE_SECONDS: Final = 10.0
+
+
+def store_of(settings: Settings) -> Store | None:
+    """Return the store that the settings name; None if they name none. Call it in the process that serves it.
+
+    Raises ValueError if the URL of an object store cannot be used.
+    """
+    options = {name: getattr(settings, name) for name in ("hidden", "follow_symlinks", "precompressed")}
+    if settings.objects:
+        from ..sources.object_storage import ObjectStore  # it needs obstore, which few sites have
+
+        connections = settings.object_connections
+        return ObjectStore.from_url(settings.objects, hidden=settings.hidden, connections=connections)
+    if settings.paths:
+        return PathsStore(settings.paths, **options)
+    return DirectoryStore(settings.directory, **options) if settings.directory else None
+
+
+def probe_of(settings: Settings, store: Store | None) -> Callable[[], Awaitable[None]] | None:
+    """Return a function that logs one line if the object store does not respond; None for other stores.
+
+    The site does not wait for it: an object store may start later, and until then requests get a 502 or a 503.
+    """
+    probe: Callable[[], Awaitable[None]] | None = getattr(store, "probe", None) if settings.objects else None
+    if probe is None:
+        return None
+
+    async def report_failure() -> None:
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await probe()
+        except DownloadError as error:
+            _log.warning("%s: %s", settings.objects, error)
+        except TimeoutError:
+            _log.warning("%s: no response within %g s", settings.objects, _PROBE_SECONDS)
+
+    return report_failure

@@ -1,0 +1,40 @@
+"""How obstore reaches a store, and how long it tries."""
+
+import os
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from obstore.store import from_url
+
+from ..object_urls import REMOTE, check_object_url
+
+__all__ = ["store_at"]
+
+
+_ENDPOINTS: Final = (
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_ENDPOINT",
+)
+# `timeout` covers the body, and a stream has the pace of a client. `read_timeout` finds a store that stalls.
+_CLIENT: Final = {"timeout": "1 day", "connect_timeout": "5 s", "read_timeout": "30 s"}
+_RETRIES: Final = {
+    "max_retries": 3,
+    "retry_timeout": timedelta(seconds=10),
+    "backoff": {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(seconds=2), "base": 2},
+}
+
+
+def store_at(url: str) -> Any:
+    """Return the obstore store for a URL. Raises ValueError, with one line that says what to do."""
+    check_object_url(url)
+    options = _options() if urlsplit(url).scheme in REMOTE else {}
+    return from_url(url.rstrip("/") if options else url, **options)
+
+
+def _options() -> dict[str, Any]:
+    is_plain = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
+    return {"client_options": {**_CLIENT, "allow_http": is_plain}, "retry_config": _RETRIES}

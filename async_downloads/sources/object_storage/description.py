@@ -1,0 +1,61 @@
+"""Describe an object by what its store says about it."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+from ...semantics.dates import known_date
+from ...semantics.etags import ETag
+from ...semantics.representation import Representation, Validators
+from ...semantics.suggested_name import suggested_filename
+from ..media_types import media_type
+from .upstream import Received
+
+__all__ = ["describe", "etag_of"]
+
+
+_UNKNOWN_TYPES: Final = {"", "binary/octet-stream", "application/octet-stream"}
+_DIGEST_BYTES: Final = 32
+
+
+def describe(key: str, received: Received, *, ranges: bool) -> Representation:
+    """Return the description. `ranges` is False if the store ignores ranges.
+
+    The ETag is the store's own, so that it is the same on every replica.
+    """
+    fields = received.attributes
+    name = key.rpartition("/")[2]
+    return Representation(
+        size=received.meta["size"],
+        media_type=_media_type(fields, name),
+        coding=fields.get("Content-Encoding") or None,
+        validators=Validators(etag_of(received.etag), known_date(int(received.meta["last_modified"].timestamp()))),
+        filename=suggested_filename(fields.get("Content-Disposition", "")) or name,
+        ranges=ranges and bool(received.version or received.etag),
+        digest=_digest(fields),
+        language=fields.get("Content-Language") or None,
+        cache_control=fields.get("Cache-Control") or None,
+    )
+
+
+def etag_of(text: str | None) -> ETag | None:
+    """Return the ETag that a store means; Azure and old local stores leave out the quotes."""
+    if not text:
+        return None
+    with suppress(ValueError):
+        return ETag.parse(text) or ETag(text)
+    return None
+
+
+def _media_type(fields: Mapping[str, str], name: str) -> str:
+    """Return the object's own type, unless it is the one that uploads get if nobody names a type."""
+    stored = fields.get("Content-Type", "")
+    return media_type(name) if stored.lower() in _UNKNOWN_TYPES else stored
+
+
+def _digest(fields: Mapping[str, str]) -> bytes | None:
+    """Return the SHA-256 digest that `async-downloads put` has stored with the object."""
+    with suppress(ValueError):
+        digest = bytes.fromhex(fields.get("sha256", ""))
+        return digest if len(digest) == _DIGEST_BYTES else None
+    return None

@@ -1,0 +1,146 @@
+"""One version of an object, read in chunks at the client's pace."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from ...errors import NotFound, SourceChanged, SourceTruncated
+from ...semantics.ranges import ByteRange
+from ...semantics.representation import Representation
+from ...threads import retrieve_exception
+from .errors import NotSatisfiable
+from .read_ahead import ReadAhead
+from .upstream import Received, Upstream
+
+__all__ = ["ObjectSource"]
+
+
+_Fetch = Callable[[int, int], Awaitable[bytes]]
+
+
+class ObjectSource:
+    """One version of an object. `start` is where the bytes begin that came with its description.
+
+    Each chunk is a request of its own, so a connection to the store is in use only while the store responds. It asks
+    for the version of the description, by its number or by If-Match, and its response is compared with that version,
+    because some stores ignore If-Match. An object without a version and without an ETag cannot be read in chunks: one
+    response has all of its bytes, and keeps a connection while the client takes them.
+    """
+
+    def __init__(
+        self, upstream: Upstream, key: str, received: Received, representation: Representation, *, start: int = 0
+    ) -> None:
+        self.representation = representation
+        self._upstream = upstream
+        self._key = key
+        self._opened = received
+        self._pin: Mapping[str, Any] = _pin(received)
+        self._held_from = start
+        self._held = received.data
+
+    def read_nowait(self, span: ByteRange) -> bytes | None:
+        """Return the bytes of the span if they came with the description."""
+        if self._held_from <= span.start and span.stop <= self._held_from + len(self._held):
+            return self._held[span.start - self._held_from : span.stop - self._held_from]
+        return None
+
+    def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
+        """Yield chunks of 64 KiB to 2 MiB; for a fast client the next ones are on their way."""
+        return self._read_ranges(span) if self.representation.ranges else self._read_whole(span)
+
+    async def _read_ranges(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
+        start = span.start
+        if held := self._take_held(span):
+            yield held
+            start += len(held)
+        chunks = _Chunks(self._fetch, start, span.stop)
+        async with aclosing(chunks.all()) as rest:
+            async for chunk in rest:
+                yield chunk
+
+    def _take_held(self, span: ByteRange) -> bytes:
+        """Return the first bytes of a span if they are held; they are not kept while a slow client takes the rest."""
+        offset = span.start - self._held_from
+        if not 0 <= offset < len(self._held):
+            return b""
+        held, self._held = self._held[offset : offset + len(span)], b""
+        return held
+
+    async def _fetch(self, start: int, stop: int) -> bytes:
+        """Return exactly these bytes of the version."""
+        try:
+            received = await self._upstream.get(self._key, **self._pin, range=(start, stop))
+        except (NotFound, NotSatisfiable) as error:
+            raise SourceChanged(f"{self._key!r}: {error}") from error
+        self._check(received)
+        if len(received.data) != stop - start:
+            raise SourceTruncated(f"{self._key!r} ended at byte {start + len(received.data)}")
+        return received.data
+
+    def _check(self, received: Received) -> None:
+        described = self._opened.meta
+        names = ("e_tag",) if self._opened.etag else ("size", "last_modified")
+        if any(received.meta.get(name) != described.get(name) for name in names):
+            raise SourceChanged(f"{self._key!r} was replaced")
+
+    async def _read_whole(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
+        async with self._upstream.stream(self._key) as (received, chunks):
+            self._check(received)
+            left = len(span)
+            async for chunk in chunks:
+                yield chunk
+                left -= len(chunk)
+            if left:
+                raise SourceTruncated(f"{self._key!r} ended {left} bytes too early")
+
+    async def aclose(self) -> None:
+        """Forget the bytes that are held."""
+        self._held = b""
+
+
+def _pin(received: Received) -> Mapping[str, Any]:
+    """Return the options that ask for the same version again."""
+    if received.version:
+        return {"version": received.version}
+    return {"if_match": received.etag} if received.etag else {}
+
+
+class _Chunks:
+    """The chunks of one span, some of them requested before they are needed.
+
+    `_asked` is where the next request begins: everything from what was yielded up to there is in `_ahead`, in order.
+    """
+
+    def __init__(self, fetch: _Fetch, start: int, stop: int) -> None:
+        self._fetch = fetch
+        self._asked = start
+        self._stop = stop
+        self._read_ahead = ReadAhead()
+        self._ahead: deque[asyncio.Task[bytes]] = deque()
+
+    async def all(self) -> AsyncGenerator[bytes, None]:
+        """Yield them. The requests that nobody needs any more are cancelled at the end."""
+        try:
+            while self._ahead or self._asked < self._stop:
+                chunk = await (self._ahead.popleft() if self._ahead else self._next())
+                self._request_ahead()
+                given = time.monotonic()
+                yield chunk
+                self._read_ahead.took(len(chunk), time.monotonic() - given)
+        finally:
+            for task in self._ahead:
+                task.cancel()
+
+    def _next(self) -> Awaitable[bytes]:
+        start = self._asked
+        self._asked = min(start + self._read_ahead.chunk_bytes, self._stop)
+        return self._fetch(start, self._asked)
+
+    def _request_ahead(self) -> None:
+        while self._asked < self._stop and len(self._ahead) < self._read_ahead.ahead:
+            task = asyncio.ensure_future(self._next())
+            task.add_done_callback(retrieve_exception)
+            self._ahead.append(task)

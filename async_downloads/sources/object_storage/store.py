@@ -1,0 +1,147 @@
+"""A bucket, or a part of one, as a store.
+
+One look-up costs one round trip: the first bytes are requested together with the description. So a small object is
+whole already, and a large one has something to send while the next bytes come.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Self
+
+from ...errors import IsDirectory, NotFound
+from ...semantics.representation import RequestHead
+from ..base import Entry, Listing
+from ..memory import MemorySource
+from .connecting import store_at
+from .description import describe, etag_of
+from .errors import NotModified, NotSatisfiable
+from .small_objects import SmallObjects
+from .source import ObjectSource
+from .upstream import Received, Upstream
+
+__all__ = ["ObjectStore"]
+
+
+_WINDOW_BYTES: Final = 64 * 1024  # that come with a description
+_MAX_ENTRIES: Final = 100_000  # of a listing: 30 MB while it is made
+_MAX_KEY_BYTES: Final = 1024  # of S3 and Google Cloud Storage
+# Control characters, a backslash, and the segments "", "." and "..": obstore cannot ask for such keys.
+_UNSAFE: Final = re.compile(r"[\0-\x1f\x7f\\\ud800-\udfff]|(?:^|/)\.{0,2}(?:/|\Z)")
+_HIDDEN: Final = re.compile(r"(?:^|/)\.(?!well-known(?:/|\Z))")
+_FIRST_BYTE: Final = re.compile(r"bytes=([0-9]{1,18})-")
+
+
+class ObjectStore:
+    """The objects of a bucket. A key is the name of an object in the bucket, below the prefix of the URL.
+
+    `store` is a store of obstore; `from_url` makes one. `hidden` also serves names that begin with a dot. At most
+    `connections` requests to the object store run at a time, however many clients there are; one that waits longer
+    than `patience` seconds for a free connection raises SourceBusy. A listing has at most `max_entries`.
+
+    Owner: the application that created it, in the process and the event loop that use it: obstore does not work in a
+    process that was forked after its first use. There is nothing to close.
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        *,
+        hidden: bool = False,
+        connections: int = 64,
+        patience: float = 10.0,
+        max_entries: int = _MAX_ENTRIES,
+    ) -> None:
+        self._upstream = Upstream(store, connections=connections, patience=patience)
+        self._hidden = hidden
+        self._max_entries = max_entries
+        self._small_objects = SmallObjects()
+
+    @classmethod
+    def from_url(cls, url: str, *, hidden: bool = False, connections: int = 64) -> Self:
+        """Return the store at `s3://bucket/prefix`, `gs://…`, `az://…` or `memory://`.
+
+        The usual environment variables say how to reach it: `AWS_*`, `GOOGLE_*` and `AZURE_*`. No connection is made
+        yet. Raises ValueError, with one line that says what to do, if the URL is of another kind.
+        """
+        return cls(store_at(url), hidden=hidden, connections=connections)
+
+    async def open(self, key: str, *, codings: Sequence[str] = ()) -> ObjectSource | MemorySource:  # noqa: ARG002 - an object has one coding
+        """Open the current version of the object with that key."""
+        return await self._open(key, 0)
+
+    async def open_for(self, request: RequestHead, key: str) -> ObjectSource | MemorySource:
+        """Open the object for a request: ask for the bytes that its response begins with, or for none."""
+        if request.method == "HEAD" or "if-none-match" in request.fields:
+            return await self._open(key, None)
+        found = _FIRST_BYTE.match(request.fields.get("range", ""))
+        return await self._open(key, int(found[1]) if found else 0)
+
+    async def _open(self, key: str, start: int | None) -> ObjectSource | MemorySource:
+        """Open an object, with the bytes that begin at `start`; with None, without bytes."""
+        self._check_key(key)
+        try:
+            if cached := self._small_objects.get(key):
+                source, etag = cached
+                return await self._receive(key, 0, if_none_match=etag)
+            return await self._receive(key, start)
+        except NotModified:
+            return source
+        except NotFound:
+            self._small_objects.remove(key)
+            if await self._upstream.has_below(key):
+                raise IsDirectory(f"{key!r} is the beginning of other keys") from None
+            raise
+
+    async def _receive(self, key: str, start: int | None, **conditions: str) -> ObjectSource | MemorySource:
+        """Ask the store for a description and its first bytes. An empty object has no range, and some stores none."""
+        if start is None:
+            return self._source(key, await self._upstream.get(key, head=True))
+        try:
+            window = (start, start + _WINDOW_BYTES)
+            return self._source(key, await self._upstream.get(key, range=window, **conditions), start=start)
+        except NotSatisfiable:
+            received = await self._upstream.get(key, head=True)
+            return self._source(key, received, ranges=start > 0 or not received.meta["size"])
+
+    def _source(
+        self, key: str, received: Received, *, start: int = 0, ranges: bool = True
+    ) -> ObjectSource | MemorySource:
+        representation = describe(key, received, ranges=ranges)
+        if len(received.data) != received.meta["size"]:
+            return ObjectSource(self._upstream, key, received, representation, start=start)
+        source = MemorySource(received.data, representation)
+        if received.etag:
+            self._small_objects.put(key, source, received.etag)
+        return source
+
+    def _check_key(self, key: str) -> None:
+        if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)) or len(key.encode()) > _MAX_KEY_BYTES:
+            raise NotFound(f"{key[:100]!r} is not a valid key")
+
+    async def probe(self) -> None:
+        """Look whether the store responds. Raises DownloadError if it does not, or refuses to list its keys."""
+        await self._upstream.has_below("")
+
+    async def list(self, key: str) -> Listing:
+        """Return the objects directly below the key, and what other keys have in common as directories."""
+        if key:
+            self._check_key(key)
+        entries = tuple(self._entries(key, await self._upstream.list(key)))
+        if key and not entries:
+            raise NotFound(f"no key begins with {key!r} and a slash")
+        return Listing(entries[: self._max_entries], truncated=len(entries) > self._max_entries)
+
+    def _entries(self, key: str, found: Mapping[str, Any]) -> Iterator[Entry]:
+        """Yield directories, then files. A program that makes folders leaves an empty object with the folder's name."""
+        for name in sorted({path.rpartition("/")[2] for path in found["common_prefixes"]}):
+            if self._is_shown(name):
+                yield Entry(name, is_directory=True)
+        files = {meta["path"].rpartition("/")[2]: meta for meta in found["objects"] if meta["path"] != key}
+        for name, meta in sorted(files.items()):
+            if self._is_shown(name):
+                modified = int(meta["last_modified"].timestamp())
+                etag = etag_of(meta["e_tag"])
+                yield Entry(name, is_directory=False, size=meta["size"], modified=modified, etag=etag)
+
+    def _is_shown(self, name: str) -> bool:
+        return not _UNSAFE.search(name) and (self._hidden or not _HIDDEN.match(name))

@@ -1,0 +1,114 @@
+"""Requests to an object store: never more at a time than there may be connections."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+import obstore
+from obstore.exceptions import BaseError
+
+from ...errors import SourceBusy
+from .errors import meaning_of
+
+__all__ = ["Received", "Upstream"]
+
+
+T = TypeVar("T")
+_STREAM_BYTES: Final = 64 * 1024
+_LIST_SECONDS: Final = 30.0  # for all pages of a folder
+
+
+class _Got(Protocol):
+    """The result of obstore's `get_async`, as far as it is used here."""
+
+    @property
+    def meta(self) -> Mapping[str, Any]: ...
+    @property
+    def attributes(self) -> Mapping[str, str]: ...
+    async def bytes_async(self) -> Any: ...
+    def stream(self, min_chunk_size: int) -> AsyncIterator[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A response of the store: the description of the object, its fields, and the bytes that were asked for."""
+
+    meta: Mapping[str, Any]
+    attributes: Mapping[str, str]
+    data: bytes
+
+    @property
+    def etag(self) -> str | None:
+        """The ETag as the store spells it; stores that have none send nothing or an empty one."""
+        return self.meta.get("e_tag") or None
+
+    @property
+    def version(self) -> str | None:
+        """The number of the version. "null" is the one that a bucket without versions overwrites in place."""
+        version = self.meta.get("version")
+        return None if version in {None, "", "null"} else version
+
+
+class Upstream:
+    """The object store and the bound on its connections. It belongs to one ObjectStore and one event loop.
+
+    A request that finds no free connection within `patience` seconds raises SourceBusy.
+    """
+
+    def __init__(self, store: Any, *, connections: int, patience: float) -> None:
+        self._store = store
+        self._free = asyncio.Semaphore(connections)
+        self._patience = patience
+
+    async def get(self, key: str, **options: Any) -> Received:
+        """Return an object, or a range of it with `range=(start, stop)`; `head=True` returns no bytes."""
+        async with self._connection():
+            got: _Got = await obstore.get_async(self._store, key, options=options)  # type: ignore[arg-type]
+            data = b"" if options.get("head") else bytes(await got.bytes_async())
+            return Received(got.meta, got.attributes, data)
+
+    @asynccontextmanager
+    async def stream(self, key: str) -> AsyncIterator[tuple[Received, AsyncIterator[bytes]]]:
+        """Return the description of a whole object, and its bytes; the connection is in use until the block ends."""
+        async with self._connection():
+            got: _Got = await obstore.get_async(self._store, key)
+            yield Received(got.meta, got.attributes, b""), got.stream(min_chunk_size=_STREAM_BYTES)
+
+    async def list(self, prefix: str) -> Mapping[str, Any]:
+        """Return the `objects` and `common_prefixes` directly below a prefix that has no slash at its end."""
+        return await self._bounded(obstore.list_with_delimiter_async(self._store, prefix or None))
+
+    async def has_below(self, prefix: str) -> bool:
+        """Whether a key begins with this prefix and a slash; with "", whether there is any key."""
+        return await self._bounded(_has_any(obstore.list(self._store, prefix and f"{prefix}/", chunk_size=1)))
+
+    async def _bounded(self, work: Awaitable[T]) -> T:
+        async with self._connection():
+            try:
+                async with asyncio.timeout(_LIST_SECONDS):
+                    return await work
+            except TimeoutError:
+                raise SourceBusy("the object store took too long to list its keys") from None
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[None]:
+        """Hold one of the connections, and raise the errors of obstore as DownloadErrors."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._free.acquire()
+        except TimeoutError:
+            raise SourceBusy("all connections to the object store are in use") from None
+        try:
+            yield
+        except (BaseError, OSError, ValueError) as error:
+            raise meaning_of(error) from error
+        finally:
+            self._free.release()
+
+
+async def _has_any(pages: AsyncIterator[Sequence[Any]]) -> bool:
+    async for page in pages:
+        return bool(page)
+    return False

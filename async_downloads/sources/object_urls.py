@@ -1,0 +1,35 @@
+"""The URLs of object stores."""
+
+from importlib.util import find_spec
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["REMOTE", "check_object_url", "is_object_url", "path_of"]
+
+
+REMOTE: Final = ("s3", "gs", "az")
+_SCHEMES: Final = tuple(f"{scheme}://" for scheme in (*REMOTE, "memory"))
+_FILE: Final = "file://"
+
+
+def is_object_url(text: str) -> bool:
+    """Whether a text is the URL of an object store: `s3://…`, `gs://…`, `az://…` or `memory://…`."""
+    return text.startswith(_SCHEMES)
+
+
+def path_of(text: str) -> str | None:
+    """Return the path that a URL `file:///path` names; None for any other text."""
+    return unquote(text.removeprefix(_FILE)) if text.startswith(f"{_FILE}/") else None
+
+
+def check_object_url(url: str) -> None:
+    """Raise ValueError, with one line that says what to do, if a URL cannot be that of an object store."""
+    if not is_object_url(url):
+        raise ValueError(f"{url!r} is not the URL of an object store: expected s3://bucket/prefix, gs://… or az://…")
+    parts = urlsplit(url)
+    if parts.username or parts.password or parts.query:
+        raise ValueError("the URL of an object store has no password and no options: set environment variables instead")
+    if parts.scheme in REMOTE and not parts.netloc:
+        raise ValueError(f"{url!r} names no bucket: expected {parts.scheme}://bucket/prefix")
+    if not find_spec("obstore"):
+        raise ValueError("object stores need obstore: pip install 'async-downloads[s3]'")

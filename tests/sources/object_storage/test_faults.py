@@ -1,0 +1,79 @@
+"""What a store that misbehaves costs: an error, never wrong bytes."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from harness.scripted import scripted
+
+from async_downloads.errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChanged, SourceError
+from async_downloads.semantics.representation import RequestHead
+from async_downloads.sources.object_storage import ObjectStore
+from sources.contract import read, read_whole
+from sources.object_storage.faulty_s3 import DATA, FaultyS3
+
+
+@dataclass
+class Faulty:
+    """A store, and the server behind it."""
+
+    store: ObjectStore
+    server: FaultyS3
+
+
+@pytest.fixture
+async def faulty(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Faulty]:
+    """A store of a server that misbehaves."""
+    server = FaultyS3()
+    async with scripted(server) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{address.port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        yield Faulty(ObjectStore.from_url("s3://bucket"), server)
+
+
+@pytest.mark.parametrize("key", ["good", "busy-once", "no-ranges", "no-etag"])
+async def test_an_object_is_read_whole(faulty: Faulty, key: str) -> None:
+    assert await read_whole(faulty.store, key) == DATA
+
+
+@pytest.mark.parametrize("key", ["no-ranges", "no-etag"])
+async def test_without_ranges_or_an_etag_no_range_is_offered(faulty: Faulty, key: str) -> None:
+    source = await faulty.store.open(key)
+    assert not source.representation.ranges
+    await source.aclose()
+
+
+@pytest.mark.parametrize(
+    ("key", "error"), [("missing", NotFound), ("forbidden", Forbidden), ("busy", SourceBusy)], ids=str
+)
+async def test_an_error_of_the_store_has_its_meaning(faulty: Faulty, key: str, error: type[DownloadError]) -> None:
+    with pytest.raises(error):
+        await faulty.store.open(key)
+
+
+@pytest.mark.parametrize("key", ["replaced", "gone-later"])
+async def test_a_version_that_is_gone_is_not_mixed_with_another(faulty: Faulty, key: str) -> None:
+    source = await faulty.store.open(key)
+    with pytest.raises(SourceChanged):
+        await read(source, 0, len(DATA))
+
+
+async def test_a_body_that_is_cut_raises(faulty: Faulty) -> None:
+    source = await faulty.store.open("cut")
+    with pytest.raises(SourceError):
+        await read(source, 0, len(DATA))
+
+
+async def test_no_byte_is_requested_for_head_and_one_request_for_a_range(faulty: Faulty) -> None:
+    source = await faulty.store.open_for(RequestHead("HEAD", 0), "good")
+    assert source.representation.size == len(DATA)
+    source = await faulty.store.open_for(RequestHead("GET", 0, {"range": "bytes=500000-500009"}), "good")
+    assert await read(source, 500_000, 500_010) == DATA[500_000:500_010]
+    assert faulty.server.requests["good"] == 2
+
+
+async def test_a_range_behind_the_end_is_described(faulty: Faulty) -> None:
+    source = await faulty.store.open_for(RequestHead("GET", 0, {"range": "bytes=9999999-"}), "good")
+    assert source.representation.size == len(DATA)
+    assert source.representation.ranges

@@ -1,0 +1,113 @@
+"""What a store says about objects, and which keys and URLs it takes."""
+
+from typing import Any
+
+import obstore
+import pytest
+from obstore.store import MemoryStore
+
+from async_downloads.errors import NotFound
+from async_downloads.semantics.representation import RequestHead
+from async_downloads.sources.memory import MemorySource
+from async_downloads.sources.object_storage import ObjectStore
+from async_downloads.sources.object_storage.small_objects import SmallObjects
+from async_downloads.sources.object_urls import check_object_url, is_object_url
+from sources.contract import read_whole
+
+_FIELDS: dict[str, Any] = {
+    "Content-Type": "text/x-custom",
+    "Content-Language": "de",
+    "Content-Encoding": "gzip",
+    "Content-Disposition": 'attachment; filename="Bericht.txt"',
+    "Cache-Control": "max-age=60",
+    "sha256": "ab" * 32,
+}
+
+
+@pytest.fixture
+def upstream() -> MemoryStore:
+    return MemoryStore()
+
+
+async def test_the_fields_of_an_object_are_in_its_description(upstream: MemoryStore) -> None:
+    await obstore.put_async(upstream, "a", b"a", attributes=_FIELDS)
+    found = (await ObjectStore(upstream).open("a")).representation
+    assert (found.media_type, found.language, found.coding) == ("text/x-custom", "de", "gzip")
+    assert (found.filename, found.cache_control, found.digest) == ("Bericht.txt", "max-age=60", b"\xab" * 32)
+
+
+@pytest.mark.parametrize(
+    "stored", [{"Content-Type": "binary/octet-stream"}, {"sha256": "ab"}, {"sha256": "no hex"}, {}]
+)
+async def test_fields_that_say_nothing_are_ignored(upstream: MemoryStore, stored: dict[str, Any]) -> None:
+    await obstore.put_async(upstream, "docs/a.pdf", b"a", attributes=stored)
+    found = (await ObjectStore(upstream).open("docs/a.pdf")).representation
+    assert (found.media_type, found.filename, found.digest) == ("application/pdf", "a.pdf", None)
+
+
+async def test_a_small_object_is_kept_until_it_changes(upstream: MemoryStore) -> None:
+    store = ObjectStore(upstream)
+    await obstore.put_async(upstream, "a", b"first")
+    first = await store.open("a")
+    assert await store.open("a") is first
+    await obstore.put_async(upstream, "a", b"second")
+    assert await read_whole(store, "a") == b"second"
+
+
+def test_the_objects_that_are_kept_are_bounded_in_bytes() -> None:
+    kept = SmallObjects()
+    source = MemorySource(b"x" * 64 * 1024, representation=None)  # type: ignore[arg-type]
+    for number in range(1000):
+        kept.put(str(number), source, "tag")
+    assert kept.get("0") is None
+    assert kept.get("999") is not None
+    assert kept._bytes <= SmallObjects._CAPACITY_BYTES
+
+
+@pytest.mark.parametrize("fields", [{}, {"if-none-match": '"x"'}, {"range": "bytes=-1"}], ids=str)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_object_is_opened_for_any_request(upstream: MemoryStore, method: str, fields: dict[str, str]) -> None:
+    await obstore.put_async(upstream, "a", b"x" * 100_000)
+    source = await ObjectStore(upstream).open_for(RequestHead(method, 0, fields), "a")
+    assert source.representation.size == 100_000
+
+
+async def test_hidden_names_are_served_only_if_they_are_wanted(upstream: MemoryStore) -> None:
+    for key in (".env", "a/.b", "a/c"):
+        await obstore.put_async(upstream, key, b"x")
+    store, open_store = ObjectStore(upstream), ObjectStore(upstream, hidden=True)
+    assert [entry.name for entry in (await store.list("a")).entries] == ["c"]
+    assert [entry.name for entry in (await open_store.list("a")).entries] == [".b", "c"]
+    assert await read_whole(open_store, ".env") == b"x"
+    with pytest.raises(NotFound):
+        await store.open(".env")
+
+
+async def test_a_long_listing_is_cut(upstream: MemoryStore) -> None:
+    for number in range(5):
+        await obstore.put_async(upstream, f"a/{number}", b"x")
+    listing = await ObjectStore(upstream, max_entries=3).list("a")
+    assert (len(listing.entries), listing.truncated) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("s3://", "names no bucket"),
+        ("s3://key:secret@bucket", "no password"),
+        ("s3://bucket?region=x", "no options"),
+        ("ftp://bucket", "is not the URL"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused(url: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        check_object_url(url)
+
+
+def test_only_urls_of_object_stores_are_taken_for_one() -> None:
+    assert [url for url in ("s3://b", "gs://b/p", "az://c", "memory://", "s3", "http://b") if is_object_url(url)] == [
+        "s3://b",
+        "gs://b/p",
+        "az://c",
+        "memory://",
+    ]
