@@ -15,7 +15,7 @@ __all__ = ["SOURCES", "SourceKind", "SourceListener", "listen_to_sources", "note
 
 P = ParamSpec("P")
 T = TypeVar("T")
-SourceKind = Literal["file", "sqlite", "postgresql"]
+SourceKind = Literal["file", "sqlite", "postgresql", "object"]
 SOURCES: Final[tuple[SourceKind, ...]] = get_args(SourceKind)
 
 

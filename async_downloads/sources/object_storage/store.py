@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 
 from ...errors import IsDirectory, NotFound
 from ...semantics.representation import RequestHead
+from ...source_events import timed
 from ..base import Entry, Listing
 from ..memory import MemorySource
 from .connecting import store_at
@@ -76,6 +77,7 @@ class ObjectStore:
         found = _FIRST_BYTE.match(request.fields.get("range", ""))
         return await self._open(key, int(found[1]) if found else 0)
 
+    @timed("object")
     async def _open(self, key: str, start: int | None) -> ObjectSource | MemorySource:
         """Open an object, with the bytes that begin at `start`; with None, without bytes."""
         self._check_key(key)
