@@ -4,11 +4,11 @@ import asyncio
 import os
 import stat
 from collections.abc import Hashable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
-from ..errors import IsDirectory, NotFound
+from ..errors import DownloadError, IsDirectory, NotFound
 from ..file_systems import remote_device
 from ..threads import LISTING_THREADS, in_thread
 from .base import Entry, Listing
@@ -98,13 +98,33 @@ class PathsStore:
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource | MemorySource:
         """Open one of the files, or a file below one of the folders."""
+        store, below = self._place(key)
+        return await store.open(below, codings=codings)
+
+    async def open_many(self, keys: Sequence[str]) -> Sequence[FileSource | MemorySource | None]:
+        """Open files, those of each folder in one thread; None for a file that `open` must open."""
+        below: dict[DirectoryStore, dict[int, str]] = {}
+        for index, key in enumerate(keys):
+            with suppress(DownloadError):
+                store, key_there = self._place(key)
+                below.setdefault(store, {})[index] = key_there
+        found: dict[int, FileSource | MemorySource | None] = {}
+        with ExitStack() as unless_complete:
+            unless_complete.callback(lambda: [source.close() for source in found.values() if source])
+            for store, keys_there in below.items():
+                found.update(zip(keys_there, await store.open_many([*keys_there.values()]), strict=True))
+            unless_complete.pop_all()
+        return [found.get(index) for index in range(len(keys))]
+
+    def _place(self, key: str) -> tuple[DirectoryStore, str]:
+        """Return the store in which a key names a file, and the key there."""
         name, slash, rest = key.partition("/")
         place = self._places.get(name)
         if place is None or (slash and not place.is_directory):
             raise NotFound(f"{key!r} is not one of the served paths")
         if place.is_directory and not slash:
             raise IsDirectory(key)
-        return await place.store.open(rest if place.is_directory else name, codings=codings)
+        return place.store, rest if place.is_directory else name
 
     async def list(self, key: str) -> Listing:
         """Return the named files and folders, or the entries directly below a key."""

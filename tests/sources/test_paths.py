@@ -12,6 +12,7 @@ from harness.mounts import hanging as hanging  # noqa: PLC0414
 from harness.mounts import mounts as mounts  # noqa: PLC0414
 
 from async_downloads.errors import IsDirectory, NotFound
+from async_downloads.semantics.ranges import ByteRange
 from async_downloads.sources import remote_entries
 from async_downloads.sources.base import Entry
 from async_downloads.sources.paths import PathsStore, name_of, named
@@ -71,6 +72,17 @@ async def test_only_the_named_paths_are_served(tree: Path) -> None:
             await store.list(key)
     with pytest.raises(IsDirectory):
         await store.open("b")
+
+
+async def test_files_of_several_folders_are_opened_together(tree: Path) -> None:
+    store = PathsStore([tree / "a", tree / "a" / "one.txt", tree / "b" / "three.txt"])
+    keys = ["three.txt", "a/one.txt", "a", "nothing", "one.txt", "a/nothing", "a/two.txt"]
+    found = await store.open_many(keys)
+    read = [source and b"".join([chunk async for chunk in source.read(ByteRange(0, 99))]) for source in found]
+    assert read == [b"b/three.txt", b"a/one.txt", None, None, b"a/one.txt", None, b"a/two.txt"]
+    for source in found:
+        if source:
+            await source.aclose()
 
 
 async def test_an_entry_has_the_size_and_the_time_of_its_file(tree: Path) -> None:
