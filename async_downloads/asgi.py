@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Final, cast
@@ -23,6 +23,7 @@ from .source_events import note_failure
 from .sources.base import Source, Store, SupportsRequests
 from .sources.memory import MemorySource
 from .timeouts import STALL_TIMEOUT
+from .wanted_digests import with_digest
 
 __all__ = [
     "Downloads",
@@ -54,6 +55,7 @@ _WANTED: Final = {
         "if-range",
         "if-unmodified-since",
         "range",
+        "want-repr-digest",
     )
 }
 
@@ -137,25 +139,27 @@ class Downloads:
             scope = in_origin_form(scope)
             send = closing_if_ambiguous(scope, send)
             if self._signer is None:
-                await respond_and_send(self.respond, scope, receive, send)
+                await respond_and_send(partial(self.respond, receive=receive), scope, receive, send)
             else:
                 private = PrivateResponse(send)
-                make_response = partial(self._respond_to_link, self._signer, private)
+                make_response = partial(self._respond_to_link, self._signer, private, receive)
                 await respond_and_send(make_response, scope, receive, private.send)
 
-    async def _respond_to_link(self, signer: Signer, private: PrivateResponse, scope: Scope) -> Response:
+    async def _respond_to_link(
+        self, signer: Signer, private: PrivateResponse, receive: Receive, scope: Scope
+    ) -> Response:
         private.link, unsigned = signer.open(scope)
-        return await self.respond(unsigned)
+        return await self.respond(unsigned, receive=receive)
 
-    async def respond(self, scope: Scope, key: str | None = None) -> Response:
+    async def respond(self, scope: Scope, key: str | None = None, *, receive: Receive | None = None) -> Response:
         """Return the response to one request, ready to be sent. Raises DownloadError if the store has no source.
 
-        `key` names the source in the place of the path.
+        `key` names the source in the place of the path. `receive` tells whether the client leaves meanwhile.
         """
         if refused := refusal(scope):
             return refused
         request = request_head(scope)
-        source = await self._open(key_of(scope) if key is None else key, request)
+        source = await self._open(key_of(scope) if key is None else key, request, receive)
         attachment = wants_attachment(scope["query_string"], default=self._attachment)
         return await respond(request, source, self._policies[attachment], stall_timeout=self._stall_timeout)
 
@@ -163,28 +167,29 @@ class Downloads:
         """Return the response to a request for a source that is not in the store. The response closes the source."""
         return await respond(request_head(scope), source, self._policies[attachment], stall_timeout=self._stall_timeout)
 
-    async def _open(self, key: str, request: RequestHead) -> Source:
+    async def _open(self, key: str, request: RequestHead, receive: Receive | None) -> Source:
         if self._opens_for_requests:
             return await cast("SupportsRequests", self.store).open_for(request, key)
-        return await self._open_coding(key, request.fields)
+        return await self._open_coding(key, request, receive)
 
-    async def _open_coding(self, key: str, fields: Mapping[str, str]) -> Source:
+    async def _open_coding(self, key: str, request: RequestHead, receive: Receive | None) -> Source:
         """Open the coding that the client prefers.
 
         A range is one of the file without a coding, because most clients that accept a coding cannot decode a piece
         of it. Only a client that names the ETag of a coding, in If-Range, has the rest of that coding.
         """
+        fields = request.fields
         accepted = fields.get("accept-encoding")
         codings = acceptable(accepted, _CODINGS) if accepted else ()
         if "range" not in fields:
-            return await self.store.open(key, codings=codings)
+            return await with_digest(await self.store.open(key, codings=codings), request, receive)
         tag = ETag.parse(fields.get("if-range", ""))
         for coding in codings if tag else ():
-            source = await self.store.open(key, codings=(coding,))
+            source = await with_digest(await self.store.open(key, codings=(coding,)), request, receive)
             if tag and tag.strongly_equals(source.representation.validators.etag):
                 return source
             await source.aclose()
-        return await self.store.open(key)
+        return await with_digest(await self.store.open(key), request, receive)
 
 
 def refusal(scope: Scope) -> Response | None:

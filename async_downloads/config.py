@@ -27,6 +27,7 @@ from .setting_texts import (
     read_whole_number,
 )
 from .sources.archive.walk import DEFAULT_LIMITS
+from .sources.base import EtagKind
 from .sources.database.catalogue import Identifier
 from .timeouts import STALL_TIMEOUT
 
@@ -64,6 +65,10 @@ class Settings:
     hidden: bool = _row(False, "Serve names that begin with a dot.")
     follow_symlinks: bool = _row(False, "Follow symbolic links that lead out of the folder.")
     precompressed: bool = _row(True, "Send x.br, x.zst or x.gz in the place of x.")
+    etag: EtagKind = _row(
+        "exact",
+        "What ETags of files are made from: times and size (of one server), date and size, or the SHA-256 digest.",
+    )
     attachment: bool = _row(False, "Make browsers save every file of the folder; ?inline shows it.")
     cache_control: str | None = _row(
         "no-cache", "Cache-Control of every file; 'none' sends no such field.", reader=read_cache_control

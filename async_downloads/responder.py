@@ -95,4 +95,4 @@ def _refreshed(selected: Representation, before: Representation, now: Representa
         new.etag if chosen.etag == old.etag else chosen.etag,
         new.last_modified if chosen.last_modified == old.last_modified else chosen.last_modified,
     )
-    return replace(selected, size=now.size, validators=validators)
+    return replace(selected, size=now.size, validators=validators, ranges=now.ranges, digest=now.digest)

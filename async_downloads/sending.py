@@ -16,7 +16,16 @@ from .responder import Response
 from .semantics.representation import Field
 from .timeouts import CancelScope
 
-__all__ = ["ZERO_COPY_SEND", "Message", "Receive", "Scope", "Send", "closing_if_ambiguous", "send_response"]
+__all__ = [
+    "ZERO_COPY_SEND",
+    "DisconnectWatcher",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "closing_if_ambiguous",
+    "send_response",
+]
 
 
 Message = MutableMapping[str, Any]
@@ -62,7 +71,7 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
         await _path_leases.lease(start, body, send)
     else:
         zero_copy = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
-        with _DisconnectWatcher(receive) as watcher, suppress(_ClientLeft):
+        with DisconnectWatcher(receive) as watcher, suppress(_ClientLeft):
             try:
                 await _send_chunks(start, body, watcher, _raising_client_left(send), zero_copy)
             except (_ClientLeft, SendStalled):
@@ -108,7 +117,7 @@ def _raising_client_left(send: Send) -> Send:
 
 
 async def _send_chunks(
-    start: Message, body: Body, watcher: "_DisconnectWatcher", send: Send, zero_copy: Mapping[str, Any] | None
+    start: Message, body: Body, watcher: "DisconnectWatcher", send: Send, zero_copy: Mapping[str, Any] | None
 ) -> None:
     async with body.as_regions(zero_copy["acknowledged"]) if zero_copy else body as chunks:
         await send(start)
@@ -126,7 +135,7 @@ def _message(chunk: bytes | FileRegion) -> Message:
     return {"type": "http.response.body", "body": chunk, "more_body": True}
 
 
-class _DisconnectWatcher(CancelScope):
+class DisconnectWatcher(CancelScope):
     """End the block early and without an error if the client leaves.
 
     idle ── second chunk sent, or 0.1 s ──> watching: a task waits for `http.disconnect` ──> block cancelled

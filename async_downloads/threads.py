@@ -1,6 +1,8 @@
 """Run work in threads instead of on the event loop, also if the caller is cancelled meanwhile."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections import deque
@@ -21,12 +23,14 @@ __all__ = [
     "await_shielded",
     "in_thread",
     "is_on_loop",
+    "lower_priority",
     "raise_mmap_threshold",
     "retrieve_exception",
 ]
 
 
 T = TypeVar("T")
+_LOW_NICENESS: Final = 10
 # More than the largest chunk. A thread then keeps up to twice this size. The bytes of the block itself are never used.
 _FREED_BYTES: Final = 4 * 1024 * 1024
 
@@ -94,6 +98,12 @@ def is_on_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def lower_priority() -> None:
+    """Make this thread give way to the event loop: work for a disk can wait."""
+    if sys.platform == "linux":  # only there each thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_NICENESS)
 
 
 class _Work(NamedTuple):

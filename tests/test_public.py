@@ -23,8 +23,8 @@ PUBLIC: Final = {
     "semantics.ranges": "UNBOUNDED ByteRange",
     "semantics.representation": "Representation Validators",
     "sources.archive": "ArchiveLimits ArchiveMember ArchiveSource Member archive_of members_below",
-    "sources.base": """Browsable Entry Listing OnDisk Source Store SupportsChecksum SupportsOpenMany SupportsReadNowait
-        SupportsRefresh SupportsRequests VersionedListing""",
+    "sources.base": """Browsable Entry Listing OnDisk Source Store SupportsChecksum SupportsDigest SupportsOpenMany
+        SupportsReadNowait SupportsRefresh SupportsRequests VersionedListing""",
     "sources.directory": "DirectoryStore",
     "sources.memory": "MemorySource MemoryStore",
     "sources.object_storage": "ObjectStore",
@@ -38,6 +38,7 @@ INTERNAL: Final = {
     "semantics.ranges": "ContentRange RangeSpec parse_range resolve",
     "semantics.representation": "Field RequestHead",
     "sources.archive": "ArchiveKind",
+    "sources.base": "EtagKind",
     "sources.directory": "is_hidden",
 }
 NAMES: Final = [(module, name) for module, names in PUBLIC.items() for name in names.split()]

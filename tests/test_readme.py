@@ -57,8 +57,8 @@ def _module(mention: str, folder: Path) -> ModuleType:
 def files(tmp_path: Path) -> Path:
     folder = tmp_path / "files"
     folder.mkdir()
-    for name in ("report.pdf", "large.bin", "notes.txt"):
-        (folder / name).write_bytes(name.encode() * 100)
+    for name, count in {"report.pdf": 100, "large.bin": 10_000, "notes.txt": 100}.items():
+        (folder / name).write_bytes(name.encode() * count)
     return folder
 
 
@@ -125,7 +125,7 @@ def program(
 
 
 def test_a_program_downloads_as_shown(program: Printed, files: Path, tmp_path: Path) -> None:
-    assert program() == "(900, [900])\n"
+    assert program() == "(90000, [900])\n"
     assert (tmp_path / "large.bin").read_bytes() == (files / "large.bin").read_bytes()
 
 

@@ -69,9 +69,9 @@ async def _members(item: PathLike | Source, arcname: str | None, *, hidden: bool
     if entry is None:
         for member in await members_below(store, "", name, limits=_LIMITS):
             yield member
-    elif is_described(entry):
+    elif is_described(store, entry):
         yield member_of(store, entry.name, name, entry)
-    elif described := await describe_entry(store, entry.name, name, entry):
+    elif described := await describe_entry(store, entry.name, name, entry, seconds=0):
         yield described
 
 

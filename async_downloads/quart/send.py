@@ -26,16 +26,17 @@ from ..semantics.dates import format_date
 from ..semantics.disposition import Disposition
 from ..semantics.etags import ETag
 from ..semantics.plan import Policy, plan
-from ..semantics.representation import Field, Representation, Validators
+from ..semantics.representation import Field, Representation, RequestHead, Validators
 from ..sending import Scope
 from ..source_events import note_failure
-from ..sources.base import Source
+from ..sources.base import EtagKind, Source
 from ..sources.directory import DirectoryStore
-from ..sources.files import FileSource
+from ..sources.directory_file import DirectoryFile
 from ..sources.media_types import media_type
 from ..sources.opening import describe, open_regular
 from ..sources.streams import source_of
 from ..timeouts import STALL_TIMEOUT
+from ..wanted_digests import with_digest
 from .response import DownloadResponse, response_of
 
 __all__ = ["abort_for", "send_file", "send_from_directory", "send_from_store", "send_source"]
@@ -46,7 +47,7 @@ Chunks = AsyncIterable[bytes | str] | Iterator[bytes | str]
 MaxAge = int | Callable[[str | None], int | None] | None
 _log = logging.getLogger("async_downloads")
 _recent_paths = RecentPaths()
-_stores: "dict[tuple[str, bool], DirectoryStore]" = {}
+_stores: "dict[tuple[str, bool, EtagKind], DirectoryStore]" = {}
 _MAX_STORES: Final = 64
 _NOT_IN_A_TAG = re.compile(r"[^\x21-\x7e\x80-\xff]")  # a quote is left to ETag, which raises ValueError
 _LIKE_A_PATH = re.compile(rb"[^\0-\x1f]{0,255}/[^\0-\x1f]{1,255}")
@@ -135,7 +136,8 @@ class _Opened(NamedTuple):
 
 async def _open(content: object) -> _Opened:
     try:
-        return content if isinstance(content, _Opened) else await _open_source(content)
+        opened = content if isinstance(content, _Opened) else await _open_source(content)
+        return opened._replace(source=await with_digest(opened.source, _head()))
     except OSError as error:
         if error.errno in {errno.EMFILE, errno.ENFILE}:  # the process has no free descriptor: not the view's mistake
             raise ServiceUnavailable(retry_after=1) from error
@@ -147,7 +149,7 @@ async def _open(content: object) -> _Opened:
 async def _open_source(content: object) -> _Opened:
     if isinstance(content, (str, os.PathLike)):
         path = os.path.join(current_app.root_path, content)
-        file = await _recent_paths.open(path, partial(_open_path, path), discard=FileSource.close)
+        file = await _recent_paths.open(path, partial(_open_path, path, _etag_kind()), discard=DirectoryFile.close)
         return _Opened(file, path, typed=False)
     if isinstance(content, bytes) and _LIKE_A_PATH.fullmatch(content):
         path = os.path.join(current_app.root_path, os.fsdecode(content))
@@ -157,9 +159,18 @@ async def _open_source(content: object) -> _Opened:
     return _Opened(source, None, typed=source is content)
 
 
-def _open_path(path: str) -> FileSource:
+def _open_path(path: str, kind: EtagKind) -> DirectoryFile:
     file, status = open_regular(path)
-    return FileSource(file, describe(status, os.path.basename(path)))
+    return DirectoryFile(file, describe(status, os.path.basename(path)), path=path, kind=kind)
+
+
+def _etag_kind() -> EtagKind:
+    kind: EtagKind = current_app.config.get("DOWNLOAD_ETAG", "exact")
+    return kind
+
+
+def _head() -> RequestHead:
+    return request_head(cast("Scope", request.scope))
 
 
 @lru_cache(maxsize=1024)
@@ -202,11 +213,12 @@ def _key(path: str) -> str | None:
 
 async def _store(directory: str, hidden: bool) -> DirectoryStore:
     """Return the store of a directory. It is made in a thread, because a file system may not respond."""
-    if not (store := _stores.get((directory, hidden))):
-        make = partial(DirectoryStore, directory, hidden=hidden, precompressed=False)
+    key = directory, hidden, _etag_kind()
+    if not (store := _stores.get(key)):
+        make = partial(DirectoryStore, directory, hidden=hidden, precompressed=False, etag=key[2])
         if len(_stores) >= _MAX_STORES:
             _stores.clear()
-        store = _stores[directory, hidden] = await open_in_thread(directory, make)
+        store = _stores[key] = await open_in_thread(directory, make)
     return store
 
 
@@ -228,7 +240,7 @@ def abort_for(error: DownloadError) -> NoReturn:
 
 
 async def _respond(source: Source, selected: Representation, policy: Policy) -> DownloadResponse:
-    head = request_head(cast("Scope", request.scope))
+    head = _head()
     stall_timeout = current_app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
     try:
         planned = await respond(head, source, policy, selected=selected, stall_timeout=stall_timeout, replannable=True)

@@ -5,7 +5,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["WANTED", "parse_digest", "repr_digest"]
+__all__ = ["WANTED", "parse_digest", "repr_digest", "wants_sha256"]
 
 
 WANTED: Final = "sha-512=3, sha-256=10"
@@ -24,6 +24,8 @@ _OTHER = rf"{_STRING}|{_NUMBER}|{_WORD}|\?[01]"
 _PARAMETERS = rf"(?:;[ ]*+{_KEY}(?:=(?::[A-Za-z0-9+/=]*+:|{_OTHER}))?+)*+"
 _MEMBER = re.compile(rf"(?P<key>{_KEY})(?:=(?:{_BYTES}|{_OTHER}))?+{_PARAMETERS}[ \t]*+(?P<end>,[ \t]*+(?=.)|\Z)")
 
+_WANTS_SHA256 = re.compile(r"(?:^|,)[ \t]*sha-256=(?:[1-9]|10)[ \t]*(?:[,;]|$)")
+
 
 def repr_digest(sha256: bytes) -> str:
     """Write the Repr-Digest of a representation with this SHA-256 digest.
@@ -32,6 +34,15 @@ def repr_digest(sha256: bytes) -> str:
     'sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:'
     """
     return f"sha-256=:{b64encode(sha256).decode('ascii')}:"
+
+
+def wants_sha256(value: str) -> bool:
+    """Return whether Want-Repr-Digest asks for a SHA-256 digest (§4): a preference of 0 means that it is not wanted.
+
+    >>> wants_sha256("sha-512=3, sha-256=10"), wants_sha256("sha-256=0, sha-512=3"), wants_sha256("sha-256")
+    (True, False, False)
+    """
+    return _WANTS_SHA256.search(value) is not None
 
 
 def parse_digest(value: str) -> Mapping[str, bytes]:

@@ -25,7 +25,8 @@ from .representation import Field, Representation, RequestHead, Validators
 __all__ = ["Plan", "Policy", "plan"]
 
 
-_UNCONDITIONAL: Final = frozenset({"accept-encoding"})  # the store has chosen the coding, so the plan does not need it
+# The store has chosen the coding and found the digest, so the plan does not need these.
+_UNCONDITIONAL: Final = frozenset({"accept-encoding", "want-repr-digest"})
 
 
 @dataclass(frozen=True, slots=True)

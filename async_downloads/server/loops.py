@@ -1,12 +1,11 @@
 """Event loops, and threads that have a lower priority than the loop."""
 
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
+
+from ..threads import lower_priority
 
 __all__ = ["loop_factory"]
 
@@ -15,7 +14,6 @@ __all__ = ["loop_factory"]
 # not the processor waits for the other threads. An unrelated client waited 20 to 80 ms with eight threads, 4 ms with
 # four.
 _READER_THREADS: Final = 4
-_READER_NICENESS: Final = 10
 
 
 def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -29,12 +27,6 @@ def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:
     class Loop(base):  # type: ignore[misc] # mypy does not know the base
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
-            self.set_default_executor(ThreadPoolExecutor(_READER_THREADS, "reader", _lower_priority))
+            self.set_default_executor(ThreadPoolExecutor(_READER_THREADS, "reader", lower_priority))
 
     return Loop
-
-
-def _lower_priority() -> None:
-    """Give way to the event loop: a thread that reads from a disk can wait."""
-    if sys.platform == "linux":  # only there each thread has a priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _READER_NICENESS)

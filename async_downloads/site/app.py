@@ -73,6 +73,7 @@ def _routes(settings: Settings) -> Quart:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None  # Flask's default: no-cache
     app.config["DOWNLOAD_STALL_TIMEOUT"] = settings.stall_timeout
     app.config["DOWNLOAD_SECRET"] = settings.secret
+    app.config["DOWNLOAD_ETAG"] = settings.etag
     app.config["HIDDEN"] = settings.hidden
     app.config.update({name.upper(): _absolute(getattr(settings, name)) for name in _ROUTES})
     app.url_map.merge_slashes = False

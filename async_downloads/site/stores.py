@@ -23,7 +23,7 @@ def store_of(settings: Settings) -> Store | None:
 
     Raises ValueError if the URL of an object store cannot be used.
     """
-    options = {name: getattr(settings, name) for name in ("hidden", "follow_symlinks", "precompressed")}
+    options = {name: getattr(settings, name) for name in ("hidden", "follow_symlinks", "precompressed", "etag")}
     if settings.objects:
         from ..sources.object_storage import ObjectStore  # it needs obstore, which few sites have
 

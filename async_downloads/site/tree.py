@@ -71,7 +71,7 @@ class Tree:
         try:
             if scope["query_string"] and wants_file_page(scope):
                 return await _drawn(self._files.get(key, scope), scope, receive)
-            return await self._downloads.respond(scope, key)
+            return await self._downloads.respond(scope, key, receive=receive)
         except IsDirectory:
             return _redirect_to_slash(key, scope)
 
@@ -79,10 +79,10 @@ class Tree:
         if wanted := wanted_archive(scope["query_string"]):
             return await self._archives.respond(key[:-1], wanted, scope, receive)
         if self._front and not key and _wants_file(scope):
-            return _with_name(await self._downloads.respond(scope, self._front), self._front)
+            return _with_name(await self._downloads.respond(scope, self._front, receive=receive), self._front)
         if self._has_index and not wants_json(scope):
             with suppress(NotFound, IsDirectory):
-                response = await self._downloads.respond(scope, f"{key}index.html")
+                response = await self._downloads.respond(scope, f"{key}index.html", receive=receive)
                 return response._replace(fields=(*response.fields, ("Vary", "Accept")))
         return await _drawn(self._folders.get(key, scope), scope, receive)
 

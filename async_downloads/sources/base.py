@@ -15,7 +15,7 @@ need no body. Abilities that only some sources or stores have are protocols of t
 
 from collections.abc import AsyncGenerator, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from ..open_file import FileRegion
 from ..semantics.etags import ETag
@@ -25,17 +25,24 @@ from ..semantics.representation import Representation, RequestHead
 __all__ = [
     "Browsable",
     "Entry",
+    "EtagKind",
     "Listing",
     "OnDisk",
     "Source",
     "Store",
     "SupportsChecksum",
+    "SupportsDigest",
     "SupportsOpenMany",
     "SupportsReadNowait",
     "SupportsRefresh",
     "SupportsRequests",
     "VersionedListing",
 ]
+
+
+# What the ETag of a file is made from: its times and size, which are exact on one host; its modification time and size,
+# which copies have in common if they keep their dates; or the digest of its bytes.
+EtagKind = Literal["exact", "mtime", "digest"]
 
 
 @runtime_checkable
@@ -114,6 +121,16 @@ class SupportsRefresh(Protocol):
 
     async def refresh(self) -> None:
         """Make `representation` describe the bytes as they are now. Raises SourceError if that is impossible."""
+
+
+@runtime_checkable
+class SupportsDigest(Protocol):
+    """A source whose SHA-256 digest can be found out without delaying the event loop."""
+
+    __slots__ = ()
+
+    async def find_digest(self, seconds: float) -> None:
+        """Add the digest to `representation` if it can be found within this time."""
 
 
 @runtime_checkable

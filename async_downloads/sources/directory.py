@@ -12,17 +12,22 @@ import stat
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from hashlib import sha256
 from typing import Final
 
 from ..errors import DownloadError, NotFound
 from ..file_systems import place_of, remote_device
 from ..recent_paths import RecentPaths
+from ..semantics.representation import Representation
 from ..threads import in_thread
-from .base import Entry, Listing
+from .base import Entry, EtagKind, Listing
+from .confinement import HIDDEN, Confinement
+from .digests import remember_digest
+from .directory_file import DirectoryFile
 from .directory_listing import entry_at, list_in_thread, read_entries, version_of
 from .files import FileSource
 from .memory import MemorySource
-from .opening import describe, map_os_errors, open_regular
+from .opening import describe, map_os_errors, open_regular, with_digest
 from .precompressed import SUFFIXES, RecentCodings, is_complete, is_settled
 from .small_files import SmallFileCache
 
@@ -31,18 +36,13 @@ __all__ = ["DirectoryStore", "is_hidden"]
 
 # NUL, and the segments "", "." and "..". On Windows also a backslash, and a colon, which marks drives and streams.
 _UNSAFE: Final = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)" + (r"|[\\:]" if os.name == "nt" else ""))
-# Names that begin with one dot. Two dots begin the names inside the volumes of Kubernetes (`..data`). `.well-known` has
-# what other programs look for, such as the proofs of certificate authorities (RFC 8615).
-_HIDDEN: Final = re.compile(r"(?:^|/)\.(?!\.|well-known(?:/|\Z))")
-# The same in a place that a link leads to, where git-annex keeps the content of files.
-_HIDDEN_PLACE: Final = re.compile(r"(?:^|/)\.(?!\.|well-known(?:/|\Z)|git/annex/objects/)")
 _MAX_ENTRIES: Final = 100_000  # of a listing: 30 MB while it is made
 _SMALL_BYTES: Final = 64 * 1024  # files up to this size are cached
 
 
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of this name is hidden."""
-    return _HIDDEN.match(name) is not None
+    return HIDDEN.match(name) is not None
 
 
 class DirectoryStore:
@@ -53,9 +53,13 @@ class DirectoryStore:
     `x.gz` in the place of `x` if the client accepts that content coding, and that file is complete and as new as `x`.
     A listing has at most `max_entries`. Raises NotADirectoryError if there is no such directory.
 
+    `etag` says what ETags are made from. "exact", the times and the size, notices every change on one host. Copies on
+    several hosts have equal ETags with "mtime" if they have equal dates (`rsync -a`), and always with "digest": the
+    SHA-256 digest of the bytes. It is computed in a thread, or read from `x.sha256` or the attribute `user.sha256` if
+    that is no older than `x`. Until it is known, the ETag is weak and ranges are not promised.
+
     Owner: the application that created it; there is nothing to close. The store caches small files and remembers
-    recently opened paths. It resolves the real place of the directory when it is created, and again when a file is
-    not below that place: the directory may be a link that was replaced.
+    recently opened paths.
     """
 
     def __init__(
@@ -66,24 +70,19 @@ class DirectoryStore:
         follow_symlinks: bool = False,
         precompressed: bool = True,
         max_entries: int = _MAX_ENTRIES,
+        etag: EtagKind = "exact",
     ) -> None:
         self.directory: str = os.path.abspath(directory)
         self._max_entries = max_entries
         self._hidden = hidden
-        self._confined = not follow_symlinks
         self._precompressed = precompressed
+        self.etag: EtagKind = etag
         self._recent_paths = RecentPaths(self.directory)
         self._small_files = SmallFileCache()
         self._recent_codings = RecentCodings()
-        self._resolve()
+        self._confinement = Confinement(self.directory, hidden=hidden, follow_symlinks=follow_symlinks)
         if _is_no_directory(self.directory):
             raise NotADirectoryError(errno.ENOTDIR, "There is no such directory", self.directory)
-
-    def _resolve(self) -> None:
-        """Store the real path of the directory, and its identity if the given path goes through a link."""
-        real = os.path.realpath(self.directory)
-        self._identity = _identity_of(self.directory) if real != self.directory else None
-        self._prefix = os.path.join(real, "")
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource | MemorySource:
         """Open the file, or one of its precompressed siblings."""
@@ -133,11 +132,11 @@ class DirectoryStore:
 
         It may wait for the disk: call it in a thread.
         """
-        found = entry_at(os.path.join(self.directory, name), self._is_allowed)
+        found = entry_at(os.path.join(self.directory, name), self._confinement.is_allowed)
         return found if found and not found.is_directory else None
 
     def _check_key(self, key: str) -> None:
-        if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)):
+        if _UNSAFE.search(key) or (not self._hidden and HIDDEN.search(key)):
             raise NotFound(f"{key!r} is not a valid key")
 
     def _open(self, key: str, codings: Sequence[str]) -> FileSource | MemorySource:
@@ -186,12 +185,12 @@ class DirectoryStore:
             return cached
         with map_os_errors(key):
             file, status = open_regular(path)
-        if not self._is_allowed(file.place or os.path.realpath(path)):
+        if not self._confinement.is_allowed(file.place or os.path.realpath(path)):
             file.close()
             raise NotFound(f"{key} is outside {self.directory} or hidden")
         file.share()
         representation = describe(status, plain_key.rpartition("/")[2], coding=coding, negotiated=self._precompressed)
-        source = FileSource(file, representation)
+        source = DirectoryFile(file, representation, path=path, kind=self.etag)
         try:
             data = source.read_small(_SMALL_BYTES)
         except BaseException:
@@ -201,19 +200,16 @@ class DirectoryStore:
         if data is None:
             return source, status.st_mtime_ns
         source.close()
-        in_memory = MemorySource(data, source.representation)
+        in_memory = MemorySource(data, self._described(data, source))
         return self._small_files.put(path, status, in_memory), status.st_mtime_ns
 
-    def _is_allowed(self, place: str) -> bool:
-        """Whether a file may be sent from its real place, which a link may have led to."""
-        if not place.startswith(self._prefix) or (self._identity and self._identity != _identity_of(self.directory)):
-            self._resolve()  # the directory may be a link that was replaced; then its old target is outside now
-        is_inside = place.startswith(self._prefix) or place == self._prefix[:-1]
-        if self._confined and not is_inside:
-            return False
-        # Only the names after the path that both share belong to the store.
-        names = len(self._prefix) - 1 if is_inside else len(os.path.commonpath((place, self._prefix)).rstrip("/"))
-        return self._hidden or not _HIDDEN_PLACE.search(place, names)
+    def _described(self, data: bytes, source: DirectoryFile) -> Representation:
+        """Return the description of a small file, whose digest is computed at once."""
+        if self.etag != "digest":
+            return source.representation
+        digest = sha256(data).digest()
+        remember_digest(source.status, digest)
+        return with_digest(source.representation, digest)
 
     def _list(self, key: str) -> Listing:
         path = os.path.join(self.directory, key)
@@ -221,9 +217,11 @@ class DirectoryStore:
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 place = place_of(fd) or os.path.realpath(path)
-                if not self._is_allowed(place):
+                if not self._confinement.is_allowed(place):
                     raise NotFound(f"{key} is outside {self.directory} or hidden")
-                return read_entries(fd, place, self._max_entries, is_shown=self._is_shown, is_allowed=self._is_allowed)
+                return read_entries(
+                    fd, place, self._max_entries, is_shown=self._is_shown, is_allowed=self._confinement.is_allowed
+                )
             finally:
                 os.close(fd)
 
@@ -238,15 +236,6 @@ def _is_no_directory(path: str) -> bool:
         return False
     except OSError:
         return True
-
-
-def _identity_of(path: str) -> tuple[int, int] | None:
-    """Return device and inode, which identify a directory whatever path leads to it; None if it does not exist."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _close(source: FileSource | MemorySource) -> None:

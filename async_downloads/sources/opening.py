@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from dataclasses import replace
 from functools import lru_cache
 from struct import Struct
 from typing import Final
@@ -14,16 +15,19 @@ from ..semantics.dates import known_date
 from ..semantics.etags import ETag
 from ..semantics.representation import Representation, Validators
 from ..threads import MustWait
+from .base import EtagKind
 from .media_types import media_type
 
 __all__ = [
     "describe",
+    "etag_of_digest",
     "etag_of_version",
     "map_os_errors",
     "map_read_errors",
     "open_regular",
     "pack_version",
     "validators_of",
+    "with_digest",
 ]
 
 
@@ -108,13 +112,29 @@ def describe(
     return _describe((status.st_mtime_ns, status.st_ctime_ns, status.st_size), name, coding, negotiated, is_weak)
 
 
-def validators_of(status: os.stat_result) -> Validators:
+def validators_of(status: os.stat_result, kind: EtagKind = "exact") -> Validators:
     """Return the ETag and the date of an open file.
 
     The ETag is strong. A program that restores the modification time (`cp -p`, `rsync -t`) still changes the change
-    time, so every new version has a new ETag. It is weak if the file system does not record changes.
+    time, so every new version has a new ETag, except with "mtime", which leaves the change time out. The ETag is weak
+    if the file system does not record changes.
     """
-    return _validators((status.st_mtime_ns, status.st_ctime_ns, status.st_size), has_fixed_times(status))
+    version = status.st_mtime_ns, status.st_ctime_ns, status.st_size
+    found = _validators(version, has_fixed_times(status))
+    if kind != "mtime":
+        return found
+    return replace(found, etag=_etag((version[0], version[2]), is_weak=has_fixed_times(status)))
+
+
+def etag_of_digest(digest: bytes) -> ETag:
+    """Return the ETag of a file with that SHA-256 digest, wherever it is stored."""
+    return ETag(digest.hex())
+
+
+def with_digest(found: Representation, digest: bytes) -> Representation:
+    """Return the description of a file whose ETag is made from its digest."""
+    validators = replace(found.validators, etag=etag_of_digest(digest))
+    return replace(found, validators=validators, ranges=True, digest=digest)
 
 
 def pack_version(status: os.stat_result) -> bytes | None:
@@ -124,9 +144,11 @@ def pack_version(status: os.stat_result) -> bytes | None:
     return _VERSION.pack(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
 
 
-def etag_of_version(version: bytes) -> ETag:
-    """Return the ETag that a file with this packed version has when it is opened."""
-    return _etag(_VERSION.unpack(version)[2:], is_weak=False)
+def etag_of_version(version: bytes, kind: EtagKind = "exact") -> ETag:
+    """Return the ETag that a file with this packed version has when it is opened, as long as its digest is unknown."""
+    _, _, modified, changed, size = _VERSION.unpack(version)
+    parts = (modified, size) if kind == "mtime" else (modified, changed, size)
+    return _etag(parts, is_weak=kind == "digest")
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from ..errors import DownloadError, IsDirectory, NotFound
 from ..file_systems import remote_device
 from ..threads import LISTING_THREADS, in_thread
-from .base import Entry, Listing
+from .base import Entry, EtagKind, Listing
 from .directory import DirectoryStore, is_hidden
 from .directory_listing import entry_at, version_of
 from .files import FileSource
@@ -78,10 +78,13 @@ class PathsStore:
         hidden: bool = False,
         follow_symlinks: bool = False,
         precompressed: bool = True,
+        etag: EtagKind = "exact",
     ) -> None:
+        self.etag: EtagKind = etag
         self._parents: set[str] = set()  # the folders that the paths are in
         self._places: dict[str, _Location] = {}
-        make_store = lru_cache(maxsize=None)(partial(DirectoryStore, hidden=hidden, precompressed=precompressed))
+        options = partial(DirectoryStore, hidden=hidden, precompressed=precompressed, etag=etag)
+        make_store = lru_cache(maxsize=None)(options)
         for name, path in named(paths, hidden=hidden).items():
             parent = os.path.dirname(path)
             self._parents.add(parent)

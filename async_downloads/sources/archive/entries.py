@@ -4,36 +4,56 @@ from dataclasses import replace
 
 from ...errors import Forbidden, NotFound
 from ...semantics.etags import ETag
-from ..base import Entry, Store
-from ..database.catalogue import etag_of_digest
-from ..opening import etag_of_version
+from ..base import Entry, EtagKind, Store, SupportsDigest
+from ..digests import NO_BYTES, known_digest
+from ..opening import etag_of_digest, etag_of_version
 from .layout import Member
 from .member import ArchiveMember, StoredFileOpener
 
 __all__ = ["describe_entry", "is_described", "member_of"]
 
 
-def is_described(entry: Entry) -> bool:
-    """Whether the entry has the version of its file. A file without bytes has only one."""
-    return bool(entry.size == 0 or entry.digest or entry.version or entry.etag)
+def _kind(store: Store) -> EtagKind:
+    """Return the kind of the ETags of a store; a store of another kind than DirectoryStore has one kind only."""
+    kind: EtagKind = getattr(store, "etag", "exact")
+    return kind
+
+
+def _digest(entry: Entry, kind: EtagKind) -> bytes | None:
+    if kind != "digest":
+        return entry.digest
+    return known_digest(entry.version) if entry.size else NO_BYTES
+
+
+def is_described(store: Store, entry: Entry) -> bool:
+    """Whether the version of the file is known, and its digest if that counts. A file without bytes has only one."""
+    kind = _kind(store)
+    return bool(entry.size == 0 or _digest(entry, kind) or ((entry.version or entry.etag) and kind != "digest"))
 
 
 def member_of(store: Store, key: str, name: str, entry: Entry) -> ArchiveMember:
-    """Return the member with that name; `key` opens the file of an entry that is described."""
-    facts = Member(name, entry.size or 0, entry.modified or 0, entry.is_executable)
-    version = entry.digest or entry.version
-    return ArchiveMember(facts, StoredFileOpener(store, key), etag=_etag(entry), version=version)
+    """Return the member with that name; `key` opens the file of an entry that is described.
+
+    If ETags are digests, members have no dates: copies have other dates, and archives of them must be equal.
+    """
+    kind = _kind(store)
+    modified = 0 if kind == "digest" else entry.modified or 0
+    facts = Member(name, entry.size or 0, modified, entry.is_executable)
+    digest = _digest(entry, kind)
+    etag = etag_of_digest(digest) if digest else _etag_without_digest(entry, kind)
+    opener = StoredFileOpener(store, key)
+    return ArchiveMember(facts, opener, etag=etag, version=digest or entry.version, on_disk=entry.version)
 
 
-def _etag(entry: Entry) -> ETag | None:
-    """Return the ETag that the file has when it is opened."""
-    if entry.digest:
-        return etag_of_digest(entry.digest)
-    return etag_of_version(entry.version) if entry.version else entry.etag
+def _etag_without_digest(entry: Entry, kind: EtagKind) -> ETag | None:
+    return etag_of_version(entry.version, kind) if entry.version else entry.etag
 
 
-async def describe_entry(store: Store, key: str, name: str, entry: Entry) -> ArchiveMember | None:
-    """Open a file to describe it. Return None if it cannot be opened, or if its size is unknown."""
+async def describe_entry(store: Store, key: str, name: str, entry: Entry, *, seconds: float) -> ArchiveMember | None:
+    """Open a file to describe it. Return None if it cannot be opened, or if its size is unknown.
+
+    If its digest counts, wait up to this time for it.
+    """
     try:
         source = await store.open(key)
     except (NotFound, Forbidden):
@@ -41,8 +61,11 @@ async def describe_entry(store: Store, key: str, name: str, entry: Entry) -> Arc
     try:
         if source.representation.size is None:
             return None
+        if _kind(store) == "digest" and isinstance(source, SupportsDigest):
+            await source.find_digest(seconds)
         member = ArchiveMember.of_source(name, source)
     finally:
         await source.aclose()
-    facts = member.entry._replace(is_executable=entry.is_executable)
-    return replace(member, entry=facts, source=None, open=StoredFileOpener(store, key))
+    modified = 0 if _kind(store) == "digest" else member.entry.modified
+    facts = member.entry._replace(is_executable=entry.is_executable, modified=modified)
+    return replace(member, entry=facts, source=None, open=StoredFileOpener(store, key), on_disk=entry.version)

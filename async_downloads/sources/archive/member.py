@@ -7,6 +7,7 @@ from typing import Self
 from ...errors import DownloadError, SourceChanged, SourceError
 from ...semantics.etags import ETag
 from ..base import Source, Store
+from ..directory_file import DirectoryFile
 from .layout import Member
 
 __all__ = ["ArchiveMember", "StoredFileOpener"]
@@ -31,6 +32,7 @@ class ArchiveMember:
     `source` is open already, and the archive closes it. A folder has neither.
 
     `version` is equal only for equal bytes. The checksum of a version is remembered after the archive is gone.
+    `on_disk` is the packed version of a file, whose ETag may become a strong one when its digest is known.
     """
 
     entry: Member
@@ -38,6 +40,7 @@ class ArchiveMember:
     source: Source | None = None
     etag: ETag | None = None
     version: Hashable = None
+    on_disk: bytes | None = None
 
     @classmethod
     def of_source(cls, name: str, source: Source) -> Self:
@@ -66,7 +69,10 @@ class ArchiveMember:
     async def checked(self, source: Source) -> Source:
         """Return a source that was opened. Raises SourceChanged, and closes it, if it is another version."""
         found = source.representation
-        if found.size == self.entry.size and (self.etag is None or self.etag.weakly_equals(found.validators.etag)):
+        is_same_size = found.size == self.entry.size
+        if is_same_size and (self.etag is None or self.etag.weakly_equals(found.validators.etag)):
+            return source
+        if self.on_disk and isinstance(source, DirectoryFile) and source.packed_version == self.on_disk:
             return source
         await source.aclose()
         raise SourceChanged(f"{self.entry.name!r} is not the version that the archive describes")

@@ -127,5 +127,5 @@ def _validators(archive_format: ArchiveFormat, entries: Sequence[Member], tags: 
             return Validators()
         digest.update(f"{entry!r} {tag}\n".encode())
         is_weak = is_weak or (tag is not None and tag.weak)
-    modified = max((entry.modified for entry in entries), default=None)
+    modified = max((entry.modified for entry in entries), default=0) or None
     return Validators(ETag(digest.hexdigest()[:32], weak=is_weak), modified)

@@ -1,5 +1,6 @@
 """Find the members of an archive: the entries in the listings of a folder and of all folders below it."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ def _count_nothing(_: int) -> None:
     """Take a number of entries, and do nothing."""
 
 
+_DIGESTS_SECONDS: Final = 5.0  # how long an archive waits for digests; without all of them its ETag is weak
 _LONG: Final = 1_000  # entries: taking more of them would delay the event loop by a millisecond
 DEFAULT_LIMITS: Final = ArchiveLimits(size=100 * 1024**3, entries=100_000)
 
@@ -120,6 +122,7 @@ class _Walk:
         self._pending: list[_ArchivedFolder] = []
         self._count = 0
         self._size = 0
+        self._digests_until = asyncio.get_running_loop().time() + _DIGESTS_SECONDS
 
     async def begin(self, top: _ArchivedFolder, selection: Collection[str]) -> None:
         """Read the folder, or some of its entries, and all folders below."""
@@ -139,7 +142,7 @@ class _Walk:
         if listing.truncated:
             raise _too_many(len(listing.entries))
         self._on_entries(len(listing.entries))
-        take = partial(_taken, folder, listing)
+        take = partial(_taken, self._store, folder, listing)
         is_long = len(listing.entries) > _LONG
         taken = await in_thread(take, executor=ARCHIVE_THREADS) if is_long else take()
         self._count += len(taken.files) + len(taken.folders)
@@ -155,7 +158,9 @@ class _Walk:
         ]
 
     async def _describe(self, folder: _ArchivedFolder, entry: Entry) -> ArchiveMember | None:
-        return await describe_entry(self._store, folder.key_of(entry.name), folder.prefix + entry.name, entry)
+        seconds = max(0.0, self._digests_until - asyncio.get_running_loop().time())
+        key, name = folder.key_of(entry.name), folder.prefix + entry.name
+        return await describe_entry(self._store, key, name, entry, seconds=seconds)
 
     def _check(self) -> None:
         if self._count > self._limits.entries:
@@ -175,7 +180,7 @@ class _Walk:
                     yield member
 
 
-def _taken(folder: _ArchivedFolder, listing: Listing) -> _Taken:
+def _taken(store: Store, folder: _ArchivedFolder, listing: Listing) -> _Taken:
     readable = [entry for entry in listing.entries if entry.is_readable]
     files = [entry for entry in readable if not entry.is_directory]
     return _Taken(
@@ -183,7 +188,7 @@ def _taken(folder: _ArchivedFolder, listing: Listing) -> _Taken:
         files,
         [entry.name for entry in readable if entry.is_directory],
         sum(entry.size or 0 for entry in files),
-        [entry for entry in files if not is_described(entry)],
+        [entry for entry in files if not is_described(store, entry)],
         {},
     )
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from ...errors import IsDirectory, NotFound
-from ...semantics.etags import ETag
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation, Validators
 from ..base import Entry, Listing, Source
+from ..opening import etag_of_digest
 
 __all__ = [
     "CHUNK_BYTES",
@@ -28,7 +28,6 @@ __all__ = [
     "StoredFile",
     "check_key",
     "describe",
-    "etag_of_digest",
     "is_valid_name",
     "listing",
     "new_token",
@@ -155,11 +154,6 @@ def describe(file: StoredFile) -> Representation:
         filename=file.name.rpartition("/")[2],
         digest=file.sha256,
     )
-
-
-def etag_of_digest(digest: bytes) -> ETag:
-    """Return the ETag of a file with that SHA-256 digest."""
-    return ETag(digest.hex())
 
 
 async def verify(file: StoredFile, source: Source) -> StoredFile | Corruption:

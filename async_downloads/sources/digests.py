@@ -1,0 +1,165 @@
+"""SHA-256 digests of files: computed once for each version in a few threads, and remembered.
+
+    unknown ── `wanted` ──> hashing ── end of the file ──> known
+                 ^             └── nobody wants it any more ──> paused: what was hashed so far is kept
+                 └───────── `wanted` again ──────────────────────┘
+
+All requests for one version share its work. A file takes a thread for 16 MiB, then it is the turn of the next file.
+Each device has threads of its own: a disk that does not respond stops no other one.
+"""
+
+import asyncio
+import hashlib
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from ..threads import DaemonThreads, lower_priority
+from .opening import pack_version
+from .stated_digests import stated_digest
+
+__all__ = ["NO_BYTES", "Hashing", "hashing_of", "known_digest", "remember_digest"]
+
+
+NO_BYTES: Final = hashlib.sha256().digest()  # the digest of an empty file
+_MAX_BYTES: Final = 16 * 1024 * 1024
+_ENTRY_BYTES: Final = 256  # what a version and its digest take
+_MAX_UNFINISHED: Final = 256  # files, each with one open descriptor while it is hashed
+_MAX_THREADS: Final = 2  # of one device
+_TURN_BYTES: Final = 16 * 1024 * 1024
+_CHUNK_BYTES: Final = 256 * 1024  # fits into a processor's cache
+# File systems count time in ticks: a file that changed a moment ago can change again and keep its time.
+_CLOCK_TICK_NS: Final = 50_000_000
+_lock: Final = threading.Lock()  # protects the three tables
+_known: "Final[OrderedDict[bytes, bytes]]" = OrderedDict()  # digests by version, the one used longest ago first
+_unfinished: "Final[OrderedDict[bytes, Hashing]]" = OrderedDict()  # by version
+_threads: "Final[dict[int, DaemonThreads]]" = {}  # by device
+
+
+def known_digest(version: bytes | None) -> bytes | None:
+    """Return the digest of a version, as `pack_version` makes it; None if it is not known."""
+    with _lock:
+        if version is None or version not in _known:
+            return None
+        _known.move_to_end(version)
+        return _known[version]
+
+
+def remember_digest(status: os.stat_result, digest: bytes) -> None:
+    """Remember the digest of a file with this status, unless the file changed so lately that it may change unseen."""
+    version = pack_version(status)
+    if version and time.time_ns() - status.st_ctime_ns >= _CLOCK_TICK_NS:
+        _remember(version, digest)
+
+
+def _remember(version: bytes, digest: bytes) -> None:
+    with _lock:
+        _known[version] = digest
+        _known.move_to_end(version)
+        while len(_known) * _ENTRY_BYTES > _MAX_BYTES:
+            _known.popitem(last=False)
+
+
+class Hashing:
+    """The work on one version of a file. `wanted` counts the callers; threads take turns at it while there are any."""
+
+    def __init__(self, version: bytes, status: os.stat_result, path: str) -> None:
+        self._version = version
+        self._status = status
+        self._path = path
+        self._sha256 = hashlib.sha256()
+        self._offset = 0
+        self._fd = -1
+        self._wanted = 0
+        self._is_running = False
+        self._result: Future[bytes | None] = Future()
+        self._result.set_running_or_notify_cancel()  # a caller that stops to wait does not cancel the work
+
+    @contextmanager
+    def wanted(self, fd: int) -> Iterator[None]:
+        """Hash the file that is open as `fd` at least until the end of the block."""
+        with _lock:
+            self._wanted += 1
+            if not self._is_running and not self._result.done():
+                self._fd = os.dup(fd)
+                self._is_running = True
+                threads = _threads.setdefault(self._status.st_dev, DaemonThreads(_MAX_THREADS))
+                threads.submit(self._take_turn, threads)
+        try:
+            yield
+        finally:
+            with _lock:
+                self._wanted -= 1
+
+    async def digest(self, seconds: float) -> bytes | None:
+        """Return the digest as soon as it is known; None if it is not by then, or the file changed."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.wrap_future(self._result)
+        except TimeoutError:
+            return None
+
+    def _take_turn(self, threads: DaemonThreads) -> None:
+        lower_priority()
+        digest, is_over = None, True
+        with suppress(OSError):
+            digest, is_over = self._advance()
+        with _lock:
+            if not is_over and self._wanted:
+                threads.submit(self._take_turn, threads)
+                return
+            self._is_running = False
+            fd, self._fd = self._fd, -1
+            if is_over:
+                _unfinished.pop(self._version, None)
+        os.close(fd)
+        if is_over:
+            if digest:
+                _remember(self._version, digest)
+            self._result.set_result(digest)
+
+    def _advance(self) -> tuple[bytes | None, bool]:
+        """Hash the next bytes. Return the digest, None if it cannot be found, and whether the work is over."""
+        if not self._offset:
+            age = time.time_ns() - self._status.st_ctime_ns
+            time.sleep(max(0, _CLOCK_TICK_NS - max(0, age)) / 10**9)
+            if stated := stated_digest(self._path, self._fd, self._status):
+                return stated, True
+        stop = min(self._offset + _TURN_BYTES, self._status.st_size)
+        while self._offset < stop:
+            chunk = os.pread(self._fd, min(_CHUNK_BYTES, stop - self._offset), self._offset)
+            if not chunk:
+                return None, True
+            self._sha256.update(chunk)
+            self._offset += len(chunk)
+        if self._offset < self._status.st_size:
+            return None, False
+        is_same = pack_version(os.fstat(self._fd)) == self._version
+        return (self._sha256.digest() if is_same else None), True
+
+
+def hashing_of(status: os.stat_result, path: str) -> Hashing | None:
+    """Return the work on a file that was opened at `path`; None if its version cannot be told from another one.
+
+    If there are too many unfinished files, the result is None unless one of them is paused, which is then forgotten.
+    """
+    version = pack_version(status)
+    if version is None:
+        return None
+    with _lock:
+        found = _unfinished.get(version)
+        if found is None and (len(_unfinished) < _MAX_UNFINISHED or _forget_paused()):
+            found = _unfinished[version] = Hashing(version, status, path)
+        return found
+
+
+def _forget_paused() -> bool:
+    paused = next((version for version, each in _unfinished.items() if not each._is_running and not each._wanted), None)
+    if paused is not None:
+        del _unfinished[paused]
+    return paused is not None
