@@ -1,5 +1,6 @@
 """The command `async-downloads`. Each subcommand is imported when it runs."""
 
+import gc
 import sys
 from importlib import import_module
 from typing import Final, NoReturn
@@ -48,6 +49,7 @@ class _Commands(click.Group):
         if module is None:
             return None
         command: click.Command = getattr(import_module(f".commands.{module}", __package__), cmd_name.replace("-", "_"))
+        gc.enable()  # the program starts without the collector: loaded modules are no garbage
         return command
 
 

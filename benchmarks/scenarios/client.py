@@ -3,13 +3,14 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from compileall import compile_dir
 from pathlib import Path
 
 from benchmarks.load.watched import run_watched
 from benchmarks.proc import Meter
 from benchmarks.process import Running, pinned, running
 from benchmarks.scenarios.base import Bench, Measurement, Scenario
-from benchmarks.servers.clients import CLIENTS, PREFIX, Errand
+from benchmarks.servers.clients import CLIENTS, PREFIX, ROOT, Errand
 from benchmarks.servers.nginx import NGINX
 from benchmarks.settings import MIB, BenchmarkError
 from benchmarks.tree import LARGE
@@ -24,6 +25,7 @@ LIMIT = 60.0  # seconds that a download may take, plus as many for each GiB
 
 def measure(bench: Bench) -> Iterator[Measurement]:
     """Download over http from the running server, and over https from a second one."""
+    compile_dir(ROOT / "async_downloads", quiet=1)  # pip does so, too; otherwise each start could compile for 0.2 s
     yield _download(bench, "http", bench.running)
     with running(NGINX, bench.tree.directory, bench.cores.server, secure=True) as secure:
         yield _download(bench, "https", secure)
