@@ -8,40 +8,17 @@ import click
 
 from ..secret_files import read_secret
 from ..setting_texts import read_yes_or_no
-from ..sources.object_urls import check_object_url, is_object_url, path_of
 
 if TYPE_CHECKING:  # `get` needs none of the sources that the settings are about
     from ..config import Setting
 
-__all__ = ["FILE", "FOLDER", "PATHS", "STDIN", "SecretOption", "parse_each_with", "parse_with", "setting_option"]
+__all__ = ["FILE", "FOLDER", "STDIN", "SecretOption", "parse_each_with", "parse_with", "setting_option"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
 STDIN: Final = Path("-")
 FOLDER: Final = click.Path(exists=True, file_okay=False, readable=True, path_type=Path)
 FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
-
-
-class _Paths(click.Path):
-    """One of several files and folders, or the URL of an object store.
-
-    In a variable each one has a line, because names may have spaces and colons.
-    """
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not is_object_url(str(value)):
-            return super().convert(path_of(str(value)) or value, param, ctx)
-        try:
-            check_object_url(value)
-        except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
-        return value
-
-    def split_envvar_value(self, rv: str) -> tuple[str, ...]:
-        return tuple(filter(None, rv.split("\n")))
-
-
-PATHS: Final = _Paths(exists=True, readable=True, path_type=Path)
 
 
 class _YesOrNo(click.types.BoolParamType):

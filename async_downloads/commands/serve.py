@@ -10,7 +10,7 @@ import click
 from ..config import PREFIX, ServerSettings, Settings, table
 from .announcing import announce, warn_of_plain_passwords
 from .messages import CannotRun
-from .options import PATHS
+from .served_paths import PATHS
 from .server_options import BIND, LAN, PORT, PROCESS, QR, config_option, need, server_settings, setting_options
 
 __all__ = ["run_site", "serve"]

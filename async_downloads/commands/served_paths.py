@@ -1,0 +1,32 @@
+"""The files, folders and object stores that `serve` is given."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from ..sources.object_urls import check_object_url, is_object_url, path_of
+
+__all__ = ["PATHS"]
+
+
+class _Paths(click.Path):
+    """One of several files and folders, or the URL of an object store.
+
+    In a variable each one has a line, because names may have spaces and colons.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not is_object_url(str(value)):
+            return super().convert(path_of(str(value)) or value, param, ctx)
+        try:
+            check_object_url(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+        return value
+
+    def split_envvar_value(self, rv: str) -> tuple[str, ...]:
+        return tuple(filter(None, rv.split("\n")))
+
+
+PATHS: Final = _Paths(exists=True, readable=True, path_type=Path)
