@@ -17,11 +17,18 @@ Field = tuple[str, str]
 class Validators:
     """The ETag and the date, which distinguish the versions of a representation (§8.8).
 
-    `last_modified` is in seconds since the epoch.
+    `last_modified` is in seconds since the epoch. The hash is computed once, as that of `Representation`.
     """
 
     etag: ETag | None = None
     last_modified: int | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.etag, self.last_modified)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def at(self, now: int) -> "Validators":
         """Return the validators to send at `now`: no date is later than that (§8.8.2.1), or before 1970."""

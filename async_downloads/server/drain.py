@@ -34,7 +34,6 @@ class DrainGate:
         self._is_retiring = False
         self._draining = asyncio.Event()
         self._empty = asyncio.Event()
-        self._empty.set()
 
     @property
     def running(self) -> int:
@@ -57,7 +56,9 @@ class DrainGate:
     async def drained(self) -> None:
         """Wait for `drain`, then for the last running request to end."""
         await self._draining.wait()
-        await self._empty.wait()
+        while self._running:
+            self._empty.clear()
+            await self._empty.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request to the app. Respond to `/-/healthy`, and to `/-/ready` once the process is retiring."""
@@ -79,7 +80,6 @@ class DrainGate:
         it again.
         """
         self._running += 1
-        self._empty.clear()
         try:
             await self._app(scope, receive, send)
         except DownloadError as error:
@@ -87,7 +87,7 @@ class DrainGate:
             raise
         finally:
             self._running -= 1
-            if not self._running:
+            if not self._running and self._draining.is_set():
                 self._empty.set()
 
 

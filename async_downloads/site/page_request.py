@@ -20,7 +20,7 @@ def is_browser(scope: Scope) -> bool:
 
 
 def _accept(scope: Scope) -> bytes:
-    return b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
+    return b",".join([value for name, value in scope["headers"] if name == b"accept"]).lower()
 
 
 def base_of(scope: Scope) -> str:

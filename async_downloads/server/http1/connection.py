@@ -175,7 +175,8 @@ class Connection(PausableProtocol):
             self._enter(State.DISCARDING, BODY_SECONDS)
         else:
             self._become_idle()
-        self.pace_reading()
+        if not self.flow.reads:  # now fewer bytes wait
+            self.pace_reading()
 
     def _become_idle(self) -> None:
         if self.server.draining and not self._input.waiting:  # its response was begun before the draining
@@ -253,8 +254,7 @@ class Connection(PausableProtocol):
             self.close()
 
     def _enter(self, state: State, seconds: float) -> None:
-        self._state = state
-        self._expire_in(seconds)
+        self._state, self.deadline = state, self.server.now + seconds
 
     def _expire_in(self, seconds: float) -> None:
         self.deadline = self.server.now + seconds
