@@ -62,6 +62,14 @@ class Settings:
     )
     objects: str | None = _row(None, "The objects at / in the place of a folder: s3://bucket/prefix, gs://… or az://…")
     object_connections: int = _row(64, "Most connections to the object store.", metavar="N", reader=_count)
+    redirect: int | None = _row(
+        None,
+        "Redirect to a signed URL of the bucket that is valid for this long, 10 minutes if there is no value.",
+        default_help="send the objects",
+        metavar="[SECONDS]",
+        reader=partial(read_whole_number, least=60, most=604_800),
+        bare_value="600",
+    )
     hidden: bool = _row(False, "Serve names that begin with a dot.")
     follow_symlinks: bool = _row(False, "Follow symbolic links that lead out of the folder.")
     precompressed: bool = _row(True, "Send x.br, x.zst or x.gz in the place of x.")

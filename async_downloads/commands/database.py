@@ -12,13 +12,14 @@ import click
 
 from ..config import DATABASE_VARIABLES, PREFIX
 from ..errors import DownloadError
-from ..sources.database.catalogue import Catalogue, Identifier
+from ..sources.database.catalogue import Identifier
 from ..sources.database.urls import open_catalogue
+from ..sources.object_urls import check_object_url, is_object_url
 from .messages import INTERRUPTED, CannotRun, print_error
 from .options import SecretOption
 from .redaction import redacted
 
-__all__ = ["DATABASE", "IDS", "Database", "run_each"]
+__all__ = ["DATABASE", "FILES", "IDS", "Bucket", "Database", "run_each"]
 
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ class Database:
 
     url: str = field(repr=False)
 
-    def run(self, work: Callable[[Catalogue], Coroutine[Any, Any, int]]) -> int:
+    def run(self, work: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
         """Run `work` with the catalogue; return its exit code. Raises ClickException if the database fails."""
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # the terminal may lack a letter of a name
@@ -43,9 +44,12 @@ class Database:
             print_error("interrupted")
             return INTERRUPTED
 
-    async def _run(self, work: Callable[[Catalogue], Coroutine[Any, Any, int]]) -> int:
+    def _open(self) -> Any:
+        return open_catalogue(self.url)
+
+    async def _run(self, work: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
         try:
-            opened = open_catalogue(self.url)
+            opened = self._open()
         except ValueError as error:
             raise CannotRun(redacted(error)) from None
         try:
@@ -53,6 +57,18 @@ class Database:
                 return await work(catalogue)
         except DownloadError as error:
             raise click.ClickException(redacted(error)) from error
+
+
+class Bucket(Database):
+    """The bucket that the user named, in the place of a database."""
+
+    __slots__ = ()
+
+    def _open(self) -> Any:
+        check_object_url(self.url)
+        from ..sources.object_storage.writing import BucketFiles
+
+        return BucketFiles.from_url(self.url)
 
 
 async def run_each(items: Iterable[T], do: Callable[[T], Awaitable[None]]) -> int:
@@ -70,9 +86,19 @@ async def run_each(items: Iterable[T], do: Callable[[T], Awaitable[None]]) -> in
 def _read_database(context: click.Context, _: click.Parameter, url: str | None) -> Database:
     if not url:
         raise click.UsageError(_NO_DATABASE, context)
-    return Database(url)
+    return Bucket(url) if is_object_url(url) else Database(url)
 
 
+FILES: Final = click.option(
+    "--database",
+    "--bucket",
+    "database",
+    metavar="URL",
+    envvar=DATABASE_VARIABLES,
+    show_envvar=True,
+    callback=_read_database,
+    help="sqlite:///relative.db, sqlite:////absolute.db, postgresql://… or s3://bucket/prefix",
+)
 DATABASE: Final = click.option(
     "--database",
     cls=SecretOption,

@@ -2,27 +2,30 @@
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from functools import partial
 
 import click
 
 from ..errors import NotFound
 from ..sources.database.catalogue import Catalogue, Identifier, StoredFile
-from .database import DATABASE, IDS, Database, run_each
+from .bucket import list_bucket, remove_from_bucket, utc
+from .database import FILES, IDS, Bucket, Database, run_each
 
 __all__ = ["ls", "rm"]
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each file, one a line.")
-@DATABASE
+@FILES
 @IDS
 def ls(as_json: bool, database: Database, ids: Identifier) -> int:
-    """List the files in a database.
+    """List the files in a database or in a bucket.
 
-    Each file has one line, in the order of the names: id, size, media type, time (UTC), name.
+    Each file has one line, in the order of the names: id, size, media type, time (UTC), name. A bucket has no ids, and
+    does not list media types.
     """
+    if isinstance(database, Bucket):
+        return database.run(partial(list_bucket, as_json=as_json))
     return database.run(partial(_list, as_json=as_json, ids=ids))
 
 
@@ -41,35 +44,33 @@ def _objects(files: Sequence[StoredFile], ids: Identifier) -> Iterator[str]:
                 "name": file.name,
                 "size": file.size,
                 "media_type": file.media_type,
-                "created": _utc(file.created),
+                "created": utc(file.created),
                 "sha256": file.sha256.hex(),
             }
         )
 
 
 def _table(files: Sequence[StoredFile], ids: Identifier) -> Iterator[str]:
-    rows = [(file.public(ids), str(file.size), file.media_type, _utc(file.created), file.name) for file in files]
+    rows = [(file.public(ids), str(file.size), file.media_type, utc(file.created), file.name) for file in files]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for public, size, media_type, created, name in rows:
         yield f"{public:<{widths[0]}}  {size:>{widths[1]}}  {media_type:<{widths[2]}}  {created}  {name}"
 
 
-def _utc(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 @click.command()
 @click.argument("public", nargs=-1, metavar="[ID]...")
 @click.option("--name", "names", multiple=True, help="Remove the file of this name; repeatable.")
-@DATABASE
+@FILES
 @IDS
 @click.pass_context
 def rm(
     context: click.Context, /, public: tuple[str, ...], names: tuple[str, ...], database: Database, ids: Identifier
 ) -> int:
-    """Remove files from a database, by ID or by name."""
+    """Remove files from a database, by ID or by name, or from a bucket by name."""
     if not public and not names:
         raise click.UsageError("no file is given: give an id, or a name with --name", context)
+    if isinstance(database, Bucket):
+        return database.run(partial(remove_from_bucket, names=(*public, *names)))
     return database.run(partial(_remove, public=public, names=names, ids=ids))
 
 

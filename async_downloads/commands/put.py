@@ -5,18 +5,22 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import click
 
 from ..errors import AlreadyThere, DownloadError
 from ..sources.database.catalogue import Catalogue, Identifier, StoredFile, is_valid_name
-from .database import DATABASE, IDS, Database, run_each
+from .database import FILES, IDS, Database, run_each
 from .inputs import Input, open_input
 from .messages import CannotRun
 from .options import STDIN
 from .progress import progress
 from .redaction import redacted
+
+if TYPE_CHECKING:  # it needs obstore
+    from ..sources.object_storage.writing import BucketFiles, StoredObject
 
 __all__ = ["put"]
 
@@ -41,19 +45,27 @@ class _Upload:
     replace: bool
     ids: Identifier
 
-    async def put_all(self, paths: tuple[Path, ...], catalogue: Catalogue) -> int:
+    async def put_all(self, paths: tuple[Path, ...], catalogue: "Catalogue | BucketFiles") -> int:
         """Store one file after the other; return the exit code."""
         return await run_each(paths, partial(self._put, catalogue))
 
-    async def _put(self, catalogue: Catalogue, path: Path) -> None:
+    async def _put(self, catalogue: "Catalogue | BucketFiles", path: Path) -> None:
         async with open_input(path) as source:
             name = path.name if self.name is None else self.name
             if not is_valid_name(name):
                 raise CannotRun(f"{name!r} cannot be the name of a file in a database: choose another with --name")
-            public = (await self._store(catalogue, source, name)).public(self.ids)
-        click.echo(f"{public}\t/files/download/{public}")
+            stored = await self._store(catalogue, source, name)
+        click.echo(self._shown(stored))
 
-    async def _store(self, catalogue: Catalogue, source: Input, name: str) -> StoredFile:
+    def _shown(self, stored: "StoredFile | StoredObject") -> str:
+        if isinstance(stored, StoredFile):
+            public = stored.public(self.ids)
+            return f"{public}\t/files/download/{public}"
+        return f"{stored.name}\t/{quote(stored.name)}"
+
+    async def _store(
+        self, catalogue: "Catalogue | BucketFiles", source: Input, name: str
+    ) -> "StoredFile | StoredObject":
         try:
             with progress(name, source.size) as report:
                 async with aclosing(source.chunks(report)) as data:
@@ -73,7 +85,7 @@ class _Upload:
     "--type", "media_type", metavar="TYPE", callback=_read_media_type, help="Default: the media type of the name."
 )
 @click.option("--replace", is_flag=True, help="Replace the file with the same name; its running downloads continue.")
-@DATABASE
+@FILES
 @IDS
 @click.pass_context
 def put(
@@ -86,9 +98,10 @@ def put(
     database: Database,
     ids: Identifier,
 ) -> int:
-    """Store files in a database.
+    """Store files in a database or in a bucket.
 
-    A FILE of - is standard input. For each file the command prints the id and the path of the URL. A file becomes
+    A FILE of - is standard input. For each file the command prints the id, in a bucket the name, and the path of the
+    URL. A file becomes
     visible when all of it is stored. If one file fails, the others are still stored.
     """
     if name is not None and len(files) > 1:

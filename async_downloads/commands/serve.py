@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from ..config import PREFIX, ServerSettings, Settings, table
+from ..sources.object_urls import NO_SIGNER
 from .announcing import announce, warn_of_plain_passwords
 from .messages import CannotRun
 from .served_paths import PATHS
@@ -58,7 +59,11 @@ def _settings(named_places: tuple[Path | str, ...], values: Mapping[str, Any]) -
     if urls := [path for path in named_places if isinstance(path, str)]:
         if len(named_places) > 1:
             raise CannotRun(f"{urls[0]} must be served alone, without other paths")
+        if values["redirect"]:
+            _check_redirects(urls[0])
         return Settings(objects=urls[0], **given)
+    if values["redirect"]:
+        raise CannotRun(NO_SIGNER)
     paths = tuple(path for path in named_places if isinstance(path, Path))
     if len(paths) == 1 and paths[0].is_dir():
         return Settings(directory=paths[0], **given)
@@ -67,6 +72,13 @@ def _settings(named_places: tuple[Path | str, ...], values: Mapping[str, Any]) -
     except ValueError as error:
         raise CannotRun(str(error)) from error
     return Settings(paths=paths, **given)
+
+
+def _check_redirects(url: str) -> None:
+    from ..sources.object_storage import S3Signer
+
+    if not S3Signer.from_environment(url):
+        raise CannotRun(NO_SIGNER)
 
 
 def _shown(settings: Settings) -> str:

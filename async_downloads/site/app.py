@@ -10,7 +10,6 @@ from typing import Any
 
 from quart import Quart
 
-from ..asgi import Downloads
 from ..config import Settings
 from ..quart import init_app
 from ..request_target import in_normal_form, key_of
@@ -24,7 +23,7 @@ from .error_pages import ErrorPages
 from .readiness import Readiness
 from .routes import downloads
 from .stored import PREFIX, StoredFiles, catalogue_of
-from .stores import probe_of, store_of
+from .stores import downloads_of, probe_of, store_of
 from .tree import Tree
 
 __all__ = ["create_app"]
@@ -94,15 +93,8 @@ def _routed_segments(settings: Settings) -> Iterator[str]:
 
 
 def _tree(settings: Settings, store: Store) -> Tree:
-    tree = Downloads(
-        store,
-        attachment=settings.attachment,
-        cache_control=settings.cache_control,
-        stall_timeout=settings.stall_timeout,
-        secret=settings.secret,
-    )
     return Tree(
-        tree,
+        downloads_of(settings, store),
         index=settings.index,
         front=store.only_file if isinstance(store, PathsStore) else None,
         archive_limits=ArchiveLimits(settings.archive_limit, settings.archive_entries),

@@ -5,13 +5,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from ..asgi import Downloads
 from ..config import Settings
 from ..errors import DownloadError
 from ..sources.base import Store
 from ..sources.directory import DirectoryStore
 from ..sources.paths import PathsStore
 
-__all__ = ["probe_of", "store_of"]
+__all__ = ["downloads_of", "probe_of", "store_of"]
 
 
 _log = logging.getLogger("async_downloads")
@@ -32,6 +33,19 @@ def store_of(settings: Settings) -> Store | None:
     if settings.paths:
         return PathsStore(settings.paths, **options)
     return DirectoryStore(settings.directory, **options) if settings.directory else None
+
+
+def downloads_of(settings: Settings, store: Store) -> Downloads:
+    """Return the app that sends the files of the store, or redirects to them.
+
+    Raises ValueError if there is nothing to sign the URLs of redirects with.
+    """
+    options = {name: getattr(settings, name) for name in ("attachment", "cache_control", "stall_timeout", "secret")}
+    if settings.redirect is None:
+        return Downloads(store, **options)
+    from .object_redirects import RedirectingDownloads
+
+    return RedirectingDownloads(store, settings.redirect, **options)
 
 
 def probe_of(settings: Settings, store: Store | None) -> Callable[[], Awaitable[None]] | None:

@@ -31,6 +31,8 @@ def _unreadable(path: Path) -> Path:
         pytest.param(("fly",), "'fly'", id="unknown-command"),
         pytest.param(("serve", "--fly"), "--fly", id="unknown-flag"),
         pytest.param(("serve", ".", "more"), "more", id="one-argument-too-many"),
+        pytest.param(("serve", ".", "--redirect"), "redirects need s3://", id="redirect-to-a-folder"),
+        pytest.param(("put", "a", "--bucket", "s3://"), "names no bucket", id="put-no-bucket"),
         pytest.param(("serve", "s3://"), "names no bucket", id="no-bucket"),
         pytest.param(("serve", "s3://bucket", "."), "must be served alone", id="bucket-and-folder"),
         pytest.param(("serve", "s3://key:secret@bucket"), "no password", id="password-in-url"),

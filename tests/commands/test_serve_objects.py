@@ -1,6 +1,7 @@
 """`async-downloads serve s3://…`: the objects of a real S3 server over HTTP."""
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from random import Random
 import httpx
 import obstore
 import pytest
+from harness.ports import reserved_port
+from harness.waiting import eventually
 from tools.command import Command, finished, serving
 
 from async_downloads.sources.object_storage.connecting import store_at
@@ -39,3 +42,61 @@ async def test_objects_ranges_pages_and_archives(command: Command, tmp_path: Pat
     assert [command.get(path).status_code for path in ("/nothing", "/docs")] == [404, 301]
     assert finished("get", "-x4", f"{command.url}/docs/b.bin", "-o", str(tmp_path / "b")).returncode == 0
     assert _digest(tmp_path / "b") == hashlib.sha256(_DATA).hexdigest()
+
+
+@pytest.fixture
+async def redirecting(s3_url: str) -> AsyncIterator[Command]:
+    """A server that redirects to the bucket."""
+    await obstore.put_async(store_at(s3_url), "docs/a b.txt", b"hello")
+    async with serving(s3_url, "--redirect") as command:
+        yield command
+
+
+async def test_a_redirect_leads_to_the_bytes(redirecting: Command, tmp_path: Path) -> None:
+    url = f"{redirecting.url}/docs/a%20b.txt"
+    response = httpx.get(url)
+    assert (response.status_code, response.headers["referrer-policy"]) == (307, "no-referrer")
+    assert response.headers["cache-control"] == "private, max-age=300"
+    found = httpx.get(f"{url}?download", follow_redirects=True, headers={"Range": "bytes=1-2"})
+    assert (found.status_code, found.content) == (206, b"el")
+    assert found.headers["content-disposition"] == 'attachment; filename="a b.txt"'
+    assert httpx.head(url, follow_redirects=True).headers["content-length"] == "5"
+    assert finished("get", url, "-o", str(tmp_path / "a")).returncode == 0
+    assert (tmp_path / "a").read_bytes() == b"hello"
+
+
+async def test_pages_show_objects_of_their_own_server(redirecting: Command) -> None:
+    in_a_page = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors"}
+    assert httpx.get(f"{redirecting.url}/docs/a%20b.txt", headers=in_a_page).content == b"hello"
+    assert redirecting.get("/docs/.hidden").status_code == 404
+
+
+def test_put_ls_and_rm_manage_the_files_of_a_bucket(s3_url: str, tmp_path: Path) -> None:
+    (tmp_path / "small.txt").write_bytes(b"small")
+    (tmp_path / "large.bin").write_bytes(Random(6).randbytes(9 * 1024 * 1024))
+    files = [tmp_path / "small.txt", tmp_path / "large.bin"]
+    assert finished("put", *files, "--bucket", s3_url).stdout == "small.txt\t/small.txt\nlarge.bin\t/large.bin\n"
+    assert "use --replace" in finished("put", files[0], "--bucket", s3_url).stderr
+    assert finished("put", files[0], "--replace", "--name", "a b", "--bucket", s3_url).stdout == "a b\t/a%20b\n"
+    listed = finished("ls", "--bucket", s3_url).stdout.splitlines()
+    assert [line.split("  ")[-1] for line in listed] == ["a b", "large.bin", "small.txt"]
+    assert '"size": 9437184' in finished("ls", "--json", "--bucket", s3_url).stdout
+    assert finished("rm", "small.txt", "--name", "a b", "--bucket", s3_url).returncode == 0
+    assert "there is no file 'small.txt'" in finished("rm", "small.txt", "--bucket", s3_url).stderr
+    assert len(finished("ls", "--bucket", s3_url).stdout.splitlines()) == 1
+
+
+async def test_a_stored_file_has_its_digest(s3_url: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"hello")
+    finished("put", tmp_path / "a.txt", "--bucket", s3_url)
+    async with serving(s3_url) as command:
+        digest = command.get("/a.txt").headers["repr-digest"]
+    assert digest == f"sha-256=:{base64.b64encode(hashlib.sha256(b'hello').digest()).decode()}:"
+
+
+async def test_the_server_starts_without_its_bucket_and_says_so(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with reserved_port() as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        async with serving(s3_url) as command:
+            await eventually(lambda: f"{s3_url}: " in command.stderr)
+            assert command.get("/a.txt").status_code == 502

@@ -7,7 +7,7 @@ from obstore import exceptions
 
 from ...errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChanged, SourceError
 
-__all__ = ["NotModified", "NotSatisfiable", "meaning_of"]
+__all__ = ["NotModified", "NotSatisfiable", "UnreadableKey", "meaning_of"]
 
 
 # obstore has no class for these two; the texts are those of its S3, GCS, Azure, memory and file stores.
@@ -27,6 +27,10 @@ class NotModified(DownloadError):
 
 class NotSatisfiable(SourceError):
     """The store has no such range: the object is empty or too short, or the store ignores ranges."""
+
+
+class UnreadableKey(SourceError):
+    """A folder has a key that obstore refuses, so obstore lists none of its keys."""
 
 
 def meaning_of(error: Exception) -> DownloadError:

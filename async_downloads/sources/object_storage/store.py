@@ -5,17 +5,22 @@ whole already, and a large one has something to send while the next bytes come.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Self
 
 from ...errors import IsDirectory, NotFound
 from ...semantics.representation import RequestHead
 from ...source_events import timed
+from ...threads import LISTING_THREADS, in_thread
 from ..base import Entry, Listing
 from ..memory import MemorySource
 from .connecting import store_at
 from .description import describe, etag_of
-from .errors import NotModified, NotSatisfiable
+from .errors import NotModified, NotSatisfiable, UnreadableKey
+from .s3_listing import list_in_thread
+from .s3_signing import S3Signer
 from .small_objects import SmallObjects
 from .source import ObjectSource
 from .upstream import Received, Upstream
@@ -37,7 +42,8 @@ class ObjectStore:
 
     `store` is a store of obstore; `from_url` makes one. `hidden` also serves names that begin with a dot. At most
     `connections` requests to the object store run at a time, however many clients there are; one that waits longer
-    than `patience` seconds for a free connection raises SourceBusy. A listing has at most `max_entries`.
+    than `patience` seconds for a free connection raises SourceBusy. A listing has at most `max_entries`. With `signer`,
+    a folder of S3 is listed even if some of its keys cannot be read, such as `a//b`; these are left out.
 
     Owner: the application that created it, in the process and the event loop that use it: obstore does not work in a
     process that was forked after its first use. There is nothing to close.
@@ -51,10 +57,12 @@ class ObjectStore:
         connections: int = 64,
         patience: float = 10.0,
         max_entries: int = _MAX_ENTRIES,
+        signer: S3Signer | None = None,
     ) -> None:
         self._upstream = Upstream(store, connections=connections, patience=patience)
         self._hidden = hidden
         self._max_entries = max_entries
+        self.signer = signer
         self._small_objects = SmallObjects()
 
     @classmethod
@@ -64,7 +72,8 @@ class ObjectStore:
         The usual environment variables say how to reach it: `AWS_*`, `GOOGLE_*` and `AZURE_*`. No connection is made
         yet. Raises ValueError, with one line that says what to do, if the URL is of another kind.
         """
-        return cls(store_at(url), hidden=hidden, connections=connections)
+        signer = S3Signer.from_environment(url)
+        return cls(store_at(url), hidden=hidden, connections=connections, signer=signer)
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> ObjectSource | MemorySource:  # noqa: ARG002 - an object has one coding
         """Open the current version of the object with that key."""
@@ -80,7 +89,7 @@ class ObjectStore:
     @timed("object")
     async def _open(self, key: str, start: int | None) -> ObjectSource | MemorySource:
         """Open an object, with the bytes that begin at `start`; with None, without bytes."""
-        self._check_key(key)
+        self.check_key(key)
         try:
             if cached := self._small_objects.get(key):
                 source, etag = cached
@@ -116,7 +125,8 @@ class ObjectStore:
             self._small_objects.put(key, source, received.etag)
         return source
 
-    def _check_key(self, key: str) -> None:
+    def check_key(self, key: str) -> None:
+        """Raise NotFound if no object that is served may have this key."""
         if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)) or len(key.encode()) > _MAX_KEY_BYTES:
             raise NotFound(f"{key[:100]!r} is not a valid key")
 
@@ -127,11 +137,20 @@ class ObjectStore:
     async def list(self, key: str) -> Listing:
         """Return the objects directly below the key, and what other keys have in common as directories."""
         if key:
-            self._check_key(key)
-        entries = tuple(self._entries(key, await self._upstream.list(key)))
+            self.check_key(key)
+        entries = tuple(self._entries(key, await self._found(key)))
         if key and not entries:
             raise NotFound(f"no key begins with {key!r} and a slash")
         return Listing(entries[: self._max_entries], truncated=len(entries) > self._max_entries)
+
+    async def _found(self, key: str) -> Mapping[str, Any]:
+        try:
+            return await self._upstream.list(key)
+        except UnreadableKey:
+            if self.signer is None:
+                raise
+            listing = partial(list_in_thread, self.signer, key, time.time())
+            return await in_thread(listing, executor=LISTING_THREADS)
 
     def _entries(self, key: str, found: Mapping[str, Any]) -> Iterator[Entry]:
         """Yield directories, then files. A program that makes folders leaves an empty object with the folder's name."""

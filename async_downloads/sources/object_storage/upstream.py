@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, InvalidPathError
 
 from ...errors import SourceBusy
-from .errors import meaning_of
+from .errors import UnreadableKey, meaning_of
 
 __all__ = ["Received", "Upstream"]
 
@@ -77,8 +77,17 @@ class Upstream:
             yield Received(got.meta, got.attributes, b""), got.stream(min_chunk_size=_STREAM_BYTES)
 
     async def list(self, prefix: str) -> Mapping[str, Any]:
-        """Return the `objects` and `common_prefixes` directly below a prefix that has no slash at its end."""
-        return await self._bounded(obstore.list_with_delimiter_async(self._store, prefix or None))
+        """Return the `objects` and `common_prefixes` directly below a prefix that has no slash at its end.
+
+        Raises UnreadableKey if one of them is a key that obstore refuses.
+        """
+        return await self._bounded(self._list(prefix))
+
+    async def _list(self, prefix: str) -> Mapping[str, Any]:
+        try:
+            return await obstore.list_with_delimiter_async(self._store, prefix or None)
+        except InvalidPathError as error:
+            raise UnreadableKey(f"{prefix!r} cannot be listed: {error}") from error
 
     async def has_below(self, prefix: str) -> bool:
         """Whether a key begins with this prefix and a slash; with "", whether there is any key."""

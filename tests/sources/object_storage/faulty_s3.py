@@ -13,6 +13,11 @@ __all__ = ["DATA", "FaultyS3"]
 DATA: Final = Random(3).randbytes(1024 * 1024)
 _TARGET: Final = re.compile(r"(?P<method>GET|HEAD) /bucket/?(?P<key>[^ ?]*)(?P<query>\S*) ")
 _DATE: Final = "last-modified: Tue, 14 Nov 2023 22:13:20 GMT"
+_ODD_LIST: Final = b"""<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType>
+<IsTruncated>false</IsTruncated><CommonPrefixes><Prefix>odd/sub/</Prefix></CommonPrefixes>
+<CommonPrefixes><Prefix>odd//</Prefix></CommonPrefixes><Contents><Key>odd/a+%C3%BC%01</Key><Size>1</Size>
+<LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>"x"</ETag></Contents><Contents><Key>odd/b+c</Key>
+<Size>2</Size><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>"y"</ETag></Contents></ListBucketResult>"""
 _EMPTY_LIST: Final = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
 
 
@@ -39,7 +44,8 @@ class FaultyS3:
         key = target["key"]
         self.requests[key] += 1
         if "list-type" in target["query"]:
-            await connection.send(head(f"content-length: {len(_EMPTY_LIST)}"), _EMPTY_LIST)
+            listed = _ODD_LIST if "prefix=odd" in target["query"] else _EMPTY_LIST
+            await connection.send(head(f"content-length: {len(listed)}"), listed)
             return True
         if status := self._error(key):
             await connection.send(head("content-length: 0", status=status))

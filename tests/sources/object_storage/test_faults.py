@@ -77,3 +77,17 @@ async def test_a_range_behind_the_end_is_described(faulty: Faulty) -> None:
     source = await faulty.store.open_for(RequestHead("GET", 0, {"range": "bytes=9999999-"}), "good")
     assert source.representation.size == len(DATA)
     assert source.representation.ranges
+
+
+async def test_keys_that_cannot_be_read_do_not_hide_their_folder(faulty: Faulty) -> None:
+    listing = await faulty.store.list("odd")
+    assert [(entry.name, entry.size) for entry in listing.entries] == [("sub", None), ("b c", 2)]
+
+
+async def test_without_a_key_to_sign_with_such_a_folder_is_an_error(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    store = ObjectStore(faulty.store._upstream._store)
+    with pytest.raises(SourceError, match="cannot be listed"):
+        await store.list("odd")

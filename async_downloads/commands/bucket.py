@@ -1,0 +1,50 @@
+"""`async-downloads ls` and `rm` for a bucket, whose files have names only."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import NotFound
+from .database import run_each
+
+if TYPE_CHECKING:  # it needs obstore
+    from ..sources.object_storage.writing import BucketFiles, StoredObject
+
+__all__ = ["list_bucket", "remove_from_bucket", "utc"]
+
+
+def utc(seconds: int) -> str:
+    """Return a moment, in seconds since 1970, as a date and a time.
+
+    >>> utc(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def list_bucket(bucket: "BucketFiles", *, as_json: bool) -> int:
+    """Print a line for each object, and return the exit code."""
+    files = await bucket.files()
+    width = max((len(str(file.size)) for file in files), default=0)
+    for file in files:
+        click.echo(_object(file) if as_json else f"{file.size:>{width}}  {utc(file.modified)}  {file.name}")
+    return 0
+
+
+def _object(file: "StoredObject") -> str:
+    return json.dumps({"name": file.name, "size": file.size, "created": utc(file.modified)})
+
+
+async def remove_from_bucket(bucket: "BucketFiles", *, names: Sequence[str]) -> int:
+    """Remove the objects, print an error for each that is missing, and return the exit code."""
+
+    async def remove(name: str) -> None:
+        try:
+            await bucket.remove(name)
+        except NotFound:
+            raise click.ClickException(f"there is no file {name!r}") from None
+
+    return await run_each(names, remove)

@@ -1,0 +1,76 @@
+"""List a folder of a bucket that has keys which obstore refuses, such as `a//b`.
+
+obstore then lists none of the folder's keys. So this asks S3 itself, with a signed URL (ListObjectsV2), in a thread:
+few buckets need it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.error import HTTPError
+from urllib.parse import unquote_plus
+from urllib.request import urlopen
+from xml.etree import ElementTree as ET
+
+from ...errors import Forbidden, SourceBusy, SourceError
+from .s3_signing import S3Signer
+
+__all__ = ["list_in_thread"]
+
+
+_SECONDS: Final = 30.0
+_BUSY: Final = {429, 503}
+_DENIED: Final = {401, 403}
+_MAX_PAGES: Final = 200  # of 1,000 keys
+
+
+def list_in_thread(signer: S3Signer, prefix: str, now: float) -> dict[str, Any]:
+    """Return the `objects` and `common_prefixes` below a prefix, in the form of obstore. Raises SourceError."""
+    found: dict[str, Any] = {"objects": [], "common_prefixes": []}
+    folder = "/".join(filter(None, (signer.prefix, prefix)))
+    parameters = {"list-type": "2", "delimiter": "/", "encoding-type": "url", "prefix": f"{folder}/" if folder else ""}
+    for _ in range(_MAX_PAGES):
+        page = _page(signer.sign("GET", "", now=now, seconds=int(_SECONDS), parameters=parameters))
+        names = _Names(signer.prefix, is_encoded=page.findtext("{*}EncodingType") == "url")
+        found["objects"] += _objects(page, names)
+        found["common_prefixes"] += [names.read(each, "Prefix") for each in page.iterfind("{*}CommonPrefixes")]
+        following = page.findtext("{*}NextContinuationToken")
+        if not following:
+            break
+        parameters = {**parameters, "continuation-token": following}
+    return found
+
+
+def _page(url: str) -> ET.Element:
+    try:
+        with urlopen(url, timeout=_SECONDS) as response:  # noqa: S310 - the operator named the store
+            return ET.fromstring(response.read())  # noqa: S314 - and trusts what it says
+    except HTTPError as error:
+        kind = SourceBusy if error.code in _BUSY else Forbidden if error.code in _DENIED else SourceError
+        raise kind(f"the bucket cannot be listed: {error}") from error
+    except (OSError, ET.ParseError) as error:
+        raise SourceError(f"the bucket cannot be listed: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Reads the names of a page below a prefix. XML cannot have all characters, so the names are encoded as in URLs."""
+
+    prefix: str
+    is_encoded: bool
+
+    def read(self, element: ET.Element, tag: str) -> str:
+        text = element.findtext(f"{{*}}{tag}", "")
+        name = unquote_plus(text) if self.is_encoded else text
+        return (name.removeprefix(f"{self.prefix}/") if self.prefix else name).removesuffix("/")
+
+
+def _objects(page: ET.Element, names: _Names) -> Iterator[dict[str, Any]]:
+    for each in page.iterfind("{*}Contents"):
+        yield {
+            "path": names.read(each, "Key"),
+            "size": int(each.findtext("{*}Size", "0")),
+            "e_tag": each.findtext("{*}ETag"),
+            "last_modified": datetime.fromisoformat(each.findtext("{*}LastModified", "1970-01-01T00:00:00Z")),
+        }

@@ -1,0 +1,118 @@
+"""Store, list and remove the objects of a bucket, for the commands that manage files."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+
+from ...errors import AlreadyThere, NotFound
+from ..media_types import media_type as media_type_of
+from .connecting import store_at
+from .errors import meaning_of
+
+__all__ = ["BucketFiles", "StoredObject"]
+
+
+_WHOLE_BYTES: Final = 8 * 1024 * 1024  # an object up to this size is sent in one request
+_ENDING_SECONDS: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object: its key below the prefix, its size in bytes, and when it was stored, in seconds since 1970."""
+
+    name: str
+    size: int
+    modified: int
+
+
+class BucketFiles:
+    """The objects at a URL such as `s3://bucket/prefix`. Each method raises DownloadError if the store fails."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Return the objects at a URL. Raises ValueError as `ObjectStore.from_url` does."""
+        return cls(store_at(url))
+
+    async def put(
+        self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
+    ) -> StoredObject:
+        """Store the bytes as an object, which becomes visible when its last byte is stored, or never.
+
+        A small object gets its SHA-256 digest as metadata. Raises AlreadyThere if there is such an object, unless
+        `replace`; another writer may still store one at the same time, and then the last one counts.
+        """
+        try:
+            if not replace and await self._exists(key):
+                raise AlreadyThere(key)
+            return await self._put(key, data, media_type or media_type_of(key.rpartition("/")[2]))
+        except AlreadyExistsError as error:
+            raise AlreadyThere(key) from error
+        except (BaseError, FileNotFoundError) as error:
+            raise meaning_of(error) from error
+
+    async def _exists(self, key: str) -> bool:
+        try:
+            await obstore.head_async(self._store, key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def _put(self, key: str, data: AsyncIterable[bytes], media_type: str) -> StoredObject:
+        chunks = aiter(data)
+        first = await _joined(chunks)
+        attributes = {"Content-Type": media_type}
+        if len(first) < _WHOLE_BYTES:
+            attributes["sha256"] = hashlib.sha256(first).hexdigest()
+            await obstore.put_async(self._store, key, first, attributes=attributes)
+        else:
+            await obstore.put_async(self._store, key, _all(first, chunks), attributes=attributes)
+        return _stored(await obstore.head_async(self._store, key))
+
+    async def files(self) -> Sequence[StoredObject]:
+        """Return all objects, in the order of their keys."""
+        try:
+            found = [_stored(meta) async for page in obstore.list(self._store, chunk_size=1000) for meta in page]
+        except (BaseError, FileNotFoundError) as error:
+            raise meaning_of(error) from error
+        return sorted(found, key=lambda each: each.name)
+
+    async def remove(self, key: str) -> None:
+        """Remove an object. Raises NotFound if there is none."""
+        try:
+            if not await self._exists(key):
+                raise NotFound(key)
+            await obstore.delete_async(self._store, key)
+        except (BaseError, FileNotFoundError) as error:
+            raise meaning_of(error) from error
+
+    async def aclose(self) -> None:
+        """Give the threads of obstore a moment: a process that ends while one of them works is aborted."""
+        await asyncio.sleep(_ENDING_SECONDS)
+
+
+async def _joined(chunks: AsyncIterator[bytes]) -> bytes:
+    """Return the next bytes, up to a little more than what is sent in one request."""
+    joined = bytearray()
+    async for chunk in chunks:
+        joined += chunk
+        if len(joined) >= _WHOLE_BYTES:
+            break
+    return bytes(joined)
+
+
+async def _all(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in chunks:
+        yield chunk
+
+
+def _stored(meta: Any) -> StoredObject:
+    return StoredObject(meta["path"], meta["size"], int(meta["last_modified"].timestamp()))

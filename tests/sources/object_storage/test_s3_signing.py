@@ -1,0 +1,70 @@
+"""URLs for S3 that are signed: the example of AWS, equal URLs, and a real server."""
+
+import time
+
+import httpx
+import pytest
+
+from async_downloads.sources.object_storage import S3Signer
+
+_NOW = 1_369_353_600.0  # 2013-05-24 00:00:00 UTC
+_KEY_ID, _SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # published by AWS
+
+
+def test_the_signature_is_that_of_the_example_of_aws() -> None:
+    """Amazon S3 API Reference, Authenticating Requests: Using Query Parameters."""
+    signer = S3Signer("https://examplebucket.s3.amazonaws.com", "", _KEY_ID, _SECRET)
+    url = signer.sign("GET", "test.txt", now=_NOW, seconds=86400)
+    assert url.endswith("&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404")
+
+
+def test_within_a_window_all_urls_are_equal() -> None:
+    signer = S3Signer("https://bucket.example", "prefix", _KEY_ID, _SECRET)
+    urls = [signer.sign("GET", "a", now=_NOW + after, seconds=600, window=300) for after in (0, 1, 299.9, 300)]
+    assert urls[0] == urls[1] == urls[2] != urls[3]
+    assert "/prefix/a?" in urls[0]
+    assert "X-Amz-Expires=900&" in urls[0]
+
+
+@pytest.mark.parametrize("key", ["a.txt", "ü 1+?&=%25.txt", "deep/er/x"])
+def test_a_real_server_accepts_the_urls(s3_url: str, key: str) -> None:
+    signer = S3Signer.from_environment(s3_url)
+    assert signer
+    now = time.time()
+    assert httpx.put(signer.sign("PUT", key, now=now, seconds=60), content=b"data").status_code == 200
+    name = {"response-content-disposition": 'attachment; filename="b.txt"'}
+    response = httpx.get(signer.sign("GET", key, now=now, seconds=60, window=30, parameters=name))
+    assert (response.content, response.headers["content-disposition"]) == (b"data", 'attachment; filename="b.txt"')
+    assert httpx.head(signer.sign("GET", key, now=now, seconds=60)).status_code in {200, 403}
+
+
+@pytest.mark.parametrize(
+    ("environment", "base"),
+    [
+        ({}, "https://bucket.s3.us-east-1.amazonaws.com"),
+        ({"AWS_REGION": "eu-central-1"}, "https://bucket.s3.eu-central-1.amazonaws.com"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1/"}, "http://127.0.0.1:1/bucket"),
+    ],
+    ids=str,
+)
+def test_the_environment_says_where_the_bucket_is(
+    environment: dict[str, str], base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**environment, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
+        monkeypatch.setenv(name, value)
+    signer = S3Signer.from_environment("s3://bucket/a/b/")
+    assert signer
+    assert (signer.base, signer.prefix) == (base, "a/b")
+    assert "secret" not in repr(signer)
+
+
+def test_a_session_token_is_part_of_the_url() -> None:
+    signer = S3Signer("https://bucket.example", "", _KEY_ID, _SECRET, token="to/ken")
+    assert "X-Amz-Security-Token=to%2Fken&" in signer.sign("GET", "a", now=_NOW, seconds=60)
+
+
+@pytest.mark.parametrize("url", ["gs://bucket", "memory://"])
+def test_other_stores_have_no_signer(url: str) -> None:
+    assert S3Signer.from_environment(url) is None
