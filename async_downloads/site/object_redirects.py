@@ -7,7 +7,7 @@ from ..asgi import Downloads, plain_response, refusal
 from ..request_target import key_of, wants_attachment
 from ..responder import Response
 from ..semantics.disposition import content_disposition
-from ..sending import Scope
+from ..sending import Receive, Scope
 from ..sources.base import Store
 from ..sources.object_storage import ObjectStore
 from ..sources.object_urls import NO_SIGNER
@@ -39,12 +39,12 @@ class RedirectingDownloads(Downloads):
         self._seconds = seconds
         self._saves = attachment
 
-    async def respond(self, scope: Scope, key: str | None = None) -> Response:
+    async def respond(self, scope: Scope, key: str | None = None, *, receive: Receive | None = None) -> Response:
         """Return the redirect. Raises NotFound if no object may have this key."""
         if refused := refusal(scope):
             return refused
         if _is_part_of_a_page(scope):
-            return await super().respond(scope, key)
+            return await super().respond(scope, key, receive=receive)
         key = key_of(scope) if key is None else key
         self._objects.check_key(key)
         attachment = wants_attachment(scope["query_string"], default=self._saves)
