@@ -27,7 +27,7 @@ PUBLIC: Final = {
         SupportsReadNowait SupportsRefresh SupportsRequests VersionedListing""",
     "sources.directory": "DirectoryStore",
     "sources.memory": "MemorySource MemoryStore",
-    "sources.object_storage": "ObjectStore",
+    "sources.object_storage": "ObjectStore S3Signer",
 }
 # Names that only the package's own modules import. Every module that is not listed is private.
 INTERNAL: Final = {
