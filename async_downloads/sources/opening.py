@@ -43,7 +43,7 @@ _NOT_FOUND: Final = {
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
 # No descriptor or memory is free, or a network file system does not respond.
 _BUSY: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY, errno.ETIMEDOUT}
-_VERSION: Final = Struct("<2Q3q")
+_VERSION: Final = Struct("<2Q3q2I")  # nanoseconds apart: those since 1970 have more than 64 bits from 2262 on
 
 
 class map_os_errors:  # noqa: N801 - it is used as a context manager, in the `with` statement only
@@ -138,16 +138,21 @@ def with_digest(found: Representation, digest: bytes) -> Representation:
 
 
 def pack_version(status: os.stat_result) -> bytes | None:
-    """Return device, inode, times and size of a file in 40 bytes; None if another version may have the same."""
+    """Return device, inode, times and size of a file in 48 bytes; None if another version may have the same."""
     if has_fixed_times(status):
         return None
-    return _VERSION.pack(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+    modified, nanoseconds = divmod(status.st_mtime_ns, 10**9)
+    changed, change_nanoseconds = divmod(status.st_ctime_ns, 10**9)
+    return _VERSION.pack(
+        status.st_dev, status.st_ino, modified, changed, status.st_size, nanoseconds, change_nanoseconds
+    )
 
 
 def etag_of_version(version: bytes, kind: EtagKind = "exact") -> ETag:
     """Return the ETag that a file with this packed version has when it is opened, as long as its digest is unknown."""
-    _, _, modified, changed, size = _VERSION.unpack(version)
-    parts = (modified, size) if kind == "mtime" else (modified, changed, size)
+    _, _, modified, changed, size, nanoseconds, change_nanoseconds = _VERSION.unpack(version)
+    modified_ns, changed_ns = modified * 10**9 + nanoseconds, changed * 10**9 + change_nanoseconds
+    parts = (modified_ns, size) if kind == "mtime" else (modified_ns, changed_ns, size)
     return _etag(parts, is_weak=kind == "digest")
 
 

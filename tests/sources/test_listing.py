@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from harness.mounts import mounts as mounts  # noqa: PLC0414
 from async_downloads.sources import remote_entries
 from async_downloads.sources.base import Entry
 from async_downloads.sources.directory import DirectoryStore
+from async_downloads.sources.opening import etag_of_version
 from sources.contract import read_whole
 
 
@@ -68,6 +70,17 @@ async def test_a_listing_has_modification_times(root: Path) -> None:
         os.utime(root / name, (0, 784111777.9))
     entries = {entry.name: entry for entry in (await DirectoryStore(root).list("")).entries}
     assert entries["a.txt"].modified == entries["docs"].modified == 784111777
+
+
+@pytest.mark.parametrize("seconds", [-(10**9), 0, 10_000_000_000], ids=["before 1970", "1970", "after 2262"])
+async def test_a_file_of_any_date_is_listed_with_the_version_that_its_etag_has(root: Path, seconds: int) -> None:
+    os.utime(root / "a.txt", (0, seconds))
+    store = DirectoryStore(root)
+    (entry,) = [entry for entry in (await store.list("")).entries if entry.name == "a.txt"]
+    async with aclosing(await store.open("a.txt")) as source:
+        assert entry.modified == seconds
+        assert entry.version
+        assert etag_of_version(entry.version) == source.representation.validators.etag
 
 
 def _link_to_mounts(mounts: Path) -> Path:
