@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -50,6 +51,9 @@ _AT_ONCE: Final = "(a second Ctrl-C or SIGTERM ends at once)"
 # With Python's default the collector runs again and again while ten thousand connections arrive at once. Each run takes
 # half a second, and all requests wait for it.
 _GC_THRESHOLDS: Final = (2000, 20, 50)
+# A thread that computes, such as one that draws a page, keeps the interpreter for so long. With Python's default of
+# 0.005 a request waits for that several times: before each of its system calls.
+_SWITCH_SECONDS: Final = 0.001
 _MAX_CONNECTIONS: Final = 100_000  # a slow client takes up to 40 KB: 4 GB
 
 
@@ -81,6 +85,7 @@ def work(
     app = make_app()
     gc.freeze()  # the objects loaded by now stay, so the collector need not visit them
     gc.set_threshold(*_GC_THRESHOLDS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     raise_mmap_threshold()
     gate = DrainGate(app)
     monitor = WorkerMonitor(pages, number, service, metrics=listeners.metrics, is_only_worker=lifeline is None)
