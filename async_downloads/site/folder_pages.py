@@ -11,7 +11,7 @@ from ..sending import Scope
 from ..sources.base import Browsable, Listing, Store, VersionedListing
 from ..sources.memory import MemorySource
 from .browse import Folder, ReadmeText, as_html, as_json
-from .markdown import MAX_README_BYTES, readme_of
+from .markdown import MAX_MARKDOWN_BYTES, readme_of
 from .page_request import base_of, is_browser, wants_json
 from .pages import Pages, page, wants_gzip, zipped
 from .reading import read_text
@@ -76,7 +76,7 @@ class FolderPages:
         """Read the README of a folder, if it has one that can be read."""
         with suppress(DownloadError):
             entry = readme_of(listing.entries)
-            text = await read_text(self._store, f"{key}{entry.name}", MAX_README_BYTES) if entry else None
+            text = await read_text(self._store, f"{key}{entry.name}", MAX_MARKDOWN_BYTES) if entry else None
             return ReadmeText(entry.name, text) if entry and text else None
         return None
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-__all__ = ["MAX_README_BYTES", "readme_of", "rendered", "rendered_readme"]
+__all__ = ["MAX_MARKDOWN_BYTES", "readme_of", "rendered", "rendered_readme"]
 
 
-MAX_README_BYTES: Final = 256 * 1024
+MAX_MARKDOWN_BYTES: Final = 256 * 1024  # a thread renders that in a second or two
 _README: Final = re.compile(r"readme(?:\.(?:md|markdown|txt|rst|text))?", re.IGNORECASE)
 _ELSEWHERE: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//|[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _NOT_IN_SLUG: Final = re.compile(r"[^\w\- ]")
@@ -90,7 +90,7 @@ def readme_of(entries: Iterable[Entry]) -> Entry | None:
     found = [
         entry
         for entry in entries
-        if not entry.is_directory and _README.fullmatch(entry.name) and (entry.size or 0) <= MAX_README_BYTES
+        if not entry.is_directory and _README.fullmatch(entry.name) and (entry.size or 0) <= MAX_MARKDOWN_BYTES
     ]
     return min(found, key=lambda entry: (kind_of(entry.name) != "markdown", entry.name), default=None)
 

@@ -11,7 +11,7 @@ from ..semantics.representation import Representation
 from ..sources.base import Entry
 from .html import crumbs_of, render
 from .kinds import Kind, kind_of
-from .markdown import rendered
+from .markdown import MAX_MARKDOWN_BYTES, rendered
 from .names import labelled, marked, readable
 from .rows import date_of
 from .texts import COLOURED_BYTES, coloured, decoded, numbered
@@ -77,7 +77,7 @@ def as_preview(file: File) -> bytes:
         before=before,
         after=after,
         tracks=tracks_of(file.name, file.siblings) if kind in {"video", "audio"} else (),
-        is_markdown=kind_of(name) == "markdown" and file.data is not None,
+        is_markdown=_is_markdown(file),
         is_source=file.is_source,
         is_too_long=kind_of(name) in {"text", "markdown"} and file.data is None,
         size=described.size,
@@ -97,10 +97,16 @@ def _shown(file: File) -> tuple[Kind, str]:
     text = None if file.data is None else decoded(file.data)
     if text is None:
         return "file", ""
-    if kind == "markdown" and not file.is_source:
+    if _is_markdown(file) and not file.is_source:
         return "markdown", rendered(text)
     html = coloured(readable(file.name), text) if len(text) <= COLOURED_BYTES else escape(text)
     return "text", numbered(html)
+
+
+def _is_markdown(file: File) -> bool:
+    """Return whether the page can show a file as Markdown. One that is too long for that is shown as a text."""
+    is_short = file.data is not None and len(file.data) <= MAX_MARKDOWN_BYTES
+    return is_short and kind_of(readable(file.name)) == "markdown"
 
 
 def neighbours_of(name: str, siblings: Sequence[Entry]) -> tuple[str | None, str | None]:

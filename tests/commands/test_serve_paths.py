@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -147,3 +148,20 @@ async def test_a_database_is_served_beside_the_paths(tree: Path, sqlite: str) ->
     async with running("serve", "docs", "report.pdf", "--database", sqlite, *ANY_PORT, cwd=tree) as command:
         assert command.get(f"/files/download/{file.token}").text == "stored"
         assert command.get("/report.pdf").content == _DATA
+
+
+async def test_files_that_the_server_may_not_read_look_closed_and_have_a_page_that_says_so(tree: Path) -> None:
+    (tree / "closed.png").write_bytes(_DATA)
+    (tree / "closed.png").chmod(0)
+    (tree / "other").chmod(0)
+    async with running("serve", tree, *ANY_PORT, obey_modes=True) as command:
+        for target in ("/closed.png", "/closed.png?view", "/other/", "/other/report.pdf", "/other/?zip"):
+            page = httpx.get(command.url + target, headers={"accept": "text/html"}, timeout=HANGING)
+            assert (page.status_code, "<h1>403 Forbidden</h1>" in page.text) == (403, True), target
+        shown = command.get("/?select=1&view=grid").text
+        for entry, kind in (("closed.png", "image"), ("other/", "dir")):
+            assert re.search(rf'<li class="{kind} closed">\s*<span></span>\s*<a href="{entry}">\s*<bdi>', shown), shown
+        assert zipfile.ZipFile(io.BytesIO(command.get("/?zip").content)).namelist() == [
+            f"files/{name}" for name in ("files", "report.pdf", "docs/a.txt", "docs/deep/b.txt")
+        ]
+    (tree / "other").chmod(0o700)

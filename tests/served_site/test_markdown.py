@@ -2,7 +2,7 @@
 
 import pytest
 
-from async_downloads.site.markdown import MAX_README_BYTES, readme_of, rendered, rendered_readme
+from async_downloads.site.markdown import MAX_MARKDOWN_BYTES, readme_of, rendered, rendered_readme
 from async_downloads.sources.base import Entry
 
 
@@ -47,7 +47,7 @@ def _files(*names: str) -> list[Entry]:
         (_files("README.rst", "README"), "README"),
         (_files("README.exe", "my README.md"), None),
         ([Entry("README.md", True)], None),
-        ([Entry("README.md", False, MAX_README_BYTES + 1)], None),
+        ([Entry("README.md", False, MAX_MARKDOWN_BYTES + 1)], None),
         ([], None),
     ],
 )

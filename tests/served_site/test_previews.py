@@ -9,6 +9,7 @@ import pytest
 
 from async_downloads.config import Settings
 from async_downloads.site.kinds import kind_of
+from async_downloads.site.markdown import MAX_MARKDOWN_BYTES
 from async_downloads.site.preview import MAX_TEXT_BYTES, Track, neighbours_of, tracks_of
 from async_downloads.sources.base import Entry
 from served_site.conftest import SiteOf
@@ -30,6 +31,7 @@ _FILES = {
     "2.png": b"\x89PNG",
     "10.png": b"\x89PNG",
     "long.txt": b"x" * (MAX_TEXT_BYTES + 1),
+    "long.md": b"*long*\n" + b"x" * MAX_MARKDOWN_BYTES,
     "sub/below.txt": b"below\n",
     'a <b>&".txt': b"odd\n",
 }
@@ -54,6 +56,7 @@ async def site(site_of: SiteOf, tmp_path: Path) -> Site:
         ("notes.md", "<em>hello</em> &lt;script&gt;"),
         ("unknown", '<span id="L1">a text without an extension'),
         ("data.bin", "There is no preview of this kind of file."),
+        ("long.md", '<span id="L1">*long*'),
         ("long.txt", "This text is longer than 1 MiB."),
         ("film.mp4", '<video controls preload="metadata" src="film.mp4?inline"'),
         ("film.mp4", '<track kind="subtitles" src="film.de.srt?vtt" srclang="de" label="de" default>'),

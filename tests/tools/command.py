@@ -97,12 +97,16 @@ async def running(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
+    obey_modes: bool = False,
 ) -> AsyncIterator[Command]:
-    """Run the command until the end of the block; the block begins when the command serves."""
+    """Run the command until the end of the block; the block begins when the command serves.
+
+    With ``obey_modes`` file modes bind it, even as root.
+    """
     with tempfile.TemporaryDirectory() as folder:
         with open(f"{folder}/stdout", "wb") as stdout, open(f"{folder}/stderr", "wb") as stderr:
             process = subprocess.Popen(
-                [*command, *map(str, arguments)],
+                [*_unprivileged(obey_modes), *command, *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -139,9 +143,8 @@ def finished(
     obey_modes: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, without a traceback. With ``obey_modes`` file modes bind it, even as root."""
-    unprivileged = ("setpriv", _NO_OVERRIDE) if obey_modes and os.geteuid() == 0 else ()
     ended = subprocess.run(
-        [*unprivileged, *COMMAND, *map(str, arguments)],
+        [*_unprivileged(obey_modes), *COMMAND, *map(str, arguments)],
         capture_output=True,
         stdin=stdin,
         text=True,
@@ -153,6 +156,10 @@ def finished(
     )
     assert "Traceback" not in ended.stderr, ended.stderr
     return ended
+
+
+def _unprivileged(obey_modes: bool) -> tuple[str, ...]:
+    return ("setpriv", _NO_OVERRIDE) if obey_modes and os.geteuid() == 0 else ()
 
 
 def refusal(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
