@@ -19,7 +19,10 @@ _UNKNOWN_TAGS: Final = re.compile(r"</?font[^>\n]*>|\{\\[^}\n]*\}", re.IGNORECAS
 
 
 def decoded(data: bytes) -> str | None:
-    """Decode a text by its byte order mark, as UTF-8, or else as Windows-1252. Return None if it is no text."""
+    """Decode a text by its byte order mark, as UTF-8, or else as Windows-1252. Return None if it is no text.
+
+    UTF-8 remains UTF-8 if some of its bytes are damaged: most of the characters beyond ASCII must be valid.
+    """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, "replace")
@@ -28,7 +31,9 @@ def decoded(data: bytes) -> str | None:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+        text = data.decode("utf-8", "replace")
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    return text if 2 * text.count("\ufffd") < beyond_ascii else data.decode("cp1252", "replace")
 
 
 def coloured(name: str, text: str) -> str:

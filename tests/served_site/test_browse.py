@@ -113,8 +113,8 @@ def test_the_path_is_made_of_buttons_which_no_crawler_follows() -> None:
 
 
 def test_an_empty_directory_says_so() -> None:
-    assert "This directory is empty." in _html("", Listing(())).decode()
-    assert "This directory is empty." not in _html("", _of("a")).decode()
+    assert "This folder is empty." in _html("", Listing(())).decode()
+    assert "This folder is empty." not in _html("", _of("a")).decode()
 
 
 def test_a_truncated_listing_says_so() -> None:

@@ -21,6 +21,8 @@ _TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r
         ("marked ü".encode("utf-16"), "marked ü"),
         (b"\xfe\xff\0a", "a"),
         (b"caf\xe9 \x80", "café €"),
+        ("Grüße, café".encode()[:-1], "Grüße, caf\ufffd"),
+        ("a mark: \ufffd".encode(), "a mark: \ufffd"),
         (b"PK\x03\x04\0\0", None),
     ],
 )
