@@ -97,6 +97,12 @@ def _seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
 
 
 @pytest.fixture
+def s3_server(_seaweedfs: SeaweedFS) -> SeaweedFS:
+    """A real S3 server; a test that kills it starts it again."""
+    return _seaweedfs
+
+
+@pytest.fixture
 def s3_url(_seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of a part of a bucket on a real S3 server, for this test alone; the environment says how to reach it."""
     for name, value in _seaweedfs.environment.items():
