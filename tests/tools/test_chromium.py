@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from harness.relay import Relay
 from harness.waiting import eventually
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
@@ -110,6 +111,19 @@ async def test_a_download_is_saved_under_its_name(
     # The browser first makes an empty file with that name, and renames the download to it at the end.
     await eventually(lambda: saved.exists() and saved.stat().st_size >= len(content))
     assert saved.read_bytes() == content
+
+
+async def test_an_archive_continues_after_the_network_has_failed(
+    command: Command, browser: Chrome, downloads: Path
+) -> None:
+    saved, relay = downloads / "files.zip", Relay(server=command.server.port, breaks_after=30_000_000)
+    async with relay.listening() as port:
+        await asyncio.to_thread(browser.get, f"http://127.0.0.1:{port}/?zip")
+        whole = await asyncio.to_thread(command.get, "/?zip")
+        await eventually(lambda: saved.exists() and saved.stat().st_size >= len(whole.content))
+    assert saved.read_bytes() == whole.content
+    records = [json.loads(line) for line in command.log]
+    assert sum((record["target"], record["status"]) == ("/?zip", 206) for record in records) >= 2
 
 
 async def test_the_listing_is_styled_and_the_console_stays_empty(command: Command, browser: Chrome) -> None:
