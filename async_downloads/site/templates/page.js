@@ -127,6 +127,7 @@
       });
     }
     // A plain click on a file opens its preview; with a modifier key it opens the file itself, as links do.
+    for (const button of all("[name=view]", list)) button.remove();
     list.addEventListener("click", (event) => {
       const link = event.target.closest("a");
       const row = link?.closest("li");
