@@ -33,8 +33,8 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # `nohup` ignores it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests with a browser first: they take seconds each, and at the end one worker alone would run them."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/tools/"))
+    """Run the tests with a browser or a balancer first: they take seconds, and at the end one worker would run them."""
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/tools/", "tests/replicas/")))
 
 
 class Serve(Protocol):

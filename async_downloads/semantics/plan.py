@@ -141,8 +141,13 @@ def _whole(size: int | None) -> tuple[Piece, ...]:
 
 
 def _boundary(policy: Policy, selected: Representation, spans: tuple[ByteRange, ...]) -> str:
-    """Return a boundary that is the same for HEAD and GET, but that is unknown without the secret."""
-    return sha256(policy.secret + repr((selected, spans)).encode()).hexdigest()[:32]
+    """Return a boundary that is the same for HEAD and GET, but that is unknown without the secret.
+
+    Servers with the same strong ETag have the same bytes, though perhaps with another date.
+    """
+    etag = selected.validators.etag
+    version: object = selected if etag is None or etag.weak else (etag, selected.size, selected.media_type)
+    return sha256(policy.secret + repr((version, spans)).encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,29 @@
+"""A download in Chromium goes on with the other server if the one that sends it is killed."""
+
+from pathlib import Path
+
+import pytest
+from tools.chromium import chromium
+
+from replicas.conftest import Site
+from replicas.replica import CONTENT, NAME, wait_until
+
+
+@pytest.mark.parametrize("site", ["digest"], indirect=True)
+def test_chromium_goes_on_with_the_other_server_if_one_is_killed(site: Site, tmp_path: Path) -> None:
+    first, second = site.replicas
+    second.kill()
+    downloads = tmp_path / "downloads"
+    with chromium(tmp_path) as browser:
+        try:
+            browser.get(f"{site.fronts['slow']}/")
+            browser.execute_script(f"location.href = '/{NAME}?download'")
+            wait_until(lambda: any(each.stat().st_size > 1 << 20 for each in downloads.glob("*.crdownload")))
+        finally:
+            second.start()
+        first.kill()
+        try:
+            wait_until((downloads / NAME).exists)
+        finally:
+            first.start()
+    assert (downloads / NAME).read_bytes() == CONTENT

@@ -1,0 +1,90 @@
+"""A rolling restart of both servers under load: no request is lost, through nginx and through HAProxy."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from email.message import Message
+from functools import partial
+from http.client import parse_headers
+from io import BytesIO
+from urllib.parse import urlsplit
+
+import pytest
+from harness.waiting import eventually
+
+from replicas.conftest import Site
+from replicas.replica import CONTENT, NAME, Replica
+
+_CLIENTS = 20
+_SECONDS_BETWEEN = 0.1  # of one client: 200 requests each second
+_FIELDS = "Host: localhost\r\nRange: bytes=5-1004"
+
+
+class _Load:
+    """Clients that send requests through one front until `stop`, and the responses that they got."""
+
+    def __init__(self, front: str, url: str) -> None:
+        self.target = f"/{NAME}?{front}"
+        self._port = urlsplit(url).port
+        self._stopped = asyncio.Event()
+        self.responses: Counter[str] = Counter()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_CLIENTS):
+                tasks.create_task(self._client())
+
+    async def _client(self) -> None:
+        connection = None
+        while not self._stopped.is_set():
+            pause = asyncio.create_task(asyncio.sleep(_SECONDS_BETWEEN))
+            connection = connection or await asyncio.open_connection("127.0.0.1", self._port)
+            try:
+                closes = await self._ask(*connection)
+            except (OSError, asyncio.IncompleteReadError) as error:
+                self.responses[repr(error)] += 1
+                closes = True
+            if closes:
+                connection[1].close()
+                connection = None
+            await pause
+        if connection:
+            connection[1].close()
+
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Send a request and count its response; return whether the connection is of no more use."""
+        writer.write(f"GET {self.target} HTTP/1.1\r\n{_FIELDS}\r\n\r\n".encode())
+        status, _, lines = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
+        fields: Message = parse_headers(BytesIO(lines))
+        if "Content-Length" not in fields:  # an error of HAProxy ends with its connection
+            self.responses[status.decode()] += 1
+            return True
+        content = await reader.readexactly(int(fields["Content-Length"]))
+        is_right = content == CONTENT[5:1005]
+        self.responses["right" if is_right else status.decode()] += 1
+        return (fields["Connection"] or "").lower() == "close"
+
+
+def _serves_all(replica: Replica, loads: Sequence[_Load]) -> bool:
+    return all(replica.has_served(load.target) for load in loads)
+
+
+@pytest.mark.parametrize("site", ["mtime"], indirect=True)
+async def test_no_request_is_lost_while_both_servers_are_restarted_one_after_the_other(site: Site) -> None:
+    loads = [_Load(front, site.fronts[front]) for front in ("nginx", "haproxy")]
+    async with asyncio.TaskGroup() as tasks:
+        for load in loads:
+            tasks.create_task(load.run())
+        for replica in site.replicas:
+            await eventually(partial(_serves_all, replica, loads))
+            assert await asyncio.to_thread(replica.stop) == 0
+            await asyncio.to_thread(replica.start)
+            # nginx tries a server again 10 s after a failure.
+            await eventually(partial(_serves_all, replica, loads))
+        for load in loads:
+            load.stop()
+    assert [set(load.responses) for load in loads] == [{"right"}] * 2, [load.responses for load in loads]
+    assert min(load.responses.total() for load in loads) > 100
