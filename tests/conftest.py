@@ -3,7 +3,7 @@
 import logging
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -20,6 +20,7 @@ from harness.waiting import HANGING
 from hypothesis import settings
 
 from async_downloads.server.drain import DrainGate
+from async_downloads.server.request_observer import RequestObserver
 
 # Hypothesis has no deadline, since pytest limits the time of each test. It uses the same examples on every run, so
 # that a failure comes from the change under test.
@@ -40,7 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Serve(Protocol):
     """A function that starts a server."""
 
-    async def __call__(self, app: App, *, certificate: tuple[Path, Path] | None = None) -> Server:
+    async def __call__(
+        self, app: App, *, certificate: tuple[Path, Path] | None = None, observers: Sequence[RequestObserver] = ()
+    ) -> Server:
         """Serve the app; with a certificate and its key over TLS."""
 
 
@@ -115,8 +118,11 @@ async def serve(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Serve]:
     """Serve apps behind a DrainGate, as `serve` does, until the test ends. The test fails if an app raised."""
     async with AsyncExitStack() as servers:
 
-        async def start(app: App, *, certificate: tuple[Path, Path] | None = None) -> Server:
-            return await servers.enter_async_context(served(DrainGate(app), certificate=certificate))
+        async def start(
+            app: App, *, certificate: tuple[Path, Path] | None = None, observers: Sequence[RequestObserver] = ()
+        ) -> Server:
+            serving = served(DrainGate(app), certificate=certificate, observers=observers)
+            return await servers.enter_async_context(serving)
 
         yield start
     assert not [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]

@@ -1,9 +1,11 @@
 """The access log: it counts the bytes that were really sent, not those of Content-Length."""
 
+import asyncio
 import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,7 +15,7 @@ from ..access.signature_parameter import without_signature
 from ..sending import Scope
 from .line_writer import LineWriter, report
 from .request_id import request_id
-from .request_observer import ObservedResponse, RequestListener
+from .request_observer import Ended, ObservedResponse, RequestObserver
 
 __all__ = ["FORMATS", "AccessLog", "access_log"]
 
@@ -42,8 +44,8 @@ FORMATS: Final[Mapping[str, Callable[[Record], str]]] = {"text": _as_text, "json
 
 
 @contextmanager
-def access_log(form: str) -> Iterator[Sequence[RequestListener]]:
-    """Yield the listener that writes the log to standard output, none if `form` is "none"; at the end flush the log."""
+def access_log(form: str) -> Iterator[Sequence[RequestObserver]]:
+    """Yield the observer that writes the log to standard output, none if `form` is "none"; at the end flush the log."""
     if form == "none":
         yield ()
         return
@@ -60,9 +62,9 @@ def _descriptor(stream: TextIO | None) -> int:
 
 
 class AccessLog:
-    """A listener of `RequestObserver`; it writes a line for each request when the request has ended.
+    """Observes requests: it writes a line for each request when the request has ended.
 
-    `form` is a key of `FORMATS`. `bytes` is that of `ObservedResponse`. `aborted` means that the response is
+    `form` is a key of `FORMATS`. `bytes` is `sent` of `ObservedResponse`. `aborted` means that the response is
     incomplete. `write` is called on the event loop and must not block.
     """
 
@@ -70,10 +72,13 @@ class AccessLog:
         self._format = FORMATS[form]
         self._write = write
 
-    def ended(self, scope: Scope, response: ObservedResponse, seconds: float) -> None:
+    def end(
+        self, scope: Scope, response: ObservedResponse, ended: Ended, started: float, task: "asyncio.Task[None]"
+    ) -> None:
         """Write the line of a request that has ended."""
-        outcome = {"status": response.status, "bytes": response.bytes, "aborted": not response.complete}
-        self._log(_request(scope), outcome, seconds)
+        ended(task)
+        outcome = {"status": response.status, "bytes": response.sent, "aborted": not response.complete}
+        self._log(_request(scope), outcome, time.monotonic() - started)
 
     def refused(self, scope: Scope, data: bytes, status: int) -> None:
         """Write the line of a request that the server refused before the app; `data` are the bytes that came.

@@ -1,12 +1,14 @@
-"""What a worker counts: its page of numbers, and the listener that writes them.
+"""What a worker counts: its page of numbers, and the observer that writes them.
 
     page    BEAT ACCEPTS | gauges | counters | histograms | requests: a row for each method, a column for each status
 
 Everything has its place, so the numbers of all workers can be added up place by place, and no client can make the page
-larger. Gauges are written once a second; what the listener counts is written at once. A request costs about a
+larger. Gauges are written once a second; requests are counted at once. A request costs about a
 microsecond: `prometheus_client` counts with a lock, so it only writes the page that is scraped.
 """
 
+import asyncio
+import time
 from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -14,7 +16,7 @@ from typing import Final, NamedTuple
 from ..errors import SendStalled, SourceError
 from ..sending import Scope
 from ..source_events import SOURCES, SourceKind
-from .request_observer import ObservedResponse
+from .request_observer import Ended, ObservedResponse, error_of
 
 __all__ = [
     "ABORTED",
@@ -71,25 +73,34 @@ REQUESTS: Final = REQUEST_SECONDS.end + len(SOURCES) * _OPENING_SIZE
 PAGE_SIZE: Final = REQUESTS + len(METHODS) * len(STATUSES)
 _ROWS: Final = {method: REQUESTS + index * len(STATUSES) for index, method in enumerate(METHODS)}
 _OTHER: Final = _ROWS["other"]
+_COLUMNS: Final[Mapping[int | None, int]] = {status: status - 99 for status in range(100, 600)}
+_FIRST_BUCKET, _BOUNDS = REQUEST_SECONDS
+_SECONDS: Final = REQUEST_SECONDS.end - 1
 
 
 class WorkerMetrics:
-    """A listener of requests and of sources, which counts on the page of one worker."""
+    """Observes requests and sources, and counts them on the page of one worker."""
 
     def __init__(self, page: "memoryview[float]") -> None:
         self._page = page
 
-    def ended(self, scope: Scope, response: ObservedResponse, seconds: float) -> None:
+    def end(
+        self, scope: Scope, response: ObservedResponse, ended: Ended, started: float, task: "asyncio.Task[None]"
+    ) -> None:
         """Count a request that has ended."""
-        page, status = self._page, response.status
-        column = status - 99 if status is not None and 100 <= status < 600 else 0
-        page[_ROWS.get(scope["method"], _OTHER) + column] += 1
-        page[BYTES] += response.bytes
-        _observe(page, REQUEST_SECONDS, seconds)
+        ended(task)
+        seconds, page = time.monotonic() - started, self._page
+        page[_ROWS.get(scope["method"], _OTHER) + _COLUMNS.get(response.status, 0)] += 1
+        page[BYTES] += response.sent
+        page[_FIRST_BUCKET + bisect_left(_BOUNDS, seconds)] += 1  # as in `_observe`, which would cost a call
+        page[_SECONDS] += seconds
         if not response.complete:
-            page[ABORTED + REASONS.index(_reason(response))] += 1
-            if isinstance(response.error, SourceError):
-                self.failed()
+            self._abort(error_of(task))
+
+    def _abort(self, error: BaseException | None) -> None:
+        self._page[ABORTED + REASONS.index(_reason(error))] += 1
+        if isinstance(error, SourceError):
+            self.failed()
 
     def refused(self, scope: Scope, data: bytes, status: int) -> None:  # noqa: ARG002 - as the log needs them
         """Count a request that the server refused before the app. Its method is "other": it may not have one."""
@@ -110,14 +121,12 @@ def _observe(page: "memoryview[float]", histogram: Histogram, seconds: float) ->
     page[place + len(bounds) + 1] += seconds
 
 
-def _reason(response: ObservedResponse) -> str:
-    """Return why a response is incomplete."""
-    error = response.error
-    if isinstance(error, ConnectionError) or (error is None and response.status is not None):
+def _reason(error: BaseException | None) -> str:
+    """Return why a response is incomplete; `error` is what the app raised."""
+    if error is None or isinstance(error, ConnectionError):
         return "client"  # it has left; most apps end without an error then
     if isinstance(error, SendStalled):
         return "stalled"
     if isinstance(error, SourceError):
         return "source"
-    is_cancelled = error is not None and not isinstance(error, Exception)
-    return "shutdown" if is_cancelled else "error"
+    return "error" if isinstance(error, Exception) else "shutdown"  # which cancels the app

@@ -17,7 +17,7 @@ from typing import Final
 from ..source_events import listen_to_sources
 from .http1.server import ConnectionLimits, Http1Server
 from .metrics import ACCEPTS, BEAT, CONNECTIONS, RUNNING, WorkerMetrics
-from .request_observer import RequestListener
+from .request_observer import RequestObserver
 from .shared_pages import SharedPages
 from .systemd import ServiceManager
 
@@ -52,8 +52,8 @@ class WorkerMonitor:
         self._seconds = min(_BEAT_SECONDS, (service.watchdog_seconds or _BEAT_SECONDS) / 2)
         self._service = service if is_only_worker else ServiceManager()
 
-    def listeners(self) -> Sequence[RequestListener]:
-        """Begin to measure sources, and return the listener that measures requests, if they are counted."""
+    def observers(self) -> Sequence[RequestObserver]:
+        """Begin to measure sources, and return the observer that measures requests, if they are counted."""
         if self._socket is None:
             return ()
         metrics = WorkerMetrics(self._page)

@@ -94,11 +94,9 @@ def work(
         access_log(server.access_log) as logs,
         asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner,
     ):
-        watching = (*monitor.listeners(), *logs)
-        within = limited(gate, server)
-        observed = RequestObserver(within, watching) if watching else within
+        observers = (*monitor.observers(), *logs)
         try:
-            runner.run(_serve(observed, gate, monitor, server, listeners, lifeline))
+            runner.run(_serve(gate, observers, monitor, server, listeners, lifeline))
         except StartFailed as error:
             report(f"the app cannot start: {error}")
             return 1
@@ -157,8 +155,8 @@ def _waiting_for(downloads: int, seconds: float) -> str:
 
 
 async def _serve(
-    app: Any,
     gate: DrainGate,
+    observers: Sequence[RequestObserver],
     monitor: WorkerMonitor,
     server: ServerSettings,
     listeners: Listeners,
@@ -167,7 +165,7 @@ async def _serve(
     asyncio.get_running_loop().set_exception_handler(UnhandledErrors())
     name = "" if lifeline is None else f"worker {os.getpid()}: "
     shutdown = _Shutdown(gate, monitor, server, name=name)
-    serving = asyncio.create_task(_serve_until_drained(app, gate, monitor, server, listeners))
+    serving = asyncio.create_task(_serve_until_drained(gate, observers, monitor, server, listeners))
     serving.add_done_callback(lambda _: shutdown.ended.set())
     _watch_signals(shutdown, lifeline)
     await shutdown.ended.wait()
@@ -181,15 +179,20 @@ async def _serve(
 
 
 async def _serve_until_drained(
-    app: Any, gate: DrainGate, monitor: WorkerMonitor, server: ServerSettings, listeners: Listeners
+    gate: DrainGate,
+    observers: Sequence[RequestObserver],
+    monitor: WorkerMonitor,
+    server: ServerSettings,
+    listeners: Listeners,
 ) -> None:
     """Start the app, accept connections, and return when the last response is sent; end all of it if cancelled."""
+    app = limited(gate, server)
     lifespan = Lifespan(app)
     try:
         await lifespan.start()
         async with (
             monitor.serving_metrics(),
-            _http1_server(app, _limits(server), lifespan.state) as http1,
+            _http1_server(app, observers, _limits(server), lifespan.state) as http1,
             _accepting(http1, listeners, proxy_protocol=server.proxy_protocol) as acceptors,
         ):
             with monitor.running(lambda: http1.limits.max_connections - http1.room(), lambda: gate.running):
@@ -203,11 +206,12 @@ async def _serve_until_drained(
 
 
 @asynccontextmanager
-async def _http1_server(app: Any, limits: ConnectionLimits, state: dict[str, Any]) -> AsyncIterator[Http1Server]:
+async def _http1_server(
+    app: Any, observers: Sequence[RequestObserver], limits: ConnectionLimits, state: dict[str, Any]
+) -> AsyncIterator[Http1Server]:
     """Make the server; the end of the block ends the connections that are left."""
-    log_refusal = {"log_refusal": app.log_refusal} if isinstance(app, RequestObserver) else {}
     forwarded = ForwardedScope(app, limits.trusted_proxies) if limits.trusted_proxies else app
-    http1 = Http1Server(forwarded, limits, state=state, **log_refusal)
+    http1 = Http1Server(forwarded, limits, state=state, observers=observers)
     try:
         yield http1
     finally:

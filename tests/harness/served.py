@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -22,6 +22,7 @@ from async_downloads.server.http1.connection import Connection as ServerConnecti
 from async_downloads.server.http1.server import ConnectionLimits, Http1Server
 from async_downloads.server.http2.negotiation import Negotiation
 from async_downloads.server.lifespan import Lifespan
+from async_downloads.server.request_observer import RequestObserver
 from harness.asgi import App
 from harness.waiting import HANGING
 
@@ -126,12 +127,14 @@ async def hypercorn(
 
 
 @asynccontextmanager
-async def served(app: App, *, certificate: tuple[Path, Path] | None = None) -> AsyncIterator[Server]:
+async def served(
+    app: App, *, certificate: tuple[Path, Path] | None = None, observers: Sequence[RequestObserver] = ()
+) -> AsyncIterator[Server]:
     """Start an app, and serve it as `serve` does until the end of the block."""
     lifespan = Lifespan(app)
     await lifespan.start()
     try:
-        async with http1(app, certificate=certificate) as server:
+        async with http1(app, certificate=certificate, observers=observers) as server:
             yield server
     finally:
         await lifespan.stop()
@@ -139,13 +142,17 @@ async def served(app: App, *, certificate: tuple[Path, Path] | None = None) -> A
 
 @asynccontextmanager
 async def http2(
-    app: App, certificate: tuple[Path, Path], *, limits: ConnectionLimits | None = None
+    app: App,
+    certificate: tuple[Path, Path],
+    *,
+    limits: ConnectionLimits | None = None,
+    observers: Sequence[RequestObserver] = (),
 ) -> AsyncIterator[Server]:
     """Serve an app as `serve --http2` does until the end of the block, when every connection is dropped."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(*certificate)
     tls.set_alpn_protocols(["h2", "http/1.1"])
-    server = Http1Server(app, limits or ConnectionLimits())
+    server = Http1Server(app, limits or ConnectionLimits(), observers=observers)
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
     listening = await asyncio.get_running_loop().create_server(partial(Negotiation, server), sock=listener, ssl=tls)

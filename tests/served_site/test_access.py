@@ -19,7 +19,6 @@ from async_downloads import DirectoryStore, Downloads, Signer
 from async_downloads.config import Settings
 from async_downloads.server.access_log import AccessLog
 from async_downloads.server.drain import DrainGate
-from async_downloads.server.request_observer import RequestObserver
 from async_downloads.site.app import create_app
 from served_site.site import Site
 
@@ -313,7 +312,7 @@ async def test_the_signature_is_in_no_log(site_of: SiteOf, caplog: pytest.LogCap
     lines: list[str] = []
     url = SIGNER.sign("/private/?zip", expires=HOUR)
     token = url.partition("signature=")[2]
-    async with served(RequestObserver(site_of(), [AccessLog("json", write=lines.append)])) as server:
+    async with served(site_of(), observers=[AccessLog("json", write=lines.append)]) as server:
         for target in (url, url.replace("/private", "/public")):
             await _fetch(server, target)
     assert len(lines) == 2

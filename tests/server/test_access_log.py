@@ -4,22 +4,24 @@ import asyncio
 import io
 import json
 import re
-from collections.abc import Iterator
+import socket
+import struct
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from conftest import Serve
-from harness.asgi import Exchange, ask, scope
+from harness.asgi import scope
 from harness.cache import evict
-from harness.served import Server
+from harness.served import Server, http1
 from harness.waiting import eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
 from async_downloads.server.access_log import AccessLog
-from async_downloads.server.request_observer import RequestObserver
 from async_downloads.sources.directory import DirectoryStore
 from server.sending import body, head, length, sending
 
@@ -29,28 +31,43 @@ _LINE = re.compile(
 )
 
 
-class _Log:
-    """The lines written, and the app below the log."""
+_NO_TASK = cast("asyncio.Task[None]", None)  # the log does not look at it
 
-    def __init__(self, app: Any, form: str) -> None:
+
+class _Log:
+    """The lines that an access log has written."""
+
+    def __init__(self, form: str) -> None:
         self.written = io.StringIO()
-        self.app = RequestObserver(app, [AccessLog(form, write=self.written.write)])
+        self.log = AccessLog(form, write=self.written.write)
+
+    def end(self, request: Scope, response: "_Response") -> None:
+        """Log a request that has ended."""
+        self.log.end(request, response, lambda _: None, time.monotonic(), _NO_TASK)
 
     @property
     def records(self) -> list[dict[str, Any]]:
+        """The lines of a log in JSON."""
         return [json.loads(line) for line in self.written.getvalue().splitlines()]
 
 
-@pytest.fixture
-def log(large: Path) -> _Log:
-    """A log in JSON of the directory with the large file."""
-    return _Log(Downloads(DirectoryStore(large.parent)), "json")
+@dataclass(slots=True)
+class _Response:
+    status: int | None = 200
+    complete: bool = True
+    sent: int = 5
 
 
 @pytest.fixture
-async def server(serve: Serve, log: _Log) -> Server:
-    """A server whose requests are logged."""
-    return await serve(log.app)
+def log() -> _Log:
+    """A log in JSON."""
+    return _Log("json")
+
+
+@pytest.fixture
+async def server(serve: Serve, log: _Log, large: Path) -> Server:
+    """A server of the directory with the large file, whose requests are logged."""
+    return await serve(Downloads(DirectoryStore(large.parent)), observers=[log.log])
 
 
 async def _record(log: _Log) -> dict[str, Any]:
@@ -107,93 +124,100 @@ async def test_an_abandoned_download_counts_the_bytes_that_were_sent(server: Ser
     assert 100_000 <= record["bytes"] < len(content)
 
 
+@pytest.mark.parametrize("framing", ["length", "chunked"])
 @pytest.mark.parametrize("cached", [True, False], ids=["from the page cache", "from the disk"])
-async def test_a_region_counts_the_bytes_that_the_socket_took(serve: Serve, large: Path, cached: bool) -> None:
+async def test_a_region_counts_the_bytes_that_the_socket_took(
+    serve: Serve, large: Path, log: _Log, cached: bool, framing: str
+) -> None:
     size = large.stat().st_size
-    log = _Log(sending(large, (0, size), fields=(length(size),)), "json")
     if not cached:
         evict(large)
-    server = await serve(log.app)
+    fields = (length(size),) if framing == "length" else ()
+    server = await serve(sending(large, (0, size), fields=fields), observers=[log.log])
     async with server.downloading("/") as connection:
         await connection.reader.readexactly(100_000)
-    assert 100_000 <= (await _record(log))["bytes"] < size
+    assert 99_000 <= (await _record(log))["bytes"] < size
 
 
-async def test_a_message_that_was_sent_in_part_counts_as_whole() -> None:
-    begun = asyncio.Event()
-
-    async def holding(message: Any) -> None:
-        if message["type"] == "http.response.body":
-            begun.set()
-            await asyncio.Event().wait()
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+async def test_chunks_count_without_their_framing(serve: Serve, log: _Log) -> None:
+    async def chunked(scope: Scope, receive: Receive, send: Send) -> None:
         await send(head())
         await send(body(b"12345", more=True))
+        await send(body(b"678"))
 
-    log, exchange = _Log(app, "json"), Exchange(scope())
-    sent = asyncio.create_task(log.app(exchange.scope, exchange.receive, holding))
-    await begun.wait()
-    sent.cancel()
+    server = await serve(chunked, observers=[log.log])
+    await server.exchange(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     record = await _record(log)
-    assert (record["status"], record["bytes"], record["aborted"]) == (200, 5, True)
+    assert (record["status"], record["bytes"], record["aborted"]) == (200, 8, False)
 
 
-async def test_a_download_that_fails_is_aborted(large: Path, log: _Log) -> None:
+@pytest.mark.parametrize(
+    ("messages", "status", "count", "aborted"),
+    [
+        pytest.param([head(), body(b"12345", more=True)], 200, 5, True, id="in the middle"),
+        pytest.param([head()], 500, 0, False, id="before the first byte"),
+        pytest.param([], 500, 0, False, id="at once"),
+    ],
+)
+@pytest.mark.parametrize("raises", [True, False])
+async def test_an_app_that_ends_too_early_is_aborted_or_responded_for(
+    log: _Log, messages: list[Any], status: int, count: int, aborted: bool, raises: bool
+) -> None:
     async def breaking(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"12345", "more_body": True})
-        raise RuntimeError("as apps do")
+        for message in messages:
+            await send(message)
+        if raises:
+            raise RuntimeError("as apps do")
 
-    broken = _Log(breaking, "json")
-    with pytest.raises(RuntimeError):
-        await ask(broken.app, "/")
-    assert ((await _record(broken))["bytes"], (await _record(broken))["aborted"]) == (5, True)
-
-
-async def test_an_app_that_sends_nothing_has_no_status() -> None:
-    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
-        return
-
-    for form in ("json", "text"):
-        log = _Log(silent, form)
-        await ask(log.app, "/")
-        assert ("null" if form == "json" else '" - 0 bytes') in log.written.getvalue()
+    async with http1(breaking, observers=[log.log]) as server:
+        await server.exchange(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        record = await _record(log)
+    assert (record["status"], record["bytes"], record["aborted"]) == (status, count, aborted)
 
 
-async def test_a_response_without_a_body_is_complete(log: _Log) -> None:
-    await ask(log.app, "/large.bin", method="HEAD")
+async def test_a_client_that_leaves_before_the_response_gets_no_status(log: _Log) -> None:
+    begun = asyncio.Event()
+
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with http1(waiting, observers=[log.log]) as server:
+        async with server.connected() as connection:
+            sock = connection.writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # so the end is a reset
+            await connection.ask("/")
+            await begun.wait()
+        record = await _record(log)
+    assert (record["status"], record["bytes"], record["aborted"]) == (None, 0, True)
+
+
+def test_a_response_without_a_status_is_a_dash_in_text() -> None:
+    log = _Log("text")
+    log.end(scope(), _Response(None, complete=False, sent=0))
+    assert re.search(r'" - 0 bytes whole [0-9.]+ s aborted\n', log.written.getvalue())
+
+
+@pytest.mark.parametrize("app", ["directory", "verbose"])
+async def test_a_response_to_head_counts_no_bytes_whatever_the_app_sends(
+    serve: Serve, log: _Log, large: Path, app: str
+) -> None:
+    async def verbose(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(head())
+        await send(body(b"12345"))
+
+    chosen = verbose if app == "verbose" else Downloads(DirectoryStore(large.parent))
+    server = await serve(chosen, observers=[log.log])
+    await server.exchange(b"HEAD /large.bin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     record = await _record(log)
     assert (record["method"], record["bytes"], record["aborted"]) == ("HEAD", 0, False)
 
 
-async def test_a_response_to_head_counts_no_bytes_whatever_the_app_sends() -> None:
-    async def verbose(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"12345", "more_body": False})
-
-    log = _Log(verbose, "json")
-    await ask(log.app, "/", method="HEAD")
-    record = await _record(log)
-    assert (record["bytes"], record["aborted"]) == (0, False)
-
-
-async def test_only_http_is_logged(log: _Log) -> None:
-    messages: Iterator[str] = iter(("lifespan.startup", "lifespan.shutdown"))
-
-    async def receive() -> dict[str, Any]:
-        return {"type": next(messages)}
-
-    async def send(message: Any) -> None:
-        return
-
-    await log.app({"type": "lifespan"}, receive, send)
-    assert log.written.getvalue() == ""
-
-
-async def test_a_text_line_has_the_same_fields(large: Path) -> None:
-    log = _Log(Downloads(DirectoryStore(large.parent)), "text")
-    await ask(log.app, "/large.bin?x", fields=[("Range", "bytes=5-14")], client=("::1", 5))
+def test_a_text_line_has_the_same_fields() -> None:
+    log = _Log("text")
+    request = scope("/large.bin?x", fields=[("Range", "bytes=5-14")], client=("::1", 5))
+    log.end(request, _Response(206, sent=10))
     found = _LINE.fullmatch(log.written.getvalue())
     assert found
     shown = found.groupdict()
@@ -221,11 +245,9 @@ async def test_a_text_line_has_the_same_fields(large: Path) -> None:
         pytest.param(b'\\"', id="escaped-quote"),
     ],
 )
-async def test_no_client_can_forge_a_line(form: str, hostile: bytes, large: Path) -> None:
-    log = _Log(Downloads(DirectoryStore(large.parent)), form)
-    text = hostile.decode("latin-1")
-    await ask(
-        log.app,
+def test_no_client_can_forge_a_line(form: str, hostile: bytes) -> None:
+    log, text = _Log(form), hostile.decode("latin-1")
+    request = scope(
         method="GET" + text,
         fields=[("Range", text)],
         client=("127.0.0.1", 5),
@@ -233,6 +255,7 @@ async def test_no_client_can_forge_a_line(form: str, hostile: bytes, large: Path
         query_string=hostile,
         http_version="1.1",
     )
+    log.end(request, _Response(405))
     line = log.written.getvalue()
     assert line.isascii()
     assert line[:-1].isprintable()
@@ -241,9 +264,10 @@ async def test_no_client_can_forge_a_line(form: str, hostile: bytes, large: Path
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-async def test_long_fields_are_cut(form: str, large: Path) -> None:
-    log = _Log(Downloads(DirectoryStore(large.parent)), form)
-    await ask(log.app, "/" + "a" * 50_000 + "?" + "b" * 9_000, method="M" * 2_000, fields=[("Range", "\xff" * 9_000)])
+def test_long_fields_are_cut(form: str) -> None:
+    log = _Log(form)
+    request = scope("/" + "a" * 50_000 + "?" + "b" * 9_000, method="M" * 2_000, fields=[("Range", "\xff" * 9_000)])
+    log.end(request, _Response(404))
     line = log.written.getvalue()
     assert len(line) < 16_000
     assert "/" + "a" * 1_023 + "..." in line

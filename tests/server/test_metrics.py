@@ -1,8 +1,9 @@
 """The numbers of a worker, and the page that Prometheus scrapes, read with Prometheus' own parsers."""
 
 import asyncio
+import time
 from collections.abc import Iterable
-from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,11 +12,9 @@ from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 
 from async_downloads.errors import NotFound, SendStalled, SourceBusy, SourceTruncated
-from async_downloads.sending import Receive, Scope, Send
 from async_downloads.server.http1.flow_control import ClientDisconnected
 from async_downloads.server.metrics import PAGE_SIZE, WorkerMetrics
 from async_downloads.server.metrics_page import MetricsPage
-from async_downloads.server.request_observer import RequestObserver
 from async_downloads.server.shared_pages import SharedPages
 from async_downloads.source_events import listen_to_sources, note_failure, timed
 
@@ -43,10 +42,27 @@ async def scraped(pages: SharedPages) -> Samples:
     return {(name.removeprefix("async_downloads_"), labels): value for (name, labels), value in samples.items()}
 
 
-async def _responding(scope: Scope, receive: Receive, send: Send) -> None:
-    """Respond with the status that the path names, and four bytes."""
-    await send({"type": "http.response.start", "status": int(scope["path"][1:]), "headers": []})
-    await send({"type": "http.response.body", "body": b"four", "more_body": False})
+@dataclass(slots=True)
+class _Response:
+    status: int | None = 200
+    complete: bool = True
+    sent: int = 4
+
+
+async def _end(
+    page: "memoryview[float]", response: _Response, *, error: BaseException | None = None, method: str = "GET"
+) -> None:
+    """Count a request that was begun a quarter of a second ago, and whose app raised the error."""
+
+    async def app() -> None:
+        if error:
+            raise error
+
+    task = asyncio.create_task(app())
+    await asyncio.wait([task])
+    ended: list[object] = []
+    WorkerMetrics(page).end(scope(method=method), response, ended.append, time.monotonic() - 0.25, task)
+    assert ended == [task]
 
 
 @pytest.fixture
@@ -58,36 +74,40 @@ def pages() -> SharedPages:
 async def test_the_numbers_of_all_workers_are_added_up(pages: SharedPages) -> None:
     for page, count in zip(pages, (1, 2), strict=True):
         for _ in range(count):
-            await ask(RequestObserver(_responding, [WorkerMetrics(page)]), "/206")
+            await _end(page, _Response(206))
     samples = await scraped(pages)
     assert samples["requests_total", _labels(method="GET", status="206")] == 3
     assert samples["response_bytes_total", _labels()] == 12
     assert samples["request_seconds_count", _labels()] == 3
     assert samples["request_seconds_bucket", _labels(le="+Inf")] == 3
-    assert 0 < samples["request_seconds_sum", _labels()] < 20
+    assert samples["request_seconds_bucket", _labels(le="0.1")] == 0
+    assert samples["request_seconds_bucket", _labels(le="10.0")] == 3
+    assert 0.75 <= samples["request_seconds_sum", _labels()] < 20
     assert {value for (name, _), value in samples.items() if name == "aborted_total"} == {0}
 
 
 @pytest.mark.parametrize(
-    ("method", "target", "labels"),
+    ("method", "status", "labels"),
     [
-        pytest.param("HEAD", "/304", _labels(method="HEAD", status="304"), id="known"),
-        pytest.param("BREW", "/200", _labels(method="other", status="200"), id="method"),
-        pytest.param("other", "/599", _labels(method="other", status="599"), id="the word itself"),
-        pytest.param("GET", "/600", _labels(method="GET", status="none"), id="status above"),
-        pytest.param("GET", "/99", _labels(method="GET", status="none"), id="status below"),
-        pytest.param("GET", "/100", _labels(method="GET", status="100"), id="lowest"),
+        pytest.param("HEAD", 304, _labels(method="HEAD", status="304"), id="known"),
+        pytest.param("BREW", 200, _labels(method="other", status="200"), id="method"),
+        pytest.param("other", 599, _labels(method="other", status="599"), id="the word itself"),
+        pytest.param("GET", 600, _labels(method="GET", status="none"), id="status above"),
+        pytest.param("GET", 99, _labels(method="GET", status="none"), id="status below"),
+        pytest.param("GET", None, _labels(method="GET", status="none"), id="no status"),
+        pytest.param("GET", 100, _labels(method="GET", status="100"), id="lowest"),
     ],
 )
-async def test_no_client_and_no_app_adds_labels(pages: SharedPages, method: str, target: str, labels: Any) -> None:
-    await ask(RequestObserver(_responding, [WorkerMetrics(pages[1])]), target, method=method)
+async def test_no_client_and_no_app_adds_labels(
+    pages: SharedPages, method: str, status: int | None, labels: frozenset[tuple[str, str]]
+) -> None:
+    await _end(pages[1], _Response(status), method=method)
     requests = {key: value for key, value in (await scraped(pages)).items() if key[0] == "requests_total"}
     assert requests == {("requests_total", labels): 1}
 
 
 async def test_refused_requests_are_counted_by_their_status_alone(pages: SharedPages) -> None:
-    observer = RequestObserver(_responding, [WorkerMetrics(pages[0])])
-    observer.log_refusal(scope(), b"GET /" + b"a" * 20_000, 414)
+    WorkerMetrics(pages[0]).refused(scope(), b"GET /" + b"a" * 20_000, 414)
     assert (await scraped(pages))["requests_total", _labels(method="other", status="414")] == 1
 
 
@@ -105,14 +125,7 @@ async def test_refused_requests_are_counted_by_their_status_alone(pages: SharedP
 async def test_an_incomplete_response_has_a_reason(
     pages: SharedPages, error: BaseException | None, reason: str
 ) -> None:
-    async def breaking(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"four", "more_body": True})
-        if error:
-            raise error
-
-    with pytest.raises(type(error)) if error else nullcontext():
-        await ask(RequestObserver(breaking, [WorkerMetrics(pages[0])]))
+    await _end(pages[0], _Response(complete=False), error=error)
     samples = await scraped(pages)
     aborted = {dict(labels)["reason"]: value for (name, labels), value in samples.items() if name == "aborted_total"}
     assert aborted == {each: float(each == reason) for each in ("client", "stalled", "source", "shutdown", "error")}

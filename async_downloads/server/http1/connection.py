@@ -195,14 +195,14 @@ class Connection(PausableProtocol):
 
     def _refuse_head(self, status: int, head: bytes | None = None) -> None:
         """Refuse a request before the app, and note it in the access log."""
-        self.server.log_refusal(self.base_scope, self._input.waiting if head is None else head, status)
+        self.server.refuse(self.base_scope, self._input.waiting if head is None else head, status)
         self._refuse(status)
 
     def _refuse(self, status: int) -> None:
         """Respond with a status and close; abort if a response has begun, so that the client notices the cut."""
-        begun = self.cycle is not None and self.cycle.started and not self.cycle.held
+        can_respond = not self.flow.transport.is_closing() and (self.cycle is None or self.cycle.refuse(status))
         self._leave_cycle()
-        if begun or self.flow.transport.is_closing():
+        if not can_respond:
             self.flow.transport.abort()
             return
         self.flow.transport.write(encode_refusal(status, self.server.date_line()))

@@ -35,7 +35,7 @@ class AsgiCycle:
 
     __slots__ = (
         "_chunked", "_connection", "_content", "_delivered", "_left", "_no_body", "_waiter", "awaits_continue",
-        "body_comes", "head", "held", "keep_alive", "started",
+        "body_comes", "complete", "head", "held", "keep_alive", "sent", "started", "status",
     )  # fmt: skip
 
     def __init__(self, connection: "Connection", head: ParsedHead) -> None:
@@ -51,6 +51,9 @@ class AsgiCycle:
         self.held: bytes = b""  # the head of the response, until the first bytes of the body
         self._no_body = self._chunked = False
         self._left: int | None = None  # bytes that Content-Length still promises
+        self.sent: int = 0  # bytes of the body that the transport and the socket have accepted
+        self.status: int | None = None
+        self.complete: bool = False
 
     def scope(self) -> Scope:
         """Return the connection scope of ASGI 3."""
@@ -125,6 +128,7 @@ class AsgiCycle:
         if connection.flow.paused:
             await connection.flow.drained()
         if not more and connection.cycle is self:
+            self.complete = True
             connection.response_complete(self)
 
     def _start(self, status: int, fields: Any) -> None:
@@ -142,35 +146,44 @@ class AsgiCycle:
             framing += b"Connection: close\r\n"
         elif version == "1.0":
             framing += b"Connection: keep-alive\r\n"
+        self.status = status
         self.held = b"%s%s%s\r\n" % (lines, b"" if has_date else connection.server.date_line(), framing)
         self.started = True
 
     def _framed(self, body: bytes) -> bytes:
         if self._no_body or not body:
             return b""
-        if self._chunked:
-            return b"%x\r\n%b\r\n" % (len(body), body)
-        self._promised(len(body))
-        return body
+        self._count(len(body))
+        return b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body
 
-    def _promised(self, size: int) -> None:
-        """Subtract bytes from the promised Content-Length."""
+    def _count(self, size: int) -> None:
+        """Count bytes of the body, which may not be longer than its Content-Length."""
         if self._left is not None:
             if size > self._left:
                 raise RuntimeError("the body is longer than its Content-Length")
             self._left -= size
+        self.sent += size
 
     async def _send_region(self, writer: ZeroCopyWriter, region: FileRegion) -> None:
         if self._no_body or not region.size:
             return
-        if self._chunked:
-            self._write(b"%x\r\n" % region.size)
-        else:
-            self._promised(region.size)
-            self._write(b"")
-        await writer.send(region)
+        self._count(region.size)
+        self._write(b"%x\r\n" % region.size if self._chunked else b"")
+        before = writer.taken()
+        try:
+            await writer.send(region)
+        except BaseException:
+            self.sent -= before + region.size - writer.taken()
+            raise
         if self._chunked:
             self._write(b"\r\n")
+
+    def refuse(self, status: int) -> bool:
+        """Note that the server responds with a status, in the place of the app; return False if the app has begun."""
+        if self.started and not self.held:
+            return False
+        self.status, self.complete = status, True
+        return True
 
     def _end(self) -> None:
         if self._left:

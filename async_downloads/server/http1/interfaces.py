@@ -34,6 +34,10 @@ class AnyConnection(Protocol):
 class Cycle(Protocol):
     """A request and its response, as the app gets them."""
 
+    status: int | None
+    complete: bool
+    sent: int
+
     def scope(self) -> Scope:
         """Return the connection scope of ASGI 3."""
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from ...sending import Scope
 from ..limits.client_counter import ClientCounter
 from ..proxies.proxy_protocol import NamedClient
 from ..proxies.trusted import TrustedProxies
+from ..request_observer import Ended, RequestObserver
 from .connection import Connection
 from .interfaces import AnyConnection, Cycle
 from .zero_copy import AVAILABLE, SendfileTurns
@@ -30,13 +31,6 @@ _ABORT_SECONDS: Final = 2.0
 _LAST_REQUESTS_SECONDS: Final = 0.1
 _REFUSED_AT_ONCE: Final = 64  # connections beyond the limit that get a response; others are closed at once
 _ENDED_A_TURN: Final = 64  # connections that are late or drained: thousands at once would block the loop
-
-
-LogRefusal = Callable[[Scope, bytes, int], object]
-
-
-def _log_nothing(*_: object) -> None:
-    """Take a refusal, and log nothing."""
 
 
 def _abort_beyond(most: int, count: int, connection: AnyConnection) -> None:
@@ -71,8 +65,8 @@ class Http1Server:
         await server.close()    # close idle connections, and wait for the last response
         await server.abort()    # end what is left
 
-    It belongs to the running loop. `state` is the one that the app filled in its lifespan. `log_refusal` gets the
-    scope of the connection, the bytes that came, and the status of each request that is refused before the app.
+    It belongs to the running loop. `state` is the one that the app filled in its lifespan. `observers` see all
+    requests, also those that are refused before the app.
     """
 
     def __init__(
@@ -81,11 +75,11 @@ class Http1Server:
         limits: ConnectionLimits,
         *,
         state: dict[str, Any] | None = None,
-        log_refusal: LogRefusal = _log_nothing,
+        observers: Sequence[RequestObserver] = (),
     ) -> None:
         self._app = app
         self.limits: ConnectionLimits = limits
-        self.log_refusal: LogRefusal = log_refusal
+        self._observers = observers
         self.state: dict[str, Any] = state if state is not None else {}
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.now: float = self.loop.time()  # as of the last tick: deadlines need no more
@@ -107,6 +101,11 @@ class Http1Server:
         return Connection(self, named)
 
     # -- called by connections
+
+    def refuse(self, scope: Scope, data: bytes, status: int) -> None:
+        """Show the observers a request that is refused before the app; `data` are the bytes that came."""
+        for observer in self._observers:
+            observer.refused(scope, data, status)
 
     def admit(self, connection: AnyConnection) -> int | None:
         """Take a new connection; return the status that refuses it if there are too many, else None.
@@ -150,13 +149,15 @@ class Http1Server:
         """Note that a connection waits for a request."""
         self._idle[connection] = None
 
-    def run(self, cycle: Cycle, ended: "Callable[[asyncio.Task[None]], object]", *, at_once: bool = False) -> None:
+    def run(self, cycle: Cycle, ended: Ended, *, at_once: bool = False) -> None:
         """Run the app for a request, and call `ended` when it has ended.
 
         With `at_once`, from Python 3.12 on, it runs in this call until it first waits. Most apps never do.
         """
-        options = _EAGER if at_once else {}
-        task = asyncio.Task(self._app(cycle.scope(), cycle.receive, cycle.send), loop=self.loop, **options)
+        options, scope = _EAGER if at_once else {}, cycle.scope()
+        for observer in self._observers:
+            ended = partial(observer.end, scope, cycle, ended, time.monotonic())
+        task = asyncio.Task(self._app(scope, cycle.receive, cycle.send), loop=self.loop, **options)
         if task.done():
             ended(task)
             return

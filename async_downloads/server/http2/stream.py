@@ -47,6 +47,8 @@ class Stream:
         self.running: bool = False
         self.over: bool = False
         self.responded: bool = False  # something of the response is sent
+        self.status: int | None = None
+        self.complete: bool = False
         self.sent: int = 0  # bytes of its body
         self._streams = streams
         self._outlet = streams.outlet
@@ -168,6 +170,7 @@ class Stream:
         lines, length = response_fields(status, fields, self._streams.server.date_line())
         self._no_body = self.head.method == "HEAD" or status in {204, 304}
         self._left = None if self._no_body else length
+        self.status = status
         self._start, self._started = (status, lines), True
 
     async def _send_body(self, body: bytes, *, more: bool) -> None:
@@ -206,6 +209,7 @@ class Stream:
 
     def _complete(self) -> None:
         if not self.over:
+            self.complete = True
             self._streams.response_complete(self)
 
     async def _push(self, data: memoryview, *, ends: bool = False) -> None:

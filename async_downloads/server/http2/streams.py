@@ -103,7 +103,7 @@ class Streams:
             self.reset(stream_id, ErrorCodes.PROTOCOL_ERROR, by_client=True)
             return
         except BadRequest as error:
-            self.server.log_refusal(self.base_scope, request_line(self._engine.decoder.fields), error.status)
+            self.server.refuse(self.base_scope, request_line(self._engine.decoder.fields), error.status)
             self._respond(stream_id, error.status, body_comes=body_comes)
             return
         if self.closed or self._is_full():
@@ -172,6 +172,7 @@ class Streams:
     def refuse(self, stream: Stream, status: int) -> None:
         """Respond with a status alone."""
         self._respond(stream.id, status, body_comes=stream.body_comes)
+        stream.status, stream.complete = status, True
         self._over(stream)
 
     def reset(self, stream_id: int, code: ErrorCodes, *, by_client: bool = False) -> None:

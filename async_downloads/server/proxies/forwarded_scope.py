@@ -26,14 +26,15 @@ class ForwardedScope:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run the app for the scope, which may be changed."""
         if scope["type"] == "http" and self._trusted.trusts(scope["client"]):
-            scope = _forwarded(scope, self._trusted)
+            scope.update(_forwarded(scope, self._trusted))  # so that the access log has the client, too
         running: Awaitable[None] = self._app(scope, receive, send)
         return running
 
 
-def _forwarded(scope: Scope, trusted: TrustedProxies) -> Scope:
+def _forwarded(scope: Scope, trusted: TrustedProxies) -> dict[str, Any]:
+    """Return the items of the scope that differ."""
     origin = origin_of(scope["headers"], trusted.trusts)
-    changed = {**scope}
+    changed: dict[str, Any] = {}
     if origin.client is not None:
         changed |= {"client": origin.client, IS_FORWARDED: True}
     if origin.scheme is not None:

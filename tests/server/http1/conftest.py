@@ -1,6 +1,6 @@
 """Servers of small apps."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol
 
@@ -10,13 +10,16 @@ from harness.served import Server, http1
 
 from async_downloads.sending import Receive, Scope, Send
 from async_downloads.server.http1.server import ConnectionLimits
+from async_downloads.server.request_observer import RequestObserver
 from server.sending import body, head, length
 
 
 class ServeHttp1(Protocol):
     """How a test starts a server."""
 
-    async def __call__(self, app: App, *, limits: ConnectionLimits | None = None) -> Server:
+    async def __call__(
+        self, app: App, *, limits: ConnectionLimits | None = None, observers: Sequence[RequestObserver] = ()
+    ) -> Server:
         """Serve the app."""
 
 
@@ -25,8 +28,10 @@ async def serve_http1() -> AsyncIterator[ServeHttp1]:
     """Serve apps in this loop until the test ends."""
     async with AsyncExitStack() as servers:
 
-        async def start(app: App, *, limits: ConnectionLimits | None = None) -> Server:
-            return await servers.enter_async_context(http1(app, limits=limits))
+        async def start(
+            app: App, *, limits: ConnectionLimits | None = None, observers: Sequence[RequestObserver] = ()
+        ) -> Server:
+            return await servers.enter_async_context(http1(app, limits=limits, observers=observers))
 
         yield start
 

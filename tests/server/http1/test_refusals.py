@@ -12,7 +12,6 @@ from harness.waiting import HANGING, eventually
 
 from async_downloads.server.access_log import AccessLog
 from async_downloads.server.http1.server import ConnectionLimits
-from async_downloads.server.request_observer import RequestObserver
 from server.http1.conftest import echo
 from server.http1.test_requests import GET, POST, statuses
 
@@ -22,7 +21,7 @@ class _LoggedServer:
 
     def __init__(self) -> None:
         self.written = io.StringIO()
-        self.log = RequestObserver(echo, [AccessLog("json", write=self.written.write)])
+        self.log = AccessLog("json", write=self.written.write)
         self.server: Server
 
     @property
@@ -36,7 +35,7 @@ async def logged() -> AsyncIterator[_LoggedServer]:
     """A server with an access log."""
     logged = _LoggedServer()
     limits = ConnectionLimits(max_connections=1)
-    async with http1(logged.log, limits=limits, log_refusal=logged.log.log_refusal) as logged.server:
+    async with http1(echo, limits=limits, observers=[logged.log]) as logged.server:
         yield logged
 
 

@@ -14,7 +14,6 @@ from harness.waiting import HANGING, eventually
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Send
 from async_downloads.server.access_log import AccessLog
-from async_downloads.server.request_observer import RequestObserver
 from async_downloads.sources.directory import DirectoryStore
 from server.sending import ZERO_COPY, Recorded, app_that, body, head, length, sending, unchunked
 
@@ -106,7 +105,7 @@ async def test_with_tls_files_are_read(
 async def test_the_access_log_counts_the_bytes_of_regions(serve: Serve, large: Path, content: bytes) -> None:
     lines: list[str] = []
     recorded = Recorded(Downloads(DirectoryStore(large.parent)))
-    server = await serve(RequestObserver(recorded, [AccessLog("json", write=lines.append)]))
+    server = await serve(recorded, observers=[AccessLog("json", write=lines.append)])
     large.read_bytes()
     async with server.connected() as connection:
         for method, field in (("GET", "Accept: */*"), ("GET", "Range: bytes=5-1000004"), ("HEAD", "Accept: */*")):

@@ -17,7 +17,6 @@ from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.server.access_log import AccessLog
-from async_downloads.server.request_observer import RequestObserver
 from async_downloads.sources.directory import DirectoryStore
 from server.sending import ZERO_COPY, Recorded
 
@@ -49,7 +48,7 @@ def app(large: Path, stall_timeout: float) -> Recorded:
 @pytest.fixture
 async def server(serve: Serve, app: Recorded, log: list[str]) -> AsyncIterator[Server]:
     """A logging server of the app. It has sent a response already, so that its own tasks exist."""
-    server = await serve(RequestObserver(app, [AccessLog("text", write=log.append)]))
+    server = await serve(app, observers=[AccessLog("text", write=log.append)])
     async with server.downloading("/nothing"):
         await eventually(lambda: log)
         log.clear()

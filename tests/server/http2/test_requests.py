@@ -1,16 +1,18 @@
 """Requests and responses over HTTP/2."""
 
 import asyncio
+import json
 import ssl
 import subprocess
 from pathlib import Path
 
 import pytest
 from h2.errors import ErrorCodes
-from harness.waiting import HANGING
+from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
+from async_downloads.server.access_log import AccessLog
 from async_downloads.server.drain import DrainGate
 from async_downloads.sources.directory import DirectoryStore
 from server.http1.conftest import content_of, echo, hello
@@ -153,14 +155,31 @@ async def test_a_request_that_cannot_be_is_refused_alone(
 
 
 async def test_a_request_that_cannot_be_is_logged(serve_http2: ServeHttp2) -> None:
-    refused: list[tuple[bytes, int]] = []
-    server = await serve_http2(hello)
-    assert server.http1
-    server.http1.log_refusal = lambda _, line, status: refused.append((line, status))
+    lines: list[str] = []
+    server = await serve_http2(hello, observers=[AccessLog("json", write=lines.append)])
     async with connected(server) as client:
         await client.response(client.request(pseudo=with_field(b":path", b"no-slash")))
         await client.response(client.request(pseudo=[*BASE, (b"a", b"x" * 17_000)]))
-    assert refused == [(b"GET no-slash HTTP/2", 400), (b"GET / HTTP/2", 431)]
+    logged = [(each["method"], each["target"], each["version"], each["status"]) for each in map(json.loads, lines)]
+    assert logged == [("GET", "no-slash", "2", 400), ("GET", "/", "2", 431)]
+
+
+async def test_responses_are_logged_whole_failed_or_reset(serve_http2: ServeHttp2) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["path"] != "/broken"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"four", "more_body": scope["path"] == "/cut"})
+
+    lines: list[str] = []
+    server = await serve_http2(app, observers=[AccessLog("json", write=lines.append)])
+    async with connected(server) as client:
+        assert await client.response(client.request()) == (200, b"four")
+        assert await client.response(client.request(pseudo=with_field(b":path", b"/broken"))) == (500, b"")
+        stream = client.request(pseudo=with_field(b":path", b"/cut"))
+        await eventually(lambda: len(lines) == 3)
+        assert stream
+    logged = [(each["status"], each["bytes"], each["aborted"]) for each in map(json.loads, lines)]
+    assert logged == [(200, 4, False), (500, 0, False), (200, 4, True)]
 
 
 @pytest.mark.parametrize("content", [b"four", b"sixsix"])

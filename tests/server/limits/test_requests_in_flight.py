@@ -13,7 +13,6 @@ from async_downloads.server.http1.server import ConnectionLimits
 from async_downloads.server.limits.limited_app import limited
 from async_downloads.server.proxies.forwarded_scope import ForwardedScope
 from async_downloads.server.proxies.trusted import TrustedProxies
-from async_downloads.server.request_observer import RequestObserver
 from server.http1.conftest import ServeHttp1, hello
 
 SETTINGS = ServerSettings(trusted_proxies=("127.0.0.1",), max_connections_per_client=2)
@@ -37,8 +36,8 @@ async def test_a_request_beyond_the_limit_is_429_until_another_one_has_ended(ser
             await go_on.wait()
         await hello(scope, receive, send)
 
-    logged = RequestObserver(limited(app, SETTINGS), [AccessLog("text", write=lines.append)])
-    server = await serve_http1(ForwardedScope(logged, LIMITS.trusted_proxies), limits=LIMITS)
+    forwarded = ForwardedScope(limited(app, SETTINGS), LIMITS.trusted_proxies)
+    server = await serve_http1(forwarded, limits=LIMITS, observers=[AccessLog("text", write=lines.append)])
     async with AsyncExitStack() as stack, asyncio.timeout(HANGING):
         for _ in range(2):
             slow = await stack.enter_async_context(server.connected())
