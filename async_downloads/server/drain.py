@@ -24,7 +24,7 @@ class DrainGate:
 
     There is no way back. From `retire` on `/-/ready` is a 503, so that a balancer sends no more requests; before, the
     app responds to it. All other requests are passed to the app in every state: those that come while the process
-    drains were sent before their client could know. `_Shutdown` of the worker owns the gate and changes its state; all
+    drains were sent before their client could know. `Shutdown` owns the gate and changes its state; all
     of it runs on the event loop.
     """
 

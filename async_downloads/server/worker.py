@@ -36,6 +36,7 @@ from .proxies.preamble import ProxyPreamble
 from .proxies.trusted import TrustedProxies
 from .request_observer import RequestObserver
 from .shared_pages import SharedPages
+from .shutdown import Shutdown
 from .systemd import ServiceManager
 from .unhandled_errors import UnhandledErrors
 
@@ -45,9 +46,6 @@ __all__ = ["SIGNALS", "Listeners", "work"]
 # `nohup` sets SIGHUP to be ignored: then the server outlives its terminal.
 _HANG_UP: Final = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *_HANG_UP)
-# One Ctrl-C arrives twice: the terminal signals the whole process group, and the parent passes the signal on.
-_SAME_SIGNAL_SECONDS: Final = 0.5
-_AT_ONCE: Final = "(a second Ctrl-C or SIGTERM ends at once)"
 # With Python's default the collector runs again and again while ten thousand connections arrive at once. Each run takes
 # half a second, and all requests wait for it.
 _GC_THRESHOLDS: Final = (2000, 20, 50)
@@ -103,57 +101,6 @@ def work(
     return 0
 
 
-class _Shutdown:
-    """Decides when the process ends.
-
-    serving ── first signal ──> retiring ── `drain_delay` is over ──> draining ──> ended
-                                    └────────── a second signal ───────────────────┘
-
-    The draining ends when the last response is sent, or `drain_timeout` is over. `_serve` owns the object; its methods
-    run on the event loop.
-    """
-
-    def __init__(self, gate: DrainGate, monitor: WorkerMonitor, server: ServerSettings, *, name: str = "") -> None:
-        self._gate = gate
-        self._monitor = monitor
-        self._delay = server.drain_delay
-        self._timeout = server.drain_timeout
-        self._name = name  # of one worker of several, before what it reports
-        self._started: float | None = None  # when the first signal came, in the loop's time
-        self.ended = asyncio.Event()
-
-    def start(self) -> None:
-        """Start the shutdown, if that has not happened."""
-        if self._started is not None:
-            return
-        loop = asyncio.get_running_loop()
-        self._started = loop.time()
-        self._gate.retire()
-        self._monitor.stopping()
-        if not self._delay:
-            self._drain()
-            return
-        loop.call_later(self._delay, self._drain)
-        report(f"{self._name}accepting connections for {self._delay:g} s more {_AT_ONCE}")
-
-    def _drain(self) -> None:
-        self._gate.drain()
-        asyncio.get_running_loop().call_later(self._timeout, self.ended.set)
-        if self._gate.running and self._timeout:
-            report(f"{self._name}{_waiting_for(self._gate.running, self._timeout)}")
-
-    def handle_signal(self) -> None:
-        """Start the shutdown at the first signal; end at the second."""
-        if self._started is not None and asyncio.get_running_loop().time() - self._started > _SAME_SIGNAL_SECONDS:
-            self.ended.set()
-        self.start()
-
-
-def _waiting_for(downloads: int, seconds: float) -> str:
-    running = "1 download is running" if downloads == 1 else f"{downloads:,} downloads are running"
-    return f"{running}: waiting up to {seconds:g} s {_AT_ONCE}"
-
-
 async def _serve(
     gate: DrainGate,
     observers: Sequence[RequestObserver],
@@ -164,7 +111,7 @@ async def _serve(
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(UnhandledErrors())
     name = "" if lifeline is None else f"worker {os.getpid()}: "
-    shutdown = _Shutdown(gate, monitor, server, name=name)
+    shutdown = Shutdown(gate, monitor, server, name=name)
     serving = asyncio.create_task(_serve_until_drained(gate, observers, monitor, server, listeners))
     serving.add_done_callback(lambda _: shutdown.ended.set())
     _watch_signals(shutdown, lifeline)
@@ -245,7 +192,7 @@ def _limits(server: ServerSettings) -> ConnectionLimits:
     return ConnectionLimits(server.header_timeout, server.keep_alive, most, server.max_connections_per_client, trusted)
 
 
-def _watch_signals(shutdown: _Shutdown, lifeline: int | None) -> None:
+def _watch_signals(shutdown: Shutdown, lifeline: int | None) -> None:
     loop = asyncio.get_running_loop()
     if lifeline is not None:
         _call_when_readable(lifeline, shutdown.start)

@@ -1,0 +1,67 @@
+"""The end of a worker: signals start it, and time or another signal completes it."""
+
+import asyncio
+from typing import Final
+
+from ..config import ServerSettings
+from .drain import DrainGate
+from .line_writer import report
+from .monitor import WorkerMonitor
+
+__all__ = ["Shutdown"]
+
+
+# One Ctrl-C arrives twice: the terminal signals the whole process group, and the parent passes the signal on.
+_SAME_SIGNAL_SECONDS: Final = 0.5
+_AT_ONCE: Final = "(a second Ctrl-C or SIGTERM ends at once)"
+
+
+class Shutdown:
+    """Decides when the process ends.
+
+    serving ── first signal ──> retiring ── `drain_delay` is over ──> draining ──> ended
+                                    └────────── a second signal ───────────────────┘
+
+    The draining ends when the last response is sent, or `drain_timeout` is over. `_serve` owns the object; its methods
+    run on the event loop.
+    """
+
+    def __init__(self, gate: DrainGate, monitor: WorkerMonitor, server: ServerSettings, *, name: str = "") -> None:
+        self._gate = gate
+        self._monitor = monitor
+        self._delay = server.drain_delay
+        self._timeout = server.drain_timeout
+        self._name = name  # of one worker of several, before what it reports
+        self._started: float | None = None  # when the first signal came, in the loop's time
+        self.ended: asyncio.Event = asyncio.Event()
+
+    def start(self) -> None:
+        """Start the shutdown, if that has not happened."""
+        if self._started is not None:
+            return
+        loop = asyncio.get_running_loop()
+        self._started = loop.time()
+        self._gate.retire()
+        self._monitor.stopping()
+        if not self._delay:
+            self._drain()
+            return
+        loop.call_later(self._delay, self._drain)
+        report(f"{self._name}accepting connections for {self._delay:g} s more {_AT_ONCE}")
+
+    def _drain(self) -> None:
+        self._gate.drain()
+        asyncio.get_running_loop().call_later(self._timeout, self.ended.set)
+        if self._gate.running and self._timeout:
+            report(f"{self._name}{_waiting_for(self._gate.running, self._timeout)}")
+
+    def handle_signal(self) -> None:
+        """Start the shutdown at the first signal; end at the second."""
+        if self._started is not None and asyncio.get_running_loop().time() - self._started > _SAME_SIGNAL_SECONDS:
+            self.ended.set()
+        self.start()
+
+
+def _waiting_for(downloads: int, seconds: float) -> str:
+    running = "1 download is running" if downloads == 1 else f"{downloads:,} downloads are running"
+    return f"{running}: waiting up to {seconds:g} s {_AT_ONCE}"
