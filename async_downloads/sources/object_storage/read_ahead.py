@@ -8,15 +8,19 @@ __all__ = ["ReadAhead"]
 class ReadAhead:
     """The size of the next chunk, and how many chunks are requested before the client takes them.
 
-    The kernel takes the first few hundred KiB whatever the client does. So chunks are small until the client has taken
-    512 KiB without a pause. Then each chunk is twice as large as the one before, and the next ones are read ahead.
-    After a pause the client counts as slow again, because thousands of slow clients must fit into memory.
+        slow ── 256 KiB without a pause ──> steady ── 2 MiB without a pause ──> fast
+          ^                                   │                                   │
+          └──────────── a pause ──────────────┴───────────────────────────────────┘
+
+    A slow client has small chunks and none ahead, because thousands of such clients must fit into memory. For a steady
+    one the next chunk is requested ahead. For a fast one each chunk is twice as large as the one before. A pause of the
+    client shows late: between two pauses the kernel takes up to a megabyte at once.
     """
 
     _LEAST_BYTES: Final = 64 * 1024
-    _AHEAD_BYTES: Final = 256 * 1024  # the least that is read ahead
     _MOST_BYTES: Final = 2 * 1024 * 1024
-    _CALM_BYTES: Final = 512 * 1024
+    _STEADY_BYTES: Final = 256 * 1024
+    _FAST_BYTES: Final = 2 * 1024 * 1024
     _PAUSE_SECONDS: Final = 0.1
     _MOST_AHEAD: Final = 4
 
@@ -26,14 +30,20 @@ class ReadAhead:
     def _slow_down(self) -> None:
         self.chunk_bytes: int = self._LEAST_BYTES
         self.ahead: int = 0
-        self._calm = 0
+        self._taken = 0
 
     def took(self, count: int, seconds: float) -> None:
         """Note how many bytes the client took, and how long it needed for them."""
         if seconds > self._PAUSE_SECONDS:
             self._slow_down()
             return
-        self._calm += count
-        if self._calm >= self._CALM_BYTES:
-            self.ahead = min(self.ahead + 1, self._MOST_AHEAD) if self.chunk_bytes == self._MOST_BYTES else 1
-            self.chunk_bytes = min(max(2 * self.chunk_bytes, self._AHEAD_BYTES), self._MOST_BYTES)
+        self._taken += count
+        if self._taken >= self._FAST_BYTES:
+            self._speed_up()
+        elif self._taken >= self._STEADY_BYTES:
+            self.ahead = 1
+
+    def _speed_up(self) -> None:
+        if self.chunk_bytes == self._MOST_BYTES:
+            self.ahead = min(self.ahead + 1, self._MOST_AHEAD)
+        self.chunk_bytes = min(2 * self.chunk_bytes, self._MOST_BYTES)

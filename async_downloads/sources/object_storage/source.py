@@ -72,7 +72,7 @@ class ObjectSource:
     async def _fetch(self, start: int, stop: int) -> bytes:
         """Return exactly these bytes of the version."""
         try:
-            received = await self._upstream.get(self._key, **self._pin, range=(start, stop))
+            received = await self._upstream.get_chunk(self._key, **self._pin, range=(start, stop))
         except (NotFound, NotSatisfiable) as error:
             raise SourceChanged(f"{self._key!r}: {error}") from error
         self._check(received)

@@ -54,12 +54,14 @@ class Received:
 class Upstream:
     """The object store and the bound on its connections. It belongs to one ObjectStore and one event loop.
 
-    A request that finds no free connection within `patience` seconds raises SourceBusy.
+    A request that finds no free connection within `patience` seconds raises SourceBusy. Of `connections` an eighth is
+    kept free of chunks: so a new request does not wait behind those of a thousand running downloads.
     """
 
     def __init__(self, store: Any, *, connections: int, patience: float) -> None:
         self._store = store
         self._free = asyncio.Semaphore(connections)
+        self._free_for_chunks = asyncio.Semaphore(max(connections - connections // 8, 1))
         self._patience = patience
 
     async def get(self, key: str, **options: Any) -> Received:
@@ -69,10 +71,15 @@ class Upstream:
             data = b"" if options.get("head") else bytes(await got.bytes_async())
             return Received(got.meta, got.attributes, data)
 
+    async def get_chunk(self, key: str, **options: Any) -> Received:
+        """Return a range for a running download, as `get` does; it waits as long as its client does."""
+        async with self._free_for_chunks:
+            return await self.get(key, **options)
+
     @asynccontextmanager
     async def stream(self, key: str) -> AsyncIterator[tuple[Received, AsyncIterator[bytes]]]:
         """Return the description of a whole object, and its bytes; the connection is in use until the block ends."""
-        async with self._connection():
+        async with self._free_for_chunks, self._connection():
             got: _Got = await obstore.get_async(self._store, key)
             yield Received(got.meta, got.attributes, b""), got.stream(min_chunk_size=_STREAM_BYTES)
 

@@ -47,6 +47,9 @@ class FaultyS3:
             listed = _ODD_LIST if "prefix=odd" in target["query"] else _EMPTY_LIST
             await connection.send(head(f"content-length: {len(listed)}"), listed)
             return True
+        if key == "stalled" and "range: bytes=0-" not in request.lower():
+            await connection.left()
+            return False
         if status := self._error(key):
             await connection.send(head("content-length: 0", status=status))
             return True

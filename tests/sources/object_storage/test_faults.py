@@ -1,10 +1,12 @@
 """What a store that misbehaves costs: an error, never wrong bytes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
 from harness.scripted import scripted
+from harness.waiting import HANGING, eventually
 
 from async_downloads.errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChanged, SourceError
 from async_downloads.semantics.representation import RequestHead
@@ -91,3 +93,25 @@ async def test_without_a_key_to_sign_with_such_a_folder_is_an_error(
     store = ObjectStore(faulty.store._upstream._store)
     with pytest.raises(SourceError, match="cannot be listed"):
         await store.list("odd")
+
+
+async def test_a_new_request_does_not_wait_behind_running_downloads(faulty: Faulty) -> None:
+    store = ObjectStore(faulty.store._upstream._store, connections=8, patience=HANGING)
+    sources = [await store.open("stalled") for _ in range(20)]
+    reads = [asyncio.create_task(read(source, 0, len(DATA))) for source in sources]
+    await eventually(lambda: faulty.server.requests["stalled"] == 20 + 7)
+    assert (await store.open("good")).representation.size == len(DATA)
+    for each in reads:
+        each.cancel()
+    await asyncio.gather(*reads, return_exceptions=True)
+
+
+async def test_without_a_free_connection_a_new_request_fails_soon(faulty: Faulty) -> None:
+    store = ObjectStore(faulty.store._upstream._store, connections=1, patience=0.01)
+    source = await store.open("stalled")
+    reading = asyncio.create_task(read(source, 0, len(DATA)))
+    await eventually(lambda: faulty.server.requests["stalled"] == 2)
+    with pytest.raises(SourceBusy, match="all connections"):
+        await store.open("good")
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
