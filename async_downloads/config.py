@@ -9,7 +9,7 @@ A new setting is a new line here.
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from .access.accounts import read_account
 from .access.protected_paths import read_protected_path
@@ -23,6 +23,7 @@ from .setting_texts import (
     read_mode,
     read_origin,
     read_proxies,
+    read_rate,
     read_seconds,
     read_whole_number,
 )
@@ -47,6 +48,7 @@ DATABASE_VARIABLES: Final = (f"{PREFIX}DATABASE", "DATABASE_URL")
 
 
 _seconds_or_zero: Final = partial(read_seconds, zero=True)
+_RATE: Final[dict[str, Any]] = {"metavar": "RATE", "default_help": "no limit"}
 _count: Final = partial(read_whole_number, least=1, most=1_000_000)
 
 
@@ -209,6 +211,15 @@ class ServerSettings:
         default_help="no limit",
         metavar="N",
         reader=_count,
+    )
+    limit_rate: int | None = _row(
+        None, "Most bytes per second of each download: 500K, 2M; K is 1024.", reader=read_rate, **_RATE
+    )
+    limit_rate_client: int | None = _row(
+        None, "Most bytes per second of all downloads of one address, in each process.", reader=read_rate, **_RATE
+    )
+    limit_rate_total: int | None = _row(
+        None, "Most bytes per second of all downloads; workers divide them.", reader=read_rate, **_RATE
     )
     trusted_proxies: tuple[str, ...] = _row(
         (),

@@ -17,15 +17,9 @@ from .semantics.representation import Field
 from .timeouts import CancelScope
 
 __all__ = [
-    "ZERO_COPY_SEND",
-    "DisconnectWatcher",
-    "Message",
-    "Receive",
-    "Scope",
-    "Send",
-    "closing_if_ambiguous",
-    "send_response",
-]
+    "PACED_SEND", "ZERO_COPY_SEND", "DisconnectWatcher", "Message", "Receive", "Scope",
+    "Send", "closing_if_ambiguous", "send_response",
+]  # fmt: skip
 
 
 Message = MutableMapping[str, Any]
@@ -38,6 +32,9 @@ Send = Callable[[Message], Awaitable[None]]
 # `acknowledged`, what the client has received of the whole response; `taken`, what the socket has taken of files;
 # `room`, the length of the longest body that is taken together with its head without waiting for the client.
 ZERO_COPY_SEND: Final = "async_downloads.zerocopysend"
+# Another private extension: `send` may wait for a limit of the server. The function `pauses` gets the StallTimer that
+# is going to run, and pauses it during those waits.
+PACED_SEND: Final = "async_downloads.paced_send"
 _CUT_SHORT: Final = "async_downloads.cut_short"
 _CACHED_CHARACTERS: Final = 200  # a longer value comes from the client, and many of them would fill the cache
 _RECURRING_STATUSES: Final = {200, 304}  # their fields are those of files and settings: no client can make them long
@@ -61,6 +58,7 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
                 await send(start)
                 await send(end)
             else:
+                _let_limits_pause(body, scope)
                 with body.stall_timer:  # a client that sends requests and never reads blocks even these two messages
                     await send(start)
                     await send(end)
@@ -71,6 +69,7 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
         await _path_leases.lease(start, body, send)
     else:
         zero_copy = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
+        _let_limits_pause(body, scope)
         with DisconnectWatcher(receive) as watcher, suppress(_ClientLeft):
             try:
                 await _send_chunks(start, body, watcher, _raising_client_left(send), zero_copy)
@@ -85,6 +84,11 @@ def _room(scope: Scope) -> int:
     """Return the length of the longest body that needs no timer, because it is taken at once; -1 if it is unknown."""
     extension = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
     return extension["room"]() if extension else -1
+
+
+def _let_limits_pause(body: Body, scope: Scope) -> None:
+    if paced := (scope.get("extensions") or {}).get(PACED_SEND):
+        paced["pauses"](body.stall_timer)
 
 
 async def _stop_middlewares(scope: Scope, send: Send) -> None:

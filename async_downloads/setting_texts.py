@@ -17,6 +17,7 @@ __all__ = [
     "read_mode",
     "read_origin",
     "read_proxies",
+    "read_rate",
     "read_seconds",
     "read_whole_number",
     "read_yes_or_no",
@@ -75,6 +76,17 @@ def read_bytes(text: str) -> int:
     if size < 1:
         raise ValueError(f"{text!r} is not a number of bytes: say 500K, 2M or 1.5G")
     return size
+
+
+def read_rate(text: str) -> int:
+    """Read a number of bytes per second. Raises ValueError, with a message for the user.
+
+    >>> read_rate("2M"), read_rate("0.5k")
+    (2097152, 512)
+    """
+    with suppress(ValueError):
+        return read_bytes(text)
+    raise ValueError(f"{text!r} is not a rate: say 500K, 2M or 1.5G")
 
 
 def read_whole_number(text: str, *, least: int, most: int) -> int:

@@ -8,12 +8,12 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ..setting_texts import read_seconds
+from ..setting_texts import read_rate, read_seconds
 from .get_checks import check_options
 from .get_help import SectionedCommand
 from .get_network import ConnectionCount, network_options
 from .get_options import GetOptions
-from .get_texts import read_field, read_rate, read_resume_offset, read_retries
+from .get_texts import read_field, read_resume_offset, read_retries
 from .messages import INTERRUPTED, print_error
 from .options import parse_each_with, parse_with
 

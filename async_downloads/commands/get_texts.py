@@ -2,12 +2,9 @@
 
 import math
 import re
-from contextlib import suppress
 from typing import Final
 
-from ..setting_texts import read_bytes
-
-__all__ = ["read_field", "read_host_path", "read_rate", "read_resume_offset", "read_retries"]
+__all__ = ["read_field", "read_host_path", "read_resume_offset", "read_retries"]
 
 
 _FIELD: Final = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?P<value>(?:[!-~][\t -~]*)?)")
@@ -36,17 +33,6 @@ def read_retries(value: str) -> float:
     if not re.fullmatch("[0-9]{1,9}", value):
         raise ValueError(f"{value!r} is not a number of retries: say 5 or inf")
     return float(value)
-
-
-def read_rate(value: str) -> int:
-    """Return the bytes per second of a text like `500K` or `1.5M`, with the units of curl and wget.
-
-    >>> read_rate("2M"), read_rate("0.5k")
-    (2097152, 512)
-    """
-    with suppress(ValueError):
-        return read_bytes(value)
-    raise ValueError(f"{value!r} is not a rate: say 500K, 2M or 1.5G")
 
 
 def read_field(value: str) -> tuple[str, str]:

@@ -2,11 +2,19 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Final
 
-__all__ = ["BACKLOG", "Acceptors"]
+from .handshakes import Handshakes
+from .http1.server import Http1Server
+from .http2.negotiation import Negotiation
+from .line_writer import report
+from .proxies.preamble import ProxyPreamble
+
+__all__ = ["BACKLOG", "Acceptors", "accepting"]
 
 
 BACKLOG: Final = 4096  # connections that the kernel completes before they are accepted
@@ -59,3 +67,23 @@ def _waiting_at(sock: socket.socket) -> list[socket.socket]:
             connection.setblocking(False)
             found.append(connection)
     return found
+
+
+@asynccontextmanager
+async def accepting(
+    http1: Http1Server, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None, *, proxy_protocol: bool
+) -> AsyncIterator[Acceptors]:
+    """Accept connections until the yielded object is closed; the end of the block ends unfinished handshakes."""
+    make_protocol: Callable[[], asyncio.Protocol] = http1.connection
+    async with AsyncExitStack() as cleanup:
+        if tls is not None or proxy_protocol:
+            preamble = ProxyPreamble(http1.limits.trusted_proxies, report) if proxy_protocol else None
+            make_connection = partial(Negotiation, http1) if tls else http1.connection
+            handshakes = Handshakes(make_connection, tls, http1.room, preamble=preamble)
+            cleanup.push_async_callback(handshakes.close)
+            make_protocol = handshakes.accepted
+        acceptors = Acceptors(make_protocol)
+        cleanup.push_async_callback(acceptors.close)
+        for sock in sockets:
+            await acceptors.add(sock)
+        yield acceptors

@@ -14,25 +14,21 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from ..config import ServerSettings
 from ..threads import raise_mmap_threshold
-from .acceptors import Acceptors
+from .acceptors import accepting
 from .access_log import access_log
 from .drain import DrainGate
-from .handshakes import Handshakes
 from .http1.server import ConnectionLimits, Http1Server
-from .http2.negotiation import Negotiation
 from .lifespan import Lifespan, StartFailed
 from .limits.limited_app import limited
 from .line_writer import queued_stderr, report
 from .loops import loop_factory
 from .monitor import WorkerMonitor
 from .proxies.forwarded_scope import ForwardedScope
-from .proxies.preamble import ProxyPreamble
 from .proxies.trusted import TrustedProxies
 from .request_observer import RequestObserver
 from .shared_pages import SharedPages
@@ -140,7 +136,7 @@ async def _serve_until_drained(
         async with (
             monitor.serving_metrics(),
             _http1_server(app, observers, _limits(server), lifespan.state) as http1,
-            _accepting(http1, listeners, proxy_protocol=server.proxy_protocol) as acceptors,
+            accepting(http1, listeners.sockets, listeners.tls, proxy_protocol=server.proxy_protocol) as acceptors,
         ):
             with monitor.running(lambda: http1.limits.max_connections - http1.room(), lambda: gate.running):
                 await gate.draining()
@@ -163,24 +159,6 @@ async def _http1_server(
         yield http1
     finally:
         await http1.abort()
-
-
-@asynccontextmanager
-async def _accepting(http1: Http1Server, listeners: Listeners, *, proxy_protocol: bool) -> AsyncIterator[Acceptors]:
-    """Accept connections until the yielded object is closed; the end of the block ends unfinished handshakes."""
-    make_protocol: Callable[[], asyncio.Protocol] = http1.connection
-    async with AsyncExitStack() as cleanup:
-        if listeners.tls is not None or proxy_protocol:
-            preamble = ProxyPreamble(http1.limits.trusted_proxies, report) if proxy_protocol else None
-            make_connection = partial(Negotiation, http1) if listeners.tls else http1.connection
-            handshakes = Handshakes(make_connection, listeners.tls, http1.room, preamble=preamble)
-            cleanup.push_async_callback(handshakes.close)
-            make_protocol = handshakes.accepted
-        acceptors = Acceptors(make_protocol)
-        cleanup.push_async_callback(acceptors.close)
-        for sock in listeners.sockets:
-            await acceptors.add(sock)
-        yield acceptors
 
 
 def _limits(server: ServerSettings) -> ConnectionLimits:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-__all__ = ["Clock", "SkippingClock", "StillClock"]
+__all__ = ["Clock", "HastyClock", "SkippingClock", "StillClock"]
 
 _COUNTS: Final = 0.002  # seconds that one wait, or the work between two, counts at most
 
@@ -65,3 +65,25 @@ class SkippingClock(StillClock):
     async def _skip(self, seconds: float) -> None:
         self.now += seconds
         await self._sleep(0)
+
+
+class HastyClock:
+    """The time of the running loop, until the test ends: it skips the time in which the loop would only wait.
+
+    So ten seconds of a limited download take as long as its bytes. Sockets and threads have a moment in each wait.
+    """
+
+    _MOMENT: Final = 0.0005  # seconds
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop: Any = asyncio.get_running_loop()
+        self.now = 100.0
+        self._select = loop._selector.select
+        monkeypatch.setattr(loop, "time", lambda: self.now)
+        monkeypatch.setattr(loop._selector, "select", self._skip)
+
+    def _skip(self, timeout: float | None) -> Any:
+        found = self._select(self._MOMENT if timeout is None else min(timeout, self._MOMENT))
+        if not found and timeout:
+            self.now += timeout
+        return found

@@ -155,6 +155,7 @@ async def http2(
     server = Http1Server(app, limits or ConnectionLimits(), observers=observers)
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening = await asyncio.get_running_loop().create_server(partial(Negotiation, server), sock=listener, ssl=tls)
     try:
         yield Server(listener.getsockname()[1], tls=True, http1=server)

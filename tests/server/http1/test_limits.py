@@ -236,6 +236,7 @@ def test_a_client_is_an_address_or_an_ipv6_network(host: str, client: str) -> No
 
 def test_clients_of_a_unix_socket_are_not_counted() -> None:
     assert client_of(None) is None
+    assert client_of(("/run/a:b", None)) is None
 
 
 async def test_a_server_that_drains_closes_idle_connections_now_and_the_others_after_their_response(

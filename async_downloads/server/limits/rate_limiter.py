@@ -1,0 +1,80 @@
+"""Limit the bytes per second of response bodies, whatever they are made of and however they are sent."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ...sending import PACED_SEND, ZERO_COPY_SEND, Message, Receive, Scope, Send
+from ...timeouts import StallTimer
+from .rates import Allowance, Rates
+
+__all__ = ["RateLimiter"]
+
+
+class RateLimiter:
+    """An ASGI app around another one: it sends bodies in pieces, each one when the limits allow it.
+
+    A region of a file becomes several smaller ones, which the server still sends without copying.
+    """
+
+    def __init__(self, app: Any, rates: Rates) -> None:
+        self._app = app
+        self._rates = rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app; a response to HEAD has no body to limit."""
+        if scope["type"] != "http" or scope["method"] == "HEAD":
+            await self._app(scope, receive, send)
+            return
+        with self._rates.allowance(scope["client"]) as allowance:
+            limited = _LimitedResponse(send, allowance)
+            extensions = {**(scope.get("extensions") or {}), PACED_SEND: {"pauses": limited.pauses}}
+            await self._app({**scope, "extensions": extensions}, receive, limited.send)
+
+
+class _LimitedResponse:
+    """The `send` of one response."""
+
+    def __init__(self, send: Send, allowance: Allowance) -> None:
+        self._send = send
+        self._allowance = allowance
+        self._timer: StallTimer | None = None
+
+    def pauses(self, timer: StallTimer) -> None:
+        """Pause a running timer from now on while the response waits, because the client is not to blame."""
+        self._timer = timer
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send a message as soon as the limits allow it."""
+        if message["type"] == "http.response.body" and message.get("body"):
+            return self._send_pieces(message, len(message["body"]), _piece_of_body)
+        if message["type"] == ZERO_COPY_SEND:
+            return self._send_pieces(message, message["count"], _piece_of_region)
+        return self._send(message)
+
+    async def _send_pieces(self, message: Message, size: int, cut: Callable[[Message, int, int], Message]) -> None:
+        start = 0
+        while start < size:
+            count = await self._take(size - start)
+            piece = {**message, **cut(message, start, count)}
+            start += count
+            if start < size:
+                piece["more_body"] = True
+            await self._send(piece)
+
+    async def _take(self, wanted: int) -> int:
+        if self._timer is None:
+            return await self._allowance.take(wanted)
+        self._timer.pause()
+        try:
+            return await self._allowance.take(wanted)
+        finally:
+            self._timer.renew()
+
+
+def _piece_of_body(message: Message, start: int, count: int) -> Message:
+    body = message["body"]
+    return {"body": body if count == len(body) else body[start : start + count]}
+
+
+def _piece_of_region(message: Message, start: int, count: int) -> Message:
+    return {"offset": message["offset"] + start, "count": count}
