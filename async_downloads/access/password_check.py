@@ -69,7 +69,7 @@ class PasswordCheck:
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
-        self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
+        self._keyed = hashlib.blake2s(key=os.urandom(32), digest_size=16)
         self._remembered: dict[bytes, float] = {}
         self._running: dict[bytes, asyncio.Task[Verdict]] = {}
         self._failures = FailureLimit()
@@ -79,8 +79,8 @@ class PasswordCheck:
 
     def is_remembered(self, credentials: bytes) -> bool:
         """Return whether the value of an Authorization field was found right lately."""
-        now = time.monotonic()
-        return now < self._fresh_until and self._remembered.get(self._digest(credentials), 0.0) > now
+        until = self._remembered.get(self._digest(credentials))
+        return until is not None and time.monotonic() < min(until, self._fresh_until)
 
     async def check(self, credentials: bytes, client: str) -> Verdict:
         """Check the value of an Authorization field that `client` sent. Raises SourceBusy if too many checks wait."""

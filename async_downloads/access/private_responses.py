@@ -5,15 +5,15 @@ scripts run, but they cannot read other files with the password or the link of i
 lets no page name its address as the Referer, and may have a name of its own.
 """
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Awaitable, Iterable
+from functools import lru_cache, partial
 from typing import Final
 
 from ..semantics.disposition import content_disposition
 from ..sending import Message, Send
 from .signer import Link
 
-__all__ = ["PrivateResponse", "linked_fields", "private_fields"]
+__all__ = ["PrivateResponse", "linked_fields", "private_fields", "send_private"]
 
 
 _Field = tuple[bytes, bytes]
@@ -24,28 +24,32 @@ _DOCUMENTS: Final = frozenset(
 _SHARED: Final = frozenset({b"public", b"private", b"s-maxage", b"proxy-revalidate"})  # what shared caches may do
 _NO_REFERRER: Final = (b"referrer-policy", b"no-referrer")
 _CONTENT_STATUSES: Final = frozenset({200, 206})
+_RECURRING_STATUSES: Final = frozenset({200, 304})
+
+
+def send_private(send: Send, message: Message) -> Awaitable[None]:
+    """Pass a message of a response on; that of the head with private fields."""
+    if message["type"] == "http.response.start":
+        change = _recurring_private_fields if message["status"] in _RECURRING_STATUSES else private_fields
+        message["headers"] = [*change(tuple(message["headers"]))]
+    return send(message)
 
 
 class PrivateResponse:
     """Passes the messages of one response on. `link` and `cookie` may be set until the response starts."""
 
-    __slots__ = ("_send", "cookie", "link")
-
     def __init__(self, send: Send) -> None:
-        self._send = send
+        self._send = partial(send_private, send)
         self.link: Link | None = None
         self.cookie: bytes | None = None
 
-    async def send(self, message: Message) -> None:
-        """Pass a message on; that of the head with other fields."""
-        if message["type"] == "http.response.start":
-            fields = private_fields(message["headers"])
-            if self.link is not None:
-                fields = linked_fields(fields, self.link, message["status"])
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message on; that of the head with the fields of a link."""
+        if message["type"] == "http.response.start" and self.link is not None:
+            message["headers"] = linked_fields(message["headers"], self.link, message["status"])
             if self.cookie is not None:
-                fields.append((b"set-cookie", self.cookie))
-            message = {**message, "headers": fields}
-        await self._send(message)
+                message["headers"].append((b"set-cookie", self.cookie))
+        return self._send(message)
 
 
 def private_fields(fields: Iterable[_Field]) -> list[_Field]:
@@ -67,6 +71,10 @@ def private_fields(fields: Iterable[_Field]) -> list[_Field]:
     if is_document and not has_policy:
         kept.append(_SANDBOX)
     return kept
+
+
+# The fields of these responses are those of files and settings, so no client can make them long.
+_recurring_private_fields: Final = lru_cache(maxsize=256)(private_fields)
 
 
 @lru_cache(maxsize=256)

@@ -1,12 +1,14 @@
 """The gate of the site: requests need a password or a signed link, and all responses are private."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from ..access.accounts import Accounts, split_account
 from ..access.cookies import cookie_of, tokens_in
 from ..access.password_check import PasswordCheck
-from ..access.private_responses import PrivateResponse
+from ..access.private_responses import PrivateResponse, send_private
 from ..access.protected_paths import ProtectedPaths
 from ..access.signature_parameter import split_query
 from ..access.signer import Signer, full_path, secrets_of
@@ -90,47 +92,45 @@ class AccessGate:
     def __init__(
         self, app: Any, paths: ProtectedPaths, *, passwords: PasswordCheck | None, signer: Signer | None
     ) -> None:
-        self._app = app
+        self._pass: Callable[..., Awaitable[None]] = app
         self._paths = paths
         self._passwords = passwords
         self._signer = signer
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request; pass other scopes on."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Handle one request; pass other scopes on. A remembered password is the usual case: it needs no coroutine."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        scope = in_origin_form(scope)
-        private = PrivateResponse(send)
-        if not self._is_open(scope):
-            try:
-                scope, refused = await self._admit(scope, private)
-            except DownloadError as error:
-                refused = response_to_error(error, scope)
-            if refused is not None:
-                await send_response(refused, scope, receive, private.send)
-                return
-        await self._app(scope, receive, private.send)
-
-    def _is_open(self, scope: Scope) -> bool:
-        """Return whether a request may pass without waiting: its password is remembered, or it needs none."""
+            return self._pass(scope, receive, send)
         credentials = _credentials(scope)
         if credentials and self._passwords and self._passwords.is_remembered(credentials):
-            return True
-        return not self._paths.cover(scope) or key_of(scope) in _PUBLIC_KEYS
+            return self._pass(scope, receive, partial(send_private, send))
+        return self._check(in_origin_form(scope), credentials, receive, PrivateResponse(send))
 
-    async def _admit(self, scope: Scope, private: PrivateResponse) -> tuple[Scope, Response | None]:
+    async def _check(self, scope: Scope, credentials: bytes | None, receive: Receive, private: PrivateResponse) -> None:
+        try:
+            scope, refused = await self._admit(scope, credentials, private)
+        except DownloadError as error:
+            refused = response_to_error(error, scope)
+        if refused is None:
+            await self._pass(scope, receive, private.send)
+        else:
+            await send_response(refused, scope, receive, private.send)
+
+    async def _admit(
+        self, scope: Scope, credentials: bytes | None, private: PrivateResponse
+    ) -> tuple[Scope, Response | None]:
         """Return the scope for the app, and a response if the request may not pass. Raises DownloadError.
 
         A wrong link does not keep a user with a password out.
         """
+        if not self._paths.cover(scope) or key_of(scope) in _PUBLIC_KEYS:
+            return scope, None
         link_error: DownloadError | None = None
         try:
             if opened := self._open_link(scope, private):
                 return opened, None
         except DownloadError as error:
             link_error = error
-        credentials = _credentials(scope)
         if credentials and self._passwords:
             verdict = await self._passwords.check(credentials, client_of(scope.get("client")) or "-")
             if verdict.is_right:
