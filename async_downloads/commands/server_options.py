@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from ..config import PREFIX, ServerSettings, Setting, table
+from ..server.systemd import take_inherited_sockets
 from ..setting_texts import read_whole_number
 from .messages import CannotRun
 from .options import FILE, setting_option
@@ -114,7 +115,8 @@ def server_settings(context: click.Context, values: Mapping[str, Any]) -> Server
 def _bind(context: click.Context, values: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the addresses. `--bind` and `--port` set the same: a flag for one overrides a variable for the other.
 
-    `--lan` listens on the port of `--port`, on all addresses.
+    `--lan` listens on the port of `--port`, on all addresses. Without any of them, the sockets that systemd has opened
+    are used.
     """
     if values.get("lan"):
         if context.get_parameter_source("bind") is ParameterSource.COMMANDLINE:
@@ -128,6 +130,9 @@ def _bind(context: click.Context, values: Mapping[str, Any]) -> tuple[str, ...]:
             return (f"127.0.0.1:{values['port']}",)
         if named:
             break
+    else:
+        if inherited := take_inherited_sockets():
+            return inherited
     return tuple(map(_with_port, values["bind"]))
 
 

@@ -145,12 +145,13 @@ class _Reporter:
     """Writes lines to the standard error of the process if that is possible at once; it counts those it drops."""
 
     def __init__(self) -> None:
+        self.form: Callable[[str], str] = "async-downloads: {}\n".format  # makes a line of a message
         self._dropped = 0
 
     def __call__(self, text: str) -> None:
-        line = f"async-downloads: {text}\n"
+        line = self.form(text)
         if self._dropped:
-            line = f"async-downloads: {self._dropped} messages were dropped\n{line}"
+            line = self.form(f"{self._dropped} messages were dropped") + line
         try:
             is_written = sys.__stderr__ is None or _write_nowait(sys.__stderr__.fileno(), line.encode())
         except (OSError, ValueError):  # it cannot be written, or was closed

@@ -18,6 +18,7 @@ from ..site.stored import PREFIX, hidden_folder, probe
 from ..sources.database.urls import path_of
 from .acceptors import BACKLOG
 from .addresses import urls_of
+from .json_messages import log_as_json
 from .line_writer import report
 from .metrics import PAGE_SIZE
 from .monitor import WorkersMonitor
@@ -69,6 +70,8 @@ def run_app(
 
     The kernel drops a client that acknowledges nothing for `stall_timeout` seconds. Raises CannotServe.
     """
+    if server.access_log == "json":
+        log_as_json()
     try:
         tls = tls_context(server)
     except BadCertificate as error:

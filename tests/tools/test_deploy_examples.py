@@ -1,0 +1,97 @@
+"""The files of examples/deploy/, checked with the programs that read them, or else with the settings they name."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from harness.waiting import HANGING
+
+from async_downloads.config import ServerSettings, Settings, table
+from tools.programs import need
+
+DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
+_VARIABLE = re.compile(r"\bASYNC_DOWNLOADS_([A-Z0-9_]+)")
+_NAMES = {row.name.upper() for kind in (Settings, ServerSettings) for row in table(kind)}
+
+
+def _checked(*command: object) -> str:
+    """Run a check, which must succeed; return what it says."""
+    program, *arguments = map(str, command)
+    ended = subprocess.run([need(program), *arguments], capture_output=True, text=True, timeout=HANGING, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr
+
+
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    for unit in DEPLOY.glob("async-downloads.*"):
+        program = unit.read_text().replace("/opt/async-downloads/bin/async-downloads", "/bin/true")
+        (tmp_path / unit.name).write_text(program)
+    said = _checked("systemd-analyze", "verify", *tmp_path.iterdir())
+    assert "async-downloads" not in said
+
+
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+    config = (DEPLOY / "nginx.conf").read_text()
+    local = re.sub(r"replica[12]:8000", "127.0.0.1:1", config).replace("/tmp/", f"{tmp_path}/")
+    (tmp_path / "nginx.conf").write_text(local)
+    assert "test is successful" in _checked("nginx", "-t", "-c", tmp_path / "nginx.conf")
+
+
+def test_haproxy_accepts_its_configuration(tmp_path: Path) -> None:
+    local = re.sub(r"(replica[12]) \1:8000", r"\1 127.0.0.1:1", (DEPLOY / "haproxy.cfg").read_text())
+    (tmp_path / "haproxy.cfg").write_text(local)
+    assert "WARNING" not in _checked("haproxy", "-c", "-f", tmp_path / "haproxy.cfg")
+
+
+@pytest.mark.parametrize("file", sorted(DEPLOY.iterdir()), ids=lambda file: file.name)
+def test_every_setting_that_is_named_exists(file: Path) -> None:
+    named = {name.removesuffix("_FILE") for name in _VARIABLE.findall(file.read_text())}
+    assert named <= _NAMES
+    assert f"`{file.name}`" in (DEPLOY / "README.md").read_text() or file.name == "README.md"
+
+
+def test_compose_runs_two_replicas_behind_nginx() -> None:
+    compose: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    replicas = [compose["services"][name] for name in ("replica1", "replica2")]
+    assert replicas[0] == replicas[1]
+    build = replicas[0]["build"]
+    assert (DEPLOY / build["context"] / build["dockerfile"]).samefile(DEPLOY / "Dockerfile")
+    assert set(replicas[0]["secrets"]) == set(compose["secrets"])
+    (mounted,) = compose["services"]["nginx"]["volumes"]
+    assert (DEPLOY / mounted.split(":")[0]).is_file()
+    assert set(compose["services"]["nginx"]["depends_on"]) == {"replica1", "replica2"}
+    assert _seconds(replicas[0]["stop_grace_period"]) > 2 + ServerSettings().drain_timeout
+
+
+def _seconds(text: str) -> int:
+    return int(text.removesuffix("s"))
+
+
+def test_the_image_copies_what_it_installs() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    extras = re.search(r"\[([a-z,0-9]+)\]", next(line for line in lines if "pip install" in line))
+    project = (DEPLOY.parents[1] / "pyproject.toml").read_text()
+    assert extras
+    assert all(re.search(rf"^{extra} = ", project, re.MULTILINE) for extra in extras[1].split(","))
+
+
+def test_kubernetes_drains_a_replica_before_it_ends() -> None:
+    deployment, service, budget = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert deployment["spec"]["selector"]["matchLabels"] == labels == service["spec"]["selector"]
+    assert budget["spec"]["selector"]["matchLabels"] == labels
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    settings = {each["name"]: each["value"] for each in container["env"]}
+    probes = [container[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")]
+    assert probes == ["/-/healthy", "/-/ready"]
+    waits = [float(settings[f"ASYNC_DOWNLOADS_DRAIN_{name}"]) for name in ("DELAY", "TIMEOUT")]
+    assert pod["terminationGracePeriodSeconds"] > sum(waits)
+    assert waits[0] > container["readinessProbe"]["periodSeconds"] * container["readinessProbe"]["failureThreshold"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert set(mounts) == {volume["name"] for volume in pod["volumes"]}
+    assert Path(settings["ASYNC_DOWNLOADS_SECRET_FILE"]).parent == Path(mounts["secret"])
+    assert container["args"] == [mounts["files"]]
