@@ -11,6 +11,7 @@ from .access.private_responses import PrivateResponse
 from .access.signer import Signer
 from .body import Body
 from .errors import DownloadError, LinkExpired, NotFound, SourceBusy
+from .offload import Offload
 from .request_target import in_origin_form, key_of, wants_attachment
 from .responder import Response, boundary_secret, respond
 from .semantics.codings import acceptable
@@ -102,6 +103,8 @@ class Downloads:
 
     With a `signer` only signed links are served (`sign_url`). An expired one gets 410, any other request 403.
 
+    With `offload` a server in front sends the files: each response only names the file.
+
     If a body cannot be sent whole, the call raises DownloadError, so that no server and no middleware takes what was
     sent for all of it.
     """
@@ -115,8 +118,10 @@ class Downloads:
         stall_timeout: float = STALL_TIMEOUT,
         secret: str | None = None,
         signer: Signer | None = None,
+        offload: Offload | None = None,
     ) -> None:
         self.store = store
+        self._offload = offload
         self._signer = signer
         self._opens_for_requests = isinstance(store, SupportsRequests)
         self._attachment = attachment
@@ -159,9 +164,12 @@ class Downloads:
         if refused := refusal(scope):
             return refused
         request = request_head(scope)
-        source = await self._open(key_of(scope) if key is None else key, request, receive)
-        attachment = wants_attachment(scope["query_string"], default=self._attachment)
-        return await respond(request, source, self._policies[attachment], stall_timeout=self._stall_timeout)
+        key = key_of(scope) if key is None else key
+        policy = self._policies[wants_attachment(scope["query_string"], default=self._attachment)]
+        if self._offload:
+            return await self._offload.respond(request, await self.store.open(key), policy, key)
+        source = await self._open(key, request, receive)
+        return await respond(request, source, policy, stall_timeout=self._stall_timeout)
 
     async def respond_with(self, source: Source, scope: Scope, *, attachment: bool) -> Response:
         """Return the response to a request for a source that is not in the store. The response closes the source."""

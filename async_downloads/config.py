@@ -21,6 +21,7 @@ from .setting_texts import (
     read_cache_control,
     read_field,
     read_mode,
+    read_offload,
     read_origin,
     read_proxies,
     read_rate,
@@ -78,6 +79,12 @@ class Settings:
     etag: EtagKind = _row(
         "exact",
         "What ETags of files are made from: times and size (of one server), date and size, or the SHA-256 digest.",
+    )
+    offload: str | None = _row(
+        None,
+        "Let the server in front send the files of the folder: nginx:/LOCATION/ (X-Accel-Redirect) or sendfile.",
+        metavar="HOW",
+        reader=read_offload,
     )
     attachment: bool = _row(False, "Make browsers save every file of the folder; ?inline shows it.")
     cache_control: str | None = _row(

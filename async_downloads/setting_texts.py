@@ -15,6 +15,7 @@ __all__ = [
     "read_choice",
     "read_field",
     "read_mode",
+    "read_offload",
     "read_origin",
     "read_proxies",
     "read_rate",
@@ -28,6 +29,7 @@ _MAX_PORT: Final = 65535
 _MAX_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
 _BYTES: Final = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,9})?)(?P<unit>[KMGT]?)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_OFFLOAD: Final = re.compile(r"sendfile|nginx:/(?:[A-Za-z0-9._~-]+/)*")
 _FIELD_VALUE: Final = re.compile(r"[ -~]+")
 _YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
@@ -123,6 +125,17 @@ def read_mode(text: str) -> int:
     if not re.fullmatch("0?[0-7]{3}", text):
         raise ValueError(f"{text!r} is not a mode of three octal digits, such as 660")
     return int(text, 8)
+
+
+def read_offload(text: str) -> str:
+    """Read who sends files in the place of this server. Raises ValueError, with a message for the user.
+
+    >>> read_offload("nginx:/_files/")
+    'nginx:/_files/'
+    """
+    if not _OFFLOAD.fullmatch(text):
+        raise ValueError(f"{text!r} is neither sendfile nor nginx: and the path of a location, such as nginx:/_files/")
+    return text
 
 
 def read_choice(text: str, *, choices: tuple[str, ...]) -> str:

@@ -40,6 +40,8 @@ def serve(context: click.Context, /, directory: tuple[Path | str, ...], **values
     top page is the file itself. The bucket is named by a URL such as s3://bucket/prefix, gs://bucket or az://container.
     """
     settings = _settings(directory or (Path(),), values)
+    if settings.offload and not settings.directory:
+        raise CannotRun("--offload needs one folder")
     server = server_settings(context, values)
 
     def announce_site(urls: Sequence[str]) -> None:

@@ -20,12 +20,13 @@ from werkzeug.utils import get_content_type
 from ..asgi import request_head, request_line
 from ..deprecation import accepting_former_names
 from ..errors import DownloadError, NotFound, SourceBusy
+from ..offload import Offload
 from ..recent_paths import RecentPaths, open_in_thread
 from ..responder import boundary_secret, respond
 from ..semantics.dates import format_date
 from ..semantics.disposition import Disposition
 from ..semantics.etags import ETag
-from ..semantics.plan import Policy, plan
+from ..semantics.plan import Plan, Policy, plan
 from ..semantics.representation import Field, Representation, RequestHead, Validators
 from ..sending import Scope
 from ..source_events import note_failure
@@ -93,7 +94,7 @@ async def send_file(
     except BaseException:
         await opened.source.aclose()
         raise
-    return await _respond(opened.source, selected, policy)
+    return await _respond(opened, selected, policy)
 
 
 @accepting_former_names(filename="path", file_name="path")
@@ -137,7 +138,7 @@ class _Opened(NamedTuple):
 async def _open(content: object) -> _Opened:
     try:
         opened = content if isinstance(content, _Opened) else await _open_source(content)
-        return opened._replace(source=await with_digest(opened.source, _head()))
+        return opened if _is_offloaded(opened) else opened._replace(source=await with_digest(opened.source, _head()))
     except OSError as error:
         if error.errno in {errno.EMFILE, errno.ENFILE}:  # the process has no free descriptor: not the view's mistake
             raise ServiceUnavailable(retry_after=1) from error
@@ -239,8 +240,16 @@ def abort_for(error: DownloadError) -> NoReturn:
     abort(error.status)
 
 
-async def _respond(source: Source, selected: Representation, policy: Policy) -> DownloadResponse:
-    head = _head()
+def _is_offloaded(opened: _Opened) -> bool:
+    """Whether a server in front sends the file, as in Flask with `USE_X_SENDFILE`."""
+    return bool(opened.path and current_app.config.get("USE_X_SENDFILE"))
+
+
+async def _respond(opened: _Opened, selected: Representation, policy: Policy) -> DownloadResponse:
+    head, source = _head(), opened.source
+    if opened.path and _is_offloaded(opened):
+        offloaded = await Offload("X-Sendfile").respond(head, source, policy, opened.path, selected=selected)
+        return response_of(offloaded, lambda: Plan(offloaded.status, offloaded.fields))
     stall_timeout = current_app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
     try:
         planned = await respond(head, source, policy, selected=selected, stall_timeout=stall_timeout, replannable=True)

@@ -16,11 +16,12 @@ from ..request_target import in_normal_form, key_of
 from ..sending import Receive, Scope, Send
 from ..sources.archive.walk import ArchiveLimits
 from ..sources.base import Store
+from ..sources.database.catalogue import Catalogue
 from ..sources.paths import PathsStore
 from .access import access_gate
 from .added_fields import AddedFields, added_fields
 from .error_pages import ErrorPages
-from .readiness import Readiness
+from .readiness import Probe, Readiness, probe_database
 from .routes import downloads
 from .stored import PREFIX, StoredFiles, catalogue_of
 from .stores import downloads_of, probe_of, store_of
@@ -49,6 +50,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     Raises ValueError if the settings contradict each other, and OSError if the file of users cannot be read.
     """
     settings = settings or Settings.from_environment()
+    if settings.offload and not settings.directory:
+        raise ValueError("--offload needs one folder")
     app = _routes(settings)
     routes: Any = _with_normal_paths(app.asgi_app)
     apps: dict[str, Any] = dict.fromkeys(_routed_segments(settings), routes)
@@ -62,9 +65,17 @@ def create_app(settings: Settings | None = None) -> Quart:
     wrapped: Any = ErrorPages(access_gate(_FirstSegmentRouter(apps, default, app.asgi_app), settings))
     if fields := added_fields(settings):
         wrapped = AddedFields(wrapped, fields, cors=settings.cors is not None)
-    wrapped = Readiness(wrapped, catalogue)
+    wrapped = Readiness(wrapped, _probes(catalogue, store))
     app.asgi_app = wrapped  # type: ignore[method-assign] # Quart's documented way to wrap an app
     return app
+
+
+def _probes(catalogue: Catalogue | None, store: Store | None) -> list[Probe]:
+    """Return the functions that look whether the database and the object store respond."""
+    probes: list[Probe] = [partial(probe_database, catalogue)] if catalogue else []
+    if store_probe := getattr(store, "probe", None):
+        probes.append(store_probe)
+    return probes
 
 
 def _routes(settings: Settings) -> Quart:
@@ -73,6 +84,7 @@ def _routes(settings: Settings) -> Quart:
     app.config["DOWNLOAD_STALL_TIMEOUT"] = settings.stall_timeout
     app.config["DOWNLOAD_SECRET"] = settings.secret
     app.config["DOWNLOAD_ETAG"] = settings.etag
+    app.config["USE_X_SENDFILE"] = settings.offload == "sendfile"
     app.config["HIDDEN"] = settings.hidden
     app.config.update({name.upper(): _absolute(getattr(settings, name)) for name in _ROUTES})
     app.url_map.merge_slashes = False

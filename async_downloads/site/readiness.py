@@ -1,6 +1,7 @@
 """`/-/ready`: whether a balancer may send requests to this process."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -12,9 +13,10 @@ from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_response
 from ..sources.database.catalogue import Catalogue
 from .shared_work import SharedWork
 
-__all__ = ["Readiness"]
+__all__ = ["Probe", "Readiness", "probe_database"]
 
 
+Probe = Callable[[], Awaitable[None]]
 _PATH: Final = "/-/ready"
 _FRESH_SECONDS: Final = 10.0
 _LOOK_UP_SECONDS: Final = 2.0
@@ -22,15 +24,16 @@ _NO_STORE: Final = ("Cache-Control", "no-store")
 
 
 class Readiness:
-    """An ASGI app around another one. It responds to `/-/ready` with 200, or with 503 if the database does not respond.
+    """An ASGI app around another one. It responds to `/-/ready` with 200, or with 503 if a probe fails.
 
-    The database counts as responding for 10 seconds after a look-up. All requests that come meanwhile wait for the same
-    look-up, for at most 2 seconds. Without a database the response is always 200.
+    A probe looks something up in the database or in the object store, and raises DownloadError if that does not
+    respond. The result counts for 10 seconds. All requests that come meanwhile wait for the same look-up, for at most 2
+    seconds. Without a probe the response is always 200.
     """
 
-    def __init__(self, app: Any, catalogue: Catalogue | None) -> None:
+    def __init__(self, app: Any, probes: Sequence[Probe]) -> None:
         self._app = app
-        self._catalogue = catalogue
+        self._probes = probes
         self._look_ups = SharedWork[bool](lambda _: 0)
         self._fresh_until = float("-inf")  # in the event loop's time
 
@@ -43,25 +46,28 @@ class Readiness:
         await send_response(response, scope, None, closing_if_ambiguous(scope, send))
 
     async def _response(self) -> Response:
-        if self._catalogue is None or await self._is_responding(self._catalogue):
+        if not self._probes or await self._is_responding():
             framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "6"))
             return plain_response(200, b"ready\n", (*framing, _NO_STORE))
         return error_response(503, ("Retry-After", "5"), _NO_STORE)
 
-    async def _is_responding(self, catalogue: Catalogue) -> bool:
+    async def _is_responding(self) -> bool:
         loop = asyncio.get_running_loop()
-        if loop.time() >= self._fresh_until and await self._look_ups.get(_PATH, lambda: _look_up(catalogue)):
+        if loop.time() >= self._fresh_until and await self._look_ups.get(_PATH, self._look_up):
             self._fresh_until = loop.time() + _FRESH_SECONDS
         return loop.time() < self._fresh_until
 
+    async def _look_up(self) -> bool:
+        try:
+            async with asyncio.timeout(_LOOK_UP_SECONDS):
+                await asyncio.gather(*(probe() for probe in self._probes))
+        except (DownloadError, TimeoutError):
+            return False
+        return True
 
-async def _look_up(catalogue: Catalogue) -> bool:
-    """Whether the database responds to a look-up of a file, which need not exist."""
-    try:
-        async with asyncio.timeout(_LOOK_UP_SECONDS):
-            with suppress(NotFound):
-                source = await catalogue.open_id("1", "integer")
-                await source.aclose()
-    except (DownloadError, TimeoutError):
-        return False
-    return True
+
+async def probe_database(catalogue: Catalogue) -> None:
+    """Look up a file, which need not exist. Raises DownloadError if the database does not respond."""
+    with suppress(NotFound):
+        source = await catalogue.open_id("1", "integer")
+        await source.aclose()

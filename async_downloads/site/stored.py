@@ -31,6 +31,7 @@ from ..sources.memory import MemorySource
 from ..sources.paths import name_of
 from .page_request import is_browser, wants_json
 from .pages import Pages, client_left, page, unless_left
+from .readiness import probe_database
 from .tree import Tree
 
 __all__ = ["PREFIX", "StoredFiles", "as_json", "catalogue_of", "hidden_folder", "probe", "shows"]
@@ -144,6 +145,4 @@ async def probe(settings: Settings) -> None:
     if catalogue is None:
         return
     async with aclosing(catalogue):
-        with suppress(NotFound):
-            source = await catalogue.open_id("1", "integer")
-            await source.aclose()
+        await probe_database(catalogue)

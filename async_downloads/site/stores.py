@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..asgi import Downloads
 from ..config import Settings
 from ..errors import DownloadError
+from ..offload import Offload
 from ..sources.base import Store
 from ..sources.directory import DirectoryStore
 from ..sources.paths import PathsStore
@@ -36,11 +38,13 @@ def store_of(settings: Settings) -> Store | None:
 
 
 def downloads_of(settings: Settings, store: Store) -> Downloads:
-    """Return the app that sends the files of the store, or redirects to them.
+    """Return the app that sends the files of the store, lets a server in front send them, or redirects to them.
 
     Raises ValueError if there is nothing to sign the URLs of redirects with.
     """
     options = {name: getattr(settings, name) for name in ("attachment", "cache_control", "stall_timeout", "secret")}
+    if settings.offload and settings.directory:
+        return Downloads(store, offload=Offload.of(settings.offload, os.path.abspath(settings.directory)), **options)
     if settings.redirect is None:
         return Downloads(store, **options)
     from .object_redirects import RedirectingDownloads

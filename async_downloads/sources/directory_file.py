@@ -45,7 +45,7 @@ class DirectoryFile(FileSource, SupportsDigest):
         super().__init__(file, tagged(representation, file.status, kind))
         self._kind = kind
         self._opened_at = path
-        self._wanted = ExitStack()
+        self._wanted: ExitStack | None = None
 
     @property
     def packed_version(self) -> bytes | None:
@@ -70,6 +70,7 @@ class DirectoryFile(FileSource, SupportsDigest):
         hashing = hashing_of(self.status, self._opened_at)
         if hashing is None:
             return None
+        self._wanted = self._wanted or ExitStack()
         self._wanted.enter_context(hashing.wanted(self._file.fd))
         return await hashing.digest(seconds)
 
@@ -79,5 +80,6 @@ class DirectoryFile(FileSource, SupportsDigest):
 
     def close(self) -> None:
         """Close the file; stop to hash it if no other source of this version is open."""
-        self._wanted.close()
+        if self._wanted:
+            self._wanted.close()
         super().close()

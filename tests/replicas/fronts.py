@@ -19,17 +19,22 @@ from tools.programs import need
 
 from replicas.replica import Replica, wait_until
 
-__all__ = ["FRONTS", "Fronts", "fronts"]
+__all__ = ["FRONTS", "Fronts", "fronts", "running_nginx"]
 
-# `nginx` sends requests to both servers in turns. `slice` fetches and caches a file by pieces, in turns, too. `slow` is
-# `nginx` with a limited rate, so that a download takes long enough to be interrupted.
-_NGINX: Final = """
+# What every configuration needs so that nothing of an installed nginx is used.
+_HTTP: Final = """
 daemon off; worker_processes 1; pid {scratch}/nginx.pid; error_log {scratch}/error.log; {user}
 events {{ worker_connections 1024; }}
 http {{
   access_log off;
   client_body_temp_path {scratch}/1; proxy_temp_path {scratch}/2; fastcgi_temp_path {scratch}/3;
   uwsgi_temp_path {scratch}/4; scgi_temp_path {scratch}/5;
+  {servers}
+}}
+"""
+# `nginx` sends requests to both servers in turns. `slice` fetches and caches a file by pieces, in turns, too. `slow` is
+# `nginx` with a limited rate, so that a download takes long enough to be interrupted.
+_NGINX: Final = """
   proxy_cache_path {scratch}/cache keys_zone=pieces:1m;
   upstream app {{ {servers} }}
   server {{ listen 127.0.0.1:{nginx}; location / {{ proxy_pass http://app; }} }}
@@ -40,7 +45,6 @@ http {{
     proxy_ignore_headers Cache-Control;
     proxy_pass http://app;
   }} }}
-}}
 """
 _HAPROXY: Final = """
 defaults
@@ -64,20 +68,28 @@ Fronts = dict[str, str]
 @contextmanager
 def fronts(scratch: Path, replicas: Sequence[Replica]) -> Iterator[Fronts]:
     """Run nginx and HAProxy until the end of the block; yield the URLs by the names of the fronts."""
-    scratch.mkdir()
-    user = "user root;" if os.geteuid() == 0 else ""
     with ExitStack() as stack:
         ports = {name: stack.enter_context(reserved_port()) for name in (*FRONTS, "slow")}
         servers = " ".join(f"server 127.0.0.1:{each.port};" for each in replicas)
-        (scratch / "nginx.conf").write_text(_NGINX.format(scratch=scratch, user=user, servers=servers, **ports))
+        stack.enter_context(running_nginx(scratch, _NGINX.format(scratch=scratch, servers=servers, **ports)))
         lines = "\n".join(f"  server s{each.port} 127.0.0.1:{each.port} check inter 200ms" for each in replicas)
         (scratch / "haproxy.cfg").write_text(_HAPROXY.format(servers=lines, **ports))
-        _run(stack, need("nginx"), "-e", f"{scratch}/error.log", "-p", f"{scratch}", "-c", f"{scratch}/nginx.conf")
         _run(stack, need("haproxy"), "-q", "-f", f"{scratch}/haproxy.cfg")
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         for url in urls.values():
             wait_until(partial(_responds, url))
         yield urls
+
+
+@contextmanager
+def running_nginx(scratch: Path, servers: str) -> Iterator[None]:
+    """Run nginx with these servers until the end of the block; its files are in a new folder."""
+    scratch.mkdir()
+    user = "user root;" if os.geteuid() == 0 else ""
+    (scratch / "nginx.conf").write_text(_HTTP.format(scratch=scratch, user=user, servers=servers))
+    with ExitStack() as stack:
+        _run(stack, need("nginx"), "-e", f"{scratch}/error.log", "-p", f"{scratch}", "-c", f"{scratch}/nginx.conf")
+        yield
 
 
 def _run(stack: ExitStack, *command: str) -> None:

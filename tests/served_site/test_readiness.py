@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from harness.waiting import eventually
 
 from async_downloads.config import Settings
 from async_downloads.errors import NotFound, SourceError
-from async_downloads.site.readiness import Readiness
+from async_downloads.site.readiness import Readiness, probe_database
 from async_downloads.sources.base import Source
 from async_downloads.sources.database.catalogue import Catalogue, Identifier
 from served_site.site import app_of
@@ -39,7 +40,7 @@ async def _hello(scope: Message, receive: object, send: Any) -> None:
 
 
 def _site(database: _Database) -> Readiness:
-    return Readiness(_hello, cast("Catalogue", database))
+    return Readiness(_hello, [partial(probe_database, cast("Catalogue", database))])
 
 
 async def _statuses(site: Any, count: int) -> Sequence[int]:

@@ -1,0 +1,31 @@
+"""Files that a server in front sends: the response names the file, whatever the request's conditions are."""
+
+from pathlib import Path
+
+import pytest
+from harness.asgi import ask
+
+from async_downloads.config import Settings
+from served_site.site import app_of
+
+
+@pytest.mark.parametrize(
+    ("how", "field", "base"), [("sendfile", "x-sendfile", None), ("nginx:/_files/", "x-accel-redirect", "/_files")]
+)
+async def test_a_response_names_the_file_and_leaves_conditions_to_the_server_in_front(
+    tmp_path: Path, how: str, field: str, base: str | None
+) -> None:
+    (tmp_path / "a b.txt").write_text("content")
+    app = app_of(Settings(directory=tmp_path, offload=how, etag="digest"))
+    for fields in ((), (("Range", "bytes=0-1"),), (("If-None-Match", "*"),), (("If-Match", '"other"'),)):
+        found = await ask(app, "/a%20b.txt?download", fields=fields)
+        assert (found.status, found.body, found.fields["content-length"]) == (200, b"", "0")
+        assert found.fields[field] == f"{base or tmp_path}/a%20b.txt"
+        assert found.fields["content-disposition"] == 'attachment; filename="a b.txt"'
+        assert not {"etag", "last-modified", "accept-ranges", "repr-digest"} & set(found.fields)
+    assert (await ask(app, "/none.txt")).status == 404
+
+
+def test_only_a_folder_can_be_offloaded() -> None:
+    with pytest.raises(ValueError, match="needs one folder"):
+        app_of(Settings(offload="sendfile"))
