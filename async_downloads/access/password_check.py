@@ -16,8 +16,9 @@ import sys
 import threading
 import time
 from base64 import b64decode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from ..errors import SourceBusy
@@ -57,8 +58,8 @@ _THREADS: Final = ThreadPoolExecutor(2, "password", _lower_priority)  # they tak
 class PasswordCheck:
     """Checks the Authorization fields of requests.
 
-    It belongs to one event loop. `_remembered` holds until when a keyed digest of a field is right, the oldest first;
-    the field itself is not kept. Every second the first request waits until the file of accounts was looked at.
+    It belongs to one event loop. `_remembered` holds until when a keyed digest of a field is right, the oldest first.
+    Every second the first request waits until the file of accounts was looked at.
     """
 
     _REMEMBERED_SECONDS: Final = 300.0
@@ -69,7 +70,8 @@ class PasswordCheck:
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
-        self._keyed = hashlib.blake2s(key=os.urandom(32), digest_size=16)
+        # The server's cache of request heads holds the fields of recent requests anyway, so this cache adds no secret.
+        self._digest: Callable[[bytes], bytes] = lru_cache(maxsize=256)(_keyed_digest())
         self._remembered: dict[bytes, float] = {}
         self._running: dict[bytes, asyncio.Task[Verdict]] = {}
         self._failures = FailureLimit()
@@ -79,6 +81,8 @@ class PasswordCheck:
 
     def is_remembered(self, credentials: bytes) -> bool:
         """Return whether the value of an Authorization field was found right lately."""
+        if len(credentials) > _MAX_CREDENTIALS:
+            return False
         until = self._remembered.get(self._digest(credentials))
         return until is not None and time.monotonic() < min(until, self._fresh_until)
 
@@ -99,11 +103,6 @@ class PasswordCheck:
             running = self._running[digest] = asyncio.create_task(self._verify(account, digest, client))
             running.add_done_callback(lambda _: self._running.pop(digest))
         return await asyncio.shield(running)
-
-    def _digest(self, credentials: bytes) -> bytes:
-        keyed = self._keyed.copy()
-        keyed.update(credentials)
-        return keyed.digest()
 
     async def _refresh(self) -> None:
         """Wait until the file of accounts was looked at less than a second ago, by one thread for all requests."""
@@ -142,6 +141,16 @@ class PasswordCheck:
         if len(self._remembered) >= self._MAX_REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[digest] = time.monotonic() + self._REMEMBERED_SECONDS
+
+
+def _keyed_digest() -> Callable[[bytes], bytes]:
+    """Return a function that makes a digest with a new random key."""
+    key = os.urandom(32)
+
+    def digest(data: bytes) -> bytes:
+        return hashlib.blake2s(data, key=key, digest_size=16).digest()
+
+    return digest
 
 
 def _account_of(credentials: bytes) -> tuple[str, str] | None:

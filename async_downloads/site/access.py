@@ -16,12 +16,12 @@ from ..asgi import error_response, response_to_error
 from ..client_address import client_of
 from ..config import Settings
 from ..errors import DownloadError
-from ..request_target import in_origin_form, key_of
+from ..request_target import in_origin_form, key_of, normalized
 from ..responder import Response
 from ..sending import Receive, Scope, Send, send_response
 from ..sources.paths import name_of
 from .html import ASSETS
-from .stored import shows
+from .stored import PREFIX, shows
 
 __all__ = ["AccessGate", "access_gate", "check_access"]
 
@@ -72,7 +72,9 @@ def _check_place(settings: Settings) -> None:
 def _check_paths(settings: Settings) -> None:
     """Refuse a file: the page of a folder, its index.html and its README show files under the folder's own path."""
     for path in settings.auth_path:
-        name = path.strip("/")
+        name = normalized(path).strip("/")
+        if settings.database and name.casefold().startswith(f"{PREFIX}/"):
+            raise ValueError(f"--auth-path {path}: the files of a database have several URLs: protect /{PREFIX}")
         places = [each for each in settings.paths if name_of(each) == name]
         if settings.directory:
             places.append(settings.directory / name)

@@ -150,6 +150,7 @@ async def test_the_pages_of_the_site_keep_their_policy(site: Site) -> None:
 
 async def test_health_needs_no_password(site: Site) -> None:
     assert (await site.get("/-/healthy")).status_code == 200
+    assert (await site.get("/-/ready")).status_code == 200
 
 
 async def test_a_client_that_guesses_is_slowed_down(site: Site) -> None:
@@ -288,6 +289,11 @@ async def test_without_users_only_links_open_a_protected_folder(site_of: SiteOf)
     [
         pytest.param({"auth_file": None, "auth_path": ("/x",), "secret": None}, "nobody could open", id="no way in"),
         pytest.param({"auth_path": ("/a.txt",)}, "is a file: name its folder", id="a file"),
+        pytest.param(
+            {"auth_path": ("//files/download",), "database": "sqlite:///x.db"},
+            "protect /files",
+            id="a part of a database",
+        ),
         pytest.param({"secret": "short"}, "needs 16 characters", id="short secret"),
     ],
 )
