@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from harness.ports import reserved_port
 from harness.waiting import HANGING
 from tools.command import COMMAND, environment
 
-__all__ = ["CONTENT", "NAME", "Replica", "replicas", "wait_until"]
+__all__ = ["CONTENT", "NAME", "Replica", "copies", "replicas", "wait_until"]
 
 CONTENT: Final = Random(7).randbytes(24 * 1024 * 1024 + 1)
 NAME: Final = "random.bin"
@@ -26,19 +26,22 @@ _SECRET: Final = {"ASYNC_DOWNLOADS_SECRET": "the same on all"}
 
 @dataclass(slots=True)
 class Replica:
-    """A server on a port that stays its own."""
+    """A server on a port that stays its own. `served` is a folder, or the URL of a bucket."""
 
-    folder: Path
+    served: Path | str
+    log: Path
     port: int
     options: Sequence[str]
+    env: Mapping[str, str]
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> None:
         """Start the server, and return when it is ready."""
-        command = [*COMMAND, "serve", str(self.folder), "--bind", f"127.0.0.1:{self.port}", *self.options]
-        with open(self._log, "wb") as log:
+        command = [*COMMAND, "serve", str(self.served), "--bind", f"127.0.0.1:{self.port}", *self.options]
+        env = environment({**_SECRET, **self.env})
+        with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, "--access-log", "text"], stdin=subprocess.DEVNULL, stdout=log, env=environment(_SECRET)
+                [*command, "--access-log", "text"], stdin=subprocess.DEVNULL, stdout=log, env=env
             )
         wait_until(self.is_ready)
 
@@ -50,11 +53,7 @@ class Replica:
 
     def has_served(self, target: str) -> bool:
         """Whether it has responded to a request for this target since it was started."""
-        return f" {target} " in self._log.read_text()
-
-    @property
-    def _log(self) -> Path:
-        return self.folder.with_suffix(".log")
+        return f" {target} " in self.log.read_text()
 
     def stop(self) -> int:
         """Send SIGTERM, wait for the end, and return the exit code."""
@@ -72,17 +71,27 @@ class Replica:
         return process.wait(HANGING)
 
 
-@contextmanager
-def replicas(folder: Path, *options: str, same_dates: bool) -> Iterator[tuple[Replica, Replica]]:
-    """Serve two copies of a folder with one file until the end of the block."""
+def copies(folder: Path, *, same_dates: bool) -> tuple[Path, Path]:
+    """Make two copies of a folder with one file."""
     places = folder / "a", folder / "b"
     places[0].mkdir(parents=True)
     (places[0] / NAME).write_bytes(CONTENT)
     shutil.copytree(*places, copy_function=shutil.copy2 if same_dates else shutil.copyfile)
     if not same_dates:
         os.utime(places[1] / NAME, (0, 1_600_000_000))
+    return places
+
+
+@contextmanager
+def replicas(
+    scratch: Path, served: Sequence[Path | str], *options: str, env: Mapping[str, str] = {}
+) -> Iterator[tuple[Replica, Replica]]:
+    """Serve two folders, or one bucket twice, until the end of the block."""
     with ExitStack() as stack:
-        first, second = (Replica(place, stack.enter_context(reserved_port()), options) for place in places)
+        first, second = (
+            Replica(each, scratch / f"{number}.log", stack.enter_context(reserved_port()), options, env)
+            for number, each in enumerate(served)
+        )
         for replica in (first, second):
             stack.callback(replica.kill)
             replica.start()
