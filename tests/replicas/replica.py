@@ -32,7 +32,7 @@ class Replica:
     log: Path
     port: int
     options: Sequence[str]
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(default_factory=dict)
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> None:

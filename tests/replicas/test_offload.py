@@ -34,7 +34,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         (files / name).write_text(f"content of {name}")
     with ExitStack() as stack:
         port, app = stack.enter_context(reserved_port()), stack.enter_context(reserved_port())
-        replica = Replica(files, app, ("--offload", "nginx:/_files/"))
+        replica = Replica(files, folder / "log", app, ("--offload", "nginx:/_files/"))
         stack.callback(replica.kill)
         replica.start()
         servers = _SERVER.format(port=port, app=app, folder=files)
