@@ -1,11 +1,15 @@
 """The command `async-downloads`. Each subcommand is imported when it runs."""
 
+import errno
 import gc
+import os
 import sys
 from importlib import import_module
 from typing import Final, NoReturn
 
 import click
+
+from .commands.messages import print_error
 
 __all__ = ["cli", "main"]
 
@@ -22,18 +26,35 @@ _MODULES: Final = {
     "serve": "serve",
     "sign": "sign",
 }
+# Of a write to a full disk, or to a pipe whose reader has left.
+_CANNOT_WRITE: Final = frozenset((errno.ENOSPC, errno.EPIPE))
 
 
 def main() -> NoReturn:
-    """Run the command and exit. A mistake of the user is one line on standard error and exit code 2."""
+    """Run the command and exit. A mistake of the user is one line on standard error and exit code 2.
+
+    If standard output cannot be written, that is another such line, and exit code 1.
+    """
     try:
         code = cli.main(prog_name="async-downloads", standalone_mode=False)
     except click.Abort:
         code = 130
     except click.ClickException as error:
-        click.echo(f"async-downloads: {error.format_message()}{_hint(error)}", err=True)
+        print_error(f"{error.format_message()}{_hint(error)}")
         code = error.exit_code
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE or error.filename is not None:
+            raise
+        print_error(f"standard output cannot be written: {error.strerror}")
+        _discard_output()
+        code = 1
     sys.exit(code or 0)
+
+
+def _discard_output() -> None:
+    """Send what is left of the output nowhere: Python would try to write it again when the process ends."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _hint(error: click.ClickException) -> str:

@@ -1,4 +1,7 @@
-"""The lines that a server prints when it accepts connections: its URLs, and a QR code for the camera of a phone."""
+"""The lines that a server prints when it accepts connections: its URLs, and a QR code for the camera of a phone.
+
+The server starts also if standard output is full, closed, or not read.
+"""
 
 import io
 import ipaddress
@@ -6,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-import click
+from ..server.line_writer import print_nowait
 
 __all__ = ["announce", "warn_of_plain_passwords"]
 
@@ -16,10 +19,10 @@ def announce(what: str, urls: Sequence[str], *, qr: bool | None) -> None:
 
     `qr` prints the code, or not; if it is None, the code is printed if standard output is a terminal.
     """
-    click.echo(f"Serving {what} on {', '.join(urls)} (Ctrl-C ends)")
+    print_nowait(f"Serving {what} on {', '.join(urls)} (Ctrl-C ends)\n")
     url = next(filter(_is_reachable, urls), None)
     if url and (qr or (qr is None and sys.stdout.isatty())):
-        click.echo(_qr_code(url))
+        print_nowait(_qr_code(url))
 
 
 def warn_of_plain_passwords(urls: Sequence[str]) -> None:
@@ -45,4 +48,4 @@ def _qr_code(url: str) -> str:
     drawn = io.StringIO()
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     segno.make_qr(url).terminal(out=drawn, compact=encoding == "utf8")
-    return drawn.getvalue().rstrip("\n")
+    return drawn.getvalue().rstrip("\n") + "\n"

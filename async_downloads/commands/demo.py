@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from ..config import Settings, table
+from ..server.line_writer import print_nowait
 from .announcing import announce, warn_of_plain_passwords
 from .serve import run_site
 from .server_options import BIND, LAN, PORT, QR, need, server_settings, setting_options
@@ -34,9 +35,9 @@ def demo(context: click.Context, /, **values: Any) -> int:
     def announce_samples(urls: Sequence[str]) -> None:
         base = _for_curl(urls[0])
         for sample in samples():
-            click.echo(f"curl {sample.options} {base}{sample.path}  # {sample.description}")
+            print_nowait(f"curl {sample.options} {base}{sample.path}  # {sample.description}\n")
         if not urls[0].startswith("unix:"):
-            click.echo(f"A tour begins at {urls[0].rstrip('/')}{TOUR}")
+            print_nowait(f"A tour begins at {urls[0].rstrip('/')}{TOUR}\n")
         announce("sample data", urls, qr=values["qr"])
         if values["auth"] or values["auth_file"]:
             warn_of_plain_passwords(urls)

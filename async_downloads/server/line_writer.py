@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from threading import RLock, Thread
 from typing import Final
 
-__all__ = ["LineWriter", "queued_stderr", "report"]
+__all__ = ["LineWriter", "print_nowait", "queued_stderr", "report"]
 
 
 _MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
@@ -161,6 +161,16 @@ class _Reporter:
 
 report: Final = _Reporter()
 """Write a line to standard error if that is possible at once; else count it for the next report. Never fails."""
+
+
+def print_nowait(text: str) -> None:
+    """Write text to standard output if that is possible at once; else it is lost. Never fails.
+
+    It passes by the buffer of `sys.stdout`, which Python would try to write again when the process ends.
+    """
+    with suppress(OSError, ValueError):
+        if sys.stdout is not None:
+            _write_nowait(sys.stdout.fileno(), text.encode(sys.stdout.encoding, "backslashreplace"))
 
 
 def _write_nowait(fd: int, line: bytes) -> bool:

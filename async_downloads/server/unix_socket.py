@@ -63,7 +63,9 @@ def remove_stale_socket(path: str) -> None:
 def _check_refused(path: str) -> None:
     """Raise OSError unless connections to the path are refused."""
     with socket.socket(socket.AF_UNIX) as client, suppress(ConnectionRefusedError, FileNotFoundError):
-        client.connect(path)
+        client.setblocking(False)
+        with suppress(BlockingIOError):  # a process listens, and accepts no connection: it may have been stopped
+            client.connect(path)
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 

@@ -79,3 +79,13 @@ def test_without_a_mode_the_umask_counts(path: Path) -> None:
             assert stat.S_IMODE(path.stat().st_mode) == 0o750
     finally:
         os.umask(umask)
+
+
+def test_a_server_that_accepts_no_connection_is_not_waited_for(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as stopped, socket.socket(socket.AF_UNIX) as waiting:
+        stopped.bind(str(path))
+        stopped.listen(0)
+        waiting.connect(str(path))
+        with pytest.raises(OSError, match="in use"):
+            remove_stale_socket(str(path))
+    assert path.is_socket()
