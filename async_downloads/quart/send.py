@@ -50,7 +50,7 @@ _log = logging.getLogger("async_downloads")
 _recent_paths = RecentPaths()
 _stores: "dict[tuple[str, bool, EtagKind], DirectoryStore]" = {}
 _MAX_STORES: Final = 64
-_NOT_IN_A_TAG = re.compile(r"[^\x21-\x7e\x80-\xff]")  # a quote is left to ETag, which raises ValueError
+_NOT_IN_A_TAG = re.compile(r"[^\x21-\x7e]")  # a quote is left to ETag, which raises ValueError
 _LIKE_A_PATH = re.compile(rb"[^\0-\x1f]{0,255}/[^\0-\x1f]{1,255}")
 
 

@@ -19,7 +19,7 @@ from ..errors import DownloadError, NotFound
 from ..file_systems import place_of, remote_device
 from ..recent_paths import RecentPaths
 from ..semantics.representation import Representation
-from ..threads import in_thread
+from ..threads import MustWait, in_thread, is_on_loop
 from .base import Entry, EtagKind, Listing
 from .confinement import HIDDEN, Confinement
 from .digests import remember_digest
@@ -161,19 +161,17 @@ class DirectoryStore:
         device = remote_device(f"{self.directory}/{coded_key}")
         if device is not None and device != remote_device(f"{self.directory}/{key}"):
             return None  # it is a link to a file system for which this thread, or the event loop, must not wait
-        try:
+        leased = () if is_on_loop() else (MustWait,)  # another program may have a lease on it: then it is not there
+        with suppress(DownloadError, *leased):
             source, coded_ns = self._open_one(coded_key, key, coding)
-        except DownloadError:
-            return None
-        is_equal = False
-        try:
-            is_equal = is_settled(coded_ns, modified_ns) and is_complete(source, plain.representation.size)
-        except DownloadError:
-            return None
-        finally:
-            if not is_equal:
-                source.close()
-        return source if is_equal else None
+            is_equal = False
+            try:
+                is_equal = is_settled(coded_ns, modified_ns) and is_complete(source, plain.representation.size)
+                return source if is_equal else None
+            finally:
+                if not is_equal:
+                    source.close()
+        return None
 
     def _open_one(self, key: str, plain_key: str, coding: str | None) -> tuple[FileSource | MemorySource, int]:
         """Open a file if its place is allowed. Return it with its modification time in nanoseconds.

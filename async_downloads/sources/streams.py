@@ -29,7 +29,7 @@ def source_of(given: object) -> Source:
     """Return a source for bytes, a file object or an iterator; the last two may be synchronous or asynchronous.
 
     The source reads a file from its current position, and closes the file when it is closed itself. Iterators yield
-    bytes, or text, which is encoded as UTF-8; synchronous ones run in threads.
+    bytes, or text, which is encoded as UTF-8; other items are a TypeError. Synchronous iterators run in threads.
     Raises TypeError for any other object, and ValueError for a file in text mode.
     """
     if isinstance(given, io.BytesIO):
@@ -117,7 +117,7 @@ class StreamSource:
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:  # noqa: ARG002
         """Yield the whole stream; a stream has no other span."""
         async for chunk in self._chunks:
-            yield chunk.encode() if isinstance(chunk, str) else bytes(chunk)
+            yield chunk.encode() if isinstance(chunk, str) else bytes(memoryview(chunk))  # `bytes(3)` is three NULs
 
     async def aclose(self) -> None:
         """Close the iterator, if it is a generator, and then call `close`."""

@@ -165,9 +165,11 @@ async def test_none_of_safe_join_is_404(tmp_path: Path, with_init: bool) -> None
     assert (await exchange(quart_app(tmp_path, view, with_init=with_init))).status == 404
 
 
-async def test_an_etag_with_a_space_is_the_same_when_it_comes_back(tmp_path: Path, page: bytes) -> None:
-    app = quart_app(tmp_path, sending(etag="a b"), with_init=True)
+@pytest.mark.parametrize("etag", ["a b", "é", "日本\n"])
+async def test_an_etag_of_any_characters_is_the_same_when_it_comes_back(tmp_path: Path, page: bytes, etag: str) -> None:
+    app = quart_app(tmp_path, sending(etag=etag), with_init=True)
     first = await exchange(app)
+    assert first.fields["etag"].isascii()
     assert (await exchange(app, ("If-None-Match", first.fields["etag"]))).status == 304
 
 

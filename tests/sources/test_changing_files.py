@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gzip
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -170,6 +171,24 @@ async def test_a_file_whose_lease_is_kept_is_busy(
     finally:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         os.close(fd)
+
+
+async def test_a_precompressed_file_whose_lease_is_kept_is_left_out(leased: tuple[Path, list[int]]) -> None:
+    path, _ = leased
+    coded = path.with_name(f"{path.name}.gz")
+    coded.write_bytes(gzip.compress(path.read_bytes()))
+    os.utime(coded, ns=(path.stat().st_mtime_ns,) * 2)
+    app = Downloads(DirectoryStore(path.parent))
+    fd = lease(coded)
+    try:
+        for _ in range(2):
+            response = await ask(app, f"/{path.name}", fields=[("Accept-Encoding", "gzip")])
+            assert (response.status, response.body) == (200, b"content")
+    finally:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        os.close(fd)
+    response = await ask(app, f"/{path.name}", fields=[("Accept-Encoding", "gzip")])
+    assert response.fields["content-encoding"] == "gzip"
 
 
 async def test_a_lease_that_is_kept_delays_no_other_file(

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -161,6 +161,14 @@ async def test_the_items_of_an_iterator_are_sent_as_bytes(make: Callable[[], obj
     source = source_of(make())
     async with aclosing(source.read(UNBOUNDED)) as chunks:
         assert [chunk async for chunk in chunks] == [b"a", "é".encode(), b"", b"b", b"c"]
+    await source.aclose()
+
+
+@pytest.mark.parametrize("items", [[3], b"ab", [None], [["a"]]], ids=["number", "a byte of bytes", "None", "list"])
+async def test_an_item_that_is_no_bytes_is_an_error(items: Iterable[object]) -> None:
+    source = source_of(iter(items))
+    with pytest.raises(TypeError):
+        await sizes(source)
     await source.aclose()
 
 
