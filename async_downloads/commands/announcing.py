@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from ..server.line_writer import print_nowait
+from .messages import print_error
 
 __all__ = ["announce", "warn_of_plain_passwords"]
 
@@ -28,10 +29,9 @@ def announce(what: str, urls: Sequence[str], *, qr: bool | None) -> None:
 def warn_of_plain_passwords(urls: Sequence[str]) -> None:
     """Warn if passwords would cross a network without encryption."""
     if plain := [url for url in urls if url.startswith("http:") and _is_reachable(url)]:
-        click.echo(
-            f"async-downloads: warning: over {plain[0]} anyone on the way can read passwords and files: use "
-            "--certfile and --keyfile, or put a proxy with TLS in front",
-            err=True,
+        print_error(
+            f"warning: over {plain[0]} anyone on the way can read passwords and files: use "
+            "--certfile and --keyfile, or put a proxy with TLS in front"
         )
 
 
