@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from .body import Body
 from .errors import SendStalled
 from .open_file import FileRegion
+from .region_messages import ZERO_COPY_SEND, Message, RegionOffer, Send, body_message, send_region
 from .responder import Response
 from .semantics.representation import Field
 from .timeouts import CancelScope
@@ -22,17 +23,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-# A private extension of ASGI, made like `http.response.zerocopysend`, and the type of its message: the server sends
-# `count` bytes from `offset` of `file`, an OpenFile. `send` returns when the socket has taken them all, and raises
-# ConnectionError if the client has left. The extension holds three functions that return numbers of bytes:
-# `acknowledged`, what the client has received of the whole response; `taken`, what the socket has taken of files;
-# `room`, the length of the longest body that is taken together with its head without waiting for the client.
-ZERO_COPY_SEND: Final = "async_downloads.zerocopysend"
-# Another private extension: `send` may wait for a limit of the server. The function `pauses` gets the StallTimer that
+# A private extension of ASGI: `send` may wait for a limit of the server. The function `pauses` gets the StallTimer that
 # is going to run, and pauses it during those waits.
 PACED_SEND: Final = "async_downloads.paced_send"
 _CUT_SHORT: Final = "async_downloads.cut_short"
@@ -95,12 +88,13 @@ async def _stop_middlewares(scope: Scope, send: Send) -> None:
     """Make the middlewares fail that would end a short response as if it were complete.
 
     Starlette's BaseHTTPMiddleware does: it ends the response before it raises the error of its app. It fails first if
-    it gets a message that it does not expect. GZipMiddleware does not pass unknown messages on to it, but it passes
-    `pathsend` on, after a second start. Servers refuse these messages, too, and the caller raises its own error.
+    it gets a message that it does not expect. The first message passes through another BaseHTTPMiddleware, and through
+    GZipMiddleware, which puts a second start before it; the second message is for a server that has `pathsend`.
+    Servers refuse these messages, too, and the caller raises its own error.
     """
     messages: list[Message] = [{"type": _CUT_SHORT}]
     if "http.response.pathsend" not in (scope.get("extensions") or {}):
-        messages.append({"type": "http.response.pathsend", "path": ""})
+        messages.insert(0, {"type": "http.response.pathsend", "path": ""})
     for message in messages:
         with suppress(Exception):
             await send(message)
@@ -123,20 +117,19 @@ def _raising_client_left(send: Send) -> Send:
 async def _send_chunks(
     start: Message, body: Body, watcher: "DisconnectWatcher", send: Send, zero_copy: Mapping[str, Any] | None
 ) -> None:
+    offer = RegionOffer(start["headers"])
+    if zero_copy:
+        start[ZERO_COPY_SEND] = offer
     async with body.as_regions(zero_copy["acknowledged"]) if zero_copy else body as chunks:
         await send(start)
         async for chunk in chunks:
-            await send(_message(chunk))
+            if isinstance(chunk, FileRegion):
+                await send_region(chunk, offer, body.stall_timer, send)
+            else:
+                await send(body_message(chunk))
             watcher.sent()
         body.stall_timer.renew()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _message(chunk: bytes | FileRegion) -> Message:
-    if isinstance(chunk, FileRegion):
-        file, offset, count = chunk
-        return {"type": ZERO_COPY_SEND, "file": file, "offset": offset, "count": count, "more_body": True}
-    return {"type": "http.response.body", "body": chunk, "more_body": True}
 
 
 class DisconnectWatcher(CancelScope):

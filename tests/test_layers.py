@@ -5,7 +5,7 @@
     L6  server
     L5  site, config, setting_rows         client: semantics, open_file, threads and errors only
     L4  asgi, quart
-    L3  body, responder, sending, request_target, wanted_digests, offload, access
+    L3  body, responder, region_messages, sending, request_target, wanted_digests, offload, access
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
     L0  client_address, errors, file_systems, open_file, recent_paths, threads, pacing, timeouts, deprecation,
@@ -42,7 +42,7 @@ LAYERS = (
     },
     {"semantics"},
     {"sources"},
-    {"body"},
+    {"body", "region_messages"},
     {"responder"},
     {"sending"},
     {"offload", "request_target", "wanted_digests"},

@@ -187,6 +187,7 @@ async def test_a_precompressed_file_whose_lease_is_kept_is_left_out(leased: tupl
     finally:
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         os.close(fd)
+    app = Downloads(DirectoryStore(path.parent))
     response = await ask(app, f"/{path.name}", fields=[("Accept-Encoding", "gzip")])
     assert response.fields["content-encoding"] == "gzip"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from ...errors import DownloadError
 from ...open_file import FileRegion
@@ -113,15 +113,14 @@ class AsgiCycle:
             raise ClientDisconnected
         connection.flow.check()
         if kind == "http.response.start" and not self.started:
-            self._start(int(message["status"]), message.get("headers", ()))
+            self._start(message)
             return
         if kind == "http.response.body" and self.started:
             self._write(self._framed(message.get("body", b"")))
         elif kind == ZERO_COPY_SEND and self.started and connection.zero_copy is not None:
-            region = FileRegion(message["file"], message["offset"], message["count"])
-            await self._send_region(connection.zero_copy, region)
+            await self._send_region(connection.zero_copy, message)
         else:
-            raise RuntimeError(f"{kind} cannot be sent now")
+            self._refuse(kind)
         more = message.get("more_body", False)
         if not more:
             self._end()
@@ -131,7 +130,15 @@ class AsgiCycle:
             self.complete = True
             connection.response_complete(self)
 
-    def _start(self, status: int, fields: Any) -> None:
+    def _refuse(self, kind: str) -> NoReturn:
+        if self.started:  # a middleware could complete the response although the app has failed
+            self._connection.flow.transport.abort()
+        raise RuntimeError(f"{kind} cannot be sent now")
+
+    def _start(self, message: Message) -> None:
+        status, fields = int(message["status"]), message.get("headers", ())
+        if offer := message.get(ZERO_COPY_SEND):
+            offer.accept(fields)
         lines, length, closes, has_date = encode_lines(status, fields)
         connection, version = self._connection, self.head.version
         is_framed = status not in {204, 304}
@@ -164,7 +171,10 @@ class AsgiCycle:
             self._left -= size
         self.sent += size
 
-    async def _send_region(self, writer: ZeroCopyWriter, region: FileRegion) -> None:
+    async def _send_region(self, writer: ZeroCopyWriter, message: Message) -> None:
+        region = FileRegion(message["file"], message["offset"], message["count"])
+        if offer := message.get(ZERO_COPY_SEND):
+            offer.arrived()
         if self._no_body or not region.size:
             return
         self._count(region.size)

@@ -2,12 +2,11 @@
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from h2.errors import ErrorCodes
 
 from ...errors import SourceTruncated
-from ...open_file import FileRegion
 from ...sending import ZERO_COPY_SEND, Message, Scope
 from ...sources.growing_files import SentVersion
 from ...sources.opening import map_read_errors
@@ -156,17 +155,25 @@ class Stream:
         self.check()
         kind, more = message["type"], message.get("more_body", False)
         if kind == "http.response.start" and not self._started:
-            self._begin(int(message["status"]), message.get("headers", ()))
+            self._begin(message)
         elif kind == "http.response.body" and self._started:
             await self._send_body(message.get("body", b""), more=more)
         elif kind == ZERO_COPY_SEND and self._started:
-            await self._send_region(FileRegion(message["file"], message["offset"], message["count"]))
+            await self._send_region(message)
             if not more:
                 await self._send_body(b"", more=False)
         else:
-            raise RuntimeError(f"{kind} cannot be sent now")
+            self._refuse(kind)
 
-    def _begin(self, status: int, fields: Any) -> None:
+    def _refuse(self, kind: str) -> NoReturn:
+        if self._started:  # a middleware could complete the response although the app has failed
+            self._streams.reset(self.id, ErrorCodes.INTERNAL_ERROR)
+        raise RuntimeError(f"{kind} cannot be sent now")
+
+    def _begin(self, message: Message) -> None:
+        status, fields = int(message["status"]), message.get("headers", ())
+        if offer := message.get(ZERO_COPY_SEND):
+            offer.accept(fields)
         lines, length = response_fields(status, fields, self._streams.server.date_line())
         self._no_body = self.head.method == "HEAD" or status in {204, 304}
         self._left = None if self._no_body else length
@@ -222,14 +229,16 @@ class Stream:
             self._outlet.hold(self, len(data))
             await asyncio.sleep(0)
 
-    async def _send_region(self, region: FileRegion) -> None:
+    async def _send_region(self, message: Message) -> None:
         """Send a region; nothing of it is read before a window is open.
 
         Raises SourceTruncated if the file has become too short, SourceChanged if it was written to in place.
         """
+        if offer := message.get(ZERO_COPY_SEND):
+            offer.arrived()
         if self._no_body:
             return
-        file, offset, size = region
+        file, offset, size = message["file"], message["offset"], message["count"]
         self._promised(size)
         self._send_start(ends=False)
         stop, version = offset + size, SentVersion(file)
