@@ -1,6 +1,7 @@
 """The start and the shutdown of an ASGI app (the lifespan protocol)."""
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from ..sending import Message
 __all__ = ["Lifespan", "StartFailed"]
 
 
+_log: Final = logging.getLogger("async_downloads")
 _SHUTDOWN_SECONDS: Final = 2.0  # mainly for the app's database connections to close
 
 
@@ -20,7 +22,7 @@ class Lifespan:
     """Runs an app's lifespan in one task.
 
     States: starting (`start`), running, shutting down (`stop`), ended. An app that has no lifespan raises or returns at
-    the first message: it runs without one. The worker owns it.
+    the first message: it runs without one. An error after it asked for that message is logged. The worker owns it.
     """
 
     def __init__(self, app: Any) -> None:
@@ -30,11 +32,12 @@ class Lifespan:
         self._response: asyncio.Future[str | None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._started = False
+        self._has_asked = False  # the app has asked for a message, so it most likely has a lifespan
 
     async def start(self) -> None:
         """Start the app. Raises StartFailed if it says that it cannot."""
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
-        self._task = asyncio.get_running_loop().create_task(self._app(scope, self._messages.get, self._send))
+        self._task = asyncio.get_running_loop().create_task(self._app(scope, self._receive, self._send))
         failure = await self._ask("startup")
         if failure is not None:
             raise StartFailed(failure)
@@ -62,8 +65,13 @@ class Lifespan:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if self._response.done():
             return self._response.result()
-        task.exception()  # the app has no lifespan
+        if (error := task.exception()) and self._has_asked:
+            _log.warning("the app has failed at its %s, and goes on without it: %r", phase, error)
         return None
+
+    async def _receive(self) -> Message:
+        self._has_asked = True
+        return await self._messages.get()
 
     async def _send(self, message: Message) -> None:
         if self._response is not None and not self._response.done():

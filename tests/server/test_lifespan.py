@@ -51,6 +51,22 @@ async def test_an_app_without_a_lifespan_runs(raises: bool) -> None:
     await lifespan.stop()
 
 
+@pytest.mark.parametrize("asks", [True, False])
+async def test_an_error_is_logged_if_the_app_seems_to_have_a_lifespan(
+    asks: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if asks:
+            await receive()
+        raise ValueError("no database")
+
+    lifespan = Lifespan(app)
+    await lifespan.start()
+    await lifespan.stop()
+    line = "the app has failed at its startup, and goes on without it: ValueError('no database')"
+    assert caplog.messages == [line] * asks
+
+
 async def test_an_app_that_was_not_started_has_nothing_to_shut_down() -> None:
     await Lifespan(app_of([])).stop()
 

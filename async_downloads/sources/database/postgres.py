@@ -54,15 +54,19 @@ class PostgresSource:
     _number: int
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks that end at multiples of 256 KiB. The next one is read while the client receives one."""
-        start = span.start
+        """Yield chunks that end at multiples of 256 KiB. The next one is read while the client receives one.
+
+        Nothing is read ahead before the client has taken the first chunk: many clients take none.
+        """
+        start, has_taken = span.start, False
         ahead: asyncio.Task[bytes] | None = None
         try:
             while start < span.stop:
                 chunk = await (ahead or self._read_chunk(start, span.stop))
                 start += len(chunk)
-                ahead = self._begin(start, span.stop) if start < span.stop else None
+                ahead = self._begin(start, span.stop) if has_taken and start < span.stop else None
                 yield chunk
+                has_taken = True
         finally:
             if ahead:
                 ahead.cancel()

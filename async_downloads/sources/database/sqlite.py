@@ -58,8 +58,11 @@ class SqliteSource:
     _readers: SqlitePool
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks. For a fast client, read several of them at once, and the next ones before it needs them."""
-        offset = span.start
+        """Yield chunks. For a fast client, read several of them at once, and the next ones before it needs them.
+
+        Nothing is read ahead before the client has taken the first chunk: many clients take none.
+        """
+        offset, has_taken = span.start, False
         sizer = ChunkSizer(small=CHUNK_BYTES // 2, modest=CHUNK_BYTES, large=_BATCH_CHUNKS * CHUNK_BYTES)
         ahead: asyncio.Future[list[bytes]] | None = None
         try:
@@ -68,9 +71,11 @@ class SqliteSource:
                 offset, ahead = offset + sum(map(len, chunks)), None
                 is_slow, begin = sizer.chunk < CHUNK_BYTES, time.monotonic()
                 while chunks:
-                    if not ahead and len(chunks) <= _READ_AHEAD_CHUNKS and not is_slow and offset < span.stop:
+                    wants_more = has_taken and not is_slow and offset < span.stop
+                    if not ahead and len(chunks) <= _READ_AHEAD_CHUNKS and wants_more:
                         ahead = self._fetch(offset, span.stop, sizer)
                     yield chunks.pop(0)  # `pop` frees the chunk as soon as the client has it
+                    has_taken = True
                 sizer.took(time.monotonic() - begin)
         finally:
             if ahead and not ahead.cancel() and not ahead.cancelled():
