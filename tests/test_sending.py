@@ -14,6 +14,7 @@ from harness.waiting import eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.errors import (
+    SendStalled,
     SourceBusy,
     SourceChanged,
     SourceError,
@@ -88,7 +89,8 @@ async def _stalled(app: App) -> Exchange:
         if message["type"] == "http.response.body":
             await never.wait()
 
-    await app(exchange.scope, exchange.receive, send)
+    with pytest.raises(SendStalled):
+        await app(exchange.scope, exchange.receive, send)
     return exchange
 
 
@@ -110,7 +112,9 @@ async def test_a_source_that_fails_ends_the_response_short_and_is_logged_once(
     error: SourceError, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = SlicedSource(DATA, until=100, error=error)
-    response = await ask(DrainGate(Downloads(OneStore(source))), "/a")
+    response = Exchange(scope("/a"))
+    with pytest.raises(type(error)):
+        await DrainGate(Downloads(OneStore(source)))(response.scope, response.receive, response.send)
     assert not response.complete
     assert DATA[:100].startswith(response.body)
     assert source.closed
