@@ -1,7 +1,7 @@
 """Limit the bytes per second of response bodies, whatever they are made of and however they are sent."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from ...sending import PACED_SEND, ZERO_COPY_SEND, Message, Receive, Scope, Send
 from ...timeouts import StallTimer
@@ -10,10 +10,15 @@ from .rates import Allowance, Rates
 __all__ = ["RateLimiter"]
 
 
+# A balancer that waits for these behind all downloads would take the server for dead.
+_UNLIMITED_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
+
+
 class RateLimiter:
     """An ASGI app around another one: it sends bodies in pieces, each one when the limits allow it.
 
-    A region of a file becomes several smaller ones, which the server still sends without copying.
+    A region of a file becomes several smaller ones, which the server still sends without copying. Responses about the
+    health of the server are not limited.
     """
 
     def __init__(self, app: Any, rates: Rates) -> None:
@@ -22,7 +27,7 @@ class RateLimiter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app; a response to HEAD has no body to limit."""
-        if scope["type"] != "http" or scope["method"] == "HEAD":
+        if scope["type"] != "http" or scope["method"] == "HEAD" or scope["path"] in _UNLIMITED_PATHS:
             await self._app(scope, receive, send)
             return
         with self._rates.allowance(scope["client"]) as allowance:

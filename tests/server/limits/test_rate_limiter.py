@@ -177,6 +177,16 @@ async def test_a_response_to_head_is_not_limited(
     assert hasty.now - began < 1
 
 
+async def test_checks_of_health_do_not_wait_behind_downloads(
+    serve_http1: ServeHttp1, hasty: HastyClock, store: MemoryStore
+) -> None:
+    server = await serve_http1(limiting(Downloads(store), total=1))
+    async with server.downloading("/large"):
+        began = hasty.now
+        assert await fetched(server, "/-/healthy") == b"ok\n"
+        assert hasty.now - began < 1
+
+
 async def test_the_access_log_has_the_bytes_of_a_limited_response(hasty: HastyClock, store: MemoryStore) -> None:
     lines: list[str] = []
     app = RateLimiter(Downloads(store), Rates(RATE, None, None))
@@ -227,6 +237,6 @@ async def test_workers_divide_the_total_rate(hasty: HastyClock) -> None:
     async def send(message: Any) -> None:
         sent.append(hasty.now)
 
-    scope: Scope = {"type": "http", "method": "GET", "client": ("192.0.2.1", 5)}
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "client": ("192.0.2.1", 5)}
     await limited(app, ServerSettings(limit_rate_total=4000, workers=4))(scope, send, send)
     assert sent[-1] - sent[0] == pytest.approx(10, rel=0.05)
