@@ -3,9 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from h2.connection import H2Connection
-
 from ..http1.flow_control import FlowControl
+from .engine import FRAME_BYTES, Engine
 from .frames import FrameBudget
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ __all__ = ["SLICE_BYTES", "Outlet"]
 
 
 SLICE_BYTES: Final = 64 * 1024  # that a stream sends in its turn
-_FRAME_BYTES: Final = 16 * 1024
 _EARNING_BYTES: Final = 1024  # a client that opens its windows by less gets no credit for it
 _HELD_BYTES: Final = 4 * 1024 * 1024  # body bytes of all streams of a connection that wait for a window
 
@@ -28,7 +26,7 @@ class Outlet:
     waiting streams hold leave room for it. The connection owns it.
     """
 
-    def __init__(self, flow: FlowControl, http2: H2Connection, budget: FrameBudget) -> None:
+    def __init__(self, flow: FlowControl, http2: Engine, budget: FrameBudget) -> None:
         self._flow = flow
         self._http2 = http2
         self._budget = budget
@@ -53,7 +51,8 @@ class Outlet:
         """
         while True:
             stream.check()
-            if (count := await self._turn(stream, for_more)) > 0:
+            count = 0 if self._waiting else self._room_now(stream, for_more)
+            if count > 0 or (count := await self._turn(stream, for_more)) > 0:
                 self.hold(stream, for_more)
                 if for_more:
                     self.pass_on()
@@ -98,14 +97,9 @@ class Outlet:
             return 0
         return min(self._http2.local_flow_control_window(stream.id), SLICE_BYTES)
 
-    def write(self, stream: "Stream", data: bytes | memoryview, *, ends: bool) -> None:
+    def write(self, stream: "Stream", data: memoryview, *, ends: bool) -> None:
         """Send bytes for which there is room; with `ends` they are the last ones."""
-        if not data and ends:
-            self._http2.end_stream(stream.id)
-        for start in range(0, len(data), _FRAME_BYTES):
-            part = bytes(data[start : start + _FRAME_BYTES])
-            self._http2.send_data(stream.id, part, end_stream=ends and start + _FRAME_BYTES >= len(data))
-            if len(part) >= _EARNING_BYTES:
-                self._budget.earn()
-        self._flow.transport.write(self._http2.data_to_send())
+        self._http2.send_body(stream.id, data, ends=ends)
+        for _ in range(_EARNING_BYTES, len(data) + 1, FRAME_BYTES):
+            self._budget.earn()
         self.pass_on()

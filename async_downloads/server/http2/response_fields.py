@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from ..http1.request_head import Field
 
@@ -14,12 +15,31 @@ _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
 _OF_HTTP1: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 
 
+class _CheckedFields(NamedTuple):
+    lines: tuple[Field, ...]
+    length: int | None
+    has_date: bool
+
+
 def response_fields(status: int, fields: Iterable[Iterable[bytes]], date_line: bytes) -> tuple[list[Field], int | None]:
     """Return the fields with `:status` and Date, and the length of Content-Length.
 
     `date_line` is a line of HTTP/1.1. Raises ValueError if a field would break the head.
     """
-    lines, length, has_date = [(b":status", b"%d" % status)], None, False
+    given = tuple(fields)
+    try:
+        checked = _checked(given)
+    except TypeError:  # ASGI also allows lists, which are no key of a cache
+        checked = _checked(tuple((name, value) for name, value in given))
+    lines = [(b":status", b"%d" % status), *checked.lines]
+    if not checked.has_date:
+        lines.append((b"date", date_line.partition(b": ")[2].rstrip()))
+    return lines, checked.length
+
+
+@lru_cache(maxsize=256)  # most responses have the fields of one before
+def _checked(fields: tuple[Field, ...]) -> _CheckedFields:
+    lines, length, has_date = [], None, False
     for name, value in fields:
         name = name.lower()
         if name in _OF_HTTP1:
@@ -30,6 +50,4 @@ def response_fields(status: int, fields: Iterable[Iterable[bytes]], date_line: b
             length = int(value)
         has_date |= name == b"date"
         lines.append((name, value.strip(b" \t")))
-    if not has_date:
-        lines.append((b"date", date_line.partition(b": ")[2].rstrip()))
-    return lines, length
+    return _CheckedFields(tuple(lines), length, has_date)

@@ -24,6 +24,7 @@ __all__ = ["Stream"]
 
 
 _WINDOW_SECONDS: Final = 300.0  # that a client may keep its window closed, if the app has no shorter limit
+_COLD_BYTES: Final = 1024 * 1024  # what a thread brings into the page cache at a time
 _BEGIN_SECONDS: Final = 30.0  # that it may be closed before the app runs
 
 
@@ -191,7 +192,7 @@ class Stream:
             self._outlet.hold(self, len(body))
             await self._push(memoryview(body), ends=not more)
         elif not more and not self.over:
-            self._outlet.write(self, b"", ends=True)
+            self._outlet.write(self, memoryview(b""), ends=True)
         if not more:
             self._complete()
         elif body:  # the app makes the next part only when there is room for it
@@ -227,7 +228,8 @@ class Stream:
             self._outlet.write(self, data[:count], ends=ends and count == len(data))
             data = data[count:]
             self._outlet.hold(self, len(data))
-            await asyncio.sleep(0)
+            if data or not ends:
+                await asyncio.sleep(0)
 
     async def _send_region(self, message: Message) -> None:
         """Send a region; nothing of it is read before a window is open.
@@ -249,6 +251,7 @@ class Stream:
                 data = file.read_cached(offset, count)
                 if data is None:
                     self._outlet.pass_on()
+                    await file.bring_into_cache(offset, min(stop - offset, _COLD_BYTES))
                     data = await file.read_from_disk(offset, count)
             if len(data) < count:
                 raise SourceTruncated(f"the file ended at byte {offset + len(data)}")

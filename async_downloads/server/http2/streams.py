@@ -157,9 +157,9 @@ class Streams:
     # -- responses: called by streams
 
     def send_fields(self, stream: Stream, fields: list[Field], *, ends: bool) -> None:
-        """Send the head of a response."""
+        """Send the head of a response; without `ends` its body may still follow in the same write."""
         self._engine.send_headers(stream.id, fields, end_stream=ends)
-        self._engine.flush()
+        self._engine.flush_soon()
 
     def response_complete(self, stream: Stream) -> None:
         """End a stream whose response is sent; its client need not send the rest of the body (RFC 9113 §8.1)."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from h2.errors import ErrorCodes
 from h2.events import PingAckReceived
+from h2.settings import SettingCodes
 from harness.clock import Clock
 from harness.process import descriptors
 from harness.served import Server
@@ -376,17 +377,17 @@ async def test_protocol_errors_are_not_logged(serve_http2: ServeHttp2, caplog: p
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-async def test_a_large_table_of_fields_is_not_used(serve_http2: ServeHttp2) -> None:
+@pytest.mark.parametrize("size", [0, 1024 * 1024], ids=["no table", "a large one"])
+async def test_responses_fill_no_table_of_fields_whatever_the_client_allows(serve_http2: ServeHttp2, size: int) -> None:
     number = length(5)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(head(number, (b"x-query", scope["query_string"])))
         await send(body(b"hello"))
 
-    server = await serve_http2(app)
-    async with connected(server) as client:
-        client.raw(frame(4, 0, 0, b"\0\1\x00\x10\x00\x00"))
+    async with connected(await serve_http2(app)) as client:
+        client.h2.update_settings({SettingCodes.HEADER_TABLE_SIZE: size})
         for count in range(50):
             assert (await client.response(client.get(f"/?{count}{'x' * 1000}")))[1] == b"hello"
-        [connection] = server.connections
-        assert connection._engine.encoder.header_table_size == 4096  # type: ignore[attr-defined]
+        assert client.h2.decoder.header_table.maxsize == 0
+        assert not client.h2.decoder.header_table.dynamic_entries

@@ -10,6 +10,7 @@ import pytest
 from h2.errors import ErrorCodes
 from harness.waiting import HANGING, eventually
 
+from async_downloads import open_file
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
 from async_downloads.server.access_log import AccessLog
@@ -263,6 +264,34 @@ async def test_files_come_whole_and_in_ranges(serve_http2: ServeHttp2, large: Pa
         assert await client.response(whole) == (200, content)
         for stream, at in zip(parts, (0, 7, 3_000_000), strict=True):
             assert await client.response(stream) == (206, content[at : at + 100_000])
+
+
+async def test_a_file_that_is_not_cached_comes_whole(
+    serve_http2: ServeHttp2, large: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_file, "_NOWAIT", None)  # no byte can be read without a wait
+    async with connected(await serve_http2(DrainGate(Downloads(DirectoryStore(large.parent))))) as client:
+        assert await client.response(client.get("/large.bin")) == (200, content)
+
+
+async def test_responses_of_one_turn_are_written_together(
+    serve_http2: ServeHttp2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await serve_http2(hello)
+    async with connected(server) as client:
+        await client.response(client.get("/"))
+        [connection] = server.connections
+        transport = connection.flow.transport
+        write, written = transport.write, list[bytes]()
+
+        def count_and_write(data: bytes) -> None:
+            written.append(data)
+            write(data)
+
+        monkeypatch.setattr(transport, "write", count_and_write)
+        streams = [client.get("/") for _ in range(16)]
+        assert [await client.response(stream) for stream in streams] == [(200, b"hello")] * 16
+        assert len(written) < 6  # one write for responses, and a few for the settings
 
 
 async def test_streams_of_a_connection_share_it(serve_http2: ServeHttp2, large: Path) -> None:
