@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
+from .plain_http import refuse_plain_http
+
 __all__ = ["Handshakes"]
 
 
@@ -23,6 +25,8 @@ class Handshakes:
 
         accepted ──> PROXY header ──> TLS handshake ──client finishes it──> connection of `make_protocol`
                           └───────────────┴──10 s have passed, or it is the oldest of too many──> closed
+
+    A client that speaks plain HTTP where TLS is expected gets a 400 before its connection is closed.
 
     asyncio's own server with `ssl` neither counts unfinished handshakes nor can it end one: a few clients that connect
     and send nothing would use up the descriptors. Here `room` returns how many there may be. Each is a task, which
@@ -70,7 +74,10 @@ class Handshakes:
         make_protocol = self._make_protocol
         if self._preamble is not None:
             make_protocol = partial(make_protocol, await self._preamble(sock))
-        await asyncio.get_running_loop().connect_accepted_socket(make_protocol, sock, **self._tls)
+        async with asyncio.timeout(_HANDSHAKE_SECONDS):
+            if self._tls:
+                await refuse_plain_http(sock)
+            await asyncio.get_running_loop().connect_accepted_socket(make_protocol, sock, **self._tls)
 
     def _end(self, task: "asyncio.Task[None]", sock: socket.socket) -> None:
         self._running.pop(task, None)

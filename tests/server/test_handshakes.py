@@ -95,9 +95,26 @@ async def test_a_handshake_ends_when_its_client_leaves_or_speaks_no_tls(server: 
         elif leave == "eof":
             client.writer.write_eof()
         else:
-            client.writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.writer.write(b"no handshake\r\n")
         await eventually(lambda: not server.unfinished)
     assert (await server.get()).endswith(b"hello")
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+async def test_a_client_that_speaks_plain_http_is_told_that_the_port_expects_https(
+    server: _TlsServer, method: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"%s / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n%s" % (method, bytes(200_000)))
+    async with asyncio.timeout(HANGING):
+        response = await reader.read()
+    writer.close()
+    head, _, text = response.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"\r\nConnection: close" in head
+    assert text == b"400 Bad Request: this port expects HTTPS. Use an address that begins with https://\n"
+    await eventually(lambda: not server.unfinished)
+    assert (await server.get()).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 async def test_the_end_of_the_server_ends_unfinished_handshakes(server: _TlsServer) -> None:
