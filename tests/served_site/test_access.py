@@ -13,12 +13,16 @@ import pytest
 from harness.asgi import App, ask
 from harness.served import Server, http2, served
 from harness.waiting import HANGING
+from tools.databases import fill
+from tools.databases import sqlite as sqlite  # noqa: PLC0414
 from werkzeug.security import generate_password_hash
 
 from async_downloads import DirectoryStore, Downloads, Signer
 from async_downloads.config import Settings
 from async_downloads.server.access_log import AccessLog
 from async_downloads.server.drain import DrainGate
+from async_downloads.server.proxies.forwarded_scope import ForwardedScope
+from async_downloads.server.proxies.trusted import TrustedProxies
 from async_downloads.site.app import create_app
 from served_site.site import Site
 
@@ -235,6 +239,28 @@ async def test_a_link_for_an_address_ignores_what_the_client_says_about_itself(s
     site = site_of()
     assert await _signed(site, url, fields=spoofed) == 403
     assert (await ask(site, url, client=("192.0.2.7", 1))).status == 200
+
+
+async def test_a_trusted_proxy_says_which_address_a_link_is_opened_from(site_of: SiteOf) -> None:
+    site = ForwardedScope(site_of(), TrustedProxies(["127.0.0.0/8"]))
+    url = SIGNER.sign("/a.txt", expires=HOUR, address="192.0.2.7")
+    for client, forwarded, status in (
+        ("127.0.0.1", "192.0.2.7", 200),
+        ("127.0.0.1", "192.0.2.7, 192.0.2.8", 403),
+        ("192.0.2.8", "192.0.2.7", 403),
+    ):
+        found = await ask(site, url, client=(client, 1), fields=[("X-Forwarded-For", forwarded)])
+        assert found.status == status
+
+
+async def test_a_link_opens_a_file_of_a_database(site_of: SiteOf, sqlite: str) -> None:
+    stored = (await fill(sqlite, **{"x.txt": b"stored"}))["x.txt"]
+    async with served(DrainGate(site_of(database=sqlite, list_files=True))) as server:
+        url = f"/files/download/{stored.token}"
+        async with httpx.AsyncClient(base_url=server.url, timeout=HANGING) as client:
+            assert (await client.get(url)).status_code == 401
+            assert (await client.get(SIGNER.sign(url, expires=HOUR))).text == "stored"
+            assert (await client.get("/files/?json")).status_code == 401
 
 
 async def test_the_cookie_of_a_folder_opens_the_links_of_its_pages(site_of: SiteOf) -> None:
