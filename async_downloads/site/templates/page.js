@@ -57,15 +57,23 @@
       }
     }
 
+    // The browser takes the height of rows that it has not shown from their list: so they become one list.
+    function join() {
+      const [first, ...others] = all("ul", list);
+      first.append(...rows);
+      for (const other of others) other.remove();
+    }
+
     function filter() {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
       let shown = 0;
+      join();
       for (const row of rows) {
         const fits = words.every((word) => keyOf(row).text.includes(word));
         row.hidden = !fits;
         shown += fits;
       }
-      count.textContent = words.length ? `${shown} of ${rows.length} entries` : usual;
+      count.textContent = words.length ? `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} entries` : usual;
       remember("q", search.value.trim(), "");
     }
 
@@ -76,7 +84,7 @@
         const a = keyOf(left), b = keyOf(right);
         return (b.dir - a.dir) || sign * compare(a[by], b[by]) || compare(a.name, b.name);
       });
-      list.append(...rows);
+      join();
       remember("sort", by, "name");
       remember("order", order, by === "name" ? "asc" : "desc");
       for (const button of all(".head button")) mark(button, button.value === by, order);
