@@ -51,6 +51,10 @@ class Replica:
             return httpx.get(f"http://127.0.0.1:{self.port}/-/ready").status_code == 200
         return False
 
+    def has_strong_etag(self) -> bool:
+        """Whether the ETag of its file is strong, because it knows the digest or needs none."""
+        return not httpx.head(f"http://127.0.0.1:{self.port}/{NAME}").headers["etag"].startswith("W/")
+
     def has_served(self, target: str) -> bool:
         """Whether it has responded to a request for this target since it was started."""
         return f" {target} " in self.log.read_text()

