@@ -1,6 +1,7 @@
 """`async-downloads sign`: make a link that works without a password until it expires."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -13,7 +14,11 @@ from .options import parse_with, setting_option
 __all__ = ["sign"]
 
 
-_SECRET: Final = next(row for row in table(Settings) if row.name == "secret")
+_SECRET: Final = replace(
+    next(row for row in table(Settings) if row.name == "secret"),
+    help="The secret of the server. Of several, with commas between them, the first one signs.",
+    default_help=None,
+)
 _DURATION: Final = re.compile(r"(\d{1,9})([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 from werkzeug.security import generate_password_hash
 
 from async_downloads.access import password_check
@@ -48,7 +48,7 @@ class _Counted(Accounts):
     def match(self, user: str, password: str) -> bool:
         """Count, wait, and check."""
         self.checks += 1
-        self.go.wait()
+        self.go.wait(HANGING)
         return super().match(user, password)
 
 
