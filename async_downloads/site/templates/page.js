@@ -146,10 +146,15 @@
       if (box) box.click();
       else location.assign(`${link.href}?view`);
     });
-    list.addEventListener("change", () => {
+    list.addEventListener("change", choose);
+    if (list.matches(".select")) choose();
+
+    // Without a choice the server would send the whole folder.
+    function choose() {
       const chosen = all("input:checked", list).length;
       count.textContent = chosen ? `${chosen} selected` : usual;
-    });
+      for (const button of all("#z button")) button.disabled = !chosen;
+    }
   }
 
   function natural(name) {
