@@ -53,6 +53,7 @@ class Outlet:
             stream.check()
             count = 0 if self._waiting else self._room_now(stream, for_more)
             if count > 0 or (count := await self._turn(stream, for_more)) > 0:
+                stream.waits_for_window(waits=False)
                 self.hold(stream, for_more)
                 if for_more:
                     self.pass_on()
@@ -70,7 +71,6 @@ class Outlet:
             self._waiting.pop(stream, None)
             self.pass_on()
             raise
-        stream.waits_for_window(waits=False)
         stream.check()
         return self._room_now(stream, for_more)
 

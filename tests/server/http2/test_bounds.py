@@ -288,6 +288,31 @@ async def test_a_body_that_stops_is_408(serve_http2: ServeHttp2, clock: Clock) -
         assert await client.is_alive()
 
 
+async def test_a_download_goes_on_when_the_body_of_its_request_does_not_come(
+    serve_http2: ServeHttp2, clock: Clock
+) -> None:
+    begun, late = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        watching = asyncio.ensure_future(receive())  # for the body, as an app that wants to know of a disconnect
+        await begun.wait()
+        await send(head(length(10)))
+        await send(body(b"hello", more=True))
+        await late.wait()
+        await send(body(b"world"))
+        watching.cancel()
+
+    server = await serve_http2(app, limits=LIMITS)
+    async with connected(server) as client:
+        stream = client.request(ends=False)
+        await eventually(lambda: _deadline(server) < 1e9)
+        begun.set()
+        await client.until(lambda: client.body(stream) == b"hello")
+        await time_passes(server, clock, 31)
+        late.set()
+        assert await client.response(stream) == (200, b"helloworld")
+
+
 @pytest.mark.parametrize(("window", "seconds"), [(0, 30), (1, 300)])
 async def test_a_window_that_stays_closed_resets_its_stream(
     serve_http2: ServeHttp2, clock: Clock, window: int, seconds: int
