@@ -1,7 +1,8 @@
 """A list of checksums as `sha256sum` and similar programs write it, such as SHA256SUMS. Pure: no I/O.
 
 HEX  name          GNU coreutils; an asterisk before the name marks a binary file
-SHA256 (name) = HEX   BSD, and `--tag` of GNU
+SHA256 (name) = HEX   BSD, `--tag` of GNU, and OpenSSL, which leaves out spaces and calls it SHA2-256
+HEX                   alone: the checksum of the file beside it, as many `name.sha256` have it
 """
 
 import re
@@ -16,16 +17,18 @@ __all__ = ["ChecksumList"]
 
 
 _GNU: Final = re.compile(r"(?P<escaped>\\?)(?P<digits>[0-9A-Fa-f]{32,128})(?: [ *]|\t+| +)(?P<name>.+)")
-_BSD: Final = re.compile(r"(?P<escaped>\\?)(?P<algorithm>[A-Za-z0-9-]+) \((?P<name>.+)\) = (?P<digits>[0-9A-Fa-f]+)")
+_BSD: Final = re.compile(r"(?P<escaped>\\?)(?P<algorithm>[A-Za-z0-9-]+) ?\((?P<name>.+)\) ?= (?P<digits>[0-9A-Fa-f]+)")
+_ALONE: Final = re.compile(r"[0-9A-Fa-f]{32,128}")
 _BY_DIGITS: Final = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 _ESCAPES: Final = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}  # in a name whose line begins with a backslash
 
 
 @dataclass(frozen=True, slots=True)
 class ChecksumList:
-    """The checksums of a list, by the names in it."""
+    """The checksums of a list, by the names in it. A list of one checksum without a name has only `alone`."""
 
     by_name: dict[str, Checksum]
+    alone: Checksum | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -35,6 +38,9 @@ class ChecksumList:
 
         Raises ValueError if no line has a checksum, or two lines contradict each other.
         """
+        text = text.removeprefix("\ufeff")  # Windows writes it before a text
+        if _ALONE.fullmatch(text.strip()):
+            return cls({}, _checksum(text.strip()))
         found: dict[str, Checksum] = {}
         for name, checksum in _entries(text):
             known = found.get(name, checksum)
@@ -51,6 +57,8 @@ class ChecksumList:
         The list may begin anywhere above the file, so the longest listed end of the path counts. The name without
         folders is enough if all lines with that name have one checksum. Raises ValueError if there is none.
         """
+        if self.alone:
+            return self.alone
         parts = PurePosixPath(name).parts
         for start in range(len(parts)):
             if (listed := "/".join(parts[start:])) in self.by_name:
@@ -66,12 +74,17 @@ def _entries(text: str) -> Iterator[tuple[str, Checksum]]:
         found = _BSD.fullmatch(line.strip()) or _GNU.fullmatch(line.strip())
         if not found:
             continue
-        algorithm = found.groupdict().get("algorithm") or _BY_DIGITS.get(len(found["digits"]), "")
         try:
-            checksum = Checksum.parse(f"{algorithm}:{found['digits']}")
+            checksum = _checksum(found["digits"], found.groupdict().get("algorithm"))
         except ValueError:
             continue
         yield _normal(_unescaped(found["name"]) if found["escaped"] else found["name"]), checksum
+
+
+def _checksum(digits: str, algorithm: str | None = None) -> Checksum:
+    """Return a checksum; without an algorithm, the number of digits says which one it is. Raises ValueError."""
+    name = (algorithm or _BY_DIGITS.get(len(digits), "")).upper()
+    return Checksum.parse(f"{name.replace('SHA2-', 'SHA')}:{digits}")
 
 
 def _unescaped(name: str) -> str:

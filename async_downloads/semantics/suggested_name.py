@@ -7,6 +7,7 @@ of such a field says more about the file than the last segment of its URL.
 import re
 from binascii import Error, a2b_base64, a2b_qp
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -22,6 +23,7 @@ _PARAMETER: Final = re.compile(
 _SECOND_FIELD: Final = re.compile(r",\s*(?:attachment|inline)\b.*", re.IGNORECASE | re.DOTALL)
 _ESCAPED: Final = re.compile(r'\\(["\\])')  # any other backslash belongs to a Windows path
 _EXTENDED: Final = re.compile(r"(?P<charset>[0-9A-Za-z_-]*)'[^']*'(?P<value>.*)", re.DOTALL)
+_BROKEN_CODE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED_WORD: Final = re.compile(r"=\?(?P<charset>[\w-]+)\?(?P<kind>[BbQq])\?(?P<text>[^?]*)\?=")  # RFC 2047 §2
 _CHARSETS: Final = frozenset(
     {"utf-8", "utf8", "us-ascii", "iso-8859-1", "latin1", "iso-8859-15", "windows-1251", "windows-1252", "koi8-r"}
@@ -42,8 +44,17 @@ def suggested_filename(value: str) -> str | None:
     """
     value = _as_utf8(value)
     loose = _loose_parameters(value)
-    extended, plain = loose.get("filename*", ""), parse_filename(value) or loose.get("filename", "")
-    return _decoded(extended) or _without_codes(plain) or _percent_decoded(extended) or extended or None
+    extended = loose.get("filename*") or _joined(loose, "filename*{}*")
+    plain = parse_filename(value) or loose.get("filename") or _joined(loose, "filename*{}")
+    decoded = _decoded(extended)
+    if decoded and not _BROKEN_CODE.search(extended):
+        return decoded
+    return _without_codes(plain) or decoded or _percent_decoded(extended) or extended or None
+
+
+def _joined(parameters: Mapping[str, str], form: str) -> str:
+    """Return a value that was sent in parts, `filename*0`, `filename*1` and so on, as in mail (RFC 2231 §3)."""
+    return "".join(takewhile(bool, (parameters.get(form.format(number), "") for number in range(len(parameters)))))
 
 
 def _as_utf8(value: str) -> str:

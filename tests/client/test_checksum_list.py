@@ -19,6 +19,8 @@ A, B = "ab" * 32, "cd" * 32
         pytest.param(f"{'0' * 128}  a", "a", f"sha512:{'0' * 128}", id="SHA-512"),
         pytest.param(f"{'0' * 32}  a", "a", f"md5:{'0' * 32}", id="MD5"),
         pytest.param(f"SHA256 (a (1).iso) = {A}", "a (1).iso", f"sha256:{A}", id="BSD"),
+        pytest.param(f"SHA256(a (1).iso)= {A}", "a (1).iso", f"sha256:{A}", id="OpenSSL"),
+        pytest.param(f"SHA2-256(a.iso)= {A}", "a.iso", f"sha256:{A}", id="OpenSSL 3"),
         pytest.param(f"SHA3-256 (a) = {A}", "a", f"sha3_256:{A}", id="BSD, another algorithm of that length"),
         pytest.param(f"{A}  sub/a.iso", "a.iso", f"sha256:{A}", id="found without its folder"),
         pytest.param(f"{A}  a.iso", "pub/x/a.iso", f"sha256:{A}", id="found by the name of a path"),
@@ -27,6 +29,15 @@ A, B = "ab" * 32, "cd" * 32
 def test_a_line_is_read(line: str, name: str, checksum: str) -> None:
     text = f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{line}\n{B}  other\nNONE (x) = {A}\n{'0' * 34}  odd\n"
     assert str(ChecksumList.parse(text).find(name)) == checksum
+
+
+@pytest.mark.parametrize("text", [A, f"{A}\n", f"\ufeff{A.upper()}\r\n"])
+def test_a_checksum_alone_is_that_of_any_file(text: str) -> None:
+    assert str(ChecksumList.parse(text).find("sub/a.iso")) == f"sha256:{A}"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_line() -> None:
+    assert str(ChecksumList.parse(f"\ufeff{A}  a\n{B}  b\n").find("a")) == f"sha256:{A}"
 
 
 def test_a_whole_path_comes_before_a_name() -> None:

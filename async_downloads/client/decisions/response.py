@@ -243,6 +243,8 @@ def _content_range(response: ResponseHead) -> ContentRange | None:
 
 
 def _content_length(response: ResponseHead) -> int | None:
-    """Return the Content-Length; None if it is missing or not a number."""
+    """Return the Content-Length; None if it is missing, not a number or overridden (RFC 9112 §6.3)."""
+    if "transfer-encoding" in response.fields:
+        return None
     text = response.fields.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None

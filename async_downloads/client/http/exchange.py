@@ -16,8 +16,8 @@ from .cookies import cookie_field
 from .credentials import Credentials
 from .error_text import read_error_text
 from .errors import map_httpx_errors
-from .labels import coding_to_remove
-from .redirects import MAX_REDIRECTS, escaped_url, is_requestable, redirect_target
+from .labels import coding_to_remove, removable_coding
+from .redirects import MAX_REDIRECTS, escaped_url, is_redirect, is_requestable, redirect_target
 
 __all__ = ["RESPONSE_SECONDS", "Exchange"]
 
@@ -122,7 +122,7 @@ class Exchange:
             queried = [value for url in (self._url, response.url) for value in url.params.values()]
             coding = coding_to_remove(fields, self._url.path, response.url.path, *queried)
             if self._as_sent:
-                self.labelled, coding = coding is not None, None
+                self.labelled, coding = removable_coding(fields) is not None, None
             others = [(name, value) for name, value in fields.raw if name.lower() != _CODING]
             fields = httpx.Headers([*others, *([(_CODING, coding.encode())] if coding else [])])
         return ResponseHead(response.status_code, fields, int(time.time()), str(response.url))
@@ -131,7 +131,7 @@ class Exchange:
         request = self._request(self._url, fields)
         for _ in range(MAX_REDIRECTS + 1):
             response = await self._send_signed(request, seconds)
-            if not response.has_redirect_location:
+            if not is_redirect(response):
                 return response
             try:
                 url = redirect_target(response, insecure=self._insecure_redirects)

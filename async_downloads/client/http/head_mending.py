@@ -1,7 +1,8 @@
 """Response heads that curl and browsers read, rewritten for h11, which refuses them.
 
-Servers send a space before a colon, a space inside a field name, lines without a colon, NUL bytes, and
-`Transfer-Encoding: identity`, which RFC 9112 has removed.
+Servers send a space before a colon, a space inside a field name, lines without a colon, NUL bytes, an empty
+Content-Length, blank lines before the head, the same Transfer-Encoding twice, and `Transfer-Encoding: identity`, which
+RFC 9112 has removed.
 """
 
 import re
@@ -17,8 +18,11 @@ _END: Final = re.compile(rb"\n\r?\n")
 _MAX_BYTES: Final = 64 * 1024  # a longer head goes on unchanged, and h11 refuses it
 _MAX_INTERIM: Final = 100  # in a row; a server could send them for ever
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CHUNKED: Final = b"transfer-encoding: chunked"  # some proxies add it a second time
+_MEANINGLESS: Final = {b"transfer-encoding": {b"identity", b""}, b"content-length": {b""}}
 _CONTROLS: Final = re.compile(rb"[\x00\r\n]")
-_INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9][0-9]")  # another head follows; after 101 none does
+_VERSION: Final = re.compile(rb"(HTTP/1\.[01])[ \t]+")
+_INTERIM: Final = re.compile(rb"HTTP/1\.[01][ \t]+1(?!01)[0-9][0-9]")  # another head follows; after 101 none does
 
 
 class HeadMender:
@@ -51,7 +55,7 @@ class HeadMender:
     def _take_head(self, received: bytes, mended: bytearray) -> bytes:
         """Append the head to `mended` if it is complete; return the bytes behind it."""
         searched = max(len(self._head) - 2, 0)
-        self._head += received
+        self._head += received if self._head else received.lstrip(b"\r\n")  # blank lines may come before a head
         end = _END.search(self._head, searched)
         is_http = self._head[: len(_START)] == _START[: len(self._head)]  # a SOCKS proxy sends something else first
         if end is None and received and is_http and len(self._head) < _MAX_BYTES:
@@ -71,15 +75,15 @@ class HeadMender:
 
 def _mended(head: bytes) -> bytes:
     status_line, *lines = head.rstrip(b"\r\n").split(b"\n")
-    kept: list[bytes] = []
+    kept = [_VERSION.sub(rb"\1 ", status_line.removesuffix(b"\r"), count=1)]
     is_kept = True
     for line in lines:
         if line[:1] not in b" \t" or not line.strip():  # otherwise it continues the line before (obs-fold)
             line = _mended_line(line)
-            is_kept = bool(line)
+            is_kept = bool(line) and not (line.lower() == _CHUNKED and _CHUNKED in map(bytes.lower, kept))
         if is_kept:
             kept.append(line.removesuffix(b"\r"))
-    return b"\r\n".join([status_line.removesuffix(b"\r"), *kept, b"", b""])
+    return b"\r\n".join([*kept, b"", b""])
 
 
 def _mended_line(line: bytes) -> bytes:
@@ -88,6 +92,7 @@ def _mended_line(line: bytes) -> bytes:
     name, value = name.rstrip(b" \t"), _CONTROLS.sub(b" ", value.strip(b" \t\r\n"))
     if not colon or not _TOKEN.fullmatch(name):
         return b""
-    if name.lower() == b"transfer-encoding" and value.strip().lower() in {b"identity", b""}:
+    value = value.strip()
+    if value.lower() in _MEANINGLESS.get(name.lower(), ()):
         return b""
-    return name + b": " + value.strip()
+    return name + b": " + value

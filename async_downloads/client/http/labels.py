@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from ...semantics.suggested_name import suggested_filename
 
-__all__ = ["coding_to_remove"]
+__all__ = ["coding_to_remove", "removable_coding"]
 
 
 _REMOVED: Final = frozenset({"gzip", "x-gzip", "deflate"})
@@ -31,11 +31,14 @@ def coding_to_remove(fields: Mapping[str, str], *paths: str) -> str | None:
 
     `fields` is looked up by names in lower case; `paths` are those of the URLs, as they may name the file.
     """
+    return None if _is_compressed(fields, paths) else removable_coding(fields)
+
+
+def removable_coding(fields: Mapping[str, str]) -> str | None:
+    """Return the content coding that a body is labelled with, if it can be taken off, whatever the file is."""
     labels = [label.strip().lower() for label in fields.get("content-encoding", "").split(",")]
     codings = [label for label in labels if label in _REMOVED | _OTHERS]
-    if len(codings) != 1 or codings[0] not in _REMOVED or _is_compressed(fields, paths):
-        return None
-    return codings[0]
+    return codings[0] if len(codings) == 1 and codings[0] in _REMOVED else None
 
 
 def _is_compressed(fields: Mapping[str, str], paths: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ import httpx
 
 from ...errors import RefusedRedirect
 
-__all__ = ["MAX_REDIRECTS", "escaped_url", "is_requestable", "redirect_target"]
+__all__ = ["MAX_REDIRECTS", "escaped_url", "is_redirect", "is_requestable", "redirect_target"]
 
 
 MAX_REDIRECTS: Final = 20  # as in browsers
@@ -23,6 +23,11 @@ def escaped_url(url: str) -> str:
 def is_requestable(url: httpx.URL) -> bool:
     """Whether a URL is http or https, with a host and a port that exists. A port above 65535 would wrap around."""
     return url.scheme in {"http", "https"} and bool(url.host) and (url.port is None or 0 < url.port <= _MAX_PORT)
+
+
+def is_redirect(response: httpx.Response) -> bool:
+    """Whether a response leads to another URL. A 300 does if it names the choice of the server (RFC 9110 §15.4.1)."""
+    return response.has_redirect_location or (response.status_code == 300 and "location" in response.headers)
 
 
 def redirect_target(response: httpx.Response, *, insecure: bool) -> httpx.URL:

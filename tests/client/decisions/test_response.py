@@ -448,3 +448,17 @@ def test_a_part_that_is_far_shorter_than_requested_is_a_failure(
 
 def test_a_whole_file_may_be_tiny() -> None:
     refuse_tiny_part(RangeRequest(0, None, ranged=True), Full(RemoteVersion(1), 1))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "response"),
+    [
+        pytest.param(ALL, head(200, content_length="5", transfer_encoding="chunked"), id="the whole file"),
+        pytest.param(
+            REST, part("bytes 40-99/100", content_length="5", transfer_encoding="chunked"), id="a part of the file"
+        ),
+    ],
+)
+def test_a_length_beside_chunks_does_not_count(wanted: RangeRequest, response: ResponseHead) -> None:
+    verdict = classify_response(wanted, KNOWN if wanted is REST else None, response)
+    assert (isinstance(verdict, Full) and verdict.length is None) or verdict == Partial(KNOWN, ByteRange(40, 100))

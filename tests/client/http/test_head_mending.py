@@ -26,6 +26,12 @@ def _mended(*pieces: bytes) -> bytes:
         pytest.param(b": a\r\nD: e\r\n", b"D: e\r\n", id="no name"),
         pytest.param(b"A: b\x00c\rd\r\n", b"A: b c d\r\n", id="controls in a value"),
         pytest.param(b"Transfer-Encoding: identity\r\n", b"", id="the coding that RFC 9112 has removed"),
+        pytest.param(b"Content-Length:\r\nA: b\r\n", b"A: b\r\n", id="a length that is empty"),
+        pytest.param(
+            b"Transfer-Encoding: chunked\r\ntransfer-encoding : Chunked\r\n",
+            b"Transfer-Encoding: chunked\r\n",
+            id="a coding that is named twice",
+        ),
         pytest.param(b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: chunked\r\n", id="a coding"),
         pytest.param(b"A: b\r\n c\r\n", b"A: b\r\n c\r\n", id="a field on two lines"),
         pytest.param(b"A B: b\r\n c\r\nD: e\r\n", b"D: e\r\n", id="a malformed field on two lines"),
@@ -35,6 +41,19 @@ def test_a_head_is_mended(fields: bytes, mended: bytes) -> None:
     head = OK + fields + b"\r\n"
     assert _mended(head + b"body \x00 : c") == OK + mended + b"\r\n" + b"body \x00 : c"
     assert _mended(*(bytes([each]) for each in head)) == OK + mended + b"\r\n"
+
+
+@pytest.mark.parametrize("before", [b"\r\n", b"\n\n", b"\r\n\r\n\r\n"])
+def test_blank_lines_before_a_head_are_left_out(before: bytes) -> None:
+    head = OK + b"A: b\r\n\r\n"
+    assert _mended(before + head + b"\r\nbody") == head + b"\r\nbody"
+    assert _mended(*(bytes([each]) for each in before + head)) == head
+
+
+def test_a_status_code_may_follow_several_spaces() -> None:
+    assert _mended(b"HTTP/1.1  103 Hints\r\n\r\nHTTP/1.0\t 200\r\nA : b\r\n\r\n") == (
+        b"HTTP/1.1 103 Hints\r\n\r\nHTTP/1.0 200\r\nA: b\r\n\r\n"
+    )
 
 
 def test_lines_may_end_without_a_carriage_return() -> None:

@@ -60,16 +60,17 @@ async def test_an_archive_is_stored_as_it_was_sent(one: Downloader, remote: Remo
     assert (await one.fetch(URL, path)).path.read_bytes() == PLAIN
 
 
+@pytest.mark.parametrize("url", [URL, f"{URL}.gz"])
 @pytest.mark.parametrize("content", [PLAIN, PACKED], ids=["decoded", "as sent"])
 @pytest.mark.parametrize("packed", [PACKED, zlib.compress(PLAIN), PACKED + gzip.compress(b"")])
 async def test_the_checksum_says_whether_the_coding_belongs_to_the_file(
-    one: Downloader, remote: Remote, path: Path, content: bytes, packed: bytes
+    one: Downloader, remote: Remote, path: Path, content: bytes, packed: bytes, url: str
 ) -> None:
     remote.content, remote.fields = packed, {"Content-Encoding": "gzip"}
     expected = packed if content is PACKED else PLAIN
-    result = await one.fetch(URL, path, checksum=sha256(expected))
+    result = await one.fetch(url, path, checksum=sha256(expected))
     assert (path.read_bytes() == expected, result.digest, names(path)) == (True, sha256(expected), ["target"])
-    assert (await one.fetch(URL, path, checksum=sha256(expected))).unchanged
+    assert (await one.fetch(url, path, checksum=sha256(expected))).unchanged
 
 
 @pytest.mark.parametrize("packed", [PACKED, PACKED[:-9], b"not gzip"])

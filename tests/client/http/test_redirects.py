@@ -40,6 +40,14 @@ async def test_a_redirect_leads_to(locations: list[bytes], target: str) -> None:
     assert await _target(*locations) == target
 
 
+async def test_a_choice_of_the_server_is_followed() -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(300, headers={"Location": "/b"} if request.url.path == "/a" else {})
+
+    async with Exchange(httpx.AsyncClient(transport=httpx.MockTransport(respond)), "http://x/a").get({}) as response:
+        assert (response.url.path, response.status_code) == ("/b", 300)
+
+
 @pytest.mark.parametrize("port", ["65536", "65617", "0", "99999"])
 async def test_a_port_that_does_not_exist_is_refused(port: str) -> None:
     with pytest.raises(RefusedRedirect, match="not a URL"):
