@@ -1,17 +1,20 @@
 """Cookies: one jar for all origins, by the rules of each cookie; the caller's field is for the first origin only."""
 
+import re
 import time
+import urllib.request
 from collections.abc import Iterable, Iterator
-from http.cookiejar import Cookie
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Final
 
 import httpx
 
-__all__ = ["cookie_field", "read_cookies"]
+__all__ = ["cookie_field", "empty_jar", "read_cookies"]
 
 
 _HTTP_ONLY: Final = "#HttpOnly_"  # before the domain of a cookie that scripts may not read
+_SECONDS: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]*)?")  # extensions of browsers write fractions
 _COLUMNS: Final = 7  # domain, whether it has subdomains, path, whether for https only, expiry, name, value
 
 
@@ -50,19 +53,35 @@ def _names(field: str) -> Iterator[str]:
         yield pair.partition("=")[0].strip()
 
 
-def read_cookies(path: Path) -> httpx.Cookies:
+class _AsciiCookies(DefaultCookiePolicy):
+    """Takes no cookie beyond ASCII: RFC 6265 §4.1.1 has none, and httpx would fail at the next request."""
+
+    def set_ok(self, cookie: Cookie, request: urllib.request.Request) -> bool:
+        return _is_ascii(cookie) and super().set_ok(cookie, request)
+
+
+def _is_ascii(cookie: Cookie) -> bool:
+    return f"{cookie.name}{cookie.value}".isascii()
+
+
+def empty_jar() -> CookieJar:
+    """Return a jar for the cookies of a client."""
+    return CookieJar(_AsciiCookies())
+
+
+def read_cookies(path: Path) -> CookieJar:
     """Read a file of cookies in the format of Netscape, as browsers export it and curl writes it.
 
     Raises ValueError if the file cannot be read or has a line of another format.
     """
-    cookies = httpx.Cookies()
+    jar = empty_jar()
     try:
         lines = path.read_text("utf-8-sig", errors="replace").splitlines()
     except OSError as error:
         raise ValueError(f"cannot read the cookies, {path}: {error.strerror}") from error
     for cookie in _cookies(lines, path):
-        cookies.jar.set_cookie(cookie)
-    return cookies
+        jar.set_cookie(cookie)
+    return jar
 
 
 def _cookies(lines: Iterable[str], path: Path) -> Iterator[Cookie]:
@@ -71,17 +90,19 @@ def _cookies(lines: Iterable[str], path: Path) -> Iterator[Cookie]:
         if not text.strip() or text.startswith("#"):
             continue
         columns = text.split("\t")
-        if len(columns) != _COLUMNS or not columns[4].strip().lstrip("-").isdecimal():
+        if len(columns) == _COLUMNS - 1:
+            columns.append("")  # curl leaves an empty value out
+        if len(columns) != _COLUMNS or not _SECONDS.fullmatch(columns[4].strip()):
             raise ValueError(f"line {number} of {path} is not a cookie: it needs {_COLUMNS} columns between tabs")
         cookie = _cookie(columns)
-        if not cookie.is_expired(int(time.time())):
+        if _is_ascii(cookie) and not cookie.is_expired(int(time.time())):
             yield cookie
 
 
 def _cookie(columns: list[str]) -> Cookie:
     domain, subdomains, path, secure, expires, name, value = (column.strip() for column in columns)
     wide = subdomains.upper() == "TRUE"
-    seconds = int(expires) or None  # 0 is a cookie of the browser's session
+    seconds = int(float(expires)) or None  # 0 is a cookie of the browser's session
     bare = domain.lstrip(".")
     return Cookie(
         version=0,

@@ -1,11 +1,12 @@
 """User names and passwords: of the URL itself, or of the netrc file, each for its own host only."""
 
-import netrc
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import httpx
+
+from .netrc_file import NetrcEntry, find_entry, parse_netrc
 
 __all__ = ["Credentials"]
 
@@ -18,7 +19,7 @@ class Credentials:
     """
 
     def __init__(self, *, use_netrc: bool = True) -> None:
-        self._netrc: Mapping[str, tuple[str, str]] | None = None if use_netrc else {}
+        self._netrc: Sequence[NetrcEntry] | None = None if use_netrc else ()
         self._digests: dict[tuple[str, str, str], httpx.DigestAuth] = {}
 
     def sign(self, request: httpx.Request) -> None:
@@ -56,12 +57,14 @@ class Credentials:
     def _key(self, url: httpx.URL) -> tuple[str, str, str] | None:
         """Return the origin, the user name and the password for a URL."""
         origin = f"{url.scheme}://{url.netloc.decode('ascii').rpartition('@')[2]}"
-        if url.username or url.password:
+        if url.password:
             return origin, url.username, url.password
         if self._netrc is None:
             self._netrc = _read_netrc()
-        found = self._netrc.get(url.host.lower())
-        return (origin, *found) if found else None
+        found = find_entry(self._netrc, url.host.lower(), url.username)
+        if found:
+            return origin, found.login, found.password
+        return (origin, url.username, "") if url.username else None
 
 
 def _first(flow: Generator[httpx.Request, httpx.Response, None]) -> httpx.Request:
@@ -69,12 +72,10 @@ def _first(flow: Generator[httpx.Request, httpx.Response, None]) -> httpx.Reques
     return next(flow)
 
 
-def _read_netrc() -> Mapping[str, tuple[str, str]]:
-    """Return user name and password by host. A file that is missing or malformed names no host; `default` is none."""
+def _read_netrc() -> Sequence[NetrcEntry]:
+    """Return the entries of the netrc file; none if it is missing or cannot be read."""
     path = Path(os.environ.get("NETRC") or os.path.expanduser("~/.netrc"))
     try:
-        entries = netrc.netrc(path).hosts if path.is_file() else {}
-    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
-        return {}
-    passwords = {host.lower(): (login, password or "") for host, (login, _, password) in entries.items()}
-    return {host: pair for host, pair in passwords.items() if host != "default"}
+        return parse_netrc(path.read_text("utf-8", errors="replace")) if path.is_file() else ()
+    except OSError:
+        return ()

@@ -15,7 +15,7 @@ import httpcore
 import httpx
 
 from .backend import AsyncioBackend
-from .cookies import read_cookies
+from .cookies import empty_jar, read_cookies
 from .errors import map_httpcore_errors
 from .network import NetworkOptions
 from .proxies import Proxies
@@ -42,7 +42,7 @@ def new_client(options: NetworkOptions = NetworkOptions()) -> httpx.AsyncClient:
         transport=FastTransport(options),
         timeout=TIMEOUT,
         headers=_HEADERS,
-        cookies=read_cookies(options.cookie_file) if options.cookie_file else None,
+        cookies=read_cookies(options.cookie_file) if options.cookie_file else empty_jar(),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from async_downloads.client import Downloader, NetworkOptions
 from async_downloads.client.http.cookies import read_cookies
 from async_downloads.client.http.exchange import Exchange
+from async_downloads.client.http.transport import new_client
 from client.remote import Remote
 
 
@@ -110,6 +111,47 @@ async def test_a_cookie_without_a_domain_is_for_its_own_host_alone(start: str, d
     assert await _status(client, "http://x.site.example/") == 200
     assert seen["x.site.example"] == sent
     assert seen.get("other.example") is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "field"),
+    [
+        pytest.param("0\ta\té", None, id="a value beyond ASCII"),
+        pytest.param("99999999999.25\ta\tb", "a=b", id="a fraction of a second"),
+        pytest.param("1.5\ta\tb", None, id="a fraction in the past"),
+        pytest.param("0\ta", "a=", id="no value"),
+    ],
+)
+async def test_cookies_are_read_as_programs_write_them(tmp_path: Path, columns: str, field: str | None) -> None:
+    (tmp_path / "cookies.txt").write_text(f"files.example\tFALSE\t/\tFALSE\t{columns}\n", "utf-8")
+    seen: list[str | None] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("cookie"))
+        return httpx.Response(200)
+
+    cookies = read_cookies(tmp_path / "cookies.txt")
+    client = httpx.AsyncClient(transport=httpx.MockTransport(respond), cookies=cookies)
+    assert await _status(client, "http://files.example/") == 200
+    assert seen == [field]
+
+
+async def test_a_cookie_of_a_server_beyond_ascii_is_not_kept() -> None:
+    seen: list[str | None] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("cookie"))
+        fields = [
+            (b"Location", b"/b"),
+            (b"Set-Cookie", "a=é; Path=/".encode()),
+            (b"Set-Cookie", b"b=c"),
+            (b"Content-Length", b"0"),
+        ]
+        return httpx.Response(302, headers=fields) if request.url.path == "/a" else httpx.Response(200)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(respond), cookies=new_client().cookies.jar)
+    assert await _status(client, "http://files.example/a") == 200
+    assert seen == [None, "b=c"]
 
 
 @pytest.mark.parametrize("line", ["a=b", "example.com\tFALSE\t/\tFALSE\tsoon\ta\tb"])

@@ -46,6 +46,11 @@ async def test_a_host_that_netrc_names_gets_its_password() -> None:
     assert await _fields("https://files.example/a", use_netrc=False) == [None]
 
 
+async def test_a_url_with_a_user_name_gets_the_password_of_that_name() -> None:
+    assert await _fields("https://me@files.example/a") == [BASIC]
+    assert await _fields("https://a@files.example/a") == ["Basic YTo="]
+
+
 async def test_what_the_caller_gives_is_used_instead_of_netrc() -> None:
     assert await _fields("https://files.example/a", (("Authorization", "Bearer x"),)) == ["Bearer x"]
     assert await _fields("https://a:b@files.example/a") == ["Basic YTpi"]
