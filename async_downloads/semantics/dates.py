@@ -17,8 +17,10 @@ _PLACEHOLDERS: Final = {
     1153704088,  # 2006-07-24 01:21:28, Cargo
     1262304000,  # 2010-01-01 00:00:00, Bazel
 }
-# 1980-01-01 is the first day of ZIP and FAT, and Gradle writes 1980-02-01: both at midnight of some time zone.
-_PLACEHOLDER_DAYS: Final = (315532800, 318211200)
+# Midnights of some time zone: 1980-01-01 is the first day of ZIP and FAT, and Gradle writes 1980-02-01. A date of zeros
+# becomes 1979-11-30 or 1999-11-30. The clock of a device without a battery starts at 2000-01-01.
+_PLACEHOLDER_DAYS: Final = (315532800, 318211200, 312768000, 943920000, 946684800)
+_FAT_SECONDS: Final = 2  # FAT keeps no odd seconds, so programs round up
 _TIME_ZONE_SECONDS: Final = 14 * 3600
 _DELAY = re.compile(r"0*([0-9]+)")
 _DIGITS: Final = 12  # a longer delay means for ever; `int` takes quadratic time for many thousands of digits
@@ -47,7 +49,7 @@ def known_date(moment: int) -> int | None:
     """
     if moment <= _TIME_ZONE_SECONDS or moment in _PLACEHOLDERS:
         return None
-    midnights = (moment % 900 == 0 and abs(moment - day) <= _TIME_ZONE_SECONDS for day in _PLACEHOLDER_DAYS)
+    midnights = (moment % 900 <= _FAT_SECONDS and abs(moment - day) <= _TIME_ZONE_SECONDS for day in _PLACEHOLDER_DAYS)
     return None if any(midnights) else moment
 
 
