@@ -3,8 +3,8 @@
     page    BEAT ACCEPTS | gauges | counters | histograms | requests: a row for each method, a column for each status
 
 Everything has its place, so the numbers of all workers can be added up place by place, and no client can make the page
-larger. Gauges are written once a second; requests are counted at once. A request costs about a
-microsecond: `prometheus_client` counts with a lock, so it only writes the page that is scraped.
+larger. The page is written once a second. A request costs less than a microsecond: `prometheus_client` counts with a
+lock, so it only writes the page that is scraped.
 """
 
 import asyncio
@@ -79,46 +79,59 @@ _SECONDS: Final = REQUEST_SECONDS.end - 1
 
 
 class WorkerMetrics:
-    """Observes requests and sources, and counts them on the page of one worker."""
+    """Observes requests and sources, and counts them for the page of one worker.
+
+    It counts in a list, which is faster than shared memory. `flush` adds the counts to the page, once a second, and
+    before the page is read by the worker itself.
+    """
 
     def __init__(self, page: "memoryview[float]") -> None:
         self._page = page
+        self._counts: list[float] = [0] * PAGE_SIZE  # since the last `flush`
 
     def end(
         self, scope: Scope, response: ObservedResponse, ended: Ended, started: float, task: "asyncio.Task[None]"
     ) -> None:
         """Count a request that has ended."""
         ended(task)
-        seconds, page = time.monotonic() - started, self._page
-        page[_ROWS.get(scope["method"], _OTHER) + _COLUMNS.get(response.status, 0)] += 1
-        page[BYTES] += response.sent
-        page[_FIRST_BUCKET + bisect_left(_BOUNDS, seconds)] += 1  # as in `_observe`, which would cost a call
-        page[_SECONDS] += seconds
+        seconds, counts = time.monotonic() - started, self._counts
+        counts[_ROWS.get(scope["method"], _OTHER) + _COLUMNS.get(response.status, 0)] += 1
+        counts[BYTES] += response.sent
+        counts[_FIRST_BUCKET + bisect_left(_BOUNDS, seconds)] += 1  # as in `_observe`, which would cost a call
+        counts[_SECONDS] += seconds
         if not response.complete:
             self._abort(error_of(task))
 
     def _abort(self, error: BaseException | None) -> None:
-        self._page[ABORTED + REASONS.index(_reason(error))] += 1
+        self._counts[ABORTED + REASONS.index(_reason(error))] += 1
         if isinstance(error, SourceError):
             self.failed()
 
     def refused(self, scope: Scope, data: bytes, status: int) -> None:  # noqa: ARG002 - as the log needs them
         """Count a request that the server refused before the app. Its method is "other": it may not have one."""
-        self._page[_OTHER + status - 99] += 1
+        self._counts[_OTHER + status - 99] += 1
 
     def opened(self, source: SourceKind, seconds: float) -> None:
         """Count the opening of a source."""
-        _observe(self._page, SOURCE_SECONDS[source], seconds)
+        _observe(self._counts, SOURCE_SECONDS[source], seconds)
 
     def failed(self) -> None:
         """Count a source that could not be opened or read."""
-        self._page[SOURCE_ERRORS] += 1
+        self._counts[SOURCE_ERRORS] += 1
+
+    def flush(self) -> None:
+        """Add what was counted to the page."""
+        counts, page = self._counts, self._page
+        for place, count in enumerate(counts):
+            if count:
+                page[place] += count
+                counts[place] = 0
 
 
-def _observe(page: "memoryview[float]", histogram: Histogram, seconds: float) -> None:
+def _observe(counts: list[float], histogram: Histogram, seconds: float) -> None:
     place, bounds = histogram
-    page[place + bisect_left(bounds, seconds)] += 1
-    page[place + len(bounds) + 1] += seconds
+    counts[place + bisect_left(bounds, seconds)] += 1
+    counts[place + len(bounds) + 1] += seconds
 
 
 def _reason(error: BaseException | None) -> str:

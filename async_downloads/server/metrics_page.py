@@ -4,7 +4,7 @@ Any worker can respond, since it reads the pages of all of them.
 """
 
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import accumulate
 from typing import Final
@@ -51,9 +51,10 @@ _TEXT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class MetricsPage:
-    """An ASGI app that serves the metrics at `/metrics`."""
+    """An ASGI app that serves the metrics at `/metrics`. It calls `flush` before it reads the pages."""
 
-    def __init__(self, pages: SharedPages) -> None:
+    def __init__(self, pages: SharedPages, flush: Callable[[], None]) -> None:
+        self._flush = flush
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_PagesCollector(pages))
 
@@ -66,6 +67,7 @@ class MetricsPage:
             return refused
         if scope["path"] != METRICS_PATH:
             return error_response(404)
+        self._flush()
         accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
         if _OPENMETRICS in accepted:
             return _page(openmetrics.generate_latest(self._registry), openmetrics.CONTENT_TYPE_LATEST)  # type: ignore[no-untyped-call] # theirs

@@ -48,6 +48,7 @@ class WorkerMonitor:
         self._pages = pages
         self._page = pages[worker]
         self._socket = metrics
+        self._metrics = WorkerMetrics(self._page)
         self._beats = metrics is not None or service.is_there
         self._seconds = min(_BEAT_SECONDS, (service.watchdog_seconds or _BEAT_SECONDS) / 2)
         self._service = service if is_only_worker else ServiceManager()
@@ -56,9 +57,8 @@ class WorkerMonitor:
         """Begin to measure sources, and return the observer that measures requests, if they are counted."""
         if self._socket is None:
             return ()
-        metrics = WorkerMetrics(self._page)
-        listen_to_sources(metrics)
-        return (metrics,)
+        listen_to_sources(self._metrics)
+        return (self._metrics,)
 
     @asynccontextmanager
     async def serving_metrics(self) -> AsyncIterator[None]:
@@ -68,7 +68,9 @@ class WorkerMonitor:
             return
         from .metrics_page import MetricsPage
 
-        http1 = Http1Server(MetricsPage(self._pages), ConnectionLimits(max_connections=_MAX_SCRAPERS))
+        http1 = Http1Server(
+            MetricsPage(self._pages, self._metrics.flush), ConnectionLimits(max_connections=_MAX_SCRAPERS)
+        )
         listener = await asyncio.get_running_loop().create_server(http1.connection, sock=self._socket)
         try:
             yield
@@ -89,6 +91,7 @@ class WorkerMonitor:
             yield
         finally:
             beating.cancel()
+            self._metrics.flush()
 
     def stopping(self) -> None:
         """Show that the worker is about to end."""
@@ -97,6 +100,7 @@ class WorkerMonitor:
 
     async def _beat(self, connections: Callable[[], int], requests: Callable[[], int]) -> None:
         while True:
+            self._metrics.flush()
             self._page[BEAT] = time.monotonic()
             self._page[CONNECTIONS], self._page[RUNNING] = connections(), requests()
             self._service.alive()

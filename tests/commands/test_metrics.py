@@ -62,6 +62,7 @@ async def test_workers_are_added_up_and_a_dead_one_stays_counted(command: Comman
         assert [command.get("/a.txt").status_code for _ in range(3)] == [200] * 3
         os.kill(silent, signal.SIGCONT)
     assert command.get("/nothing").status_code == 404
+    await eventually(partial(_is, command, "request_seconds_count", 7))
     before = _scraped(command)
     assert (before["requests_total GET 200"], before["requests_total GET 404"]) == (6, 1)
     assert before["response_bytes_total"] >= 30
@@ -92,7 +93,8 @@ async def test_scrapers_that_do_not_read_delay_nothing(command: Command) -> None
         for scraper in idle[::2]:
             scraper.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
         assert command.get("/a.txt").content == b"here\n"
-        assert _scraped(command)["requests_total GET 200"] == 1  # scrapes are not counted
+        await eventually(partial(_is, command, "requests_total GET 200", 1))
+        assert _scraped(command)["request_seconds_count"] == 1  # scrapes are not counted
         command.process.terminate()
         assert await command.ended() == 0
     finally:

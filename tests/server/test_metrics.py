@@ -32,9 +32,9 @@ def _samples(families: Iterable[Any]) -> Samples:
 
 async def scraped(pages: SharedPages) -> Samples:
     """Return the samples of a page, the same in both formats, without the prefix of their names."""
-    text = await ask(MetricsPage(pages), "/metrics")
+    text = await ask(MetricsPage(pages, lambda: None), "/metrics")
     assert text.fields["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    other = await ask(MetricsPage(pages), "/metrics", fields=[_OPENMETRICS])
+    other = await ask(MetricsPage(pages, lambda: None), "/metrics", fields=[_OPENMETRICS])
     assert other.fields["content-type"].startswith("application/openmetrics-text; version=")
     samples = _samples(parser.text_string_to_metric_families(text.body.decode()))
     families = openmetrics.text_string_to_metric_families(other.body.decode())  # type: ignore[no-untyped-call] # theirs
@@ -61,7 +61,9 @@ async def _end(
     task = asyncio.create_task(app())
     await asyncio.wait([task])
     ended: list[object] = []
-    WorkerMetrics(page).end(scope(method=method), response, ended.append, time.monotonic() - 0.25, task)
+    metrics = WorkerMetrics(page)
+    metrics.end(scope(method=method), response, ended.append, time.monotonic() - 0.25, task)
+    metrics.flush()
     assert ended == [task]
 
 
@@ -107,7 +109,11 @@ async def test_no_client_and_no_app_adds_labels(
 
 
 async def test_refused_requests_are_counted_by_their_status_alone(pages: SharedPages) -> None:
-    WorkerMetrics(pages[0]).refused(scope(), b"GET /" + b"a" * 20_000, 414)
+    metrics = WorkerMetrics(pages[0])
+    metrics.refused(scope(), b"GET /" + b"a" * 20_000, 414)
+    assert ("requests_total", _labels(method="other", status="414")) not in await scraped(pages)
+    metrics.flush()
+    metrics.flush()
     assert (await scraped(pages))["requests_total", _labels(method="other", status="414")] == 1
 
 
@@ -140,7 +146,8 @@ async def test_sources_are_timed_and_their_failures_counted(pages: SharedPages) 
         return "source"
 
     assert await open_source(None) == "source"  # is not measured yet
-    listen_to_sources(WorkerMetrics(pages[0]))
+    metrics = WorkerMetrics(pages[0])
+    listen_to_sources(metrics)
     try:
         assert await open_source(None) == "source"
         with pytest.raises(NotFound):
@@ -149,6 +156,7 @@ async def test_sources_are_timed_and_their_failures_counted(pages: SharedPages) 
         note_failure(SourceBusy("full"))
     finally:
         listen_to_sources(None)
+    metrics.flush()
     samples = await scraped(pages)
     assert samples["source_seconds_count", _labels(source="sqlite")] == 2
     assert ("source_seconds_count", _labels(source="file")) not in samples
@@ -160,4 +168,4 @@ async def test_sources_are_timed_and_their_failures_counted(pages: SharedPages) 
     [("/", "GET", 404), ("/metrics/", "GET", 404), ("/metrics", "POST", 405), ("/metrics", "HEAD", 200)],
 )
 async def test_the_page_is_at_one_path(pages: SharedPages, target: str, method: str, status: int) -> None:
-    assert (await ask(MetricsPage(pages), target, method=method)).status == status
+    assert (await ask(MetricsPage(pages, lambda: None), target, method=method)).status == status
