@@ -21,7 +21,7 @@ __all__ = ["Archives", "WantedArchive", "wanted_archive"]
 
 
 _NAME_OF_TOP: Final = "files"
-_ENTRY_BYTES: Final = 1_000  # of memory, with its name and its places in the archive
+_ENTRY_BYTES: Final = 1_500  # of memory, with its name and its places in the archive
 _KINDS: Final[dict[bytes, ArchiveKind]] = {b"zip": "zip", b"tar": "tar"}
 
 
