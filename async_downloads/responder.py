@@ -8,6 +8,7 @@ policy ──┘                                                        │
 
 import os
 from dataclasses import replace
+from functools import cache
 from typing import Final, NamedTuple
 
 from .body import Body
@@ -21,15 +22,20 @@ from .timeouts import STALL_TIMEOUT
 __all__ = ["Response", "boundary_secret", "respond"]
 
 
-# Multipart boundaries are made from it. It is made on import, before `serve` forks its workers: a HEAD request and the
-# GET request after it may reach two workers, and both responses must name the same boundary.
-_DEFAULT_SECRET: Final = (read_secret("ASYNC_DOWNLOADS_SECRET") or "").encode() or os.urandom(16)
+# Multipart boundaries are made from a secret. This one is made on import, before `serve` forks its workers: a HEAD
+# request and the GET request after it may reach two workers, and both responses must name the same boundary.
+_RANDOM: Final = os.urandom(16)
 _MAX_REFRESHES: Final = 2  # a file that is replaced in place again and again is no file to be sent
 
 
 def boundary_secret(secret: str | None = None) -> bytes:
-    """Return the secret of `Policy`: the given one, or that of this process."""
-    return secret.encode() if secret else _DEFAULT_SECRET
+    """Return the secret of `Policy`: the given one, or that of this process. Raises ValueError as `read_secret`."""
+    return secret.encode() if secret else _default_secret()
+
+
+@cache
+def _default_secret() -> bytes:
+    return (read_secret("ASYNC_DOWNLOADS_SECRET") or "").encode() or _RANDOM
 
 
 class Response(NamedTuple):
@@ -54,7 +60,7 @@ async def respond(
     `selected` describes the source in place of the source's own representation. `stall_timeout` is in seconds.
     With `replannable` the source stays open for `Body.replan` if the response has less than the whole representation.
     """
-    policy = policy if policy.secret else replace(policy, secret=_DEFAULT_SECRET)
+    policy = policy if policy.secret else replace(policy, secret=_default_secret())
     try:
         planned, body = await _begin(request, source, policy, selected, stall_timeout)
     except BaseException:

@@ -93,6 +93,7 @@ FILES: Final = click.option(
     "--database",
     "--bucket",
     "database",
+    cls=SecretOption,
     metavar="URL",
     envvar=DATABASE_VARIABLES,
     show_envvar=True,

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ import pytest
 
 from harness.waiting import HANGING
 
-__all__ = ["BUCKET", "SeaweedFS", "seaweedfs"]
+__all__ = ["BUCKET", "SeaweedFS", "free_ports", "remove_sockets", "seaweedfs"]
 
 BUCKET: Final = "files"
 _CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "TESTKEY", "AWS_SECRET_ACCESS_KEY": "testing-secret"}
@@ -39,7 +39,7 @@ class SeaweedFS:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = _free_ports(2 * len(_PARTS))
+        self._ports = free_ports(2 * len(_PARTS))
         self.endpoint: str = f"http://127.0.0.1:{self._ports[-1]}"
         self._server: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -91,15 +91,23 @@ class SeaweedFS:
             server.wait(HANGING)
         if guard:
             guard.communicate(b"stopped\n")
+        remove_sockets(self._ports)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return ports that nobody uses now; SeaweedFS cannot take sockets from us."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(closing(socket.socket())) for _ in range(count)]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+def remove_sockets(ports: Iterable[int]) -> None:
+    """Remove the UNIX sockets that a killed server leaves behind: those of another user would be in the way."""
+    for port in ports:
+        for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -55,9 +55,13 @@ class Replica:
         """Whether the ETag of its file is strong, because it knows the digest or needs none."""
         return not httpx.head(f"http://127.0.0.1:{self.port}/{NAME}").headers["etag"].startswith("W/")
 
-    def has_served(self, target: str) -> bool:
-        """Whether it has responded to a request for this target since it was started."""
-        return f" {target} " in self.log.read_text()
+    def log_size(self) -> int:
+        """Return the size of its access log, which begins anew at each start."""
+        return self.log.stat().st_size
+
+    def has_served(self, target: str, since: int) -> bool:
+        """Whether it has responded to a request for this target after its log had that size."""
+        return f" {target} " in self.log.read_text()[since:]
 
     def stop(self) -> int:
         """Send SIGTERM, wait for the end, and return the exit code."""

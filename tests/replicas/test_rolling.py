@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from email.message import Message
-from functools import partial
 from http.client import parse_headers
 from io import BytesIO
 from urllib.parse import urlsplit
@@ -68,8 +67,15 @@ class _Load:
         return (fields["Connection"] or "").lower() == "close"
 
 
-def _serves_all(replica: Replica, loads: Sequence[_Load]) -> bool:
-    return all(replica.has_served(load.target) for load in loads)
+async def _both_serve(replicas: Sequence[Replica], loads: Sequence[_Load]) -> None:
+    """Wait until each server responds to both fronts: nginx tries a server again 10 s after a failure."""
+    sizes = [replica.log_size() for replica in replicas]
+
+    def serve_all() -> bool:
+        pairs = zip(replicas, sizes, strict=True)
+        return all(replica.has_served(load.target, size) for replica, size in pairs for load in loads)
+
+    await eventually(serve_all)
 
 
 @pytest.mark.parametrize("site", ["mtime"], indirect=True)
@@ -79,11 +85,10 @@ async def test_no_request_is_lost_while_both_servers_are_restarted_one_after_the
         for load in loads:
             tasks.create_task(load.run())
         for replica in site.replicas:
-            await eventually(partial(_serves_all, replica, loads))
+            await _both_serve(site.replicas, loads)
             assert await asyncio.to_thread(replica.stop) == 0
             await asyncio.to_thread(replica.start)
-            # nginx tries a server again 10 s after a failure.
-            await eventually(partial(_serves_all, replica, loads))
+        await _both_serve(site.replicas, loads)
         for load in loads:
             load.stop()
     assert [set(load.responses) for load in loads] == [{"right"}] * 2, [load.responses for load in loads]

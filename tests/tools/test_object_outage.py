@@ -30,6 +30,9 @@ async def _download(client: httpx.AsyncClient, url: str, begun: asyncio.Semaphor
     received = bytearray()
     try:
         async with client.stream("GET", url) as response:
+            if response.status_code in {502, 503}:
+                begun.release()
+                return None
             async for chunk in response.aiter_raw(64 * 1024):
                 if not received:
                     begun.release()

@@ -10,11 +10,17 @@ from typing import Final
 
 import httpx
 import pytest
+from harness.seaweedfs import free_ports, remove_sockets
 from harness.waiting import HANGING, eventually
 from source_tree import ROOT
 
 from tools.command import COMMAND, finished, serving
 
+_PARTS: Final = ("admin", "filer", "master", "s3", "volume")
+_PORTS: Final = (
+    *(f"{part}.port{kind}" for part in _PARTS for kind in ("", ".grpc")),
+    *("s3.port.iceberg", "s3.port.lance", "webdav.port"),
+)
 _README: Final = (ROOT.parent / "README.md").read_text("utf-8")
 
 
@@ -36,7 +42,10 @@ async def test_the_commands_for_a_bucket_work(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setenv(*assignment.split("=", 1))
     monkeypatch.setenv("PATH", f"{Path(COMMAND[0]).parent}:{os.environ['PATH']}")
     (tmp_path / "photo.jpg").write_bytes(b"a photo")
-    start = _line("weed mini").removesuffix(" &").replace("&& weed", "&& exec weed")
+    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))  # the usual ones may be in use here
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{ports['s3.port']}")
+    options = " ".join(f"-{name}={port}" for name, port in ports.items())
+    start = f"{_line('weed mini').removesuffix(' &').replace('&& weed', '&& exec weed')} {options}"
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(start, shell=True, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -49,3 +58,4 @@ async def test_the_commands_for_a_bucket_work(tmp_path: Path, monkeypatch: pytes
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait(HANGING)
+        remove_sockets(ports.values())

@@ -70,7 +70,6 @@ FAILURES = {
     "sends a body first": app_of(body(b"a")),
     "sends a field that would break the head": app_of(head((b"a", b"b\r\nc: d")), body()),
     "sends more than it promised": app_of(head(length(1)), body(b"ab")),
-    "sends an unknown message": app_of(head(length(1)), {"type": "http.response.unknown"}),
 }
 
 
@@ -80,6 +79,12 @@ async def test_an_app_that_fails_before_the_body_is_500(serve_http1: ServeHttp1,
     received = await server.exchange(GET + GET)
     assert statuses(received) == [500]
     assert received.endswith(b"500 Internal Server Error\n")
+
+
+async def test_an_unknown_message_ends_the_connection(serve_http1: ServeHttp1) -> None:
+    """A middleware could complete the response although its app has failed."""
+    server = await serve_http1(app_of(head(length(1)), {"type": "http.response.unknown"}))
+    assert await server.exchange(GET + GET) == b""
 
 
 async def test_what_an_app_raised_is_logged(serve_http1: ServeHttp1, caplog: pytest.LogCaptureFixture) -> None:
