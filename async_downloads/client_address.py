@@ -12,5 +12,8 @@ def client_of(address: tuple[str, int | None] | None) -> str | None:
     host = address[0].partition("%")[0]
     if ":" not in host:
         return host
-    parsed = ipaddress.IPv6Address(host)
+    try:
+        parsed = ipaddress.IPv6Address(host)
+    except ValueError:  # another server may have copied any text into the scope
+        return host
     return str(parsed.ipv4_mapped or ipaddress.IPv6Network((parsed, 64), strict=False))

@@ -13,7 +13,6 @@ __all__ = ["has_parameter", "in_normal_form", "in_origin_form", "key_of", "norma
 
 _ODD_SEGMENT: Final = re.compile(r"/\.{0,2}/|/\.{1,2}\Z")  # empty, "." or ".."
 _RECURRING_CHARACTERS: Final = 1024  # of a path in both forms; a longer one would take too much of the cache
-_MAX_CHARACTERS: Final = 4096  # of a path that is normalized: no file system has a longer one
 
 
 def wants_attachment(query: bytes, *, default: bool) -> bool:
@@ -94,7 +93,7 @@ def normalized(path: str) -> str:
     >>> normalized("/a//b/./c/../d/"), normalized("/a/../../b"), normalized("/a/..")
     ('/a/b/d/', '/../b', '/')
     """
-    if len(path) > _MAX_CHARACTERS or not _ODD_SEGMENT.search(path):
+    if not _ODD_SEGMENT.search(path):
         return path
     first, *segments = path.split("/")
     kept: list[str] = []

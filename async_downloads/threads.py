@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -103,7 +104,10 @@ def is_on_loop() -> bool:
 def lower_priority() -> None:
     """Make this thread give way to the event loop: work for a disk can wait."""
     if sys.platform == "linux":  # only there each thread has a priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_NICENESS)
+        thread = threading.get_native_id()
+        with suppress(OSError):  # a filter of system calls may forbid it
+            niceness = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, max(niceness, _LOW_NICENESS))
 
 
 class _Work(NamedTuple):

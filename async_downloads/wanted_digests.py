@@ -9,6 +9,7 @@ from .semantics.representation import RequestHead
 from .sending import DisconnectWatcher, Receive
 from .sources.base import Source, SupportsDigest
 from .sources.memory import MemorySource
+from .threads import in_thread
 
 __all__ = ["with_digest"]
 
@@ -17,6 +18,7 @@ __all__ = ["with_digest"]
 # place of a range, and a proxy that joins ranges of several servers would break off.
 _SECONDS: Final = 0.5
 _SECONDS_FOR_RANGES: Final = 20.0  # balancers wait 30 or 60 s
+_SHORT_BYTES: Final = 256 * 1024  # take a fraction of a millisecond
 _PLAIN_FIELDS: Final = frozenset({"accept-encoding", "want-repr-digest"})
 
 
@@ -31,7 +33,7 @@ async def with_digest(source: Source, request: RequestHead, receive: Receive | N
     if found.digest or (found.ranges and not is_wanted):
         return source
     if isinstance(source, MemorySource):
-        return replace(source, representation=replace(found, digest=sha256(source.data).digest()))
+        return replace(source, representation=replace(found, digest=await _digest_of(source.data)))
     if isinstance(source, SupportsDigest):
         try:
             with DisconnectWatcher(receive):
@@ -40,3 +42,10 @@ async def with_digest(source: Source, request: RequestHead, receive: Receive | N
             await source.aclose()
             raise
     return source
+
+
+async def _digest_of(data: bytes) -> bytes:
+    """Return the digest of bytes in memory; many bytes are hashed in a thread."""
+    if len(data) <= _SHORT_BYTES:
+        return sha256(data).digest()
+    return await in_thread(lambda: sha256(data).digest())

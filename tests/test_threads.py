@@ -1,11 +1,13 @@
 """`in_thread` and `await_shielded`: what happens to the result, the error, and a cancelled caller."""
 
 import asyncio
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from async_downloads import threads
 from async_downloads.errors import DownloadError
 from async_downloads.threads import await_shielded, in_thread
 
@@ -93,3 +95,18 @@ async def test_shielded_work_that_is_cancelled_itself_ends() -> None:
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_a_thread_keeps_a_lower_priority_than_ours_and_never_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    def niceness() -> int:
+        threads.lower_priority()
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    with ThreadPoolExecutor(1) as executor:
+        assert executor.submit(niceness).result() == executor.submit(niceness).result() > 0
+    monkeypatch.setattr(os, "setpriority", refuse)
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(threads.lower_priority).result()

@@ -12,8 +12,6 @@ import hashlib
 import logging
 import math
 import os
-import sys
-import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable
@@ -23,7 +21,7 @@ from typing import Final, NamedTuple
 
 from ..errors import SourceBusy
 from ..recent_paths import open_in_thread
-from ..threads import in_thread
+from ..threads import in_thread, lower_priority
 from .accounts import Accounts
 from .failures import FailureLimit
 
@@ -32,7 +30,6 @@ __all__ = ["ACCEPTED", "PasswordCheck", "Verdict"]
 
 _log = logging.getLogger("async_downloads")
 _MAX_CREDENTIALS: Final = 1024  # bytes
-_NICENESS: Final = 10
 
 
 class Verdict(NamedTuple):
@@ -46,13 +43,7 @@ ACCEPTED: Final = Verdict(True)
 _WRONG: Final = Verdict(False)
 
 
-def _lower_priority() -> None:
-    """Give way to the event loop: downloads come before logins."""
-    if sys.platform == "linux":  # only there each thread has a priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-
-
-_THREADS: Final = ThreadPoolExecutor(2, "password", _lower_priority)  # they take 32 MiB each
+_THREADS: Final = ThreadPoolExecutor(2, "password", lower_priority)  # they take 32 MiB each
 
 
 class PasswordCheck:

@@ -1,5 +1,6 @@
 """Which paths need a password or a link."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
@@ -18,6 +19,11 @@ def read_protected_path(text: str) -> str:
     return text
 
 
+# Characters that nobody sees: HFS+, and folders of ext4 without a difference of cases, ignore them.
+_IGNORED: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _RECURRING_CHARACTERS: Final = 1024  # a longer key would take too much of the cache
 
 
@@ -55,7 +61,8 @@ def _folded(key: str) -> str:
     >>> _folded("Straße/A ."), _folded("e\u0301") == _folded("\u00e9")
     ('strasse/a', True)
     """
-    form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).casefold())
+    visible = _IGNORED.sub("", key)
+    form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
     return "/".join([segment.rstrip(" .") or segment for segment in form.split("/")])
 
 

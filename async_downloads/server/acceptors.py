@@ -33,8 +33,9 @@ class Acceptors:
     stays open until the last one has closed it. The worker owns this object.
     """
 
-    def __init__(self, make_protocol: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, make_protocol: Callable[[], asyncio.Protocol], handshakes: Handshakes | None = None) -> None:
         self._make_protocol = make_protocol
+        self._handshakes = handshakes
         self._accepting: list[tuple[asyncio.Server, socket.socket]] = []
 
     async def add(self, sock: socket.socket) -> None:
@@ -56,6 +57,8 @@ class Acceptors:
         for connection in rest:
             with suppress(OSError):  # the client has left
                 await loop.connect_accepted_socket(self._make_protocol, connection)
+        if self._handshakes is not None:
+            await self._handshakes.settled()
 
 
 def _waiting_at(sock: socket.socket) -> list[socket.socket]:
@@ -75,6 +78,7 @@ async def accepting(
 ) -> AsyncIterator[Acceptors]:
     """Accept connections until the yielded object is closed; the end of the block ends unfinished handshakes."""
     make_protocol: Callable[[], asyncio.Protocol] = http1.connection
+    handshakes: Handshakes | None = None
     async with AsyncExitStack() as cleanup:
         if tls is not None or proxy_protocol:
             preamble = ProxyPreamble(http1.limits.trusted_proxies, report) if proxy_protocol else None
@@ -82,7 +86,7 @@ async def accepting(
             handshakes = Handshakes(make_connection, tls, http1.room, preamble=preamble)
             cleanup.push_async_callback(handshakes.close)
             make_protocol = handshakes.accepted
-        acceptors = Acceptors(make_protocol)
+        acceptors = Acceptors(make_protocol, handshakes)
         cleanup.push_async_callback(acceptors.close)
         for sock in sockets:
             await acceptors.add(sock)

@@ -15,6 +15,7 @@ __all__ = ["Handshakes"]
 
 
 _HANDSHAKE_SECONDS: Final = 10.0  # for a client's part of a handshake
+_SETTLE_SECONDS: Final = 0.1  # at the end of the server
 _SHUTDOWN_SECONDS: Final = 5.0  # for a client to confirm the end of TLS
 _LEAST: Final = 64  # unfinished handshakes, also when there is no room for more connections
 _RECORD_BYTES: Final = 16 * 1024  # the longest TLS record
@@ -53,6 +54,11 @@ class Handshakes:
     def accepted(self) -> asyncio.Protocol:
         """Make the protocol of an accepted connection, for `loop.create_server` without `ssl`."""
         return _Accepted(self._start)
+
+    async def settled(self) -> None:
+        """Give the unfinished handshakes a moment: the requests of their clients may have come already."""
+        if self._running:
+            await asyncio.wait(list(self._running), timeout=_SETTLE_SECONDS)
 
     async def close(self) -> None:
         """End all unfinished handshakes."""

@@ -75,6 +75,7 @@ class WorkerMonitor:
         try:
             yield
         finally:
+            self._metrics.flush()  # requests that were cut at the end
             listener.close()
             await http1.abort()
 

@@ -16,6 +16,7 @@ __all__ = ["RedirectingDownloads"]
 
 
 _SITE: Final = b"sec-fetch-site"
+_MAX_SECONDS: Final = 604_800  # S3 signs for seven days at most
 _MODE: Final = b"sec-fetch-mode"
 
 
@@ -43,7 +44,7 @@ class RedirectingDownloads(Downloads):
         """Return the redirect. Raises NotFound if no object may have this key."""
         if refused := refusal(scope):
             return refused
-        if _is_part_of_a_page(scope):
+        if _is_part_of_a_page(scope) or key not in {None, key_of(scope)}:  # `index.html` in the place of a folder
             return await super().respond(scope, key, receive=receive)
         key = key_of(scope) if key is None else key
         self._objects.check_key(key)
@@ -51,7 +52,7 @@ class RedirectingDownloads(Downloads):
         return self._redirect(scope["method"], key, "attachment" if attachment else "inline")
 
     def _redirect(self, method: str, key: str, disposition: Any) -> Response:
-        window = self._seconds // 2
+        window = min(self._seconds // 2, _MAX_SECONDS - self._seconds)
         name = content_disposition(disposition, key.rpartition("/")[2])
         location = self._url_signer.sign(
             method,

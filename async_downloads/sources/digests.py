@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from ..threads import DaemonThreads, lower_priority
-from .opening import pack_version
+from .opening import map_read_errors, pack_version
 from .stated_digests import stated_digest
 
 __all__ = ["NO_BYTES", "Hashing", "hashing_of", "known_digest", "remember_digest"]
@@ -78,18 +78,19 @@ class Hashing:
         self._wanted = 0
         self._is_running = False
         self._result: Future[bytes | None] = Future()
+        self._results: dict[asyncio.AbstractEventLoop, asyncio.Future[bytes | None]] = {}  # one for all callers
         self._result.set_running_or_notify_cancel()  # a caller that stops to wait does not cancel the work
 
     @contextmanager
     def wanted(self, fd: int) -> Iterator[None]:
         """Hash the file that is open as `fd` at least until the end of the block."""
-        with _lock:
-            self._wanted += 1
+        with _lock, map_read_errors(self._path):
             if not self._is_running and not self._result.done():
                 self._fd = os.dup(fd)
                 self._is_running = True
                 threads = _threads.setdefault(self._status.st_dev, DaemonThreads(_MAX_THREADS))
                 threads.submit(self._take_turn, threads)
+            self._wanted += 1  # the thread looks at it when it has the lock
         try:
             yield
         finally:
@@ -98,9 +99,12 @@ class Hashing:
 
     async def digest(self, seconds: float) -> bytes | None:
         """Return the digest as soon as it is known; None if it is not by then, or the file changed."""
+        loop = asyncio.get_running_loop()
+        if (result := self._results.get(loop)) is None:
+            result = self._results[loop] = asyncio.wrap_future(self._result)
         try:
             async with asyncio.timeout(seconds):
-                return await asyncio.wrap_future(self._result)
+                return await asyncio.shield(result)
         except TimeoutError:
             return None
 

@@ -78,3 +78,9 @@ def test_a_path_begins_with_a_slash() -> None:
     assert read_protected_path("/private") == "/private"
     with pytest.raises(ValueError, match="is not a path that begins with /"):
         read_protected_path("private")
+
+
+def test_a_long_path_and_invisible_characters_do_not_lead_around() -> None:
+    paths = ProtectedPaths(["/private"])
+    for path in ("/" + "./" * 5000 + "private/x", "/priv\u200bate/x", "/priv\u00adate/x"):
+        assert paths.cover({"type": "http", "path": path, "query_string": b""})

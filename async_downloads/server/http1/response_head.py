@@ -35,10 +35,11 @@ class ResponseLines(NamedTuple):
 
 def encode_lines(status: int, fields: Iterable[Iterable[bytes]]) -> ResponseLines:
     """Encode the head of a response, without its empty line. Raises ValueError if a field would break the head."""
+    given = tuple(fields)
     try:
-        return _encode(status, tuple(fields))
+        return _encode(status, given)
     except TypeError:  # ASGI also allows lists, which are no key of a cache
-        return _encode(status, tuple((name, value) for name, value in fields))
+        return _encode(status, tuple((name, value) for name, value in given))
 
 
 def encode_refusal(status: int, date_line: bytes) -> bytes:

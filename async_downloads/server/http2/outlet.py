@@ -79,7 +79,7 @@ class Outlet:
         if self._flow.paused:
             return
         for stream, (waiter, for_more) in self._waiting.items():
-            if self._room_now(stream, for_more) > 0:
+            if not waiter.done() and self._room_now(stream, for_more) > 0:
                 del self._waiting[stream]
                 waiter.set_result(None)
                 return

@@ -28,10 +28,11 @@ class RequestsInFlight:
         if not scope.get(IS_FORWARDED):
             await self._app(scope, receive, send)
             return
+        client = scope["client"]  # the app may change it
         try:
-            if self._counter.add(scope["client"]):
+            if self._counter.add(client):
                 await send_response(error_response(429, _RETRY_AFTER), scope, None, send)
             else:
                 await self._app(scope, receive, send)
         finally:
-            self._counter.remove(scope["client"])
+            self._counter.remove(client)

@@ -68,6 +68,7 @@ class TokenBucket:
 
     def give_back(self, count: int) -> None:
         """Return bytes that were taken and are not needed."""
+        self._fill()
         self._balance += count
         if self._timer is not None:
             self._timer.cancel()

@@ -24,7 +24,8 @@ _MAX_PORT: Final = 65535
 _SCHEMES: Final = {b"http": "http", b"https": "https"}
 # Values may have colons and brackets without quotes: RFC 7239 requires quotes, but many proxies leave them out.
 _PAIR: Final = rb"""[!#$%&'*+\-.^_`|~0-9A-Za-z]+=(?:"(?:[^"\\]|\\.)*"|[!#$%&'*+\-.^_`|~0-9A-Za-z:\[\]]*)"""
-_ELEMENT: Final = re.compile(rb"[ \t]*(?:%b)?(?:[ \t]*;[ \t]*(?:%b)?)*[ \t]*" % (_PAIR, _PAIR))
+# After each ";" and each pair there is one place for white space: with two, a failed match takes exponential time.
+_ELEMENT: Final = re.compile(rb"[ \t]*(?:%b[ \t]*)?(?:;[ \t]*(?:%b[ \t]*)?)*" % (_PAIR, _PAIR))
 _PAIRS: Final = re.compile(_PAIR)
 _NODE: Final = re.compile(
     rb"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<v4>[0-9.]+))(?::(?:(?P<port>[0-9]{1,5})|[0-9A-Za-z._\-]+))?"

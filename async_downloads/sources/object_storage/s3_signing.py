@@ -81,6 +81,8 @@ class S3Signer:
 def _bucket_url(bucket: str, region: str) -> str:
     """Return the URL of a bucket: below the endpoint that the environment names, or on a host of its own at AWS."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint and "." in bucket:  # the certificate covers one label only
+        endpoint = f"https://s3.{region}.amazonaws.com"
     return f"{endpoint.rstrip('/')}/{bucket}" if endpoint else f"https://{bucket}.s3.{region}.amazonaws.com"
 
 

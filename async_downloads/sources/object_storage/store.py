@@ -112,7 +112,7 @@ class ObjectStore:
             return self._source(key, await self._upstream.get(key, range=window, **conditions), start=start)
         except NotSatisfiable:
             received = await self._upstream.get(key, head=True)
-            return self._source(key, received, ranges=start > 0 or not received.meta["size"])
+            return self._source(key, received, ranges=start >= received.meta["size"])
 
     def _source(
         self, key: str, received: Received, *, start: int = 0, ranges: bool = True

@@ -39,3 +39,8 @@ def test_a_value_of_any_length_is_written(value: bytes) -> None:
 def test_what_would_break_the_head_is_refused(name: bytes, value: bytes) -> None:
     with pytest.raises(ValueError, match="not a field"):
         encode_lines(200, [(name, value)])
+
+
+def test_fields_may_be_a_generator_of_lists() -> None:
+    head = encode_lines(200, ([name, value] for name, value in [(b"content-length", b"5"), (b"etag", b'"a"')]))
+    assert head.lines == b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: "a"\r\n'

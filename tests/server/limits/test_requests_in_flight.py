@@ -57,3 +57,14 @@ async def test_a_request_beyond_the_limit_is_429_until_another_one_has_ended(ser
 async def test_without_a_limit_or_without_proxies_the_app_stays_as_it_is() -> None:
     assert limited(hello, ServerSettings(trusted_proxies=("127.0.0.1",))) is hello
     assert limited(hello, ServerSettings(max_connections_per_client=2)) is hello
+
+
+async def test_an_app_that_changes_the_client_does_not_disturb_the_count(serve_http1: ServeHttp1) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["client"] = ("192.0.2.99", 1)
+        await hello(scope, receive, send)
+
+    forwarded = ForwardedScope(limited(app, SETTINGS), LIMITS.trusted_proxies)
+    server = await serve_http1(forwarded, limits=LIMITS)
+    for _ in range(4):
+        assert await status(server, "192.0.2.1") == (200, None)

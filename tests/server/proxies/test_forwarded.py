@@ -187,3 +187,10 @@ def test_clients_of_unix_sockets_are_trusted_if_that_is_said() -> None:
     assert trusted.trusts(("10.0.0.1", 5))
     assert not trusted.trusts(("10.0.0.2", 5))
     assert not TrustedProxies([])
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "  ", ""])
+def test_a_hostile_element_takes_linear_time(space: str) -> None:
+    began = time.monotonic()
+    assert origin(f"Forwarded: {(space + ';') * 5000}!") == NOTHING
+    assert time.monotonic() - began < 1

@@ -115,3 +115,10 @@ async def test_without_a_free_connection_a_new_request_fails_soon(faulty: Faulty
         await store.open("good")
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
+
+
+@pytest.mark.parametrize("start", [0, 100])
+async def test_a_store_that_ignores_ranges_gives_the_whole_for_a_part(faulty: Faulty, start: int) -> None:
+    source = await faulty.store.open_for(RequestHead("GET", 0, {"range": f"bytes={start}-"}), "no-ranges")
+    assert not source.representation.ranges
+    assert await read(source, 0, len(DATA)) == DATA

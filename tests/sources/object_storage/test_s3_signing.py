@@ -68,3 +68,14 @@ def test_a_session_token_is_part_of_the_url() -> None:
 @pytest.mark.parametrize("url", ["gs://bucket", "memory://"])
 def test_other_stores_have_no_signer(url: str) -> None:
     assert S3Signer.from_environment(url) is None
+
+
+def test_a_bucket_with_a_dot_is_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The certificate of the host covers one label only."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    signer = S3Signer.from_environment("s3://my.bucket")
+    assert signer
+    assert signer.base == "https://s3.us-east-1.amazonaws.com/my.bucket"

@@ -1,6 +1,6 @@
 """What a store says about objects, and which keys and URLs it takes."""
 
-from typing import Any
+from typing import Any, cast
 
 import obstore
 import pytest
@@ -52,6 +52,16 @@ async def test_a_small_object_is_kept_until_it_changes(upstream: MemoryStore) ->
     assert await store.open("a") is first
     await obstore.put_async(upstream, "a", b"second")
     assert await read_whole(store, "a") == b"second"
+
+
+async def test_changed_fields_are_seen_after_a_minute(upstream: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ObjectStore(upstream)
+    await obstore.put_async(upstream, "a", b"first")
+    first = await store.open("a")
+    monkeypatch.setattr(SmallObjects, "_SECONDS", -1.0)
+    store._small_objects.put("a", cast("MemorySource", first), '"0"')
+    assert store._small_objects.get("a") is None
+    assert await store.open("a") is not first
 
 
 def test_the_objects_that_are_kept_are_bounded_in_bytes() -> None:
