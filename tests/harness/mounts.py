@@ -1,5 +1,6 @@
 """Directories that the table of mounts names as other file systems, and devices that do not respond."""
 
+import math
 import os
 import threading
 from collections.abc import Iterator
@@ -31,7 +32,8 @@ def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         rows.append(_LINE.format(minor=minor, place=place, kind=kind))
     table.write_text("".join(rows))
     monkeypatch.setattr(file_systems, "_MOUNTS", str(table))
-    monkeypatch.setattr(file_systems, "_MOUNTS_SECONDS", -1.0)
+    monkeypatch.setattr(file_systems, "_MOUNTS_SECONDS", -math.inf)  # another test may have changed the clock
+    monkeypatch.setattr(file_systems, "_read_mounts", file_systems._read_mounts)  # set it back at the end
     return folder
 
 
