@@ -77,8 +77,8 @@ class Accounts:
     def __init__(self, fixed: Iterable[tuple[str, str]] = (), file: Path | None = None) -> None:
         """`fixed` has users and passwords. Raises ValueError or OSError if the accounts cannot be read."""
         self._fixed = dict(fixed)
-        self.file = file and file.absolute()
-        self.revision = 0
+        self.file: Path | None = file and file.absolute()
+        self.revision: int = 0
         self._version: _Version = None
         self._hashes: Mapping[str, str] = {}  # of the file
         self._fixed_hashes: Mapping[str, str] = {}

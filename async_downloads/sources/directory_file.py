@@ -40,6 +40,7 @@ class DirectoryFile(FileSource, SupportsDigest):
     """
 
     __slots__ = ("_kind", "_opened_at", "_wanted")
+    representation: Representation
 
     def __init__(self, file: OpenFile, representation: Representation, *, path: str, kind: EtagKind) -> None:
         super().__init__(file, tagged(representation, file.status, kind))

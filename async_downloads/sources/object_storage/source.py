@@ -33,7 +33,7 @@ class ObjectSource:
     def __init__(
         self, upstream: Upstream, key: str, received: Received, representation: Representation, *, start: int = 0
     ) -> None:
-        self.representation = representation
+        self.representation: Representation = representation
         self._upstream = upstream
         self._key = key
         self._opened = received

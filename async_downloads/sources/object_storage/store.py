@@ -62,7 +62,7 @@ class ObjectStore:
         self._upstream = Upstream(store, connections=connections, patience=patience)
         self._hidden = hidden
         self._max_entries = max_entries
-        self.signer = signer
+        self.signer: S3Signer | None = signer
         self._small_objects = SmallObjects()
 
     @classmethod
