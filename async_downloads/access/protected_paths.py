@@ -19,7 +19,7 @@ def read_protected_path(text: str) -> str:
     return text
 
 
-# Characters that nobody sees: HFS+, and folders of ext4 without a difference of cases, ignore them.
+# Invisible characters. HFS+ ignores them in names, and so do folders of ext4 that ignore the case of letters.
 _IGNORED: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"

@@ -30,7 +30,7 @@ __all__ = ["Expiry", "Link", "Signer", "full_path", "secrets_of", "sign_url"]
 
 
 Expiry = timedelta | datetime | float
-_MIN_SECRET: Final = 16  # characters; whoever has a link can try shorter ones without asking the server
+_MIN_SECRET: Final = 16  # characters; a client that has a link could guess a shorter one without the server
 _LAST_MOMENT: Final = 253_402_300_799  # the end of the year 9999
 _MAX_TOKEN: Final = 8192  # bytes
 _PATH_CHARACTERS: Final = "/%:@!$&'()*+,;=~"  # they stay as they are; "%" because the path may be encoded already

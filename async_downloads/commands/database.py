@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from io import TextIOWrapper
 from typing import Any, Final, TypeVar, get_args
 
@@ -86,26 +87,23 @@ async def run_each(items: Iterable[T], do: Callable[[T], Awaitable[None]]) -> in
 def _read_database(context: click.Context, _: click.Parameter, url: str | None) -> Database:
     if not url:
         raise click.UsageError(_NO_DATABASE, context)
-    return Bucket(url) if is_object_url(url) else Database(url)
+    return Database(url)
 
 
-FILES: Final = click.option(
+def _read_files(context: click.Context, parameter: click.Parameter, url: str | None) -> Database:
+    return Bucket(url) if url and is_object_url(url) else _read_database(context, parameter, url)
+
+
+_url_option: Final = partial(click.option, cls=SecretOption, metavar="URL", envvar=DATABASE_VARIABLES, show_envvar=True)
+FILES: Final = _url_option(
     "--database",
     "--bucket",
     "database",
-    cls=SecretOption,
-    metavar="URL",
-    envvar=DATABASE_VARIABLES,
-    show_envvar=True,
-    callback=_read_database,
+    callback=_read_files,
     help="sqlite:///relative.db, sqlite:////absolute.db, postgresql://… or s3://bucket/prefix",
 )
-DATABASE: Final = click.option(
+DATABASE: Final = _url_option(
     "--database",
-    cls=SecretOption,
-    metavar="URL",
-    envvar=DATABASE_VARIABLES,
-    show_envvar=True,
     callback=_read_database,
     help="sqlite:///relative.db, sqlite:////absolute.db or postgresql://…",
 )

@@ -59,7 +59,7 @@ def check_access(settings: Settings) -> tuple[Accounts | None, Signer | None]:
         signer = Signer(secrets) if secrets else None
         _check_paths(settings)
     if settings.auth_path and not (accounts or signer):
-        raise ValueError("nobody could open --auth-path: add --auth, --auth-file, or --secret for signed links")
+        raise ValueError("no client could open --auth-path: add --auth, --auth-file, or --secret for signed links")
     return accounts, signer
 
 

@@ -21,7 +21,7 @@ _REPLACED: Final = {b"content-encoding", b"content-length", b"content-type", b"e
 _EXPLANATIONS: Final = {
     400: "The server does not understand this request.",
     401: "This page needs a user name and a password.",
-    403: "You may not open this. If you followed a link, it may be incomplete, or for somebody else.",
+    403: "You may not open this. If you followed a link, it may be incomplete, or it is for another client.",
     404: "There is nothing at this address.",
     405: "This address accepts only GET and HEAD.",
     410: "This link has expired. Ask the person who sent it for a new one.",

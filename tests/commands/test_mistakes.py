@@ -33,6 +33,7 @@ def _unreadable(path: Path) -> Path:
         pytest.param(("serve", ".", "more"), "more", id="one-argument-too-many"),
         pytest.param(("serve", ".", "--redirect"), "redirects need s3://", id="redirect-to-a-folder"),
         pytest.param(("put", "a", "--bucket", "s3://"), "names no bucket", id="put-no-bucket"),
+        pytest.param(("db", "init", "--database", "s3://b"), "is not a supported database", id="db-in-a-bucket"),
         pytest.param(("serve", "s3://"), "names no bucket", id="no-bucket"),
         pytest.param(("serve", "s3://bucket", "."), "must be served alone", id="bucket-and-folder"),
         pytest.param(("serve", "s3://key:secret@bucket"), "no password", id="password-in-url"),

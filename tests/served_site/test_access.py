@@ -313,7 +313,7 @@ async def test_without_users_only_links_open_a_protected_folder(site_of: SiteOf)
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        pytest.param({"auth_file": None, "auth_path": ("/x",), "secret": None}, "nobody could open", id="no way in"),
+        pytest.param({"auth_file": None, "auth_path": ("/x",), "secret": None}, "no client could open", id="no way in"),
         pytest.param({"auth_path": ("/a.txt",)}, "is a file: name its folder", id="a file"),
         pytest.param(
             {"auth_path": ("//files/download",), "database": "sqlite:///x.db"},
