@@ -6,6 +6,7 @@
     L5  site, config, setting_rows         client: semantics, open_file, threads and errors only
     L4  asgi, quart
     L3  body, responder, region_messages, sending, request_target, wanted_digests, offload, access
+        testing                            sources, semantics and errors only
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
     L0  client_address, errors, file_systems, open_file, recent_paths, threads, pacing, timeouts, deprecation,
@@ -42,7 +43,7 @@ LAYERS = (
     },
     {"semantics"},
     {"sources"},
-    {"body", "region_messages"},
+    {"body", "region_messages", "testing"},
     {"responder"},
     {"sending"},
     {"offload", "request_target", "wanted_digests"},
@@ -55,7 +56,11 @@ LAYERS = (
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 ADAPTERS = 8
-ONLY = {"client": {"client", "semantics", "open_file", "threads", "errors"}, "semantics": {"semantics", "errors"}}
+ONLY = {
+    "client": {"client", "semantics", "open_file", "threads", "errors"},
+    "semantics": {"semantics", "errors"},
+    "testing": {"testing", "sources", "semantics", "errors"},
+}
 SERVED_OR_FETCHED = {"quart", "hypercorn", "httpx", "click"}
 BANNED = {
     "client": {"quart", "hypercorn"},
@@ -162,6 +167,7 @@ def test_a_module_imports_nothing_above_it(file: Path) -> None:
         pytest.param("client.fetch", "from ..responder import respond", "not import responder", id="client, reply"),
         pytest.param("client.fetch", "from quart import Quart", "not import quart", id="client, quart"),
         pytest.param("site.app", "from ..server.drain import DrainGate", "imports server", id="site, server"),
+        pytest.param("testing.rules", "from ..body import Body", "not import body", id="testing"),
         pytest.param("client.decisions.spans", "from ..disk.lock import locked", "import client.disk", id="to disk"),
         pytest.param("client.decisions.spans", "from ..http import errors", "import client.http", id="to http"),
         pytest.param("client.http.exchange", "from .. import disk", "import client.disk", id="http to disk"),

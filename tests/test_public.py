@@ -28,6 +28,7 @@ PUBLIC: Final = {
     "sources.directory": "DirectoryStore",
     "sources.memory": "MemorySource MemoryStore",
     "sources.object_storage": "ObjectStore S3Signer",
+    "testing": "ContractError check_changes check_source check_store",
 }
 # Names that only the package's own modules import. Every module that is not listed is private.
 INTERNAL: Final = {
