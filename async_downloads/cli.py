@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 
 import click
 
+from .commands.habits import message_of
 from .commands.messages import print_error
 
 __all__ = ["cli", "main"]
@@ -40,7 +41,7 @@ def main() -> NoReturn:
     except click.Abort:
         code = 130
     except click.ClickException as error:
-        print_error(f"{error.format_message()}{_hint(error)}")
+        print_error(f"{message_of(error)}{_hint(error)}")
         code = error.exit_code
     except OSError as error:
         if error.errno not in _CANNOT_WRITE or error.filename is not None:
@@ -73,11 +74,22 @@ class _Commands(click.Group):
         gc.enable()  # the program starts without the collector: loaded modules are no garbage
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments begin with. Raises UsageError; a URL or a path gets a hint."""
+        if args[0] not in _MODULES and not args[0].startswith("-"):
+            if "://" in args[0]:
+                raise click.UsageError("a command comes first: async-downloads get URL", ctx)
+            if os.path.exists(args[0]):
+                raise click.UsageError(f"a command comes first: async-downloads serve {args[0]}", ctx)
+        return super().resolve_command(ctx, args)
+
 
 @click.group(
     cls=_Commands,
     commands=dict.fromkeys(_MODULES),
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
 )

@@ -116,8 +116,8 @@ class Settings:
     stall_timeout: float = _row(STALL_TIMEOUT, "Disconnect a client that reads nothing for this long.")
     auth: tuple[str, ...] = _row(
         (),
-        "Ask for this user and password; repeatable. Other users of the machine can see flags: better set the variable "
-        "(one for each line), or use --auth-file.",
+        "Ask for this user and password; repeatable. Users of the machine can see flags: better set the variable (one "
+        "for each line), or use --auth-file.",
         repr=False,
         metavar="USER:PASSWORD",
         reader=read_account,
@@ -232,7 +232,7 @@ class ServerSettings:
         (),
         "Take client, scheme and host from the X-Forwarded and Forwarded fields of these proxies: networks, addresses, "
         "or unix, with commas; repeatable.",
-        metavar="CIDR[,CIDR]...",
+        metavar="CIDR,...",
         reader=read_proxies,
         separator=",",
     )

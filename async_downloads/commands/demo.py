@@ -4,6 +4,7 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ __all__ = ["demo"]
 _ACCESS: Final = [row for row in table(Settings) if row.name in {"auth", "auth_file", "auth_path", "secret"}]
 
 
-@click.command()
+@click.command(epilog="Variables have the same names: ASYNC_DOWNLOADS_LAN=yes.")
 @setting_options([BIND, PORT, LAN, QR, *_ACCESS])
 @click.pass_context
 def demo(context: click.Context, /, **values: Any) -> int:
@@ -30,13 +31,14 @@ def demo(context: click.Context, /, **values: Any) -> int:
     from ..server.listen import hold_signals
 
     hold_signals()
-    from ..site.samples import TOUR, make_samples, samples
+    from ..site.samples import TOUR, make_samples, name_server, samples
 
-    def announce_samples(urls: Sequence[str]) -> None:
+    def announce_samples(urls: Sequence[str], folder: Path) -> None:
         base = _for_curl(urls[0])
         for sample in samples():
             print_nowait(f"curl {sample.options} {base}{sample.path}  # {sample.description}\n")
         if not urls[0].startswith("unix:"):
+            name_server(folder, urls[0].rstrip("/"))
             print_nowait(f"A tour begins at {urls[0].rstrip('/')}{TOUR}\n")
         announce("sample data", urls, qr=values["qr"])
         if values["auth"] or values["auth_file"]:
@@ -44,7 +46,7 @@ def demo(context: click.Context, /, **values: Any) -> int:
 
     with tempfile.TemporaryDirectory(prefix="async-downloads-") as folder:
         settings = replace(make_samples(Path(folder)), **{row.name: values[row.name] for row in _ACCESS})
-        return run_site(settings, server_settings(context, values), announce_samples)
+        return run_site(settings, server_settings(context, values), partial(announce_samples, folder=Path(folder)))
 
 
 def _for_curl(url: str) -> str:

@@ -10,10 +10,10 @@ import click
 
 from ..setting_texts import read_rate, read_seconds
 from .get_checks import check_options
-from .get_help import SectionedCommand
 from .get_network import ConnectionCount, network_options
 from .get_options import GetOptions
 from .get_texts import read_field, read_resume_offset, read_retries
+from .help import SectionedCommand, Sections
 from .messages import INTERRUPTED, print_error
 from .options import parse_each_with, parse_with
 
@@ -25,6 +25,11 @@ _MAX_COUNT: Final = 64  # connections for one file, and files at once: more woul
 # httpx and httpcore import these modules if they are installed, and do not need them here: a command, another event
 # loop and HTTP/2. Half of the time to load is theirs.
 _NOT_NEEDED: Final = ("httpx._main", "trio", "h2")
+# Options of curl and wget for what `get` does anyway.
+_DONE_ANYWAY: Final = (
+    *("-L", "--location", "-f", "--fail", "-J", "--remote-header-name", "-S", "--show-error", "-#", "--progress-bar"),
+    *("-np", "--no-parent", "-nH", "--no-host-directories", "-nv", "--no-verbose", "--content-disposition"),
+)
 _PATH: Final = click.Path(path_type=Path, readable=False)  # a file that will be replaced need not be readable
 _COUNT: Final = click.IntRange(1, _MAX_COUNT)
 _CONNECTIONS: Final = ConnectionCount(1, _MAX_COUNT)
@@ -33,8 +38,20 @@ _RATES: Final = parse_with(read_rate)
 _RETRIES: Final = parse_with(read_retries)
 _FIELDS: Final = parse_each_with(read_field)
 _OFFSET: Final = parse_with(read_resume_offset)
+_COMMON: Final[Sections] = {
+    "Options": """output directory input_file recursive checksum connections limit_rate header as_json quiet help_all
+        help""",
+    "Files and folders": "include exclude keep_directories jobs overwrite timestamping dated continues restart",
+}
+_MORE: Final[Sections] = {
+    "Checks and sources": "checksums strict mirror metalink",
+    "Failures and limits": "retries patience timeout response_timeout stall_timeout speed_floor",
+    "Network": """user_agent use_netrc cookie_file proxy use_proxies verify ca_file cert_file key_file ip_version
+        interface insecure_redirects""",
+}
 _EPILOG: Final = (
-    "As in curl and wget, -P is -d and -s is -q. -O, -L, '-C -' and -S change nothing: they are the default."
+    "As in curl and wget, -P is -d and -s is -q. -O, -J, -L, '-C -', -f, -S and --no-parent change nothing: they are "
+    "the default."
     "\n\nExit codes: 1 other, 2 usage, 3 file, 4 network, 5 TLS, 6 authentication, 7 protocol, 8 HTTP status, "
     "9 digest, 130 and 143 signals. With several URLs: the code of the first one that failed."
 )
@@ -49,7 +66,7 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*names, **{"hidden": True, "is_flag": True, **attributes})
 
 
-@click.command(cls=SectionedCommand, epilog=_EPILOG)
+@click.command(cls=SectionedCommand, common=_COMMON, more=_MORE, epilog=_EPILOG)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @_option("--output", "-o", metavar="PATH", type=_PATH, help="Save as PATH; - is standard output.")
 @_option("--directory", "-d", "-P", metavar="DIR", type=_PATH, help="Folder for the files; the server names them.")
@@ -62,7 +79,7 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
     "--header", "-H", metavar="'NAME: VALUE'", multiple=True, callback=_FIELDS, help="Send this field, too; repeatable."
 )
 @_option("--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")
-@_option("--quiet", "-q", "-s", is_flag=True, help="Print errors only.")
+@_option("--quiet", "-q", "-s", "--silent", is_flag=True, help="Print errors only.")
 @_option("--include", metavar="PATTERN", multiple=True, help="With -r: only files like '*.iso'; repeatable.")
 @_option("--exclude", metavar="PATTERN", multiple=True, help="With -r: no files like '*.iso'; repeatable.")
 @_option("--keep-directories", is_flag=True, help="Save as HOST/PATH of the URL, below -d.")
@@ -85,10 +102,9 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
 @_option("--user-agent", "-A", metavar="TEXT", help="Send TEXT as the name of the client.")
 @network_options
 @_option("--insecure-redirects", is_flag=True, help="Follow redirects from https to http.")
-@_habit("-O", "remote_name")
-@_habit("-L", "location")
-@_habit("-C", "resume_offset", is_flag=False, callback=_OFFSET)
-@_habit("-S", "show_error")
+@_habit("-O", "--remote-name", "remote_name")
+@_habit("-C", "--continue-at", "resume_offset", is_flag=False, callback=_OFFSET)
+@_habit(*_DONE_ANYWAY, expose_value=False)
 def get(**options: Any) -> int:
     """Download each URL. A file appears under its name only when it is complete.
 

@@ -15,6 +15,7 @@ from .get_network import pop_network
 from .get_options import STDOUT, GetOptions, UrlItem
 from .get_texts import read_host_path
 from .messages import CannotRun
+from .redaction import HARMLESS
 
 __all__ = ["check_options"]
 
@@ -22,7 +23,7 @@ __all__ = ["check_options"]
 _ONE_URL: Final = {"output": "-o", "checksum": "--checksum", "mirror": "--mirror"}
 _FILES_ONLY: Final = {**_ONE_URL, "metalink": "--metalink", "overwrite": "--overwrite"}
 _FOLDERS_ONLY: Final = {"include": "--include", "exclude": "--exclude"}
-_HABITS: Final = ("remote_name", "location", "resume_offset", "show_error")  # what `get` does anyway
+_HABITS: Final = ("remote_name", "resume_offset")  # what `get` does anyway
 
 
 _USER_AGENT: Final = "User-Agent"  # of `-A`; every host may see it
@@ -36,7 +37,7 @@ class _CannotSave(click.ClickException):
 
 def check_options(options: dict[str, Any]) -> GetOptions:
     """Check the options against each other. Raises UsageError, CannotRun or `_CannotSave`."""
-    _refuse_output_after_o(options)
+    _refuse_paths(options)
     for name in _HABITS:
         options.pop(name)
     _add_user_agent(options)
@@ -72,6 +73,8 @@ def _items(options: Mapping[str, Any]) -> tuple[UrlItem, ...]:
 
 def _refuse_contradictions(options: Mapping[str, Any], items: tuple[UrlItem, ...]) -> None:
     if not items and not options["metalink"]:
+        if options["mirror"]:
+            raise click.UsageError("no URL is given: --mirror names another source of it; -r copies a folder")
         raise click.UsageError("the input has no URL" if options["input_file"] else "no URL is given")
     for name, flag in _ONE_URL.items():
         if options[name] and len(items) != 1:
@@ -102,11 +105,16 @@ def _check_stdout(options: Mapping[str, Any]) -> None:
         raise CannotRun("standard output is closed")
 
 
-def _refuse_output_after_o(options: Mapping[str, Any]) -> None:
-    """Refuse `-O NAME`, as wget has it: here, as in curl, `-O` takes no name."""
-    names = [each for each in options["urls"] if "://" not in each and read_host_path(each) == each]
-    if options["remote_name"] and names and len(options["urls"]) > len(names):
+def _refuse_paths(options: Mapping[str, Any]) -> None:
+    """Refuse `URL PATH`, and `-O NAME` as wget has it: here, as in curl, `-O` takes no name."""
+    paths = [each for each in options["urls"] if "://" not in each and read_host_path(each) == each]
+    if not paths or len(options["urls"]) == len(paths):
+        return
+    if options["remote_name"]:
         raise click.UsageError("-O takes no name: -o NAME saves under that name")
+    if all(map(HARMLESS.fullmatch, paths)):
+        instead = "-d DIR saves in it" if os.path.isdir(paths[-1]) else "-o PATH saves under that name"
+        raise click.UsageError(f"{paths[-1]} is not a URL: {instead}")
 
 
 def _add_user_agent(options: dict[str, Any]) -> None:

@@ -66,8 +66,7 @@ def setting_option(row: "Setting") -> Callable[[F], F]:
     flag = f"--{row.name.replace('_', '-')}"
     details: dict[str, Any] = {
         "envvar": row.variables,
-        "show_envvar": True,
-        "show_default": row.default_help or True,
+        "show_default": row.default_help or row.default is not False,
         "help": row.help,
         "default": None if row.default_help else row.default,
     }

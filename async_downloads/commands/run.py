@@ -9,7 +9,9 @@ import click
 
 from ..config import Settings, table
 from .announcing import announce
+from .help import SectionedCommand
 from .messages import CannotRun
+from .serve_help import COMMON, EPILOG, MORE
 from .server_options import BIND, LAN, PORT, PROCESS, QR, config_option, server_settings, setting_options
 
 __all__ = ["run"]
@@ -18,7 +20,7 @@ __all__ = ["run"]
 _STALL_TIMEOUT: Final = next(row for row in table(Settings) if row.name == "stall_timeout")
 
 
-@click.command()
+@click.command(cls=SectionedCommand, common=COMMON, more=MORE, epilog=EPILOG)
 @click.argument("app", metavar="MODULE:APP")
 @setting_options([BIND, PORT, LAN, QR, _STALL_TIMEOUT, *PROCESS])
 @config_option

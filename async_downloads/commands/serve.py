@@ -10,7 +10,9 @@ import click
 from ..config import PREFIX, ServerSettings, Settings, table
 from ..sources.object_urls import NO_SIGNER
 from .announcing import announce, warn_of_plain_passwords
+from .help import SectionedCommand
 from .messages import CannotRun
+from .serve_help import COMMON, EPILOG, MORE
 from .served_paths import PATHS
 from .server_options import BIND, LAN, PORT, PROCESS, QR, config_option, need, server_settings, setting_options
 
@@ -22,7 +24,7 @@ _SITE: Final = [row for row in table(Settings) if row.name not in _ARGUMENTS]
 _MAX_NAMED: Final = 3  # paths in the announcement
 
 
-@click.command()
+@click.command(cls=SectionedCommand, common=COMMON, more=MORE, epilog=EPILOG)
 @click.argument(
     "directory",
     metavar="[PATH]...",
@@ -34,10 +36,10 @@ _MAX_NAMED: Final = 3  # paths in the announcement
 @config_option
 @click.pass_context
 def serve(context: click.Context, /, directory: tuple[Path | str, ...], **values: Any) -> int:
-    """Serve the files below a folder, or only the files and folders that are named, or the objects of a bucket.
+    """Serve a folder, or several files and folders, or the objects of a bucket.
 
     The default is the current folder. Each folder has a page that lists its files. If PATH is one file alone, the
-    top page is the file itself. The bucket is named by a URL such as s3://bucket/prefix, gs://bucket or az://container.
+    top page is the file itself. A bucket is named by its URL: s3://bucket/prefix, gs://bucket or az://container.
     """
     settings = _settings(directory or (Path(),), values)
     if settings.offload and not settings.directory:

@@ -1,5 +1,7 @@
 """The files, folders and object stores that `serve` is given."""
 
+import os
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +12,9 @@ from ..sources.object_urls import check_object_url, is_object_url, path_of
 __all__ = ["PATHS"]
 
 
+_ADDRESS: Final = re.compile(r"(?:[\w.-]*:)?[0-9]{1,5}")  # as http.server and others take it
+
+
 class _Paths(click.Path):
     """One of several files and folders, or the URL of an object store.
 
@@ -18,6 +23,9 @@ class _Paths(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not is_object_url(str(value)):
+            if _ADDRESS.fullmatch(str(value)) and not os.path.exists(value):
+                flag = "-b" if ":" in str(value) else "-p"
+                self.fail(f"there is no file or folder {value}: {flag} {value} sets the port.", param, ctx)
             return super().convert(path_of(str(value)) or value, param, ctx)
         try:
             check_object_url(value)

@@ -44,7 +44,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
     except (OSError, ValueError) as error:
         raise CannotRun(f"{path}: {error}") from error
     context.default_map = {}
-    known = {parameter.name: parameter for parameter in context.command.params if parameter.name != "config"}
+    known = {parameter.name: parameter for parameter in context.command.params if parameter.expose_value}
     for key, value in found.items():
         parameter = known.get(key.replace("-", "_"))
         if parameter is None or parameter.name is None:
@@ -92,7 +92,6 @@ config_option: Final = click.option(
     "-c",
     type=FILE,
     envvar=f"{PREFIX}CONFIG",
-    show_envvar=True,
     is_eager=True,
     expose_value=False,
     callback=_read_config,

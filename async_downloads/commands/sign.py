@@ -16,7 +16,8 @@ __all__ = ["sign"]
 
 _SECRET: Final = replace(
     next(row for row in table(Settings) if row.name == "secret"),
-    help="The secret of the server. Of several, with commas between them, the first one signs.",
+    help="The secret of the server; better set as ASYNC_DOWNLOADS_SECRET. Of several, with commas between them, the "
+    "first one signs.",
     default_help=None,
 )
 _DURATION: Final = re.compile(r"(\d{1,9})([smhdw])")

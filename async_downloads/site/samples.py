@@ -16,7 +16,7 @@ from ..config import Settings
 from ..sources.database.urls import open_catalogue
 from .sample_media import landscape, subtitles, write_scale
 
-__all__ = ["TOUR", "Sample", "make_pdf", "make_samples", "samples"]
+__all__ = ["TOUR", "Sample", "make_pdf", "make_samples", "name_server", "samples"]
 
 
 TOUR: Final = "/tour.html"
@@ -43,7 +43,9 @@ _LARGE_MIB: Final = 64
 _VIDEO_SECONDS: Final = 12
 _GALLERY: Final = tuple(f"picture {number}.png" for number in range(1, 13))
 # Copied as they are: text files for the preview.
-_TEXTS: Final = ("README.md", "code/clock.js", "code/settings.toml")
+_README: Final = "README.md"
+_README_URL: Final = "http://127.0.0.1:8000"  # in its commands, until the server has an address
+_TEXTS: Final = (_README, "code/clock.js", "code/settings.toml")
 _NAMES: Final = (
     "file 2.txt",
     "file 10.txt",
@@ -113,6 +115,12 @@ def make_samples(folder: Path) -> Settings:
         file_ids="integer",
         list_files=True,
     )
+
+
+def name_server(folder: Path, url: str) -> None:
+    """Write the URL of the server, without a slash at its end, into the commands of the README."""
+    path = folder / _README
+    path.write_text(path.read_text("utf-8").replace(_README_URL, url), "utf-8")
 
 
 def _write_files(folder: Path) -> None:

@@ -87,6 +87,12 @@ async def test_it_prints_where_the_tour_begins(demo: Command) -> None:
     assert "<h1>A tour of async_downloads</h1>" in demo.get("/tour.html").text
 
 
+async def test_its_readme_names_the_address_of_the_server(demo: Command) -> None:
+    text = demo.get("/README.md").text
+    assert f"get {demo.url}/large.bin" in text
+    assert ":8000" not in text
+
+
 async def test_its_database_is_not_served_as_a_file(demo: Command) -> None:
     listed = [entry["name"] for entry in demo.get("/?json").json()["entries"]]
     folders = ["code", "csv", "documents", "gallery", "images", "media", "names", "reports"]

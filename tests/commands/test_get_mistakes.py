@@ -62,6 +62,9 @@ URL = "http://127.0.0.1:9/a"
         pytest.param([URL, "--checksums", "empty"], "no line has a checksum and a name", id="a list without checksums"),
         pytest.param(["--metalink", "empty"], "--metalink: not a Metalink file", id="a Metalink file without XML"),
         pytest.param([URL, "-C", "100"], "leave out -C", id="an offset, as in curl"),
+        pytest.param(["--mirror", URL], "-r copies a folder", id="--mirror, as in wget"),
+        pytest.param([URL, "a.zip"], "a.zip is not a URL: -o PATH saves under that name", id="a path after the URL"),
+        pytest.param([URL, "."], ". is not a URL: -d DIR saves in it", id="a folder after the URL"),
         pytest.param([URL, "-O", "a.zip"], "-O takes no name: -o NAME", id="a name after -O, as in wget"),
         pytest.param(
             [URL, "-r", "-A", "*.iso"], "--include PATTERN chooses files", id="a pattern after -A, as in wget"
@@ -108,7 +111,7 @@ def test_a_malformed_proxy_is_refused(get: Get, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_help_of_each_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["get", "--help"], prog_name="async-downloads", standalone_mode=False) == 0
+    assert cli.main(["get", "--help-all"], prog_name="async-downloads", standalone_mode=False) == 0
     text = capsys.readouterr().out
     sections = text.partition("Options:\n")[2].partition("\n\n  As in curl")[0]
     lines = [line for line in sections.splitlines() if line.startswith(" ")]

@@ -1,0 +1,69 @@
+"""Help of commands with many options: `--help` shows the common ones, `--help-all` all of them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import click
+
+__all__ = ["SectionedCommand", "Sections"]
+
+
+Sections = Mapping[str, str]  # a title, and the names of its parameters with spaces between them
+_SHOWS_ALL: Final = f"{__name__}.shows_all"
+_OTHERS: Final = "Other options"
+_MAX_NAMES: Final = 30  # columns for the names of options; longer names have a line of their own
+
+
+class SectionedCommand(click.Command):
+    """A command whose help has sections: those of `common` are in `--help`, those of `more` only in `--help-all`.
+
+    Options without a section are the last ones in `--help-all`. Sections without an option are left out, so several
+    commands can have the same sections.
+    """
+
+    def __init__(self, *args: Any, common: Sections, more: Sections, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self._common = common
+        self._more = more
+        help_all: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False, "callback": _show_all}
+        self.params.append(click.Option(["--help-all"], help="Show all options and exit.", **help_all))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of each section."""
+        records = dict(self._records(ctx))
+        width = min(_MAX_NAMES, max(len(names) for names, _ in records.values()))
+        for title, rows in self._sections(records, shows_all=ctx.meta.get(_SHOWS_ALL, False)):
+            with formatter.section(title):
+                formatter.write_dl([(f"{names:<{width}}", text) for names, text in rows])
+
+    def _records(self, ctx: click.Context) -> Iterator[tuple[str, tuple[str, str]]]:
+        """Yield the name of each option with what its line shows: of a switch that is off, only how to set it."""
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                names, text = record
+                is_off = param.secondary_opts and param.default is False
+                yield _name_of(param), (names.partition(" / ")[0] if is_off else names, text)
+
+    def _sections(
+        self, records: dict[str, tuple[str, str]], *, shows_all: bool
+    ) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        sections = {**self._common, **self._more} if shows_all else self._common
+        for title, listed in sections.items():
+            if rows := [records[name] for name in listed.split() if name in records]:
+                yield title, rows
+        unlisted = records.keys() - set(" ".join([*self._common.values(), *self._more.values()]).split())
+        if shows_all and unlisted:
+            yield _OTHERS, [record for name, record in records.items() if name in unlisted]
+
+
+def _name_of(param: click.Parameter) -> str:
+    """Return the name of a parameter; click may call that of `--help` otherwise."""
+    return "help" if "--help" in param.opts else param.name or ""
+
+
+def _show_all(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        context.meta[_SHOWS_ALL] = True
+        click.echo(context.get_help(), color=context.color)
+        context.exit()

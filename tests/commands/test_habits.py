@@ -1,0 +1,73 @@
+"""Options and arguments of other programs: the one line of the error says what to use here."""
+
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from async_downloads.cli import cli, main
+from async_downloads.commands import habits
+
+URL = "http://127.0.0.1:9/a"
+
+
+def _error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    monkeypatch.setattr(sys, "argv", ["async-downloads", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["get", "--output-document", "a", URL], "-o PATH saves under that name", id="wget's output"),
+        pytest.param(["get", "--output-document=a", URL], "-o PATH saves under that name", id="with its value"),
+        pytest.param(["get", "-u", "me:hidden", URL], "there is no -u: ~/.netrc holds passwords", id="curl's user"),
+        pytest.param(["get", "-m", URL], "-r copies a folder", id="wget's mirror"),
+        pytest.param(["get", "-sI", URL], "curl -I shows the fields", id="the head alone, among other letters"),
+        pytest.param(["serve", "8000"], "there is no file or folder 8000: -p 8000 sets the port", id="http.server"),
+        pytest.param(["serve", "0.0.0.0:8000"], "-b 0.0.0.0:8000 sets the port", id="runserver"),
+        pytest.param(["serve", "-d", "/tmp"], "name the folder alone: serve DIR", id="http.server's folder"),
+        pytest.param(["run", "a:b", "--host", "::"], "-b HOST:PORT sets the address", id="uvicorn's host"),
+        pytest.param(["-p", "8000"], "-p follows a command, such as serve or get", id="no command"),
+        pytest.param([URL], "a command comes first: async-downloads get URL", id="a URL"),
+        pytest.param(["."], "a command comes first: async-downloads serve .", id="a folder"),
+        pytest.param(["get", "--unheard-of", URL], "No such option", id="an option of no program"),
+        pytest.param(["serve", "missing"], "'missing' does not exist", id="a name that is no port"),
+    ],
+)
+def test_the_error_says_what_to_use(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = _error(capsys, monkeypatch, *arguments)
+    assert message in line
+    assert "hidden" not in line
+
+
+def test_a_folder_named_like_a_port_is_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "8000").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert "expected host:port" in _error(capsys, monkeypatch, "serve", "8000", "-b", "nowhere")
+
+
+@pytest.mark.parametrize("options", ["-fsSLO", "-f -J -L", "-r -np -nH", "--no-parent -nv", "-C -", "-# -O"])
+def test_options_of_curl_and_wget_for_the_default_are_accepted(options: str) -> None:
+    command = cli.get_command(click.Context(cli), "get")
+    assert command is not None
+    context = command.make_context("get", [*options.split(), URL])
+    assert context.params["urls"] == (URL,)
+
+
+@pytest.mark.parametrize("name", habits.INSTEAD)
+def test_a_hint_is_for_one_option_that_does_not_exist(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    listed = " ".join(habits.INSTEAD[name]).split()
+    assert len(listed) == len(set(listed))
+    assert set(listed) & {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)} == set()
