@@ -16,6 +16,7 @@ __all__ = ["cli", "main"]
 
 
 _MODULES: Final = {
+    "completion": "completion",
     "db": "db",
     "demo": "demo",
     "get": "get",
@@ -86,6 +87,16 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        import platform
+        from importlib.metadata import version
+
+        system = f"Python {platform.python_version()}, {platform.platform()}"
+        click.echo(f"async-downloads {version('async-downloads')} ({system})")
+        context.exit()
+
+
 @click.group(
     cls=_Commands,
     commands=dict.fromkeys(_MODULES),
@@ -93,7 +104,14 @@ class _Commands(click.Group):
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
 )
-@click.version_option(package_name="async-downloads")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the versions of this program, Python and the system.",
+)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Serve files to thousands of clients at once, and download files.

@@ -9,7 +9,7 @@ from .messages import CannotRun
 __all__ = ["hash_password"]
 
 
-@click.command("hash-password")
+@click.command("hash-password", short_help="Print the hash of a password for serve --auth-file.")
 @click.argument("user", required=False)
 def hash_password(user: str | None) -> None:
     """Print the hash of a password, with USER: before it if a user is given.

@@ -57,7 +57,7 @@ def _table(files: Sequence[StoredFile], ids: Identifier) -> Iterator[str]:
         yield f"{public:<{widths[0]}}  {size:>{widths[1]}}  {media_type:<{widths[2]}}  {created}  {name}"
 
 
-@click.command()
+@click.command(short_help="Remove files from a database or from a bucket.")
 @click.argument("public", nargs=-1, metavar="[ID]...")
 @click.option("--name", "names", multiple=True, help="Remove the file of this name; repeatable.")
 @FILES

@@ -24,7 +24,13 @@ _SITE: Final = [row for row in table(Settings) if row.name not in _ARGUMENTS]
 _MAX_NAMED: Final = 3  # paths in the announcement
 
 
-@click.command(cls=SectionedCommand, common=COMMON, more=MORE, epilog=EPILOG)
+@click.command(
+    short_help="Serve a folder, several files, or a bucket.",
+    cls=SectionedCommand,
+    common=COMMON,
+    more=MORE,
+    epilog=EPILOG,
+)
 @click.argument(
     "directory",
     metavar="[PATH]...",
