@@ -3,10 +3,11 @@
 import re
 from typing import Final
 
-__all__ = ["PARAMETER", "split_query", "without_signature"]
+__all__ = ["FOLDER_SIGNATURE", "PARAMETER", "split_query", "without_signature"]
 
 
 PARAMETER: Final = "signature"
+FOLDER_SIGNATURE: Final = "async_downloads.folder_signature"  # in the scope of a request that such a link has opened
 _PREFIX: Final = f"{PARAMETER}=".encode()
 _VALUE: Final = re.compile(rb"(?<=[?&]" + _PREFIX + rb")[^&\s#]*")
 

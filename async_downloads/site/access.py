@@ -10,8 +10,8 @@ from ..access.cookies import cookie_of, tokens_in
 from ..access.password_check import PasswordCheck
 from ..access.private_responses import PrivateResponse, send_private
 from ..access.protected_paths import ProtectedPaths
-from ..access.signature_parameter import split_query
-from ..access.signer import Signer, full_path, secrets_of
+from ..access.signature_parameter import FOLDER_SIGNATURE, split_query
+from ..access.signer import Link, Signer, full_path, secrets_of
 from ..asgi import error_response, response_to_error
 from ..client_address import client_of
 from ..config import Settings
@@ -150,13 +150,19 @@ class AccessGate:
         if split_query(scope["query_string"])[0]:
             link, scope = self._signer.open(scope)
             private.link, private.cookie = link, cookie_of(link, scope)
-            return scope
+            return _opened_by(link, scope)
         client = scope.get("client")
         for token in tokens_in(scope):
             with suppress(DownloadError):
-                private.link = self._signer.verify_token(token, full_path(scope), b"", client[0] if client else None)
-                return scope
+                link = self._signer.verify_token(token, full_path(scope), b"", client[0] if client else None)
+                private.link = link
+                return _opened_by(link, scope)
         return None
+
+
+def _opened_by(link: Link, scope: Scope) -> Scope:
+    """Return the scope with the signature of a folder, which the links in a page of this folder need elsewhere."""
+    return scope if link.folder is None else {**scope, FOLDER_SIGNATURE: link.token}
 
 
 def _credentials(scope: Scope) -> bytes | None:

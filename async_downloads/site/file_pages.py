@@ -14,7 +14,7 @@ from ..sources.base import Entry, Store
 from ..sources.memory import MemorySource
 from ..threads import PREVIEW_THREADS, in_thread
 from .folder_pages import FolderPages
-from .page_request import base_of, link_to
+from .page_request import base_of, link_to, signature_of
 from .pages import Pages, page, wants_gzip, zipped
 from .preview import File, as_preview, reads_text
 from .reading import read_text, read_whole
@@ -53,13 +53,15 @@ class FilePages:
             return await in_thread(partial(_qr_code, link), executor=PREVIEW_THREADS)
         is_source = b"source" in parse_qs(scope["query_string"]).get(b"view", [])
         in_gzip, base = wants_gzip(scope), base_of(scope)
-        has_code = len(link) <= _MAX_LINK
-        draw = partial(self._draw, key, base, has_code=has_code, is_source=is_source, in_gzip=in_gzip)
+        has_code, signature = len(link) <= _MAX_LINK, signature_of(scope)
+        draw = partial(
+            self._draw, key, base, has_code=has_code, is_source=is_source, signature=signature, in_gzip=in_gzip
+        )
 
         async def version() -> object:
             return described.validators.etag
 
-        return await self._pages.get((key, base, has_code, is_source, in_gzip), draw, version)
+        return await self._pages.get((key, base, has_code, is_source, signature, in_gzip), draw, version)
 
     async def _describe(self, key: str) -> Representation:
         source = await self._store.open(key)
@@ -69,7 +71,7 @@ class FilePages:
             await source.aclose()
 
     async def _draw(
-        self, key: str, base: str, *, has_code: bool, is_source: bool, in_gzip: bool
+        self, key: str, base: str, *, has_code: bool, is_source: bool, signature: str, in_gzip: bool
     ) -> Callable[[], MemorySource]:
         source = await self._store.open(key)
         try:
@@ -79,7 +81,7 @@ class FilePages:
         finally:
             await source.aclose()
         siblings = await self._siblings(key)
-        file = File(key, described, data, siblings, base, has_code=has_code, is_source=is_source)
+        file = File(key, described, data, siblings, base, has_code, is_source, signature)
         return partial(_drawn, file, in_gzip=in_gzip)
 
     async def _siblings(self, key: str) -> tuple[Entry, ...]:

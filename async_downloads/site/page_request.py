@@ -1,9 +1,10 @@
 """The wishes of a request for a page: HTML or JSON, and its address."""
 
+from ..access.signature_parameter import FOLDER_SIGNATURE, PARAMETER
 from ..request_target import has_parameter
 from ..sending import Scope
 
-__all__ = ["base_of", "is_browser", "link_to", "wants_json"]
+__all__ = ["base_of", "is_browser", "link_to", "signature_of", "wants_json"]
 
 
 def wants_json(scope: Scope) -> bool:
@@ -36,8 +37,17 @@ def base_of(scope: Scope) -> str:
 
 
 def link_to(scope: Scope) -> str:
-    """Return the absolute URL of a request without its query, with the host that the client named."""
+    """Return the absolute URL of a request without its query, with the host that the client named.
+
+    If the signature of a folder has opened the request, the URL has this signature.
+    """
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     host = hosts[0].decode("latin-1") if hosts else "localhost"
     raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0] or scope["path"].encode()
-    return f"{scope.get('scheme', 'http')}://{host}{raw.decode('latin-1')}"
+    return f"{scope.get('scheme', 'http')}://{host}{raw.decode('latin-1')}{signature_of(scope)}"
+
+
+def signature_of(scope: Scope) -> str:
+    """Return the query with the signature of the folder that has opened the request; "" if there is none."""
+    token = scope.get(FOLDER_SIGNATURE)
+    return f"?{PARAMETER}={token}" if token else ""

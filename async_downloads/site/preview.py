@@ -30,7 +30,7 @@ class File:
     """A file as it is to be drawn: its key, its description, its text if it may be one, the entries beside it.
 
     With `is_source` Markdown is shown as the text that it is. `base` is the relative URL of the site's top. `has_code`
-    is False if the URL of the file is too long for a QR code.
+    is False if the URL of the file is too long for a QR code. `signature` is the query that the URL needs elsewhere.
     """
 
     key: str
@@ -40,6 +40,7 @@ class File:
     base: str
     has_code: bool
     is_source: bool = False
+    signature: str = ""
 
     @property
     def name(self) -> str:
@@ -71,6 +72,7 @@ def as_preview(file: File) -> bytes:
         parts=marked(name),
         label=labelled(name),
         url=quote(fsencode(file.name), safe=""),
+        signature=file.signature,
         crumbs=crumbs_of(file.key),
         kind=kind,
         body=body,

@@ -94,22 +94,26 @@ def _limit(text: str) -> int:
 class Selected:
     """The entries of one page. `start` is the position of the first one among the `matching` ones.
 
-    `after` is the value of `View.after` for the next page; None on the last page.
+    `after` is the value of `View.after` for the next page, and `before` that for the previous one; None if there is no
+    such page.
     """
 
     entries: Sequence[Entry]
     start: int
     matching: int
     after: str | None = None
+    before: str | None = None
 
 
 def select(entries: Sequence[Entry], view: View, *, usual: int = PAGE_ROWS) -> Selected:
     """Return the entries that a view shows, in its order. Folders come first, whatever the order is."""
     found = _sorted(_matching(entries, view.q), view)
     start = _start(found, view) if view.after else 0
-    stop = start + (view.limit or usual)
+    size = view.limit or usual
+    stop = start + size
     after = _mark(found[stop - 1]) if stop < len(found) else None
-    return Selected(found[start:stop], start, len(found), after)
+    before = _mark(found[start - size - 1]) if start > size else ""
+    return Selected(found[start:stop], start, len(found), after, before if start else None)
 
 
 def _matching(entries: Sequence[Entry], q: str) -> Sequence[Entry]:

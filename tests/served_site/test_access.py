@@ -5,11 +5,13 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
+import segno
 from harness.asgi import App, ask
 from harness.served import Server, http2, served
 from harness.waiting import HANGING
@@ -273,6 +275,38 @@ async def test_the_cookie_of_a_folder_opens_the_links_of_its_pages(site_of: Site
     assert (opened.status, opened.fields["referrer-policy"]) == (200, "no-referrer")
     assert await _signed(site, "/a.txt", fields=sent) == 401
     assert await _signed(site, "/private/", fields=[("Cookie", f"{sent[0][1]}x")]) == 401
+
+
+async def test_in_a_signed_folder_a_copied_link_and_its_qr_code_have_the_signature_of_the_folder(
+    site_of: SiteOf,
+) -> None:
+    site, file = site_of(), "/private/deep/b.txt"
+    signature = SIGNER.sign("/private/*", expires=HOUR).partition("?")[2]
+    by_cookie = [("Cookie", f"async_downloads_link={signature.removeprefix('signature=')}")]
+    for query, fields in ((f"&{signature}", []), ("", by_cookie)):
+        page = (await ask(site, f"{file}?view{query}", fields=fields, client=LOCAL)).body.decode()
+        code = (await ask(site, f"{file}?qr{query}", fields=fields, client=LOCAL)).body
+        assert f'data-copy="b.txt?{signature}"' in page
+        assert code == _qr_code(f"http://localhost{file}?{signature}")
+    assert await _signed(site, f"{file}?{signature}") == 200
+
+
+async def test_a_page_for_a_reader_with_a_password_shows_the_signature_of_no_other_reader(site_of: SiteOf) -> None:
+    site, file = site_of(), "/private/deep/b.txt"
+    for expires in (HOUR, 2 * HOUR):
+        signature = SIGNER.sign("/private/*", expires=expires).partition("?")[2]
+        page = (await ask(site, f"{file}?view&{signature}", client=LOCAL)).body.decode()
+        assert re.findall(r"signature=[^\"]+", page) == [signature]
+    opened = await ask(site, f"{file}?view", fields=[ANN], client=LOCAL)
+    assert "signature=" not in opened.body.decode()
+    of_the_page = SIGNER.sign(f"{file}?view", expires=HOUR)
+    assert "signature=" not in (await ask(site, of_the_page, client=LOCAL)).body.decode()
+
+
+def _qr_code(url: str) -> bytes:
+    drawn = BytesIO()
+    segno.make_qr(url, error="m").save(drawn, kind="svg", scale=8, border=4, light="#fff", xmldecl=False)
+    return drawn.getvalue()
 
 
 async def test_without_a_secret_a_signature_means_nothing(site_of: SiteOf) -> None:

@@ -252,6 +252,25 @@ def test_json_of_a_part_has_the_url_of_the_next_one() -> None:
     assert (document["next"], document["truncated"]) == ("?sort=size&after=a%20b&limit=1&json", False)
 
 
+@pytest.mark.parametrize(
+    ("query", "buttons"),
+    [
+        (b"limit=1", [("Next page", "a")]),
+        (b"limit=1&after=a", [("Previous page", None), ("Next page", "b")]),
+        (b"limit=1&after=b", [("First page", None), ("Previous page", "a"), ("Next page", "c")]),
+        (b"limit=1&after=c", [("First page", None), ("Previous page", "b")]),
+    ],
+)
+def test_a_page_leads_to_the_first_the_previous_and_the_next_one(
+    query: bytes, buttons: list[tuple[str, str | None]]
+) -> None:
+    html = as_html(Folder("", _of("a", "b", "c", "d"), base=""), View.parse(query)).decode()
+    (pages,) = re.findall(r'<form class="pages">(.*)</form>', html)
+    shown = re.findall(r'<button(?: name="after" value="(.*?)")?>(.*?)</button>', pages)
+    assert [(label, after or None) for after, label in shown] == buttons
+    assert '<input type="hidden" name="limit" value="1">' in pages
+
+
 def test_a_real_directory_is_listed_with_names_of_any_bytes(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff")).touch()
     names = os.listdir(tmp_path)

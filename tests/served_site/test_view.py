@@ -107,15 +107,24 @@ def test_the_pages_together_have_each_entry_once(entries: list[Entry], sort: str
     view = View.parse(f"sort={sort}&order={order}&limit={limit}".encode())
     whole = select(entries, View.parse(f"sort={sort}&order={order}".encode()))
     found: list[Entry] = []
+    pages: list[Selected] = []
     while True:
-        part: Selected = select(entries, view)
+        part = select(entries, view)
         assert part.start == len(found)
+        assert _page_before(entries, view, part) == (pages[-1] if pages else None)
         found += part.entries
+        pages.append(part)
         if part.after is None:
             break
         view = View.parse(view.query(after=part.after).removeprefix("?").encode())
     assert found == list(whole.entries)
     assert sorted(entry.name for entry in found) == sorted(entry.name for entry in entries)
+
+
+def _page_before(entries: list[Entry], view: View, page: Selected) -> Selected | None:
+    if page.before is None:
+        return None
+    return select(entries, View.parse(view.query(after=page.before).removeprefix("?").encode()))
 
 
 @pytest.mark.parametrize(
