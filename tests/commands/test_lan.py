@@ -104,10 +104,12 @@ async def test_an_address_without_a_port_has_the_default_port(tree: Path) -> Non
             assert f"cannot listen on {shown}: " in refusal("serve", tree, "-b", bind)
 
 
-def test_a_busy_port_is_refused_with_the_next_free_one(tree: Path) -> None:
+@pytest.mark.parametrize("command", [("serve", "."), ("run", "a:app"), ("demo",)], ids=lambda command: command[0])
+def test_a_busy_port_is_refused_with_the_next_free_one(tree: Path, command: tuple[str, ...]) -> None:
+    (tree / "a.py").write_text("async def app(scope, receive, send): ...\n")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        line = refusal("serve", tree, "-p", port)
+        line = refusal(*command, "-p", port, cwd=tree)
     beginning = f"async-downloads: cannot listen on 127.0.0.1:{port}: Address already in use (port "
     assert line.startswith(beginning)
     assert port < int(line.removeprefix(beginning).removesuffix(" is free)")) <= port + 100
