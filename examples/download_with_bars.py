@@ -31,7 +31,7 @@ async def download_all(urls: Sequence[str], console: Console) -> int:
 
         def show(progress: Progress) -> None:
             if progress.url not in tasks:
-                tasks[progress.url] = bars.add_task(progress.name)
+                tasks[progress.url] = bars.add_task(progress.name, total=None)
             bars.update(tasks[progress.url], description=progress.name, completed=progress.done, total=progress.total)
 
         async with Downloader() as downloader:
