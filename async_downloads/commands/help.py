@@ -30,8 +30,8 @@ class SectionedCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options of each section."""
-        records = dict(self._records(ctx))
-        width = min(_MAX_NAMES, max(len(names) for names, _ in records.values()))
+        records = list(self._records(ctx))
+        width = min(_MAX_NAMES, max(len(names) for _, (names, _) in records))
         for title, rows in self._sections(records, shows_all=ctx.meta.get(_SHOWS_ALL, False)):
             with formatter.section(title):
                 formatter.write_dl([(f"{names:<{width}}", text) for names, text in rows])
@@ -46,15 +46,16 @@ class SectionedCommand(click.Command):
                 yield _name_of(param), (names.partition(" / ")[0] if is_off else names, text)
 
     def _sections(
-        self, records: dict[str, tuple[str, str]], *, shows_all: bool
+        self, records: list[tuple[str, tuple[str, str]]], *, shows_all: bool
     ) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         sections = {**self._common, **self._more} if shows_all else self._common
         for title, listed in sections.items():
-            if rows := [records[name] for name in listed.split() if name in records]:
+            if rows := [record for wanted in listed.split() for name, record in records if name == wanted]:
                 yield title, rows
-        unlisted = records.keys() - set(" ".join([*self._common.values(), *self._more.values()]).split())
-        if shows_all and unlisted:
-            yield _OTHERS, [record for name, record in records.items() if name in unlisted]
+        listed_anywhere = " ".join([*self._common.values(), *self._more.values()]).split()
+        others = [record for name, record in records if name not in listed_anywhere]
+        if shows_all and others:
+            yield _OTHERS, others
 
 
 def _name_of(param: click.Parameter) -> str:
