@@ -1,4 +1,16 @@
-"""Downloads at high concurrency: Flask's download API on Quart, a mountable ASGI app, a server command.
+"""Downloads at high concurrency. The five things that one does with this package:
+
+1. Serve a folder, from the command line: `async-downloads serve FOLDER`.
+2. Return files from the views of an app. On Quart with Flask's names: `await send_file("report.pdf")` and
+   `send_from_directory`, after `init_app(app)`. In FastAPI, Starlette and Litestar: `DownloadResponse("report.pdf")`
+   from `async_downloads.starlette`.
+3. Mount a store in any ASGI app: `Downloads(store)` sends its files, `Site(store)` shows its folders as pages, too. A
+   store is a `DirectoryStore`, a bucket (`async_downloads.sources.object_storage`), a database, or a class of your own.
+4. Give out links that expire: `sign_url(url, secret=..., expires=3600)`, and `Downloads(store, signer=Signer(secret))`.
+5. Download, so that it resumes: `await download(url, path)` and `Downloader` from `async_downloads.client`.
+
+All errors are in `async_downloads.errors`. All settings of `serve` are in `async_downloads.config`; `create_app` makes
+the app that `serve` runs.
 
 Each name is imported when it is first used, so a program loads only what it needs: `import async_downloads` alone
 loads neither Quart nor httpx.
@@ -21,12 +33,14 @@ if TYPE_CHECKING:
     from .quart import send_source as send_source
     from .quart import signed_links as signed_links
     from .site.app import create_app as create_app
+    from .site.store_site import Site as Site
     from .sources.directory import DirectoryStore as DirectoryStore
 
 __all__ = [
     "DirectoryStore",
     "Downloads",
     "Signer",
+    "Site",
     "abort",
     "create_app",
     "init_app",
@@ -44,6 +58,7 @@ _HOMES = {
     "DirectoryStore": ".sources.directory",
     "Downloads": ".asgi",
     "Signer": ".access.signer",
+    "Site": ".site.store_site",
     "create_app": ".site.app",
     "sign_url": ".access.signer",
 }

@@ -12,7 +12,7 @@ from .access.signer import Signer
 from .body import Body
 from .errors import DownloadError, LinkExpired, NotFound, SourceBusy
 from .offload import Offload
-from .request_target import in_origin_form, key_of, wants_attachment
+from .request_target import in_origin_form, key_of, wants_attachment, with_whole_path
 from .responder import Response, boundary_secret, respond
 from .semantics.codings import acceptable
 from .semantics.etags import ETag
@@ -30,6 +30,7 @@ __all__ = [
     "Downloads",
     "error_response",
     "log_cut_response",
+    "log_failure",
     "plain_response",
     "refusal",
     "request_head",
@@ -141,7 +142,7 @@ class Downloads:
             await receive()
             await send({"type": "websocket.close", "code": _NO_WEBSOCKET})
         elif scope["type"] == "http":
-            scope = in_origin_form(scope)
+            scope = with_whole_path(in_origin_form(scope))
             send = closing_if_ambiguous(scope, send)
             if self._signer is None:
                 await respond_and_send(partial(self.respond, receive=receive), scope, receive, send)
@@ -231,15 +232,20 @@ def log_cut_response(error: DownloadError, scope: Scope) -> None:
 
 
 def response_to_error(error: DownloadError, scope: Scope) -> Response:
-    """Return the response for an error; log the error unless it is NotFound."""
-    note_failure(error)
-    if not isinstance(error, NotFound):
-        _log.warning("%s: %d: %s", request_line(scope), error.status, error)
+    """Return the response for an error; log the error as `log_failure` does."""
+    log_failure(error, request_line(scope))
     if isinstance(error, SourceBusy):
         return error_response(error.status, ("Retry-After", str(error.retry_after)))
     if isinstance(error, LinkExpired):
         return text_response(error.status, "This link has expired. Ask the person who sent it for a new one.")
     return error_response(error.status)
+
+
+def log_failure(error: DownloadError, subject: str) -> None:
+    """Count an error that becomes the response to a request, and log it unless it is NotFound."""
+    note_failure(error)
+    if not isinstance(error, NotFound):
+        _log.warning("%s: %d: %s", subject, error.status, error)
 
 
 def request_line(scope: Scope) -> str:

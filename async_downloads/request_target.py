@@ -4,11 +4,13 @@ import os
 import re
 from functools import lru_cache
 from typing import Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from .sending import Scope
 
-__all__ = ["has_parameter", "in_normal_form", "in_origin_form", "key_of", "normalized", "wants_attachment"]
+__all__ = [
+    "has_parameter", "in_normal_form", "in_origin_form", "key_of", "normalized", "wants_attachment", "with_whole_path",
+]  # fmt: skip
 
 
 _ODD_SEGMENT: Final = re.compile(r"/\.{0,2}/|/\.{1,2}\Z")  # empty, "." or ".."
@@ -50,6 +52,25 @@ def in_origin_form(scope: Scope) -> Scope:
         "path": "/" + rest.partition("/")[2],
         "raw_path": b"/" + raw.partition(b"://")[2].partition(b"/")[2],
     }
+
+
+def with_whole_path(scope: Scope) -> Scope:
+    """Return the scope of a mounted app with `root_path` at the beginning of its path, as ASGI defines the two.
+
+    Two frameworks differ. Starlette leaves `app_root_path` out of the path, which a proxy has removed; `root_path`
+    begins with it. Litestar removes the mount from the path, and leaves it out of `root_path`; `raw_path` has it.
+    """
+    path, root, raw = scope["path"], scope.get("root_path", ""), scope.get("raw_path") or b""
+    if root and _mount_length(path, root):
+        return scope
+    missing = scope.get("app_root_path", "")
+    if missing and _mount_length(whole := f"{missing}{path}", root):
+        return {**scope, "path": whole, "raw_path": quote(missing).encode("ascii") + raw if raw else raw}
+    sent = unquote(raw.partition(b"?")[0])
+    for each in (sent, f"{sent}/") if raw and sent != path else ():  # Litestar adds the slash
+        if each.endswith(path):
+            return {**scope, "path": sent, "root_path": each.removesuffix(path)}
+    return scope
 
 
 def key_of(scope: Scope) -> str:

@@ -12,7 +12,7 @@ from source_tree import FILES, module_of, modules
 FILE_LINES: Final = 260
 FUNCTION_LINES: Final = 40
 # Classes that may have the same name in two packages, each with the reason.
-HOMONYMS: Final[dict[str, str]] = {}
+HOMONYMS: Final[dict[str, str]] = {"DownloadResponse": "it is a response of the framework: Quart's or Starlette's"}
 # Names that were replaced by the terms of the field. A class or function with such a name needs a better one.
 FORMER_CLASSES: Final = {
     "Answer", "Asked", "BadAnswer", "Changed", "Crew", "Damage", "DeadlineOver", "Ended", "Ending", "Familiar",

@@ -4,8 +4,8 @@
     L7  cli, commands
     L6  server
     L5  site, config, setting_rows         client: semantics, open_file, threads and errors only
-    L4  asgi, quart
-    L3  body, responder, region_messages, sending, request_target, wanted_digests, offload, access
+    L4  asgi, quart, starlette
+    L3  body, responder, region_messages, sending, content, request_target, wanted_digests, offload, access
         testing                            sources, semantics and errors only
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
@@ -46,9 +46,9 @@ LAYERS = (
     {"body", "region_messages", "testing"},
     {"responder"},
     {"sending"},
-    {"offload", "request_target", "wanted_digests"},
+    {"content", "offload", "request_target", "wanted_digests"},
     {"access"},
-    {"asgi", "quart"},
+    {"asgi", "quart", "starlette"},
     {"site", "config", "setting_rows", "client"},
     {"server"},
     {"cli", "commands", "__init__"},
@@ -81,6 +81,7 @@ HOMES = {
     "prometheus_client": "server.metrics_page",
     "asyncpg": "sources.database.postgres",
     "obstore": "sources.object_storage",
+    "starlette": "starlette",
 }
 ASYNCHRONOUS = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 

@@ -9,7 +9,7 @@ from source_tree import PACKAGE
 import async_downloads
 
 PUBLIC: Final = {
-    "": """DirectoryStore Downloads Signer abort create_app init_app make_response safe_join send_archive send_file
+    "": """DirectoryStore Downloads Signer Site abort create_app init_app make_response safe_join send_archive send_file
         send_from_directory send_source sign_url signed_links""",
     "access.signer": "Link Signer sign_url",
     "client": "Downloader FetchError NetworkOptions Progress ResponseStream Result SegmentProgress download",
@@ -18,6 +18,8 @@ PUBLIC: Final = {
         DownloadError FetchError Forbidden IsDirectory LinkExpired NetworkError NoSuchHost NotFound RefusedRedirect
         RemoteChanged RetriesExhausted SendStalled SourceBusy SourceChanged SourceError SourceTruncated Stalled
         TargetBusy TlsError""",
+    "quart": """DownloadConnection DownloadResponse SendOptions abort init_app make_response safe_join send_archive
+        send_file send_from_directory send_source signed_links""",
     "semantics.etags": "ETag",
     "semantics.plan": "Policy",
     "semantics.ranges": "UNBOUNDED ByteRange",
@@ -28,6 +30,7 @@ PUBLIC: Final = {
     "sources.directory": "DirectoryStore",
     "sources.memory": "MemorySource MemoryStore",
     "sources.object_storage": "ObjectStore S3Signer",
+    "starlette": "DownloadResponse ResponseOptions",
     "testing": "ContractError check_changes check_source check_store",
 }
 # Names that only the package's own modules import. Every module that is not listed is private.

@@ -19,10 +19,13 @@ from werkzeug.security import safe_join
 from .app import DownloadConnection, init_app
 from .archives import send_archive
 from .links import signed_links
-from .send import send_file, send_from_directory, send_source
+from .response import DownloadResponse
+from .send import SendOptions, send_file, send_from_directory, send_source
 
 __all__ = [
     "DownloadConnection",
+    "DownloadResponse",
+    "SendOptions",
     "abort",
     "init_app",
     "make_response",

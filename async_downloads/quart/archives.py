@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import AsyncIterator, Iterable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, Unpack
 
 from quart import current_app
 
@@ -17,7 +17,7 @@ from ..sources.base import Entry, Source
 from ..sources.directory import DirectoryStore
 from ..threads import ARCHIVE_THREADS, in_thread
 from .response import DownloadResponse
-from .send import send_source
+from .send import ContentOptions, send_source
 
 __all__ = ["ArchiveItem", "send_archive"]
 
@@ -28,7 +28,12 @@ _LIMITS: Final = ArchiveLimits(size=2**62, entries=1_000_000)  # some 500 MB of 
 
 
 async def send_archive(
-    members: Iterable[ArchiveItem], name: str, *, hidden: bool = False, as_attachment: bool = True, **options: Any
+    members: Iterable[ArchiveItem],
+    name: str,
+    *,
+    hidden: bool = False,
+    as_attachment: bool = True,
+    **options: Unpack[ContentOptions],
 ) -> DownloadResponse:
     """Return a response with an archive that is made while it is sent; it has a length, a strong ETag and ranges.
 

@@ -1,62 +1,65 @@
 """`send_file` and similar functions: they make a source and a policy from the arguments of a view."""
 
-import errno
-import logging
 import os
-import re
 import time
-from collections.abc import AsyncIterable, Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache, partial
-from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, cast
-from urllib.parse import quote
+from typing import Any, Final, NoReturn, TypedDict, Unpack, cast
 
 from quart import abort, current_app, request
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.security import safe_join
 from werkzeug.utils import get_content_type
 
-from ..asgi import request_head, request_line
+from ..asgi import log_failure, request_head, request_line
+from ..content import Content, OpenedContent, PathLike, described, etag_of, open_content, policy_of
 from ..deprecation import accepting_former_names
-from ..errors import DownloadError, NotFound, SourceBusy
+from ..errors import DownloadError, SourceBusy
 from ..offload import Offload
-from ..recent_paths import RecentPaths, open_in_thread
-from ..responder import boundary_secret, respond
+from ..recent_paths import open_in_thread
+from ..responder import respond
 from ..semantics.dates import format_date
-from ..semantics.disposition import Disposition
-from ..semantics.etags import ETag
 from ..semantics.plan import Plan, Policy, plan
-from ..semantics.representation import Field, Representation, RequestHead, Validators
+from ..semantics.representation import Field, Representation, RequestHead
 from ..sending import Scope
-from ..source_events import note_failure
 from ..sources.base import EtagKind, Source
 from ..sources.directory import DirectoryStore
-from ..sources.directory_file import DirectoryFile
 from ..sources.media_types import media_type
-from ..sources.opening import describe, open_regular
-from ..sources.streams import source_of
 from ..timeouts import STALL_TIMEOUT
 from ..wanted_digests import with_digest
 from .response import DownloadResponse, response_of
 
-__all__ = ["abort_for", "send_file", "send_from_directory", "send_from_store", "send_source"]
+__all__ = [
+    "ContentOptions", "SendOptions", "abort_for", "send_file", "send_from_directory", "send_from_store", "send_source",
+]  # fmt: skip
 
 
-PathLike = str | os.PathLike[str]
-Chunks = AsyncIterable[bytes | str] | Iterator[bytes | str]
 MaxAge = int | Callable[[str | None], int | None] | None
-_log = logging.getLogger("async_downloads")
-_recent_paths = RecentPaths()
 _stores: "dict[tuple[str, bool, EtagKind], DirectoryStore]" = {}
 _MAX_STORES: Final = 64
-_NOT_IN_A_TAG = re.compile(r"[^\x21-\x7e]")  # a quote is left to ETag, which raises ValueError
-_LIKE_A_PATH = re.compile(rb"[^\0-\x1f]{0,255}/[^\0-\x1f]{1,255}")
+
+
+class ContentOptions(TypedDict, total=False):
+    """The options of `send_archive`: those of `send_file` that its own parameters do not replace."""
+
+    mimetype: str | None
+    download_name: str | None
+    conditional: bool
+    etag: bool | str
+    last_modified: datetime | float | None
+    max_age: MaxAge
+
+
+class SendOptions(ContentOptions, total=False):
+    """The options of `send_file` that the functions around it pass on."""
+
+    as_attachment: bool
 
 
 @accepting_former_names(filename_or_fp="path_or_file", filename_or_io="path_or_file")
 async def send_file(
-    path_or_file: "PathLike | bytes | bytearray | memoryview | BinaryIO | Chunks | Source | _Opened | None",
+    path_or_file: Content | None,
     mimetype: str | None = None,
     as_attachment: bool = False,
     download_name: str | None = None,
@@ -84,13 +87,14 @@ async def send_file(
         media = found.media_type if mimetype is None and opened.typed else _content_type(mimetype, name)
         if as_attachment and name is None:
             raise TypeError("an attachment needs a name: give 'download_name', or a path")
-        validators = _validators(found.validators, etag, last_modified)
-        selected = found
-        if (name, media, validators) != (found.filename, found.media_type, found.validators):
-            selected = replace(found, filename=name, media_type=media, validators=validators)
-        disposition: Disposition | None = "attachment" if as_attachment else "inline" if name else None
-        secret = current_app.config.get("DOWNLOAD_SECRET")
-        policy = _policy(disposition, conditional, _caching(max_age, opened.path), secret)
+        selected = described(found, filename=name, media_type=media, etag=etag_of(etag), last_modified=last_modified)
+        policy = policy_of(
+            attachment=as_attachment,
+            name=name,
+            conditional=conditional,
+            fields=_caching(max_age, opened.path),
+            secret=current_app.config.get("DOWNLOAD_SECRET"),
+        )
     except BaseException:
         await opened.source.aclose()
         raise
@@ -98,7 +102,7 @@ async def send_file(
 
 
 @accepting_former_names(filename="path", file_name="path")
-async def send_from_directory(directory: PathLike, path: PathLike, **options: Any) -> DownloadResponse:
+async def send_from_directory(directory: PathLike, path: PathLike, **options: Unpack[SendOptions]) -> DownloadResponse:
     """Return a response with a file below a directory, or abort with 404; `options` are those of `send_file`.
 
     The path may come from a client: files outside the directory are never sent, not even through symbolic links.
@@ -106,7 +110,9 @@ async def send_from_directory(directory: PathLike, path: PathLike, **options: An
     return await send_from_store(directory, path, hidden=True, **options)
 
 
-async def send_from_store(directory: PathLike, path: PathLike, *, hidden: bool, **options: Any) -> DownloadResponse:
+async def send_from_store(
+    directory: PathLike, path: PathLike, *, hidden: bool, **options: Unpack[SendOptions]
+) -> DownloadResponse:
     """Do what `send_from_directory` does; without `hidden`, send no file whose name or place begins with a dot."""
     key = _key(os.fspath(path))
     if key is None:
@@ -118,51 +124,22 @@ async def send_from_store(directory: PathLike, path: PathLike, *, hidden: bool, 
         abort(404)
     except DownloadError as error:
         abort_for(error)
-    return await send_file(_Opened(source, f"{store.directory}/{key}", typed=False), **options)
+    opened: Any = OpenedContent(source, f"{store.directory}/{key}", typed=False)  # no content that a view may give
+    return await send_file(opened, **options)
 
 
 @accepting_former_names()
-async def send_source(source: Source, **options: Any) -> DownloadResponse:
+async def send_source(source: Source, **options: Unpack[SendOptions]) -> DownloadResponse:
     """Return a response with any `Source`, and close it after use; `options` are those of `send_file`."""
     return await send_file(source, **options)
 
 
-class _Opened(NamedTuple):
-    """A source, its path if it has one, and whether its own media type counts more than the one of its name."""
-
-    source: Source
-    path: str | None
-    typed: bool
-
-
-async def _open(content: object) -> _Opened:
+async def _open(content: object) -> OpenedContent:
     try:
-        opened = content if isinstance(content, _Opened) else await _open_source(content)
+        opened = await open_content(content, current_app.root_path, kind=_etag_kind())
         return opened if _is_offloaded(opened) else opened._replace(source=await with_digest(opened.source, _head()))
-    except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE}:  # the process has no free descriptor: not the view's mistake
-            raise ServiceUnavailable(retry_after=1) from error
-        raise
     except DownloadError as error:
         abort_for(error)
-
-
-async def _open_source(content: object) -> _Opened:
-    if isinstance(content, (str, os.PathLike)):
-        path = os.path.join(current_app.root_path, content)
-        file = await _recent_paths.open(path, partial(_open_path, path, _etag_kind()), discard=DirectoryFile.close)
-        return _Opened(file, path, typed=False)
-    if isinstance(content, bytes) and _LIKE_A_PATH.fullmatch(content):
-        path = os.path.join(current_app.root_path, os.fsdecode(content))
-        if await open_in_thread(path, partial(os.path.isfile, path)):
-            raise TypeError(f"{content!r} is a path in bytes: give os.fsdecode(path)")
-    source = content if isinstance(content, Source) else source_of(content)
-    return _Opened(source, None, typed=source is content)
-
-
-def _open_path(path: str, kind: EtagKind) -> DirectoryFile:
-    file, status = open_regular(path)
-    return DirectoryFile(file, describe(status, os.path.basename(path)), path=path, kind=kind)
 
 
 def _etag_kind() -> EtagKind:
@@ -179,17 +156,6 @@ def _content_type(mimetype: str | None, name: str | None) -> str:
     if mimetype is None and name is None:
         raise TypeError("the media type is unknown: give 'mimetype' or 'download_name', or a path")
     return get_content_type(mimetype or media_type(name or "").partition(";")[0], "utf-8")
-
-
-def _validators(found: Validators, etag: bool | str, last_modified: datetime | float | None) -> Validators:
-    tag = ETag(_NOT_IN_A_TAG.sub(_percent_encoded, etag)) if isinstance(etag, str) else found.etag if etag else None
-    if isinstance(last_modified, datetime):
-        last_modified = last_modified.replace(tzinfo=last_modified.tzinfo or UTC).timestamp()
-    return Validators(tag, found.last_modified if last_modified is None else int(last_modified))
-
-
-def _percent_encoded(found: re.Match[str]) -> str:
-    return quote(found[0])
 
 
 def _caching(max_age: MaxAge, path: str | None) -> tuple[Field, ...]:
@@ -223,29 +189,20 @@ async def _store(directory: str, hidden: bool) -> DirectoryStore:
     return store
 
 
-@lru_cache(maxsize=64)
-def _policy(
-    disposition: Disposition | None, conditional: bool, fields: tuple[Field, ...], secret: str | None
-) -> Policy:
-    return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=boundary_secret(secret))
-
-
 def abort_for(error: DownloadError) -> NoReturn:
     """Raise the HTTP exception for an error of `open`; log the error unless it is NotFound."""
-    note_failure(error)
-    if not isinstance(error, NotFound):
-        _log.warning("%s: %d: %s", request_line(cast("Scope", request.scope)), error.status, error)
+    log_failure(error, request_line(cast("Scope", request.scope)))
     if isinstance(error, SourceBusy):
         raise ServiceUnavailable(retry_after=error.retry_after) from error
     abort(error.status)
 
 
-def _is_offloaded(opened: _Opened) -> bool:
+def _is_offloaded(opened: OpenedContent) -> bool:
     """Whether a server in front sends the file, as in Flask with `USE_X_SENDFILE`."""
     return bool(opened.path and current_app.config.get("USE_X_SENDFILE"))
 
 
-async def _respond(opened: _Opened, selected: Representation, policy: Policy) -> DownloadResponse:
+async def _respond(opened: OpenedContent, selected: Representation, policy: Policy) -> DownloadResponse:
     head, source = _head(), opened.source
     if opened.path and _is_offloaded(opened):
         offloaded = await Offload("X-Sendfile").respond(head, source, policy, opened.path, selected=selected)

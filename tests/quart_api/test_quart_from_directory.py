@@ -8,6 +8,7 @@ from harness.process import unprivileged
 from quart import request
 
 from async_downloads import send_from_directory
+from async_downloads.quart import SendOptions
 from async_downloads.sources.small_files import SmallFileCache
 from quart_api.apps import exchange, quart_app
 from quart_api.conftest import CONTENT
@@ -127,8 +128,10 @@ async def test_options_of_one_call_do_not_affect_the_next(
     (tmp_path / "notes.txt").write_bytes(CONTENT)
 
     async def view() -> Any:
-        own = {"mimetype": "text/csv", "download_name": "own.csv", "etag": "own"} if "own" in request.headers else {}
-        return await send_from_directory(tmp_path, "notes.txt", as_attachment=True, **own)
+        own: SendOptions = {"as_attachment": True}
+        if "own" in request.headers:
+            own |= {"mimetype": "text/csv", "download_name": "own.csv", "etag": "own"}
+        return await send_from_directory(tmp_path, "notes.txt", **own)
 
     app = quart_app(tmp_path, view, with_init=with_init)
     for fields in ([("own", "1")], [], [("own", "1")]):

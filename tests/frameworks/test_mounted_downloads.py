@@ -20,6 +20,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from async_downloads.asgi import Downloads
 from async_downloads.errors import SourceTruncated
+from async_downloads.request_target import with_whole_path
 from async_downloads.sources.directory import DirectoryStore
 
 CONTENT = b"0123456789" * 10_000
@@ -77,6 +78,29 @@ async def test_a_mounted_app_serves_its_files(
     async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
         response = await client.get(target, headers=fields)
     assert (response.status_code, response.content) == (status, body)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(("/a", "", b"/a", None), ("/a", "", b"/a"), id="not mounted"),
+        pytest.param(("/m/a", "/m", b"/m/a", None), ("/m/a", "/m", b"/m/a"), id="as ASGI says"),
+        pytest.param(("/m/a", "/p/m", b"/m/a", "/p"), ("/p/m/a", "/p/m", b"/p/m/a"), id="Starlette behind a proxy"),
+        pytest.param(("/é", "/p é/é", b"", "/p é"), ("/p é/é", "/p é/é", b""), id="without a raw path"),
+        pytest.param(("/é/", "", b"/m/%C3%A9/", None), ("/m/é/", "/m", b"/m/%C3%A9/"), id="Litestar"),
+        pytest.param(("/a/", "", b"/m/a?b", None), ("/m/a", "/m", b"/m/a?b"), id="Litestar, with a slash of its own"),
+        pytest.param(("/", "/p", b"/p/m", None), ("/p/m", "/p/m", b"/p/m"), id="Litestar below a path"),
+        pytest.param(("/a", "/p", b"/a", None), ("/a", "/p", b"/a"), id="a server that leaves out its path"),
+        pytest.param(("/a", "", b"/b", None), ("/a", "", b"/b"), id="a path that was rewritten"),
+    ],
+)
+def test_a_mounted_app_gets_the_path_that_asgi_defines(
+    given: tuple[str, str, bytes, str | None], expected: tuple[str, str, bytes]
+) -> None:
+    path, root, raw, app_root = given
+    more = {} if app_root is None else {"app_root_path": app_root}
+    found = with_whole_path({"path": path, "root_path": root, "raw_path": raw, **more})
+    assert (found["path"], found["root_path"], found["raw_path"]) == expected
 
 
 async def _passed_on(request: Any, call_next: Any) -> Any:

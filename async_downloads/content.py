@@ -1,0 +1,139 @@
+"""What a view gives to be sent, opened and described: a path, bytes, a file object, an iterator or a source.
+
+The adapters of frameworks share this module, so that the same content gets the same response everywhere.
+"""
+
+import errno
+import os
+import re
+from collections.abc import AsyncIterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from typing import BinaryIO, Final, NamedTuple
+from urllib.parse import quote
+
+from .errors import SourceBusy
+from .recent_paths import RecentPaths, open_in_thread
+from .responder import boundary_secret
+from .semantics.disposition import Disposition
+from .semantics.etags import ETag
+from .semantics.plan import Policy
+from .semantics.representation import Field, Representation, Validators
+from .sources.base import EtagKind, Source
+from .sources.directory_file import DirectoryFile
+from .sources.opening import describe, open_regular
+from .sources.streams import source_of
+
+__all__ = [
+    "Chunks", "Content", "OpenedContent", "PathLike", "described", "etag_of", "open_content", "opened_now", "policy_of",
+]  # fmt: skip
+
+
+PathLike = str | os.PathLike[str]
+Chunks = AsyncIterable[bytes | str] | Iterator[bytes | str]
+Content = PathLike | bytes | bytearray | memoryview | BinaryIO | Chunks | Source
+_recent_paths: Final = RecentPaths()
+_NOT_IN_A_TAG: Final = re.compile(r"[^\x21-\x7e]")  # a quote is left to ETag, which raises ValueError
+_LIKE_A_PATH: Final = re.compile(rb"[^\0-\x1f]{0,255}/[^\0-\x1f]{1,255}")
+_NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}
+
+
+class OpenedContent(NamedTuple):
+    """A source, its path if it has one, and whether its own media type counts more than the one of its name."""
+
+    source: Source
+    path: str | None
+    typed: bool
+
+
+async def open_content(content: object, root: str = "", *, kind: EtagKind = "exact") -> OpenedContent:
+    """Open what a view gave. A path is relative to `root`, and the ETag of its file is made as `kind` says.
+
+    Raises OSError if a path cannot be opened, SourceBusy if the process has no free descriptor, ValueError for a file
+    in text mode, and TypeError for bytes that are the path of a file, and for objects that are none of the kinds above.
+    """
+    if isinstance(content, OpenedContent):
+        return content
+    try:
+        if isinstance(content, (str, os.PathLike)):
+            return await _open_path(os.path.join(root, content), kind)
+        if isinstance(content, bytes):
+            await _refuse_path(content, root)
+        return opened_now(content)
+    except OSError as error:
+        if error.errno in _NO_DESCRIPTOR:  # that is not the view's mistake
+            raise SourceBusy(f"{content!r}: {error.strerror}") from error
+        raise
+
+
+def opened_now(content: object) -> OpenedContent:
+    """Return anything but a path as a source. Raises TypeError and ValueError as `open_content` does."""
+    source = content if isinstance(content, Source) else source_of(content)
+    return OpenedContent(source, None, typed=source is content)
+
+
+async def _open_path(path: str, kind: EtagKind) -> OpenedContent:
+    file = await _recent_paths.open(path, partial(_open_file, path, kind), discard=DirectoryFile.close)
+    return OpenedContent(file, path, typed=False)
+
+
+def _open_file(path: str, kind: EtagKind) -> DirectoryFile:
+    file, status = open_regular(path)
+    return DirectoryFile(file, describe(status, os.path.basename(path)), path=path, kind=kind)
+
+
+async def _refuse_path(content: bytes, root: str) -> None:
+    """Raise TypeError if the bytes are the path of a file: they would be sent as content."""
+    if _LIKE_A_PATH.fullmatch(content):
+        path = os.path.join(root, os.fsdecode(content))
+        if await open_in_thread(path, partial(os.path.isfile, path)):
+            raise TypeError(f"{content!r} is a path in bytes: give os.fsdecode(path)")
+
+
+def described(
+    found: Representation,
+    *,
+    filename: str | None,
+    media_type: str,
+    etag: bool | ETag,
+    last_modified: datetime | float | None,
+) -> Representation:
+    """Describe a representation as its view wants it: with this name, this type, and validators of its own.
+
+    With `etag=False` it has no ETag, with True that of the file. `last_modified` is in seconds since 1970, or a date,
+    which is in UTC if it has no time zone.
+    """
+    validators = _validators(found.validators, etag, last_modified)
+    if (filename, media_type, validators) == (found.filename, found.media_type, found.validators):
+        return found
+    return replace(found, filename=filename, media_type=media_type, validators=validators)
+
+
+def _validators(found: Validators, etag: bool | ETag, last_modified: datetime | float | None) -> Validators:
+    if isinstance(last_modified, datetime):
+        last_modified = last_modified.replace(tzinfo=last_modified.tzinfo or UTC).timestamp()
+    tag = etag if isinstance(etag, ETag) else found.etag if etag else None
+    return Validators(tag, found.last_modified if last_modified is None else int(last_modified))
+
+
+def etag_of(given: bool | str) -> bool | ETag:
+    """Return the ETag for a text, in which other characters are percent-encoded. Raises ValueError for a quote.
+
+    >>> str(etag_of("é v1")), etag_of(True)
+    ('"%C3%A9%20v1"', True)
+    """
+    return ETag(_NOT_IN_A_TAG.sub(_percent_encoded, given)) if isinstance(given, str) else given
+
+
+def _percent_encoded(found: re.Match[str]) -> str:
+    return quote(found[0])
+
+
+@lru_cache(maxsize=64)
+def policy_of(
+    *, attachment: bool, name: str | None, conditional: bool, fields: tuple[Field, ...], secret: str | None = None
+) -> Policy:
+    """Return the policy of a view's response: without `attachment` a file that has a name is shown."""
+    disposition: Disposition | None = "attachment" if attachment else "inline" if name else None
+    return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=boundary_secret(secret))

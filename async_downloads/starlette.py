@@ -1,0 +1,193 @@
+"""`DownloadResponse`: a download as the response of a route of Starlette or FastAPI.
+
+    from async_downloads.starlette import DownloadResponse
+
+    @api.get("/report")
+    async def report() -> DownloadResponse:
+        return DownloadResponse("report.pdf", filename="Report 2026.pdf")
+
+Every server that runs the app sends it. `async-downloads run` lets the kernel send the bytes of files.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Self, TypedDict, Unpack
+
+from .asgi import log_failure, request_head, request_line
+from .content import Content, OpenedContent, described, etag_of, open_content, opened_now, policy_of
+from .errors import DownloadError, SourceBusy
+from .request_target import normalized
+from .responder import Response as PlannedResponse
+from .responder import respond
+from .semantics.dates import parse_date
+from .semantics.etags import ETag
+from .semantics.representation import Field, Representation
+from .sending import Receive, Scope, Send, send_response
+from .sources.base import Store
+from .sources.media_types import media_type as media_type_of
+from .wanted_digests import with_digest
+
+try:
+    from starlette.background import BackgroundTask
+    from starlette.exceptions import HTTPException
+    from starlette.responses import Response
+except ModuleNotFoundError as error:
+    if error.name not in {"starlette", "starlette.background"}:
+        raise
+    raise ModuleNotFoundError(
+        "async_downloads.starlette needs Starlette: pip install 'async-downloads[starlette]'", name="starlette"
+    ) from error
+
+__all__ = ["DownloadResponse", "ResponseOptions"]
+
+
+_NO_CONTENT: Final = frozenset({204, 205, 304})
+# The plan decides about these. Content-Type, ETag and Last-Modified of the route go into the plan.
+_PLANNED: Final = frozenset(
+    {"accept-ranges", "content-length", "content-range", "content-type", "etag", "last-modified", "transfer-encoding"}
+)
+# Fields of the route that describe the file, and those that a 304 has as well (RFC 9110 §15.4.5).
+_OF_THE_FILE: Final = frozenset({"content-disposition", "content-encoding", "content-language"})
+_OF_CACHES: Final = frozenset({"cache-control", "expires"})
+
+
+class ResponseOptions(TypedDict, total=False):
+    """The options of `DownloadResponse`, which `from_store` passes on."""
+
+    status_code: int
+    headers: Mapping[str, str] | None
+    media_type: str | None
+    background: BackgroundTask | None
+    filename: str | None
+    attachment: bool | None
+    cache_control: str | None
+    etag: bool | str
+    last_modified: datetime | float | None
+
+
+class DownloadResponse(Response):
+    """A response with a file, with ranges and conditions by RFC 9110: 200, 206, 304, 412 and 416.
+
+    `content` is a path, bytes, a binary file object, an iterator of bytes or text, an asynchronous one, or a `Source`.
+    A path must not come from a client: use `from_store` for that. A file object is read from its current position,
+    then closed. Ranges need a path, bytes, a regular file, or a source with ranges.
+
+    `filename` is the name under which a browser saves the file; the default is that of the path. With `attachment` a
+    browser saves the file instead of showing it. The default is True if `filename` is given, as in Starlette.
+    `media_type` defaults to that of the name. `cache_control` is the Cache-Control field of a 200, 206 and 304.
+    `etag` replaces the ETag that is made from the file, or leaves it out if it is False. Bytes have an ETag only if
+    you give one. `last_modified` is a date, or seconds since 1970. `headers`, or fields that are set later, come
+    before those of this class. With a `status_code` other than 200, the whole file is sent.
+
+    The file is opened when the response is sent. Then FileNotFoundError or another OSError is raised if the path cannot
+    be opened. HTTPException is raised, with 502 or 503, if the source cannot give its first bytes, and DownloadError if
+    the body cannot be sent whole: the server must then close the connection. TypeError or ValueError is raised at once
+    for content of another kind, files in text mode, an `etag` with quotes, and statuses without content.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parameters of Starlette's FileResponse, and our own
+        self,
+        content: Content,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+        *,
+        filename: str | None = None,
+        attachment: bool | None = None,
+        cache_control: str | None = "no-cache",
+        etag: bool | str = True,
+        last_modified: datetime | float | None = None,
+    ) -> None:
+        if status_code in _NO_CONTENT:
+            raise ValueError(f"a response with status {status_code} has no content")
+        self.status_code = status_code
+        self.media_type = self.media_type if media_type is None else media_type
+        self.background = background
+        self.init_headers(headers)
+        self._filename = filename
+        self._is_attachment = filename is not None if attachment is None else attachment
+        self._caching = (("Cache-Control", cache_control),) if cache_control else ()
+        self._etag = etag_of(etag)
+        self._last_modified = last_modified
+        self._content: object = content if isinstance(content, (str, os.PathLike, bytes)) else opened_now(content)
+
+    @classmethod
+    async def from_store(cls, store: Store, key: str, **options: Unpack[ResponseOptions]) -> Self:
+        """Return a response with a file of a store: a folder, a bucket, a database.
+
+        The key may come from a client: no store has a key that leads out of it. Raises HTTPException with 404 if the
+        store has no such file, and with another status if it cannot be opened. Return the response from the route: it
+        closes the file after it has been sent.
+        """
+        try:
+            source = await store.open(normalized(f"/{key}").removeprefix("/"))
+        except DownloadError as error:
+            log_failure(error, repr(key))
+            raise _http_exception(error) from error
+        try:
+            return cls(source, **options)
+        except BaseException:
+            await source.aclose()
+            raise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response to the request of this scope, then run the background task."""
+        try:
+            planned = await self._respond(scope, receive)
+        except DownloadError as error:
+            log_failure(error, request_line(scope))
+            raise _http_exception(error) from error
+        await send_response(planned, scope, receive, send)
+        if self.background is not None:
+            await self.background()
+
+    async def _respond(self, scope: Scope, receive: Receive) -> PlannedResponse:
+        head = request_head(scope)
+        opened = await open_content(self._content)
+        opened = opened._replace(source=await with_digest(opened.source, head, receive))
+        try:
+            selected = self._described(opened)
+            policy = policy_of(
+                attachment=self._is_attachment,
+                name=selected.filename,
+                conditional=self.status_code == 200,
+                fields=self._caching,
+            )
+        except BaseException:
+            await opened.source.aclose()
+            raise
+        planned = await respond(head, opened.source, policy, selected=selected)
+        status = planned.status if policy.conditional else self.status_code
+        return planned._replace(status=status, fields=self._fields(planned))
+
+    def _described(self, opened: OpenedContent) -> Representation:
+        found = opened.source.representation
+        name = self._filename or found.filename
+        date = parse_date(self.headers.get("last-modified", ""), now=int(time.time()))
+        by_source = found.media_type if opened.typed else media_type_of(name or "")
+        return described(
+            found,
+            filename=name,
+            media_type=self.headers.get("content-type", by_source),
+            etag=ETag.parse(self.headers.get("etag", "")) or self._etag,
+            last_modified=date if self._last_modified is None else self._last_modified,
+        )
+
+    def _fields(self, planned: PlannedResponse) -> tuple[Field, ...]:
+        """Return the fields of the plan, with those that the route has set in their place."""
+        left_out = _PLANNED
+        if planned.status not in {200, 206}:
+            left_out |= _OF_THE_FILE if planned.status == 304 else _OF_THE_FILE | _OF_CACHES
+        decoded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.raw_headers]
+        own = [(name, value) for name, value in decoded if name not in left_out]
+        names = {name for name, _ in own}
+        return (*[field for field in planned.fields if field[0].lower() not in names], *own)
+
+
+def _http_exception(error: DownloadError) -> HTTPException:
+    """Return the exception for an error of a source. It has the status only: no client learns the cause."""
+    fields = {"Retry-After": str(error.retry_after)} if isinstance(error, SourceBusy) else None
+    return HTTPException(error.status, headers=fields)

@@ -1,0 +1,1 @@
+"""Downloads in the frameworks that the documentation names."""
