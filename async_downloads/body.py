@@ -1,6 +1,7 @@
 """The body of a response: pieces of a plan, read from a source at the client's pace."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from functools import lru_cache
@@ -119,7 +120,10 @@ class Body:
         await self._stack.__aexit__(kind, error, trace)
 
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
-        for piece in (self.whole,) if self.whole is not None else self._pieces:
+        pieces = deque((self.whole,) if self.whole is not None else self._pieces)
+        self._pieces = tuple([piece for piece in pieces if isinstance(piece, _Begun)])  # bytes are free once sent
+        while pieces:
+            piece = pieces.popleft()
             if isinstance(piece, bytes):
                 self.stall_timer.renew()
                 yield piece

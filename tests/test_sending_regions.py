@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +54,24 @@ async def test_a_server_with_the_extension_gets_regions_of_the_file(large: Path,
     assert bodies == 3, "the first bytes, the last bytes and the end"
     assert exchange.complete
     assert not descriptors(large)
+
+
+async def test_the_first_bytes_are_freed_when_they_are_sent(large: Path) -> None:
+    """A slow client would otherwise cost them for as long as its download takes."""
+    large.read_bytes()
+    exchange, first, references = _Exchange(scope("/large.bin", extensions=EXTENSIONS)), list[bytes](), list[int]()
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body" and not first:
+            first.append(message["body"])
+        elif message["type"] == ZERO_COPY_SEND:
+            references.append(sys.getrefcount(first[0]))
+        if message["type"] != "http.response.body":  # the exchange keeps each message
+            await exchange.send(message)
+
+    await Downloads(DirectoryStore(large.parent))(exchange.scope, exchange.receive, send)
+    assert len(first[0]) == 16 * 1024
+    assert references[0] <= 2, "the list of this test, and the argument of getrefcount"
 
 
 async def test_a_source_without_a_file_is_sent_as_bytes() -> None:
