@@ -46,6 +46,13 @@ def test_haproxy_accepts_its_configuration(tmp_path: Path) -> None:
     assert "WARNING" not in _checked("haproxy", "-c", "-f", tmp_path / "haproxy.cfg")
 
 
+def test_caddy_accepts_its_configuration(tmp_path: Path) -> None:
+    local = re.sub(r"replica[12]:8000", "127.0.0.1:1", (DEPLOY / "Caddyfile").read_text())
+    (tmp_path / "Caddyfile").write_text(local)
+    said = _checked("caddy", "validate", "--config", tmp_path / "Caddyfile", "--adapter", "caddyfile")
+    assert "Valid configuration" in said
+
+
 @pytest.mark.parametrize("file", sorted(DEPLOY.iterdir()), ids=lambda file: file.name)
 def test_every_setting_that_is_named_exists(file: Path) -> None:
     named = {name.removesuffix("_FILE") for name in _VARIABLE.findall(file.read_text())}
