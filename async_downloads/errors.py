@@ -1,4 +1,4 @@
-"""The errors of async_downloads, one tree.
+"""The errors of async_downloads, one tree::
 
     DownloadError
     ├── NotFound              404  the key has no representation

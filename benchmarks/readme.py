@@ -1,4 +1,6 @@
-"""The tables and charts of README and of the benchmarks' own, made from results and put between their marks.
+"""The tables and charts of README, of docs/performance.md and of the benchmarks' README, made from results.
+
+Each is between marks:
 
 <!-- table: large.json slow.json -->      or overview, or crowds; of each case, the first result that has it
                                           or aims; each is judged by the result that it names itself
@@ -21,7 +23,7 @@ from benchmarks.results import RESULTS, Run, load
 __all__ = ["DOCUMENTS", "README", "drawn", "embedded", "picture", "summary"]
 
 README = Path(__file__).parents[1] / "README.md"
-DOCUMENTS = (README, Path(__file__).with_name("README.md"))
+DOCUMENTS = (README, Path(__file__).with_name("README.md"), README.parent / "docs" / "performance.md")
 _MARKED = re.compile(
     r"(?P<begin><!-- (?P<what>table|overview|crowds|aims): (?P<names>[\w.-]+\.json( [\w.-]+\.json)*) -->\n)"
     r".*?(?P<end><!-- end -->)",

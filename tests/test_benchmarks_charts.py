@@ -34,7 +34,7 @@ class _Pictures(HTMLParser):
             self.found.append((tag, dict(attrs)))
 
 
-@pytest.fixture(params=DOCUMENTS, ids=lambda path: path.parent.name)
+@pytest.fixture(params=DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def document(request: pytest.FixtureRequest) -> Path:
     path: Path = request.param
     return path

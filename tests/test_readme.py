@@ -199,11 +199,3 @@ async def test_the_mounted_app_responds(files: Path, tmp_path: Path, monkeypatch
 def test_a_set_up_command_makes_its_own_environment(rest: str) -> None:
     [line] = [line for _, text in SNIPPETS for line in text.splitlines() if line.endswith(rest)]
     assert line == f"$ python3 -m venv .venv && .venv/bin/pip install {rest}"
-
-
-def test_every_flag_of_serve_is_explained() -> None:
-    shown = set(re.findall(r"`(--[a-z0-9-]+)`", README.read_text(encoding="utf-8")))
-    from async_downloads.commands.serve import serve
-
-    flags = {name for parameter in serve.params for name in parameter.opts if name.startswith("--")}
-    assert flags <= shown

@@ -35,7 +35,7 @@ __all__ = ["ResponseStream"]
 class ResponseStream(AsyncIterator[bytes]):
     """The bytes of one version of a resource, in order, each byte once. `Downloader.open` makes and closes it.
 
-    Its states:
+    Its states::
 
         new        `start` has not returned: `size` is None, and `name` comes from the URL.
         reading    The body of a response is open, from `_position` on.

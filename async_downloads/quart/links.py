@@ -20,7 +20,7 @@ P = ParamSpec("P")
 
 
 def signed_links(signer: Signer) -> Callable[[Callable[P, Awaitable[Any]]], Callable[P, Awaitable[Response]]]:
-    """Return a decorator for a view: only links that the signer has signed open it.
+    """Return a decorator for a view: only links that the signer has signed open it::
 
         @app.get("/reports/<path:name>")
         @signed_links(signer)

@@ -1,4 +1,4 @@
-"""README's commands for a bucket: start SeaweedFS, put a file, serve it."""
+"""The commands of docs/guide/bucket.md: start SeaweedFS, put a file, serve it."""
 
 import os
 import re
@@ -21,12 +21,12 @@ _PORTS: Final = (
     *(f"{part}.port{kind}" for part in _PARTS for kind in ("", ".grpc")),
     *("s3.port.iceberg", "s3.port.lance", "webdav.port"),
 )
-_README: Final = (ROOT.parent / "README.md").read_text("utf-8")
+_PAGE: Final = (ROOT.parent / "docs" / "guide" / "bucket.md").read_text("utf-8")
 
 
 def _line(command: str) -> str:
-    """Return the line of README that has a command."""
-    [found] = re.findall(rf"^\$ (.*{re.escape(command)}.*)$", _README, re.MULTILINE)
+    """Return the line of the page that has a command."""
+    [found] = re.findall(rf"^\$ (.*{re.escape(command)}.*)$", _PAGE, re.MULTILINE)
     return str(found)
 
 

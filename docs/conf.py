@@ -1,0 +1,48 @@
+"""How Sphinx builds the documentation: `sphinx-build -W -n docs build/docs`."""
+
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).with_name("_ext")))
+
+project = "async_downloads"
+author = "the authors of async_downloads"
+version = release = installed_version("async-downloads")
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "command_help"]
+
+html_theme = "furo"
+html_title = f"async_downloads {release}"
+html_show_copyright = False
+html_copy_source = False
+html_show_sourcelink = False
+
+myst_heading_anchors = 3
+copybutton_prompt_text = r"\$ |> "
+copybutton_prompt_is_regexp = True
+copybutton_exclude = ".linenos, .gp"
+
+# In docstrings, `name` is code.
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+
+# The descriptions of other projects are on the web, which the tests do not reach: only our own names are checked.
+nitpick_ignore_regex = [("py:.*", r"(?!async_downloads\.).*")]
+# Private classes in the signatures of public functions; their public base class or protocol is described.
+nitpick_ignore = [
+    ("py:class", f"async_downloads.{name}")
+    for name in (
+        "client.options.DownloadOptions",
+        "offload.Offload",
+        "open_file.FileRegion",
+        "quart.send.ContentOptions",
+        "responder.Response",
+        "semantics.representation.RequestHead",
+        "sources.files.FileSource",
+        "sources.object_storage.source.ObjectSource",
+    )
+]
