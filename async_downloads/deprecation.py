@@ -25,14 +25,14 @@ def accepting_former_names(
 
     def decorator(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         @functools.wraps(function)
-        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        async def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
             for former in names.keys() & kwargs.keys() if kwargs else ():
                 name = names[former]
                 if name in kwargs:
                     raise TypeError(f"'{former}' is the former name of '{name}': give one of them")
                 warnings.warn(f"'{former}' is now called '{name}'", DeprecationWarning, stacklevel=2)
                 kwargs[name] = kwargs.pop(former)
-            return function(*args, **kwargs)
+            return await function(*args, **kwargs)
 
         return wrapper
 

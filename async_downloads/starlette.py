@@ -104,7 +104,7 @@ class DownloadResponse(Response):
         if status_code in _NO_CONTENT:
             raise ValueError(f"a response with status {status_code} has no content")
         self.status_code = status_code
-        self.media_type = self.media_type if media_type is None else media_type
+        self.media_type: str | None = self.media_type if media_type is None else media_type
         self.background = background
         self.init_headers(headers)
         self._filename = filename
