@@ -9,6 +9,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,12 @@ __all__ = [
     "pss_bytes",
     "session_members",
     "tcp_shortages",
+    "upstream_connections",
 ]
 
 PROC = Path("/proc")
 NEARLY = 0.998
+ESTABLISHED = "01"  # include/net/tcp_states.h
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -50,6 +53,13 @@ def pss_bytes(session: int) -> int:
 def descriptors(session: int) -> int:
     """Return how many descriptors the tree holds open."""
     return sum(_count(folder / "fd") for folder in session_members(session))
+
+
+def upstream_connections(session: int, port: int) -> int:
+    """Return how many TCP connections to that port the tree has."""
+    lines = (line.split() for line in _lines(PROC / "net/tcp")[1:])
+    there = {f"socket:[{each[9]}]" for each in lines if each[3] == ESTABLISHED and each[2].endswith(f":{port:04X}")}
+    return sum(link in there for folder in session_members(session) for link in _links(folder / "fd"))
 
 
 def exhausted_descriptors(session: int) -> float | None:
@@ -143,6 +153,14 @@ def _count(folder: Path) -> int:
         return sum(1 for _ in folder.iterdir())
     except OSError:
         return 0
+
+
+def _links(path: Path) -> Iterator[str]:
+    """Yield what each descriptor leads to."""
+    with suppress(OSError):
+        for descriptor in path.iterdir():
+            with suppress(OSError):
+                yield os.readlink(descriptor)
 
 
 def _descriptor_limit(folder: Path) -> float:

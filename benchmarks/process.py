@@ -17,7 +17,16 @@ from benchmarks.certificate import certify
 from benchmarks.servers.base import DIRECTORY, HOST, SCRATCH, Server, Site
 from benchmarks.settings import BenchmarkError
 
-__all__ = ["ROOT", "Cores", "Running", "exit_on_termination", "pinned", "raise_descriptor_limit", "running"]
+__all__ = [
+    "ROOT",
+    "Cores",
+    "Running",
+    "exit_on_termination",
+    "pinned",
+    "raise_descriptor_limit",
+    "reserved_port",
+    "running",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT = 10.0
@@ -69,7 +78,7 @@ def pinned(*cores: int) -> Iterator[None]:
 @contextmanager
 def running(server: Server, directory: Path, core: int, *, secure: bool = False, host: str = HOST) -> Iterator[Running]:
     """Start the server over the directory; in every case its whole process group is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="server-", dir=directory.parent) as scratch, _reserved_port(host) as port:
+    with tempfile.TemporaryDirectory(prefix="server-", dir=directory.parent) as scratch, reserved_port(host) as port:
         site = Site(directory, port, Path(scratch), secure, host)
         if secure:
             certify(site)
@@ -83,7 +92,7 @@ def running(server: Server, directory: Path, core: int, *, secure: bool = False,
 
 
 @contextmanager
-def _reserved_port(host: str) -> Iterator[int]:
+def reserved_port(host: str) -> Iterator[int]:
     """Yield a port that the system gives to no other program; a server can bind it with `SO_REUSEADDR`."""
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

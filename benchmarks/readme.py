@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from benchmarks.aims import assessment
 from benchmarks.cells import REQUESTS, THROUGHPUT, Column, cell, crowd, crowds, servers
 from benchmarks.charts import CHARTS, DRAWN, alternative, chart
 from benchmarks.report import NOTHING, row, rule
 from benchmarks.results import RESULTS, Run, load
+from benchmarks.verdicts import assessment
 
 __all__ = ["DOCUMENTS", "README", "drawn", "embedded", "picture", "summary"]
 

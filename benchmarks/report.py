@@ -31,6 +31,8 @@ COLUMNS = {
     "descriptors_left": "descriptors left",
     "client_cpu_ms_per_gb": "client CPU ms/GB",
     "peak_mb": "client peak MB",
+    "upstream_connections": "connections to the store",
+    "round_trips": "round trips to the store",
 }
 NOTHING = "-"
 SILENT = "no response"
@@ -94,9 +96,10 @@ def _title(run: Run, server: str) -> str:
 
 def _table(run: Run, scenario: str, case: str) -> Iterator[str]:
     columns = run.columns(scenario, case)
-    own = run.scenarios[scenario].get("baseline")  # then the rows are clients
+    own = run.scenarios[scenario].get("baseline")
+    rows = "client" if any(run.servers[each].get("client") for each in run.contestants(scenario)) else "server"
     ratio = f"ratio to {_title(run, own)}" if own else "ratio"
-    yield row("client" if own else "server", *(COLUMNS[column] for column in columns), ratio, "note")
+    yield row(rows, *(COLUMNS[column] for column in columns), ratio, "note")
     yield rule(1, len(columns) + 3)
     for server, about in run.servers.items():
         samples = run.of(scenario, case, server)

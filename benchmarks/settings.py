@@ -49,6 +49,7 @@ class Settings:
     lines: tuple[Line, ...] = (Line(20), Line(80), Line(80, 0.01))
     line_window: float  # of each load over a line, long enough for several round trips
     listed: tuple[int, ...]  # entries of each directory that is listed
+    round_trips: tuple[int, ...] = (0, 20)  # milliseconds between the server and its object store
     driver: str = "auto"  # of small files: auto (wrk when installed), wrk, own
 
 

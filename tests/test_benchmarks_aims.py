@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.aims import AIMS, Aim, assess, assessment
+from benchmarks.aims import AIMS, Aim
 from benchmarks.readme import DOCUMENTS, drawn, embedded
 from benchmarks.results import RESULTS, Run, Sample, load, save
+from benchmarks.verdicts import assess, assessment
 
 OURS, SLOWER, FASTER = "serve-asyncio", "flask-gthread-8", "flask-waitress"
 RIVALS = (SLOWER, FASTER)
@@ -96,7 +97,7 @@ def test_a_verdict_counts_the_rounds_with_figures(run: Run, expected: str) -> No
 @pytest.fixture
 def result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a result that decides two aims; another result decides the third one."""
-    monkeypatch.setattr("benchmarks.aims.AIMS", [RATIO, PROBE, replace(COST, result="b.json")])
+    monkeypatch.setattr("benchmarks.verdicts.AIMS", [RATIO, PROBE, replace(COST, result="b.json")])
     save(_run(_large(OURS, 11), _large(FASTER, 10, saturated=True)), tmp_path / "a.json")
     return tmp_path / "a.json"
 

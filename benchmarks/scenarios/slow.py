@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from benchmarks.load.crowd import Crowd
 from benchmarks.load.messages import request
-from benchmarks.proc import Meter, exhausted_descriptors, pss_bytes, tcp_shortages
+from benchmarks.proc import Meter, exhausted_descriptors, pss_bytes, tcp_shortages, upstream_connections
 from benchmarks.scenarios.base import (
     Bench,
     Measurement,
@@ -19,10 +19,11 @@ from benchmarks.scenarios.base import (
 from benchmarks.settings import KIB, Settings
 from benchmarks.tree import LARGE, PROBE
 
-__all__ = ["SCENARIO"]
+__all__ = ["SCENARIO", "read_slowly"]
 
 CALM = 30.0  # per cent of a core
 CALM_SECONDS = 1.0
+LOOKS = 20  # at the connections of the server to its object store
 FEWEST = 50  # connections; with fewer the server's own memory changes, about 1 MB, would dominate the figure
 
 
@@ -45,10 +46,11 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     check_file(bench, PROBE)
     check_large(bench)
     for count in bench.settings.slow_clients:
-        yield _read_slowly(bench, count)
+        yield read_slowly(bench, count)
 
 
-def _read_slowly(bench: Bench, count: int) -> Measurement:
+def read_slowly(bench: Bench, count: int, *, upstream: int | None = None) -> Measurement:
+    """Measure one crowd; with `upstream`, a port, also how many connections the server has to it, at most."""
     settings, session = bench.settings, bench.running.session
     idle, shortages = pss_bytes(session), tcp_shortages()
     with Crowd(bench.port, request(LARGE), count=count, pace=settings.pace) as crowd:
@@ -56,7 +58,7 @@ def _read_slowly(bench: Bench, count: int) -> Measurement:
         settling = _settle(bench, crowd)
         with bench.probe() as probe:
             before, meter = crowd.received, Meter(session)
-            crowd.read(settings.slow_window)
+            connections = _read(crowd, settings.slow_window, session, upstream)
             spent, received = meter.stop(), crowd.received - before
             memory, started = pss_bytes(session) - idle, crowd.started
             probed = probe.finish()
@@ -68,8 +70,20 @@ def _read_slowly(bench: Bench, count: int) -> Measurement:
         "settle_s": settling,
         "kb_per_connection": memory / KIB / started if started >= FEWEST else None,
         "kb_per_s_each": received / KIB / spent.seconds / started if started else None,
-    }
+    } | ({} if upstream is None else {"upstream_connections": connections})
     return Measurement(_case(count), metrics | spent_metrics(spent) | probe_metrics(probed), note)
+
+
+def _read(crowd: Crowd, seconds: float, session: int, upstream: int | None) -> int:
+    """Read for `seconds`, and return the most connections to the port that were seen."""
+    if upstream is None:
+        crowd.read(seconds)
+        return 0
+    most = 0
+    for _ in range(LOOKS):
+        crowd.read(seconds / LOOKS)
+        most = max(most, upstream_connections(session, upstream))
+    return most
 
 
 def _case(count: int) -> str:

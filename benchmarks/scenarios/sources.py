@@ -11,7 +11,7 @@ from benchmarks.scenarios.ranges import ask_random_ranges
 from benchmarks.stats import percentile
 from benchmarks.tree import LARGE
 
-__all__ = ["SCENARIO"]
+__all__ = ["SCENARIO", "first_bytes"]
 
 CASE = "1 client, then ranges"
 ATTEMPTS = 20
@@ -23,7 +23,7 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     check_large(bench)
     download(bench.port, [LARGE], deadline=time.monotonic() + bench.settings.window)
     whole = fetch_large(bench, 1)
-    first = _first_bytes(bench)
+    first = first_bytes(bench, LARGE)
     parts = ask_random_ranges(bench)
     metrics = {
         "first_byte_ms": percentile(first, 50),
@@ -36,15 +36,15 @@ def measure(bench: Bench) -> Iterator[Measurement]:
     yield Measurement(CASE, {**whole.metrics, **metrics, "client_percent": busiest}, notes)
 
 
-def _first_bytes(bench: Bench) -> list[float | None]:
+def first_bytes(bench: Bench, name: str) -> list[float | None]:
     """Return the milliseconds from opening a connection to the first byte of the body, several times."""
-    return [_first_byte(bench) for _ in range(ATTEMPTS)]
+    return [_first_byte(bench, name) for _ in range(ATTEMPTS)]
 
 
-def _first_byte(bench: Bench) -> float:
+def _first_byte(bench: Bench, name: str) -> float:
     time.sleep(PAUSE)
     begin = time.perf_counter()
-    fetch(bench.port, request(LARGE), wanted=1)
+    fetch(bench.port, request(name), wanted=1)
     return (time.perf_counter() - begin) * 1000
 
 

@@ -7,7 +7,7 @@ import subprocess
 
 from benchmarks.servers.base import HTTP2, Server, Site
 
-__all__ = ["NGINX"]
+__all__ = ["NGINX", "nginx_command", "nginx_version", "no_nginx"]
 
 # Every path is in the scratch folder, so that an installed nginx is neither needed nor disturbed. A connection may
 # serve any number of requests, as in the other servers. Threads, if nginx was built with them, wait for the disk.
@@ -22,9 +22,6 @@ error_log stderr crit;
 events {{ worker_connections 20000; }}
 http {{
     access_log off;
-    sendfile on;
-    {threads}
-    open_file_cache max=1000;
     keepalive_requests 100000000;
     default_type application/octet-stream;
     client_body_temp_path {scratch}/body;
@@ -32,14 +29,21 @@ http {{
     fastcgi_temp_path {scratch}/fastcgi;
     uwsgi_temp_path {scratch}/uwsgi;
     scgi_temp_path {scratch}/scgi;
+    {upstreams}
     server {{
         listen {address}{protocols} backlog=2048;
         {tls}
+        {content}
+    }}
+}}
+"""
+_FILES = """
+        sendfile on;
+        {threads}
+        open_file_cache max=1000;
         root {directory};
         autoindex on;
         autoindex_exact_size off;
-    }}
-}}
 """
 
 
@@ -49,10 +53,15 @@ def _program() -> str | None:
 
 
 def _command(site: Site) -> list[str]:
+    return nginx_command(site, _FILES.format(directory=site.directory, threads=_threads()))
+
+
+def nginx_command(site: Site, content: str, upstreams: str = "") -> list[str]:
+    """Return the command of an nginx on the address of the site; `content` is the part of its server for the files."""
     user = "user root;" if os.geteuid() == 0 else ""  # the files are in a folder only their owner may enter
-    places = {"scratch": site.scratch, "address": site.address, "directory": site.directory}
+    places = {"scratch": site.scratch, "address": site.address, "content": content, "upstreams": upstreams}
     configuration = site.scratch / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(user=user, threads=_threads(), **places, **_security(site)))
+    configuration.write_text(CONFIGURATION.format(user=user, **places, **_security(site)))
     return [_program() or "nginx", "-e", "stderr", "-p", str(site.scratch), "-c", str(configuration)]
 
 
@@ -64,11 +73,11 @@ def _security(site: Site) -> dict[str, str]:
     return {"protocols": " ssl http2", "tls": tls}
 
 
-def _missing() -> str | None:
+def no_nginx() -> str | None:
     return None if _program() else "nginx is not installed"
 
 
-def _versions() -> str:
+def nginx_version() -> str:
     found = re.search(r"nginx/(\S+)", _build())
     return f"nginx {found[1]}" if found else ""
 
@@ -87,7 +96,7 @@ NGINX = Server(
     name="nginx",
     title="nginx, sendfile",
     command=_command,
-    versions=_versions,
-    missing=_missing,
+    versions=nginx_version,
+    missing=no_nginx,
     scenarios=HTTP2 | {"listing"},
 )
