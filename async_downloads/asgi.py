@@ -178,7 +178,9 @@ class Downloads:
 
     async def _open(self, key: str, request: RequestHead, receive: Receive | None) -> Source:
         if self._opens_for_requests:
-            return await cast("SupportsRequests", self.store).open_for(request, key)
+            return await with_digest(
+                await cast("SupportsRequests", self.store).open_for(request, key), request, receive
+            )
         return await self._open_coding(key, request, receive)
 
     async def _open_coding(self, key: str, request: RequestHead, receive: Receive | None) -> Source:

@@ -3,6 +3,10 @@
 import asyncio
 import base64
 import hashlib
+import io
+import re
+import time
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -91,7 +95,7 @@ async def test_a_stored_file_has_its_digest(s3_url: str, tmp_path: Path) -> None
     finished("put", tmp_path / "a.txt", "--bucket", s3_url)
     async with serving(s3_url) as command:
         digest = command.get("/a.txt").headers["repr-digest"]
-    assert digest == f"sha-256=:{base64.b64encode(hashlib.sha256(b'hello').digest()).decode()}:"
+    assert digest == _repr_digest(b"hello")
 
 
 async def test_the_server_starts_without_its_bucket_and_says_so(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,3 +104,49 @@ async def test_the_server_starts_without_its_bucket_and_says_so(s3_url: str, mon
         async with serving(s3_url) as command:
             await eventually(lambda: f"{s3_url}: " in command.stderr)
             assert command.get("/a.txt").status_code == 502
+            assert command.get("/-/ready").status_code == 503
+
+
+async def test_wrong_credentials_are_one_line_and_the_server_is_not_ready(
+    s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    async with serving(s3_url) as command:
+        await eventually(lambda: command.stderr.endswith("\n"))
+        assert command.get("/-/ready").status_code == 503
+        assert command.get("/a.txt").status_code == 403
+        (line,) = [line for line in command.stderr.splitlines() if s3_url in line]
+    assert "403 Forbidden: " in line
+
+
+def _repr_digest(data: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
+
+
+def _scraped(command: Command) -> str:
+    address = re.search(r"metrics are at (\S+)", command.stderr)
+    assert address
+    return httpx.get(address[1]).text
+
+
+def _unpacked(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+async def test_archives_digests_limits_and_metrics_work_over_a_bucket(s3_url: str) -> None:
+    large = _DATA[: 1024 * 1024]
+    files = {"docs/a.txt": b"hello", "docs/deep/b.bin": large, "docs/empty": b"", "more/b.bin": large}
+    upstream = store_at(s3_url)
+    await asyncio.gather(*(obstore.put_async(upstream, key, data) for key, data in files.items()))
+    options = ("--archive-limit", "1500K", "--limit-rate", "1M", "--metrics-bind", "0")
+    async with serving(s3_url, *options) as command:
+        archive = _unpacked(command.get("/docs/?zip").content)
+        assert archive == {key: data for key, data in files.items() if key.startswith("docs/")}
+        assert command.get("/?zip").status_code == 413
+        found = httpx.get(f"{command.url}/docs/a.txt", headers={"Want-Repr-Digest": "sha-256=1"})
+        assert found.headers["repr-digest"] == _repr_digest(b"hello")
+        began = time.monotonic()
+        assert command.get("/more/b.bin").content == large
+        assert time.monotonic() - began > 0.5
+        await eventually(lambda: 'source_seconds_count{source="object"} 0.0' not in _scraped(command))

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from random import Random
 
+import obstore
 import pytest
 from harness.relay import Relay
 from harness.waiting import eventually
@@ -17,6 +18,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from async_downloads.sources.object_storage.connecting import store_at
 from tools.chromium import chromium, console_of
 from tools.command import Command, serving
 from tools.databases import database as database  # noqa: PLC0414
@@ -81,11 +83,23 @@ def _farthest(command: Command, target: str = "/long.wav") -> int:
 
 
 async def test_a_video_seeks_to_its_end(command: Command, browser: Chrome, tree: Path) -> None:
+    await _seek_in(command, browser, tree)
+
+
+async def _seek_in(command: Command, browser: Chrome, tree: Path) -> None:
     browser.get(f"{command.url}/video.html")
     found = await asyncio.to_thread(browser.execute_async_script, _SEEK)
     assert found == {"time": pytest.approx(_SECONDS - 1, abs=0.1), "duration": pytest.approx(_SECONDS, abs=0.1)}
     browser.get("about:blank")
     await eventually(lambda: _farthest(command) > 0.9 * (tree / "long.wav").stat().st_size)
+
+
+async def test_a_video_in_a_bucket_seeks_to_its_end(s3_url: str, browser: Chrome, tree: Path) -> None:
+    upstream = store_at(s3_url)
+    for name in ("long.wav", "video.html"):
+        await obstore.put_async(upstream, name, tree / name)
+    async with serving(s3_url, "--access-log", "json") as command:
+        await _seek_in(command, browser, tree)
 
 
 async def test_a_video_in_a_database_seeks_to_its_end(database: str, browser: Chrome, tree: Path) -> None:

@@ -13,8 +13,8 @@ from harness.waiting import HANGING, eventually
 from async_downloads.sources.object_storage.connecting import store_at
 from tools.command import Command, serving
 
-_DATA = Random(7).randbytes(8 * 1024 * 1024)
-_CLIENTS = 20
+_DATA = Random(7).randbytes(4 * 1024 * 1024)
+_CLIENTS = 50
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ def describe(key: str, received: Received, *, ranges: bool) -> Representation:
 
     The ETag is the store's own, so that it is the same on every replica.
     """
-    fields = received.attributes
+    fields = {name: text for name, text in received.attributes.items() if text.isascii() and text.isprintable()}
     name = key.rpartition("/")[2]
     return Representation(
         size=received.meta["size"],
         media_type=_media_type(fields, name),
-        coding=fields.get("Content-Encoding") or None,
+        coding=_coding(fields),
         validators=Validators(etag_of(received.etag), known_date(int(received.meta["last_modified"].timestamp()))),
         filename=suggested_filename(fields.get("Content-Disposition", "")) or name,
         ranges=ranges and bool(received.version or received.etag),
@@ -39,12 +39,18 @@ def describe(key: str, received: Received, *, ranges: bool) -> Representation:
 
 
 def etag_of(text: str | None) -> ETag | None:
-    """Return the ETag that a store means; Azure and old local stores leave out the quotes."""
-    if not text:
+    """Return the strong ETag that a store means; Azure and old local stores leave out the quotes."""
+    if not text or text.startswith("W/"):
         return None
     with suppress(ValueError):
         return ETag.parse(text) or ETag(text)
     return None
+
+
+def _coding(fields: Mapping[str, str]) -> str | None:
+    """Return the object's coding. Some stores keep `aws-chunked`, which is that of an upload only."""
+    codings = (each.strip() for each in fields.get("Content-Encoding", "").split(","))
+    return ", ".join(each for each in codings if each and each.lower() != "aws-chunked") or None
 
 
 def _media_type(fields: Mapping[str, str], name: str) -> str:

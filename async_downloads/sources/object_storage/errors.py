@@ -7,18 +7,23 @@ from obstore import exceptions
 
 from ...errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChanged, SourceError
 
-__all__ = ["NotModified", "NotSatisfiable", "UnreadableKey", "meaning_of"]
+__all__ = ["NotModified", "NotSatisfiable", "UnreadableKey", "lacks_permission", "meaning_of"]
 
 
-# obstore has no class for these two; the texts are those of its S3, GCS, Azure, memory and file stores.
+# obstore has no class for these; the texts are those of its S3, GCS, Azure, memory and file stores. The class for
+# missing permissions is not used for lists.
+_DENIED: Final = re.compile(r"status code: 40[13]")
 _BUSY: Final = re.compile(
     r"status code: (?:429|503)|status (?:429|503)|SlowDown|TooManyRequests|ServerBusy", re.IGNORECASE
 )
 _NOT_SATISFIABLE: Final = re.compile(
     r"status code: 416|416 Range Not|non-partial|InvalidRange|starts past the end|range starting at", re.IGNORECASE
 )
-_NO_PATH: Final = re.compile(r"Not a directory|File name too long")  # of the store of a folder
+# Of the store of a folder, then of S3, whose limit is that of the key with its prefix.
+_NO_PATH: Final = re.compile(r"Not a directory|File name too long|KeyTooLong")
 _LINE_CHARACTERS: Final = 300
+_CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>(?:\s*<Message>([^<]{1,200}))?")  # of S3, GCS and Azure
+_NO_PERMISSION: Final = re.compile(r"AccessDenied|AuthorizationPermissionMismatch|does not have storage\.")
 
 
 class NotModified(DownloadError):
@@ -34,9 +39,21 @@ class UnreadableKey(SourceError):
 
 
 def meaning_of(error: Exception) -> DownloadError:
-    """Return the DownloadError that an error of obstore means, with the first line of its text for the log."""
+    """Return the DownloadError that an error of obstore means, with one line for the log."""
     text = str(error)
-    return _type_of(error, text)(text.partition("\n")[0][:_LINE_CHARACTERS])
+    return _type_of(error, text)(_line(text))
+
+
+def lacks_permission(error: Forbidden) -> bool:
+    """Return whether the store knows the credentials, but they do not permit this request."""
+    return bool(_NO_PERMISSION.search(str(error)))
+
+
+def _line(text: str) -> str:
+    """Return the first line without the XML in it, then the code and the message that the XML has."""
+    line = text.partition("\n")[0].partition("<?xml")[0].partition("<Error")[0].rstrip(" :")[:_LINE_CHARACTERS]
+    code = _CODE.search(text)
+    return ": ".join((line, *filter(None, code.groups()))) if code else line
 
 
 def _type_of(error: Exception, text: str) -> type[DownloadError]:  # noqa: PLR0911 - a table
@@ -46,7 +63,7 @@ def _type_of(error: Exception, text: str) -> type[DownloadError]:  # noqa: PLR09
         return SourceChanged
     if isinstance(error, exceptions.NotModifiedError):
         return NotModified
-    if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
+    if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError) or _DENIED.search(text):
         return Forbidden
     if _NO_PATH.search(text):
         return NotFound

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Self
 
-from ...errors import IsDirectory, NotFound
+from ...errors import Forbidden, IsDirectory, NotFound
 from ...semantics.representation import RequestHead
 from ...source_events import timed
 from ...threads import LISTING_THREADS, in_thread
@@ -18,7 +18,7 @@ from ..base import Entry, Listing
 from ..memory import MemorySource
 from .connecting import store_at
 from .description import describe, etag_of
-from .errors import NotModified, NotSatisfiable, UnreadableKey
+from .errors import NotModified, NotSatisfiable, UnreadableKey, lacks_permission
 from .s3_listing import list_in_thread
 from .s3_signing import S3Signer
 from .small_objects import SmallObjects
@@ -30,6 +30,7 @@ __all__ = ["ObjectStore"]
 
 _WINDOW_BYTES: Final = 64 * 1024  # that come with a description
 _MAX_ENTRIES: Final = 100_000  # of a listing: 30 MB while it is made
+_MANY_ENTRIES: Final = 1000  # take milliseconds: more of them are sorted in a thread
 _MAX_KEY_BYTES: Final = 1024  # of S3 and Google Cloud Storage
 # Control characters, a backslash, and the segments "", "." and "..": obstore cannot ask for such keys.
 _UNSAFE: Final = re.compile(r"[\0-\x1f\x7f\\\ud800-\udfff]|(?:^|/)\.{0,2}(?:/|\Z)")
@@ -99,9 +100,16 @@ class ObjectStore:
             return source
         except NotFound:
             self._small_objects.remove(key)
-            if await self._upstream.has_below(key):
+            if await self._is_directory(key):
                 raise IsDirectory(f"{key!r} is the beginning of other keys") from None
             raise
+
+    async def _is_directory(self, key: str) -> bool:
+        """Return whether other keys begin with this one; False if the credentials may not list them."""
+        try:
+            return await self._upstream.has_below(key)
+        except Forbidden:
+            return False
 
     async def _receive(self, key: str, start: int | None, **conditions: str) -> ObjectSource | MemorySource:
         """Ask the store for a description and its first bytes. An empty object has no range, and some stores none."""
@@ -131,16 +139,26 @@ class ObjectStore:
             raise NotFound(f"{key[:100]!r} is not a valid key")
 
     async def probe(self) -> None:
-        """Look whether the store responds. Raises DownloadError if it does not, or refuses to list its keys."""
-        await self._upstream.has_below("")
+        """Look whether the store responds. Raises DownloadError if it does not, or does not know the credentials.
+
+        If they may not list the keys, they may still read objects, so that is no error.
+        """
+        try:
+            await self._upstream.has_below("")
+        except Forbidden as error:
+            if not lacks_permission(error):
+                raise
 
     async def list(self, key: str) -> Listing:
         """Return the objects directly below the key, and what other keys have in common as directories."""
         if key:
             self.check_key(key)
-        entries = tuple(self._entries(key, await self._found(key)))
-        if key and not entries:
+        found = await self._found(key)
+        count = len(found["objects"]) + len(found["common_prefixes"])
+        if key and not count:
             raise NotFound(f"no key begins with {key!r} and a slash")
+        make = partial(self._entries, key, found)
+        entries = await in_thread(make, executor=LISTING_THREADS) if count > _MANY_ENTRIES else make()
         return Listing(entries[: self._max_entries], truncated=len(entries) > self._max_entries)
 
     async def _found(self, key: str) -> Mapping[str, Any]:
@@ -152,7 +170,10 @@ class ObjectStore:
             listing = partial(list_in_thread, self.signer, key, time.time())
             return await in_thread(listing, executor=LISTING_THREADS)
 
-    def _entries(self, key: str, found: Mapping[str, Any]) -> Iterator[Entry]:
+    def _entries(self, key: str, found: Mapping[str, Any]) -> tuple[Entry, ...]:
+        return tuple(self._each_entry(key, found))
+
+    def _each_entry(self, key: str, found: Mapping[str, Any]) -> Iterator[Entry]:
         """Yield directories, then files. A program that makes folders leaves an empty object with the folder's name."""
         for name in sorted({path.rpartition("/")[2] for path in found["common_prefixes"]}):
             if self._is_shown(name):

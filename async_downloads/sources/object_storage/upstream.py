@@ -1,6 +1,7 @@
 """Requests to an object store: never more at a time than there may be connections."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ __all__ = ["Received", "Upstream"]
 
 T = TypeVar("T")
 _STREAM_BYTES: Final = 64 * 1024
+# How obstore fails if a key has a character that XML cannot have: some stores send such XML, others an error.
+_NO_XML: Final = re.compile(r"status code: 500|invalid list response")
 _LIST_SECONDS: Final = 30.0  # for all pages of a folder
 
 
@@ -41,8 +44,9 @@ class Received:
 
     @property
     def etag(self) -> str | None:
-        """The ETag as the store spells it; stores that have none send nothing or an empty one."""
-        return self.meta.get("e_tag") or None
+        """The ETag as the store spells it; None if there is none, or a weak one, which no If-Match can name."""
+        etag = self.meta.get("e_tag")
+        return None if not etag or etag.startswith("W/") else str(etag)
 
     @property
     def version(self) -> str | None:
@@ -93,8 +97,10 @@ class Upstream:
     async def _list(self, prefix: str) -> Mapping[str, Any]:
         try:
             return await obstore.list_with_delimiter_async(self._store, prefix or None)
-        except InvalidPathError as error:
-            raise UnreadableKey(f"{prefix!r} cannot be listed: {error}") from error
+        except BaseError as error:
+            if isinstance(error, InvalidPathError) or _NO_XML.search(str(error)):
+                raise UnreadableKey(f"{prefix!r} cannot be listed: {error}") from error
+            raise
 
     async def has_below(self, prefix: str) -> bool:
         """Whether a key begins with this prefix and a slash; with "", whether there is any key."""

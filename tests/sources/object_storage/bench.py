@@ -1,6 +1,7 @@
 """A store of obstore for the contract of all stores."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +29,8 @@ class ObjectBench:
         await obstore.delete_async(self.upstream, key)
 
 
-async def filled(upstream: Any) -> ObjectBench:
+async def filled(upstream: Any, contents: Mapping[str, bytes] = CONTENTS) -> ObjectBench:
     """Return the contents of the contract in a store of obstore."""
     bench = ObjectBench(upstream, ObjectStore(upstream))
-    await asyncio.gather(*(bench.put(key, data) for key, data in CONTENTS.items()))
+    await asyncio.gather(*(bench.put(key, data) for key, data in contents.items()))
     return bench

@@ -1,4 +1,4 @@
-"""An S3 server that misbehaves. Each object is `SIZE` bytes; the beginning of its key says what is wrong with it."""
+"""An S3 server that misbehaves. Each object is `DATA`; its key says what is wrong with it."""
 
 import re
 from collections import Counter
@@ -19,6 +19,19 @@ _ODD_LIST: Final = b"""<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006
 <LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>"x"</ETag></Contents><Contents><Key>odd/b+c</Key>
 <Size>2</Size><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>"y"</ETag></Contents></ListBucketResult>"""
 _EMPTY_LIST: Final = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+_ERRORS: Final = {
+    "busy": "503 Slow Down",
+    "forbidden": "403 Forbidden",
+    "missing": "404 Not Found",
+    "unlisted": "404 Not Found",
+}
+_LIST_ERRORS: Final = {"unlisted": "AccessDenied", "unknown-owner": "InvalidAccessKeyId"}
+_LATER_ERRORS: Final = {
+    "busy-later": "503 Slow Down",
+    "forbidden-later": "403 Forbidden",
+    "gone-later": "404 Not Found",
+    "replaced-later": "412 Precondition Failed",
+}
 
 
 @dataclass
@@ -42,38 +55,47 @@ class FaultyS3:
         target = _TARGET.match(request)
         assert target, request
         key = target["key"]
-        self.requests[key] += 1
         if "list-type" in target["query"]:
-            listed = _ODD_LIST if "prefix=odd" in target["query"] else _EMPTY_LIST
-            await connection.send(head(f"content-length: {len(listed)}"), listed)
+            await self._send_list(connection, target["query"])
             return True
+        self.requests[key] += 1
         if key == "stalled" and "range: bytes=0-" not in request.lower():
             await connection.left()
             return False
-        if status := self._error(key):
+        if status := self._error(key, request):
             await connection.send(head("content-length: 0", status=status))
             return True
         return await self._send_object(connection, request, key, has_body=target["method"] == "GET")
 
-    def _error(self, key: str) -> str | None:
+    async def _send_list(self, connection: Connection, query: str) -> None:
+        for prefix, code in _LIST_ERRORS.items():
+            if f"prefix={prefix}" in query:
+                body = f"<?xml version='1.0'?>\n<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
+                await connection.send(head(f"content-length: {len(body)}", status="403 Forbidden"), body)
+                return
+        listed = _ODD_LIST if "prefix=odd" in query else _EMPTY_LIST
+        await connection.send(head(f"content-length: {len(listed)}"), listed)
+
+    def _error(self, key: str, request: str) -> str | None:
         number = self.requests[key]
         if key == "busy-once" and number == 1:
             return "503 Slow Down"
-        if key == "gone-later" and number > 1:
-            return "404 Not Found"
-        return {"busy": "503 Slow Down", "forbidden": "403 Forbidden", "missing": "404 Not Found"}.get(key)
+        if key == "weak-etag" and "if-match:" in request.lower():
+            return "412 Precondition Failed"
+        return _ERRORS.get(key) or (_LATER_ERRORS.get(key) if number > 1 else None)
 
     async def _send_object(self, connection: Connection, request: str, key: str, *, has_body: bool) -> bool:
         found = re.search(r"^range: bytes=(\d+)-(\d+)", request, re.IGNORECASE | re.MULTILINE)
-        fields = [_DATE, *([] if key == "no-etag" else [f'etag: "{self._version(key)}"'])]
+        fields = [_DATE, *([] if key == "no-etag" else [f"etag: {self._etag(key)}"])]
         data, status = DATA, "200 OK"
         if found and key != "no-ranges":
-            start, stop = int(found[1]), min(int(found[2]) + 1, len(DATA))
-            if start >= len(DATA):
+            span = self._span(key, int(found[1]), int(found[2]) + 1)
+            if span.start >= len(DATA):
                 await connection.send(head("content-length: 0", status="416 Range Not Satisfiable"))
                 return True
-            data, status = DATA[start:stop], "206 Partial Content"
-            fields.append(f"content-range: bytes {start}-{stop - 1}/{len(DATA)}")
+            data, status = DATA[span.start : span.stop], "206 Partial Content"
+            size = len(DATA) + (1000 if key == "too-long" else 0)
+            fields.append(f"content-range: bytes {span.start}-{span.stop - 1}/{size}")
         await connection.send(head(*fields, f"content-length: {len(data)}", status=status))
         if not has_body:
             return True
@@ -81,6 +103,17 @@ class FaultyS3:
         await connection.send(data[: len(data) // 2] if is_cut else data)
         return not is_cut
 
-    def _version(self, key: str) -> str:
-        """Return the opaque part of the ETag. A server that ignores If-Match sends another version."""
-        return f"v{min(self.requests[key], 2)}" if key == "replaced" else "v1"
+    def _span(self, key: str, start: int, stop: int) -> range:
+        """Return the part that is sent for the one that is asked for."""
+        stop = min(stop, len(DATA))
+        if key == "other-part" and self.requests[key] > 1:
+            return range(start - 1, stop - 1)
+        if key == "short-part" and self.requests[key] > 1:
+            return range(start, (start + stop) // 2)
+        return range(start, stop)
+
+    def _etag(self, key: str) -> str:
+        """Return the ETag. A server that ignores If-Match sends another version."""
+        if key == "weak-etag":
+            return 'W/"v1"'
+        return f'"v{min(self.requests[key], 2)}"' if key == "replaced" else '"v1"'

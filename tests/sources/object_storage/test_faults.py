@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import pytest
@@ -9,8 +10,10 @@ from harness.scripted import scripted
 from harness.waiting import HANGING, eventually
 
 from async_downloads.errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChanged, SourceError
+from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import RequestHead
-from async_downloads.sources.object_storage import ObjectStore
+from async_downloads.sources.base import Source
+from async_downloads.sources.object_storage import ObjectStore, connecting
 from sources.contract import read, read_whole
 from sources.object_storage.faulty_s3 import DATA, FaultyS3
 
@@ -34,37 +37,53 @@ async def faulty(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Faulty]:
         yield Faulty(ObjectStore.from_url("s3://bucket"), server)
 
 
-@pytest.mark.parametrize("key", ["good", "busy-once", "no-ranges", "no-etag"])
+@pytest.mark.parametrize("key", ["good", "busy-once", "no-ranges", "no-etag", "weak-etag"])
 async def test_an_object_is_read_whole(faulty: Faulty, key: str) -> None:
     assert await read_whole(faulty.store, key) == DATA
 
 
-@pytest.mark.parametrize("key", ["no-ranges", "no-etag"])
-async def test_without_ranges_or_an_etag_no_range_is_offered(faulty: Faulty, key: str) -> None:
+@pytest.mark.parametrize("key", ["no-ranges", "no-etag", "weak-etag"])
+async def test_without_ranges_or_a_strong_etag_no_range_is_offered(faulty: Faulty, key: str) -> None:
     source = await faulty.store.open(key)
     assert not source.representation.ranges
     await source.aclose()
 
 
 @pytest.mark.parametrize(
-    ("key", "error"), [("missing", NotFound), ("forbidden", Forbidden), ("busy", SourceBusy)], ids=str
+    ("key", "error"),
+    [("missing", NotFound), ("unlisted", NotFound), ("forbidden", Forbidden), ("busy", SourceBusy)],
+    ids=str,
 )
 async def test_an_error_of_the_store_has_its_meaning(faulty: Faulty, key: str, error: type[DownloadError]) -> None:
     with pytest.raises(error):
         await faulty.store.open(key)
 
 
-@pytest.mark.parametrize("key", ["replaced", "gone-later"])
+@pytest.mark.parametrize("key", ["replaced", "replaced-later", "gone-later"])
 async def test_a_version_that_is_gone_is_not_mixed_with_another(faulty: Faulty, key: str) -> None:
     source = await faulty.store.open(key)
     with pytest.raises(SourceChanged):
         await read(source, 0, len(DATA))
 
 
-async def test_a_body_that_is_cut_raises(faulty: Faulty) -> None:
-    source = await faulty.store.open("cut")
-    with pytest.raises(SourceError):
-        await read(source, 0, len(DATA))
+@pytest.mark.parametrize(
+    "key", ["cut", "short-part", "other-part", "too-long", "busy-later", "forbidden-later", "stalled"]
+)
+async def test_a_read_that_fails_yields_no_wrong_byte_and_raises(
+    faulty: Faulty, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connecting._CLIENT, "read_timeout", "100 ms")
+    source = await ObjectStore.from_url("s3://bucket").open(key)
+    received = bytearray()
+    with pytest.raises((SourceError, Forbidden)):
+        await _read_into(received, source)
+    assert DATA.startswith(received)
+
+
+async def _read_into(received: bytearray, source: Source) -> None:
+    async with aclosing(source.read(ByteRange(0, source.representation.size or 0))) as chunks:
+        async for chunk in chunks:
+            received += chunk
 
 
 async def test_no_byte_is_requested_for_head_and_one_request_for_a_range(faulty: Faulty) -> None:
@@ -84,6 +103,12 @@ async def test_a_range_behind_the_end_is_described(faulty: Faulty) -> None:
 async def test_keys_that_cannot_be_read_do_not_hide_their_folder(faulty: Faulty) -> None:
     listing = await faulty.store.list("odd")
     assert [(entry.name, entry.size) for entry in listing.entries] == [("sub", None), ("b c", 2)]
+
+
+async def test_credentials_that_may_not_list_are_no_fault_but_unknown_ones_are(faulty: Faulty) -> None:
+    await ObjectStore.from_url("s3://bucket/unlisted").probe()
+    with pytest.raises(Forbidden, match=r"403 Forbidden: InvalidAccessKeyId: No\.$"):
+        await ObjectStore.from_url("s3://bucket/unknown-owner").probe()
 
 
 async def test_without_a_key_to_sign_with_such_a_folder_is_an_error(

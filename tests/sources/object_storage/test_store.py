@@ -1,5 +1,6 @@
 """What a store says about objects, and which keys and URLs it takes."""
 
+import asyncio
 from typing import Any, cast
 
 import obstore
@@ -121,3 +122,33 @@ def test_only_urls_of_object_stores_are_taken_for_one() -> None:
         "az://c",
         "memory://",
     ]
+
+
+async def test_an_empty_folder_that_a_program_has_made_is_listed(upstream: MemoryStore) -> None:
+    await obstore.put_async(upstream, "made/.hidden", b"x")
+    assert (await ObjectStore(upstream).list("made")).entries == ()
+
+
+async def test_a_key_may_be_an_object_and_a_folder(upstream: MemoryStore) -> None:
+    for key in ("a", "a/b"):
+        await obstore.put_async(upstream, key, key.encode())
+    store = ObjectStore(upstream)
+    assert [await read_whole(store, key) for key in ("a", "a/b")] == [b"a", b"a/b"]
+    assert [(entry.name, entry.is_directory) for entry in (await store.list("")).entries] == [("a", True), ("a", False)]
+    assert [entry.name for entry in (await store.list("a")).entries] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "coding"), [("gzip,aws-chunked", "gzip"), ("aws-chunked", None), ("gzip, br", "gzip, br")]
+)
+async def test_the_coding_of_an_upload_is_not_that_of_the_object(
+    upstream: MemoryStore, stored: str, coding: str | None
+) -> None:
+    await obstore.put_async(upstream, "a", b"a", attributes={"Content-Encoding": stored})
+    assert (await ObjectStore(upstream).open("a")).representation.coding == coding
+
+
+async def test_a_long_listing_is_sorted_in_a_thread(upstream: MemoryStore) -> None:
+    await asyncio.gather(*(obstore.put_async(upstream, f"a/{number:04}", b"") for number in range(1500)))
+    listing = await ObjectStore(upstream).list("a")
+    assert [entry.name for entry in listing.entries] == [f"{number:04}" for number in range(1500)]
