@@ -178,9 +178,8 @@ class Downloads:
 
     async def _open(self, key: str, request: RequestHead, receive: Receive | None) -> Source:
         if self._opens_for_requests:
-            return await with_digest(
-                await cast("SupportsRequests", self.store).open_for(request, key), request, receive
-            )
+            source = await cast("SupportsRequests", self.store).open_for(request, key)
+            return await with_digest(source, request, receive)
         return await self._open_coding(key, request, receive)
 
     async def _open_coding(self, key: str, request: RequestHead, receive: Receive | None) -> Source:
@@ -189,12 +188,11 @@ class Downloads:
         A range is one of the file without a coding, because most clients that accept a coding cannot decode a piece
         of it. Only a client that names the ETag of a coding, in If-Range, has the rest of that coding.
         """
-        fields = request.fields
-        accepted = fields.get("accept-encoding")
+        accepted = request.fields.get("accept-encoding")
         codings = acceptable(accepted, _CODINGS) if accepted else ()
-        if "range" not in fields:
+        if "range" not in request.fields:
             return await with_digest(await self.store.open(key, codings=codings), request, receive)
-        tag = ETag.parse(fields.get("if-range", ""))
+        tag = ETag.parse(request.fields.get("if-range", ""))
         for coding in codings if tag else ():
             source = await with_digest(await self.store.open(key, codings=(coding,)), request, receive)
             if tag and tag.strongly_equals(source.representation.validators.etag):
