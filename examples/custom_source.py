@@ -21,7 +21,7 @@ from collections.abc import AsyncGenerator, Sequence
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from async_downloads import Downloads
-from async_downloads.errors import NotFound, SourceTruncated
+from async_downloads.errors import IsDirectory, NotFound, SourceTruncated
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation, Validators
@@ -67,14 +67,13 @@ class ZipStore:
         self._archive = ZipFile(path)
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> ZipSource:
-        """Open a file. Raises NotFound if the archive has no file of that name."""
-        try:
-            member = self._archive.getinfo(key)
-        except KeyError:
-            raise NotFound(key) from None
-        if member.is_dir():
+        """Open a file. Raises IsDirectory if the key is a folder, and NotFound if the archive has no such name."""
+        names = self._archive.namelist()
+        if not key or any(name.startswith(f"{key}/") for name in names):
+            raise IsDirectory(key)
+        if key not in names or key.endswith("/"):
             raise NotFound(key)
-        return ZipSource(self._archive, member)
+        return ZipSource(self._archive, self._archive.getinfo(key))
 
 
 app = Downloads(ZipStore(os.environ.get("ARCHIVE", "archive.zip")))

@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -15,6 +16,7 @@ from quart.testing import QuartClient
 from rich.console import Console
 
 from async_downloads import DirectoryStore, Downloads
+from async_downloads.testing import check_store
 from examples.programs import EXAMPLES, run_program
 
 PROGRAMS = sorted(EXAMPLES.glob("*.py"))
@@ -89,6 +91,16 @@ async def test_the_files_of_an_archive_are_served(zipped: httpx.AsyncClient) -> 
     assert (part.status_code, part.content) == (206, b"123")
     assert whole.headers["Content-Type"] == "text/plain"
     assert [(await zipped.get(path)).status_code for path in ("/texts/b.txt", "/texts/", "/texts")] == [404] * 3
+
+
+async def test_the_store_of_an_archive_keeps_the_contract_of_stores(folder: Path) -> None:
+    contents = {"a.txt": b"small", "empty": b"", "docs/b.bin": Random(1).randbytes(1_000_000)}
+    with ZipFile(folder / "archive.zip", "w", ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+    store = run_program("custom_source").ZipStore("archive.zip")
+    await check_store(store, contents)
+    store._archive.close()
 
 
 def test_five_files_are_downloaded_with_bars(folder: Path) -> None:
