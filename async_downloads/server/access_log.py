@@ -15,7 +15,7 @@ from ..access.signature_parameter import without_signature
 from ..sending import Scope
 from .line_writer import LineWriter, report
 from .request_id import request_id
-from .request_observer import Ended, ObservedResponse, RequestObserver
+from .request_observer import ObservedResponse, RequestObserver
 
 __all__ = ["FORMATS", "AccessLog", "access_log"]
 
@@ -73,10 +73,13 @@ class AccessLog:
         self._write = write
 
     def end(
-        self, scope: Scope, response: ObservedResponse, ended: Ended, started: float, task: "asyncio.Task[None]"
+        self,
+        scope: Scope,
+        response: ObservedResponse,
+        started: float,
+        task: "asyncio.Task[None]",  # noqa: ARG002 - as the metrics need it
     ) -> None:
         """Write the line of a request that has ended."""
-        ended(task)
         outcome = {"status": response.status, "bytes": response.sent, "aborted": not response.complete}
         self._log(_request(scope), outcome, time.monotonic() - started)
 

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from ..errors import SendStalled, SourceError
 from ..sending import Scope
 from ..source_events import SOURCES, SourceKind
-from .request_observer import Ended, ObservedResponse, error_of
+from .request_observer import ObservedResponse, error_of
 
 __all__ = [
     "ABORTED",
@@ -75,6 +75,7 @@ _ROWS: Final = {method: REQUESTS + index * len(STATUSES) for index, method in en
 _OTHER: Final = _ROWS["other"]
 _COLUMNS: Final[Mapping[int | None, int]] = {status: status - 99 for status in range(100, 600)}
 _FIRST_BUCKET, _BOUNDS = REQUEST_SECONDS
+_SHORTEST: Final = _BOUNDS[0]
 _SECONDS: Final = REQUEST_SECONDS.end - 1
 
 
@@ -89,15 +90,16 @@ class WorkerMetrics:
         self._page = page
         self._counts: list[float] = [0] * PAGE_SIZE  # since the last `flush`
 
-    def end(
-        self, scope: Scope, response: ObservedResponse, ended: Ended, started: float, task: "asyncio.Task[None]"
-    ) -> None:
+    def end(self, scope: Scope, response: ObservedResponse, started: float, task: "asyncio.Task[None]") -> None:
         """Count a request that has ended."""
-        ended(task)
         seconds, counts = time.monotonic() - started, self._counts
-        counts[_ROWS.get(scope["method"], _OTHER) + _COLUMNS.get(response.status, 0)] += 1
+        try:
+            counts[_ROWS[scope["method"]] + _COLUMNS[response.status]] += 1
+        except KeyError:
+            counts[_ROWS.get(scope["method"], _OTHER) + _COLUMNS.get(response.status, 0)] += 1
         counts[BYTES] += response.sent
-        counts[_FIRST_BUCKET + bisect_left(_BOUNDS, seconds)] += 1  # as in `_observe`, which would cost a call
+        # As in `_observe`, which would cost a call. Most requests are in the first bucket.
+        counts[_FIRST_BUCKET if seconds <= _SHORTEST else _FIRST_BUCKET + bisect_left(_BOUNDS, seconds)] += 1
         counts[_SECONDS] += seconds
         if not response.complete:
             self._abort(error_of(task))

@@ -5,15 +5,12 @@ an observer looks at that once, when the request has ended.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..sending import Scope
 
-__all__ = ["Ended", "ObservedResponse", "RequestObserver", "error_of"]
-
-
-Ended = Callable[["asyncio.Task[None]"], object]
+__all__ = ["Observe", "ObservedResponse", "RequestObserver", "error_of", "observe_by"]
 
 
 class ObservedResponse(Protocol):
@@ -32,17 +29,30 @@ class ObservedResponse(Protocol):
 class RequestObserver(Protocol):
     """What `Http1Server` calls for the requests of all connections, on the event loop; it must not block."""
 
-    def end(
-        self, scope: Scope, response: ObservedResponse, ended: Ended, started: float, task: "asyncio.Task[None]"
-    ) -> None:
-        """Call `ended` with the task of the app, which has ended, and only then look at the response.
+    def end(self, scope: Scope, response: ObservedResponse, started: float, task: "asyncio.Task[None]") -> None:
+        """Look at the response to a request whose app has ended, in `task`.
 
-        The connection responds in the place of an app that has failed: so `ended` comes first. `started` is when the
-        request began, by the monotonic clock.
+        The connection has already responded in the place of an app that has failed. `started` is when the request
+        began, by the monotonic clock.
         """
 
     def refused(self, scope: Scope, data: bytes, status: int) -> None:
         """Take a request that the server refused before the app: the connection's scope, and the bytes that came."""
+
+
+Observe = Callable[[Scope, ObservedResponse, float, "asyncio.Task[None]"], None]
+
+
+def observe_by(observers: Sequence[RequestObserver]) -> Observe | None:
+    """Return a function that calls `end` of all observers; None if there are none."""
+    if len(observers) < 2:
+        return observers[0].end if observers else None
+
+    def observe(scope: Scope, response: ObservedResponse, started: float, task: "asyncio.Task[None]") -> None:
+        for observer in observers:
+            observer.end(scope, response, started, task)
+
+    return observe
 
 
 def error_of(task: "asyncio.Task[None]") -> BaseException | None:

@@ -43,7 +43,7 @@ class _Log:
 
     def end(self, request: Scope, response: "_Response") -> None:
         """Log a request that has ended."""
-        self.log.end(request, response, lambda _: None, time.monotonic(), _NO_TASK)
+        self.log.end(request, response, time.monotonic(), _NO_TASK)
 
     @property
     def records(self) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ class _Response:
 
 def _logged(form: str, *fields: tuple[str, str]) -> str:
     written = io.StringIO()
-    AccessLog(form, write=written.write).end(scope(fields=fields), _Response(), lambda _: None, 0.0, _NO_TASK)
+    AccessLog(form, write=written.write).end(scope(fields=fields), _Response(), 0.0, _NO_TASK)
     return written.getvalue()
 
 

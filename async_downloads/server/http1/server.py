@@ -16,13 +16,15 @@ from ...sending import Scope
 from ..limits.client_counter import ClientCounter
 from ..proxies.proxy_protocol import NamedClient
 from ..proxies.trusted import TrustedProxies
-from ..request_observer import Ended, RequestObserver
+from ..request_observer import RequestObserver, observe_by
 from .connection import Connection
 from .interfaces import AnyConnection, Cycle
 from .zero_copy import AVAILABLE, SendfileTurns
 
 __all__ = ["ConnectionLimits", "Http1Server"]
 
+
+_Ended = Callable[[asyncio.Task[None]], object]
 
 _EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 _TICK_SECONDS: Final = 1.0
@@ -80,6 +82,7 @@ class Http1Server:
         self._app = app
         self.limits: ConnectionLimits = limits
         self._observers = observers
+        self._observe = observe_by(observers)
         self.state: dict[str, Any] = state if state is not None else {}
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.now: float = self.loop.time()  # as of the last tick: deadlines need no more
@@ -149,21 +152,24 @@ class Http1Server:
         """Note that a connection waits for a request."""
         self._idle[connection] = None
 
-    def run(self, cycle: Cycle, ended: Ended, *, at_once: bool = False) -> None:
+    def run(self, cycle: Cycle, ended: _Ended, *, at_once: bool = False) -> None:
         """Run the app for a request, and call `ended` when it has ended.
 
         With `at_once`, from Python 3.12 on, it runs in this call until it first waits. Most apps never do.
         """
-        options, scope = _EAGER if at_once else {}, cycle.scope()
-        for observer in self._observers:
-            ended = partial(observer.end, scope, cycle, ended, time.monotonic())
+        options, scope, observe = _EAGER if at_once else {}, cycle.scope(), self._observe
+        started = time.monotonic() if observe else 0.0
         task = asyncio.Task(self._app(scope, cycle.receive, cycle.send), loop=self.loop, **options)
         if task.done():
             ended(task)
+            if observe:
+                observe(scope, cycle, started, task)
             return
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(ended)
+        if observe:
+            task.add_done_callback(partial(observe, scope, cycle, started))
 
     def date_line(self) -> bytes:
         """Return the Date field of this second."""
