@@ -203,6 +203,8 @@ def _read_whole(pieces: tuple[Piece, ...], source: Source) -> bytes | None:
     if sum(map(len, pieces)) > ChunkSizer.WHOLE_BYTES or not _reads_nowait(type(source)):
         return None
     read = cast("SupportsReadNowait", source).read_nowait
+    if len(pieces) == 1 and isinstance(pieces[0], ByteRange):  # the most common case
+        return read(pieces[0])
     parts = [piece if isinstance(piece, bytes) else read(piece) for piece in pieces]
     found = [part for part in parts if part is not None]
     return b"".join(found) if len(found) == len(parts) else None

@@ -1,6 +1,7 @@
 """The gate of a serving process: it counts the running requests, and says whether the process is ready for more."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from ..asgi import error_response, log_cut_response, plain_response, refusal
@@ -29,7 +30,7 @@ class DrainGate:
     """
 
     def __init__(self, app: Any) -> None:
-        self._app = app
+        self._pass: Callable[..., Awaitable[None]] = app
         self._running = 0
         self._is_retiring = False
         self._draining = asyncio.Event()
@@ -60,18 +61,16 @@ class DrainGate:
             self._empty.clear()
             await self._empty.wait()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request to the app. Respond to `/-/healthy`, and to `/-/ready` once the process is retiring."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._pass(scope, receive, send)
         scope = in_origin_form(scope)
         if scope["path"] == _HEALTH_PATH:
-            await send_response(refusal(scope) or _healthy(), scope, None, send)
-        elif scope["path"] == _READY_PATH and self._is_retiring:
-            await send_response(error_response(503, ("Retry-After", "5"), _NO_STORE), scope, None, send)
-        else:
-            await self._count(scope, receive, send)
+            return send_response(refusal(scope) or _healthy(), scope, None, send)
+        if scope["path"] == _READY_PATH and self._is_retiring:
+            return send_response(error_response(503, ("Retry-After", "5"), _NO_STORE), scope, None, send)
+        return self._count(scope, receive, send)
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run a request and count it as long as it runs.
@@ -81,7 +80,7 @@ class DrainGate:
         """
         self._running += 1
         try:
-            await self._app(scope, receive, send)
+            await self._pass(scope, receive, send)
         except DownloadError as error:
             log_cut_response(error, scope)
             raise

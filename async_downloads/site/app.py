@@ -133,8 +133,8 @@ class _FirstSegmentRouter:
         self._default = default
         self._quart = quart
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self._quart
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        app: Callable[..., Awaitable[None]] = self._quart
         if scope["type"] == "http":
             app = self._apps.get(key_of(scope).partition("/")[0], self._default)
-        await app(scope, receive, send)
+        return app(scope, receive, send)

@@ -1,6 +1,7 @@
 """Error responses as pages of the site's look, for clients that show HTML."""
 
 from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final
@@ -41,13 +42,13 @@ class ErrorPages:
     """
 
     def __init__(self, app: Any) -> None:
-        self._app = app
+        self._pass: Callable[..., Awaitable[None]] = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request to the app."""
         if scope["type"] == "http" and is_browser(scope):
             send = _ErrorPage(scope, send).send
-        await self._app(scope, receive, send)
+        return self._pass(scope, receive, send)
 
 
 class _ErrorPage:

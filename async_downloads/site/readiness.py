@@ -32,16 +32,18 @@ class Readiness:
     """
 
     def __init__(self, app: Any, probes: Sequence[Probe]) -> None:
-        self._app = app
+        self._pass: Callable[..., Awaitable[None]] = app
         self._probes = probes
         self._look_ups = SharedWork[bool](lambda _: 0)
         self._fresh_until = float("-inf")  # in the event loop's time
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request for any other path to the app."""
-        if scope["type"] != "http" or in_origin_form(scope)["path"] != _PATH:
-            await self._app(scope, receive, send)
-            return
+        if scope["type"] == "http" and in_origin_form(scope)["path"] == _PATH:
+            return self._respond(scope, send)
+        return self._pass(scope, receive, send)
+
+    async def _respond(self, scope: Scope, send: Send) -> None:
         response = refusal(scope) or await self._response()
         await send_response(response, scope, None, closing_if_ambiguous(scope, send))
 

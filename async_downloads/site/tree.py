@@ -46,9 +46,9 @@ class Tree:
         self._folders = FolderPages(downloads.store)
         self._files = FilePages(downloads.store, self._folders)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Respond to one HTTP request."""
-        await respond_and_send(partial(self.respond, receive=receive), scope, receive, send)
+        return respond_and_send(partial(self.respond, receive=receive), scope, receive, send)
 
     async def respond(self, scope: Scope, receive: Receive) -> Response:
         """Return the response to one request, ready to be sent. Raises DownloadError if there is nothing to send."""
