@@ -4,7 +4,8 @@
                  ^             └── nobody wants it any more ──> paused: what was hashed so far is kept
                  └───────── `wanted` again ──────────────────────┘
 
-All requests for one version share its work. A file takes a thread for 16 MiB, then it is the turn of the next file.
+All requests for one version share its work, and all workers share the digests. A file takes a thread for 16 MiB, then
+it is the turn of the next file.
 Each device has threads of its own: a disk that does not respond stops no other one.
 """
 
@@ -21,6 +22,7 @@ from typing import Final
 
 from ..threads import DaemonThreads, lower_priority
 from .opening import map_read_errors, pack_version
+from .shared_digests import SharedDigests
 from .stated_digests import stated_digest
 
 __all__ = ["NO_BYTES", "Hashing", "hashing_of", "known_digest", "remember_digest"]
@@ -36,6 +38,7 @@ _CHUNK_BYTES: Final = 256 * 1024  # fits into a processor's cache
 # File systems count time in ticks: a file that changed a moment ago can change again and keep its time.
 _CLOCK_TICK_NS: Final = 50_000_000
 _lock: Final = threading.Lock()  # protects the three tables
+_shared: Final = SharedDigests()  # made before workers are forked
 _known: "Final[OrderedDict[bytes, bytes]]" = OrderedDict()  # digests by version, the one used longest ago first
 _unfinished: "Final[OrderedDict[bytes, Hashing]]" = OrderedDict()  # by version
 _threads: "Final[dict[int, DaemonThreads]]" = {}  # by device
@@ -43,11 +46,15 @@ _threads: "Final[dict[int, DaemonThreads]]" = {}  # by device
 
 def known_digest(version: bytes | None) -> bytes | None:
     """Return the digest of a version, as `pack_version` makes it; None if it is not known."""
+    if version is None:
+        return None
     with _lock:
-        if version is None or version not in _known:
-            return None
-        _known.move_to_end(version)
-        return _known[version]
+        if digest := _known.get(version):
+            _known.move_to_end(version)
+            return digest
+    if digest := _shared.get(version):
+        _remember(version, digest)
+    return digest
 
 
 def remember_digest(status: os.stat_result, digest: bytes) -> None:
@@ -58,6 +65,7 @@ def remember_digest(status: os.stat_result, digest: bytes) -> None:
 
 
 def _remember(version: bytes, digest: bytes) -> None:
+    _shared.put(version, digest)
     with _lock:
         _known[version] = digest
         _known.move_to_end(version)
@@ -134,6 +142,8 @@ class Hashing:
             time.sleep(max(0, _CLOCK_TICK_NS - max(0, age)) / 10**9)
             if stated := stated_digest(self._path, self._fd, self._status):
                 return stated, True
+        if known := known_digest(self._version):  # another worker was faster
+            return known, True
         stop = min(self._offset + _TURN_BYTES, self._status.st_size)
         while self._offset < stop:
             chunk = os.pread(self._fd, min(_CHUNK_BYTES, stop - self._offset), self._offset)

@@ -69,6 +69,19 @@ def _replaces_in(command: Command, pause: str) -> bool:
     return f"as soon as it was started: a new worker replaces it in {pause} s\n" in command.stderr
 
 
+async def test_workers_share_the_digests_of_files(tree: Path) -> None:
+    (tree / "large.bin").write_bytes(bytes(100_000))
+    stated = "ab" * 32
+    (tree / "large.bin.sha256").write_text(stated)
+    async with serving(tree, "--workers", "2", "--etag", "digest") as command:
+        await eventually(lambda: len(command.children) == 2)
+        for silent in command.children:  # so that each one responds once
+            os.kill(silent, signal.SIGSTOP)
+            assert command.get("/large.bin").headers["etag"] == f'"{stated}"'
+            (tree / "large.bin.sha256").unlink(missing_ok=True)
+            os.kill(silent, signal.SIGCONT)
+
+
 async def test_a_server_whose_workers_wait_for_their_start_ends_at_a_signal(tree: Path) -> None:
     async with serving(tree, "--workers", "1") as command:
         command.process.terminate()

@@ -11,11 +11,13 @@ from random import Random
 
 import pytest
 from harness.asgi import Exchange, ask
+from harness.process import no_descriptors_left
 from harness.waiting import HANGING, eventually
 from served_site.site import app_of
 
 from async_downloads.asgi import Downloads
 from async_downloads.config import Settings
+from async_downloads.errors import SourceBusy
 from async_downloads.semantics.digests import parse_digest
 from async_downloads.sources import digests
 from async_downloads.sources.base import EtagKind
@@ -23,16 +25,22 @@ from async_downloads.sources.digests import Hashing, known_digest
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.directory_file import DirectoryFile
 from async_downloads.sources.opening import pack_version
+from async_downloads.sources.shared_digests import SharedDigests
 
 _LARGE = Random(0).randbytes(300_000)
 _WANTED = ("Want-Repr-Digest", "sha-256=1")
 _OLD_NS = 1_600_000_000 * 10**9
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_known() -> None:
-    """Forget the digests before each test: the system may give the inode of a deleted file to the next one."""
+def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "_shared", SharedDigests())
     digests._known.clear()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the digests before each test: the system may give the inode of a deleted file to the next one."""
+    _forget(monkeypatch)
     digests._unfinished.clear()
 
 
@@ -161,10 +169,12 @@ async def test_archives_of_other_bytes_differ(first: Path, undated: Path) -> Non
     assert one != other
 
 
-async def test_a_digest_that_becomes_known_does_not_break_an_archive_that_is_being_sent(first: Path) -> None:
+async def test_a_digest_that_becomes_known_does_not_break_an_archive_that_is_being_sent(
+    first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = app_of(Settings(directory=first, etag="digest"))
     exact = (await ask(app, "/?tar&name=large.bin")).body
-    digests._known.clear()
+    _forget(monkeypatch)
     assert (await ask(app, "/?tar&name=large.bin")).body == exact
 
 
@@ -260,6 +270,19 @@ async def test_a_digest_is_sent_with_any_etag_to_those_who_want_it(first: Path, 
 # -- the work
 
 
+async def test_work_ends_when_another_process_has_done_it(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "_TURN_BYTES", 100_000)
+    stated, advance = bytes.fromhex(_STATED), Hashing._advance
+
+    def known_after_a_turn(work: Hashing) -> tuple[bytes | None, bool]:
+        digest, is_over = advance(work)
+        digests._shared.put(work._version, stated)
+        return digest, is_over
+
+    monkeypatch.setattr(Hashing, "_advance", known_after_a_turn)
+    assert await _etags("large.bin", "digest", first) == [f'"{_STATED}"']
+
+
 async def test_all_who_wait_for_one_file_share_the_work(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[Hashing] = []
     advance = Hashing._advance
@@ -276,6 +299,30 @@ async def test_all_who_wait_for_one_file_share_the_work(first: Path, monkeypatch
     assert {source.representation.digest for source in sources} == {hashlib.sha256(_LARGE).digest()}
     for source in sources:
         source.close()
+
+
+async def test_a_caller_that_stops_to_wait_neither_stops_nor_burdens_the_others(first: Path) -> None:
+    work = Hashing(b"version", first.stat(), "")
+    staying = asyncio.create_task(work.digest(HANGING))
+    for _ in range(20):
+        assert await work.digest(0) is None
+    assert len(work._result._done_callbacks) == 1  # type: ignore[attr-defined] # private, but here it is the matter
+    work._result.set_result(b"digest")
+    assert await staying == b"digest"
+
+
+async def test_without_a_free_descriptor_a_file_is_busy_and_its_digest_is_found_later(
+    first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = _opened(DirectoryStore(first, etag="digest"), "large.bin")
+    with no_descriptors_left(), pytest.raises(SourceBusy):
+        await source.find_digest(HANGING)
+    [work] = digests._unfinished.values()
+    assert not work._wanted
+    await source.find_digest(HANGING)
+    assert source.representation.digest == hashlib.sha256(_LARGE).digest()
+    source.close()
+    assert not digests._unfinished
 
 
 async def test_work_that_nobody_waits_for_is_paused_and_later_continued(
@@ -332,10 +379,11 @@ async def test_a_file_that_shrinks_while_it_is_hashed_has_no_digest(first: Path)
 
 def test_the_digests_that_are_remembered_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digests, "_MAX_BYTES", 3 * digests._ENTRY_BYTES)
-    for number in range(5):
-        digests._remember(bytes([number]), bytes(32))
-        known_digest(b"\x00")
-    assert list(digests._known) == [b"\x03", b"\x04", b"\x00"]
+    versions = [bytes([number]) * 48 for number in range(5)]
+    for version in versions:
+        digests._remember(version, bytes(32))
+        known_digest(versions[0])
+    assert list(digests._known) == [versions[3], versions[4], versions[0]]
 
 
 async def test_beyond_256_unfinished_files_only_paused_ones_are_forgotten(
