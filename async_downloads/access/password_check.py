@@ -16,7 +16,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final, NamedTuple
 
 from ..errors import SourceBusy
@@ -50,7 +50,8 @@ class PasswordCheck:
     """Checks the Authorization fields of requests.
 
     It belongs to one event loop. `_remembered` holds until when a keyed digest of a field is right, the oldest first.
-    Every second the first request waits until the file of accounts was looked at.
+    `_accepted` holds the fields of recent requests, and until when they need no digest. Every second the first request
+    waits until the file of accounts was looked at.
     """
 
     _REMEMBERED_SECONDS: Final = 300.0
@@ -58,11 +59,13 @@ class PasswordCheck:
     _BUSY_SECONDS: Final = 30.0  # until a file system that did not respond is tried again
     _MAX_REMEMBERED: Final = 4096
     _MAX_RUNNING: Final = 64
+    _MAX_ACCEPTED: Final = 256
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
-        # The server's cache of request heads holds the fields of recent requests anyway, so this cache adds no secret.
-        self._digest: Callable[[bytes], bytes] = lru_cache(maxsize=256)(_keyed_digest())
+        self._digest = _keyed_digest()
+        # The server's cache of request heads holds the fields of recent requests anyway, so this one adds no secret.
+        self._accepted: dict[bytes, float] = {}
         self._remembered: dict[bytes, float] = {}
         self._running: dict[bytes, asyncio.Task[Verdict]] = {}
         self._failures = FailureLimit()
@@ -72,10 +75,20 @@ class PasswordCheck:
 
     def is_remembered(self, credentials: bytes) -> bool:
         """Return whether the value of an Authorization field was found right lately."""
+        now = time.monotonic()
+        if now < self._accepted.get(credentials, 0.0):
+            return True
         if len(credentials) > _MAX_CREDENTIALS:
             return False
-        until = self._remembered.get(self._digest(credentials))
-        return until is not None and time.monotonic() < min(until, self._fresh_until)
+        until = min(self._remembered.get(self._digest(credentials), 0.0), self._fresh_until)
+        if now < until:
+            self._accept(credentials, until)
+        return now < until
+
+    def _accept(self, credentials: bytes, until: float) -> None:
+        if len(self._accepted) >= self._MAX_ACCEPTED:
+            self._accepted.clear()
+        self._accepted[credentials] = until
 
     async def check(self, credentials: bytes, client: str) -> Verdict:
         """Check the value of an Authorization field that `client` sent. Raises SourceBusy if too many checks wait."""
@@ -115,6 +128,7 @@ class PasswordCheck:
         if self._accounts.revision != self._revision:
             self._revision = self._accounts.revision
             self._remembered.clear()
+            self._accepted.clear()
         self._fresh_until = time.monotonic() + seconds
 
     async def _verify(self, account: tuple[str, str], digest: bytes, client: str) -> Verdict:
