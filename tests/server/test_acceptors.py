@@ -1,12 +1,15 @@
-"""Accepting connections: how many in one turn of the event loop."""
+"""Accepting connections: how many in one turn of the event loop, and those that wait at the end."""
 
 import asyncio
 import socket
 from contextlib import ExitStack
 
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 
-from async_downloads.server.acceptors import Acceptors
+from async_downloads.server.acceptors import Acceptors, accepting
+from async_downloads.server.http1.server import ConnectionLimits, Http1Server
+from async_downloads.server.proxies.trusted import TrustedProxies
+from server.http1.conftest import hello
 
 CONNECTIONS = 100
 
@@ -45,3 +48,18 @@ async def test_a_burst_of_connections_is_accepted_in_several_turns() -> None:
         turns.stop()
     await acceptors.close()
     assert max(made.count(turn) for turn in set(made)) <= 16
+
+
+async def test_a_request_that_waits_behind_a_proxy_header_at_the_end_is_served() -> None:
+    limits = ConnectionLimits(trusted_proxies=TrustedProxies(["127.0.0.1"]))
+    http1 = Http1Server(hello, limits)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    async with accepting(http1, [listener], None, proxy_protocol=True) as acceptors:
+        with socket.create_connection(listener.getsockname(), timeout=HANGING) as client:
+            client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 5 80\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await acceptors.close()
+            http1.drain()
+            await http1.close()
+            assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+    await http1.abort()

@@ -239,6 +239,11 @@ def test_clients_of_a_unix_socket_are_not_counted() -> None:
     assert client_of(("/run/a:b", None)) is None
 
 
+def test_a_client_may_have_any_name() -> None:
+    """Another server may copy any text into the scope."""
+    assert client_of(("not:an:address", 5)) == "not:an:address"
+
+
 async def test_a_server_that_drains_closes_idle_connections_now_and_the_others_after_their_response(
     serve_http1: ServeHttp1,
 ) -> None:

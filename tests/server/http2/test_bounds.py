@@ -232,6 +232,28 @@ async def test_a_file_that_becomes_shorter_resets_its_download(serve_http2: Serv
         assert await client.reset_of(stream) == ErrorCodes.INTERNAL_ERROR
 
 
+async def test_a_download_that_is_cancelled_just_before_its_turn_passes_the_turn_on(
+    serve_http2: ServeHttp2, large: Path, content: bytes
+) -> None:
+    server = await serve_http2(files(large))
+    async with connected(server) as client:
+        client.auto_window = False
+        first = client.get("/large.bin")
+        await client.until(lambda: len(client.body(first)) == 65535)
+        second = client.get("/large.bin")
+        [connection] = server.connections
+        waiting_streams = connection._streams.outlet._waiting  # type: ignore[attr-defined]
+        await eventually(lambda: len(waiting_streams) == 2)
+        waiter, _ = next(iter(waiting_streams.values()))
+        waiter.cancel()
+        client.auto_window = True
+        for stream in (None, first, second):
+            client.h2.increment_flow_control_window(65535, stream)
+        connection.data_received(client.h2.data_to_send())  # in the same turn of the loop
+        assert await client.reset_of(first) == ErrorCodes.INTERNAL_ERROR
+        assert await client.response(second) == (200, content)
+
+
 async def test_a_client_must_read_what_it_asks_for(serve_http2: ServeHttp2) -> None:
     server = await serve_http2(hello)
     async with connected(server) as client:

@@ -179,3 +179,15 @@ async def test_clients_of_unix_sockets_share_only_the_total() -> None:
     rates = Rates(None, 1000, RATE)
     with rates.allowance(None) as allowance:
         assert await allowance.take(10**9) == RATE / 5
+
+
+async def test_bytes_that_are_given_back_do_not_delay_those_who_wait(hasty: HastyClock) -> None:
+    bucket = TokenBucket(1000)
+    await bucket.take(1000)
+    waiting = asyncio.create_task(bucket.take(10))
+    await asyncio.sleep(0)
+    began = hasty.now
+    hasty.now += 0.9
+    bucket.give_back(1)
+    await waiting
+    assert hasty.now - began < 1
