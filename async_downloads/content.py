@@ -4,13 +4,14 @@ The adapters of frameworks share this module, so that the same content gets the 
 """
 
 import errno
+import io
 import os
 import re
 from collections.abc import AsyncIterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import BinaryIO, Final, NamedTuple
+from typing import IO, Final, NamedTuple
 from urllib.parse import quote
 
 from .errors import SourceBusy
@@ -26,13 +27,15 @@ from .sources.opening import describe, open_regular
 from .sources.streams import source_of
 
 __all__ = [
-    "Chunks", "Content", "OpenedContent", "PathLike", "described", "etag_of", "open_content", "opened_now", "policy_of",
+    "BinaryFile", "Chunks", "Content", "OpenedContent", "PathLike", "described", "etag_of", "open_content",
+    "opened_now", "policy_of",
 ]  # fmt: skip
 
 
 PathLike = str | os.PathLike[str]
 Chunks = AsyncIterable[bytes | str] | Iterator[bytes | str]
-Content = PathLike | bytes | bytearray | memoryview | BinaryIO | Chunks | Source
+BinaryFile = IO[bytes] | io.BufferedIOBase | io.RawIOBase
+Content = PathLike | bytes | bytearray | memoryview | BinaryFile | Chunks | Source
 _recent_paths: Final = RecentPaths()
 _NOT_IN_A_TAG: Final = re.compile(r"[^\x21-\x7e]")  # a quote is left to ETag, which raises ValueError
 _LIKE_A_PATH: Final = re.compile(rb"[^\0-\x1f]{0,255}/[^\0-\x1f]{1,255}")

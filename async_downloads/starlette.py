@@ -33,12 +33,12 @@ try:
     from starlette.background import BackgroundTask
     from starlette.exceptions import HTTPException
     from starlette.responses import Response
-except ModuleNotFoundError as error:
-    if error.name not in {"starlette", "starlette.background"}:
+except ModuleNotFoundError as _error:
+    if _error.name not in {"starlette", "starlette.background"}:
         raise
     raise ModuleNotFoundError(
         "async_downloads.starlette needs Starlette: pip install 'async-downloads[starlette]'", name="starlette"
-    ) from error
+    ) from _error
 
 __all__ = ["DownloadResponse", "ResponseOptions"]
 

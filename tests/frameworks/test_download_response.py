@@ -1,13 +1,17 @@
 """`DownloadResponse` in Starlette, without a server: every kind of content, every field, every status."""
 
 import asyncio
+import gzip
 import io
 import logging
 import os
 import subprocess
 import sys
+import tempfile
+import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +29,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from async_downloads.content import BinaryFile
 from async_downloads.errors import SourceBusy, SourceError, SourceTruncated
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Representation, Validators
@@ -92,6 +97,30 @@ def test_content_of_any_kind_is_sent(tmp_path: Path, make: Callable[[Path], Any]
     part = get(lambda: DownloadResponse(make(path)), Range="bytes=2-4")
     assert (whole.status_code, whole.content) == (200, b"0123456789")
     assert (part.status_code, part.content) == ((206, b"234") if has_ranges else (200, b"0123456789"))
+
+
+def _file_objects(folder: Path) -> Iterator[BinaryFile]:
+    """Yield a file of each kind that the standard library makes; a type checker must accept all of them."""
+    (folder / "plain").write_bytes(b"0123456789")
+    yield (folder / "plain").open("rb")
+    yield (folder / "plain").open("rb", buffering=0)
+    with gzip.open(folder / "packed.gz", "wb") as packed, zipfile.ZipFile(folder / "all.zip", "w") as archive:
+        packed.write(b"0123456789")
+        archive.writestr("member", b"0123456789")
+    yield gzip.open(folder / "packed.gz")  # noqa: SIM115 - the response closes it
+    with zipfile.ZipFile(folder / "all.zip") as archive:
+        yield archive.open("member")
+    kinds = tempfile.NamedTemporaryFile, tempfile.SpooledTemporaryFile
+    for temporary in (kind() for kind in kinds):
+        temporary.write(b"0123456789")
+        temporary.seek(0)
+        yield temporary
+
+
+def test_a_file_of_every_kind_is_sent_and_closed(tmp_path: Path) -> None:
+    for file in _file_objects(tmp_path):
+        assert get(partial(DownloadResponse, file)).content == b"0123456789", file
+        assert file.closed
 
 
 @pytest.mark.parametrize(
