@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from harness.asgi import App
 from harness.clock import Clock
-from harness.postgres import postgres_server, schema_of_its_own
+from harness.postgres import limited_database, postgres_server, schema_of_its_own
 from harness.seaweedfs import BUCKET, SeaweedFS, seaweedfs
 from harness.served import Server, served
 from harness.waiting import HANGING
@@ -89,6 +89,20 @@ def _postgres() -> Iterator[str]:
 async def postgres_url(_postgres: str) -> AsyncIterator[str]:
     """The URL of a real PostgreSQL that holds only what the test stores."""
     async with schema_of_its_own(_postgres) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _limited_postgres(_postgres: str) -> Iterator[str]:
+    """Make a database with limits for all tests that need one."""
+    with limited_database(_postgres) as url:
+        yield url
+
+
+@pytest.fixture
+async def limited_postgres_url(_limited_postgres: str) -> AsyncIterator[str]:
+    """The URL of a real PostgreSQL without large objects and advisory locks, for this test alone."""
+    async with schema_of_its_own(_limited_postgres) as url:
         yield url
 
 

@@ -34,6 +34,7 @@ class Database:
     """The database that the user named."""
 
     url: str = field(repr=False)
+    blobs: str | None = None  # where a new database keeps the bytes
 
     def run(self, work: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
         """Run `work` with the catalogue; return its exit code. Raises ClickException if the database fails."""
@@ -46,7 +47,7 @@ class Database:
             return INTERRUPTED
 
     def _open(self) -> Any:
-        return open_catalogue(self.url)
+        return open_catalogue(self.url, blobs=self.blobs)
 
     async def _run(self, work: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
         try:

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -24,10 +25,16 @@ def db() -> None:
 
 
 @db.command()
+@click.option(
+    "--blobs",
+    metavar="URL",
+    help="Keep the bytes of the files in a bucket: s3://bucket/prefix, gs://…, az://… or file:///path. A new database"
+    " needs it once; the database then knows it.",
+)
 @DATABASE
-def init(database: Database) -> int:
+def init(blobs: str | None, database: Database) -> int:
     """Create the tables that are missing."""
-    return database.run(_init)
+    return replace(database, blobs=blobs).run(_init)
 
 
 async def _init(catalogue: Catalogue) -> int:
@@ -48,7 +55,7 @@ async def _init(catalogue: Catalogue) -> int:
 def gc(grace: int, database: Database) -> int:
     """Free the bytes of replaced and removed files.
 
-    The bytes of uploads that stopped before their end are freed, too.
+    The bytes of uploads that stopped before their end are freed, too, and objects of ours in a bucket that no file has.
     """
     return database.run(partial(_gc, grace=grace))
 

@@ -72,7 +72,7 @@ def _settings(named_places: tuple[Path | str, ...], values: Mapping[str, Any]) -
         if values["redirect"]:
             _check_redirects(urls[0])
         return Settings(objects=urls[0], **given)
-    if values["redirect"]:
+    if values["redirect"] and not values["database"]:
         raise CannotRun(NO_SIGNER)
     paths = tuple(path for path in named_places if isinstance(path, Path))
     if len(paths) == 1 and paths[0].is_dir():

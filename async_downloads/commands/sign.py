@@ -8,8 +8,11 @@ from typing import Final
 import click
 
 from ..config import Settings, table
+from ..errors import DownloadError
+from ..sources.object_urls import check_object_url, is_object_url
 from .messages import CannotRun
 from .options import parse_with, setting_option
+from .redaction import redacted
 
 __all__ = ["sign"]
 
@@ -53,7 +56,13 @@ def sign(url: str, expires: timedelta, ip: str | None, name: str | None, secret:
     URL is that of a file, of an archive (http://host/photos/?zip), of a file in the database, or http://host/photos/*
     for a folder and all below it. The server must have the same secret, and it must ask for passwords (serve --auth).
     Without a password the link serves exactly what it was made for; nothing in it can be changed.
+
+    URL can also be that of an object, such as s3://bucket/key. The bucket itself then sends it, and the usual variables
+    such as AWS_ACCESS_KEY_ID are needed in the place of the secret.
     """
+    if is_object_url(url):
+        click.echo(_signed_object(url, expires, ip, name))
+        return
     from ..access.signer import Signer, secrets_of
 
     secrets = secrets_of(secret or "")
@@ -63,3 +72,15 @@ def sign(url: str, expires: timedelta, ip: str | None, name: str | None, secret:
         click.echo(Signer(secrets).sign(url, expires=expires, address=ip, name=name))
     except ValueError as error:
         raise CannotRun(str(error)) from error
+
+
+def _signed_object(url: str, expires: timedelta, ip: str | None, name: str | None) -> str:
+    if ip:
+        raise click.UsageError("--ip is for links of a server: a bucket does not look at addresses")
+    try:
+        check_object_url(url)  # it says how to install obstore
+        from ..sources.object_storage.signing import sign_object
+
+        return sign_object(url, expires=expires, name=name)
+    except (ValueError, DownloadError) as error:
+        raise CannotRun(redacted(error)) from error

@@ -16,7 +16,7 @@ from ..request_target import in_normal_form, key_of
 from ..sending import Receive, Scope, Send
 from ..sources.archive.walk import ArchiveLimits
 from ..sources.base import Store
-from ..sources.database.catalogue import Catalogue
+from ..sources.database.database_catalogue import DatabaseCatalogue
 from ..sources.paths import PathsStore
 from .access import access_gate
 from .added_fields import AddedFields, added_fields
@@ -70,9 +70,9 @@ def create_app(settings: Settings | None = None) -> Quart:
     return app
 
 
-def _probes(catalogue: Catalogue | None, store: Store | None) -> list[Probe]:
+def _probes(catalogue: DatabaseCatalogue | None, store: Store | None) -> list[Probe]:
     """Return the functions that look whether the database and the object store respond."""
-    probes: list[Probe] = [partial(probe_database, catalogue)] if catalogue else []
+    probes: list[Probe] = [partial(probe_database, catalogue), catalogue.probe] if catalogue else []
     if store_probe := getattr(store, "probe", None):
         probes.append(store_probe)
     return probes

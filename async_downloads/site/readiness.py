@@ -69,7 +69,10 @@ class Readiness:
 
 
 async def probe_database(catalogue: Catalogue) -> None:
-    """Look up a file, which need not exist. Raises DownloadError if the database does not respond."""
+    """Look up a file, which need not exist. Raises DownloadError if the database does not respond.
+
+    The bytes of the file are not looked for, so a process can do this before it forks.
+    """
     with suppress(NotFound):
         source = await catalogue.open_id("1", "integer")
         await source.aclose()

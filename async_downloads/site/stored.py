@@ -24,11 +24,13 @@ from ..responder import Response, respond
 from ..semantics.plan import Policy
 from ..sending import Receive, Scope, Send
 from ..sources.archive.walk import ArchiveLimits
-from ..sources.database.catalogue import ById, Catalogue, Identifier, StoredFile
+from ..sources.database.catalogue import ById, Identifier, StoredFile
+from ..sources.database.database_catalogue import DatabaseCatalogue
 from ..sources.database.urls import open_catalogue, path_of
 from ..sources.directory import is_hidden
 from ..sources.memory import MemorySource
 from ..sources.paths import name_of
+from .file_redirects import RedirectingFiles
 from .page_request import is_browser, wants_json
 from .pages import Pages, client_left, page, unless_left
 from .readiness import probe_database
@@ -46,17 +48,18 @@ _LISTING_POLICY: Final = Policy(fields=(("Cache-Control", "no-cache"), ("Vary", 
 class StoredFiles:
     """An ASGI app for `/files` and the paths below it."""
 
-    def __init__(self, catalogue: Catalogue, settings: Settings) -> None:
+    def __init__(self, catalogue: DatabaseCatalogue, settings: Settings) -> None:
         self._catalogue = catalogue
         self._identifier = settings.file_ids
         self._pages = Pages()
-        downloads = partial(
-            Downloads,
-            cache_control=settings.cache_control,
-            stall_timeout=settings.stall_timeout,
-            secret=settings.secret,
-        )
-        self._downloads = downloads(ById(catalogue, settings.file_ids), attachment=True)
+        options = {name: getattr(settings, name) for name in ("cache_control", "stall_timeout", "secret")}
+        downloads = partial(Downloads, **options)
+        if settings.redirect is None:
+            self._downloads = downloads(ById(catalogue, settings.file_ids), attachment=True)
+        else:
+            self._downloads = RedirectingFiles(
+                catalogue, settings.file_ids, settings.redirect, attachment=True, **options
+            )
         tree = partial(Tree, archive_limits=ArchiveLimits(settings.archive_limit, settings.archive_entries))
         self._tree = tree(downloads(catalogue, attachment=settings.attachment)) if settings.list_files else None
 
@@ -105,7 +108,7 @@ def as_json(files: Sequence[StoredFile], identifier: Identifier, base: str) -> b
     return json.dumps({"truncated": len(files) > _MAX_LISTED, "files": entries}).encode()
 
 
-def catalogue_of(settings: Settings) -> Catalogue | None:
+def catalogue_of(settings: Settings) -> DatabaseCatalogue | None:
     """Return the catalogue that the settings name, not yet connected; None if they name no database.
 
     Raises ValueError if its URL is invalid, or if an SQLite database lies in a served folder. Strangers could download
@@ -119,7 +122,7 @@ def catalogue_of(settings: Settings) -> Catalogue | None:
     for folder in settings.folders:
         if path and shows(folder, path, hidden=settings.hidden):
             raise ValueError(f"{path} lies in {folder}, which is served: move it, or put a dot before its name")
-    return open_catalogue(settings.database)
+    return open_catalogue(settings.database, connections=settings.object_connections)
 
 
 def shows(folder: Path, path: Path, *, hidden: bool) -> bool:

@@ -45,7 +45,7 @@ def downloads_of(settings: Settings, store: Store) -> Downloads:
     options = {name: getattr(settings, name) for name in ("attachment", "cache_control", "stall_timeout", "secret")}
     if settings.offload and settings.directory:
         return Downloads(store, offload=Offload.of(settings.offload, os.path.abspath(settings.directory)), **options)
-    if settings.redirect is None:
+    if settings.redirect is None or not settings.objects:
         return Downloads(store, **options)
     from .object_redirects import RedirectingDownloads
 

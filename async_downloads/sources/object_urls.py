@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["NO_SIGNER", "REMOTE", "check_object_url", "is_object_url", "path_of"]
+__all__ = ["NO_SIGNER", "REMOTE", "check_blobs_url", "check_object_url", "is_object_url", "path_of"]
 
 
 NO_SIGNER: Final = "redirects need s3://… and the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
@@ -32,5 +32,19 @@ def check_object_url(url: str) -> None:
         raise ValueError("the URL of an object store has no password and no options: set environment variables instead")
     if parts.scheme in REMOTE and not parts.netloc:
         raise ValueError(f"{url!r} names no bucket: expected {parts.scheme}://bucket/prefix")
+    _check_obstore()
+
+
+def check_blobs_url(url: str) -> None:
+    """Raise ValueError as `check_object_url` does, if no database can keep its bytes there."""
+    if path_of(url):
+        _check_obstore()
+    elif is_object_url(url) and not url.startswith("memory:"):
+        check_object_url(url)
+    else:
+        raise ValueError(f"{url!r} cannot keep bytes: expected s3://bucket/prefix, gs://…, az://… or file:///path")
+
+
+def _check_obstore() -> None:
     if not find_spec("obstore"):
         raise ValueError("object stores need obstore: pip install 'async-downloads[s3]'")

@@ -5,6 +5,7 @@ environment that `nobody` cannot read, in a private home, is copied. Where `ASYN
 that one is used. Each test has a schema of its own, and the large objects of its files are freed with it.
 """
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -17,6 +18,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, TypedDict
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
@@ -24,7 +26,7 @@ import pytest
 
 from harness.waiting import HANGING
 
-__all__ = ["Postgres", "postgres_server", "schema_of_its_own"]
+__all__ = ["Postgres", "limited_database", "postgres_server", "schema_of_its_own"]
 
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 _SETTINGS: Final = {
@@ -41,6 +43,8 @@ _SETTINGS: Final = {
 }
 # The user `locked` needs a password.
 _WHO_MAY: Final = "local all locked scram-sha-256\nlocal all all trust\n"
+_MISSING_ELSEWHERE: Final = r"""select oid::regprocedure::text from pg_proc
+    where proname like 'lo\_%' or proname in ('loread', 'lowrite') or proname like '%advisory%'"""
 # The guard stops the server when the tests end in any way: their end of the pipe is closed then.
 _GUARD: Final = 'read line || { kill -QUIT "$0"; sleep 1; rm -rf "$1"; } 2>/dev/null'
 
@@ -171,6 +175,31 @@ def postgres_server() -> Iterator[str]:
         yield server.url
     finally:
         server.remove()
+
+
+@contextmanager
+def limited_database(url: str) -> Iterator[str]:
+    """Yield the URL of a new database whose user may use neither large objects nor advisory locks."""
+    name, parts = f"limited_{uuid4().hex}", urlsplit(url)
+    asyncio.run(_create_limited(url, name, urlunsplit(parts._replace(path=f"/{name}"))))
+    host = parts.netloc.rpartition("@")[2]
+    yield urlunsplit(parts._replace(netloc=f"{name}:{name}@{host}", path=f"/{name}"))
+    asyncio.run(_execute(url, f"drop database {name} with (force)", f"drop role {name}"))
+
+
+async def _create_limited(url: str, name: str, inside: str) -> None:
+    await _execute(url, f"create role {name} login password '{name}'", f"create database {name} owner {name}")
+    connection = await asyncpg.connect(inside)
+    for [function] in await connection.fetch(_MISSING_ELSEWHERE):
+        await connection.execute(f"revoke execute on function {function} from public")
+    await connection.close()
+
+
+async def _execute(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
 
 
 @asynccontextmanager

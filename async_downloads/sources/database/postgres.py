@@ -106,11 +106,11 @@ class PostgresStore:
     """
 
     def __init__(self, dsn: str, *, size: int = 10, patience: float = 5.0, timeout: float = 30.0) -> None:
-        self._connections = Connections(dsn, size=size, patience=patience, timeout=timeout)
+        self.connections: Connections = Connections(dsn, size=size, patience=patience, timeout=timeout)
 
     async def init(self) -> None:
         """Create the tables that do not exist yet, in one transaction."""
-        await self._connections.run(lambda connection: connection.execute(schema.CREATE))
+        await self.connections.run(lambda connection: connection.execute(schema.CREATE))
 
     @timed("postgresql")
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> PostgresSource:  # noqa: ARG002 - a catalogue has no codings
@@ -118,7 +118,7 @@ class PostgresStore:
         check_key(key)
         if file := await self._find("name", key):
             return self._source(file)
-        raise await self._connections.run(partial(schema.missing, key=key))
+        raise await self.connections.run(partial(schema.missing, key=key))
 
     @timed("postgresql")
     async def open_id(self, public: str, identifier: Identifier) -> PostgresSource:
@@ -148,7 +148,7 @@ class PostgresStore:
         if not 0 < oid < _OID_LIMIT:
             raise NotFound(f"{oid} is not a valid number of a large object")
         try:
-            row = await self._connections.row(schema.SIZE_BARE, oid)
+            row = await self.connections.row(schema.SIZE_BARE, oid)
         except SourceChanged as error:
             raise NotFound(f"there is no large object {oid}") from error
         tag = sha256.hex() if sha256 else quote(version, safe="") if version else None
@@ -159,23 +159,23 @@ class PostgresStore:
             filename=name,
             digest=sha256,
         )
-        return PostgresSource(representation, self._connections, schema.READ_BARE, oid)
+        return PostgresSource(representation, self.connections, schema.READ_BARE, oid)
 
     async def _find(self, by: str, value: str | int) -> StoredFile | None:
-        row = await self._connections.row(schema.FILES[by], value)
+        row = await self.connections.row(schema.FILES[by], value)
         return schema.stored(row) if row else None
 
     def _source(self, file: StoredFile) -> PostgresSource:
-        return PostgresSource(describe(file), self._connections, schema.READ, file.version)
+        return PostgresSource(describe(file), self.connections, schema.READ, file.version)
 
     async def list(self, key: str) -> Listing:
         """Return the entries directly below the key."""
         check_key(key)
-        return listing(key, await self._connections.run(partial(schema.below, key=key)) if key else await self.files())
+        return listing(key, await self.connections.run(partial(schema.below, key=key)) if key else await self.files())
 
     async def files(self, limit: int | None = None) -> Sequence[StoredFile]:
         """Return all files, or the first `limit` of them, in the order of their names."""
-        return [schema.stored(row) for row in await self._connections.rows(schema.FILES["all"], limit)]
+        return [schema.stored(row) for row in await self.connections.rows(schema.FILES["all"], limit)]
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
@@ -186,7 +186,7 @@ class PostgresStore:
         """
         if not is_valid_name(key):
             raise ValueError(f"{key!r} cannot be the name of a file")
-        run, media_type = self._connections.run, media_type or media_type_of(key)
+        run, media_type = self.connections.run, media_type or media_type_of(key)
         upload = await run(partial(schema.Upload.begin, name=key, media_type=media_type, replace=replace))
         try:
             async with aclosing(_pieces(data)) as pieces:
@@ -201,17 +201,17 @@ class PostgresStore:
     async def remove(self, key: str) -> None:
         """Remove a file; `gc` deletes its bytes later."""
         check_key(key)
-        await self._connections.run(partial(schema.remove, by="name", value=key))
+        await self.connections.run(partial(schema.remove, by="name", value=key))
 
     async def remove_id(self, public: str, identifier: Identifier) -> None:
         """Remove the file with that identifier; `gc` deletes its bytes later."""
-        await self._connections.run(partial(schema.remove, by=identifier, value=parse_identifier(public, identifier)))
+        await self.connections.run(partial(schema.remove, by=identifier, value=parse_identifier(public, identifier)))
 
     async def gc(self, grace: float) -> int:
         """Delete retired versions, 16 in each transaction. A vacuum makes their space free for other tables."""
         freed, versions = 0, 1
         while versions:
-            row = await self._connections.run(
+            row = await self.connections.run(
                 lambda connection: connection.fetchrow(schema.FREE, grace, timeout=_DELETE_TIMEOUT_SECONDS)
             )
             freed, versions = freed + row["size"], row["versions"]
@@ -230,7 +230,7 @@ class PostgresStore:
 
     async def aclose(self) -> None:
         """Wait for short work that has begun, then close the connections."""
-        await self._connections.aclose()
+        await self.connections.aclose()
 
 
 async def _pieces(data: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:

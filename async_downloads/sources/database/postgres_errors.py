@@ -10,7 +10,7 @@ import asyncpg
 
 from ...errors import DownloadError, Forbidden, SourceBusy, SourceChanged, SourceError
 
-__all__ = ["LOST_STATEMENT", "is_unambiguous", "map_postgres_errors", "redacted", "unreadable_url"]
+__all__ = ["CONFLICTS", "LOST_STATEMENT", "is_unambiguous", "map_postgres_errors", "redacted", "unreadable_url"]
 
 
 # A password may contain characters that should have been escaped, so everything from the first colon to the last @
@@ -25,6 +25,8 @@ LOST_STATEMENT: Final = (
     asyncpg.DuplicatePreparedStatementError,
     asyncpg.ProtocolViolationError,
 )
+# A transaction met another one, and one of them was ended; it can be run again.
+CONFLICTS: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _RETRY_AFTER_SECONDS: Final = 2  # PostgreSQL takes about that long to restart
 _MEANINGS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[DownloadError], str], ...]] = (
     (
@@ -45,6 +47,7 @@ _MEANINGS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], type
         SourceError,
         "{0} does not exist: {1}: create it with createdb, or correct its name in the URL",
     ),
+    (CONFLICTS, SourceBusy, "{0}: {1}"),
     (asyncpg.TooManyConnectionsError, SourceBusy, "{0} has no free connection: {1}"),
     (asyncpg.CannotConnectNowError, SourceBusy, "{0} accepts no connections at the moment: {1}"),
     (TimeoutError, SourceBusy, "{0} did not respond in time: check that its server is running"),

@@ -23,6 +23,7 @@ __all__ = [
     "READ",
     "READ_BARE",
     "SIZE_BARE",
+    "TABLE",
     "Upload",
     "below",
     "missing",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 
+TABLE: Final = "ad_version"  # only a catalogue with its bytes in the database has it
 _LOCK: Final = 0x61646F776E6C  # an arbitrary number, the same in every process
 # An index entry holds up to 2,704 bytes and a name has up to 4,096. So the unique index is on the digest of the name,
 # and the index for the order is on its beginning. The cast to `bytea` would interpret a backslash, but no name has one.

@@ -39,11 +39,11 @@ from .catalogue import (
 )
 from .sqlite_pool import SqlitePool
 
-__all__ = ["SqliteSource", "SqliteStore"]
+__all__ = ["PATIENCE_SECONDS", "SqliteSource", "SqliteStore"]
 
 
 _READER_THREADS: Final = 4
-_PATIENCE_SECONDS: Final = 5.0  # how long to wait for a lock of another process
+PATIENCE_SECONDS: Final = 5.0  # how long to wait for a lock of another process
 _BATCH_CHUNKS: Final = 6  # read at once for a fast client: a thread hop costs as much as copying 1 MiB
 _READ_AHEAD_CHUNKS: Final = 2  # unsent chunks at which the next batch begins; 2 MiB at most wait for one client
 _WRITE_BYTES: Final = 8 * 1024 * 1024  # of an upload that go to the writer thread together
@@ -102,7 +102,7 @@ class SqliteStore:
     current, then retired after a replacement, and deleted by `gc`; see `sqlite_schema`.
     """
 
-    def __init__(self, path: str, *, patience: float = _PATIENCE_SECONDS) -> None:
+    def __init__(self, path: str, *, patience: float = PATIENCE_SECONDS) -> None:
         self._new_pool = partial(SqlitePool, path, Path(path).absolute(), patience=patience)
         self._readers = self._new_pool("ro", count=_READER_THREADS)
         self._writer = self._new_pool("rw", count=1)

@@ -23,6 +23,7 @@ from .catalogue import CHUNK_BYTES, StoredFile, new_token, not_found
 
 __all__ = [
     "COMMIT_BYTES",
+    "TABLE",
     "Upload",
     "all_files",
     "begin",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 
+TABLE: Final = "version"  # only a catalogue with its bytes in the database has it
 _PAGE_BYTES: Final = 64 * 1024  # SQLite's largest: a chunk takes 5 pages instead of 65, and is read twice as fast
 COMMIT_BYTES: Final = 8 * 1024 * 1024  # written or deleted in one transaction, so that other writers need not wait
 _NO_BLOB: Final = ("no such rowid", "cannot open value of type")  # how `blobopen` reports that there is no blob
@@ -55,14 +57,14 @@ _FILES: Final = """select file.id, token, version.id, name, media_type, size, sh
     from file join version on version.id = current"""
 
 
-def create(connection: sqlite3.Connection) -> None:
+def create(connection: sqlite3.Connection, statements: Iterable[str] = _SCHEMA) -> None:
     """Create the tables that do not exist yet. Only a new file gets our page size, and can be shrunk later."""
     connection.execute(f"pragma page_size={_PAGE_BYTES}")
     connection.execute("pragma auto_vacuum=incremental")
     _enable_wal(connection)
     with connection:
         connection.execute("begin immediate")
-        for statement in _SCHEMA:
+        for statement in statements:
             connection.execute(statement)
 
 

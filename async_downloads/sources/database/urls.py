@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from .catalogue import Catalogue
+from ..object_urls import check_blobs_url
+from .database_catalogue import DatabaseCatalogue
 
 __all__ = ["open_catalogue", "path_of"]
 
@@ -13,26 +14,44 @@ __all__ = ["open_catalogue", "path_of"]
 _SQLITE: Final = "sqlite:///"
 
 
-def open_catalogue(url: str) -> Catalogue:
+def open_catalogue(url: str, *, blobs: str | None = None, connections: int = 64) -> DatabaseCatalogue:
     """Return the catalogue at `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://…`.
 
-    No connection is made yet. Raises ValueError, with one line that says what to do, if the URL is of another kind.
+    `blobs` is the URL of the bucket for the bytes of a catalogue that `init` creates; the database then knows it. At
+    most `connections` requests to the bucket run at a time. No connection is made yet. Raises ValueError, with one line
+    that says what to do, if a URL is of another kind.
     """
+    if blobs:
+        check_blobs_url(blobs)
     if path := path_of(url):
-        from .sqlite import SqliteStore
-
-        return SqliteStore(str(path))
+        return _in_sqlite(str(path), blobs=blobs, connections=connections)
     if url.startswith(("postgresql://", "postgres://")):
         if not find_spec("asyncpg"):
             raise ValueError("PostgreSQL needs asyncpg: pip install 'async-downloads[postgres]'")
-        from .postgres import PostgresStore
-
-        return PostgresStore(url)
+        return _in_postgres(url, blobs=blobs, connections=connections)
     kind = url.partition(":")[0]
     problem = (
         f"{url!r} has no path after three slashes" if kind == "sqlite" else f"{kind!r} is not a supported database"
     )
     raise ValueError(f"{problem}: expected sqlite:///path.db or postgresql://…")
+
+
+def _in_sqlite(path: str, *, blobs: str | None, connections: int) -> DatabaseCatalogue:
+    from .sqlite import PATIENCE_SECONDS, SqliteStore
+    from .sqlite_schema import TABLE
+    from .sqlite_sql import SqliteSql
+
+    sql = SqliteSql(path, patience=PATIENCE_SECONDS)
+    return DatabaseCatalogue(SqliteStore(path), TABLE, sql, blobs=blobs, connections=connections)
+
+
+def _in_postgres(url: str, *, blobs: str | None, connections: int) -> DatabaseCatalogue:
+    from .postgres import PostgresStore
+    from .postgres_schema import TABLE
+    from .postgres_sql import PostgresSql
+
+    store = PostgresStore(url)
+    return DatabaseCatalogue(store, TABLE, PostgresSql(store.connections), blobs=blobs, connections=connections)
 
 
 def path_of(url: str) -> Path | None:

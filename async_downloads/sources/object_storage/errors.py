@@ -1,13 +1,15 @@
 """Turn the errors of obstore into DownloadErrors."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from obstore import exceptions
 
 from ...errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChanged, SourceError
 
-__all__ = ["NotModified", "NotSatisfiable", "UnreadableKey", "lacks_permission", "meaning_of"]
+__all__ = ["NotModified", "NotSatisfiable", "UnreadableKey", "lacks_permission", "map_object_errors", "meaning_of"]
 
 
 # obstore has no class for these; the texts are those of its S3, GCS, Azure, memory and file stores. The class for
@@ -36,6 +38,15 @@ class NotSatisfiable(SourceError):
 
 class UnreadableKey(SourceError):
     """A folder has a key that obstore refuses, so obstore lists none of its keys."""
+
+
+@contextmanager
+def map_object_errors() -> Iterator[None]:
+    """Raise an error of obstore in the block as the DownloadError that it means."""
+    try:
+        yield
+    except (exceptions.BaseError, OSError, ValueError) as error:
+        raise meaning_of(error) from error
 
 
 def meaning_of(error: Exception) -> DownloadError:

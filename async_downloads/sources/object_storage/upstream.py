@@ -2,24 +2,26 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 import obstore
-from obstore.exceptions import BaseError, InvalidPathError
+from obstore.exceptions import InvalidPathError
 
 from ...errors import SourceBusy
-from .errors import UnreadableKey, meaning_of
+from .errors import UnreadableKey, map_object_errors
 
-__all__ = ["Received", "Upstream"]
+__all__ = ["ENDING_SECONDS", "Received", "Upstream"]
 
 
 T = TypeVar("T")
 _STREAM_BYTES: Final = 64 * 1024
 # How obstore fails if a key has a character that XML cannot have: some stores send such XML, others an error.
 _NO_XML: Final = re.compile(r"status code: 500|invalid list response")
+ENDING_SECONDS: Final = 0.01  # that the threads of obstore need to finish
+_PAGE_KEYS: Final = 1000
 _LIST_SECONDS: Final = 30.0  # for all pages of a folder
 
 
@@ -106,6 +108,17 @@ class Upstream:
         """Whether a key begins with this prefix and a slash; with "", whether there is any key."""
         return await self._bounded(_has_any(obstore.list(self._store, prefix and f"{prefix}/", chunk_size=1)))
 
+    async def pages(self, prefix: str) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
+        """Yield the descriptions of all objects whose keys begin with a prefix, in pages."""
+        async with self._connection():
+            async for page in obstore.list(self._store, prefix, chunk_size=_PAGE_KEYS):
+                yield page
+
+    async def delete(self, key: str) -> None:
+        """Delete an object. Stores that notice that there is none raise NotFound."""
+        async with self._connection():
+            await obstore.delete_async(self._store, key)
+
     async def _bounded(self, work: Awaitable[T]) -> T:
         async with self._connection():
             try:
@@ -123,9 +136,8 @@ class Upstream:
         except TimeoutError:
             raise SourceBusy("all connections to the object store are in use") from None
         try:
-            yield
-        except (BaseError, OSError, ValueError) as error:
-            raise meaning_of(error) from error
+            with map_object_errors():
+                yield
         finally:
             self._free.release()
 

@@ -13,12 +13,12 @@ from ...errors import AlreadyThere, NotFound
 from ..media_types import media_type as media_type_of
 from .connecting import store_at
 from .errors import meaning_of
+from .upstream import ENDING_SECONDS
 
 __all__ = ["BucketFiles", "StoredObject"]
 
 
 _WHOLE_BYTES: Final = 8 * 1024 * 1024  # an object up to this size is sent in one request
-_ENDING_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class BucketFiles:
 
     async def aclose(self) -> None:
         """Give the threads of obstore a moment: a process that ends while one of them works is aborted."""
-        await asyncio.sleep(_ENDING_SECONDS)
+        await asyncio.sleep(ENDING_SECONDS)
 
 
 async def _joined(chunks: AsyncIterator[bytes]) -> bytes:

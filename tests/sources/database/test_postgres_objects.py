@@ -187,7 +187,7 @@ async def test_all_connections_are_free_after_a_thousand_cancelled_downloads(sto
         assert all(isinstance(each, (asyncio.CancelledError, bytes)) for each in ended)
     barrier = asyncio.Barrier(10)
     async with asyncio.timeout(HANGING):
-        await asyncio.gather(*(store._connections.run(lambda connection: barrier.wait()) for _ in range(10)))
+        await asyncio.gather(*(store.connections.run(lambda connection: barrier.wait()) for _ in range(10)))
 
 
 @asynccontextmanager

@@ -1,0 +1,246 @@
+"""The tables of a catalogue whose bytes are in a bucket, and every statement on them.
+
+    ad_bucket  one row: the URL of the bucket, and the id of this catalogue in it
+    ad_entry   a name, its identifiers, and the number of its current object
+    ad_object  the description of bytes that never change, and the name of their object in the bucket
+
+States of an object; `changed` is the time since which it has its state:
+
+    unfinished ── publish ──> current ── replace, remove ──> retired
+        └──────── gc, discard ────> deleting <──── gc ──────────┘
+
+The row is there before the object, and leaves after it. So an object of a row is never taken for an orphan, and a
+failure between two steps leaves a row that `gc` finds. While an upload runs, `changed` is the time of its last sign of
+life.
+
+Names are stored as bytes of UTF-8, whose order is the same in every database. Only columns are the targets of
+conflicts, because not every database with the protocol of PostgreSQL takes expressions.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from ...errors import AlreadyThere, NotFound, SourceError
+from .catalogue import StoredFile, new_token, not_found
+from .sql import Row, Sql, Transaction
+
+__all__ = [
+    "Blob",
+    "Bucket",
+    "Stored",
+    "begin",
+    "below",
+    "bucket_of",
+    "create",
+    "discard",
+    "expire",
+    "expired",
+    "files",
+    "find",
+    "forget",
+    "keep",
+    "known",
+    "missing",
+    "publish",
+    "remove",
+]
+
+
+_BEGINNING_BYTES: Final = 512  # of a name in the index: an entry of an index must be short
+_PAGE: Final = 500  # objects of one statement
+_CREATE: Final = (
+    """create table if not exists ad_object (
+        id {number}, blob text not null unique, entry bigint, state text not null,
+        changed double precision not null, media_type text not null, size bigint not null, sha256 {bytes})""",
+    "create index if not exists ad_object_state on ad_object (state, changed)",
+    "create index if not exists ad_object_entry on ad_object (entry)",
+    """create table if not exists ad_entry (
+        id {number}, token text not null unique, digest {bytes} not null unique, beginning {bytes} not null,
+        name {bytes} not null, object bigint not null unique references ad_object (id))""",
+    "create index if not exists ad_entry_beginning on ad_entry (beginning)",
+    "create table if not exists ad_bucket (id integer primary key, url text not null, catalogue text not null)",
+)
+_BUCKET: Final = "select url, catalogue from ad_bucket"
+_CHOOSE: Final = "insert into ad_bucket (id, url, catalogue) values (1, ?, ?) on conflict (id) do nothing"
+_FILES: Final = """select f.id, f.token, o.id, f.name, o.media_type, o.size, o.sha256, o.changed, o.blob
+    from ad_entry f join ad_object o on o.id = f.object """
+_ORDER: Final = " order by f.beginning, f.name"
+_BELOW: Final = f"{_FILES} where f.beginning >= ? and f.beginning <= ? and f.name > ? and f.name < ?{_ORDER}"
+_BEGIN: Final = """insert into ad_object (blob, state, changed, media_type, size) values (?, 'unfinished', ?, ?, 0)"""
+_KEEP: Final = "update ad_object set changed = ? where id = ? and state = 'unfinished'"
+_NAME: Final = """insert into ad_entry (token, digest, beginning, name, object) values (?, ?, ?, ?, ?)
+    on conflict (digest) do """
+_PUBLISH: Final = """update ad_object set state = 'current', entry = ?, changed = ?, size = ?, sha256 = ?
+    where id = ? and state = 'unfinished'"""
+_RETIRE: Final = "update ad_object set state = 'retired', changed = ? where entry = ? and id <> ? and state = 'current'"
+_DISCARD: Final = "update ad_object set state = 'deleting' where id = ? and state = 'unfinished'"
+_EXPIRE: Final = "update ad_object set state = 'deleting' where state in ('unfinished', 'retired') and changed <= ?"
+_EXPIRED: Final = "select id, blob, size from ad_object where state = 'deleting' order by id limit ?"
+_FORGET: Final = "delete from ad_object where id = ? and state = 'deleting'"
+By = Literal["name", "token", "integer"]
+_COLUMNS: Final = {"name": "digest", "token": "token", "integer": "id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Where a catalogue has its bytes."""
+
+    url: str
+    catalogue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """An object of the bucket: the number of its row, its name, and its size in bytes, if that is known already."""
+
+    id: int
+    name: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file, and the name of the object that has its bytes."""
+
+    file: StoredFile
+    blob: str
+
+
+async def create(sql: Sql, url: str) -> Bucket:
+    """Create what does not exist yet, and return the bucket of the catalogue, which may be another one than `url`."""
+    await sql.create(_CREATE)
+    await sql.write(lambda transaction: transaction.change(_CHOOSE, url, secrets.token_hex(16)))
+    [row] = await sql.rows(_BUCKET)
+    return Bucket(*row)
+
+
+async def bucket_of(sql: Sql) -> Bucket | None:
+    """Return the bucket of the catalogue; None if the database has none."""
+    rows = await sql.rows(_BUCKET) if await sql.has_table("ad_bucket") else ()
+    return Bucket(*rows[0]) if rows else None
+
+
+def _stored(row: Row) -> Stored:
+    *file, changed, blob = row
+    file[3] = bytes(file[3]).decode()
+    return Stored(StoredFile(*file, int(changed)), blob)
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
+
+
+def _find(by: By, value: str | int) -> tuple[str, str | int | bytes]:
+    """Return the condition that finds an entry, and its value."""
+    return f" where {_COLUMNS[by]} = ?", _digest(str(value)) if by == "name" else value
+
+
+async def find(sql: Sql | Transaction, by: By, value: str | int) -> Stored | None:
+    """Return the file with that name or identifier."""
+    condition, wanted = _find(by, value)
+    rows = await sql.rows(f"{_FILES}{condition.replace('where ', 'where f.')}", wanted)
+    return _stored(rows[0]) if rows else None
+
+
+async def files(sql: Sql, limit: int | None = None) -> list[Stored]:
+    """Return all files, or the first `limit` of them, in the order of their names."""
+    few = () if limit is None else (limit,)
+    return [_stored(row) for row in await sql.rows(f"{_FILES}{_ORDER}{' limit ?' if few else ''}", *few)]
+
+
+async def below(sql: Sql | Transaction, key: str, limit: int | None = None) -> list[Stored]:
+    """Return the files below the key in the order of their names. The character after the slash in ASCII is 0."""
+    first, last = f"{key}/".encode(), f"{key}0".encode()
+    values = [first[:_BEGINNING_BYTES], last[:_BEGINNING_BYTES], first, last, *([limit] if limit else [])]
+    return [_stored(row) for row in await sql.rows(f"{_BELOW}{' limit ?' if limit else ''}", *values)]
+
+
+async def missing(sql: Sql | Transaction, by: By, value: str | int) -> NotFound:
+    """Return the error for a name or an identifier that no file has."""
+    if by != "name":
+        return NotFound(f"there is no file with the {by} {value!r}")
+    return not_found(str(value), [stored.file.name for stored in await below(sql, str(value), 1)])
+
+
+async def begin(transaction: Transaction, name: str, media_type: str, *, replace: bool) -> Blob:
+    """Note an upload that begins, and return its object. Raises AlreadyThere if the name is taken, unless `replace`."""
+    if not replace and await find(transaction, "name", name):
+        raise _already_there(name)
+    blob = secrets.token_hex(16)
+    await transaction.change(_BEGIN, blob, await transaction.now(), media_type)
+    [[number]] = await transaction.rows("select id from ad_object where blob = ?", blob)
+    return Blob(number, blob)
+
+
+async def keep(transaction: Transaction, blob: Blob) -> None:
+    """Note that an upload still runs."""
+    await transaction.change(_KEEP, await transaction.now(), blob.id)
+
+
+async def publish(
+    transaction: Transaction, blob: Blob, name: str, *, size: int, sha256: bytes, replace: bool
+) -> StoredFile:
+    """Make the object the current one of the file, and retire the one before. Raises AlreadyThere as `begin` does."""
+    now, encoded, digest = await transaction.now(), name.encode(), _digest(name)
+    row = (new_token(), digest, encoded[:_BEGINNING_BYTES], encoded, blob.id)
+    await transaction.change(_NAME + ("update set object = excluded.object" if replace else "nothing"), *row)
+    rows = await transaction.rows("select id from ad_entry where digest = ? and object = ?", digest, blob.id)
+    if not rows:
+        raise _already_there(name)
+    [[entry]] = rows
+    if not await transaction.change(_PUBLISH, entry, now, size, sha256, blob.id):
+        raise SourceError(f"the upload of {name!r} was deleted before it was complete")
+    await transaction.change(_RETIRE, now, entry, blob.id)
+    stored = await find(transaction, "integer", entry)
+    assert stored is not None  # noqa: S101 - this transaction wrote it
+    return stored.file
+
+
+async def discard(transaction: Transaction, blob: Blob) -> bool:
+    """Claim an unfinished object for deletion. Return whether it may be deleted: it may be published after all."""
+    if await transaction.change(_DISCARD, blob.id):
+        return True
+    rows = await transaction.rows("select state from ad_object where id = ?", blob.id)
+    return all(state == "deleting" for [state] in rows)
+
+
+async def remove(transaction: Transaction, by: By, value: str | int) -> None:
+    """Delete the file with that name or identifier, and retire its object. Raises NotFound if there is none."""
+    condition, wanted = _find(by, value)
+    rows = await transaction.rows(f"select id from ad_entry{condition}", wanted)  # noqa: S608 - our own text
+    if not rows or not await transaction.change("delete from ad_entry where id = ?", rows[0][0]):
+        raise await missing(transaction, by, value)
+    await transaction.change(_RETIRE, await transaction.now(), rows[0][0], 0)
+
+
+async def expire(transaction: Transaction, grace: float) -> None:
+    """Claim for deletion what was retired, or gave its last sign of life, over `grace` seconds ago."""
+    await transaction.change(_EXPIRE, await transaction.now() - grace)
+
+
+async def expired(sql: Sql) -> list[Blob]:
+    """Return some of the objects that are claimed for deletion; none if none are left."""
+    return [Blob(*row) for row in await sql.rows(_EXPIRED, _PAGE)]
+
+
+async def forget(transaction: Transaction, blobs: Sequence[Blob]) -> int:
+    """Delete the rows of deleted objects. Return the bytes of those that no other process has deleted."""
+    return sum([blob.size * await transaction.change(_FORGET, blob.id) for blob in blobs])
+
+
+async def known(sql: Sql, names: Sequence[str]) -> set[str]:
+    """Return those of the objects with these names that have a row."""
+    found: set[str] = set()
+    for start in range(0, len(names), _PAGE):
+        some = names[start : start + _PAGE]
+        marks = ", ".join("?" * len(some))
+        statement = f"select blob from ad_object where blob in ({marks})"  # noqa: S608 - marks only
+        found.update(name for [name] in await sql.rows(statement, *some))
+    return found
+
+
+def _already_there(name: str) -> AlreadyThere:
+    return AlreadyThere(f"there is already a file {name!r}")

@@ -1,0 +1,189 @@
+"""The objects that hold the bytes of a catalogue, which is in a database.
+
+Each version of a file has an object of its own, with a random name. An object never changes: so a download needs no
+condition, and nothing but the database says which object is the current one.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import obstore
+from obstore.store import LocalStore
+
+from ...errors import Forbidden, NotFound, SourceChanged, SourceError, SourceTruncated
+from ...semantics.ranges import ByteRange
+from ...semantics.representation import Representation
+from ..object_urls import check_blobs_url, path_of
+from .chunks import Chunks
+from .connecting import store_at
+from .errors import NotSatisfiable, map_object_errors
+from .s3_signing import S3Signer
+from .upstream import ENDING_SECONDS, Upstream
+
+__all__ = ["Blob", "BlobSource", "Blobs", "Written"]
+
+
+# Without `--hidden`, `serve` sends nothing below a name that begins with a dot, from a bucket or from a folder.
+_FOLDER: Final = ".blobs"
+_NAME: Final = re.compile(r"[0-9a-f]{32}")
+_PART_BYTES: Final = 16 * 1024 * 1024  # of an upload; S3 takes 10,000 parts, so a file may have 167 GB
+_PARTS_AT_ONCE: Final = 4  # 80 MiB of an upload are in memory at most
+_DELETES_AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """An object with one of our names: its size in bytes, and when it was stored, in seconds since 1970."""
+
+    name: str
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The size in bytes and the SHA-256 digest of what was stored."""
+
+    size: int
+    sha256: bytes
+
+
+class Blobs:
+    """The objects with the keys `.blobs/CATALOGUE/NAME` below a URL. `catalogue` is an id that no other catalogue has.
+
+    Each method raises DownloadError if the store fails. The store is opened at its first use, in the process and the
+    event loop that use it: obstore does not work in a process that was forked after it was used.
+    """
+
+    def __init__(self, url: str, catalogue: str, *, connections: int = 64, patience: float = 10.0) -> None:
+        """Raises ValueError, with one line that says what to do, if the URL cannot be used."""
+        check_blobs_url(url)
+        self._url = url
+        self._prefix = f"{_FOLDER}/{catalogue}"
+        self._connections = connections
+        self._patience = patience
+
+    @cached_property
+    def _store(self) -> Any:
+        with map_object_errors():
+            path = path_of(self._url)
+            return store_at(self._url) if path is None else LocalStore(path)
+
+    @cached_property
+    def upstream(self) -> Upstream:
+        """The requests to the store."""
+        return Upstream(self._store, connections=self._connections, patience=self._patience)
+
+    @cached_property
+    def signer(self) -> S3Signer | None:
+        """The signer of URLs of the objects; None if the store is not one of S3, or there is no key to sign with."""
+        return S3Signer.from_environment(self._url)
+
+    def key(self, name: str) -> str:
+        """Return the key of an object below the URL."""
+        return f"{self._prefix}/{name}"
+
+    def source(self, name: str, representation: Representation) -> "BlobSource":
+        """Return the source of an object. It is not looked for before the first bytes are read."""
+        return BlobSource(self, self.key(name), representation)
+
+    async def put(self, name: str, data: AsyncIterable[bytes], media_type: str) -> Written:
+        """Store the bytes as an object. It is complete, or there is none; a part that was sent may need a clean-up."""
+        size, digest = 0, hashlib.sha256()
+        writer = obstore.open_writer_async(
+            self._store,
+            self.key(name),
+            attributes=self._fields(media_type),
+            buffer_size=_PART_BYTES,
+            max_concurrency=_PARTS_AT_ONCE,
+        )
+        async for block in data:
+            size += len(block)
+            digest.update(block)
+            with map_object_errors():
+                await writer.write(block)
+        with map_object_errors():
+            await writer.close()
+        return Written(size, digest.digest())
+
+    def _fields(self, media_type: str) -> Any:
+        """Return the fields of an object, for those who are redirected to it. The files of a folder have none."""
+        return None if path_of(self._url) else {"Content-Type": media_type}
+
+    async def delete(self, names: Iterable[str]) -> None:
+        """Delete objects, several at a time. One that is not there is deleted already."""
+        left = iter(names)
+
+        async def delete_some() -> None:
+            for name in left:
+                with suppress(NotFound):
+                    await self.upstream.delete(self.key(name))
+
+        ended = await asyncio.gather(*(delete_some() for _ in range(_DELETES_AT_ONCE)), return_exceptions=True)
+        for error in filter(None, ended):
+            raise error
+
+    async def pages(self) -> AsyncGenerator[list[Blob], None]:
+        """Yield all objects whose keys are of our form, up to 1,000 at a time; others are not ours."""
+        async with aclosing(self.upstream.pages(f"{self._prefix}/")) as pages:
+            async for page in pages:
+                found = [(meta["path"].removeprefix(f"{self._prefix}/"), meta) for meta in page]
+                yield [
+                    Blob(name, meta["size"], meta["last_modified"].timestamp())
+                    for name, meta in found
+                    if _NAME.fullmatch(name)
+                ]
+
+    async def probe(self) -> None:
+        """Look whether the store responds. Raises DownloadError if it does not, or refuses to list its keys."""
+        await self.upstream.has_below(self._prefix)
+
+    async def aclose(self) -> None:
+        """Give the threads of obstore a moment, if it was used: a process that ends while one works is aborted."""
+        if "_store" in vars(self):
+            await asyncio.sleep(ENDING_SECONDS)
+
+
+class BlobSource:
+    """The bytes of one object. It must have the size of its description; what it holds never changes."""
+
+    def __init__(self, blobs: Blobs, key: str, representation: Representation) -> None:
+        self.representation: Representation = representation
+        self._blobs = blobs
+        self._key = key
+        self._is_running = False
+
+    def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
+        """Yield chunks of 64 KiB to 2 MiB; for a fast client the next ones are on their way."""
+        return Chunks(self._fetch, span.start, span.stop).all()
+
+    async def _fetch(self, start: int, stop: int) -> bytes:
+        """Return exactly these bytes. The first ones wait no longer for a connection than a request does."""
+        upstream = self._blobs.upstream
+        get = upstream.get_chunk if self._is_running else upstream.get
+        try:
+            received = await get(self._key, range=(start, stop))
+        except NotFound as error:
+            raise SourceChanged(f"the object {self._shown} is missing") from error
+        except Forbidden as error:  # S3 says so of a missing object, too, if the key may not list the bucket
+            raise SourceError(f"the object {self._shown} cannot be read: {error}") from error
+        except NotSatisfiable as error:
+            raise SourceTruncated(f"the object {self._shown} is too short") from error
+        size = received.meta["size"]
+        if size != self.representation.size or len(received.data) != stop - start:
+            raise SourceTruncated(f"the object {self._shown} has {size} bytes, not {self.representation.size}")
+        self._is_running = True
+        return received.data
+
+    @property
+    def _shown(self) -> str:
+        return f"{self._key} of {self.representation.filename!r}"
+
+    async def aclose(self) -> None:
+        """Do nothing: the source holds no resource."""

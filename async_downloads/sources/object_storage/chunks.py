@@ -1,0 +1,52 @@
+"""The bytes of an object in chunks, each of them one request, at the client's pace."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from ...threads import retrieve_exception
+from .read_ahead import ReadAhead
+
+__all__ = ["Chunks"]
+
+
+Fetch = Callable[[int, int], Awaitable[bytes]]
+
+
+class Chunks:
+    """The chunks of one span, some of them requested before they are needed.
+
+    `_asked` is where the next request begins: everything from what was yielded up to there is in `_ahead`, in order.
+    """
+
+    def __init__(self, fetch: Fetch, start: int, stop: int) -> None:
+        self._fetch = fetch
+        self._asked = start
+        self._stop = stop
+        self._read_ahead = ReadAhead()
+        self._ahead: deque[asyncio.Task[bytes]] = deque()
+
+    async def all(self) -> AsyncGenerator[bytes, None]:
+        """Yield them. The requests that nobody needs any more are cancelled at the end."""
+        try:
+            while self._ahead or self._asked < self._stop:
+                chunk = await (self._ahead.popleft() if self._ahead else self._next())
+                self._request_ahead()
+                given = time.monotonic()
+                yield chunk
+                self._read_ahead.took(len(chunk), time.monotonic() - given)
+        finally:
+            for task in self._ahead:
+                task.cancel()
+
+    def _next(self) -> Awaitable[bytes]:
+        start = self._asked
+        self._asked = min(start + self._read_ahead.chunk_bytes, self._stop)
+        return self._fetch(start, self._asked)
+
+    def _request_ahead(self) -> None:
+        while self._asked < self._stop and len(self._ahead) < self._read_ahead.ahead:
+            task = asyncio.ensure_future(self._next())
+            task.add_done_callback(retrieve_exception)
+            self._ahead.append(task)

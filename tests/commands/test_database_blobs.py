@@ -1,0 +1,116 @@
+"""A database whose bytes are in a bucket, from `db init --blobs` to `db gc`."""
+
+import asyncio
+import re
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+from tools.command import finished, serving
+from tools.databases import ran
+
+_DATA = Random(9).randbytes(20 * 1024 * 1024)
+
+
+def _put(path: Path, url: str, *options: str) -> str:
+    return ran("put", path, "--ids", "integer", *options, url=url).split()[1]
+
+
+async def test_the_commands_work_with_bytes_in_s3_and_two_workers(
+    limited_postgres_url: str, s3_url: str, tmp_path: Path
+) -> None:
+    url, path = limited_postgres_url, tmp_path / "a.bin"
+    path.write_bytes(_DATA)
+    assert ran("db", "init", "--blobs", s3_url, url=url) == ""
+    target = _put(path, url)
+    assert ran("ls", url=url).endswith("  a.bin\n")
+    (tmp_path / "tree").mkdir()
+    async with serving(tmp_path / "tree", "--database", url, "--file-ids", "integer", "--workers", "2") as command:
+        assert {command.get(target).content == _DATA for _ in range(4)} == {True}
+        assert finished("get", "-x4", command.url + target, "-o", str(tmp_path / "copy")).returncode == 0
+        assert (tmp_path / "copy").read_bytes() == _DATA
+        path.write_bytes(b"new")
+        assert _put(path, url, "--replace") == target
+        assert command.get(target).content == b"new"
+        assert httpx.get(f"{command.url}/-/ready").status_code == 200
+    assert ran("db", "check", url=url) == ""
+    assert ran("db", "gc", url=url) == "0 bytes freed\n"
+    assert ran("db", "gc", "--grace", "0", url=url) == f"{len(_DATA)} bytes freed\n"
+    assert ran("rm", "--name", "a.bin", url=url) == ""
+    assert ran("db", "gc", "--grace", "0", url=url) == "3 bytes freed\n"
+    assert ran("ls", "--bucket", s3_url, url=url) == ""
+
+
+def test_a_missing_object_is_named(tmp_path: Path) -> None:
+    url, path = f"sqlite:///{tmp_path}/files.db", tmp_path / "a.txt"
+    path.write_bytes(b"text")
+    (tmp_path / "bucket").mkdir()
+    ran("db", "init", "--blobs", f"file://{tmp_path}/bucket", url=url)
+    _put(path, url)
+    [stored] = [each for each in (tmp_path / "bucket").rglob("*") if each.is_file()]
+    stored.unlink()
+    ended = finished("db", "check", "--database", url)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert re.fullmatch(r"a\.txt: the object \.blobs/\S+ of 'a\.txt' is missing\n", ended.stdout)
+
+
+@pytest.mark.parametrize(
+    ("blobs", "reason"),
+    [("memory://", "cannot keep bytes"), ("file:///no/such/folder", "No such file"), ("s3://", "names no bucket")],
+)
+def test_a_bucket_that_cannot_be_used_is_refused(tmp_path: Path, blobs: str, reason: str) -> None:
+    ended = finished("db", "init", "--blobs", blobs, "--database", f"sqlite:///{tmp_path}/files.db")
+    assert ended.returncode in {1, 2}
+    assert reason in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not (tmp_path / "files.db").exists()
+
+
+async def test_two_processes_that_replace_a_file_leave_one_of_the_two(tmp_path: Path) -> None:
+    url, bucket = f"sqlite:///{tmp_path}/files.db", tmp_path / "bucket"
+    bucket.mkdir()
+    ran("db", "init", "--blobs", f"file://{bucket}", url=url)
+    paths = [tmp_path / name for name in ("one", "two")]
+    for path in paths:
+        path.write_bytes(path.name.encode() * 1_000_000)
+    put = [asyncio.to_thread(ran, "put", path, "--replace", "--name", "a", url=url) for path in paths]
+    first, second = await asyncio.gather(*put)
+    assert first == second
+    assert ran("db", "check", url=url) == ""
+    ran("db", "gc", "--grace", "0", url=url)
+    [stored] = [each for each in bucket.rglob("*") if each.is_file()]
+    assert stored.read_bytes() in {path.read_bytes() for path in paths}
+
+
+async def test_a_client_is_redirected_to_the_object_of_a_file(s3_url: str, tmp_path: Path) -> None:
+    url, path = f"sqlite:///{tmp_path}/files.db", tmp_path / "a b.txt"
+    path.write_bytes(b"hello")
+    ran("db", "init", "--blobs", s3_url, url=url)
+    target = _put(path, url, "--type", "text/x-custom")
+    (tmp_path / "tree").mkdir()
+    options = ("--database", url, "--file-ids", "integer", "--redirect")
+    async with serving(tmp_path / "tree", *options) as command:
+        response = httpx.get(f"{command.url}{target}")
+        assert (response.status_code, response.headers["cache-control"]) == (307, "private, max-age=300")
+        found = httpx.get(f"{command.url}{target}", follow_redirects=True, headers={"Range": "bytes=1-2"})
+        assert (found.status_code, found.content, found.headers["content-type"]) == (206, b"el", "text/x-custom")
+        assert found.headers["content-disposition"] == 'attachment; filename="a b.txt"'
+        assert httpx.head(f"{command.url}{target}", follow_redirects=True).headers["content-length"] == "5"
+        in_a_page = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors"}
+        assert httpx.get(f"{command.url}{target}", headers=in_a_page).content == b"hello"
+        assert httpx.get(f"{command.url}/files/download/2").status_code == 404
+        assert httpx.post(f"{command.url}{target}").status_code == 405
+
+
+@pytest.mark.parametrize("blobs", [True, False], ids=["in a folder", "in the database"])
+async def test_without_s3_nobody_is_redirected(tmp_path: Path, blobs: bool) -> None:
+    url, path = f"sqlite:///{tmp_path}/files.db", tmp_path / "a.txt"
+    path.write_bytes(b"hello")
+    for folder in ("bucket", "tree"):
+        (tmp_path / folder).mkdir()
+    ran("db", "init", *(("--blobs", f"file://{tmp_path}/bucket") if blobs else ()), url=url)
+    target = _put(path, url)
+    async with serving(tmp_path / "tree", "--database", url, "--file-ids", "integer", "--redirect") as command:
+        response = command.get(target)
+    assert (response.status_code, response.content) == (200, b"hello")
