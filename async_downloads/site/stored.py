@@ -14,7 +14,7 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..asgi import Downloads, refusal, request_head, respond_and_send
 from ..config import Settings
@@ -52,16 +52,10 @@ class StoredFiles:
         self._catalogue = catalogue
         self._identifier = settings.file_ids
         self._pages = Pages()
-        options = {name: getattr(settings, name) for name in ("cache_control", "stall_timeout", "secret")}
-        downloads = partial(Downloads, **options)
-        if settings.redirect is None:
-            self._downloads = downloads(ById(catalogue, settings.file_ids), attachment=True)
-        else:
-            self._downloads = RedirectingFiles(
-                catalogue, settings.file_ids, settings.redirect, attachment=True, **options
-            )
-        tree = partial(Tree, archive_limits=ArchiveLimits(settings.archive_limit, settings.archive_entries))
-        self._tree = tree(downloads(catalogue, attachment=settings.attachment)) if settings.list_files else None
+        self._downloads = _downloads_by_id(catalogue, settings)
+        downloads = Downloads(catalogue, attachment=settings.attachment, **_options(settings))
+        limits = ArchiveLimits(settings.archive_limit, settings.archive_entries)
+        self._tree = Tree(downloads, archive_limits=limits) if settings.list_files else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one HTTP request."""
@@ -85,6 +79,17 @@ class StoredFiles:
 
         found = await unless_left(self._pages.get(base, draw), receive)
         return await respond(request_head(scope), found, _LISTING_POLICY) if found else client_left()
+
+
+def _downloads_by_id(catalogue: DatabaseCatalogue, settings: Settings) -> Downloads:
+    options = {"attachment": True, **_options(settings)}
+    if settings.redirect is None:
+        return Downloads(ById(catalogue, settings.file_ids), **options)
+    return RedirectingFiles(catalogue, settings.file_ids, settings.redirect, **options)
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in ("cache_control", "stall_timeout", "secret")}
 
 
 def _json_page(files: Sequence[StoredFile], identifier: Identifier, base: str) -> MemorySource:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -12,10 +12,12 @@ import pytest
 from conftest import Serve
 from harness.asgi import App, ask
 from harness.clock import Clock
-from harness.served import Connection, Lifespan, Server
+from harness.served import Connection, Server
 from tools.databases import fill
+from tools.databases import sqlite as sqlite  # noqa: PLC0414
 
 from async_downloads.config import Settings
+from async_downloads.server.lifespan import Lifespan
 from async_downloads.sources.database.urls import open_catalogue
 from served_site.site import app_of
 
@@ -41,14 +43,21 @@ async def url(tmp_path: Path, bucket: Path) -> str:
     return url
 
 
-@pytest.fixture
-async def site(url: str, bucket: Path) -> AsyncIterator[App]:
-    """A site of the database and of the folder itself."""
-    site = app_of(Settings(database=url, directory=bucket, file_ids="integer", list_files=True))
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[App]:
+    """Start a site, and stop it at the end of the block."""
+    site = app_of(settings)
     lifespan = Lifespan(site)
     await lifespan.start()
     yield site
     await lifespan.stop()
+
+
+@pytest.fixture
+async def site(url: str, bucket: Path) -> AsyncIterator[App]:
+    """A site of the database and of the folder itself."""
+    async with running(Settings(database=url, directory=bucket, file_ids="integer", list_files=True)) as site:
+        yield site
 
 
 async def _received(connection: Connection) -> bytes:
@@ -110,3 +119,13 @@ async def test_the_site_is_ready_if_the_database_and_the_bucket_respond(site: Ap
 async def test_the_bytes_in_a_served_folder_are_not_served_by_their_names(site: App, bucket: Path) -> None:
     assert b".blobs" not in (await ask(site, "/?json")).body
     assert (await ask(site, f"/{_object(bucket).relative_to(bucket)}")).status == 404
+
+
+@pytest.mark.parametrize("kind", ["in a folder", "in the database"])
+async def test_without_s3_nobody_is_redirected(url: str, sqlite: str, kind: str) -> None:
+    await fill(sqlite, a=_DATA)
+    chosen = url if kind == "in a folder" else sqlite
+    async with running(Settings(database=chosen, file_ids="integer", redirect=600)) as site:
+        found = await ask(site, _FILE)
+        assert (found.status, found.body) == (200, _DATA)
+        assert (await ask(site, "/files/download/2")).status == 404

@@ -22,7 +22,10 @@ from tools.databases import sqlite as sqlite  # noqa: PLC0414
 from async_downloads.config import Settings
 from async_downloads.semantics.dates import format_date
 from async_downloads.site.stored import StoredFiles
+from async_downloads.sources.database.database_catalogue import DatabaseCatalogue
 from async_downloads.sources.database.sqlite import SqliteStore
+from async_downloads.sources.database.sqlite_schema import TABLE
+from async_downloads.sources.database.sqlite_sql import SqliteSql
 from async_downloads.sources.database.urls import path_of
 from served_site.conftest import SiteOf
 from served_site.stock import DATA, NAME, Stock
@@ -221,7 +224,8 @@ async def test_a_busy_database_causes_503_with_retry_after(sqlite: str, serve: S
     path = path_of(sqlite)
     assert path
     store = SqliteStore(str(path), patience=0.05)
-    server = await serve(cast("App", StoredFiles(store, Settings(database=sqlite, file_ids="integer"))))
+    catalogue = DatabaseCatalogue(store, TABLE, SqliteSql(str(path), patience=0.05))
+    server = await serve(cast("App", StoredFiles(catalogue, Settings(database=sqlite, file_ids="integer"))))
     with sqlite3.connect(path, isolation_level=None) as greedy:
         greedy.execute("pragma locking_mode = exclusive")
         greedy.execute("begin exclusive")
@@ -230,7 +234,7 @@ async def test_a_busy_database_causes_503_with_retry_after(sqlite: str, serve: S
     greedy.close()
     assert (response.status_code, response.text) == (503, "503 Service Unavailable\n")
     assert int(response.headers["retry-after"]) > 0
-    await store.aclose()
+    await catalogue.aclose()
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"no database" * 100)])

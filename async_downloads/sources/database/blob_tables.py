@@ -124,9 +124,9 @@ async def bucket_of(sql: Sql) -> Bucket | None:
 
 
 def _stored(row: Row) -> Stored:
-    *file, changed, blob = row
-    file[3] = bytes(file[3]).decode()
-    return Stored(StoredFile(*file, int(changed)), blob)
+    number, token, version, name, media_type, size, sha256, changed, blob = row
+    file = StoredFile(number, token, version, bytes(name).decode(), media_type, size, sha256, int(changed))
+    return Stored(file, blob)
 
 
 def _digest(name: str) -> bytes:

@@ -38,11 +38,10 @@ class DatabaseCatalogue:
         """Return the catalogue. Without tables it is the one inside, which says what to do."""
         if self._chosen is None:
             bucket = await blob_tables.bucket_of(self._sql)
-            is_certain = bucket or await self._sql.has_table(self._table)
-            catalogue = self._outside(bucket) if bucket else self._inside
-            if not is_certain:
-                return catalogue
-            self._chosen = self._chosen or catalogue  # another request may have looked at the same time
+            if bucket is None and not await self._sql.has_table(self._table):
+                return self._inside
+            if self._chosen is None:  # another request may have chosen meanwhile
+                self._chosen = self._outside(bucket) if bucket else self._inside
         return self._chosen
 
     def _outside(self, bucket: Bucket) -> BlobCatalogue:

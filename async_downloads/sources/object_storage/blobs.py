@@ -6,19 +6,22 @@ condition, and nothing but the database says which object is the current one.
 
 import asyncio
 import hashlib
+import os
 import re
+import shlex
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
-import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from ...errors import Forbidden, NotFound, SourceChanged, SourceError, SourceTruncated
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation
+from ...threads import in_thread
 from ..object_urls import check_blobs_url, path_of
 from .chunks import Chunks
 from .connecting import store_at
@@ -32,8 +35,6 @@ __all__ = ["Blob", "BlobSource", "Blobs", "Written"]
 # Without `--hidden`, `serve` sends nothing below a name that begins with a dot, from a bucket or from a folder.
 _FOLDER: Final = ".blobs"
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
-_PART_BYTES: Final = 16 * 1024 * 1024  # of an upload; S3 takes 10,000 parts, so a file may have 167 GB
-_PARTS_AT_ONCE: Final = 4  # 80 MiB of an upload are in memory at most
 _DELETES_AT_ONCE: Final = 16
 
 
@@ -68,17 +69,22 @@ class Blobs:
         self._prefix = f"{_FOLDER}/{catalogue}"
         self._connections = connections
         self._patience = patience
+        self._upstream: Upstream | None = None
 
-    @cached_property
-    def _store(self) -> Any:
-        with map_object_errors():
-            path = path_of(self._url)
-            return store_at(self._url) if path is None else LocalStore(path)
+    async def upstream(self) -> Upstream:
+        """Return the connections to the store. They are made in a thread, because a folder may be on a slow disk."""
+        if self._upstream is None:
+            opened = await in_thread(self._open)
+            if self._upstream is None:  # another request may have opened it meanwhile
+                self._upstream = opened
+        return self._upstream
 
-    @cached_property
-    def upstream(self) -> Upstream:
-        """The requests to the store."""
-        return Upstream(self._store, connections=self._connections, patience=self._patience)
+    def _open(self) -> Upstream:
+        try:
+            store = LocalStore(_folder(path)) if (path := path_of(self._url)) else store_at(self._url)
+        except (BaseError, ValueError) as error:
+            raise SourceError(f"{self._url}: {str(error).partition(os.linesep)[0]}") from error
+        return Upstream(store, connections=self._connections, patience=self._patience)
 
     @cached_property
     def signer(self) -> S3Signer | None:
@@ -96,13 +102,7 @@ class Blobs:
     async def put(self, name: str, data: AsyncIterable[bytes], media_type: str) -> Written:
         """Store the bytes as an object. It is complete, or there is none; a part that was sent may need a clean-up."""
         size, digest = 0, hashlib.sha256()
-        writer = obstore.open_writer_async(
-            self._store,
-            self.key(name),
-            attributes=self._fields(media_type),
-            buffer_size=_PART_BYTES,
-            max_concurrency=_PARTS_AT_ONCE,
-        )
+        writer = (await self.upstream()).writer(self.key(name), self._fields(media_type))
         async for block in data:
             size += len(block)
             digest.update(block)
@@ -118,12 +118,12 @@ class Blobs:
 
     async def delete(self, names: Iterable[str]) -> None:
         """Delete objects, several at a time. One that is not there is deleted already."""
-        left = iter(names)
+        left, upstream = iter(names), await self.upstream()
 
         async def delete_some() -> None:
             for name in left:
                 with suppress(NotFound):
-                    await self.upstream.delete(self.key(name))
+                    await upstream.delete(self.key(name))
 
         ended = await asyncio.gather(*(delete_some() for _ in range(_DELETES_AT_ONCE)), return_exceptions=True)
         for error in filter(None, ended):
@@ -131,7 +131,7 @@ class Blobs:
 
     async def pages(self) -> AsyncGenerator[list[Blob], None]:
         """Yield all objects whose keys are of our form, up to 1,000 at a time; others are not ours."""
-        async with aclosing(self.upstream.pages(f"{self._prefix}/")) as pages:
+        async with aclosing((await self.upstream()).pages(f"{self._prefix}/")) as pages:
             async for page in pages:
                 found = [(meta["path"].removeprefix(f"{self._prefix}/"), meta) for meta in page]
                 yield [
@@ -142,12 +142,21 @@ class Blobs:
 
     async def probe(self) -> None:
         """Look whether the store responds. Raises DownloadError if it does not, or refuses to list its keys."""
-        await self.upstream.has_below(self._prefix)
+        if path := path_of(self._url):
+            await in_thread(partial(_folder, path))
+        await (await self.upstream()).has_below(self._prefix)
 
     async def aclose(self) -> None:
         """Give the threads of obstore a moment, if it was used: a process that ends while one works is aborted."""
-        if "_store" in vars(self):
+        if self._upstream:
             await asyncio.sleep(ENDING_SECONDS)
+
+
+def _folder(path: str) -> str:
+    """Return the path of a folder. Raises SourceError if there is none."""
+    if not os.path.isdir(path):
+        raise SourceError(f"{path}: no such folder (mkdir -p {shlex.quote(path)} makes it)")
+    return path
 
 
 class BlobSource:
@@ -165,7 +174,7 @@ class BlobSource:
 
     async def _fetch(self, start: int, stop: int) -> bytes:
         """Return exactly these bytes. The first ones wait no longer for a connection than a request does."""
-        upstream = self._blobs.upstream
+        upstream = await self._blobs.upstream()
         get = upstream.get_chunk if self._is_running else upstream.get
         try:
             received = await get(self._key, range=(start, stop))

@@ -21,6 +21,8 @@ _STREAM_BYTES: Final = 64 * 1024
 # How obstore fails if a key has a character that XML cannot have: some stores send such XML, others an error.
 _NO_XML: Final = re.compile(r"status code: 500|invalid list response")
 ENDING_SECONDS: Final = 0.01  # that the threads of obstore need to finish
+_PART_BYTES: Final = 16 * 1024 * 1024  # of an upload; S3 takes 10,000 parts, so an object may have 167 GB
+_PARTS_AT_ONCE: Final = 4  # 80 MiB of an upload are in memory at most
 _PAGE_KEYS: Final = 1000
 _LIST_SECONDS: Final = 30.0  # for all pages of a folder
 
@@ -118,6 +120,12 @@ class Upstream:
         """Delete an object. Stores that notice that there is none raise NotFound."""
         async with self._connection():
             await obstore.delete_async(self._store, key)
+
+    def writer(self, key: str, fields: Any) -> "obstore.AsyncWritableFile":
+        """Return a writer of a new object, which is there when the writer is closed, or never."""
+        return obstore.open_writer_async(
+            self._store, key, attributes=fields, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+        )
 
     async def _bounded(self, work: Awaitable[T]) -> T:
         async with self._connection():

@@ -7,6 +7,7 @@ import socket
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -22,6 +23,7 @@ from async_downloads.errors import NotFound, SourceBusy, SourceError
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.sources.database.catalogue import CHUNK_BYTES
 from async_downloads.sources.database.postgres import PostgresStore
+from async_downloads.sources.database.urls import open_catalogue
 from sources.contract import read, read_whole
 from sources.database.uploads import blocks
 
@@ -231,3 +233,18 @@ async def refusal(url: str, *, patience: float = HANGING) -> str:
     assert "\n" not in str(raised.value)
     assert "hunter2" not in "".join(traceback.format_exception(raised.value))
     return str(raised.value)
+
+
+async def test_a_download_from_a_bucket_needs_no_database(server: Postgres, url: str, tmp_path: Path) -> None:
+    async with aclosing(open_catalogue(url, blobs=f"file://{tmp_path}")) as catalogue:
+        await catalogue.init()
+        await catalogue.put("a.bin", blocks(DATA))
+        source = await catalogue.open("a.bin")
+        async with aclosing(source.read(ByteRange(0, len(DATA)))) as chunks:
+            received = [await anext(chunks)]
+            await asyncio.to_thread(server.stop)
+            with pytest.raises(SourceBusy):
+                await catalogue.open("a.bin")
+            received += [chunk async for chunk in chunks]
+        await asyncio.to_thread(server.start)
+        assert b"".join(received) == await read_whole(catalogue, "a.bin") == DATA

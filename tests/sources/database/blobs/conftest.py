@@ -1,7 +1,9 @@
 """Fixtures for the tests of catalogues whose bytes are in a bucket: `url` is their database, `bucket` their bucket."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing, closing
 from pathlib import Path
 
 import pytest
@@ -52,8 +54,24 @@ def bare(fresh: Fresh) -> DatabaseCatalogue:
     return catalogue
 
 
+@pytest.fixture(scope="session")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the content of an empty database. Writing it is faster than `init`, which waits for the disk."""
+    folder = tmp_path_factory.mktemp("sqlite")
+
+    async def init() -> None:
+        async with aclosing(open_catalogue(f"sqlite:///{folder}/files.db", blobs=f"file://{folder}")) as catalogue:
+            await catalogue.init()
+
+    asyncio.run(init())
+    return (folder / "files.db").read_bytes()
+
+
 @pytest.fixture
-async def catalogue(bare: DatabaseCatalogue) -> DatabaseCatalogue:
+def catalogue(bare: DatabaseCatalogue, path: Path, bucket: str, initialised: bytes) -> DatabaseCatalogue:
     """Return a catalogue without files."""
-    await bare.init()
+    path.write_bytes(initialised)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("pragma synchronous=off")
+        connection.execute("update ad_bucket set url = ?", (bucket,))
     return bare
