@@ -74,7 +74,7 @@ class BlobCatalogue:
         """Open the current version of the file with that identifier."""
         return self._source(await self._find(identifier, parse_identifier(public, identifier)))
 
-    async def _look_up(self, by: tables.By, value: str | int) -> tables.Stored:
+    async def _look_up(self, by: tables.By, value: str | int) -> tables.FileRow:
         if stored := await tables.find(self._sql, by, value):
             return stored
         raise await tables.missing(self._sql, by, value)
@@ -87,7 +87,7 @@ class BlobCatalogue:
         name = stored.file.name.rpartition("/")[2]
         return SignedPlace(self._blobs.signer, self._blobs.key(stored.blob), name)
 
-    def _source(self, stored: tables.Stored) -> "BlobSource":
+    def _source(self, stored: tables.FileRow) -> "BlobSource":
         return self._blobs.source(stored.blob, describe(stored.file))
 
     async def list(self, key: str) -> Listing:
@@ -124,7 +124,7 @@ class BlobCatalogue:
             raise
 
     @asynccontextmanager
-    async def _kept(self, blob: tables.Blob) -> AsyncIterator[None]:
+    async def _kept(self, blob: tables.BlobRow) -> AsyncIterator[None]:
         """Give signs of life while the block runs, so that `gc` leaves the upload alone."""
         keeping = asyncio.create_task(self._keep(blob))
         try:
@@ -133,13 +133,13 @@ class BlobCatalogue:
             keeping.cancel()
             await asyncio.wait([keeping])
 
-    async def _keep(self, blob: tables.Blob) -> None:
+    async def _keep(self, blob: tables.BlobRow) -> None:
         while True:
             await asyncio.sleep(_KEEP_SECONDS)
             with suppress(DownloadError):  # if `gc` takes the upload for abandoned, `publish` raises
                 await self._sql.write(partial(tables.keep, blob=blob))
 
-    async def _discard(self, blob: tables.Blob) -> None:
+    async def _discard(self, blob: tables.BlobRow) -> None:
         """Delete the object of a failed upload. Its row stays for `gc`: the bucket may yet complete a request."""
         async with asyncio.timeout(_DISCARD_SECONDS):
             if await self._sql.write(partial(tables.discard, blob=blob)):

@@ -28,9 +28,9 @@ from .catalogue import StoredFile, new_token, not_found
 from .sql import Row, Sql, Transaction
 
 __all__ = [
-    "Blob",
-    "Bucket",
-    "Stored",
+    "BlobPlace",
+    "BlobRow",
+    "FileRow",
     "begin",
     "below",
     "bucket_of",
@@ -85,7 +85,7 @@ _COLUMNS: Final = {"name": "digest", "token": "token", "integer": "id"}
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class BlobPlace:
     """Where a catalogue has its bytes."""
 
     url: str
@@ -93,7 +93,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
+class BlobRow:
     """An object of the bucket: the number of its row, its name, and its size in bytes, if that is known already."""
 
     id: int
@@ -102,31 +102,31 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class FileRow:
     """A file, and the name of the object that has its bytes."""
 
     file: StoredFile
     blob: str
 
 
-async def create(sql: Sql, url: str) -> Bucket:
+async def create(sql: Sql, url: str) -> BlobPlace:
     """Create what does not exist yet, and return the bucket of the catalogue, which may be another one than `url`."""
     await sql.create(_CREATE)
     await sql.write(lambda transaction: transaction.change(_CHOOSE, url, secrets.token_hex(16)))
     [row] = await sql.rows(_BUCKET)
-    return Bucket(*row)
+    return BlobPlace(*row)
 
 
-async def bucket_of(sql: Sql) -> Bucket | None:
+async def bucket_of(sql: Sql) -> BlobPlace | None:
     """Return the bucket of the catalogue; None if the database has none."""
     rows = await sql.rows(_BUCKET) if await sql.has_table("ad_bucket") else ()
-    return Bucket(*rows[0]) if rows else None
+    return BlobPlace(*rows[0]) if rows else None
 
 
-def _stored(row: Row) -> Stored:
+def _stored(row: Row) -> FileRow:
     number, token, version, name, media_type, size, sha256, changed, blob = row
     file = StoredFile(number, token, version, bytes(name).decode(), media_type, size, sha256, int(changed))
-    return Stored(file, blob)
+    return FileRow(file, blob)
 
 
 def _digest(name: str) -> bytes:
@@ -138,20 +138,20 @@ def _find(by: By, value: str | int) -> tuple[str, str | int | bytes]:
     return f" where {_COLUMNS[by]} = ?", _digest(str(value)) if by == "name" else value
 
 
-async def find(sql: Sql | Transaction, by: By, value: str | int) -> Stored | None:
+async def find(sql: Sql | Transaction, by: By, value: str | int) -> FileRow | None:
     """Return the file with that name or identifier."""
     condition, wanted = _find(by, value)
     rows = await sql.rows(f"{_FILES}{condition.replace('where ', 'where f.')}", wanted)
     return _stored(rows[0]) if rows else None
 
 
-async def files(sql: Sql, limit: int | None = None) -> list[Stored]:
+async def files(sql: Sql, limit: int | None = None) -> list[FileRow]:
     """Return all files, or the first `limit` of them, in the order of their names."""
     few = () if limit is None else (limit,)
     return [_stored(row) for row in await sql.rows(f"{_FILES}{_ORDER}{' limit ?' if few else ''}", *few)]
 
 
-async def below(sql: Sql | Transaction, key: str, limit: int | None = None) -> list[Stored]:
+async def below(sql: Sql | Transaction, key: str, limit: int | None = None) -> list[FileRow]:
     """Return the files below the key in the order of their names. The character after the slash in ASCII is 0."""
     first, last = f"{key}/".encode(), f"{key}0".encode()
     values = [first[:_BEGINNING_BYTES], last[:_BEGINNING_BYTES], first, last, *([limit] if limit else [])]
@@ -165,23 +165,23 @@ async def missing(sql: Sql | Transaction, by: By, value: str | int) -> NotFound:
     return not_found(str(value), [stored.file.name for stored in await below(sql, str(value), 1)])
 
 
-async def begin(transaction: Transaction, name: str, media_type: str, *, replace: bool) -> Blob:
+async def begin(transaction: Transaction, name: str, media_type: str, *, replace: bool) -> BlobRow:
     """Note an upload that begins, and return its object. Raises AlreadyThere if the name is taken, unless `replace`."""
     if not replace and await find(transaction, "name", name):
         raise _already_there(name)
     blob = secrets.token_hex(16)
     await transaction.change(_BEGIN, blob, await transaction.now(), media_type)
     [[number]] = await transaction.rows("select id from ad_object where blob = ?", blob)
-    return Blob(number, blob)
+    return BlobRow(number, blob)
 
 
-async def keep(transaction: Transaction, blob: Blob) -> None:
+async def keep(transaction: Transaction, blob: BlobRow) -> None:
     """Note that an upload still runs."""
     await transaction.change(_KEEP, await transaction.now(), blob.id)
 
 
 async def publish(
-    transaction: Transaction, blob: Blob, name: str, *, size: int, sha256: bytes, replace: bool
+    transaction: Transaction, blob: BlobRow, name: str, *, size: int, sha256: bytes, replace: bool
 ) -> StoredFile:
     """Make the object the current one of the file, and retire the one before. Raises AlreadyThere as `begin` does."""
     now, encoded, digest = await transaction.now(), name.encode(), _digest(name)
@@ -199,7 +199,7 @@ async def publish(
     return stored.file
 
 
-async def discard(transaction: Transaction, blob: Blob) -> bool:
+async def discard(transaction: Transaction, blob: BlobRow) -> bool:
     """Claim an unfinished object for deletion. Return whether it may be deleted: it may be published after all."""
     if await transaction.change(_DISCARD, blob.id):
         return True
@@ -221,12 +221,12 @@ async def expire(transaction: Transaction, grace: float) -> None:
     await transaction.change(_EXPIRE, await transaction.now() - grace)
 
 
-async def expired(sql: Sql) -> list[Blob]:
+async def expired(sql: Sql) -> list[BlobRow]:
     """Return some of the objects that are claimed for deletion; none if none are left."""
-    return [Blob(*row) for row in await sql.rows(_EXPIRED, _PAGE)]
+    return [BlobRow(*row) for row in await sql.rows(_EXPIRED, _PAGE)]
 
 
-async def forget(transaction: Transaction, blobs: Sequence[Blob]) -> int:
+async def forget(transaction: Transaction, blobs: Sequence[BlobRow]) -> int:
     """Delete the rows of deleted objects. Return the bytes of those that no other process has deleted."""
     return sum([blob.size * await transaction.change(_FORGET, blob.id) for blob in blobs])
 

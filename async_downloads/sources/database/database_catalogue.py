@@ -7,7 +7,7 @@ from ...errors import SourceError
 from ..base import Listing, Source
 from . import blob_tables
 from .blob_catalogue import BlobCatalogue, SignedPlace
-from .blob_tables import Bucket
+from .blob_tables import BlobPlace
 from .catalogue import Catalogue, Corruption, Identifier, StoredFile
 from .sql import Sql
 
@@ -44,7 +44,7 @@ class DatabaseCatalogue:
                 self._chosen = self._outside(bucket) if bucket else self._inside
         return self._chosen
 
-    def _outside(self, bucket: Bucket) -> BlobCatalogue:
+    def _outside(self, bucket: BlobPlace) -> BlobCatalogue:
         from ..object_storage.blobs import Blobs  # it needs obstore, which few databases do
 
         try:
@@ -65,9 +65,9 @@ class DatabaseCatalogue:
         if bucket and self._url not in {None, bucket.url}:
             raise SourceError(f"the bytes of {self._sql.name} are at {bucket.url}, not at {self._url}")
 
-    async def _created(self, url: str) -> Bucket:
+    async def _created(self, url: str) -> BlobPlace:
         """Create the tables for a bucket, if it can be reached."""
-        async with aclosing(self._outside(Bucket(url, "0"))) as catalogue:
+        async with aclosing(self._outside(BlobPlace(url, "0"))) as catalogue:
             await catalogue.probe()
         return await blob_tables.create(self._sql, url)
 

@@ -22,7 +22,7 @@ __all__ = ["PostgresSql"]
 
 T = TypeVar("T")
 _TRIES: Final = 10
-_CREATED_TWICE: Final = (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError)
+_CREATED_TWICE: Final = (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError)
 _NOW: Final = "select extract(epoch from clock_timestamp())::double precision"
 _TYPES: Final = {"number": "bigint generated always as identity primary key", "bytes": "bytea"}
 

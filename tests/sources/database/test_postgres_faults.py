@@ -218,6 +218,25 @@ async def test_a_closed_store_says_so(url: str) -> None:
         await store.files()
 
 
+async def test_a_download_from_a_bucket_needs_no_database(server: Postgres, tmp_path: Path) -> None:
+    administrator = await asyncpg.connect(server.url)
+    await administrator.execute("create database outside")
+    await administrator.close()
+    url = server.url.replace("@/postgres", "@/outside")
+    async with aclosing(open_catalogue(url, blobs=f"file://{tmp_path}")) as catalogue:
+        await catalogue.init()
+        await catalogue.put("a.bin", blocks(DATA))
+        source = await catalogue.open("a.bin")
+        async with aclosing(source.read(ByteRange(0, len(DATA)))) as chunks:
+            received = [await anext(chunks)]
+            await asyncio.to_thread(server.stop)
+            with pytest.raises(SourceBusy):
+                await catalogue.open("a.bin")
+            received += [chunk async for chunk in chunks]
+        await asyncio.to_thread(server.start)
+        assert b"".join(received) == await read_whole(catalogue, "a.bin") == DATA
+
+
 async def take(chunks: AsyncIterator[bytes], received: list[bytes]) -> None:
     """Append all chunks to `received`."""
     async for chunk in chunks:
@@ -233,18 +252,3 @@ async def refusal(url: str, *, patience: float = HANGING) -> str:
     assert "\n" not in str(raised.value)
     assert "hunter2" not in "".join(traceback.format_exception(raised.value))
     return str(raised.value)
-
-
-async def test_a_download_from_a_bucket_needs_no_database(server: Postgres, url: str, tmp_path: Path) -> None:
-    async with aclosing(open_catalogue(url, blobs=f"file://{tmp_path}")) as catalogue:
-        await catalogue.init()
-        await catalogue.put("a.bin", blocks(DATA))
-        source = await catalogue.open("a.bin")
-        async with aclosing(source.read(ByteRange(0, len(DATA)))) as chunks:
-            received = [await anext(chunks)]
-            await asyncio.to_thread(server.stop)
-            with pytest.raises(SourceBusy):
-                await catalogue.open("a.bin")
-            received += [chunk async for chunk in chunks]
-        await asyncio.to_thread(server.start)
-        assert b"".join(received) == await read_whole(catalogue, "a.bin") == DATA

@@ -200,8 +200,8 @@ async def test_an_object_that_was_published_after_all_is_not_discarded(
 ) -> None:
     await catalogue.put("a.txt", blocks(SMALL))
     async with aclosing(SqliteSql(str(path), patience=HANGING)) as sql:
-        assert not await sql.write(lambda transaction: blob_tables.discard(transaction, blob_tables.Blob(1, "")))
-        assert await sql.write(lambda transaction: blob_tables.discard(transaction, blob_tables.Blob(2, "")))
+        assert not await sql.write(lambda transaction: blob_tables.discard(transaction, blob_tables.BlobRow(1, "")))
+        assert await sql.write(lambda transaction: blob_tables.discard(transaction, blob_tables.BlobRow(2, "")))
     assert await checked(catalogue) == ["a.txt"]
 
 

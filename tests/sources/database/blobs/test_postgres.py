@@ -14,7 +14,8 @@ from harness.ports import reserved_port
 from async_downloads.errors import IsDirectory, NotFound, SourceChanged, SourceError
 from async_downloads.sources.database.catalogue import Catalogue, Identifier
 from async_downloads.sources.database.database_catalogue import DatabaseCatalogue
-from sources.contract import read, read_whole
+from sources.contract import BrowsableContract, read, read_whole
+from sources.database.blobs.bench import BlobBench, filled
 from sources.database.catalogue_uploading import UploadingContract
 from sources.database.catalogue_writing import WritingContract
 from sources.database.uploads import SMALL, Fresh, blocks, checked, content_of
@@ -37,6 +38,14 @@ async def catalogue(bare: DatabaseCatalogue) -> DatabaseCatalogue:
     """Return a catalogue without files."""
     await bare.init()
     return bare
+
+
+class TestStore(BrowsableContract):
+    """The contract of stores."""
+
+    @pytest.fixture
+    async def bench(self, catalogue: Catalogue) -> BlobBench:
+        return await filled(catalogue)
 
 
 class TestCatalogue(WritingContract, UploadingContract):
