@@ -25,7 +25,7 @@ from ...threads import in_thread
 from ..object_urls import check_blobs_url, path_of
 from .chunks import Chunks
 from .connecting import store_at
-from .errors import NotSatisfiable, map_object_errors
+from .errors import NotSatisfiable, lacks_permission, map_object_errors
 from .s3_signing import S3Signer
 from .upstream import ENDING_SECONDS, Upstream
 
@@ -141,10 +141,10 @@ class Blobs:
                 ]
 
     async def probe(self) -> None:
-        """Look whether the store responds. Raises DownloadError if it does not, or refuses to list its keys."""
+        """Look whether the store responds. Raises DownloadError if it does not, or does not know the credentials."""
         if path := path_of(self._url):
             await in_thread(partial(_folder, path))
-        await (await self.upstream()).has_below(self._prefix)
+        await (await self.upstream()).probe(self._prefix)
 
     async def aclose(self) -> None:
         """Give the threads of obstore a moment, if it was used: a process that ends while one works is aborted."""
@@ -181,9 +181,10 @@ class BlobSource:
         except NotFound as error:
             raise SourceChanged(f"the object {self._shown} is missing") from error
         except Forbidden as error:  # S3 says so of a missing object, too, if the key may not list the bucket
-            raise SourceError(f"the object {self._shown} cannot be read: {error}") from error
+            kind = SourceChanged if lacks_permission(error) else SourceError
+            raise kind(f"the object {self._shown} is missing, or may not be read: {error}") from error
         except NotSatisfiable as error:
-            raise SourceTruncated(f"the object {self._shown} is too short") from error
+            raise SourceTruncated(f"the object {self._shown} is too short, or its store ignores ranges") from error
         size = received.meta["size"]
         if size != self.representation.size or len(received.data) != stop - start:
             raise SourceTruncated(f"the object {self._shown} has {size} bytes, not {self.representation.size}")

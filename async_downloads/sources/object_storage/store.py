@@ -18,7 +18,7 @@ from ..base import Entry, Listing
 from ..memory import MemorySource
 from .connecting import store_at
 from .description import describe, etag_of
-from .errors import NotModified, NotSatisfiable, UnreadableKey, lacks_permission
+from .errors import NotModified, NotSatisfiable, UnreadableKey
 from .s3_listing import list_in_thread
 from .s3_signing import S3Signer
 from .small_objects import SmallObjects
@@ -139,15 +139,8 @@ class ObjectStore:
             raise NotFound(f"{key[:100]!r} is not a valid key")
 
     async def probe(self) -> None:
-        """Look whether the store responds. Raises DownloadError if it does not, or does not know the credentials.
-
-        If they may not list the keys, they may still read objects, so that is no error.
-        """
-        try:
-            await self._upstream.has_below("")
-        except Forbidden as error:
-            if not lacks_permission(error):
-                raise
+        """Look whether the store responds. Raises DownloadError if it does not, or does not know the credentials."""
+        await self._upstream.probe("")
 
     async def list(self, key: str) -> Listing:
         """Return the objects directly below the key, and what other keys have in common as directories."""

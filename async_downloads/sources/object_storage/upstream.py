@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 import obstore
-from obstore.exceptions import InvalidPathError
+from obstore.exceptions import BaseError, InvalidPathError
 
-from ...errors import SourceBusy
-from .errors import UnreadableKey, map_object_errors
+from ...errors import Forbidden, SourceBusy
+from .errors import UnreadableKey, lacks_permission, map_object_errors
 
 __all__ = ["ENDING_SECONDS", "Received", "Upstream"]
 
@@ -109,6 +109,17 @@ class Upstream:
     async def has_below(self, prefix: str) -> bool:
         """Whether a key begins with this prefix and a slash; with "", whether there is any key."""
         return await self._bounded(_has_any(obstore.list(self._store, prefix and f"{prefix}/", chunk_size=1)))
+
+    async def probe(self, prefix: str) -> None:
+        """Look whether the store responds. Raises DownloadError if it does not, or does not know the credentials.
+
+        If they may not list the keys, they may still read objects, so that is no error.
+        """
+        try:
+            await self.has_below(prefix)
+        except Forbidden as error:
+            if not lacks_permission(error):
+                raise
 
     async def pages(self, prefix: str) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
         """Yield the descriptions of all objects whose keys begin with a prefix, in pages."""

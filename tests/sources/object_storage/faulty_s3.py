@@ -21,6 +21,7 @@ _ODD_LIST: Final = b"""<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006
 _EMPTY_LIST: Final = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
 _ERRORS: Final = {
     "busy": "503 Slow Down",
+    "denied": "403 Forbidden",
     "forbidden": "403 Forbidden",
     "missing": "404 Not Found",
     "unlisted": "404 Not Found",
@@ -63,14 +64,15 @@ class FaultyS3:
             await connection.left()
             return False
         if status := self._error(key, request):
-            await connection.send(head("content-length: 0", status=status))
+            body = _error_body("AccessDenied") if key == "denied" else b""
+            await connection.send(head(f"content-length: {len(body)}", status=status), body)
             return True
         return await self._send_object(connection, request, key, has_body=target["method"] == "GET")
 
     async def _send_list(self, connection: Connection, query: str) -> None:
         for prefix, code in _LIST_ERRORS.items():
             if f"prefix={prefix}" in query:
-                body = f"<?xml version='1.0'?>\n<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
+                body = _error_body(code)
                 await connection.send(head(f"content-length: {len(body)}", status="403 Forbidden"), body)
                 return
         listed = _ODD_LIST if "prefix=odd" in query else _EMPTY_LIST
@@ -117,3 +119,7 @@ class FaultyS3:
         if key == "weak-etag":
             return 'W/"v1"'
         return f'"v{min(self.requests[key], 2)}"' if key == "replaced" else '"v1"'
+
+
+def _error_body(code: str) -> bytes:
+    return f"<?xml version='1.0'?>\n<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
