@@ -36,6 +36,8 @@ NOT_RUN: Final = {
     "tutorial.md": ["a test must not install packages"] * 3,  # venv, uv, pipx
     "guide/bucket.md": ["starts a store"],  # tests/tools/test_docs_bucket.py runs it
     "performance.md": ["takes hours"],
+    "recipes/docker.md": ["needs Docker"] * 2,
+    "recipes/systemd.md": ["a test must not change the system"] * 2,
 }
 _PORT: Final = re.compile(r"(?:(?:127\.0\.0\.1|localhost):|(?:-p|--port|--metrics-bind|http\.server) )([0-9]{4,5})\b")
 # Commands that serve until they are stopped, each with the option for its port.
