@@ -22,7 +22,7 @@ __all__ = ["CHARTS", "DRAWN", "KINDS", "THEMES", "Block", "Chart", "Panel", "alt
 CHARTS = RESULTS / "charts"
 THEMES = ("light", "dark")
 # Rows are in this order. A server whose name has one of the prefixes is of that kind; all others are peers.
-PREFIXES = {"ours": ("serve-", "ours-"), "flask": ("flask-",), "limit": ("nginx", "floor-")}
+PREFIXES = {"ours": ("serve-", "run-", "ours-"), "flask": ("flask-",), "limit": ("nginx", "floor-")}
 KINDS = ("ours", "flask", "peer", "limit")
 # Titles that are too long for a chart.
 LABELS = {
@@ -34,10 +34,14 @@ LABELS = {
     "floor-quart": "floor: Quart, bytes",
     "serve-asyncio": "async-downloads, asyncio",
     "serve-uvloop": "async-downloads, uvloop",
-    "ours-quart": "our view in Quart",
+    "serve-before": "an earlier version",
+    "run-quart": "Quart view on our server",
+    "ours-quart": "Quart view on Hypercorn",
     "ours-uvicorn": "our app, uvicorn",
     "ours-granian": "our app, Granian",
 }
+# The chart of README's first screen: what a reader compares before a closer look.
+FIRST = ("serve-asyncio", "run-quart", "ours-quart", "flask-gthread-8", "nginx")
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 REMARK = 110  # characters of a remark that fit below a chart
 
@@ -97,7 +101,7 @@ class Chart:
 
 
 def chart(name: str, results: Sequence[Path]) -> Chart:
-    """Return the chart of that name, ``overview`` or ``crowds``, from results that supplement one another."""
+    """Return the chart of that name, a key of ``DRAWN``, from results that supplement one another."""
     runs = [load(path) for path in results]
     drawn = ((block.heading, [panel for panel in block.panels if panel.known]) for block in DRAWN[name](runs))
     blocks = [Block(heading, panels) for heading, panels in drawn if panels]
@@ -134,6 +138,11 @@ def _called(block: Block, panel: Panel) -> str:
     return f"{panel.column.title}, {block.heading or panel.column.unit}"
 
 
+def _first(runs: Sequence[Run]) -> Iterator[Block]:
+    """Five servers: small requests, and one client's throughput."""
+    yield Block("", [_panel(runs, column, shown=FIRST) for column in (REQUESTS, THROUGHPUT)])
+
+
 def _overview(runs: Sequence[Run]) -> Iterator[Block]:
     """One client's throughput, small requests, and the largest crowd with the probe meanwhile."""
     most = crowds(runs)[-1:]
@@ -158,8 +167,12 @@ def _crowds(runs: Sequence[Run]) -> Iterator[Block]:
         yield Block(heading, [Panel(panel.column, panel.cells, together) for panel in panels])
 
 
-def _panel(runs: Sequence[Run], column: Column, full: float | None = None) -> Panel:
-    return Panel(column, {server: cell(runs, column, server) for server in servers(runs)}, full)
+def _panel(
+    runs: Sequence[Run], column: Column, full: float | None = None, *, shown: Sequence[str] | None = None
+) -> Panel:
+    """Return the column of the servers that are ``shown``; of all, if it is None."""
+    cells = {server: cell(runs, column, server) for server in servers(runs) if shown is None or server in shown}
+    return Panel(column, cells, full)
 
 
 def _labels(runs: Sequence[Run]) -> dict[str, str]:
@@ -181,4 +194,8 @@ def _doubt(run: Run) -> str:
     return f"{' (quick)' if run.settings['quick'] else ''}{'' if run.complete else ' (interrupted)'}"
 
 
-DRAWN: dict[str, Callable[[Sequence[Run]], Iterator[Block]]] = {"overview": _overview, "crowds": _crowds}
+DRAWN: dict[str, Callable[[Sequence[Run]], Iterator[Block]]] = {
+    "first": _first,
+    "overview": _overview,
+    "crowds": _crowds,
+}

@@ -2,8 +2,8 @@
 
 Each is between marks:
 
-<!-- table: large.json slow.json -->      or overview, or crowds; of each case, the first result that has it
-                                          or aims; each is judged by the result that it names itself
+<!-- table: large.json slow.json -->      or a chart: first, overview or crowds; of each case, the first result that
+                                          has it; or aims; each is judged by the result that it names itself
 the generated text
 <!-- end -->
 """
@@ -20,12 +20,13 @@ from benchmarks.report import NOTHING, row, rule
 from benchmarks.results import RESULTS, Run, load
 from benchmarks.verdicts import assessment
 
-__all__ = ["DOCUMENTS", "README", "drawn", "embedded", "picture", "summary"]
+__all__ = ["DOCUMENTS", "README", "drawn", "embedded", "image", "picture", "summary"]
 
 README = Path(__file__).parents[1] / "README.md"
-DOCUMENTS = (README, Path(__file__).with_name("README.md"), README.parent / "docs" / "performance.md")
+DOCS = README.parent / "docs"
+DOCUMENTS = (README, Path(__file__).with_name("README.md"), DOCS / "performance.md")
 _MARKED = re.compile(
-    r"(?P<begin><!-- (?P<what>table|overview|crowds|aims): (?P<names>[\w.-]+\.json( [\w.-]+\.json)*) -->\n)"
+    r"(?P<begin><!-- (?P<what>table|first|overview|crowds|aims): (?P<names>[\w.-]+\.json( [\w.-]+\.json)*) -->\n)"
     r".*?(?P<end><!-- end -->)",
     re.DOTALL,
 )
@@ -53,6 +54,12 @@ def summary(runs: Sequence[Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def image(name: str, results: Sequence[Path], folder: Path) -> str:
+    """Return the Markdown that shows a chart on a page of the site: Sphinx copies the images of no other markup."""
+    place = Path(os.path.relpath(CHARTS, folder)).as_posix()
+    return f"![{alternative(chart(name, results))}]({place}/{name}-light.svg)\n"
+
+
 def picture(name: str, results: Sequence[Path], folder: Path) -> str:
     """Return the markup that shows a chart on a light page and on a dark one."""
     place = Path(os.path.relpath(CHARTS, folder)).as_posix()
@@ -70,7 +77,7 @@ def _made(mark: re.Match[str], folder: Path) -> str:
         return summary([load(path) for path in results])
     if mark["what"] == "aims":
         return assessment(results)
-    return picture(mark["what"], results, folder)
+    return (image if folder == DOCS else picture)(mark["what"], results, folder)
 
 
 def _results(mark: re.Match[str]) -> list[Path]:

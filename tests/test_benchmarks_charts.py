@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.charts import CHARTS, THEMES, Chart, Panel, chart, source
+from benchmarks.charts import CHARTS, FIRST, THEMES, Chart, Panel, chart, source
 from benchmarks.readme import DOCUMENTS, README, drawn, embedded
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -70,10 +70,9 @@ def test_the_tables_and_pictures_fit_the_results(document: Path) -> None:
     assert embedded(text, document.parent) == text
 
 
-def test_readme_shows_both_a_chart_and_a_table() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert list(drawn(text))
-    assert "| async-downloads serve, asyncio |" in text
+def test_readme_shows_five_servers_in_a_chart() -> None:
+    [(name, results)] = drawn(README.read_text(encoding="utf-8"))
+    assert list(chart(name, results).rows) == list(FIRST)
 
 
 def test_every_picture_exists_and_has_a_text(document: Path) -> None:

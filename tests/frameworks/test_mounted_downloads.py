@@ -1,4 +1,4 @@
-"""`Downloads` mounted in each framework that README names, as README says it."""
+"""`Downloads` mounted in each framework that the documentation names, as it says."""
 
 import asyncio
 from collections.abc import Callable
