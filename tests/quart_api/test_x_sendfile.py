@@ -35,9 +35,11 @@ async def test_a_file_is_named_and_the_conditions_are_left_to_the_server_in_fron
         for fields in ({}, {"Range": "bytes=0-1"}, {"If-None-Match": "*"}):
             found = await client.get(path, headers=fields)
             assert (found.status_code, await found.get_data()) == (200, b"")
-            assert found.headers["X-Sendfile"] == str(tmp_path / "a%20b.txt")
+            assert found.headers["X-Sendfile"] == str(tmp_path / "a b.txt")
             assert found.headers["Content-Type"] == "text/plain; charset=utf-8"
-            assert not {"ETag", "Last-Modified", "Accept-Ranges"} & set(found.headers.keys())
+            assert "ETag" in found.headers
+            assert "Last-Modified" in found.headers
+            assert "Accept-Ranges" not in found.headers
     assert found.headers["Cache-Control"] == "public, max-age=60"
 
 

@@ -19,7 +19,7 @@ from tools.programs import need
 
 from replicas.replica import Replica, wait_until
 
-__all__ = ["FRONTS", "Fronts", "fronts", "running_nginx"]
+__all__ = ["FRONTS", "Fronts", "fronts", "responds", "run_until_exit", "running_nginx"]
 
 # What every configuration needs so that nothing of an installed nginx is used.
 _HTTP: Final = """
@@ -74,10 +74,10 @@ def fronts(scratch: Path, replicas: Sequence[Replica]) -> Iterator[Fronts]:
         stack.enter_context(running_nginx(scratch, _NGINX.format(scratch=scratch, servers=servers, **ports)))
         lines = "\n".join(f"  server s{each.port} 127.0.0.1:{each.port} check inter 200ms" for each in replicas)
         (scratch / "haproxy.cfg").write_text(_HAPROXY.format(servers=lines, **ports))
-        _run(stack, need("haproxy"), "-q", "-f", f"{scratch}/haproxy.cfg")
+        run_until_exit(stack, need("haproxy"), "-q", "-f", f"{scratch}/haproxy.cfg")
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         for url in urls.values():
-            wait_until(partial(_responds, url))
+            wait_until(partial(responds, url))
         yield urls
 
 
@@ -88,17 +88,21 @@ def running_nginx(scratch: Path, servers: str) -> Iterator[None]:
     user = "user root;" if os.geteuid() == 0 else ""
     (scratch / "nginx.conf").write_text(_HTTP.format(scratch=scratch, user=user, servers=servers))
     with ExitStack() as stack:
-        _run(stack, need("nginx"), "-e", f"{scratch}/error.log", "-p", f"{scratch}", "-c", f"{scratch}/nginx.conf")
+        run_until_exit(
+            stack, need("nginx"), "-e", f"{scratch}/error.log", "-p", f"{scratch}", "-c", f"{scratch}/nginx.conf"
+        )
         yield
 
 
-def _run(stack: ExitStack, *command: str) -> None:
+def run_until_exit(stack: ExitStack, *command: str) -> None:
+    """Run a server until the end of the stack."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     stack.callback(process.wait, HANGING)
     stack.callback(process.kill if "haproxy" in command[0] else process.terminate)
 
 
-def _responds(url: str) -> bool:
+def responds(url: str) -> bool:
+    """Whether the app behind a front responds."""
     try:
         return httpx.get(f"{url}/-/healthy").status_code == 200
     except httpx.TransportError:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ import pytest
 from harness.ports import reserved_port
 from tools.command import refusal
 
-from replicas.fronts import running_nginx
+from replicas.fronts import responds, running_nginx
 from replicas.replica import Replica, wait_until
 
 _SERVER = """
@@ -39,16 +40,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         replica.start()
         servers = _SERVER.format(port=port, app=app, folder=files)
         stack.enter_context(running_nginx(folder / "nginx", servers))
-        client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}"))
-        wait_until(lambda: _connects(client))
-        yield client
-
-
-def _connects(client: httpx.Client) -> bool:
-    try:
-        return client.get("/-/healthy").status_code == 200
-    except httpx.TransportError:
-        return False
+        url = f"http://127.0.0.1:{port}"
+        wait_until(partial(responds, url))
+        yield stack.enter_context(httpx.Client(base_url=url))
 
 
 @pytest.mark.parametrize("name", _NAMES)
