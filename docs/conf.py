@@ -1,18 +1,20 @@
 """How Sphinx builds the documentation: `sphinx-build -W -n docs build/docs`."""
 
 import sys
-from importlib.metadata import version as installed_version
+import tomllib
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).with_name("_ext")))
 
 project = "async_downloads"
 author = "the authors of async_downloads"
-version = release = installed_version("async-downloads")
+version = release = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"][
+    "version"
+]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "command_help"]
 
 html_theme = "furo"
-html_title = f"async_downloads {release}"
+html_title = project
 html_show_copyright = False
 html_copy_source = False
 html_show_sourcelink = False
