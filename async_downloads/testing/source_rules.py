@@ -63,7 +63,8 @@ async def _yields_bytes(source: Source, content: bytes) -> None:
 
 async def _reads_the_whole(source: Source, content: bytes) -> None:
     """`read` yields exactly the bytes of the span."""
-    for start, stop in {(0, len(content)), (0, 1), (len(content) - 1, len(content)), (0, (len(content) + 1) // 2)}:
+    size = len(content)
+    for start, stop in ((0, size), (0, 1), (size - 1, size), (0, (size + 1) // 2)):
         await _reads_span(source, content, start, stop)
 
 
