@@ -69,8 +69,7 @@ def _settings(named_places: tuple[Path | str, ...], values: Mapping[str, Any]) -
     if urls := [path for path in named_places if isinstance(path, str)]:
         if len(named_places) > 1:
             raise CannotRun(f"{urls[0]} must be served alone, without other paths")
-        if values["redirect"]:
-            _check_redirects(urls[0])
+        _check_bucket(urls[0], redirects=values["redirect"] is not None)
         return Settings(objects=urls[0], **given)
     if values["redirect"] and not values["database"]:
         raise CannotRun(NO_SIGNER)
@@ -84,10 +83,15 @@ def _settings(named_places: tuple[Path | str, ...], values: Mapping[str, Any]) -
     return Settings(paths=paths, **given)
 
 
-def _check_redirects(url: str) -> None:
-    from ..sources.object_storage import S3Signer
+def _check_bucket(url: str, *, redirects: bool) -> None:
+    """Raise CannotRun if the variables for a bucket are missing or wrong; obstore is not used before the fork."""
+    from ..sources.object_storage import ObjectStore
 
-    if not S3Signer.from_environment(url):
+    try:
+        store = ObjectStore.from_url(url)
+    except ValueError as error:
+        raise CannotRun(str(error)) from error
+    if redirects and not store.signer:
         raise CannotRun(NO_SIGNER)
 
 

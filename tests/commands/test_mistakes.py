@@ -35,6 +35,8 @@ def _unreadable(path: Path) -> Path:
         pytest.param(("put", "a", "--bucket", "s3://"), "names no bucket", id="put-no-bucket"),
         pytest.param(("db", "init", "--database", "s3://b"), "is not a supported database", id="db-in-a-bucket"),
         pytest.param(("serve", "s3://"), "names no bucket", id="no-bucket"),
+        pytest.param(("serve", "az://files"), "Account must be specified", id="no-account"),
+        pytest.param(("ls", "--bucket", "az://files"), "Account must be specified", id="ls-no-account"),
         pytest.param(("serve", "s3://bucket", "."), "must be served alone", id="bucket-and-folder"),
         pytest.param(("serve", "s3://key:secret@bucket"), "no password", id="password-in-url"),
         pytest.param(("serve", "/no/such/place"), "/no/such/place", id="no-such-directory"),

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from ..object_urls import REMOTE, check_object_url
@@ -29,10 +30,13 @@ _RETRIES: Final = {
 
 
 def store_at(url: str) -> Any:
-    """Return the obstore store for a URL. Raises ValueError, with one line that says what to do."""
+    """Return the obstore store for a URL; nothing is sent yet. Raises ValueError, with one line that says why."""
     check_object_url(url)
     options = _options() if urlsplit(url).scheme in REMOTE else {}
-    return from_url(url.rstrip("/") if options else url, **options)
+    try:
+        return from_url(url.rstrip("/") if options else url, **options)
+    except BaseError as error:
+        raise ValueError(f"{url}: {str(error).partition(chr(10))[0]}") from error
 
 
 def _options() -> dict[str, Any]:

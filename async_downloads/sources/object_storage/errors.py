@@ -14,7 +14,7 @@ __all__ = ["NotModified", "NotSatisfiable", "UnreadableKey", "lacks_permission",
 
 # obstore has no class for these; the texts are those of its S3, GCS, Azure, memory and file stores. The class for
 # missing permissions is not used for lists.
-_DENIED: Final = re.compile(r"status code: 40[13]")
+_DENIED: Final = re.compile(r"list request: Error performing GET .* status code: 40[13]")
 _BUSY: Final = re.compile(
     r"status code: (?:429|503)|status (?:429|503)|SlowDown|TooManyRequests|ServerBusy", re.IGNORECASE
 )
@@ -23,6 +23,8 @@ _NOT_SATISFIABLE: Final = re.compile(
 )
 # Of the store of a folder, then of S3, whose limit is that of the key with its prefix.
 _NO_PATH: Final = re.compile(r"Not a directory|File name too long|KeyTooLong")
+# Where machines of the clouds ask for the credentials that they have themselves.
+_OWN_CREDENTIALS: Final = re.compile(r"//(?:169\.254\.(?:169\.254|170\.23?)|metadata\.google\.internal)[/:]")
 _LINE_CHARACTERS: Final = 300
 _CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>(?:\s*<Message>([^<]{1,200}))?")  # of S3, GCS and Azure
 _NO_PERMISSION: Final = re.compile(r"AccessDenied|AuthorizationPermissionMismatch|does not have storage\.")
@@ -63,6 +65,8 @@ def lacks_permission(error: Forbidden) -> bool:
 def _line(text: str) -> str:
     """Return the first line without the XML in it, then the code and the message that the XML has."""
     line = text.partition("\n")[0].partition("<?xml")[0].partition("<Error")[0].rstrip(" :")[:_LINE_CHARACTERS]
+    if _OWN_CREDENTIALS.search(line):
+        return f"no credentials: the environment has none, and this machine has none of its own: {line}"
     code = _CODE.search(text)
     return ": ".join((line, *filter(None, code.groups()))) if code else line
 

@@ -5,12 +5,14 @@ from typing import Any, cast
 
 import obstore
 import pytest
+from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
 
-from async_downloads.errors import NotFound
+from async_downloads.errors import NotFound, SourceError
 from async_downloads.semantics.representation import RequestHead
 from async_downloads.sources.memory import MemorySource
 from async_downloads.sources.object_storage import ObjectStore
+from async_downloads.sources.object_storage.errors import meaning_of
 from async_downloads.sources.object_storage.small_objects import SmallObjects
 from async_downloads.sources.object_urls import check_object_url, is_object_url
 from sources.contract import read_whole
@@ -152,3 +154,14 @@ async def test_a_long_listing_is_sorted_in_a_thread(upstream: MemoryStore) -> No
     await asyncio.gather(*(obstore.put_async(upstream, f"a/{number:04}", b"") for number in range(1500)))
     listing = await ObjectStore(upstream).list("a")
     assert [entry.name for entry in listing.entries] == [f"{number:04}" for number in range(1500)]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/latest/api/token", "http://metadata.google.internal/computeMetadata/v1/token"]
+)
+def test_an_error_of_a_machine_without_credentials_says_so(url: str) -> None:
+    error = GenericError(f"Generic error: Error performing GET {url} in 9ms - status code: 403 Forbidden: no\n\nmore")
+    meaning = meaning_of(error)
+    assert type(meaning) is SourceError
+    assert str(meaning).startswith("no credentials: ")
+    assert "\n" not in str(meaning)
