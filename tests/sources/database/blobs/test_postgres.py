@@ -5,6 +5,7 @@ with this protocol.
 """
 
 import asyncio
+from pathlib import Path
 from typing import get_args
 
 import asyncpg
@@ -41,7 +42,11 @@ async def catalogue(bare: DatabaseCatalogue) -> DatabaseCatalogue:
 
 
 class TestStore(BrowsableContract):
-    """The contract of stores."""
+    """The contract of stores, with a folder: that of buckets has tests of its own."""
+
+    @pytest.fixture
+    def bucket(self, folder: Path) -> str:
+        return f"file://{folder}"
 
     @pytest.fixture
     async def bench(self, catalogue: Catalogue) -> BlobBench:
