@@ -13,7 +13,7 @@ from obstore.exceptions import BaseError, InvalidPathError
 from ...errors import Forbidden, SourceBusy
 from .errors import UnreadableKey, lacks_permission, map_object_errors
 
-__all__ = ["ENDING_SECONDS", "Received", "Upstream"]
+__all__ = ["ENDING_SECONDS", "PARTS_AT_ONCE", "PART_BYTES", "Received", "Upstream"]
 
 
 T = TypeVar("T")
@@ -21,8 +21,8 @@ _STREAM_BYTES: Final = 64 * 1024
 # How obstore fails if a key has a character that XML cannot have: some stores send such XML, others an error.
 _NO_XML: Final = re.compile(r"status code: 500|invalid list response")
 ENDING_SECONDS: Final = 0.01  # that the threads of obstore need to finish
-_PART_BYTES: Final = 16 * 1024 * 1024  # of an upload; S3 takes 10,000 parts, so an object may have 167 GB
-_PARTS_AT_ONCE: Final = 4  # 80 MiB of an upload are in memory at most
+PART_BYTES: Final = 16 * 1024 * 1024  # of an upload; S3 takes 10,000 parts, so an object may have 167 GB
+PARTS_AT_ONCE: Final = 4  # 80 MiB of an upload are in memory at most
 _PAGE_KEYS: Final = 1000
 _LIST_SECONDS: Final = 30.0  # for all pages of a folder
 
@@ -135,7 +135,7 @@ class Upstream:
     def writer(self, key: str, fields: Any) -> "obstore.AsyncWritableFile":
         """Return a writer of a new object, which is there when the writer is closed, or never."""
         return obstore.open_writer_async(
-            self._store, key, attributes=fields, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+            self._store, key, attributes=fields, buffer_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
         )
 
     async def _bounded(self, work: Awaitable[T]) -> T:

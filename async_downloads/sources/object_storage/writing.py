@@ -13,7 +13,7 @@ from ...errors import AlreadyThere, NotFound
 from ..media_types import media_type as media_type_of
 from .connecting import store_at
 from .errors import meaning_of
-from .upstream import ENDING_SECONDS
+from .upstream import ENDING_SECONDS, PART_BYTES, PARTS_AT_ONCE
 
 __all__ = ["BucketFiles", "StoredObject"]
 
@@ -73,7 +73,14 @@ class BucketFiles:
             attributes["sha256"] = hashlib.sha256(first).hexdigest()
             await obstore.put_async(self._store, key, first, attributes=attributes)
         else:
-            await obstore.put_async(self._store, key, _all(first, chunks), attributes=attributes)
+            await obstore.put_async(
+                self._store,
+                key,
+                _all(first, chunks),
+                attributes=attributes,
+                chunk_size=PART_BYTES,
+                max_concurrency=PARTS_AT_ONCE,
+            )
         return _stored(await obstore.head_async(self._store, key))
 
     async def files(self) -> Sequence[StoredObject]:
