@@ -26,9 +26,10 @@ def test_within_a_window_all_urls_are_equal() -> None:
     assert "X-Amz-Expires=900&" in urls[0]
 
 
+@pytest.mark.parametrize("server", ["s3_url", "swift_url"])
 @pytest.mark.parametrize("key", ["a.txt", "ü 1+?&=%25.txt", "deep/er/x"])
-def test_a_real_server_accepts_the_urls(s3_url: str, key: str) -> None:
-    signer = S3Signer.from_environment(s3_url)
+def test_real_servers_accept_the_urls(request: pytest.FixtureRequest, server: str, key: str) -> None:
+    signer = S3Signer.from_environment(request.getfixturevalue(server))
     assert signer
     now = time.time()
     assert httpx.put(signer.sign("PUT", key, now=now, seconds=60), content=b"data").status_code == 200
