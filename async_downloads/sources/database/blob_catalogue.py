@@ -167,14 +167,15 @@ class BlobCatalogue:
     async def _free_orphans(self, before: float) -> int:
         """Delete the objects without a row that were stored before that time.
 
-        The rows are looked up after the objects. Since an upload has its row before its object, only an object whose
-        row was deleted has none, for example one that the bucket completed after its upload was given up.
+        The rows are looked up after the objects, and where they are written. Since an upload has its row before its
+        object, only an object whose row was deleted has none, for example one that the bucket completed after its
+        upload was given up.
         """
         freed = 0
         async with aclosing(self._blobs.pages()) as pages:
             async for page in pages:
                 old = {blob.name: blob.size for blob in page if blob.modified <= before}
-                orphans = old.keys() - await tables.known(self._sql, list(old))
+                orphans = old.keys() - await self._sql.write(partial(tables.known, names=list(old)))
                 await self._blobs.delete(orphans)
                 freed += sum(old[name] for name in orphans)
         return freed

@@ -231,14 +231,14 @@ async def forget(transaction: Transaction, blobs: Sequence[BlobRow]) -> int:
     return sum([blob.size * await transaction.change(_FORGET, blob.id) for blob in blobs])
 
 
-async def known(sql: Sql, names: Sequence[str]) -> set[str]:
-    """Return those of the objects with these names that have a row."""
+async def known(transaction: Transaction, names: Sequence[str]) -> set[str]:
+    """Return those of the objects with these names that have a row. A copy that lags behind could lack some of them."""
     found: set[str] = set()
     for start in range(0, len(names), _PAGE):
         some = names[start : start + _PAGE]
         marks = ", ".join("?" * len(some))
         statement = f"select blob from ad_object where blob in ({marks})"  # noqa: S608 - marks only
-        found.update(name for [name] in await sql.rows(statement, *some))
+        found.update(name for [name] in await transaction.rows(statement, *some))
     return found
 
 
