@@ -86,13 +86,14 @@ class _ErrorPage:
 def _page(status: int, scope: Scope) -> bytes:
     known = HTTPStatus(status)
     path = scope["path"]
-    top = f"{scope.get('root_path', '')}/"
+    root = scope.get("root_path", "")
+    top = f"{root}/"
     above = "../" if path.endswith("/") else "./"
     return render(
         "error.html",
         title=f"{status} {known.phrase}",
         explanation=_EXPLANATIONS.get(status, known.description),
         above=above if path != top else "",
-        top=top,
+        top=f"/.{top}" if root.startswith("//") else top,  # "//x/" would be a link to the host x
         style=_STYLE,
     )

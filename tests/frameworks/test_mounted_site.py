@@ -86,6 +86,15 @@ async def test_every_link_of_every_page_leads_to_something_below_the_mount(
     assert {"a.txt", "sub%20%26%20more/b%20c.md", "sub%20%26%20more/deep/%C3%A9.txt"} <= paths
 
 
+async def test_the_error_page_of_a_mount_with_a_parameter_links_to_no_other_host(folder: Path) -> None:
+    app = Starlette(routes=[Mount("/{tenant:path}/files", Site(DirectoryStore(folder)))])
+    url = "http://host//evil.example/files/none"
+    response = await _get(app, url, **BROWSER)
+    links = [urljoin(url, unescape(link)) for link in _LINK.findall(response.text)]
+    assert (response.status_code, len(links)) == (404, 3)
+    assert all(link.startswith(("http://host/", "data:")) for link in links)
+
+
 async def test_a_mounted_folder_is_a_page_a_list_and_an_archive(folder: Path) -> None:
     app = _fastapi(Site(DirectoryStore(folder)))
     page = await _get(app, "/files/", **BROWSER)
