@@ -13,7 +13,7 @@ from ..semantics.disposition import content_disposition
 from ..sending import Message, Send
 from .signer import Link
 
-__all__ = ["PrivateResponse", "linked_fields", "private_fields", "send_private"]
+__all__ = ["PrivateResponse", "linked_fields", "private_fields", "runs_scripts", "send_private"]
 
 
 _Field = tuple[bytes, bytes]
@@ -63,7 +63,7 @@ def private_fields(fields: Iterable[_Field]) -> list[_Field]:
             control = control + b"," + value if control else value
             continue
         if name == b"content-type":
-            is_document = _is_document(value)
+            is_document = runs_scripts(value)
         elif name == b"content-security-policy":
             has_policy = True
         kept.append(field)
@@ -92,7 +92,7 @@ def _private_control(value: bytes) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _is_document(media_type: bytes) -> bool:
+def runs_scripts(media_type: bytes) -> bool:
     """Return whether a browser may run scripts of a file of this type."""
     essence = media_type.partition(b";")[0].strip().lower()
     return essence in _DOCUMENTS or essence.endswith(b"+xml")

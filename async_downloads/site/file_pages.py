@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Final
 from urllib.parse import parse_qs
 
+from ..access.private_responses import runs_scripts
 from ..errors import DownloadError, NotFound
 from ..request_target import has_parameter
 from ..semantics.representation import Representation
@@ -48,12 +49,14 @@ class FilePages:
         described = await self._describe(key)
         if has_parameter(scope["query_string"], b"vtt"):
             return await self._subtitles(key)
-        link = link_to(scope)
+        # A script can read its own address, and would have the signature of the folder from it.
+        signature = signature_of(scope, opens_page=runs_scripts(described.media_type.encode("latin-1")))
+        link = link_to(scope) + signature
         if has_parameter(scope["query_string"], b"qr"):
             return await in_thread(partial(_qr_code, link), executor=PREVIEW_THREADS)
         is_source = b"source" in parse_qs(scope["query_string"]).get(b"view", [])
         in_gzip, base = wants_gzip(scope), base_of(scope)
-        has_code, signature = len(link) <= _MAX_LINK, signature_of(scope)
+        has_code = len(link) <= _MAX_LINK
         draw = partial(
             self._draw, key, base, has_code=has_code, is_source=is_source, signature=signature, in_gzip=in_gzip
         )

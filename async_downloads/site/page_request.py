@@ -37,17 +37,17 @@ def base_of(scope: Scope) -> str:
 
 
 def link_to(scope: Scope) -> str:
-    """Return the absolute URL of a request without its query, with the host that the client named.
-
-    If the signature of a folder has opened the request, the URL has this signature.
-    """
+    """Return the absolute URL of a request without its query, with the host that the client named."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     host = hosts[0].decode("latin-1") if hosts else "localhost"
     raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0] or scope["path"].encode()
-    return f"{scope.get('scheme', 'http')}://{host}{raw.decode('latin-1')}{signature_of(scope)}"
+    return f"{scope.get('scheme', 'http')}://{host}{raw.decode('latin-1')}"
 
 
-def signature_of(scope: Scope) -> str:
-    """Return the query with the signature of the folder that has opened the request; "" if there is none."""
+def signature_of(scope: Scope, *, opens_page: bool) -> str:
+    """Return the query with the signature of the folder that has opened the request; "" if there is none.
+
+    With `opens_page` the query opens the page about the file, and not the file.
+    """
     token = scope.get(FOLDER_SIGNATURE)
-    return f"?{PARAMETER}={token}" if token else ""
+    return f"?{'view&' if opens_page else ''}{PARAMETER}={token}" if token else ""
