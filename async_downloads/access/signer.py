@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 import json
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ Expiry = timedelta | datetime | float
 _MIN_SECRET: Final = 16  # characters; a client that has a link could guess a shorter one without the server
 _LAST_MOMENT: Final = 253_402_300_799  # the end of the year 9999
 _MAX_TOKEN: Final = 8192  # bytes
+# Decoders of base64 ignore what follows "=", so anyone with a link could append attributes of its cookie.
+_TOKEN: Final = re.compile(rb"[xf][A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _PATH_CHARACTERS: Final = "/%:@!$&'()*+,;=~"  # they stay as they are; "%" because the path may be encoded already
 _QUERY_CHARACTERS: Final = f"{_PATH_CHARACTERS}?"
 
@@ -117,7 +120,8 @@ class Signer:
         """Return what a token allows, as `verify` does; `query` is the rest of it."""
         body, _, signature = token.decode("latin-1").partition(".")
         covered = _covered(body, path, query.decode("latin-1"))
-        if len(token) > _MAX_TOKEN or not self._signer.verify_signature(covered, signature):
+        is_token = len(token) <= _MAX_TOKEN and _TOKEN.fullmatch(token)
+        if not is_token or not self._signer.verify_signature(covered, signature):
             raise Forbidden("the signature does not fit")
         values: Mapping[str, Any] = json.loads(base64_decode(body[1:]))  # we have written it
         link = Link(values["e"], values.get("f"), values.get("a"), values.get("n"), token.decode("latin-1"))

@@ -95,6 +95,10 @@ BODY, SIGNATURE = SIGNED.partition("signature=")[2].split(".")
         pytest.param(lambda url: url.replace(f"{BODY}.{SIGNATURE}", ""), id="empty"),
         pytest.param(lambda url: url.replace(BODY, "x" * 9000), id="very long"),
         pytest.param(lambda url: f"{url}%FF%00", id="other bytes"),
+        pytest.param(lambda url: f"{url}=", id="padding"),
+        pytest.param(lambda url: f"{url}=;Path=/;Domain=example.org", id="attributes of a cookie behind the padding"),
+        pytest.param(lambda url: url.replace(BODY, f"{BODY[:8]};{BODY[8:]}"), id="a character that base64 ignores"),
+        pytest.param(lambda url: f"{url};", id="one at the end"),
         pytest.param(lambda url: url.partition("&signature")[0], id="missing"),
     ],
 )

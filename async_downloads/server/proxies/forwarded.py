@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Final, NamedTuple
 
 from ..http1.request_head import HOST, Field
@@ -18,6 +19,7 @@ __all__ = ["Origin", "origin_of", "parse_node"]
 
 
 _FIELDS: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+_MAX_HOPS: Final = 32  # proxies in a row; a client that is trusted itself could name thousands
 _ELEMENT_BYTES: Final = 1024  # of one element of Forwarded
 _HOST_BYTES: Final = 255
 _MAX_PORT: Final = 65535
@@ -52,12 +54,12 @@ class _Hop(NamedTuple):
 def origin_of(fields: Iterable[Field], trusts: Callable[[Address], bool]) -> Origin:
     """Return where a request comes from that a trusted proxy has sent.
 
-    The client is the last address that is not trusted, or the first one if all are trusted. An element without an
-    address (`unknown`, `_name`, malformed) ends the search: the client is then the proxy that says so. Scheme and host
-    are those of the same element.
+    The client is the last address that is not trusted; if all are trusted, it is the first one of the last 32. An
+    element without an address (`unknown`, `_name`, malformed) ends the search: the client is then the proxy that says
+    so. Scheme and host are those of the same element.
     """
     client, last = None, _Hop()
-    for last in _hops(fields):
+    for last in islice(_hops(fields), _MAX_HOPS):
         address = parse_node(last.node) if last.node else None
         client = address or client
         if address is None or not trusts(address):
@@ -89,7 +91,8 @@ def _hops_of_x_forwarded(nodes: list[bytes], schemes: list[bytes], hosts: list[b
 
 
 def _from_the_right(lines: list[bytes]) -> list[bytes]:
-    elements = (element.strip(b" \t") for element in b",".join(lines).split(b","))
+    parts = b",".join(lines).rsplit(b",", _MAX_HOPS)[-_MAX_HOPS:]
+    elements = (element.strip(b" \t") for element in parts)
     return [element for element in elements if element][::-1]
 
 

@@ -194,3 +194,11 @@ def test_a_hostile_element_takes_linear_time(space: str) -> None:
     began = time.monotonic()
     assert origin(f"Forwarded: {(space + ';') * 5000}!") == NOTHING
     assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("field", ["X-Forwarded-For: ", "Forwarded: for="])
+def test_of_a_long_row_of_trusted_proxies_the_last_32_count(field: str) -> None:
+    """A client in a trusted network would otherwise make each of its requests expensive."""
+    name, _, prefix = field.partition(" ")
+    row = [f"10.0.{number // 250}.{number % 250}" for number in range(3000)]
+    assert origin(f"{name} {', '.join(prefix + each for each in row)}").client == (row[-32], 0)
