@@ -48,6 +48,7 @@ class Acceptors:
     async def close(self) -> None:
         """Close the sockets. A second call does nothing."""
         rest: list[socket.socket] = []
+        await self._stop_accepting()
         while self._accepting:
             server, sock = self._accepting.pop()
             with sock.dup() as last:
@@ -59,6 +60,17 @@ class Acceptors:
                 await loop.connect_accepted_socket(self._make_protocol, connection)
         if self._handshakes is not None:
             await self._handshakes.settled()
+
+    async def _stop_accepting(self) -> None:
+        """Let asyncio accept nothing more, and make the connections that it has accepted in this turn.
+
+        A closed server of asyncio drops those without a word. uvloop makes each of them at once, and reads the sockets
+        in a way of its own: the removal then does nothing.
+        """
+        loop = asyncio.get_running_loop()
+        for _, sock in self._accepting:
+            loop.remove_reader(sock)
+        await asyncio.sleep(0)
 
 
 def _waiting_at(sock: socket.socket) -> list[socket.socket]:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from contextlib import ExitStack
 
+import pytest
 from harness.waiting import HANGING, eventually
 
 from async_downloads.server.acceptors import Acceptors, accepting
@@ -12,6 +13,7 @@ from async_downloads.server.proxies.trusted import TrustedProxies
 from server.http1.conftest import hello
 
 CONNECTIONS = 100
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class _Turns:
@@ -50,16 +52,34 @@ async def test_a_burst_of_connections_is_accepted_in_several_turns() -> None:
     assert max(made.count(turn) for turn in set(made)) <= 16
 
 
-async def test_a_request_that_waits_behind_a_proxy_header_at_the_end_is_served() -> None:
-    limits = ConnectionLimits(trusted_proxies=TrustedProxies(["127.0.0.1"]))
-    http1 = Http1Server(hello, limits)
-    listener = socket.create_server(("127.0.0.1", 0))
+async def _responses_at_the_end(request: bytes, turns: int, *, clients: int, proxy_protocol: bool) -> list[bytes]:
+    """Let clients connect and send a request, close the server after so many turns, and return what the clients get."""
+    http1 = Http1Server(hello, ConnectionLimits(trusted_proxies=TrustedProxies(["127.0.0.1"])))
+    listener = socket.create_server(("127.0.0.1", 0), backlog=clients)
     listener.setblocking(False)
-    async with accepting(http1, [listener], None, proxy_protocol=True) as acceptors:
-        with socket.create_connection(listener.getsockname(), timeout=HANGING) as client:
-            client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 5 80\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    async with accepting(http1, [listener], None, proxy_protocol=proxy_protocol) as acceptors:
+        with ExitStack() as stack:
+            opened = [
+                stack.enter_context(socket.create_connection(listener.getsockname(), timeout=HANGING))
+                for _ in range(clients)
+            ]
+            for client in opened:
+                client.sendall(request)
+            for _ in range(turns):
+                await asyncio.sleep(0)
             await acceptors.close()
             http1.drain()
             await http1.close()
-            assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+            received = [client.recv(65536) for client in opened]
     await http1.abort()
+    return [each[:13] for each in received]
+
+
+async def test_a_request_that_waits_behind_a_proxy_header_at_the_end_is_served() -> None:
+    header = b"PROXY TCP4 192.0.2.1 192.0.2.2 5 80\r\n"
+    assert await _responses_at_the_end(header + REQUEST, 0, clients=1, proxy_protocol=True) == [b"HTTP/1.1 200 "]
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_connections_that_are_accepted_just_before_the_end_are_served(turns: int) -> None:
+    assert await _responses_at_the_end(REQUEST, turns, clients=40, proxy_protocol=False) == [b"HTTP/1.1 200 "] * 40
