@@ -15,8 +15,20 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "command
 
 html_theme = "furo"
 html_title = project
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+# The parts of Furo's sidebar, and the version below the title: in the title it would break the name.
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/version.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_show_copyright = False
 html_copy_source = False
 html_show_sourcelink = False
