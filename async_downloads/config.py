@@ -67,7 +67,7 @@ class Settings:
     object_connections: int = _row(64, "Most connections to the object store.", metavar="N", reader=_count)
     redirect: int | None = _row(
         None,
-        "Redirect to a signed URL of the bucket that is valid for this long, 10 minutes if there is no value.",
+        "Redirect to a signed URL of the bucket, which is valid for SECONDS (600 if you give no value).",
         default_help="send the objects",
         metavar="[SECONDS]",
         reader=partial(read_whole_number, least=60, most=604_800),
@@ -214,7 +214,8 @@ class ServerSettings:
     )
     max_connections_per_client: int | None = _row(
         None,
-        "Most connections of one address to each process; more get a 429. Behind trusted proxies, most requests.",
+        "Most connections of one address to each process; the next one gets a 429. Behind trusted proxies, most "
+        "requests at the same time.",
         default_help="no limit",
         metavar="N",
         reader=_count,
@@ -231,7 +232,7 @@ class ServerSettings:
     trusted_proxies: tuple[str, ...] = _row(
         (),
         "Take client, scheme and host from the X-Forwarded and Forwarded fields of these proxies: networks, addresses, "
-        "or unix, with commas; repeatable.",
+        "or unix, with commas between them; repeatable.",
         metavar="CIDR,...",
         reader=read_proxies,
         separator=",",
@@ -243,7 +244,7 @@ class ServerSettings:
     drain_timeout: float = _row(30.0, "How long downloads may continue after SIGTERM.", reader=_seconds_or_zero)
     metrics_bind: str | None = _row(
         None,
-        "Serve metrics for Prometheus at http://ADDRESS:PORT/metrics; a port alone is one of 127.0.0.1.",
+        "Serve metrics for Prometheus at http://ADDRESS:PORT/metrics. ADDRESS is 127.0.0.1 if you give only a port.",
         metavar="[ADDRESS:]PORT",
         default_help="no metrics",
         reader=read_bind,

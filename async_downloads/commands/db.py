@@ -49,7 +49,8 @@ async def _init(catalogue: Catalogue) -> int:
     type=click.IntRange(0, _MAX_GRACE_SECONDS),
     default=_DAY_SECONDS,
     show_default=True,
-    help="Keep replaced and removed files for this long: downloads may read them. Uploads that pause longer fail.",
+    help="Keep replaced and removed files for this time, so that downloads of them can finish. "
+    "An upload that pauses longer fails.",
 )
 @DATABASE
 def gc(grace: int, database: Database) -> int:

@@ -12,10 +12,10 @@ __all__ = ["hash_password"]
 @click.command("hash-password", short_help="Print the hash of a password for serve --auth-file.")
 @click.argument("user", required=False)
 def hash_password(user: str | None) -> None:
-    """Print the hash of a password, with USER: before it if a user is given.
+    """Print the hash of a password, or USER:HASH if you give a user.
 
-    On a terminal the password is asked for twice and not shown. Otherwise it is the first line of standard input. Add
-    the printed line to the file of serve --auth-file.
+    On a terminal, the command asks for the password twice and does not show it. Otherwise it reads the password from
+    the first line of standard input. Add the printed line to the file of serve --auth-file.
     """
     from ..access.accounts import hashed, split_account
 

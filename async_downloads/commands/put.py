@@ -100,9 +100,8 @@ def put(
 ) -> int:
     """Store files in a database or in a bucket.
 
-    A FILE of - is standard input. For each file the command prints the id, in a bucket the name, and the path of the
-    URL. A file becomes
-    visible when all of it is stored. If one file fails, the others are still stored.
+    If FILE is -, the command reads standard input. For each file it prints the id (in a bucket, the name) and the path
+    of the URL. Clients see a file only after all of it is stored. If one file fails, the others are still stored.
     """
     if name is not None and len(files) > 1:
         raise click.UsageError("--name is for one file", context)

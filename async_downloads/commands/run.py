@@ -30,8 +30,8 @@ def run(context: click.Context, /, app: str, **values: Any) -> int:
 
     MODULE:APP names the app: `shop.web:app` is the variable `app` of the module `shop.web`, which is looked up from
     the current folder first. Files that a Quart view sends through `init_app` are sent by the kernel. The server itself
-    responds at /-/healthy, and after SIGTERM at /-/ready with 503; before, /-/ready is the app's. The app itself asks
-    for passwords, if it wants any. WebSockets are not supported: use Hypercorn for an app that needs them.
+    responds at /-/healthy. The app responds at /-/ready; after SIGTERM, the server does so, with 503. If users need
+    passwords, the app must ask for them. WebSockets are not supported: use Hypercorn for an app that needs them.
     """
     from ..server.listen import CannotServe, hold_signals, run_app
 

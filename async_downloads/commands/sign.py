@@ -53,12 +53,12 @@ def _read_duration(text: str) -> timedelta:
 def sign(url: str, expires: timedelta, ip: str | None, name: str | None, secret: str | None) -> None:
     """Print a URL that works without a password until it expires.
 
-    URL is that of a file, of an archive (http://host/photos/?zip), of a file in the database, or http://host/photos/*
-    for a folder and all below it. The server must have the same secret, and it must ask for passwords (serve --auth).
-    Without a password the link serves exactly what it was made for; nothing in it can be changed.
+    URL names a file, an archive (http://host/photos/?zip), a file in the database, or a folder and all below it
+    (http://host/photos/*). The server must have the same secret, and it must ask for passwords (serve --auth). The link
+    opens only what it was made for: if any part of it is changed, the server refuses it.
 
-    URL can also be that of an object, such as s3://bucket/key. The bucket itself then sends it, and the usual variables
-    such as AWS_ACCESS_KEY_ID are needed in the place of the secret.
+    URL can also name an object, such as s3://bucket/key. Then the bucket itself sends the object. The command needs the
+    usual variables, such as AWS_ACCESS_KEY_ID, in the place of the secret.
     """
     if is_object_url(url):
         click.echo(_signed_object(url, expires, ip, name))
