@@ -95,8 +95,8 @@ class Downloads:
 
     It responds to GET and HEAD for `/<key>`, with conditional and range requests by RFC 9110. With `attachment`
     browsers save files instead of showing them; `?download` does the same for one request, `?inline` the opposite.
-    `cache_control` is the Cache-Control field of every 200, 206 and 304. The connection of a client that takes no
-    bytes for `stall_timeout` seconds is closed.
+    `cache_control` is the Cache-Control field of every 200, 206 and 304. If a client reads nothing for `stall_timeout`
+    seconds, its connection is closed.
 
     The boundaries of multipart bodies are made from `secret`. Servers behind one address need the same one, because
     a client may ask one of them for the head and another one for the body. Without it each process has its own, or
@@ -106,8 +106,8 @@ class Downloads:
 
     With `offload` a server in front sends the files: each response only names the file.
 
-    If a body cannot be sent whole, the call raises DownloadError, so that no server and no middleware takes what was
-    sent for all of it.
+    If a body cannot be sent whole, the call raises DownloadError, so that no server and no middleware treats the part
+    that was sent as the whole body.
     """
 
     def __init__(

@@ -109,7 +109,7 @@ class Signer:
         """Return what the signature in a query allows for a path, which is decoded and normalized.
 
         `address` is the client's; None if it is not known. Raises Forbidden if the query has no signature, or one that
-        is not for this request, and LinkExpired if it is too late.
+        is not for this request, and LinkExpired if the link has expired.
         """
         tokens, rest = split_query(query)
         if len(tokens) != 1:

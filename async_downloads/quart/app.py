@@ -26,8 +26,8 @@ _STATIC = {Quart.send_static_file, Blueprint.send_static_file}
 def init_app(app: Quart) -> None:
     """Let this package send the app's downloads and static files, and turn a DownloadError of a view into its status.
 
-    The classes of the app's connections and of its test client are derived from, not replaced. A cache must ask the app
-    each time before it uses a kept file, as in Flask, unless `SEND_FILE_MAX_AGE_DEFAULT` is set.
+    Classes that the app has set for its connections and its test client stay in use: they become base classes. A cache
+    must ask the app each time before it uses a stored file, as in Flask, unless `SEND_FILE_MAX_AGE_DEFAULT` is set.
     """
     app.asgi_http_class = _derived(DownloadConnection, app.asgi_http_class)
     client = cast("Any", app.test_client_class)

@@ -130,7 +130,7 @@ async def send_from_store(
 
 @accepting_former_names()
 async def send_source(source: Source, **options: Unpack[SendOptions]) -> DownloadResponse:
-    """Return a response with any `Source`, and close it after use; `options` are those of `send_file`."""
+    """Return a response with any `Source`, and close the source after use; `options` are those of `send_file`."""
     return await send_file(source, **options)
 
 

@@ -23,8 +23,8 @@ class Site:
     links are relative, so the app can be mounted anywhere. `Downloads` serves the files alone.
 
     With `index` a folder that has a file `index.html` is shown as that file. `archive_limits` bounds the files of one
-    archive; a larger one is a 413. The other parameters are those of `Downloads`. Whoever can reach the app can read
-    all of the store: protect it as you protect any mounted app.
+    archive; a larger one is a 413. The other parameters are those of `Downloads`. Everyone who reaches the app can
+    read all of the store: protect it as you protect any mounted app.
     """
 
     def __init__(
