@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 from typing import Any, Final
 
-from ..sending import Message
+from ..sending import Message, Scope
 
 __all__ = ["Lifespan", "StartFailed"]
 
@@ -37,7 +37,7 @@ class Lifespan:
     async def start(self) -> None:
         """Start the app. Raises StartFailed if it says that it cannot."""
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
-        self._task = asyncio.get_running_loop().create_task(self._app(scope, self._receive, self._send))
+        self._task = asyncio.get_running_loop().create_task(self._run(scope))
         failure = await self._ask("startup")
         if failure is not None:
             raise StartFailed(failure)
@@ -53,6 +53,10 @@ class Lifespan:
                     await self._ask("shutdown")
         self._task.cancel()
         await asyncio.wait([self._task], timeout=_SHUTDOWN_SECONDS)
+
+    async def _run(self, scope: Scope) -> None:
+        """Await the app, which may be a plain function that raises, or returns an awaitable that no task accepts."""
+        await self._app(scope, self._receive, self._send)
 
     async def _ask(self, phase: str) -> str | None:
         """Ask the app to start or to shut down; return its message if it failed."""

@@ -1,12 +1,14 @@
 """The lifespan of an app: its start and shutdown, and apps that have none."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 from harness.asgi import App
 from harness.clock import Clock
 
 from async_downloads.sending import Receive, Scope, Send
+from async_downloads.server.drain import DrainGate
 from async_downloads.server.lifespan import Lifespan, StartFailed
 
 
@@ -47,6 +49,21 @@ async def test_an_app_without_a_lifespan_runs(raises: bool) -> None:
             raise ValueError("what is a lifespan?")
 
     lifespan = Lifespan(app)
+    await lifespan.start()
+    await lifespan.stop()
+
+
+def raising(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    raise ValueError("what is a lifespan?")
+
+
+def returning_a_future(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    return asyncio.ensure_future(asyncio.sleep(0))
+
+
+@pytest.mark.parametrize("app", [raising, returning_a_future])
+async def test_an_app_that_is_a_plain_function_runs(app: Callable[..., Awaitable[None]]) -> None:
+    lifespan = Lifespan(DrainGate(app))
     await lifespan.start()
     await lifespan.stop()
 
