@@ -68,8 +68,9 @@ def with_whole_path(scope: Scope) -> Scope:
         return {**scope, "path": whole, "raw_path": quote(missing).encode("ascii") + raw if raw else raw}
     sent = unquote(raw.partition(b"?")[0])
     for each in (sent, f"{sent}/") if raw and sent != path else ():  # Litestar adds the slash
-        if each.endswith(path):
-            return {**scope, "path": sent, "root_path": each.removesuffix(path)}
+        root = each.removesuffix(path)
+        if each.endswith(path) and not _ODD_SEGMENT.search(root):  # if the server has resolved "..", there is no mount
+            return {**scope, "path": sent, "root_path": root}
     return scope
 
 

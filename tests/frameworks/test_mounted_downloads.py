@@ -92,6 +92,7 @@ async def test_a_mounted_app_serves_its_files(
         pytest.param(("/", "/p", b"/p/m", None), ("/p/m", "/p/m", b"/p/m"), id="Litestar below a path"),
         pytest.param(("/a", "/p", b"/a", None), ("/a", "/p", b"/a"), id="a server that leaves out its path"),
         pytest.param(("/a", "", b"/b", None), ("/a", "", b"/b"), id="a path that was rewritten"),
+        pytest.param(("/a", "", b"/m/../a", None), ("/a", "", b"/m/../a"), id="a server that resolves the path"),
     ],
 )
 def test_a_mounted_app_gets_the_path_that_asgi_defines(
