@@ -60,7 +60,7 @@ async def open_content(content: object, root: str = "", *, kind: EtagKind = "exa
         return content
     try:
         if isinstance(content, (str, os.PathLike)):
-            return await _open_path(os.path.join(root, content), kind)
+            return await _open_path(_absolute(root, content), kind)
         if isinstance(content, bytes):
             await _refuse_path(content, root)
         return opened_now(content)
@@ -76,6 +76,12 @@ def opened_now(content: object) -> OpenedContent:
     return OpenedContent(source, None, typed=source is content)
 
 
+def _absolute(root: str, content: PathLike) -> str:
+    """Return an absolute path: the file system that it leads to is looked up by it."""
+    path = os.path.join(root, content)
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+
+
 async def _open_path(path: str, kind: EtagKind) -> OpenedContent:
     file = await _recent_paths.open(path, partial(_open_file, path, kind), discard=DirectoryFile.close)
     return OpenedContent(file, path, typed=False)
@@ -89,7 +95,7 @@ def _open_file(path: str, kind: EtagKind) -> DirectoryFile:
 async def _refuse_path(content: bytes, root: str) -> None:
     """Raise TypeError if the bytes are the path of a file: they would be sent as content."""
     if _LIKE_A_PATH.fullmatch(content):
-        path = os.path.join(root, os.fsdecode(content))
+        path = _absolute(root, os.fsdecode(content))
         if await open_in_thread(path, partial(os.path.isfile, path)):
             raise TypeError(f"{content!r} is a path in bytes: give os.fsdecode(path)")
 
