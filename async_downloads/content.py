@@ -141,8 +141,8 @@ def _percent_encoded(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=64)
 def policy_of(
-    *, attachment: bool, name: str | None, conditional: bool, fields: tuple[Field, ...], secret: str | None = None
+    *, attachment: bool, has_name: bool, conditional: bool, fields: tuple[Field, ...], secret: str | None = None
 ) -> Policy:
     """Return the policy of a view's response: without `attachment` a file that has a name is shown."""
-    disposition: Disposition | None = "attachment" if attachment else "inline" if name else None
+    disposition: Disposition | None = "attachment" if attachment else "inline" if has_name else None
     return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=boundary_secret(secret))

@@ -152,7 +152,7 @@ class DownloadResponse(Response):
             selected = self._described(opened)
             policy = policy_of(
                 attachment=self._is_attachment,
-                name=selected.filename,
+                has_name=bool(selected.filename),
                 conditional=self.status_code == 200,
                 fields=self._caching,
             )

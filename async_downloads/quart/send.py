@@ -90,7 +90,7 @@ async def send_file(
         selected = described(found, filename=name, media_type=media, etag=etag_of(etag), last_modified=last_modified)
         policy = policy_of(
             attachment=as_attachment,
-            name=name,
+            has_name=bool(name),
             conditional=conditional,
             fields=_caching(max_age, opened.path),
             secret=current_app.config.get("DOWNLOAD_SECRET"),
