@@ -40,9 +40,12 @@ async def private_file(name: str) -> Response:
 
 @app.get("/share/<path:name>")
 async def share(name: str) -> str:
-    """Return a link to a file that works for an hour without a password."""
+    """Return a link to a file that works for an hour without a password. A name with ".." is refused."""
     path = quote(f"/shared/{_user()}/{name}")
-    return SIGNER.sign(f"{request.host_url.rstrip('/')}{path}", expires=timedelta(hours=1)) + "\n"
+    try:
+        return SIGNER.sign(f"{request.host_url.rstrip('/')}{path}", expires=timedelta(hours=1)) + "\n"
+    except ValueError:
+        abort(404)
 
 
 @app.get("/shared/<user>/<path:name>")

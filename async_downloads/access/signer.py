@@ -80,7 +80,8 @@ class Signer:
         `expires` is a time, a duration, or a number of seconds from now. Only a client at `address`, which may be a
         network such as 192.0.2.0/24, can use the link. `name` is the name under which the file is saved.
 
-        Raises ValueError if the URL, the time or the address cannot be used.
+        Raises ValueError if the URL, the time or the address cannot be used. A path with `..` is refused: a name that a
+        client gave to your app could otherwise make a link to another folder.
         """
         parts = urlsplit(url)
         _check(url, parts.netloc, parts.fragment, parts.query)
@@ -158,7 +159,10 @@ def full_path(scope: Scope) -> str:
 
 
 def _path_of(path: str) -> str:
-    return normalized(os.fsdecode(unquote_to_bytes(path)))
+    plain = os.fsdecode(unquote_to_bytes(path))
+    if ".." in plain.split("/"):
+        raise ValueError(f"{path} has the segment '..', which may lead to another folder")
+    return normalized(plain)
 
 
 def _covered(body: str, path: str, query: str) -> bytes:

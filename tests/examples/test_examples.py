@@ -72,6 +72,11 @@ async def test_a_shared_link_opens_one_file_without_a_password(private: QuartCli
     assert (await private.get(path.replace("/ann/", "/ben/"))).status_code == 403
 
 
+@pytest.mark.parametrize("name", ["../ben/notes.txt", "%2e%2e/ben/notes.txt", "..%2fben/notes.txt"])
+async def test_no_user_can_share_the_file_of_another_user(private: QuartClient, name: str) -> None:
+    assert (await private.get(f"/share/{name}", headers=ANN)).status_code == 404
+
+
 @pytest.fixture
 def zipped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.AsyncClient]:
     """A client of the app that serves an archive."""
