@@ -82,9 +82,10 @@ class DownloadResponse(Response):
     before those of this class. With a `status_code` other than 200, the whole file is sent.
 
     The file is opened when the response is sent. Then FileNotFoundError or another OSError is raised if the path cannot
-    be opened. HTTPException is raised, with 502 or 503, if the source cannot give its first bytes, and DownloadError if
-    the body cannot be sent whole: the server must then close the connection. TypeError or ValueError is raised at once
-    for content of another kind, files in text mode, an `etag` with quotes, and statuses without content.
+    be opened. HTTPException is raised, with 502 or 503, if a source of known size cannot give its first bytes, and
+    DownloadError if it cannot be sent whole. An error of an iterator, or of a file object that is not a regular file,
+    is raised as it is. After each of the last two the server must close the connection. TypeError or ValueError is
+    raised at once for content of another kind, files in text mode, an `etag` with quotes, and statuses without content.
     """
 
     def __init__(  # noqa: PLR0913 - the parameters of Starlette's FileResponse, and our own

@@ -25,8 +25,11 @@ async def check_store(store: Store, contents: Contents) -> None:
     """Check a store that holds these contents: at least one key, each with its bytes.
 
     The sources of all keys are checked as `check_source` does. If the store has `list`, the contents must be
-    all that it holds. They must not change meanwhile. Raises ContractError if a rule is broken.
+    all that it holds. They must not change meanwhile. Raises ContractError if a rule is broken, and ValueError if there
+    are no contents.
     """
+    if not contents:
+        raise ValueError("the contents need at least one key")
     for rule in STORE_RULES:
         await check(rule, store, contents)
     if isinstance(store, Browsable):

@@ -204,3 +204,8 @@ async def test_a_store_without_listings_passes() -> None:
             return await RightStore().open(key)
 
     await check_store(Plain(), CONTENTS)
+
+
+async def test_a_check_without_contents_would_check_nothing_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one key"):
+        await check_store(RightStore(), {})
