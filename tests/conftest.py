@@ -34,8 +34,9 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # `nohup` ignores it
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests with a browser or a balancer first: they take seconds, and at the end one worker would run them."""
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/tools/", "tests/replicas/")))
+    """Run the longest tests first: they take seconds, and at the end one worker would run them alone."""
+    long = ("tests/test_readme.py", "tests/tools/", "tests/replicas/", "tests/docs/")
+    items.sort(key=lambda item: not item.nodeid.startswith(long))
 
 
 class Serve(Protocol):
