@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import DiskError, TargetBusy
+from ...flushing import flush_directory
 from ...threads import in_thread
 from ..decisions.spans import NOTHING, Spans
 from ..decisions.version import UNKNOWN, RemoteVersion
@@ -17,7 +18,7 @@ from .lock import is_at, open_locked, refuse_locked
 from .memory import save_provenance
 from .part_names import journal_of, neighbours, part_of
 from .provenance import is_marked, mark, save, unmark
-from .publishing import flush_directory, give_name, keep_mode
+from .publishing import give_name, keep_mode
 from .targets import is_disk_full, map_disk_errors, refuse_planted, refuse_special
 
 __all__ = ["PartFile", "write_all"]

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["flush_directory", "give_name", "keep_mode"]
+__all__ = ["give_name", "keep_mode"]
 
 
 _PERMISSIONS: Final = 0o777  # without set-user-ID, which is for the old content
@@ -38,13 +38,3 @@ def give_name(part: Path, path: Path, *, replace: bool) -> bool:
     with suppress(OSError):  # the file has its name; the next run removes the other one
         part.unlink()
     return True
-
-
-def flush_directory(directory: Path) -> None:
-    """Return after the disk has the names of a directory's files."""
-    with suppress(OSError):  # some file systems cannot flush a directory, and do not need it
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import os
 import re
-import shlex
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation
 from ...threads import in_thread
 from ..object_urls import check_blobs_url, path_of
+from .blob_folder import check_folder, delete_part, flush_object
 from .chunks import Chunks
 from .connecting import store_at
 from .errors import NotSatisfiable, lacks_permission, map_object_errors
@@ -33,7 +33,7 @@ __all__ = ["Blob", "BlobSource", "Blobs", "Written"]
 
 
 # Without `--hidden`, `serve` sends nothing below a name that begins with a dot, from a bucket or from a folder.
-_FOLDER: Final = ".blobs"
+_TOP: Final = ".blobs"
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _DELETES_AT_ONCE: Final = 16
 
@@ -66,7 +66,8 @@ class Blobs:
         """Raises ValueError, with one line that says what to do, if the URL cannot be used."""
         check_blobs_url(url)
         self._url = url
-        self._prefix = f"{_FOLDER}/{catalogue}"
+        self._folder = path_of(url)  # None for a bucket
+        self._prefix = f"{_TOP}/{catalogue}"
         self._connections = connections
         self._patience = patience
         self._upstream: Upstream | None = None
@@ -80,8 +81,10 @@ class Blobs:
         return self._upstream
 
     def _open(self) -> Upstream:
+        if self._folder:
+            check_folder(self._folder)
         try:
-            store = LocalStore(_folder(path)) if (path := path_of(self._url)) else store_at(self._url)
+            store = LocalStore(self._folder) if self._folder else store_at(self._url)
         except (BaseError, ValueError) as error:
             raise SourceError(f"{self._url}: {str(error).partition(os.linesep)[0]}") from error
         return Upstream(store, connections=self._connections, patience=self._patience)
@@ -100,7 +103,10 @@ class Blobs:
         return BlobSource(self, self.key(name), representation)
 
     async def put(self, name: str, data: AsyncIterable[bytes], media_type: str) -> Written:
-        """Store the bytes as an object. It is complete, or there is none; a part that was sent may need a clean-up."""
+        """Store the bytes as an object, and return when its store has them, after a power failure, too.
+
+        The object is complete, or there is none; a part that was sent may need a clean-up.
+        """
         size, digest = 0, hashlib.sha256()
         writer = (await self.upstream()).writer(self.key(name), self._fields(media_type))
         async for block in data:
@@ -110,11 +116,13 @@ class Blobs:
                 await writer.write(block)
         with map_object_errors():
             await writer.close()
+            if self._folder:
+                await in_thread(partial(flush_object, self._folder, self.key(name)))
         return Written(size, digest.digest())
 
     def _fields(self, media_type: str) -> Any:
         """Return the fields of an object, for those who are redirected to it. The files of a folder have none."""
-        return None if path_of(self._url) else {"Content-Type": media_type}
+        return None if self._folder else {"Content-Type": media_type}
 
     async def delete(self, names: Iterable[str]) -> None:
         """Delete objects, several at a time. One that is not there is deleted already."""
@@ -122,12 +130,18 @@ class Blobs:
 
         async def delete_some() -> None:
             for name in left:
-                with suppress(NotFound):
-                    await upstream.delete(self.key(name))
+                await self._delete(upstream, self.key(name))
 
         ended = await asyncio.gather(*(delete_some() for _ in range(_DELETES_AT_ONCE)), return_exceptions=True)
         for error in filter(None, ended):
             raise error
+
+    async def _delete(self, upstream: Upstream, key: str) -> None:
+        with suppress(NotFound):
+            await upstream.delete(key)
+        if self._folder:
+            with map_object_errors():
+                await in_thread(partial(delete_part, self._folder, key))
 
     async def pages(self) -> AsyncGenerator[list[Blob], None]:
         """Yield all objects whose keys are of our form, up to 1,000 at a time; others are not ours."""
@@ -142,21 +156,14 @@ class Blobs:
 
     async def probe(self) -> None:
         """Look whether the store responds. Raises DownloadError if it does not, or does not know the credentials."""
-        if path := path_of(self._url):
-            await in_thread(partial(_folder, path))
+        if self._folder:
+            await in_thread(partial(check_folder, self._folder))
         await (await self.upstream()).probe(self._prefix)
 
     async def aclose(self) -> None:
         """Give the threads of obstore a moment, if it was used: a process that ends while one works is aborted."""
         if self._upstream:
             await asyncio.sleep(ENDING_SECONDS)
-
-
-def _folder(path: str) -> str:
-    """Return the path of a folder. Raises SourceError if there is none."""
-    if not os.path.isdir(path):
-        raise SourceError(f"{path}: no such folder (mkdir -p {shlex.quote(path)} makes it)")
-    return path
 
 
 class BlobSource:

@@ -9,17 +9,12 @@ from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from ..object_urls import REMOTE, check_object_url
+from . import s3_signing
 
 __all__ = ["store_at"]
 
 
-_ENDPOINTS: Final = (
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT",
-    "AZURE_STORAGE_ENDPOINT",
-    "AZURE_ENDPOINT",
-)
+_ENDPOINTS: Final = (*s3_signing.ENDPOINTS, "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 # `timeout` covers the body, and a stream has the pace of a client. `read_timeout` finds a store that stalls.
 _CLIENT: Final = {"timeout": "1 day", "connect_timeout": "5 s", "read_timeout": "30 s"}
 _RETRIES: Final = {

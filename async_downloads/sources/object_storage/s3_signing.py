@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["S3Signer"]
+__all__ = ["ENDPOINTS", "S3Signer"]
 
 
 _UNRESERVED: Final = "-_.~"
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
+ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")  # the variables that obstore reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class S3Signer:
             return None
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         token = os.environ.get("AWS_SESSION_TOKEN")
-        return cls(_bucket_url(parts.netloc, region), parts.path.strip("/"), key_id, secret, region, token)
+        return cls(_bucket_url(parts.netloc, region), unquote(parts.path).strip("/"), key_id, secret, region, token)
 
     def sign(
         self, method: str, key: str, *, now: float, seconds: int, window: int = 0, parameters: Mapping[str, str] = {}
@@ -50,8 +51,8 @@ class S3Signer:
         Its date is `now`, in seconds since 1970, rounded down to a multiple of `window`: within a window all URLs for a
         key are equal, on every server that has the same credentials.
         """
-        path = f"{self.prefix}/{key}".strip("/") if key else ""
-        return self._signed(method, f"/{path}" if path else "", _time(now, window), seconds + window, parameters)
+        path = "".join(f"/{part}" for part in (self.prefix, key) if part) if key else ""
+        return self._signed(method, path, _time(now, window), seconds + window, parameters)
 
     def _signed(self, method: str, path: str, time: str, seconds: int, parameters: Mapping[str, str]) -> str:
         base = urlsplit(self.base)
@@ -80,7 +81,7 @@ class S3Signer:
 
 def _bucket_url(bucket: str, region: str) -> str:
     """Return the URL of a bucket: below the endpoint that the environment names, or on a host of its own at AWS."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = next(filter(None, map(os.environ.get, ENDPOINTS)), None)
     if not endpoint and "." in bucket:  # the certificate covers one label only
         endpoint = f"https://s3.{region}.amazonaws.com"
     return f"{endpoint.rstrip('/')}/{bucket}" if endpoint else f"https://{bucket}.s3.{region}.amazonaws.com"

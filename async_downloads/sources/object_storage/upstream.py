@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import obstore
@@ -96,7 +97,7 @@ class Upstream:
 
         Raises UnreadableKey if one of them is a key that obstore refuses.
         """
-        return await self._bounded(self._list(prefix))
+        return await self._bounded(partial(self._list, prefix))
 
     async def _list(self, prefix: str) -> Mapping[str, Any]:
         try:
@@ -108,7 +109,12 @@ class Upstream:
 
     async def has_below(self, prefix: str) -> bool:
         """Whether a key begins with this prefix and a slash; with "", whether there is any key."""
-        return await self._bounded(_has_any(obstore.list(self._store, prefix and f"{prefix}/", chunk_size=1)))
+        return await self._bounded(partial(self._has_any, prefix and f"{prefix}/"))
+
+    async def _has_any(self, beginning: str) -> bool:
+        async for page in obstore.list(self._store, beginning, chunk_size=1):
+            return bool(page)
+        return False
 
     async def probe(self, prefix: str) -> None:
         """Look whether the store responds. Raises DownloadError if it does not, or does not know the credentials.
@@ -138,11 +144,11 @@ class Upstream:
             self._store, key, attributes=fields, buffer_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
         )
 
-    async def _bounded(self, work: Awaitable[T]) -> T:
+    async def _bounded(self, work: Callable[[], Awaitable[T]]) -> T:
         async with self._connection():
             try:
                 async with asyncio.timeout(_LIST_SECONDS):
-                    return await work
+                    return await work()
             except TimeoutError:
                 raise SourceBusy("the object store took too long to list its keys") from None
 
@@ -159,9 +165,3 @@ class Upstream:
                 yield
         finally:
             self._free.release()
-
-
-async def _has_any(pages: AsyncIterator[Sequence[Any]]) -> bool:
-    async for page in pages:
-        return bool(page)
-    return False

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from async_downloads.sources.object_storage import S3Signer
+from async_downloads.sources.object_storage.s3_signing import ENDPOINTS
 
 _NOW = 1_369_353_600.0  # 2013-05-24 00:00:00 UTC
 _KEY_ID, _SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # published by AWS
@@ -45,20 +46,27 @@ def test_real_servers_accept_the_urls(request: pytest.FixtureRequest, server: st
         ({}, "https://bucket.s3.us-east-1.amazonaws.com"),
         ({"AWS_REGION": "eu-central-1"}, "https://bucket.s3.eu-central-1.amazonaws.com"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1/"}, "http://127.0.0.1:1/bucket"),
+        ({"AWS_ENDPOINT": "http://127.0.0.1:1"}, "http://127.0.0.1:1/bucket"),
     ],
     ids=str,
 )
 def test_the_environment_says_where_the_bucket_is(
     environment: dict[str, str], base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
+    for name in (*ENDPOINTS, "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {**environment, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
         monkeypatch.setenv(name, value)
-    signer = S3Signer.from_environment("s3://bucket/a/b/")
+    signer = S3Signer.from_environment("s3://bucket/a%20b/c/")
     assert signer
-    assert (signer.base, signer.prefix) == (base, "a/b")
+    assert (signer.base, signer.prefix) == (base, "a b/c")
     assert "secret" not in repr(signer)
+
+
+@pytest.mark.parametrize(("prefix", "key"), [("", "/a"), ("", "a/"), ("b", "a/")])
+def test_a_slash_at_the_end_of_a_key_belongs_to_it(prefix: str, key: str) -> None:
+    url = S3Signer("https://bucket.example", prefix, _KEY_ID, _SECRET).sign("GET", key, now=_NOW, seconds=60)
+    assert url.startswith(f"https://bucket.example/{prefix and prefix + '/'}{key}?")
 
 
 def test_a_session_token_is_part_of_the_url() -> None:
@@ -73,7 +81,7 @@ def test_other_stores_have_no_signer(url: str) -> None:
 
 def test_a_bucket_with_a_dot_is_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """The certificate of the host covers one label only."""
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
+    for name in (*ENDPOINTS, "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
