@@ -1,5 +1,6 @@
 """`async-downloads run`: serve any ASGI app."""
 
+import inspect
 import sys
 from functools import partial, reduce
 from importlib import import_module
@@ -47,9 +48,7 @@ def run(context: click.Context, /, app: str, **values: Any) -> int:
 
 def _load(name: str) -> Any:
     """Import an app. Raises CannotRun if there is none; an error inside the module keeps its traceback."""
-    module, colon, path = name.partition(":")
-    if not module or not colon or not path:
-        raise CannotRun(f"{name!r} does not name an app: say MODULE:APP")
+    module, path = _split(name)
     sys.path.insert(0, "")
     try:
         app = reduce(getattr, path.split("."), import_module(module))
@@ -63,4 +62,34 @@ def _load(name: str) -> Any:
         raise CannotRun(f"{module} has no {path}") from error
     if not callable(app):
         raise CannotRun(f"{name} is not an ASGI app")
+    if _is_wsgi(app):
+        raise CannotRun(f"{name} is a WSGI app; run needs an ASGI app, such as one of Quart or FastAPI")
     return app
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return the module and the variable that MODULE:APP names. Raises CannotRun if the name has another form."""
+    module, colon, path = name.partition(":")
+    if not module or not colon or not path:
+        raise CannotRun(f"{name!r} does not name an app: say MODULE:APP")
+    if "/" in module or module.startswith(".") or module.endswith(".py"):
+        dotted = module.removesuffix(".py").replace("/", ".").strip(".")
+        raise CannotRun(f"{name!r} names a file: say {dotted}:{path}")
+    return module, path
+
+
+def _is_wsgi(app: Any) -> bool:
+    """Return whether an app takes the two arguments of WSGI (PEP 3333), and cannot take the three of ASGI."""
+    try:
+        signature = inspect.signature(app)
+    except ValueError:  # a callable in C may have none
+        return False
+    return _takes(signature, 2) and not _takes(signature, 3)
+
+
+def _takes(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True

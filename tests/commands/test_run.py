@@ -61,6 +61,9 @@ class Api:
 
 api = Api()
 number = 1
+
+def wsgi(environ, start_response):
+    return []
 """
 
 FAILING = """
@@ -131,6 +134,9 @@ async def test_an_app_is_served_over_tls(folder: Path, certificate: tuple[Path, 
         ("plain.inside:app", "there is no module plain.inside"),
         ("plain:nothing", "plain has no nothing"),
         ("plain:number", "plain:number is not an ASGI app"),
+        ("plain.py:app", "'plain.py:app' names a file: say plain:app"),
+        ("./plain:app", "'./plain:app' names a file: say plain:app"),
+        ("plain:wsgi", "plain:wsgi is a WSGI app; run needs an ASGI app, such as one of Quart or FastAPI"),
     ],
 )
 def test_what_is_no_app_is_one_line(folder: Path, app: str, said: str) -> None:
