@@ -32,7 +32,7 @@ class _Download(NamedTuple):
 
 
 class DownloadResponse(Response):
-    """A response whose body is a download. The app's own response class is mixed in.
+    """A response whose body is a download. The app's own response class is mixed in::
 
         as planned: 200, 206, 304, 412, 416 ── another status is set ──> whole, whatever the request's conditions
 

@@ -15,7 +15,7 @@ __all__ = ["Site"]
 
 
 class Site:
-    """An ASGI app that serves a store as `serve` does: files, pages of folders, previews, and archives.
+    """An ASGI app that serves a store as `serve` does: files, pages of folders, previews, and archives::
 
         api.mount("/files", Site(DirectoryStore("files")))
 

@@ -1,4 +1,4 @@
-"""Checks that your own source or store keeps the contract of `Source` and `Store`, for tests of any framework.
+"""Checks that your own source or store keeps the contract of `Source` and `Store`, for tests of any framework::
 
     from async_downloads.testing import check_store
 

@@ -26,15 +26,17 @@ HOSTS: Final = {
 
 
 class _Html(HTMLParser):
-    """The ids of a page of the site, and the targets of its links."""
+    """The ids and the tags of a page of the site, and the targets of its links."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.ids: set[str] = {""}
+        self.tags: set[str] = set()
         self.targets: set[str] = set()
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
         for name, value in attrs:
             if name == "id" and value:
                 self.ids.add(value)
@@ -51,6 +53,7 @@ def test_the_site_is_complete_and_its_links_lead_somewhere(tmp_path: Path) -> No
     assert {page.removesuffix(".md") + ".html" for page in PAGES} <= {_below(path, tmp_path) for path in site}
     assert sorted(_broken(site)) == []
     assert {urlsplit(url).hostname for page in site.values() for url in page.targets if "//" in url} <= HOSTS
+    assert [path for path, page in site.items() if "blockquote" in page.tags] == [], "a docstring lacks :: before code"
     assert sorted({name for _, name in NAMES} - _described(tmp_path / "html")) == []
     commands = site[tmp_path / "html/reference/cli.html"]
     assert {f"async-downloads-{name}" for name in cli.commands} <= commands.ids
