@@ -74,7 +74,7 @@ _KEEP: Final = "update ad_object set changed = ? where id = ? and state = 'unfin
 _NAME: Final = """insert into ad_entry (token, digest, beginning, name, object) values (?, ?, ?, ?, ?)
     on conflict (digest) do """
 _PUBLISH: Final = """update ad_object set state = 'current', entry = ?, changed = ?, size = ?, sha256 = ?
-    where id = ? and state = 'unfinished'"""
+    where id = ?"""
 _RETIRE: Final = "update ad_object set state = 'retired', changed = ? where entry = ? and id <> ? and state = 'current'"
 _DISCARD: Final = "update ad_object set state = 'deleting' where id = ? and state = 'unfinished'"
 _EXPIRE: Final = "update ad_object set state = 'deleting' where state in ('unfinished', 'retired') and changed <= ?"
@@ -185,14 +185,15 @@ async def publish(
 ) -> StoredFile:
     """Make the object the current one of the file, and retire the one before. Raises AlreadyThere as `begin` does."""
     now, encoded, digest = await transaction.now(), name.encode(), _digest(name)
+    if not await transaction.change(_KEEP, now, blob.id):  # no other process can claim the object from here on
+        raise SourceError(f"the upload of {name!r} was deleted before it was complete")
     row = (new_token(), digest, encoded[:_BEGINNING_BYTES], encoded, blob.id)
     await transaction.change(_NAME + ("update set object = excluded.object" if replace else "nothing"), *row)
     rows = await transaction.rows("select id from ad_entry where digest = ? and object = ?", digest, blob.id)
     if not rows:
         raise _already_there(name)
     [[entry]] = rows
-    if not await transaction.change(_PUBLISH, entry, now, size, sha256, blob.id):
-        raise SourceError(f"the upload of {name!r} was deleted before it was complete")
+    await transaction.change(_PUBLISH, entry, now, size, sha256, blob.id)
     await transaction.change(_RETIRE, now, entry, blob.id)
     stored = await find(transaction, "integer", entry)
     assert stored is not None  # noqa: S101 - this transaction wrote it

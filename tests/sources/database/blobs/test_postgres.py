@@ -19,7 +19,7 @@ from sources.contract import BrowsableContract, read, read_whole
 from sources.database.blobs.bench import BlobBench, filled
 from sources.database.catalogue_uploading import UploadingContract
 from sources.database.catalogue_writing import WritingContract
-from sources.database.uploads import SMALL, Fresh, blocks, checked, content_of
+from sources.database.uploads import SMALL, Fresh, Upload, blocks, checked, content_of
 
 
 @pytest.fixture
@@ -130,3 +130,14 @@ async def test_a_bucket_without_its_server_is_an_error_but_no_damage(
             await other.put("b.txt", blocks(SMALL))
     assert [file.name for file in await catalogue.files()] == ["a.txt"]
     assert await checked(catalogue) == ["a.txt"]
+
+
+async def test_an_upload_that_gc_took_for_abandoned_fails_with_a_reason(catalogue: DatabaseCatalogue) -> None:
+    upload = Upload(SMALL)
+    putting = asyncio.create_task(catalogue.put("a.bin", upload.blocks()))
+    await upload.halfway.wait()
+    await catalogue.gc(-60)
+    upload.go_on.set()
+    with pytest.raises(SourceError, match="deleted before it was complete"):
+        await putting
+    assert await catalogue.files() == []
