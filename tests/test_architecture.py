@@ -48,5 +48,5 @@ def test_each_package_and_each_module_of_the_ground_floor_is_named() -> None:
 
 
 def test_it_is_read_in_ten_minutes() -> None:
-    assert len(TEXT.splitlines()) <= 170
+    assert len(TEXT.splitlines()) <= 150
     assert len((REPOSITORY / "CONTRIBUTING.md").read_text("utf-8").splitlines()) <= 50
