@@ -11,7 +11,7 @@ author = "the authors of async_downloads"
 version = release = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"][
     "version"
 ]
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "command_help"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "command_help", "option_class"]
 
 html_theme = "furo"
 html_title = project

@@ -55,6 +55,8 @@ def test_the_site_is_complete_and_its_links_lead_somewhere(tmp_path: Path) -> No
     assert {urlsplit(url).hostname for page in site.values() for url in page.targets if "//" in url} <= HOSTS
     assert [path for path, page in site.items() if "blockquote" in page.tags] == [], "a docstring lacks :: before code"
     assert sorted({name for _, name in NAMES} - _described(tmp_path / "html")) == []
+    settings = (tmp_path / "html/guide/settings.html").read_text("utf-8")
+    assert '<code class="option docutils literal notranslate"><span class="pre">--cors=' in settings
     commands = site[tmp_path / "html/reference/cli.html"]
     assert {f"async-downloads-{name}" for name in cli.commands} <= commands.ids
 
