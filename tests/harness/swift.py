@@ -1,5 +1,6 @@
 """A second real S3 server for tests: OpenStack Swift, as pip installs it."""
 
+import os
 import subprocess
 import sys
 import time
@@ -34,6 +35,8 @@ def swift(folder: Path) -> Iterator[Mapping[str, str]]:
             stdout=output,
             stderr=output,
             cwd=Path(__file__).parents[1],
+            # Else eventlet imports dnspython, which imports Trio, which does not know eventlet's sockets.
+            env={**os.environ, "EVENTLET_NO_GREENDNS": "yes"},
             start_new_session=True,
         )
     try:
