@@ -14,8 +14,7 @@ __all__ = ["AIMS", "Aim"]
 Side = Literal["at least", "at most"]
 
 SERVE = "serve-asyncio"
-FLASKS = ("flask-gthread-8", "flask-gthread-64", "flask-sync", "flask-waitress")
-FLASK = FLASKS[:1]
+FLASK = ("flask-gthread-8",)
 WIRE, WIRE_ONE, SLOW = "wire.json", "wire-one.json", "slow-serve.json"  # the last two have more rounds
 RANGES = "ranges.json"
 
@@ -53,7 +52,7 @@ class Aim:
 
 def _ranges() -> Iterator[Aim]:
     """Yield the aims for ranges of the large file, in requests per second."""
-    for words, rivals, asked in (("Flask on gunicorn", FLASK, 1.5), ("the fastest sync Flask", FLASKS, None)):
+    for words, rivals, asked in (("Flask on gunicorn", FLASK, 1.5), ("Flask on waitress", ("flask-waitress",), None)):
         title, metric = f"random 64 KiB ranges: requests/s to {words}", "requests_per_s"
         yield Aim(title, "ranges", "random 64 KiB", metric, SERVE, RANGES, rivals, asked)
 
