@@ -1,16 +1,14 @@
 """A folder in the place of a bucket: what the disk has when `put` returns, and what a killed upload leaves."""
 
-import asyncio
 import os
-import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
-from harness.waiting import HANGING
 
 from async_downloads.errors import SourceError
 from async_downloads.sources.database.database_catalogue import DatabaseCatalogue
+from sources.database.blobs.bench import run_until_killed
 from sources.database.uploads import SMALL, blocks
 
 _KILLED: Final = """
@@ -58,13 +56,7 @@ async def test_a_file_that_the_disk_did_not_take_is_not_visible(
 async def test_gc_deletes_the_part_of_a_large_upload_that_was_killed(
     catalogue: DatabaseCatalogue, url: str, folder: Path
 ) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _KILLED, url, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert await asyncio.wait_for(process.stdout.readline(), HANGING) == b"ready\n"
-    process.kill()
-    await process.wait()
+    await run_until_killed(_KILLED, url)
     [part] = folder.glob(".blobs/*/*")
     assert part.name.endswith("#1")
     await catalogue.gc(3600)

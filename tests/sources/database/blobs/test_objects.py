@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sqlite3
-import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing, closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from async_downloads.sources.database.database_catalogue import DatabaseCatalogu
 from async_downloads.sources.database.sqlite_sql import SqliteSql
 from async_downloads.sources.object_storage.blobs import Blobs
 from sources.contract import read, read_whole
+from sources.database.blobs.bench import fail_after_gc, run_until_killed
 from sources.database.uploads import LARGE, SMALL, Fresh, Upload, blocks, checked
 
 _OLD: Final = 1_000_000_000  # a moment in 2001
@@ -154,13 +154,7 @@ async def test_gc_finds_all_orphans_of_many(catalogue: DatabaseCatalogue, folder
 async def test_gc_finds_the_object_of_a_process_that_was_killed(
     catalogue: DatabaseCatalogue, url: str, folder: Path
 ) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _KILLED, url, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert await asyncio.wait_for(process.stdout.readline(), HANGING) == b"ready\n"
-    process.kill()
-    await process.wait()
+    await run_until_killed(_KILLED, url)
     assert only(folder).stat().st_size == 1000
     assert await catalogue.files() == []
     assert await catalogue.gc(3600) == 0
@@ -185,13 +179,7 @@ async def test_an_upload_whose_name_was_taken_meanwhile_leaves_no_object(
 async def test_an_upload_that_gc_took_for_abandoned_fails_and_leaves_no_object(
     catalogue: DatabaseCatalogue, folder: Path
 ) -> None:
-    upload = Upload(LARGE)
-    putting = asyncio.create_task(catalogue.put("a.bin", upload.blocks()))
-    await upload.halfway.wait()
-    await catalogue.gc(-60)
-    upload.go_on.set()
-    with pytest.raises(SourceError, match="deleted before it was complete"):
-        await putting
+    await fail_after_gc(catalogue, LARGE)
     assert objects(folder) == []
 
 

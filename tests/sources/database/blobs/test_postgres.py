@@ -16,10 +16,10 @@ from async_downloads.errors import IsDirectory, NotFound, SourceChanged, SourceE
 from async_downloads.sources.database.catalogue import Catalogue, Identifier
 from async_downloads.sources.database.database_catalogue import DatabaseCatalogue
 from sources.contract import BrowsableContract, read, read_whole
-from sources.database.blobs.bench import BlobBench, filled
+from sources.database.blobs.bench import BlobBench, fail_after_gc, filled
 from sources.database.catalogue_uploading import UploadingContract
 from sources.database.catalogue_writing import WritingContract
-from sources.database.uploads import SMALL, Fresh, Upload, blocks, checked, content_of
+from sources.database.uploads import SMALL, Fresh, blocks, checked, content_of
 
 
 @pytest.fixture
@@ -133,11 +133,5 @@ async def test_a_bucket_without_its_server_is_an_error_but_no_damage(
 
 
 async def test_an_upload_that_gc_took_for_abandoned_fails_with_a_reason(catalogue: DatabaseCatalogue) -> None:
-    upload = Upload(SMALL)
-    putting = asyncio.create_task(catalogue.put("a.bin", upload.blocks()))
-    await upload.halfway.wait()
-    await catalogue.gc(-60)
-    upload.go_on.set()
-    with pytest.raises(SourceError, match="deleted before it was complete"):
-        await putting
+    await fail_after_gc(catalogue, SMALL)
     assert await catalogue.files() == []
