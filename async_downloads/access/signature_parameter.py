@@ -3,13 +3,19 @@
 import re
 from typing import Final
 
+from ..semantics.escaped_names import pattern_of
+
 __all__ = ["FOLDER_SIGNATURE", "PARAMETER", "split_query", "without_signature"]
 
 
 PARAMETER: Final = "signature"
 FOLDER_SIGNATURE: Final = "async_downloads.folder_signature"  # in the scope of a request that such a link has opened
 _PREFIX: Final = f"{PARAMETER}=".encode()
-_VALUE: Final = re.compile(rb"(?<=[?&]" + _PREFIX + rb")[^&\s#]*")
+# A request whose link was changed is refused, but the signature in it is still valid. So the name counts in any case,
+# with any character percent-encoded, and after the separators of other programs.
+_VALUE: Final = re.compile(
+    rb"((?:[?&;]|%3f|%26|%3b)" + pattern_of(PARAMETER).encode() + rb"(?:=|%3d))[^&\s#]*", re.IGNORECASE
+)
 
 
 def split_query(query: bytes) -> tuple[list[bytes], bytes]:
@@ -28,7 +34,8 @@ def split_query(query: bytes) -> tuple[list[bytes], bytes]:
 def without_signature(target: bytes) -> bytes:
     """Return a path with its query, or a whole request line, in which three stars stand for a signature.
 
-    >>> without_signature(b"/a?zip&signature=abc")
-    b'/a?zip&signature=***'
+    >>> without_signature(b"/a?zip&signature=abc"), without_signature(b"/a?%73ignature=abc&zip")
+    (b'/a?zip&signature=***', b'/a?%73ignature=***&zip')
     """
-    return _VALUE.sub(b"***", target) if _PREFIX in target else target
+    has_value = b"=" in target or b"%3" in target  # `%3d` is an equals sign; most targets have neither
+    return _VALUE.sub(rb"\1***", target) if has_value else target

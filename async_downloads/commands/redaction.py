@@ -4,6 +4,8 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from ..semantics.escaped_names import pattern_of
+
 __all__ = ["HARMLESS", "is_url", "printable", "public_url", "redacted"]
 
 
@@ -11,7 +13,7 @@ HARMLESS: Final = re.compile(r"[\w./:-]*")  # such a text holds no password
 _USERINFO: Final = re.compile(r"//[^/]*@")  # to the last @: a password may hold ? or # that should be escaped
 _URL: Final = re.compile(r"(\bhttps?://[^\s'\"]+)", re.IGNORECASE)  # `public_url` decides what is shown of it
 # A password in the URL of a database: as a parameter, or between a colon and the last @ of a word.
-_PARAMETER: Final = re.compile(r"(?<=password=)[^&\s]+", re.IGNORECASE)
+_PARAMETER: Final = re.compile(rf"({pattern_of('password')}=)[^&\s]+", re.IGNORECASE)
 _WORD: Final = re.compile(r"\S+")
 _BEFORE_PASSWORD: Final = re.compile(r":(?!//)")
 
@@ -27,7 +29,7 @@ def redacted(error: BaseException) -> str:
     lines = filter(None, map(str.strip, str(error).splitlines()))
     texts = _URL.split("; ".join(lines))  # each second one is a URL
     texts[1::2] = [public_url(url) or "a URL" for url in texts[1::2]]
-    texts[::2] = [_PARAMETER.sub("***", _WORD.sub(_without_password, text)) for text in texts[::2]]
+    texts[::2] = [_PARAMETER.sub(r"\1***", _WORD.sub(_without_password, text)) for text in texts[::2]]
     return printable("".join(texts)) or type(error).__name__
 
 

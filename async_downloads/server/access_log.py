@@ -24,6 +24,7 @@ Record = Mapping[str, Any]
 
 _REFUSED_BYTES: Final = 200  # of the request line of a refused request
 _REQUEST_LINE: Final = re.compile(r"([!-~]+) ([!-~]+) HTTP/([0-9](?:\.[0-9])?)")
+_LINE_BREAK: Final = re.compile(rb"[\r\n]")  # either may end a malformed line; a password may be in the next one
 # Bytes of a field that comes from the client. A head may have 64 KiB: without this, a few requests would fill a log.
 _MAX_FIELD_BYTES: Final = 1024
 
@@ -89,7 +90,9 @@ class AccessLog:
         `-` stands for a part of the request line that is not there. Only the first 200 bytes of a longer line are
         logged.
         """
-        line = without_signature(data.partition(b"\r\n")[0])[:_REFUSED_BYTES].decode("ascii", "backslashreplace")
+        line = without_signature(_LINE_BREAK.split(data, maxsplit=1)[0])[:_REFUSED_BYTES].decode(
+            "ascii", "backslashreplace"
+        )
         parsed = _REQUEST_LINE.fullmatch(line)
         method, target, version = parsed.groups() if parsed else ("-", line or "-", "-")
         request = {"method": method, "target": target, "version": version, "range": None, "request_id": None}
@@ -108,12 +111,12 @@ def _moment(scope: Scope) -> Record:
 
 def _request(scope: Scope) -> Record:
     """Return the fields that describe the request, cut to 1 KiB each. The target stays percent-encoded, as it came."""
-    query = without_signature(b"?" + scope["query_string"]) if scope["query_string"] else b""
+    query = b"?" + scope["query_string"] if scope["query_string"] else b""
     ranges = b", ".join(value for name, value in scope["headers"] if name == b"range")
     return {
         **_moment(scope),
         "method": _cut(scope["method"].encode()),
-        "target": _cut(scope["raw_path"] + query),
+        "target": _cut(without_signature(scope["raw_path"] + query)),
         "version": scope["http_version"],
         "range": _cut(ranges) or None,
         "request_id": request_id(scope["headers"]),

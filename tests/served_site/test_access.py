@@ -389,10 +389,11 @@ async def test_the_signature_is_in_no_log(site_of: SiteOf, caplog: pytest.LogCap
     url = SIGNER.sign("/private/?zip", expires=HOUR)
     token = url.partition("signature=")[2]
     async with served(site_of(), observers=[AccessLog("json", write=lines.append)]) as server:
-        for target in (url, url.replace("/private", "/public")):
+        for target in (url, url.replace("/private", "/public"), url.replace("signature", "%73ignature")):
             await _fetch(server, target)
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert "/private/?zip&signature=***" in lines[0]
+    assert "/private/?zip&%73ignature=***" in lines[2]
     own = [record.getMessage() for record in caplog.records if record.name.startswith("async_downloads")]
     assert token not in "".join([*lines, *own])
 

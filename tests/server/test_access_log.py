@@ -272,3 +272,16 @@ def test_long_fields_are_cut(form: str) -> None:
     assert len(line) < 16_000
     assert "/" + "a" * 1_023 + "..." in line
     assert "M" * 1_024 + "..." in line
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_log_has_no_signature_and_no_line_after_the_request_line(form: str) -> None:
+    log = _Log(form)
+    log.end(scope("/a?zip&%73ignature=hidden"), _Response(403))
+    for line_break in (b"\r\n", b"\n", b"\r"):
+        data = b"GET /a?s%49gnature=hidden HTTP/1.1" + line_break + b"Authorization: Basic hidden\r\n\r\n"
+        log.log.refused(scope(), data, 400)
+    lines = log.written.getvalue()
+    assert lines.count("ignature=***") == 1
+    assert lines.count("/a?s%49gnature=***") == 3
+    assert "hidden" not in lines

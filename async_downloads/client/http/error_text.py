@@ -51,7 +51,9 @@ async def read_error_text(response: httpx.Response) -> str:
 def _secrets(request: httpx.Request) -> set[str]:
     """Return the query, its values, and the fields of the request that may hold a password, if they are not short."""
     fields = [value for name, value in request.headers.items() if name not in _HARMLESS]
-    texts = {request.url.query.decode("ascii"), *request.url.params.values(), *fields}
+    query = request.url.query.decode("ascii")
+    values = [pair.partition("=")[2] for pair in query.split("&")]  # as they were sent, percent-encoded
+    texts = {query, *values, *request.url.params.values(), *fields}
     words = {word for text in fields for word in re.split(r"[\s;]+", text)}
     return {text for text in texts | words if len(text) >= _SECRET_CHARACTERS}
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from ...access.signature_parameter import without_signature
 from ...errors import DownloadError
 from ...open_file import FileRegion
 from ...sending import ZERO_COPY_SEND, Message, Scope
@@ -219,4 +220,4 @@ def log_failure(head: ParsedHead, task: "asyncio.Task[None]") -> None:
     """Log the error that ended the app, unless it is that the client has left, or was logged as a DownloadError."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, (ClientDisconnected, DownloadError)):
-        _log.error("%s %r failed", head.method, head.target, exc_info=error)
+        _log.error("%s %r failed", head.method, without_signature(head.target), exc_info=error)
