@@ -20,7 +20,8 @@ class Tally:
         self.downloaded: int = 0
         self.unchanged: int = 0
         self.failed: int = 0
-        self.transferred: int = 0
+        self.size: int = 0  # bytes of the files that were downloaded
+        self.transferred: int = 0  # bytes that arrived: some may have come twice, and an earlier run may have left some
         self.last_failed: str = ""
         self._begun = time.monotonic()
 
@@ -38,6 +39,7 @@ class Tally:
         """Count a file that is complete."""
         self.unchanged += result.unchanged
         self.downloaded += not result.unchanged
+        self.size += 0 if result.unchanged else result.size
         self.transferred += result.transferred
 
     def add_failure(self, item: UrlItem) -> None:
@@ -52,6 +54,7 @@ class Tally:
             "downloaded": self.downloaded,
             "unchanged": self.unchanged,
             "failed": self.failed,
+            "size": self.size,
             "transferred": self.transferred,
             "seconds": time.monotonic() - self._begun,
             "last_failed": self.last_failed,
@@ -64,7 +67,7 @@ class Tally:
         speed = speed_text(self.transferred / max(seconds, 0.001))
         unchanged = f", {self.unchanged:,} already complete" if self.unchanged else ""
         failed = f", {self.failed:,} failed, last {self.last_failed}" if self.failed else ""
-        moved = f", {decimal(self.transferred)} in {seconds:.1f} s ({speed})" if self.transferred else ""
+        moved = f", {decimal(self.size)} in {seconds:.1f} s ({speed})" if self.size else ""
         files = f"{self.files:,} {'file' if self.files == 1 else 'files'}"
         return f"{files}: {self.downloaded:,} downloaded{moved}{unchanged}{failed}"
 

@@ -125,7 +125,7 @@ def test_json_prints_an_object_for_each_event(get: Get, origin: Origin, folder: 
     progress = [each for each in events if each["event"] == "progress" and each["index"] == 0]
     summary = events[-1]
     assert (summary["event"], summary["files"], summary["downloaded"], summary["failed"]) == ("summary", 2, 1, 1)
-    assert (summary["transferred"], summary["last_failed"]) == (SIZE, origin.url("404"))
+    assert (summary["size"], summary["transferred"], summary["last_failed"]) == (SIZE, SIZE, origin.url("404"))
     assert failed == {
         "event": "failed",
         "index": 1,
