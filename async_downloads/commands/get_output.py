@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Final, Self
 
-from .get_options import UrlItem
+from .get_options import STDOUT, UrlItem
 from .get_tally import RunningTotal, Tally
 from .messages import print_line
 from .progress import Bars, speed_text
@@ -79,9 +79,9 @@ class Lines(Display):
 
     def finished(self, _: UrlItem, result: "Result", /) -> None:
         if self._list_unchanged or not result.unchanged:
-            self.print(f"{printable(str(result.path))}: {_outcome(result)}")
+            self.print(f"{_place(result)}: {_outcome(result)}")
         if result.warning:
-            self.print(f"{printable(str(result.path))}: warning: {printable(result.warning)}")
+            self.print(f"{_place(result)}: warning: {printable(result.warning)}")
 
     def replaced(self, _: UrlItem, url: str, error: Exception, /) -> None:
         self.print(f"{public_url(url) or 'a server'}: {redacted(error)}: using another server")
@@ -91,6 +91,10 @@ class Lines(Display):
 
     def summary(self, tally: Tally, /) -> None:
         self.print(str(tally))
+
+
+def _place(result: "Result") -> str:
+    return "standard output" if result.path == STDOUT else printable(str(result.path))
 
 
 def _outcome(result: "Result") -> str:

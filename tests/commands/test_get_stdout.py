@@ -37,7 +37,7 @@ def streaming(origin: Origin, folder: Path) -> Iterator[subprocess.Popen[bytes]]
 def test_all_of_it_is_written_and_nothing_saved(get: Get, origin: Origin, folder: Path) -> None:
     got = get(origin.url("a"), "-o", "-", "--checksum", SHA512)
     assert (got.code, got.stdout) == (0, VERSION.read(0, SIZE))
-    assert got.line.startswith("-: 3.1 MB in ")
+    assert got.line.startswith("standard output: 3.1 MB in ")
     assert got.line.endswith(", sha512 verified")
     assert list(folder.iterdir()) == []
 
@@ -108,7 +108,7 @@ def test_the_checksum_says_whether_a_content_coding_is_taken_off(get: Get, folde
     with threaded(scripted(_coded)) as server:
         got = get(server.url, "-o", "-", "--checksum", f"sha256:{hashlib.sha256(expected).hexdigest()}")
     assert (got.code, got.stdout) == (0, expected)
-    assert got.line.startswith("-: ")
+    assert got.line.startswith("standard output: ")
     assert list(folder.iterdir()) == []
 
 
