@@ -64,9 +64,21 @@ INSTEAD: Final = {
 def message_of(error: click.ClickException) -> str:
     """Return the message of an error. If the option is one of another program, the message says what to use here."""
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
-        if error.ctx.parent is None:
-            return f"{error.option_name} follows a command, such as serve or get"
+        if isinstance(error.ctx.command, click.Group):
+            commands = _commands_with(error.option_name, error.ctx.command, error.ctx)
+            names = " or ".join(commands[:2])
+            return f"{error.option_name} follows a command, such as {names}" if names else error.format_message()
         for options, instead in INSTEAD.get(error.ctx.command.name or "", {}).items():
             if error.option_name in options.split():
                 return f"there is no {error.option_name}: {instead}"
     return error.format_message()
+
+
+def _commands_with(option: str, group: click.Group, context: click.Context) -> list[str]:
+    """Return the names of the commands that have an option, the common commands first."""
+    names = sorted(group.list_commands(context), key=lambda name: name not in INSTEAD)
+    return [name for name in names if option in _options_of(group.get_command(context, name))]
+
+
+def _options_of(command: click.Command | None) -> set[str]:
+    return {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)} if command else set()
