@@ -39,11 +39,16 @@ def _default_secret() -> bytes:
 
 
 class Response(NamedTuple):
-    """A response that is ready to be sent."""
+    """A response that is ready to be sent.
+
+    `own_fields` are further fields, which an app has set: names in lower case, in the bytes that are sent. Their values
+    may be secrets, and others in each response, Set-Cookie for example.
+    """
 
     status: int
     fields: tuple[Field, ...]
     body: Body
+    own_fields: tuple[tuple[bytes, bytes], ...] = ()
 
 
 async def respond(

@@ -42,7 +42,8 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
     more bytes.
     """
     encode = _encode_recurring if response.status in _RECURRING_STATUSES else _encode
-    start = {"type": "http.response.start", "status": response.status, "headers": list(encode(response.fields))}
+    fields = [*encode(response.fields), *response.own_fields]  # the latter must be in no cache
+    start = {"type": "http.response.start", "status": response.status, "headers": fields}
     body = response.body
     if body.whole is not None:
         end = {"type": "http.response.body", "body": body.whole, "more_body": False}

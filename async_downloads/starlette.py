@@ -23,7 +23,7 @@ from .responder import Response as PlannedResponse
 from .responder import respond
 from .semantics.dates import parse_date
 from .semantics.etags import ETag
-from .semantics.representation import Field, Representation
+from .semantics.representation import Representation
 from .sending import Receive, Scope, Send, send_response
 from .sources.base import Store
 from .sources.media_types import media_type as media_type_of
@@ -81,7 +81,8 @@ class DownloadResponse(Response):
     you give one. `last_modified` is a date, or seconds since 1970. `headers`, or fields that are set later, come
     before those of this class. With a `status_code` other than 200, the whole file is sent.
 
-    The file is opened when the response is sent. Then FileNotFoundError or another OSError is raised if the path cannot
+    A response is sent once: it uses up file objects, iterators and sources, so make a new one for each request. The
+    file is opened when the response is sent. Then FileNotFoundError or another OSError is raised if the path cannot
     be opened. HTTPException is raised, with 502 or 503, if a source of known size cannot give its first bytes, and
     DownloadError if it cannot be sent whole. An error of an iterator, or of a file object that is not a regular file,
     is raised as it is. After each of the last two the server must close the connection. TypeError or ValueError is
@@ -162,7 +163,10 @@ class DownloadResponse(Response):
             raise
         planned = await respond(head, opened.source, policy, selected=selected)
         status = planned.status if policy.conditional else self.status_code
-        return planned._replace(status=status, fields=self._fields(planned))
+        own = self._own_fields(planned.status)
+        names = {name.decode("latin-1") for name, _ in own}
+        fields = tuple(field for field in planned.fields if field[0].lower() not in names)
+        return planned._replace(status=status, fields=fields, own_fields=own)
 
     def _described(self, opened: OpenedContent) -> Representation:
         found = opened.source.representation
@@ -177,15 +181,12 @@ class DownloadResponse(Response):
             last_modified=date if self._last_modified is None else self._last_modified,
         )
 
-    def _fields(self, planned: PlannedResponse) -> tuple[Field, ...]:
-        """Return the fields of the plan, with those that the route has set in their place."""
+    def _own_fields(self, status: int) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the fields that the route has set, without those that the plan with this status decides about."""
         left_out = _PLANNED
-        if planned.status not in {200, 206}:
-            left_out |= _OF_THE_FILE if planned.status == 304 else _OF_THE_FILE | _OF_CACHES
-        decoded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.raw_headers]
-        own = [(name, value) for name, value in decoded if name not in left_out]
-        names = {name for name, _ in own}
-        return (*[field for field in planned.fields if field[0].lower() not in names], *own)
+        if status not in {200, 206}:
+            left_out |= _OF_THE_FILE if status == 304 else _OF_THE_FILE | _OF_CACHES
+        return tuple(field for field in self.raw_headers if field[0].decode("latin-1") not in left_out)
 
 
 def _http_exception(error: DownloadError) -> HTTPException:

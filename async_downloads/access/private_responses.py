@@ -30,8 +30,9 @@ _RECURRING_STATUSES: Final = frozenset({200, 304})
 def send_private(send: Send, message: Message) -> Awaitable[None]:
     """Pass a message of a response on; that of the head with private fields."""
     if message["type"] == "http.response.start":
-        change = _recurring_private_fields if message["status"] in _RECURRING_STATUSES else private_fields
-        message["headers"] = [*change(tuple(message["headers"]))]
+        fields = tuple(message["headers"])
+        is_recurring = message["status"] in _RECURRING_STATUSES and not any(name == b"set-cookie" for name, _ in fields)
+        message["headers"] = [*(_recurring_private_fields if is_recurring else private_fields)(fields)]
     return send(message)
 
 
@@ -73,7 +74,8 @@ def private_fields(fields: Iterable[_Field]) -> list[_Field]:
     return kept
 
 
-# The fields of these responses are those of files and settings, so no client can make them long.
+# The fields of these responses are those of files and settings, so no client can make them long. A cookie is a secret,
+# and another one in each response: such a response is in no cache.
 _recurring_private_fields: Final = lru_cache(maxsize=256)(private_fields)
 
 

@@ -65,7 +65,8 @@ class DownloadConnection(ASGIHTTPConnection):
             return
         if isinstance(response, Response):
             make_private(response, has_session=bool(self.app.secret_key))
-        download = PlannedResponse(response.status_code, tuple(response.headers.items()), response.response)
+        fields = tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers)
+        download = PlannedResponse(response.status_code, (), response.response, fields)
         try:
             # `receive` is None because Quart itself watches for the disconnect.
             await send_response(download, cast("Scope", self.scope), None, cast("Send", send))

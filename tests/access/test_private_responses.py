@@ -2,8 +2,14 @@
 
 import pytest
 
-from async_downloads.access.private_responses import linked_fields, private_fields
+from async_downloads.access.private_responses import (
+    _recurring_private_fields,
+    linked_fields,
+    private_fields,
+    send_private,
+)
 from async_downloads.access.signer import Link
+from async_downloads.region_messages import Message
 
 
 @pytest.mark.parametrize(
@@ -69,3 +75,18 @@ def test_a_link_gives_its_name(status: int, old: bytes | None, new: bytes | None
 def test_a_link_is_in_no_referer() -> None:
     found = linked_fields([(b"referrer-policy", b"same-origin")], Link(0), 200)
     assert found == [(b"referrer-policy", b"no-referrer")]
+
+
+async def test_a_cookie_is_sent_and_kept_in_no_cache() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    _recurring_private_fields.cache_clear()
+    for cookie in (b"a=1", b"a=2"):
+        fields = [(b"etag", b'"a"'), (b"set-cookie", cookie)]
+        await send_private(send, {"type": "http.response.start", "status": 200, "headers": fields})
+    assert [dict(message["headers"])[b"set-cookie"] for message in sent] == [b"a=1", b"a=2"]
+    assert [dict(message["headers"])[b"cache-control"] for message in sent] == [b"private"] * 2
+    assert _recurring_private_fields.cache_info().currsize == 0

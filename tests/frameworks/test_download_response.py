@@ -29,6 +29,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from async_downloads import sending
 from async_downloads.content import BinaryFile
 from async_downloads.errors import SourceBusy, SourceError, SourceTruncated
 from async_downloads.semantics.etags import ETag
@@ -277,6 +278,19 @@ def test_an_etag_is_sent_and_compared(options: dict[str, Any], expected: str | N
 
     assert get(make).headers.get("etag") == expected
     assert get(make, If_None_Match=expected or '"of_the_source"').status_code == (304 if expected else 200)
+
+
+def test_no_field_that_a_route_has_set_is_kept_in_a_cache(file: Path) -> None:
+    caches = (sending._encode_recurring, sending._encoded_once)
+    for cache in caches:
+        cache.cache_clear()
+    held = []
+    for number in "123":
+        response = get(partial(DownloadResponse, file, headers={"Set-Cookie": f"a={number}", "X-Own": number}))
+        assert (response.headers["set-cookie"], response.headers["x-own"]) == (f"a={number}", number)
+        held.append([cache.cache_info().currsize for cache in caches])
+    assert held == [held[0]] * 3
+    assert held[0][0] == 1
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from harness.process import descriptors, no_descriptors_left
 from harness.waiting import eventually
 from quart import Quart, Response, request, session
 
-from async_downloads import send_file, send_from_directory, send_source
+from async_downloads import send_file, send_from_directory, send_source, sending
 from async_downloads.errors import DownloadError, Forbidden, IsDirectory, NotFound, SourceBusy, SourceTruncated
+from async_downloads.quart.app import DownloadConnection
 from async_downloads.sources.streams import StreamSource
 from quart_api.apps import exchange, quart_app
 
@@ -78,6 +79,21 @@ async def test_a_session_is_kept_over_downloads(app: Quart) -> None:
     first = await exchange(app)
     second = await exchange(app, ("Cookie", first.fields["set-cookie"].partition(";")[0]))
     assert [first.fields["x-count"], second.fields["x-count"]] == ["1", "2"]
+
+
+async def test_no_field_of_an_app_is_kept_in_a_cache(app: Quart) -> None:
+    caches = (sending._encode_recurring, sending._encoded_once)
+    for cache in caches:
+        cache.cache_clear()
+
+    @app.after_request
+    async def add(response: Response) -> Response:
+        response.headers["Set-Cookie"] = "a=hidden"
+        return response
+
+    app.asgi_http_class = DownloadConnection
+    assert (await exchange(app)).fields["set-cookie"] == "a=hidden"
+    assert sum(cache.cache_info().currsize for cache in caches) <= 1  # the first one holds that there were no fields
 
 
 async def test_after_request_may_read_the_body(app: Quart, large: Path, content: bytes) -> None:
