@@ -28,7 +28,7 @@ class Acceptors:
 
     accepting ── close() ──> closed
 
-    When a listening socket is closed, the kernel resets the connections that nobody has accepted yet, and a balancer
+    When a listening socket is closed, the kernel resets the connections that were not accepted yet, and a balancer
     counts each of them as a failed request. So `close` accepts those first. If other processes share the socket, it
     stays open until the last one has closed it. The worker owns this object.
     """

@@ -17,7 +17,7 @@ __all__ = ["RedirectingDownloads"]
 class RedirectingDownloads(Downloads):
     """Responds to a request for an object with a redirect (307) to a signed URL of the store; see `redirect`.
 
-    Nobody asks the store beforehand: for an object that does not exist the store itself sends an error.
+    The store is not asked beforehand: if the object does not exist, the store itself sends the error.
 
     Pictures and videos in the pages of the site are not redirected, because the pages load from their own server only.
     """

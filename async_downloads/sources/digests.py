@@ -1,7 +1,7 @@
 """SHA-256 digests of files: computed once for each version in a few threads, and remembered.
 
     unknown ── `wanted` ──> hashing ── end of the file ──> known
-                 ^             └── nobody wants it any more ──> paused: what was hashed so far is kept
+                 ^             └── no request waits for it ──> paused: what was hashed so far is kept
                  └───────── `wanted` again ──────────────────────┘
 
 All requests for one version share its work, and all workers share the digests. A file takes a thread for 16 MiB, then

@@ -28,7 +28,7 @@ class Chunks:
         self._ahead: deque[asyncio.Task[bytes]] = deque()
 
     async def all(self) -> AsyncGenerator[bytes, None]:
-        """Yield them. The requests that nobody needs any more are cancelled at the end."""
+        """Yield them. At the end, requests that are still running are cancelled."""
         try:
             while self._ahead or self._asked < self._stop:
                 chunk = await (self._ahead.popleft() if self._ahead else self._next())

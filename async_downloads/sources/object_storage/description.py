@@ -54,7 +54,7 @@ def _coding(fields: Mapping[str, str]) -> str | None:
 
 
 def _media_type(fields: Mapping[str, str], name: str) -> str:
-    """Return the object's own type, unless it is the one that uploads get if nobody names a type."""
+    """Return the object's own type, unless it is the one that uploads without a type get."""
     stored = fields.get("Content-Type", "")
     return media_type(name) if stored.lower() in _UNKNOWN_TYPES else stored
 

@@ -21,7 +21,7 @@ _MOST_SECONDS: Final = 604_800  # seven days, at every store
 def sign_object(url: str, *, expires: timedelta, name: str | None = None) -> str:
     """Return a URL to download the object `s3://bucket/key`, `gs://…` or `az://…`, which is saved under that name.
 
-    Nobody asks the store whether it has the object. Raises ValueError, with one line that says what to do, if the URL
+    The store is not asked whether it has the object. Raises ValueError, with one line that says what to do, if the URL
     cannot be signed, and DownloadError if the credentials cannot be had.
     """
     check_object_url(url)
