@@ -220,7 +220,7 @@ class Connection(PausableProtocol):
         if self.at_eof or not expects_more or not self.flow.transport.can_write_eof():
             self.close()
             return
-        self.flow.transport.write_eof()
+        self.flow.write_eof()
         self._enter(State.LINGERING, LINGER_SECONDS)
         self.pace_reading()
 

@@ -1,6 +1,7 @@
 """Back-pressure between a connection and its transport, in both directions."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
 __all__ = ["ClientDisconnected", "FlowControl", "PausableProtocol"]
@@ -44,6 +45,11 @@ class FlowControl:
         if not (self.reads or self.transport.is_closing()):
             self.reads = True
             self.transport.resume_reading()
+
+    def write_eof(self) -> None:
+        """Send no more, and still read; if the client has left, the transport finds out when it reads."""
+        with suppress(OSError):
+            self.transport.write_eof()
 
     def pause(self) -> None:
         """Make `drained` wait, because the transport holds enough."""

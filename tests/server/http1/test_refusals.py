@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from harness.served import Server, http1
 from harness.waiting import HANGING, eventually
 
+from async_downloads.sending import Receive, Scope, Send
 from async_downloads.server.access_log import AccessLog
-from async_downloads.server.http1.server import ConnectionLimits
+from async_downloads.server.http1.server import ConnectionLimits, Http1Server
 from server.http1.conftest import echo
 from server.http1.test_requests import GET, POST, statuses
 
@@ -46,7 +48,7 @@ async def logged() -> AsyncIterator[_LoggedServer]:
         pytest.param(b"GET /a HTTP/2.0\r\n\r\n", 505, ("GET", "/a", "2.0"), id="another version"),
         pytest.param(b"GET /a HTTP/3\r\n\r\n", 400, ("GET", "/a", "3"), id="no minor version"),
         pytest.param(b"BREW /a HTTP/1.1\r\nHost: a\r\n\r\n", 501, ("BREW", "/a", "1.1"), id="unknown method"),
-        pytest.param(b'\x00"\n\xff', 400, ("-", '\x00"\n\\xff', "-"), id="no text"),
+        pytest.param(b'\x00"\xff\n', 400, ("-", '\x00"\\xff', "-"), id="no text"),
         pytest.param(b"\x16\x03\x01" + b"a" * 300, 400, ("-", "\x16\x03\x01" + "a" * 197, "-"), id="TLS"),
         pytest.param(b"GET /" + b"a" * 20_000, 414, ("-", "GET /" + "a" * 195, "-"), id="long target"),
         pytest.param(
@@ -85,3 +87,23 @@ async def test_a_connection_that_is_refused_is_logged(logged: _LoggedServer) -> 
         busy.writer.write(b"hello" + GET)
         assert (await busy.read_response())[2] == b"hello"
     assert [(each["method"], each["target"]) for each in logged.records if each["status"] == 503] == [("-", "-")]
+
+
+async def test_the_request_of_a_refused_client_that_has_left_is_not_run(caplog: pytest.LogCaptureFixture) -> None:
+    """The client closed while it waited to be accepted: after the refusal its request can still be read."""
+    requests: list[str] = []
+
+    async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+        requests.append(scope["path"])
+        await echo(scope, receive, send)
+
+    server = Http1Server(counting, ConnectionLimits(max_connections=0))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with socket.create_connection(listener.getsockname()) as client:
+            client.sendall(GET)
+        accepted, _ = listener.accept()
+        accepted.setblocking(False)
+    await asyncio.get_running_loop().connect_accepted_socket(server.connection, accepted)
+    await eventually(lambda: not server._connections)
+    await server.abort()
+    assert (requests, caplog.messages) == ([], [])
