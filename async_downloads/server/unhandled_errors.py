@@ -2,14 +2,14 @@
 
 import asyncio
 import errno
+import logging
 import math
 from typing import Any, Final
-
-from .line_writer import report
 
 __all__ = ["UnhandledErrors"]
 
 
+_log: Final = logging.getLogger("async_downloads")
 _OUT_OF_DESCRIPTORS: Final = {errno.EMFILE, errno.ENFILE}
 _REPORT_SECONDS: Final = 60.0  # between two lines that say the same
 
@@ -36,4 +36,5 @@ class UnhandledErrors:
     def _report_shortage(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop.time() - self._reported > _REPORT_SECONDS:
             self._reported = loop.time()
-            report("out of file descriptors: new connections must wait; raise the limit (ulimit -n)")
+            # Not by `report`: to write to a pipe it opens it again, for which no descriptor is left.
+            _log.warning("out of file descriptors: new connections must wait; raise the limit (ulimit -n)")

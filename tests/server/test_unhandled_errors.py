@@ -32,11 +32,11 @@ async def test_any_other_error_is_reported(caplog: pytest.LogCaptureFixture) -> 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
 async def test_a_shortage_of_descriptors_is_reported_once_a_minute(
-    number: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, loop, errors = StillClock(monkeypatch), asyncio.get_running_loop(), UnhandledErrors()
     for seconds, lines in ((0, 1), (1, 0), (58, 0), (2, 1)):
         clock.now += seconds
         errors(loop, {"message": "accept", "exception": system_error(number)})
-        said = capfd.readouterr().err
-        assert said.count("out of file descriptors: new connections must wait") == lines
+        assert caplog.text.count("out of file descriptors: new connections must wait") == lines
+        caplog.clear()
