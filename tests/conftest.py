@@ -33,6 +33,9 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # `nohup` ignores it
     signal.signal(signal.SIGHUP, lambda *_: None)
 
 
+collect_ignore = ["harness/swift_server.py"]  # a program of its own; to import eventlet warns
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest tests first: they take seconds, and at the end one worker would run them alone."""
     long = ("tests/test_readme.py", "tests/tools/", "tests/replicas/", "tests/docs/")

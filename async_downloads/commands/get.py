@@ -94,7 +94,7 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
 @_option("--mirror", metavar="URL", multiple=True, help="Another URL of the file; repeatable.")
 @_option("--metalink", metavar="FILE", help="Get the files of a Metalink file (path or URL).")
 @_option("--retries", metavar="N", default="5", callback=_RETRIES, help="Failures in a row; inf: no limit.")
-@_option("--patience", metavar="SECONDS", default="300", callback=_SECONDS, help="Longest wait a server may ask for.")
+@_option("--patience", metavar="SECONDS", default="300", callback=_SECONDS, help="Longest Retry-After to obey.")
 @_option("--timeout", metavar="SECONDS", callback=_SECONDS, help="Longest time for one file, from start to end.")
 @_option("--response-timeout", metavar="SECONDS", default="300", callback=_SECONDS, help="Longest wait for a response.")
 @_option("--stall-timeout", metavar="SECONDS", default="30", callback=_SECONDS, help="Longest time without a byte.")
