@@ -80,7 +80,7 @@ class BlobCatalogue:
         raise await tables.missing(self._sql, by, value)
 
     async def signed_place(self, public: str, identifier: Identifier) -> SignedPlace | None:
-        """Return what is needed to sign a URL for a file; None if nothing can be signed. Raises as `open_id` does."""
+        """Return signer, key and name for a signed URL of a file; None without a signer. Raises as `open_id` does."""
         if self._blobs.signer is None:
             return None
         stored = await self._find(identifier, parse_identifier(public, identifier))

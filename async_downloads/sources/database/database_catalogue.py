@@ -80,7 +80,7 @@ class DatabaseCatalogue:
         return await (await self._catalogue()).open_id(public, identifier)
 
     async def signed_place(self, public: str, identifier: Identifier) -> SignedPlace | None:
-        """Return what is needed to sign a URL for a file; None if its bytes are not in S3. Raises as `open_id` does."""
+        """Return signer, key and name for a signed URL of a file; None if it is not in S3. Raises as `open_id` does."""
         catalogue = await self._catalogue()
         return await catalogue.signed_place(public, identifier) if isinstance(catalogue, BlobCatalogue) else None
 

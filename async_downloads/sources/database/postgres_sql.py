@@ -4,6 +4,8 @@ It uses neither large objects nor advisory locks, which other databases with thi
 end a transaction that meets another one; it is then run again.
 """
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from itertools import count
@@ -21,7 +23,9 @@ __all__ = ["PostgresSql"]
 
 
 T = TypeVar("T")
-_TRIES: Final = 10
+_TRIES: Final = 20
+_FIRST_PAUSE_SECONDS: Final = 0.002
+_LONGEST_PAUSE_SECONDS: Final = 0.25
 _CREATED_TWICE: Final = (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError)
 _NOW: Final = "select extract(epoch from clock_timestamp())::double precision"
 _TYPES: Final = {"number": "bigint generated always as identity primary key", "bytes": "bytea"}
@@ -73,6 +77,9 @@ class PostgresSql:
             except SourceBusy as error:
                 if tries == _TRIES or not isinstance(error.__cause__, CONFLICTS):
                     raise
+            # Writers that all try again at once meet again: each waits for a time of its own.
+            longest = min(_FIRST_PAUSE_SECONDS * 2**tries, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
         raise AssertionError  # `count` never ends
 
     async def aclose(self) -> None:

@@ -5,6 +5,7 @@ with this protocol.
 """
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,9 @@ from harness.ports import reserved_port
 from async_downloads.errors import IsDirectory, NotFound, SourceChanged, SourceError
 from async_downloads.sources.database.catalogue import Catalogue, Identifier
 from async_downloads.sources.database.database_catalogue import DatabaseCatalogue
+from async_downloads.sources.database.postgres_pool import Connections
+from async_downloads.sources.database.postgres_sql import PostgresSql
+from async_downloads.sources.database.sql import Transaction
 from sources.contract import BrowsableContract, read, read_whole
 from sources.database.blobs.bench import BlobBench, fail_after_gc, filled
 from sources.database.catalogue_uploading import UploadingContract
@@ -135,3 +139,18 @@ async def test_a_bucket_without_its_server_is_an_error_but_no_damage(
 async def test_an_upload_that_gc_took_for_abandoned_fails_with_a_reason(catalogue: DatabaseCatalogue) -> None:
     await fail_after_gc(catalogue, SMALL)
     assert await catalogue.files() == []
+
+
+async def test_a_transaction_that_meets_others_is_run_until_it_succeeds(url: str) -> None:
+    runs = 0
+
+    async def meet(transaction: Transaction) -> float:
+        nonlocal runs
+        runs += 1
+        if runs < 15:
+            raise asyncpg.SerializationError("another transaction was faster")
+        return await transaction.now()
+
+    async with aclosing(PostgresSql(Connections(url, size=1, patience=10, timeout=10))) as sql:
+        assert await sql.write(meet) > 0
+    assert runs == 15
