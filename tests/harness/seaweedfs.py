@@ -1,8 +1,6 @@
 """A real S3 server for tests: SeaweedFS, a distributed store, as pip installs it; all of its parts in one process."""
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -87,7 +85,7 @@ class SeaweedFS:
         """End the server at once: a regular end takes it half a minute."""
         server, guard, self._server, self._guard = self._server, self._guard, None, None
         if server:
-            os.kill(server.pid, signal.SIGKILL)
+            server.kill()
             server.wait(HANGING)
         if guard:
             guard.communicate(b"stopped\n")
@@ -113,9 +111,22 @@ def remove_sockets(ports: Iterable[int]) -> None:
 @contextmanager
 def seaweedfs(folder: Path) -> Iterator[SeaweedFS]:
     """Yield a server that runs until the end of the block."""
-    server = SeaweedFS(folder)
+    server = _started(folder)
     try:
-        server.start()
         yield server
     finally:
         server.kill()
+
+
+def _started(folder: Path) -> SeaweedFS:
+    """Start a server, and once more at other ports if another program has taken one of them in between."""
+    for is_last in (False, True):
+        server = SeaweedFS(folder)
+        try:
+            server.start()
+            break
+        except BaseException:
+            server.kill()
+            if is_last or "address already in use" not in (folder / "log").read_text():
+                raise
+    return server
