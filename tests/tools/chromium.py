@@ -1,6 +1,6 @@
 """A Chromium of its own for a test or a script."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from harness.ports import reserved_port
 from harness.waiting import HANGING
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.wait import WebDriverWait
 
 from tools.programs import need
 
-__all__ = ["Violation", "chromium", "console_of", "show_as", "violations_of"]
+__all__ = ["Violation", "chromium", "console_of", "show_as", "violations_of", "wait_until"]
 
 _FLAGS: Final = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-dev-shm-usage --hide-scrollbars "
@@ -54,6 +56,12 @@ def show_as(browser: Chrome, width: int, *, dark: bool = False, height: int = 90
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     _command(browser, "Emulation.setDeviceMetricsOverride", metrics)
     _command(browser, "Emulation.setEmulatedMedia", {"features": [scheme]})
+
+
+def wait_until(browser: Chrome, condition: Callable[[], Any]) -> None:
+    """Wait until a condition holds, also while the browser goes to another page, which has no rows at first."""
+    ignored = [WebDriverException, IndexError]
+    WebDriverWait(browser, HANGING, poll_frequency=0.05, ignored_exceptions=ignored).until(lambda _: condition())
 
 
 def _command(browser: Chrome, name: str, arguments: dict[str, Any]) -> None:

@@ -1,21 +1,18 @@
 """Private files in Chromium: a site with a password, and a signed link to a folder."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from harness.waiting import HANGING
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.wait import WebDriverWait
 
 from async_downloads import sign_url
-from tools.chromium import chromium, console_of
+from tools.chromium import chromium, console_of, wait_until
 from tools.command import Command, serving
 from tools.shown_folder import SHOWN, make_shown_folder
 
@@ -64,32 +61,29 @@ def _one(browser: Chrome, selector: str) -> Any:
     return browser.find_element(By.CSS_SELECTOR, selector)
 
 
-def _until(browser: Chrome, condition: Callable[[], Any]) -> None:
-    waiting = WebDriverWait(browser, HANGING, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
-    waiting.until(lambda _: condition())
-
-
 async def _use(browser: Chrome, downloads: Path) -> None:
     """Use the page of the folder that the browser shows: sort, preview, play, save as a zip, open a document."""
     _one(browser, "button[name=sort][value=size]").click()
-    _until(browser, lambda: _one(browser, "button[name=sort].on").get_attribute("value") == "size")
+    wait_until(browser, lambda: _one(browser, "button[name=sort].on").get_attribute("value") == "size")
     assert _one(browser, "#list li").value_of_css_property("display") == "grid"  # the page has its style
     _one(browser, "#z button[name=zip]").click()
     saved = downloads / "2026.zip"
-    _until(browser, lambda: saved.exists() and saved.stat().st_size)
+    wait_until(browser, lambda: saved.exists() and saved.stat().st_size)
     with ZipFile(saved) as archive:
         assert archive.testzip() is None
         assert "2026/stormy.py" in archive.namelist()
     _one(browser, "a[href='harbour-1.svg']").click()
-    _until(browser, lambda: browser.execute_script("return document.querySelector('.stage img').naturalWidth") == 960)
+    wait_until(
+        browser, lambda: browser.execute_script("return document.querySelector('.stage img').naturalWidth") == 960
+    )
     browser.back()
-    _until(browser, lambda: _one(browser, "a[href='survey.webm']").is_displayed())
+    wait_until(browser, lambda: _one(browser, "a[href='survey.webm']").is_displayed())
     _one(browser, "a[href='survey.webm']").click()
-    _until(browser, lambda: _one(browser, "video"))
+    wait_until(browser, lambda: _one(browser, "video"))
     assert await asyncio.to_thread(browser.execute_async_script, _SEEK) == 8
     assert console_of(browser) == []
     browser.get(browser.current_url.partition("survey.webm")[0] + "spy.html")
-    _until(browser, lambda: browser.title == "kept out")
+    wait_until(browser, lambda: browser.title == "kept out")
 
 
 async def test_a_site_with_a_password_is_used_as_any_other(command: Command, browser: Chrome, tmp_path: Path) -> None:
@@ -104,7 +98,7 @@ async def test_a_signed_folder_is_used_without_a_password(command: Command, brow
     await _use(browser, tmp_path / "downloads")
     assert url.partition("signature=")[2] not in command.stdout
     browser.get(f"{command.url}{SHOWN}docs/")
-    _until(browser, lambda: _one(browser, "#list"))
+    wait_until(browser, lambda: _one(browser, "#list"))
     assert command.get("/").status_code == 401
     browser.get(f"{url}&x=1".replace("signature=f", "signature=x"))
     assert _one(browser, "h1").text == "403 Forbidden"

@@ -3,20 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from zipfile import ZipFile
 
 import pytest
-from harness.waiting import HANGING
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.wait import WebDriverWait
 
-from tools.chromium import chromium, console_of, show_as, violations_of
+from tools.chromium import chromium, console_of, show_as, violations_of, wait_until
 from tools.command import Command, serving
 from tools.shown_folder import SHOWN, make_shown_folder
 
@@ -88,12 +84,6 @@ def _query(browser: Chrome) -> dict[str, list[str]]:
     return parse_qs(urlsplit(browser.current_url).query)
 
 
-def _until(browser: Chrome, condition: Callable[[], Any]) -> None:
-    """Wait until a condition holds, also while the browser goes to another page."""
-    waiting = WebDriverWait(browser, HANGING, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
-    waiting.until(lambda _: condition())
-
-
 def _without_script(browser: Chrome) -> None:
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
 
@@ -112,29 +102,29 @@ async def test_the_columns_sort_either_way_and_the_url_says_how(
     opened("")
     assert _are(_names(any_browser), _BY_NAME)
     _one(any_browser, "button[name=sort][value=size]").click()
-    _until(any_browser, lambda: _names(any_browser)[2].startswith("dataset"))
+    wait_until(any_browser, lambda: _names(any_browser)[2].startswith("dataset"))
     assert _query(any_browser)["sort"] == ["size"]
     _one(any_browser, "button[name=sort][value=size]").click()
-    _until(any_browser, lambda: _names(any_browser)[-1].startswith("dataset"))
+    wait_until(any_browser, lambda: _names(any_browser)[-1].startswith("dataset"))
     assert _query(any_browser) == {"sort": ["size"], "order": ["asc"]}
     _one(any_browser, "button[name=sort][value=name]").click()
-    _until(any_browser, lambda: _are(_names(any_browser), _BY_NAME))
+    wait_until(any_browser, lambda: _are(_names(any_browser), _BY_NAME))
     _one(any_browser, "button[name=sort][value=name]").click()
-    _until(any_browser, lambda: _names(any_browser)[0] == "docs")
+    wait_until(any_browser, lambda: _names(any_browser)[0] == "docs")
 
 
 async def test_the_filter_shows_only_what_has_all_its_words(any_browser: Chrome, opened: Callable[[str], None]) -> None:
     opened("?sort=size")
     _one(any_browser, "input[name=q]").send_keys("SVG harb", Keys.ENTER)
-    _until(any_browser, lambda: sorted(_names(any_browser)) == ["harbour-1.svg", "harbour-10.svg", "harbour-2.svg"])
-    _until(any_browser, lambda: _one(any_browser, "#count").text.startswith("3 of 14 entries"))
+    wait_until(any_browser, lambda: sorted(_names(any_browser)) == ["harbour-1.svg", "harbour-10.svg", "harbour-2.svg"])
+    wait_until(any_browser, lambda: _one(any_browser, "#count").text.startswith("3 of 14 entries"))
     assert _query(any_browser) == {"sort": ["size"], "q": ["SVG harb"]}
 
 
 async def test_the_grid_shows_pictures(any_browser: Chrome, opened: Callable[[str], None]) -> None:
     opened("?sort=size&order=asc")
     _one(any_browser, "button[name=view][value=grid]").click()
-    _until(any_browser, lambda: len(_all(any_browser, "#list.grid img")) == 3)
+    wait_until(any_browser, lambda: len(_all(any_browser, "#list.grid img")) == 3)
     assert _query(any_browser) == {"sort": ["size"], "order": ["asc"], "view": ["grid"]}
     assert _one(any_browser, "#list video").get_attribute("preload") == "none"
     assert {image.get_attribute("loading") for image in _all(any_browser, "#list img")} == {"lazy"}
@@ -143,7 +133,7 @@ async def test_the_grid_shows_pictures(any_browser: Chrome, opened: Callable[[st
 async def test_the_path_leads_up(any_browser: Chrome, opened: Callable[[str], None]) -> None:
     opened("")
     _all(any_browser, "nav button")[1].click()
-    _until(any_browser, lambda: _names(any_browser) == ["2026"])
+    wait_until(any_browser, lambda: _names(any_browser) == ["2026"])
 
 
 async def test_a_selection_is_downloaded_as_a_zip(
@@ -151,14 +141,14 @@ async def test_a_selection_is_downloaded_as_a_zip(
 ) -> None:
     opened("")
     _one(any_browser, "button[name=select]").click()
-    _until(any_browser, lambda: len(_all(any_browser, "input[type=checkbox]")) == 14)
+    wait_until(any_browser, lambda: len(_all(any_browser, "input[type=checkbox]")) == 14)
     if request.node.callspec.params["any_browser"] == "with its script":
-        _until(any_browser, lambda: not _one(any_browser, "#z [name=zip]").is_enabled())  # nothing is selected yet
+        wait_until(any_browser, lambda: not _one(any_browser, "#z [name=zip]").is_enabled())  # nothing is selected yet
     for name in ("docs", "stormy.py"):
         _one(any_browser, f"input[type=checkbox][value='{name}']").click()
     _one(any_browser, "#z [name=zip]").click()
     saved = tmp_path / "downloads" / "2026.zip"
-    _until(any_browser, lambda: saved.exists() and saved.stat().st_size)
+    wait_until(any_browser, lambda: saved.exists() and saved.stat().st_size)
     with ZipFile(saved) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
     assert {name.rpartition("/")[2] for name in names} == {f"chapter-{n}.md" for n in range(1, 8)} | {"stormy.py"}
@@ -169,18 +159,18 @@ async def test_a_click_previews_a_file_and_keys_turn_the_pictures(
 ) -> None:
     opened("")
     _one(browser, "a[href='harbour-1.svg']").click()
-    _until(browser, lambda: browser.current_url.endswith("harbour-1.svg?view"))
+    wait_until(browser, lambda: browser.current_url.endswith("harbour-1.svg?view"))
     for key, name in (
         (Keys.ARROW_RIGHT, "harbour-2"),
         (Keys.ARROW_RIGHT, "harbour-10"),
         (Keys.ARROW_LEFT, "harbour-2"),
     ):
         _one(browser, "body").send_keys(key)
-        _until(browser, lambda name=name: browser.current_url.endswith(f"{name}.svg?view"))  # type: ignore[misc]
+        wait_until(browser, lambda name=name: browser.current_url.endswith(f"{name}.svg?view"))  # type: ignore[misc]
     width = browser.execute_script("return document.querySelector('.stage img').naturalWidth")
     assert width == 960
     _one(browser, "body").send_keys(Keys.BACKSPACE)
-    _until(browser, lambda: browser.current_url.endswith(SHOWN))
+    wait_until(browser, lambda: browser.current_url.endswith(SHOWN))
 
 
 async def test_the_list_can_be_used_by_keys_alone(browser: Chrome, opened: Callable[[str], None]) -> None:
@@ -195,10 +185,10 @@ async def test_the_list_can_be_used_by_keys_alone(browser: Chrome, opened: Calla
     assert browser.switch_to.active_element.get_attribute("href").endswith("/projects/")  # type: ignore[union-attr]
     browser.switch_to.active_element.send_keys("j")
     browser.switch_to.active_element.send_keys(Keys.ENTER)
-    _until(browser, lambda: browser.current_url.endswith("stormy.py?view"))
+    wait_until(browser, lambda: browser.current_url.endswith("stormy.py?view"))
     opened("album/")
     _one(browser, "body").send_keys(Keys.BACKSPACE)
-    _until(browser, lambda: browser.current_url.endswith(SHOWN))
+    wait_until(browser, lambda: browser.current_url.endswith(SHOWN))
 
 
 _SEEK = """
@@ -235,7 +225,7 @@ async def test_the_link_of_a_file_is_copied(browser: Chrome, opened: Callable[[s
         "Object.defineProperty(navigator, 'clipboard', {value: {writeText: async (text) => { window.copied = text; }}})"
     )
     _one(browser, "[data-copy]").click()
-    _until(browser, lambda: _one(browser, "[data-copy]").text == "Copied")
+    wait_until(browser, lambda: _one(browser, "[data-copy]").text == "Copied")
     copied = browser.execute_script("return window.copied")
     assert copied == browser.current_url.removesuffix("?view")
 
@@ -271,15 +261,14 @@ async def test_on_a_phone_every_target_is_large_enough_for_a_finger(
     show_as(browser, 390)
     for target in ("", "?view=grid", "?select=1", "stormy.py?view"):
         opened(target)
-        wait = WebDriverWait(browser, HANGING)  # the page takes a moment to get the width of a phone
-        wait.until(lambda _: browser.execute_script(_SMALL) == [], f"small targets: {target}")
+        wait_until(browser, lambda: browser.execute_script(_SMALL) == [])  # the width of a phone takes a moment
 
 
 async def test_a_long_name_has_at_most_three_lines(browser: Chrome, opened: Callable[[str], None]) -> None:
     show_as(browser, 390)
     opened("")
     link = _one(browser, "#list a[title]")
-    assert link.find_element(By.TAG_NAME, "bdi").size["height"] <= 3 * 22
+    wait_until(browser, lambda: link.find_element(By.TAG_NAME, "bdi").size["height"] <= 3 * 22)
     assert unquote((link.get_attribute("href") or "").rpartition("/")[2]) == link.get_attribute("title")
 
 
@@ -295,4 +284,4 @@ async def test_an_error_page_leads_back(browser: Chrome, opened: Callable[[str],
     assert _one(browser, "h1").text == "404 Not Found"
     assert await asyncio.to_thread(violations_of, browser) == []
     _one(browser, "a").click()
-    _until(browser, lambda: _are(_names(browser), _BY_NAME))
+    wait_until(browser, lambda: _are(_names(browser), _BY_NAME))
