@@ -6,7 +6,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, Final, Self
 
 from .body import Body
@@ -15,6 +14,7 @@ from .open_file import FileRegion
 from .region_messages import ZERO_COPY_SEND, Message, RegionOffer, Send, body_message, send_region
 from .responder import Response
 from .semantics.representation import Field
+from .semantics.shared_fields import FIELDS, HEADS, SharedCache, is_shared
 from .timeouts import CancelScope
 
 __all__ = [
@@ -29,7 +29,6 @@ Receive = Callable[[], Awaitable[Message]]
 # is going to run, and pauses it during those waits.
 PACED_SEND: Final = "async_downloads.paced_send"
 _CUT_SHORT: Final = "async_downloads.cut_short"
-_CACHED_CHARACTERS: Final = 200  # a longer value comes from the client, and many of them would fill the cache
 _RECURRING_STATUSES: Final = {200, 304}  # their fields are those of files and settings: no client can make them long
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 
@@ -41,8 +40,7 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
     SendStalled or SourceError if the body does: the caller must then close the connection, because the client expects
     more bytes.
     """
-    encode = _encode_recurring if response.status in _RECURRING_STATUSES else _encode
-    fields = [*encode(response.fields), *response.own_fields]  # the latter must be in no cache
+    fields = [*_encoded_heads[response.fields], *response.own_fields]  # the latter must be in no cache
     start = {"type": "http.response.start", "status": response.status, "headers": fields}
     body = response.body
     if body.whole is not None:
@@ -177,21 +175,18 @@ class DisconnectWatcher(CancelScope):
         return super().__exit__(kind, error, trace)
 
 
-def _encode(fields: tuple[Field, ...]) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the fields in the form that ASGI requires."""
-    return tuple(
-        [(_encoded_once if len(value) < _CACHED_CHARACTERS else _encoded)(name, value) for name, value in fields]
-    )
-
-
-_encode_recurring: Final = lru_cache(maxsize=256)(_encode)
-
-
-def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
+def _encode(field: Field) -> tuple[bytes, bytes]:
+    """Return a field in the form that ASGI requires."""
+    name, value = field
     return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
-_encoded_once: Final = lru_cache(maxsize=4096)(_encoded)
+_encoded: Final = SharedCache(_encode, lambda field: is_shared(_encode(field)), FIELDS)
+_encoded_heads: Final[SharedCache[tuple[Field, ...], tuple[tuple[bytes, bytes], ...]]] = SharedCache(
+    lambda fields: tuple([_encoded[field] for field in fields]),
+    lambda fields: all(map(_encoded.__contains__, fields)),
+    HEADS,
+)
 
 
 class _PathLeases:

@@ -23,7 +23,10 @@ __all__ = ["FORMATS", "AccessLog", "access_log"]
 Record = Mapping[str, Any]
 
 _REFUSED_BYTES: Final = 200  # of the request line of a refused request
+_SEARCHED_BYTES: Final = 8 * 1024  # of that line: no secret is longer, and a search in 64 KiB would block the loop
 _REQUEST_LINE: Final = re.compile(r"([!-~]+) ([!-~]+) HTTP/([0-9](?:\.[0-9])?)")
+# Before the host of a target that is no path (RFC 9112 §3.2.2-3), up to the last @: a password may hold any character.
+_USERINFO: Final = re.compile(rb"((?:^|\s)(?:[^\s/]*//)?)(?!/)\S*@")
 _LINE_BREAK: Final = re.compile(rb"[\r\n]")  # either may end a malformed line; a password may be in the next one
 # Bytes of a field that comes from the client. A head may have 64 KiB: without this, a few requests would fill a log.
 _MAX_FIELD_BYTES: Final = 1024
@@ -88,13 +91,13 @@ class AccessLog:
         """Write the line of a request that the server refused before the app; `data` are the bytes that came.
 
         `-` stands for a part of the request line that is not there. Only the first 200 bytes of a longer line are
-        logged.
+        logged, and three stars in the place of a user and a password.
         """
-        line = without_signature(_LINE_BREAK.split(data, maxsplit=1)[0])[:_REFUSED_BYTES].decode(
-            "ascii", "backslashreplace"
-        )
-        parsed = _REQUEST_LINE.fullmatch(line)
-        method, target, version = parsed.groups() if parsed else ("-", line or "-", "-")
+        line = _LINE_BREAK.split(data, maxsplit=1)[0][:_SEARCHED_BYTES]
+        line = _USERINFO.sub(rb"\1***@", without_signature(line))
+        text = line[:_REFUSED_BYTES].decode("ascii", "backslashreplace")
+        parsed = _REQUEST_LINE.fullmatch(text)
+        method, target, version = parsed.groups() if parsed else ("-", text or "-", "-")
         request = {"method": method, "target": target, "version": version, "range": None, "request_id": None}
         self._log({**_moment(scope), **request}, {"status": status, "bytes": 0, "aborted": False}, 0.0)
 

@@ -19,7 +19,8 @@ class UnhandledErrors:
 
     A lost connection is not reported: the kernel causes an OSError when it drops a client (`TCP_USER_TIMEOUT`). Nor is
     a cancelled task, which asyncio reports before Python 3.12. A process without descriptors accepts no connection for
-    a second, and says so at most once a minute.
+    a second, and says so at most once a minute. With uvloop it says nothing: libuv closes those connections by itself,
+    and calls no handler.
     """
 
     def __init__(self) -> None:

@@ -281,14 +281,14 @@ def test_an_etag_is_sent_and_compared(options: dict[str, Any], expected: str | N
 
 
 def test_no_field_that_a_route_has_set_is_kept_in_a_cache(file: Path) -> None:
-    caches = (sending._encode_recurring, sending._encoded_once)
+    caches = (sending._encoded_heads, sending._encoded)
     for cache in caches:
-        cache.cache_clear()
+        cache.clear()
     held = []
     for number in "123":
         response = get(partial(DownloadResponse, file, headers={"Set-Cookie": f"a={number}", "X-Own": number}))
         assert (response.headers["set-cookie"], response.headers["x-own"]) == (f"a={number}", number)
-        held.append([cache.cache_info().currsize for cache in caches])
+        held.append([len(cache) for cache in caches])
     assert held == [held[0]] * 3
     assert held[0][0] == 1
 

@@ -285,3 +285,24 @@ def test_a_log_has_no_signature_and_no_line_after_the_request_line(form: str) ->
     assert lines.count("ignature=***") == 1
     assert lines.count("/a?s%49gnature=***") == 3
     assert "hidden" not in lines
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("http://me:hidden@host/a", "http://***@host/a"),
+        ("http://me:hid/den?hidden#@hidden@host:80/a", "http://***@host:80/a"),
+        ("//hidden@host/a", "//***@host/a"),
+        ("me:hidden@host:443", "***@host:443"),
+        ("/a@b", "/a@b"),
+        ("http://host/a", "http://host/a"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "CONNECT"])
+def test_the_line_of_a_refused_request_has_no_user_and_no_password(method: str, target: str, shown: str) -> None:
+    log = _Log("json")
+    log.log.refused(scope(), f"{method} {target} HTTP/1.1\r\n\r\n".encode(), 400)
+    line = json.loads(log.written.getvalue())
+    assert (line["method"], line["target"]) == (method, shown)
+    log.log.refused(scope(), f"{target} {target}".encode(), 400)
+    assert "hidden" not in log.written.getvalue()

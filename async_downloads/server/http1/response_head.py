@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from ...semantics.shared_fields import FIELDS, HEADS, SharedCache, are_shared, is_shared
 from .request_head import Field
 
 __all__ = ["CONTINUE", "ResponseLines", "encode_lines", "encode_refusal"]
@@ -18,7 +19,6 @@ _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
 _WRITTEN: Final = {b"etag": b"ETag", b"www-authenticate": b"WWW-Authenticate", b"dnt": b"DNT", b"te": b"TE"}
 _TRANSIENT: Final = {429, 503}  # too many connections: there may be room again soon
 _RETRY_AFTER: Final = (b"retry-after", b"1")
-_RECURRING_BYTES: Final = 200  # a longer value comes from a client; such values would fill the cache
 
 
 class ResponseLines(NamedTuple):
@@ -35,11 +35,11 @@ class ResponseLines(NamedTuple):
 
 def encode_lines(status: int, fields: Iterable[Iterable[bytes]]) -> ResponseLines:
     """Encode the head of a response, without its empty line. Raises ValueError if a field would break the head."""
-    given = tuple(fields)
+    given: Any = tuple(fields)
     try:
-        return _encode(status, given)
+        return _heads[status, given]
     except TypeError:  # ASGI also allows lists, which are no key of a cache
-        return _encode(status, tuple((name, value) for name, value in given))
+        return _heads[status, tuple((name, value) for name, value in given)]
 
 
 def encode_refusal(status: int, date_line: bytes) -> bytes:
@@ -50,8 +50,8 @@ def encode_refusal(status: int, date_line: bytes) -> bytes:
     return b"%s%sConnection: close\r\n\r\n%s" % (encode_lines(status, (*fields, *retry)).lines, date_line, text)
 
 
-@lru_cache(maxsize=256)  # most responses have the head of one before
-def _encode(status: int, fields: tuple[Field, ...]) -> ResponseLines:
+def _encode(head: tuple[int, tuple[Field, ...]]) -> ResponseLines:
+    status, fields = head
     lines, length, closes, has_date = [_status_line(status)], None, False, False
     for name, value in fields:
         name = name.lower()
@@ -63,8 +63,11 @@ def _encode(status: int, fields: tuple[Field, ...]) -> ResponseLines:
         if name == b"content-length":
             length = int(value)
         has_date |= name == b"date"
-        lines.append((_recurring_line if len(value) < _RECURRING_BYTES else _line)(name, value))
+        lines.append(_lines[name, value])
     return ResponseLines(b"".join(lines), length, closes, has_date)
+
+
+_heads: Final = SharedCache(_encode, lambda head: are_shared(head[1]), HEADS)  # most responses have that of one before
 
 
 @lru_cache(maxsize=64)
@@ -73,10 +76,11 @@ def _status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else ''}\r\n".encode()
 
 
-def _line(name: bytes, value: bytes) -> bytes:
+def _line(field: Field) -> bytes:
+    name, value = field
     if not _TOKEN.fullmatch(name) or _NOT_IN_VALUES.search(value):
         raise ValueError(f"not a field: {name!r}: {value!r}")
     return b"%s: %s\r\n" % (_WRITTEN.get(name) or b"-".join(map(bytes.capitalize, name.split(b"-"))), value)
 
 
-_recurring_line: Final = lru_cache(maxsize=4096)(_line)
+_lines: Final = SharedCache(_line, is_shared, FIELDS)

@@ -1,17 +1,16 @@
 """Compression of response fields (RFC 7541) with the static table alone: a field always becomes the same bytes."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Final
 
 from hpack import Encoder
 
+from ...semantics.shared_fields import FIELDS, SharedCache, is_shared
 from ..http1.request_head import Field
 
 __all__ = ["FieldEncoder"]
 
 
-_RECURRING_BYTES: Final = 200  # of a value; a longer one comes from a client, and many of them would fill the cache
 _NO_TABLE: Final = b"\x20"  # the new size of our dynamic table is 0 (§6.3)
 _INDEXED: Final = 0x80  # the field is one of the static table (§6.1)
 
@@ -39,7 +38,7 @@ class FieldEncoder(Encoder):
 
     def encode(self, headers: Iterable[Any], huffman: bool = True) -> bytes:  # noqa: ARG002 - of hpack
         """Encode a list of fields. The first one says that there is no table, because a client may demand that."""
-        parts = [(_encode_recurring if len(field[1]) < _RECURRING_BYTES else _encode)(field) for field in headers]
+        parts = [_encoded[field] for field in headers]
         if not self._has_begun:
             self._has_begun = True
             parts.insert(0, _NO_TABLE)
@@ -58,4 +57,4 @@ def _encode(field: Field) -> bytes:
     return encoded if encoded[0] & _INDEXED else bytes((encoded[0] & 0x0F,)) + encoded[1:]
 
 
-_encode_recurring: Final = lru_cache(maxsize=4096)(_encode)
+_encoded: Final = SharedCache(_encode, is_shared, FIELDS)

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from ...semantics.shared_fields import HEADS, SharedCache, are_shared
 from ..http1.request_head import Field
 
 __all__ = ["response_fields"]
@@ -26,18 +26,17 @@ def response_fields(status: int, fields: Iterable[Iterable[bytes]], date_line: b
 
     `date_line` is a line of HTTP/1.1. Raises ValueError if a field would break the head.
     """
-    given = tuple(fields)
+    given: Any = tuple(fields)
     try:
-        checked = _checked(given)
+        checked = _heads[given]
     except TypeError:  # ASGI also allows lists, which are no key of a cache
-        checked = _checked(tuple((name, value) for name, value in given))
+        checked = _heads[tuple((name, value) for name, value in given)]
     lines = [(b":status", b"%d" % status), *checked.lines]
     if not checked.has_date:
         lines.append((b"date", date_line.partition(b": ")[2].rstrip()))
     return lines, checked.length
 
 
-@lru_cache(maxsize=256)  # most responses have the fields of one before
 def _checked(fields: tuple[Field, ...]) -> _CheckedFields:
     lines, length, has_date = [], None, False
     for name, value in fields:
@@ -51,3 +50,6 @@ def _checked(fields: tuple[Field, ...]) -> _CheckedFields:
         has_date |= name == b"date"
         lines.append((name, value.strip(b" \t")))
     return _CheckedFields(tuple(lines), length, has_date)
+
+
+_heads: Final = SharedCache(_checked, are_shared, HEADS)  # most responses have the fields of one before
