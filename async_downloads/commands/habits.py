@@ -53,7 +53,9 @@ INSTEAD: Final = {
     },
     "run": {
         "--reload": "start it again after a change",
-        "--factory": "MODULE:APP must name the app itself",
+        "--factory": "MODULE:create_app() calls the function; quote it for the shell",
+        "--app -A": "name the app alone: run MODULE:APP",
+        "--debug": "app.debug = True in a Quart app shows tracebacks in the browser",
         "--verbose -v --log-level": "--access-log text prints a line for each request",
         **_ADDRESS,
         **_TLS,

@@ -30,9 +30,10 @@ def run(context: click.Context, /, app: str, **values: Any) -> int:
     """Serve an ASGI app with the server of `serve`.
 
     MODULE:APP names the app: `shop.web:app` is the variable `app` of the module `shop.web`, which is looked up from
-    the current folder first. Files that a Quart view sends through `init_app` are sent by the kernel. The server itself
-    responds at /-/healthy. The app responds at /-/ready; after SIGTERM, the server does so, with 503. If users need
-    passwords, the app must ask for them. WebSockets are not supported: use Hypercorn for an app that needs them.
+    the current folder first. `shop.web:create_app()`, in quotes, calls that function and serves the app that it
+    returns. Files that a Quart view sends through `init_app` are sent by the kernel. The server itself responds at
+    /-/healthy. The app responds at /-/ready; after SIGTERM, the server does so, with 503. If users need passwords, the
+    app must ask for them. WebSockets are not supported: use Hypercorn for an app that needs them.
     """
     from ..server.listen import CannotServe, hold_signals, run_app
 
@@ -47,24 +48,48 @@ def run(context: click.Context, /, app: str, **values: Any) -> int:
 
 
 def _load(name: str) -> Any:
-    """Import an app. Raises CannotRun if there is none; an error inside the module keeps its traceback."""
+    """Import an app, or make it if the name ends with `()`.
+
+    Raises CannotRun if there is none; an error inside the module or the function keeps its traceback.
+    """
     module, path = _split(name)
+    named = _named(module, path.removesuffix("()").split("."))
+    if path.endswith("()"):
+        if not callable(named):
+            raise CannotRun(f"{name.removesuffix('()')} is not a function")
+        named = named()
+    _check(name, named)
+    return named
+
+
+def _named(module: str, path: list[str]) -> Any:
     sys.path.insert(0, "")
     try:
-        app = reduce(getattr, path.split("."), import_module(module))
+        return reduce(getattr, path, import_module(module))
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
         raise CannotRun(f"there is no module {error.name}") from error
     except AttributeError as error:
-        if error.obj is None or error.name not in path.split("."):
+        if error.obj is None or error.name not in path:
             raise
-        raise CannotRun(f"{module} has no {path}") from error
+        raise CannotRun(f"{module} has no {'.'.join(path)}") from error
+
+
+def _check(name: str, app: Any) -> None:
+    """Raise CannotRun for an object that is certainly no ASGI app."""
     if not callable(app):
         raise CannotRun(f"{name} is not an ASGI app")
-    if _is_wsgi(app):
+    try:
+        signature = inspect.signature(app)
+    except ValueError:  # a callable in C may have none
+        return
+    if _takes(signature, 3):  # of ASGI
+        return
+    if _takes(signature, 0):
+        raise CannotRun(f"{name} is not an ASGI app; if it makes one, say '{name}()'")
+    if _takes(signature, 2):  # of WSGI (PEP 3333)
         raise CannotRun(f"{name} is a WSGI app; run needs an ASGI app, such as one of Quart or FastAPI")
-    return app
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -76,15 +101,6 @@ def _split(name: str) -> tuple[str, str]:
         dotted = module.removesuffix(".py").replace("/", ".").strip(".")
         raise CannotRun(f"{name!r} names a file: say {dotted}:{path}")
     return module, path
-
-
-def _is_wsgi(app: Any) -> bool:
-    """Return whether an app takes the two arguments of WSGI (PEP 3333), and cannot take the three of ASGI."""
-    try:
-        signature = inspect.signature(app)
-    except ValueError:  # a callable in C may have none
-        return False
-    return _takes(signature, 2) and not _takes(signature, 3)
 
 
 def _takes(signature: inspect.Signature, count: int) -> bool:

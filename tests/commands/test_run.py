@@ -64,6 +64,12 @@ number = 1
 
 def wsgi(environ, start_response):
     return []
+
+def create_app(name="", debug=False):
+    return api.app
+
+def create_number():
+    return number
 """
 
 FAILING = """
@@ -112,6 +118,11 @@ async def test_an_app_without_a_lifespan_runs_in_several_processes(folder: Path)
         assert await command.ended() == 0
 
 
+async def test_an_app_is_made_by_a_function(folder: Path) -> None:
+    async with started(folder, "plain:create_app()") as command:
+        assert command.get("/x").text.endswith(" http /x")
+
+
 async def test_a_websocket_is_a_plain_request_to_the_app(folder: Path) -> None:
     fields = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     async with started(folder, "plain:api.app") as command:
@@ -136,6 +147,10 @@ async def test_an_app_is_served_over_tls(folder: Path, certificate: tuple[Path, 
         ("plain:number", "plain:number is not an ASGI app"),
         ("plain.py:app", "'plain.py:app' names a file: say plain:app"),
         ("./plain:app", "'./plain:app' names a file: say plain:app"),
+        ("plain:number()", "plain:number is not a function"),
+        ("plain:create_number()", "plain:create_number() is not an ASGI app"),
+        ("plain:nothing()", "plain has no nothing"),
+        ("plain:create_app", "plain:create_app is not an ASGI app; if it makes one, say 'plain:create_app()'"),
         ("plain:wsgi", "plain:wsgi is a WSGI app; run needs an ASGI app, such as one of Quart or FastAPI"),
     ],
 )
