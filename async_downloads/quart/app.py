@@ -14,7 +14,7 @@ from ..body import Body
 from ..errors import DownloadError, SourceError
 from ..responder import Response as PlannedResponse
 from ..sending import Scope, Send, send_response
-from .response import make_private
+from .response import DownloadResponse, make_private
 from .send import send_from_directory
 
 __all__ = ["DownloadConnection", "init_app"]
@@ -63,8 +63,8 @@ class DownloadConnection(ASGIHTTPConnection):
         if not isinstance(response.response, Body):
             await super()._send_response(send, response)
             return
-        if isinstance(response, Response):
-            make_private(response, has_session=bool(self.app.secret_key))
+        if isinstance(response, DownloadResponse):
+            make_private(response)
         fields = tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers)
         download = PlannedResponse(response.status_code, (), response.response, fields)
         try:
@@ -75,21 +75,24 @@ class DownloadConnection(ASGIHTTPConnection):
 
 
 def _take_over_static_files(app: Quart) -> None:
-    """Send the files of `/static` ourselves, those of blueprints too. Views that the app has replaced stay."""
+    """Send the files of `/static` and of `send_static_file` ourselves, those of blueprints too.
+
+    Views and methods that the app has replaced stay.
+    """
     views = app.view_functions
     if app.extensions.get("async_downloads.views") == len(views):
         return
     for endpoint, view in views.items():
         if getattr(view, "__func__", None) in _STATIC:
-            views[endpoint] = _static_view(cast("Any", view).__self__)
+            owner = cast("Any", view).__self__
+            views[endpoint] = owner.send_static_file = _static_view(owner)
     app.extensions["async_downloads.views"] = len(views)  # a blueprint may be registered later
 
 
 def _static_view(owner: Any) -> Callable[..., Awaitable[Response]]:
     async def send_static_file(filename: str) -> Response:
-        return await send_from_directory(
-            owner.static_folder, filename, max_age=lambda _: owner.get_send_file_max_age(filename)
-        )
+        max_age = owner.get_send_file_max_age(filename)  # of a blueprint; if it is None, the app's own is asked
+        return await send_from_directory(owner.static_folder, filename, max_age=max_age)
 
     return send_static_file
 

@@ -40,6 +40,8 @@ class DownloadResponse(Response):
     """
 
     _download: ClassVar[_Download | None] = None
+    _planned_control: str | None = None
+    """The Cache-Control that `max_age` made. The view may have set another one since."""
 
     @property
     def status(self) -> str:
@@ -62,6 +64,7 @@ class DownloadResponse(Response):
         if planned.status == 200 and has_content:
             return
         planned.body.replan(whole.pieces if has_content else ())
+        self._planned_control = dict(whole.fields).get("Cache-Control")
         for name, value in planned.fields:
             if self.headers.get(name) == value:
                 del self.headers[name]
@@ -95,17 +98,17 @@ def response_of(planned: PlannedResponse, whole: Callable[[], Plan]) -> Download
     if planned.fields[0][0] != "Content-Type":
         del response.headers["Content-Type"]  # Quart's default: a 304, 412 or 416 has no media type
     response.timeout = None  # Quart's limit is for the whole response; ours is for each chunk
+    response._planned_control = response.headers.get("Cache-Control")
     response._download = _Download(planned, whole)  # type: ignore[misc] # shadows the default of the class
     return response
 
 
-def make_private(response: Response, *, has_session: bool) -> None:
+def make_private(response: DownloadResponse) -> None:
     """Keep shared caches from storing a response that depends on the session or sets a cookie (RFC 9111 §5.2.2.7).
 
-    `has_session` is whether the app has sessions: not every version of Quart reports whether one was read.
+    A Cache-Control that the view or a hook has set itself stays as it is.
     """
     control = response.headers.get("Cache-Control", "")
-    varies = "cookie" in {name.lower() for name in response.vary}
-    personal = has_session or varies or "Set-Cookie" in response.headers
-    if personal and control.startswith(_PUBLIC):
+    is_personal = "cookie" in {name.lower() for name in response.vary} or "Set-Cookie" in response.headers
+    if is_personal and control == response._planned_control and control.startswith(_PUBLIC):
         response.headers["Cache-Control"] = "private" + control.removeprefix("public")

@@ -38,7 +38,7 @@ def source_of(given: object) -> Source:
         data = bytes(given)  # a copy, in case the caller changes a mutable object
         return MemorySource(data, Representation(len(data)))
     if _is_text_file(given):
-        raise ValueError("a file must be open in binary mode")
+        raise ValueError("a file must be open in binary mode; for text in memory use BytesIO")
     if iscoroutinefunction(getattr(given, "read", None)):
         return _async_file_source(cast("_AsyncFile", given))
     if isinstance(given, AsyncIterable):

@@ -265,6 +265,23 @@ async def test_static_files_are_downloads(static: Quart, target: str) -> None:
     assert (await client.get(f"{target}/../../secret")).status_code == 404
 
 
+async def test_a_view_may_send_a_static_file(static: Quart) -> None:
+    async def index() -> Response:
+        return await static.send_static_file("x.bin")
+
+    static.add_url_rule("/", "index", index)
+    response = await static.test_client().get("/", headers={"Range": "bytes=0-9"})
+    assert (response.status_code, await response.get_data()) == (206, LARGE[:10])
+
+
+@pytest.mark.parametrize("target", ["/static/x.bin", "/own/x.bin"])
+async def test_the_app_says_how_long_caches_keep_static_files(
+    static: Quart, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(static, "get_send_file_max_age", lambda name: 60 if name.endswith("x.bin") else None)
+    assert (await static.test_client().get(target)).headers["Cache-Control"] == "public, max-age=60"
+
+
 async def test_a_static_view_of_the_apps_own_stays(static: Quart) -> None:
     async def own(filename: str) -> str:
         return f"own {filename}"
@@ -335,6 +352,31 @@ async def test_a_response_for_one_user_is_not_public(
 
     for more in ([], [("Range", "bytes=0-1")], [("If-None-Match", "*")]):
         assert (await exchange(app, *fields, *more)).fields["cache-control"] == expected
+
+
+@pytest.mark.parametrize("value", ["public, max-age=86400", "public, max-age=60, immutable"])
+async def test_cache_control_of_a_hook_stays(tmp_path: Path, page: bytes, value: str, with_init: bool) -> None:
+    app = quart_app(tmp_path, sending(max_age=60), with_init=with_init)
+    app.secret_key = "not very"
+    app.before_request(_changes_the_session)
+
+    @app.after_request
+    async def after(response: Response) -> Response:
+        response.headers["Cache-Control"] = value
+        return response
+
+    assert (await exchange(app)).fields["cache-control"] == value
+
+
+async def test_a_download_that_sets_a_cookie_is_private(tmp_path: Path, page: bytes) -> None:
+    async def view() -> tuple[Response, int]:
+        response = await send_file("page.html", max_age=60)
+        response.set_cookie("seen", "yes")
+        return response, 203
+
+    app = quart_app(tmp_path, view, with_init=True)
+    for field in ("bytes=0-1", "bytes=999999-"):
+        assert (await exchange(app, ("Range", field))).fields["cache-control"] == "private, max-age=60"
 
 
 async def test_a_response_for_everybody_is_public(tmp_path: Path, page: bytes) -> None:
