@@ -1,6 +1,6 @@
 """Downloads over HTTP: an asynchronous server, functions and responses for apps, and a client.
 
-What one does with this package:
+What you can do with this package:
 
 1. Serve a folder, from the command line: `async-downloads serve FOLDER`.
 2. Return files from the views of an app. On Quart with Flask's names: `await send_file("report.pdf")` and
@@ -8,8 +8,9 @@ What one does with this package:
    from `async_downloads.starlette`.
 3. Mount a store in any ASGI app: `Downloads(store)` sends its files, `Site(store)` also shows its folders as pages. A
    store is a `DirectoryStore`, a bucket (`async_downloads.sources.object_storage`), a database, or a class of your own.
-4. Give out links that expire: `sign_url(url, secret=..., expires=3600)`, and `Downloads(store, signer=Signer(secret))`.
-5. Download, so that it resumes: `await download(url, path)` and `Downloader` from `async_downloads.client`.
+4. Make links that expire: `sign_url(url, secret=..., expires=3600)`, and `Downloads(store, signer=Signer(secret))`.
+5. Download files, and continue interrupted downloads: `await download(url, path)` and `Downloader` from
+   `async_downloads.client`.
 
 All errors are in `async_downloads.errors`. All settings of `serve` are in `async_downloads.config`; `create_app` makes
 the app that `serve` runs.

@@ -10,7 +10,7 @@ __all__ = ["main"]
 def main() -> NoReturn:
     """Run the command. Ctrl-C while the modules load ends the process at once and without a traceback.
 
-    A process that was started with SIGINT ignored goes on ignoring it.
+    If the process was started with SIGINT ignored, it continues to ignore it.
     """
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:

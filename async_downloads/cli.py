@@ -28,14 +28,15 @@ _MODULES: Final = {
     "serve": "serve",
     "sign": "sign",
 }
-# Of a write to a full disk, or to a pipe whose reader has left.
+# The errors of a write to a full disk, and to a pipe whose reader has closed it.
 _CANNOT_WRITE: Final = frozenset((errno.ENOSPC, errno.EPIPE))
 
 
 def main() -> NoReturn:
-    """Run the command and exit. A mistake of the user is one line on standard error and exit code 2.
+    """Run the command and exit.
 
-    If standard output cannot be written, that is another such line, and exit code 1.
+    For a mistake of the user, it prints one line on standard error, and the exit code is 2. If standard output cannot
+    be written, it also prints one line, and the exit code is 1.
     """
     try:
         code = cli.main(prog_name="async-downloads", standalone_mode=False)
@@ -47,14 +48,14 @@ def main() -> NoReturn:
     except OSError as error:
         if error.errno not in _CANNOT_WRITE or error.filename is not None:
             raise
-        print_error(f"standard output cannot be written: {error.strerror}")
+        print_error(f"cannot write to standard output: {error.strerror}")
         _discard_output()
         code = 1
     sys.exit(code or 0)
 
 
 def _discard_output() -> None:
-    """Send what is left of the output nowhere: Python would try to write it again when the process ends."""
+    """Discard the rest of the output: otherwise Python would try to write it again when the process ends."""
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
@@ -65,25 +66,25 @@ def _hint(error: click.ClickException) -> str:
 
 
 class _Commands(click.Group):
-    """Imports a subcommand when it is run: some imports take longer than a download."""
+    """Imports a subcommand only when it is run, because some imports take longer than a download."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         module = _MODULES.get(cmd_name)
         if module is None:
             return None
         command: click.Command = getattr(import_module(f".commands.{module}", __package__), cmd_name.replace("-", "_"))
-        gc.enable()  # the program starts without the collector: loaded modules are no garbage
+        gc.enable()  # the program starts without the collector, because loaded modules are no garbage
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that the arguments begin with. Raises UsageError; a URL or a path gets a hint."""
+        """Return the command that the arguments begin with. Raises UsageError, with a hint for a URL or a path."""
         if args[0] not in _MODULES and not args[0].startswith("-"):
             if "://" in args[0]:
-                raise click.UsageError("a command comes first: async-downloads get URL", ctx)
+                raise click.UsageError("the command is missing: write async-downloads get URL", ctx)
             if os.path.exists(args[0]):
-                raise click.UsageError(f"a command comes first: async-downloads serve {args[0]}", ctx)
+                raise click.UsageError(f"the command is missing: write async-downloads serve {args[0]}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -114,9 +115,9 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 )
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Serve files to thousands of clients at once, and download files.
+    """Serve files to thousands of clients at the same time, and download files.
 
-    Range requests and conditional requests follow RFC 9110.
+    The server and the client follow RFC 9110 for range requests and conditional requests.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)

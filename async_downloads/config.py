@@ -1,8 +1,8 @@
-"""The settings of the site (`Settings`) and of the process that serves it (`ServerSettings`): one line for each.
+"""The settings of the site (`Settings`) and of the process that serves it (`ServerSettings`).
 
-Each line is a row of a table: name, type, default, help text, and how text is read. Everything else is made from it:
-the flags of `serve`, the variables `ASYNC_DOWNLOADS_*`, the keys of the TOML file and `Settings.from_environment`.
-A new setting is a new line here.
+Each attribute is a row of a table: name, type, default, help text, and how its text is read. Everything else is made
+from these rows: the options of `serve`, the variables `ASYNC_DOWNLOADS_*`, the keys of the TOML file and
+`Settings.from_environment`. To add a setting, add a row here.
 """
 # ruff: noqa: RUF009 - `_row` calls `field`
 
@@ -43,8 +43,8 @@ __all__ = [
 ]
 
 
-# Where the commands that manage a database find its URL. Many platforms set the second variable, for any app: `serve`
-# reads only the first one, because the database of another app may hold no files, or files that must not be served.
+# In these variables the commands that manage a database find its URL. Many platforms set the second one, for any app.
+# `serve` reads only the first one, because the database of another app must not be served.
 DATABASE_VARIABLES: Final = (f"{PREFIX}DATABASE", "DATABASE_URL")
 
 
@@ -55,19 +55,19 @@ _count: Final = partial(read_whole_number, least=1, most=1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of the site. Each route exists if its setting is given; `stall_timeout` is in seconds."""
+    """The settings of the site. A route exists only if its setting is given. `stall_timeout` is in seconds."""
 
     directory: Path | None = _row(None, "The folder at /.")
     paths: tuple[Path, ...] = _row(
         (),
-        "Files and folders listed at / in the place of one folder. In a variable, one for each line.",
+        "Files and folders listed at / instead of one folder. In a variable, one per line.",
         separator="\n",
     )
-    objects: str | None = _row(None, "The objects at / in the place of a folder: s3://bucket/prefix, gs://… or az://…")
+    objects: str | None = _row(None, "The objects at / instead of a folder: s3://bucket/prefix, gs://… or az://…")
     object_connections: int = _row(64, "Most connections to the object store.", metavar="N", reader=_count)
     redirect: int | None = _row(
         None,
-        "Redirect to a signed URL of the bucket, which is valid for SECONDS (600 if you give no value).",
+        "Redirect clients to a signed URL of the bucket, valid for SECONDS (600 if you give no value).",
         default_help="send the objects",
         metavar="[SECONDS]",
         reader=partial(read_whole_number, least=60, most=604_800),
@@ -75,49 +75,53 @@ class Settings:
     )
     hidden: bool = _row(False, "Serve names that begin with a dot.")
     follow_symlinks: bool = _row(False, "Follow symbolic links that lead out of the folder.")
-    precompressed: bool = _row(True, "Send x.br, x.zst or x.gz in the place of x.")
+    precompressed: bool = _row(True, "Send x.br, x.zst or x.gz instead of x to clients that accept this coding.")
     etag: EtagKind = _row(
         "exact",
-        "What ETags of files are made from: times and size (of one server), date and size, or the SHA-256 digest.",
+        "How ETags of files are made: exact: from times and size, for one server; mtime: from date and size; digest: "
+        "from the SHA-256 digest.",
     )
     offload: str | None = _row(
         None,
-        "Let the server in front send the files of the folder: nginx:/LOCATION/ (X-Accel-Redirect) or sendfile.",
+        "Let the server in front send the files of the folder: nginx:/LOCATION/ (X-Accel-Redirect) or sendfile "
+        "(X-Sendfile).",
         metavar="HOW",
         reader=read_offload,
     )
-    attachment: bool = _row(False, "Make browsers save every file of the folder; ?inline shows it.")
+    attachment: bool = _row(False, "Make browsers save every file of the folder; with ?inline they show it.")
     cache_control: str | None = _row(
-        "no-cache", "Cache-Control of every file; 'none' sends no such field.", reader=read_cache_control
+        "no-cache", "Cache-Control field of every file; 'none' sends no such field.", reader=read_cache_control
     )
-    index: bool = _row(False, "Show index.html in the place of the list of its folder.")
+    index: bool = _row(False, "Show index.html instead of the list of its folder.")
     archive_limit: int = _row(
         DEFAULT_LIMITS.size,
-        "Most bytes of the files in an archive of a folder, such as 500M or 2T.",
+        "Most bytes of the files in an archive of a folder, such as 500M or 2T; K is 1024.",
         default_text="100G",
         metavar="BYTES",
         reader=read_bytes,
     )
-    archive_entries: int = _row(DEFAULT_LIMITS.entries, "Most entries of an archive.", metavar="N", reader=_count)
+    archive_entries: int = _row(
+        DEFAULT_LIMITS.entries, "Most files and folders in an archive.", metavar="N", reader=_count
+    )
     cors: str | None = _row(
         None,
-        "Let the pages of this origin read all responses; without a value, or with *, the pages of any origin.",
+        "Let web pages of this origin read all responses; without a value, or with *, pages of any origin.",
         metavar="[ORIGIN]",
         reader=read_origin,
         bare_value="*",
     )
     header: tuple[str, ...] = _row(
         (),
-        "Add this field to each response, such as 'Name: value'; repeatable. In a variable, one for each line.",
+        "Add this field, such as 'Name: value', to each response; repeatable. In a variable, one per line.",
         metavar="FIELD",
         reader=read_field,
         separator="\n",
     )
-    stall_timeout: float = _row(STALL_TIMEOUT, "Disconnect a client that reads nothing for this long.")
+    stall_timeout: float = _row(STALL_TIMEOUT, "Disconnect a client that reads nothing for this time.")
     auth: tuple[str, ...] = _row(
         (),
-        "Ask for this user and password; repeatable. Users of the machine can see flags: better set the variable (one "
-        "for each line), or use --auth-file.",
+        "Ask for this user and password; repeatable. Other users of the machine can see options: better set the "
+        "variable (one per line), or use --auth-file.",
         repr=False,
         metavar="USER:PASSWORD",
         reader=read_account,
@@ -125,20 +129,21 @@ class Settings:
     )
     auth_file: Path | None = _row(
         None,
-        "Ask for a user and a password of this file: lines of user:hash, as hash-password prints them.",
+        "Ask for a user and a password of this file. Its lines are user:hash, as hash-password prints them.",
         is_file=True,
     )
     auth_path: tuple[str, ...] = _row(
         (),
-        "Ask for a password only for this folder, such as /private, and all below it; repeatable.",
+        "Ask for a password only for this path, such as /private, and everything below it; repeatable.",
         metavar="PATH",
         reader=read_protected_path,
         separator="\n",
     )
     secret: str | None = _row(
         None,
-        "Text from which signed links and the boundaries of multipart bodies are made; servers behind one address need "
-        "the same. Of several, with commas between them, the first signs links, and all are valid.",
+        "Secret text that signs links and makes the boundaries of multipart bodies. Servers behind one address need "
+        "the same secret. If there are several, with commas between them, the first one signs, and links of all are "
+        "valid.",
         repr=False,
         is_secret=True,
         metavar="TEXT",
@@ -182,13 +187,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How the process listens, how long connections may wait, and how it ends; all times are in seconds."""
+    """The settings of the process: where it listens, its limits, and how it ends. All times are in seconds."""
 
     bind: tuple[str, ...] = _row(("127.0.0.1:8000",), "host:port, unix:path or fd://n; repeatable.", short="-b")
     unix_mode: int | None = _row(
         None,
-        "Mode of the file of a UNIX socket, for example 660.",
-        default_help="as the umask says",
+        "Permissions of the file of a UNIX socket, for example 660.",
+        default_help="from the umask",
         metavar="OCTAL",
         reader=read_mode,
     )
@@ -202,20 +207,20 @@ class ServerSettings:
     loop: Literal["asyncio", "uvloop"] = _row("asyncio", "Event loop.", default_help="uvloop if it is installed")
     certfile: Path | None = _row(None, "Certificate chain (PEM): serve HTTPS.", is_file=True)
     keyfile: Path | None = _row(None, "The certificate's private key (PEM).", is_file=True)
-    http2: bool = _row(False, "Speak HTTP/2, too, with clients that ask for it over TLS.")
-    header_timeout: float = _row(30.0, "How long a client may take to send the head of a request.")
-    keep_alive: float = _row(75.0, "Close a connection that has no request for this long.")
+    http2: bool = _row(False, "Also use HTTP/2, for clients that ask for it over TLS.")
+    header_timeout: float = _row(30.0, "Longest time in which a client must send the head of a request.")
+    keep_alive: float = _row(75.0, "Close a connection after this time without a request.")
     max_connections: int | None = _row(
         None,
-        "Most connections of each process. A new one then replaces the one that was idle longest.",
+        "Most connections of each process. One more connection replaces the one that was idle longest.",
         default_help="half of the files that the process may open",
         metavar="N",
         reader=_count,
     )
     max_connections_per_client: int | None = _row(
         None,
-        "Most connections of one address to each process; the next one gets a 429. Behind trusted proxies, most "
-        "requests at the same time.",
+        "Most connections of one address to each process; the next one gets status 429. Behind trusted proxies, the "
+        "limit is for requests at the same time.",
         default_help="no limit",
         metavar="N",
         reader=_count,
@@ -227,21 +232,25 @@ class ServerSettings:
         None, "Most bytes per second of all downloads of one address, in each process.", reader=read_rate, **_RATE
     )
     limit_rate_total: int | None = _row(
-        None, "Most bytes per second of all downloads; workers divide them.", reader=read_rate, **_RATE
+        None, "Most bytes per second of all downloads; the workers share them.", reader=read_rate, **_RATE
     )
     trusted_proxies: tuple[str, ...] = _row(
         (),
-        "Take client, scheme and host from the X-Forwarded and Forwarded fields of these proxies: networks, addresses, "
-        "or unix, with commas between them; repeatable.",
+        "Accept client, scheme and host from the X-Forwarded and Forwarded fields of these proxies: networks, "
+        "addresses, or unix (for a UNIX socket), with commas between them; repeatable.",
         metavar="CIDR,...",
         reader=read_proxies,
         separator=",",
     )
     proxy_protocol: bool = _row(False, "Expect a PROXY header (version 1 or 2) from the trusted proxies.")
     drain_delay: float = _row(
-        0.0, "How long to accept connections after SIGTERM, while /-/ready is a 503.", reader=_seconds_or_zero
+        0.0,
+        "Accept connections for this time after SIGTERM, while /-/ready responds with 503.",
+        reader=_seconds_or_zero,
     )
-    drain_timeout: float = _row(30.0, "How long downloads may continue after SIGTERM.", reader=_seconds_or_zero)
+    drain_timeout: float = _row(
+        30.0, "Longest time that downloads may continue after SIGTERM.", reader=_seconds_or_zero
+    )
     metrics_bind: str | None = _row(
         None,
         "Serve metrics for Prometheus at http://ADDRESS:PORT/metrics. ADDRESS is 127.0.0.1 if you give only a port.",

@@ -8,10 +8,10 @@
     ├── AlreadyThere          409  the key is in use
     ├── ArchiveTooLarge       413  the folder is too large for an archive
     ├── SourceError           502  the source cannot give the bytes
-    │   ├── SourceBusy        503  the source has no free descriptor or connection now
+    │   ├── SourceBusy        503  the source has no free descriptor or connection at the moment
     │   ├── SourceChanged     502  the described version no longer exists
     │   └── SourceTruncated   502  the source has fewer bytes than it described
-    ├── SendStalled                the client took nothing for too long
+    ├── SendStalled                the client read nothing for too long
     └── FetchError              1  a download from a server failed
         ├── NetworkError        4  the connection failed or broke
         │   ├── NoSuchHost      4  the server's name has no address
@@ -21,14 +21,15 @@
         ├── BadStatus           8  the server's response is an error; 6 for 401 and 407
         ├── BadResponse         7  the response breaks HTTP or contradicts an earlier one
         ├── RemoteChanged       7  the representation changes faster than it can be fetched
-        ├── RefusedRedirect     7  a redirect from https to http, or one too many
+        ├── RefusedRedirect     7  a redirect leads from https to http, or there are too many
         ├── DigestMismatch      9  the bytes do not have the expected digest
         ├── TargetBusy          3  another process downloads to this file
         ├── DiskError           3  the file cannot be written
-        └── RetriesExhausted       every try failed; the exit code is that of the last
+        └── RetriesExhausted       every try failed; the exit code is that of the last error
 
-For a server's error the number is the status of the response, for a client's the exit code of the command. 304, 412 and
-416 are plans, not errors. A message is one line for the operator's log; a response to a client has only the status.
+The number of a server's error is the status of the response; that of a client's error is the exit code of the command.
+The statuses 304, 412 and 416 are no errors: `plan` returns them. The message of an error is one line for the operator's
+log; the response to a client contains only the status.
 """
 
 from http import HTTPStatus
@@ -84,13 +85,13 @@ class IsDirectory(NotFound):
 
 
 class Forbidden(DownloadError):
-    """The representation exists, but this process may not read it; or the signature of a link is not for it."""
+    """This process may not read the representation, or a signed link is for another representation."""
 
     status = 403
 
 
 class LinkExpired(DownloadError):
-    """The signed link was valid, and has expired."""
+    """The signed link was valid, but has expired."""
 
     status = 410
 
@@ -132,9 +133,9 @@ class SourceTruncated(SourceError):
 
 
 class SendStalled(DownloadError):
-    """The client took no bytes for the whole stall timeout.
+    """The client read no bytes for the whole stall timeout.
 
-    It is no `TimeoutError`, because Quart ignores that while it sends, and the client would wait for ever.
+    It is no `TimeoutError`, because Quart ignores a `TimeoutError` while it sends, and the client would wait for ever.
     """
 
 
@@ -187,7 +188,7 @@ class BadStatus(FetchError):
             self.exit_code = 6
 
     def explained(self, text: str) -> "BadStatus":
-        """Return the error with the server's own explanation, if that says more than the status."""
+        """Return the error with the server's own explanation, if it says more than the status."""
         return self if str(self).lower().endswith(text.lower()) else BadStatus(self.code, f"{self}: {text}")
 
 
@@ -210,13 +211,13 @@ class BadResponse(FetchError):
 
 
 class RemoteChanged(FetchError):
-    """The server replaced the representation too often, or when the download could not start again."""
+    """The server replaced the representation too often, or at a time when the download could not start again."""
 
     exit_code = 7
 
 
 class RefusedRedirect(FetchError):
-    """The client does not follow a redirect from https to http unless allowed, nor one too many."""
+    """The client did not follow a redirect, because it leads from https to http or is one of too many."""
 
     exit_code = 7
 
@@ -245,9 +246,9 @@ class DiskError(FetchError):
 
 
 class RetriesExhausted(FetchError):
-    """All `tries` failed with errors that may be temporary; `last` is the last of them.
+    """All `tries` failed with errors that may be temporary; `last` is the last error.
 
-    `wait` are the seconds that the server asks to wait, if that is longer than the download waits.
+    `wait` is the number of seconds that the server asks to wait, if the download does not wait so long.
     """
 
     def __init__(self, last: FetchError, *, tries: int, wait: float | None = None) -> None:

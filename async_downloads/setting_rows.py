@@ -1,4 +1,4 @@
-"""The rows of the table of settings: what each one has, and how its text is read."""
+"""The rows of the table of settings: the attributes of each row, and how its text is read."""
 
 import os
 from collections.abc import Callable
@@ -28,12 +28,12 @@ _READERS: Final[dict[object, Callable[[str], object]]] = {
 class Setting:
     """A row of the table.
 
-    `default_help` describes a default that is only known at run time, and `default_text` is how a user would write the
-    default. `is_file` tells a file from a folder. `reader` is for a type that is not read in the usual way.
-    `variables` are environment variables; the first one that is not empty counts. `separator` stands between the
-    values of a list in a variable; None is any white space. `bare_value` is the text of a flag without a value. The
-    value of a row with `is_secret` can also be in a file, which the variable with `_FILE` at its end names. The value
-    of a row without `is_shown` is in no message.
+    `default_help` describes a default that is only known at run time. `default_text` is the default as a user would
+    write it. `is_file` says whether a path is a file or a folder. `reader` reads the text if the type alone does not
+    say how. `variables` are environment variables; the first one that is not empty is used. `separator` stands between
+    the values of a list in a variable; None means any white space. `bare_value` is the text of an option without a
+    value. With `is_secret`, the value can also be in a file, which the variable with `_FILE` at its end names. Without
+    `is_shown`, no message contains the value.
     """
 
     name: str
@@ -63,11 +63,11 @@ class Setting:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The words that may be given; () if it is not a choice."""
+        """The allowed words; () if any text may be given."""
         return get_args(self.kind) if all(isinstance(each, str) for each in get_args(self.kind)) else ()
 
     def read(self, text: str) -> object:
-        """Read the value from text of any origin. Raises ValueError, with a message for the user."""
+        """Read the value from text. Raises ValueError, with a message for the user, if it cannot be read."""
         if self.choices:
             return read_choice(text, choices=self.choices)
         return (self.reader or _READERS[self.kind])(text)
@@ -92,14 +92,15 @@ def table(kind: type[Any]) -> tuple[Setting, ...]:
 
 
 def row(default: T, help: str, *, repr: bool = True, **details: Any) -> T:  # noqa: A002 - the names of field and click
+    """Declare a setting, as an attribute of a dataclass; `details` are the other attributes of `Setting`."""
     described: T = field(default=default, repr=repr, metadata={"help": help, **details})
     return described
 
 
 def from_environment(row: Setting) -> list[Any]:
-    """Return the value of a row as a list of one; an empty list if no variable is set.
+    """Return a list that contains the value of a row; an empty list if no variable is set.
 
-    Raises ValueError, with the variable's name, if it cannot be read.
+    Raises ValueError, with the variable's name, if the value cannot be read.
     """
     for name in row.variables:
         if text := read_secret(name) if row.is_secret else os.environ.get(name):

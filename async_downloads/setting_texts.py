@@ -1,6 +1,6 @@
-"""How the text of a setting is read, wherever it was written: after a flag, in a variable or in a file.
+"""Read the text of a setting, which may come from an option, a variable or a file.
 
-Each function raises ValueError, with a message for the user, if the text has no such value.
+Each function raises ValueError, with a message for the user, if it cannot read the text.
 """
 
 import ipaddress
@@ -26,7 +26,7 @@ __all__ = [
 
 
 _MAX_PORT: Final = 65535
-_MAX_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts such times in milliseconds, in 32 bits
+_MAX_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts some times in milliseconds, in 32 bits
 _BYTES: Final = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,9})?)(?P<unit>[KMGT]?)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _OFFLOAD: Final = re.compile(r"sendfile|nginx:/(?:[A-Za-z0-9._~-]+/)*")
@@ -51,7 +51,7 @@ def read_seconds(text: str, *, zero: bool = False) -> float:
         seconds = float(text)
         if 0 < seconds <= _MAX_SECONDS or (zero and not seconds):
             return seconds
-    least = "from 0" if zero else "above 0 and"
+    least = "from 0" if zero else "greater than 0, and"
     raise ValueError(f"{text!r} is not a number of seconds {least} up to {_MAX_SECONDS:,}")
 
 
@@ -64,7 +64,7 @@ def read_bind(text: str) -> str:
     host, _, port = text.rpartition(":")
     with suppress(ValueError):
         return f"{host or '127.0.0.1'}:{read_whole_number(port, least=0, most=_MAX_PORT)}"
-    raise ValueError(f"{text!r} is neither a port nor an address and a port: say 9100 or 10.0.0.5:9100")
+    raise ValueError(f"{text!r} is neither a port nor an address with a port, such as 9100 or 10.0.0.5:9100")
 
 
 def read_bytes(text: str) -> int:
@@ -76,7 +76,7 @@ def read_bytes(text: str) -> int:
     found = _BYTES.fullmatch(text)
     size = int(float(found["number"]) * _UNITS[found["unit"].upper()]) if found else 0
     if size < 1:
-        raise ValueError(f"{text!r} is not a number of bytes: say 500K, 2M or 1.5G")
+        raise ValueError(f"{text!r} is not a number of bytes, such as 500K, 2M or 1.5G")
     return size
 
 
@@ -88,7 +88,7 @@ def read_rate(text: str) -> int:
     """
     with suppress(ValueError):
         return read_bytes(text)
-    raise ValueError(f"{text!r} is not a rate: say 500K, 2M or 1.5G")
+    raise ValueError(f"{text!r} is not a number of bytes per second, such as 500K, 2M or 1.5G")
 
 
 def read_whole_number(text: str, *, least: int, most: int) -> int:
@@ -104,7 +104,7 @@ def read_yes_or_no(text: str) -> bool:
     word = text.strip().lower()
     if word in _YES or word in _NO:
         return word in _YES
-    raise ValueError(f"{text!r} is neither yes nor no: say true or false")
+    raise ValueError(f"{text!r} is neither yes nor no")
 
 
 def read_cache_control(text: str) -> str | None:
@@ -121,20 +121,20 @@ def read_cache_control(text: str) -> str | None:
 
 
 def read_mode(text: str) -> int:
-    """Read the mode of a file. Raises ValueError, with a message for the user."""
+    """Read the permissions of a file. Raises ValueError, with a message for the user."""
     if not re.fullmatch("0?[0-7]{3}", text):
-        raise ValueError(f"{text!r} is not a mode of three octal digits, such as 660")
+        raise ValueError(f"{text!r} is not a number of three octal digits, such as 660")
     return int(text, 8)
 
 
 def read_offload(text: str) -> str:
-    """Read who sends files in the place of this server. Raises ValueError, with a message for the user.
+    """Read how a server in front sends the files. Raises ValueError, with a message for the user.
 
     >>> read_offload("nginx:/_files/")
     'nginx:/_files/'
     """
     if not _OFFLOAD.fullmatch(text):
-        raise ValueError(f"{text!r} is neither sendfile nor nginx: and the path of a location, such as nginx:/_files/")
+        raise ValueError(f"{text!r} is neither sendfile nor nginx: with the path of a location, such as nginx:/_files/")
     return text
 
 
@@ -148,18 +148,18 @@ def read_choice(text: str, *, choices: tuple[str, ...]) -> str:
 def read_field(text: str) -> str:
     """Read a field line, `Name: value`, that may be added to a response.
 
-    Raises ValueError if it is not one line of printable ASCII, or if the server itself decides about this field.
+    Raises ValueError if it is not one line of printable ASCII, or if only the server can set this field.
     """
     line = _FIELD_LINE.fullmatch(text)
     if not line:
         raise ValueError(f"{text!r} is not a field such as 'Name: value', in one line of printable ASCII")
     name = line[1].lower()
     if name == "cache-control":
-        raise ValueError("Cache-Control is set by --cache-control")
+        raise ValueError("use --cache-control to set Cache-Control")
     if name.startswith("access-control-"):
-        raise ValueError(f"{line[1]} is set by --cors")
+        raise ValueError(f"use --cors to set {line[1]}")
     if name in _FIXED_FIELDS:
-        raise ValueError(f"{line[1]} describes each response, so only the server sets it")
+        raise ValueError(f"only the server can set {line[1]}, because it differs in each response")
     return f"{line[1]}: {line[2]}"
 
 
@@ -170,7 +170,7 @@ def read_origin(text: str) -> str:
     """
     if text != "*" and not _ORIGIN.fullmatch(text):
         raise ValueError(
-            f"{text!r} is neither * nor an origin such as https://example.org; before a folder write --cors='*'"
+            f"{text!r} is neither * nor an origin such as https://example.org; if a folder follows, write --cors='*'"
         )
     return text
 
@@ -186,5 +186,5 @@ def read_proxies(text: str) -> str:
             if name != "unix":
                 ipaddress.ip_network(name)
         except ValueError as error:
-            raise ValueError(f"{error}; name networks such as 10.0.0.0/8, addresses, or unix") from None
+            raise ValueError(f"{error}: give networks such as 10.0.0.0/8, addresses, or unix") from None
     return ",".join(names)

@@ -15,7 +15,7 @@ def test_an_address_has_a_port_and_perhaps_a_host(text: str, bind: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "localhost", "10.0.0.1:", "70000", "-1", "unix:/a", "fd://3"])
 def test_what_has_no_port_is_no_address(text: str) -> None:
-    with pytest.raises(ValueError, match="is neither a port nor an address and a port"):
+    with pytest.raises(ValueError, match="is neither a port nor an address with a port"):
         read_bind(text)
 
 
@@ -63,7 +63,7 @@ def test_a_text_that_would_break_the_head_of_a_response_is_refused(text: str) ->
     "name", ["Content-Length", "transfer-encoding", "Connection", "Content-Range", "Content-Type", "ETag", "Date"]
 )
 def test_a_field_that_describes_the_response_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} describes each response"):
+    with pytest.raises(ValueError, match=f"only the server can set {name}"):
         read_field(f"{name}: 5")
 
 
@@ -76,7 +76,7 @@ def test_a_field_that_describes_the_response_is_refused(name: str) -> None:
     ],
 )
 def test_a_field_with_a_setting_of_its_own_is_refused(name: str, flag: str) -> None:
-    with pytest.raises(ValueError, match=f"is set by {flag}"):
+    with pytest.raises(ValueError, match=f"use {flag} to set"):
         read_field(f"{name}: x")
 
 
@@ -108,5 +108,5 @@ def test_proxies_are_networks_addresses_or_unix(text: str, proxies: str) -> None
 
 @pytest.mark.parametrize("text", ["", "10.0.0.0/8,", "10.0.0.1/8", "10.0.0.0/33", "example.org", "Unix", "*", "10.1"])
 def test_another_text_names_no_proxies(text: str) -> None:
-    with pytest.raises(ValueError, match="name networks such as"):
+    with pytest.raises(ValueError, match="give networks such as"):
         read_proxies(text)

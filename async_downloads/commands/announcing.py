@@ -1,6 +1,6 @@
 """The lines that a server prints when it accepts connections: its URLs, and a QR code for the camera of a phone.
 
-The server starts also if standard output is full, closed, or not read.
+The server also starts if standard output is full or closed, or if no program reads it.
 """
 
 import io
@@ -16,11 +16,11 @@ __all__ = ["announce", "warn_of_plain_passwords"]
 
 
 def announce(what: str, urls: Sequence[str], *, qr: bool | None) -> None:
-    """Print the URLs, and as a QR code the first one that other machines can open.
+    """Print the URLs, and a QR code of the first one that other machines can open.
 
-    `qr` prints the code, or not; if it is None, the code is printed if standard output is a terminal.
+    `qr` says whether to print the code. If it is None, the code is printed if standard output is a terminal.
     """
-    print_nowait(f"Serving {what} on {', '.join(urls)} (Ctrl-C ends)\n")
+    print_nowait(f"Serving {what} on {', '.join(urls)} (press Ctrl-C to stop)\n")
     url = next(filter(_is_reachable, urls), None)
     if url and (qr or (qr is None and sys.stdout.isatty())):
         print_nowait(_qr_code(url))
@@ -30,7 +30,7 @@ def warn_of_plain_passwords(urls: Sequence[str]) -> None:
     """Warn if passwords would cross a network without encryption."""
     if plain := [url for url in urls if url.startswith("http:") and _is_reachable(url)]:
         print_error(
-            f"warning: over {plain[0]} anyone on the way can read passwords and files: use "
+            f"warning: {plain[0]} is not encrypted, so others in the network can read passwords and files: use "
             "--certfile and --keyfile, or put a proxy with TLS in front"
         )
 

@@ -1,4 +1,4 @@
-"""`async-downloads ls` and `rm` for a bucket, whose files have names only."""
+"""`async-downloads ls` and `rm` for a bucket. Its files have names, but no ids."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ __all__ = ["list_bucket", "remove_from_bucket", "utc"]
 
 
 def utc(seconds: int) -> str:
-    """Return a moment, in seconds since 1970, as a date and a time.
+    """Return a time, given in seconds since 1970, as a date and a time in UTC.
 
     >>> utc(0)
     '1970-01-01T00:00:00Z'

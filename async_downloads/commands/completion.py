@@ -18,7 +18,7 @@ _VARIABLE: Final = "_ASYNC_DOWNLOADS_COMPLETE"  # the scripts set it when they a
 def completion(context: click.Context, shell: str) -> None:
     """Print a script that completes commands, options and file names.
 
-    To install it, add the line of your shell to the file named before it. Then open a new shell.
+    To install it, add one of these lines to the file that is named before the line. Then open a new shell.
 
     \b
     ~/.bashrc: eval "$(async-downloads completion bash)"

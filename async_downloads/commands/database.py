@@ -34,7 +34,7 @@ class Database:
     """The database that the user named."""
 
     url: str = field(repr=False)
-    blobs: str | None = None  # where a new database keeps the bytes
+    blobs: str | None = None  # the URL of the bucket in which a new database keeps the bytes
 
     def run(self, work: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
         """Run `work` with the catalogue; return its exit code. Raises ClickException if the database fails."""
@@ -74,7 +74,7 @@ class Bucket(Database):
 
 
 async def run_each(items: Iterable[T], do: Callable[[T], Awaitable[None]]) -> int:
-    """Call `do` with each item. Print the error of each that fails, continue, and return the highest exit code."""
+    """Call `do` with each item, print the error of each item that fails, and return the highest exit code."""
     worst = 0
     for item in items:
         try:

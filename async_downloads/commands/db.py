@@ -10,13 +10,14 @@ import click
 
 from ..sources.database.catalogue import Catalogue, Corruption
 from .database import DATABASE, Database
+from .options import WholeNumber
 from .progress import progress
 
 __all__ = ["db"]
 
 
 _DAY_SECONDS: Final = 24 * 60 * 60
-_MAX_GRACE_SECONDS: Final = 1_000_000_000  # every database can subtract that from the current time
+_MAX_GRACE_SECONDS: Final = 1_000_000_000  # every database can subtract this from the current time
 
 
 @click.group(no_args_is_help=False)
@@ -28,8 +29,8 @@ def db() -> None:
 @click.option(
     "--blobs",
     metavar="URL",
-    help="Keep the bytes of the files in a bucket: s3://bucket/prefix, gs://…, az://… or file:///path. A new database"
-    " needs it once; the database then knows it.",
+    help="Keep the bytes of the files in a bucket: s3://bucket/prefix, gs://…, az://… or file:///path. Give this URL"
+    " only when you create the database: the database stores the URL.",
 )
 @DATABASE
 def init(blobs: str | None, database: Database) -> int:
@@ -46,17 +47,18 @@ async def _init(catalogue: Catalogue) -> int:
 @click.option(
     "--grace",
     metavar="SECONDS",
-    type=click.IntRange(0, _MAX_GRACE_SECONDS),
+    type=WholeNumber(0, _MAX_GRACE_SECONDS),
     default=_DAY_SECONDS,
     show_default=True,
-    help="Keep replaced and removed files for this time, so that downloads of them can finish. "
-    "An upload that pauses longer fails.",
+    help="Keep replaced and removed files for this time, so that clients can finish their downloads of them. "
+    "An upload that pauses longer than this fails.",
 )
 @DATABASE
 def gc(grace: int, database: Database) -> int:
     """Free the bytes of replaced and removed files.
 
-    The bytes of uploads that stopped before their end are freed, too, and objects of ours in a bucket that no file has.
+    The command also frees the bytes of uploads that did not finish. If the bytes are in a bucket, it deletes the
+    objects that this program made there and that belong to no file.
     """
     return database.run(partial(_gc, grace=grace))
 
@@ -69,7 +71,7 @@ async def _gc(catalogue: Catalogue, *, grace: int) -> int:
 @db.command()
 @DATABASE
 def check(database: Database) -> int:
-    """Read every file and print each damaged one. The exit code is 1 if there are any."""
+    """Read every file and print each damaged one. The exit code is 1 if a file is damaged."""
     return database.run(_check)
 
 

@@ -22,7 +22,7 @@ __all__ = ["demo"]
 _ACCESS: Final = [row for row in table(Settings) if row.name in {"auth", "auth_file", "auth_path", "secret"}]
 
 
-@click.command(epilog="Variables have the same names: ASYNC_DOWNLOADS_LAN=yes.")
+@click.command(epilog="Each option is also an environment variable: ASYNC_DOWNLOADS_LAN=yes.")
 @setting_options([BIND, PORT, LAN, QR, *_ACCESS])
 @click.pass_context
 def demo(context: click.Context, /, **values: Any) -> int:
@@ -39,7 +39,7 @@ def demo(context: click.Context, /, **values: Any) -> int:
             print_nowait(f"curl {sample.options} {base}{sample.path}  # {sample.description}\n")
         if not urls[0].startswith("unix:"):
             name_server(folder, urls[0].rstrip("/"))
-            print_nowait(f"A tour begins at {urls[0].rstrip('/')}{TOUR}\n")
+            print_nowait(f"The tour begins at {urls[0].rstrip('/')}{TOUR}\n")
         announce("sample data", urls, qr=values["qr"])
         if values["auth"] or values["auth_file"]:
             warn_of_plain_passwords(urls)

@@ -1,4 +1,4 @@
-"""`async-downloads get`: its options; then load the client and download."""
+"""`async-downloads get`: its options, and how the command loads the client."""
 
 import gc
 import sys
@@ -15,15 +15,15 @@ from .get_options import GetOptions
 from .get_texts import read_field, read_resume_offset, read_retries
 from .help import SectionedCommand, Sections
 from .messages import INTERRUPTED, print_error
-from .options import parse_each_with, parse_with
+from .options import WholeNumber, parse_each_with, parse_with
 
 __all__ = ["get"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
-_MAX_COUNT: Final = 64  # connections for one file, and files at once: more would be impolite
-# httpx and httpcore import these modules if they are installed, and do not need them here: a command, another event
-# loop and HTTP/2. Half of the time to load is theirs.
+_MAX_COUNT: Final = 64  # of connections for one file, and of files at once: more would harm other users of a server
+# httpx and httpcore import these modules if they are installed: a command, another event loop and HTTP/2. `get` uses
+# none of them, and importing them takes half of the time to load.
 _NOT_NEEDED: Final = ("httpx._main", "trio", "h2")
 # Options of curl and wget for what `get` does anyway.
 _DONE_ANYWAY: Final = (
@@ -31,7 +31,7 @@ _DONE_ANYWAY: Final = (
     *("-np", "--no-parent", "-nH", "--no-host-directories", "-nv", "--no-verbose", "--content-disposition"),
 )
 _PATH: Final = click.Path(path_type=Path, readable=False)  # a file that will be replaced need not be readable
-_COUNT: Final = click.IntRange(1, _MAX_COUNT)
+_COUNT: Final = WholeNumber(1, _MAX_COUNT)
 _CONNECTIONS: Final = ConnectionCount(1, _MAX_COUNT)
 _SECONDS: Final = parse_with(read_seconds)
 _RATES: Final = parse_with(read_rate)
@@ -52,8 +52,8 @@ _MORE: Final[Sections] = {
 _EPILOG: Final = (
     "As in curl and wget, -P is -d and -s is -q. -O, -J, -L, '-C -', -f, -S and --no-parent change nothing: they are "
     "the default."
-    "\n\nExit codes: 1 other, 2 usage, 3 file, 4 network, 5 TLS, 6 authentication, 7 protocol, 8 HTTP status, "
-    "9 digest, 130 and 143 signals. With several URLs: the code of the first one that failed."
+    "\n\nExit codes: 1 other error, 2 usage, 3 file, 4 network, 5 TLS, 6 authentication, 7 protocol, 8 HTTP status, "
+    "9 digest, 130 and 143 signals. With several URLs, the code is that of the first URL that failed."
 )
 
 
@@ -69,37 +69,37 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
 @click.command(cls=SectionedCommand, common=_COMMON, more=_MORE, epilog=_EPILOG)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @_option("--output", "-o", metavar="PATH", type=_PATH, help="Save as PATH; - is standard output.")
-@_option("--directory", "-d", "-P", metavar="DIR", type=_PATH, help="Folder for the files; the server names them.")
-@_option("--input-file", "-i", metavar="FILE", type=_PATH, help="Read URLs from FILE, one a line; - is stdin.")
-@_option("--recursive", "-r", is_flag=True, help="Copy a folder: all new and changed files.")
+@_option("--directory", "-d", "-P", metavar="DIR", type=_PATH, help="Save in DIR; the server names the files.")
+@_option("--input-file", "-i", metavar="FILE", type=_PATH, help="Read URLs from FILE, one per line; - is stdin.")
+@_option("--recursive", "-r", is_flag=True, help="Download a folder: all new and changed files.")
 @_option("--checksum", metavar="ALGO:HEX", help="Expected digest: sha256:… or sha512:…")
 @_option("--connections", "-x", metavar="N", type=_CONNECTIONS, default=4, help="Connections per file.")
 @_option("--limit-rate", metavar="RATE", callback=_RATES, help="Most bytes per second: 500K, 2M; K is 1024.")
 @_option(
-    "--header", "-H", metavar="'NAME: VALUE'", multiple=True, callback=_FIELDS, help="Send this field, too; repeatable."
+    "--header", "-H", metavar="'NAME: VALUE'", multiple=True, callback=_FIELDS, help="Send this field; repeatable."
 )
-@_option("--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")
+@_option("--json", "as_json", is_flag=True, help="Print JSON objects, one per line.")
 @_option("--quiet", "-q", "-s", "--silent", is_flag=True, help="Print errors only.")
 @_option("--include", metavar="PATTERN", multiple=True, help="With -r: only files like '*.iso'; repeatable.")
-@_option("--exclude", metavar="PATTERN", multiple=True, help="With -r: no files like '*.iso'; repeatable.")
-@_option("--keep-directories", is_flag=True, help="Save as HOST/PATH of the URL, below -d.")
+@_option("--exclude", metavar="PATTERN", multiple=True, help="With -r: skip files like '*.iso'; repeatable.")
+@_option("--keep-directories", is_flag=True, help="Save as HOST/PATH of the URL, in DIR of -d.")
 @_option("--jobs", metavar="N", type=_COUNT, default=4, help="Files at the same time.")
-@_option("--overwrite", is_flag=True, help="Replace a file if the server chose its name.")
-@_option("--continue", "-c", "continues", is_flag=True, help="Continue a part of another URL or program, too.")
-@_option("--timestamping", "-N", is_flag=True, help="Skip a file with the server's size and time.")
+@_option("--overwrite", is_flag=True, help="Also replace files that the server named.")
+@_option("--continue", "-c", "continues", is_flag=True, help="Continue also parts of other URLs and programs.")
+@_option("--timestamping", "-N", is_flag=True, help="Skip files that have the server's size and time.")
 @_option("--no-mtime", "dated", flag_value=False, default=True, show_default=False, help="Give files the current time.")
-@_option("--no-resume", "restart", is_flag=True, help="Start again; use no part of an earlier run.")
+@_option("--no-resume", "restart", is_flag=True, help="Start again; ignore the parts of earlier runs.")
 @_option("--checksums", metavar="FILE", help="Path or URL of a list of digests (SHA256SUMS).")
 @_option("--strict", is_flag=True, help="Refuse an HTML page for a name like data.zip.")
 @_option("--mirror", metavar="URL", multiple=True, help="Another URL of the file; repeatable.")
-@_option("--metalink", metavar="FILE", help="Get the files of a Metalink file (path or URL).")
-@_option("--retries", metavar="N", default="5", callback=_RETRIES, help="Failures in a row; inf: no limit.")
-@_option("--patience", metavar="SECONDS", default="300", callback=_SECONDS, help="Longest Retry-After to obey.")
+@_option("--metalink", metavar="FILE", help="Download the files of a Metalink (path or URL).")
+@_option("--retries", metavar="N", default="5", callback=_RETRIES, help="Retries without new bytes, or inf.")
+@_option("--patience", metavar="SECONDS", default="300", callback=_SECONDS, help="Longest Retry-After to wait for.")
 @_option("--timeout", metavar="SECONDS", callback=_SECONDS, help="Longest time for one file, from start to end.")
 @_option("--response-timeout", metavar="SECONDS", default="300", callback=_SECONDS, help="Longest wait for a response.")
 @_option("--stall-timeout", metavar="SECONDS", default="30", callback=_SECONDS, help="Longest time without a byte.")
-@_option("--speed-floor", metavar="RATE", default="1", callback=_RATES, help="Reconnect if slower than this.")
-@_option("--user-agent", "-A", metavar="TEXT", help="Send TEXT as the name of the client.")
+@_option("--speed-floor", metavar="RATE", default="1", callback=_RATES, help="Reconnect if slower (bytes/s).")
+@_option("--user-agent", "-A", metavar="TEXT", help="Send TEXT as the User-Agent field.")
 @network_options
 @_option("--insecure-redirects", is_flag=True, help="Follow redirects from https to http.")
 @_habit("-O", "--remote-name", "remote_name")
@@ -119,7 +119,7 @@ def get(**options: Any) -> int:
 
 
 def _load() -> Callable[[GetOptions], int]:
-    """Import the client, and no more: the import takes a third of a second, enough to download 300 MB."""
+    """Import only the client: the import takes a third of a second, in which a download could get 300 MB."""
     # None makes the import of a module fail, as it does where the module is not installed.
     blocked = [name for name in _NOT_NEEDED if sys.modules.setdefault(name, None) is None]  # type: ignore[arg-type]
     gc.disable()  # imported modules are not garbage, and all of them stay

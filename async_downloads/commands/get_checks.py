@@ -26,7 +26,7 @@ _FOLDERS_ONLY: Final = {"include": "--include", "exclude": "--exclude"}
 _HABITS: Final = ("remote_name", "resume_offset")  # what `get` does anyway
 
 
-_USER_AGENT: Final = "User-Agent"  # of `-A`; every host may see it
+_USER_AGENT: Final = "User-Agent"  # the field that `-A` sets; every host may see it
 
 
 class _CannotSave(click.ClickException):
@@ -74,47 +74,48 @@ def _items(options: Mapping[str, Any]) -> tuple[UrlItem, ...]:
 def _refuse_contradictions(options: Mapping[str, Any], items: tuple[UrlItem, ...]) -> None:
     if not items and not options["metalink"]:
         if options["mirror"]:
-            raise click.UsageError("no URL is given: --mirror names another source of it; -r copies a folder")
-        raise click.UsageError("the input has no URL" if options["input_file"] else "no URL is given")
+            raise click.UsageError("no URL is given: --mirror only adds another URL of the same file; -r gets a folder")
+        raise click.UsageError("the input file has no URL" if options["input_file"] else "no URL is given")
     for name, flag in _ONE_URL.items():
         if options[name] and len(items) != 1:
-            raise click.UsageError(f"{flag} is for one URL")
+            raise click.UsageError(f"{flag} needs exactly one URL")
     for name, flag in (_FILES_ONLY if options["recursive"] else _FOLDERS_ONLY).items():
         if options[name]:
-            raise click.UsageError(f"{flag} is {'not for folders (-r)' if options['recursive'] else 'for -r only'}")
+            raise click.UsageError(f"{flag} {'cannot be used with' if options['recursive'] else 'needs'} -r")
     _refuse_pairs(options)
 
 
 def _refuse_pairs(options: Mapping[str, Any]) -> None:
-    """Refuse two options that cannot both be followed."""
+    """Raise UsageError if two options contradict each other."""
     if options["output"] is not None and (options["directory"] is not None or options["keep_directories"]):
         flag = "-d" if options["directory"] is not None else "--keep-directories"
-        raise click.UsageError(f"-o and {flag} both say where to save")
+        raise click.UsageError(f"-o and {flag} both say where to save: give only one of them")
     if options["checksum"] and options["checksums"]:
-        raise click.UsageError("--checksum and --checksums both say what to expect")
+        raise click.UsageError("--checksum and --checksums both give the digest: give only one of them")
     if options["metalink"] and any(name != _USER_AGENT for name, _ in options["header"]):
-        raise click.UsageError("-H would send the field to every host that the Metalink file names")
+        raise click.UsageError("leave out -H: it would send the field to every host that the Metalink file names")
     if options["output"] == STDOUT:
         _check_stdout(options)
 
 
 def _check_stdout(options: Mapping[str, Any]) -> None:
     if options["mirror"]:
-        raise click.UsageError("--mirror needs a file to save: -o - is standard output")
+        raise click.UsageError("--mirror cannot be used with -o -, which is standard output: save to a file")
     if sys.__stdout__ is None:
         raise CannotRun("standard output is closed")
 
 
 def _refuse_paths(options: Mapping[str, Any]) -> None:
-    """Refuse `URL PATH`, and `-O NAME` as wget has it: here, as in curl, `-O` takes no name."""
+    """Raise UsageError for `URL PATH`, and for wget's `-O NAME`: here, as in curl, `-O` takes no name."""
     paths = [each for each in options["urls"] if "://" not in each and read_host_path(each) == each]
     if not paths or len(options["urls"]) == len(paths):
         return
     if options["remote_name"]:
-        raise click.UsageError("-O takes no name: -o NAME saves under that name")
+        raise click.UsageError("-O takes no name: use -o NAME to save under this name")
     if all(map(HARMLESS.fullmatch, paths)):
-        instead = "-d DIR saves in it" if os.path.isdir(paths[-1]) else "-o PATH saves under that name"
-        raise click.UsageError(f"{paths[-1]} is not a URL: {instead}")
+        path = paths[-1]
+        instead = f"-d {path} to save in this folder" if os.path.isdir(path) else f"-o {path} to save under this name"
+        raise click.UsageError(f"{path} is not a URL: use {instead}")
 
 
 def _add_user_agent(options: dict[str, Any]) -> None:
@@ -123,14 +124,14 @@ def _add_user_agent(options: dict[str, Any]) -> None:
     if agent is None:
         return
     if options["recursive"]:
-        raise click.UsageError("-A names the client: --include PATTERN chooses files")
+        raise click.UsageError("-A sets the User-Agent field: use --include PATTERN to choose files")
     if not agent.isascii() or not agent.isprintable():
-        raise click.UsageError("-A expects printable ASCII")
+        raise click.UsageError("-A needs printable ASCII")
     options["header"] = (*options["header"], (_USER_AGENT, agent))
 
 
 def _check_place(output: Path | None, directory: Path | None, *, made: bool) -> None:
-    """Raise `_CannotSave`, before any request, if no file can be saved there. With `made`, it may be missing."""
+    """Raise `_CannotSave`, before any request, if no file can be saved there. With `made`, `get` makes the folder."""
     if output is not None:
         _check_output(output)
     if directory is not None and (directory.exists() or not made):
@@ -142,7 +143,7 @@ def _check_output(path: Path) -> None:
     if path == STDOUT:
         return
     if os.path.isdir(path):
-        raise _CannotSave(f"{path}: Is a directory: -d {shlex.quote(str(path))} saves in it")
+        raise _CannotSave(f"{path} is a folder: use -d {shlex.quote(str(path))} to save in it")
     _check_directory(path.parent)
 
 
@@ -151,6 +152,6 @@ def _check_directory(path: Path) -> None:
     try:
         os.stat(f"{path}/")
     except FileNotFoundError:
-        raise _CannotSave(f"{path}: no such folder (mkdir -p {shlex.quote(str(path))} makes it)") from None
+        raise _CannotSave(f"there is no folder {path}: create it with mkdir -p {shlex.quote(str(path))}") from None
     except OSError as error:
         raise _CannotSave(f"{path}: {error.strerror}") from None

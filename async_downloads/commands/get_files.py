@@ -48,7 +48,7 @@ async def _run(options: GetOptions, display: Display) -> int:
         try:
             async with downloader:
                 code = await downloads.run()
-        except ValueError as error:  # about a proxy in the environment; `_one` catches those about a URL
+        except ValueError as error:  # a proxy in the environment is malformed; `_one` catches errors of a URL
             raise CannotRun(str(error)) from None
         except asyncio.CancelledError:
             if signals.code is None:
@@ -111,7 +111,7 @@ class _Downloads:
         """Return the end of the message after an interruption: what the next run will do."""
         if self._options.to_stdout:
             return ""
-        return "; the same command continues from here" if self._can_resume() else "; the same command starts again"
+        return f"; the same command {'continues from here' if self._can_resume() else 'starts from the beginning'}"
 
     def _can_resume(self) -> bool:
         """Whether a file is complete, or a part of one is left that the next run can use."""
@@ -129,7 +129,7 @@ class _Downloads:
             self._failed(task.item, error, error.exit_code)
         except ValueError as error:  # a malformed URL or checksum
             self._failed(task.item, error, _USAGE)
-        except Exception as error:  # noqa: BLE001 - a bug of ours must not cost the other files
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not stop the other downloads
             self._failed(task.item, error, _OTHER)
         else:
             self._tally.add(result)

@@ -1,4 +1,4 @@
-"""The hint of `get` for a URL that is a folder of our server: the user most likely wants its files, by `-r`."""
+"""The hint of `get` for a URL that is a folder of our server: most likely the user wants its files, so needs `-r`."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -26,9 +26,9 @@ class FolderHint:
         self._display = display
 
     async def note_folder(self, item: UrlItem, result: Result) -> None:
-        """Say so if a page was saved and the URL, with a slash at its end, is a folder.
+        """Print a hint if a page was saved and the URL, with a slash at its end, is a folder.
 
-        Nothing is asked before the download, because a URL may be good for one request only.
+        The server is not asked before the download, because a URL may be valid for one request only.
         """
         parts = urlsplit(item.url)
         if item.path is not None or result.unchanged:
@@ -37,7 +37,7 @@ class FolderHint:
             return
         with suppress(FetchError):
             if await self._is_folder(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/"))):
-                self._display.hint(f"{result.path}: this is the page of a folder: -r downloads the files")
+                self._display.hint(f"{result.path} is the page of a folder: use -r to download the files")
 
     async def _is_folder(self, url: str) -> bool:
         """Whether a URL is a folder of our server."""

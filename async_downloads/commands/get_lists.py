@@ -1,8 +1,8 @@
 """The lists that `get` reads: `--checksums`, `--metalink`, and `--input-file`, whose lines are:
 
-URL out=NAME dir=DIR checksum=ALGO:HEX     each of the three may be missing; 'quotes' keep spaces
-URL                                        or as aria2 has it, in indented lines below the URL,
-  out=NAME                                 whose values are not quoted
+URL out=NAME dir=DIR checksum=ALGO:HEX     each of the three is optional; values with spaces need 'quotes'
+URL                                        or, as in aria2, indented lines below the URL,
+  out=NAME                                 with values that are not quoted
 """
 
 import shlex
@@ -30,13 +30,13 @@ _KEYS: Final = ("out", "dir", "checksum")
 
 
 def read_items(path: Path, directory: Path) -> tuple[UrlItem, ...]:
-    """Return the items in a list, a file or `-` for standard input. Files go to `directory` or a folder below it."""
+    """Return the items of a list: a file, or `-` for standard input. They are saved in `directory` or below it."""
     name = "standard input" if path == STDIN else repr(str(path))
     items: list[UrlItem] = []
     for number, url, about in _entries(_lines(path, name)):
         if about.keys() - {*_KEYS}:
             expected = ", ".join(f"{key}=" for key in _KEYS)
-            raise CannotRun(f"line {number} of {name} has something else than {expected} after the URL")
+            raise CannotRun(f"line {number} of {name}: after the URL, only {expected} can follow")
         items.append(_item(len(items), url, about, directory))
     return tuple(items)
 

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from .options import FILE
+from .options import FILE, WholeNumber
 
 __all__ = ["ConnectionCount", "network_options", "pop_network"]
 
@@ -15,8 +15,8 @@ _OPTIONS: Final[tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...]] = (
     (("--netrc/--no-netrc", "-n", "use_netrc"), {"default": True, "help": "Use the passwords of ~/.netrc."}),
     (("--cookies", "cookie_file"), {"metavar": "FILE", "type": FILE, "help": "Send cookies from a cookies.txt."}),
     (("--proxy", "proxy"), {"metavar": "URL", "help": "Proxy: http, https, socks5 or socks5h."}),
-    (("--no-proxy", "use_proxies"), {"flag_value": False, "default": True, "help": "Use no proxy of the environment."}),
-    (("--insecure", "-k", "verify"), {"flag_value": False, "default": True, "help": "Accept every certificate."}),
+    (("--no-proxy", "use_proxies"), {"flag_value": False, "default": True, "help": "Ignore proxies set by variables."}),
+    (("--insecure", "-k", "verify"), {"flag_value": False, "default": True, "help": "Do not verify certificates."}),
     (("--cacert", "ca_file"), {"metavar": "FILE", "type": FILE, "help": "Trust the certificates of a PEM file."}),
     (("--cert", "cert_file"), {"metavar": "FILE", "type": FILE, "help": "Certificate of this client, as PEM."}),
     (("--key", "key_file"), {"metavar": "FILE", "type": FILE, "help": "Key of --cert, if it is in its own file."}),
@@ -35,19 +35,19 @@ def network_options(function: F) -> F:
 
 
 def pop_network(options: dict[str, Any]) -> dict[str, Any]:
-    """Take the values of these options out of the others. Raises UsageError if they contradict each other."""
+    """Remove these options from `options` and return them. Raises UsageError if they contradict each other."""
     network = {name: options.pop(name) for name in _FIELDS}
     if network["proxy"] is not None and not network["use_proxies"]:
-        raise click.UsageError("--proxy and --no-proxy contradict each other")
+        raise click.UsageError("--proxy and --no-proxy contradict each other: give only one of them")
     if network["key_file"] is not None and network["cert_file"] is None:
         raise click.UsageError("--key needs --cert")
     return network
 
 
-class ConnectionCount(click.IntRange):
+class ConnectionCount(WholeNumber):
     """The number of `-x`, which in curl names a proxy."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and (":" in value or "." in value):
-            self.fail("-x is the number of connections; --proxy URL names a proxy.", param, ctx)
+            self.fail("-x is the number of connections: use --proxy URL to name a proxy.", param, ctx)
         return super().convert(value, param, ctx)

@@ -16,8 +16,8 @@ STDOUT: Final = Path("-")
 class UrlItem:
     """One file or folder to download, and its position in the command; `alternates` are further URLs of the same file.
 
-    It is saved as `path`, or else in `directory`. With `makes_folders`, missing folders are made. `is_listed` says that
-    a document of a server chose the name, which therefore replaces no file.
+    It is saved as `path`, or in `directory` if `path` is None. With `makes_folders`, missing folders are made. With
+    `is_listed`, a document of a server chose the name, so the download replaces no existing file.
     """
 
     index: int

@@ -33,7 +33,7 @@ class Display(AbstractContextManager["Display"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None", /
     ) -> None:
-        """Clear everything but lines."""
+        """Remove the bars; the lines stay."""
 
     def print(self, line: str) -> None:
         """Write a line."""
@@ -50,7 +50,7 @@ class Display(AbstractContextManager["Display"]):
         self.print(f"async-downloads: {item.public}: {redacted(error)}")
 
     def replaced(self, item: UrlItem, url: str, error: Exception, /) -> None:
-        """Show that a server failed, and that another one is tried."""
+        """Show that a server failed, and that the download uses another one."""
 
     def hint(self, text: str, /) -> None:
         """Show what the user may want to do instead."""

@@ -86,7 +86,7 @@ class GetPlan:
             except DiskError as error:  # a name is too long
                 return _failing(item, error)
         if item.path in self._taken:
-            return _failing(item, ValueError(f"{item.path} is already the place of another URL"))
+            return _failing(item, ValueError(f"{item.path} is already the file of another URL"))
         if item.path is not None:
             self._taken.add(item.path)
         return Task(item, partial(self._fetch, item))
@@ -158,7 +158,7 @@ class GetPlan:
         return Path(file_name(None, f"http://host/{last}"))
 
     def _found(self, found: "RemoteFile | UnreadableFolder", mirror: "Mirror") -> Task:
-        """Return the task for a file; it fails if the file has no safe place, or its folder could not be listed."""
+        """Return the task for a file. It fails if the file has no safe path, or if its folder could not be listed."""
         from ..client.folders.walk import UnreadableFolder
 
         if isinstance(found, UnreadableFolder):
@@ -172,7 +172,7 @@ class GetPlan:
         except (FetchError, ValueError) as error:
             return _failing(item, error)
         if path in self._taken:
-            return _failing(item, ValueError(f"{path} is already the place of another file"))
+            return _failing(item, ValueError(f"{path} is already the name of another file"))
         self._taken.add(path)
         return Task(item, partial(self._copy, mirror, found))
 

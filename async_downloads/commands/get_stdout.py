@@ -69,10 +69,10 @@ async def _stream(downloader: Downloader, item: UrlItem, report: Callable[[Progr
 
 
 async def _copy_verified(downloader: Downloader, item: UrlItem, report: Callable[[Progress], object]) -> Result:
-    """Download to a temporary file, then copy that.
+    """Download to a temporary file, then copy it.
 
-    The checksum of a body with a content coding may be that of the bytes with or without the coding. Only a file can
-    wait until it is known which of them the user expects.
+    If a body has a content coding, the checksum may be that of the bytes with or without the coding. Only at the end is
+    it known which bytes the user expects, and a file can keep them until then.
     """
     with TemporaryDirectory() as folder:
         path, output = Path(folder) / "body", _StandardOutput()
@@ -94,7 +94,7 @@ async def _copy(body: ResponseStream, hashed: "hashlib._Hash | None", report: Ca
 
 
 class _ByteCounter:
-    """The bytes of a body that were written, reported at most ten times a second."""
+    """Counts the bytes of a body that were written, and reports them at most ten times per second."""
 
     def __init__(self, body: ResponseStream, report: Callable[[Progress], object]) -> None:
         self._body = body
@@ -125,7 +125,7 @@ class _StandardOutput:
         Thread(target=self._run, daemon=True).start()
 
     async def write(self, data: bytes) -> None:
-        """Return when all of `data` is written. Raises ReaderLeft or DiskError."""
+        """Write all of `data`. Raises ReaderLeft if standard output was closed, DiskError if the write fails."""
         written: asyncio.Future[None] = self._loop.create_future()
         self._queue.put((data, written))
         try:

@@ -21,7 +21,7 @@ class Tally:
         self.unchanged: int = 0
         self.failed: int = 0
         self.size: int = 0  # bytes of the files that were downloaded
-        self.transferred: int = 0  # bytes that arrived: some may have come twice, and an earlier run may have left some
+        self.transferred: int = 0  # bytes that arrived in this run: some twice; those of earlier runs are not counted
         self.last_failed: str = ""
         self._begun = time.monotonic()
 
@@ -48,7 +48,7 @@ class Tally:
         self.last_failed = item.public
 
     def as_dict(self) -> dict[str, object]:
-        """Return the counts for a program."""
+        """Return the counts for the JSON output."""
         return {
             "files": self.files,
             "downloaded": self.downloaded,
@@ -73,25 +73,25 @@ class Tally:
 
 
 class RunningTotal:
-    """The bytes of all downloads, those that ended and those that run; `files` counts both."""
+    """The bytes of all downloads that have ended or are running; `files` counts both."""
 
     def __init__(self) -> None:
         self._ended = self._ended_bytes = 0
         self._running: dict[int, Progress] = {}
 
     def advance(self, index: int, progress: "Progress") -> None:
-        """Note how far a download is."""
+        """Record the progress of a download."""
         self._running[index] = progress
 
     def end(self, index: int) -> None:
-        """Note that a download ended."""
+        """Record that a download ended."""
         self._ended += 1
         if last := self._running.pop(index, None):
             self._ended_bytes += last.done
 
     @property
     def files(self) -> int:
-        """How many downloads ended or run."""
+        """How many downloads have ended or are running."""
         return self._ended + len(self._running)
 
     @property

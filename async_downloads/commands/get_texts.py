@@ -31,7 +31,7 @@ def read_retries(value: str) -> float:
     if value == "inf":
         return math.inf
     if not re.fullmatch("[0-9]{1,9}", value):
-        raise ValueError(f"{value!r} is not a number of retries: say 5 or inf")
+        raise ValueError(f"{value!r} is not a number of retries, such as 5 or inf")
     return float(value)
 
 
@@ -41,7 +41,7 @@ def read_field(value: str) -> tuple[str, str]:
     if not found:
         raise ValueError("expected 'Name: value' in printable ASCII")
     if found["name"].lower() in _RESERVED:
-        raise ValueError(f"{found['name']} is set by the download itself")
+        raise ValueError(f"the download sets {found['name']} itself")
     return found["name"], found["value"].rstrip()
 
 
@@ -55,6 +55,6 @@ def read_host_path(value: str) -> str:
 
 
 def read_resume_offset(value: str) -> None:
-    """Accept the `-` of curl's `-C -`, which asks for what `get` does anyway."""
+    """Accept the `-` of curl's `-C -`: `get` always continues a download."""
     if value != "-":
-        raise ValueError("a download continues by itself where it was interrupted: leave out -C")
+        raise ValueError("leave out -C: a download always continues where it was interrupted")

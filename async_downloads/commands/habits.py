@@ -1,5 +1,6 @@
-"""Options of other programs that users try here: the message names the option of this program instead."""
+"""Options of other programs that users try here. The error message says which option of this program to use."""
 
+import re
 from typing import Final
 
 import click
@@ -7,56 +8,65 @@ import click
 __all__ = ["INSTEAD", "message_of"]
 
 
+_WHITE_SPACE: Final = re.compile(r"\s*[\n\t]\s*")  # click shows the choices of an argument in lines
 _TLS: Final = {
-    "--ssl-certfile --cert --tls-cert": "--certfile FILE names the certificate",
-    "--ssl-keyfile --key --tls-key": "--keyfile FILE names the key",
+    "--ssl-certfile --cert --tls-cert": "use --certfile FILE to name the certificate",
+    "--ssl-keyfile --key --tls-key": "use --keyfile FILE to name the key",
 }
-_ADDRESS: Final = {"--host --address --listen -a": "-b HOST:PORT sets the address, and --lan listens on all"}
+_ADDRESS: Final = {
+    "--host --address --listen -a": "use -b HOST:PORT to set the address, or --lan to listen on all addresses"
+}
 # By command: the options of curl, wget and aria2, of http.server and others, and of uvicorn and others.
 INSTEAD: Final = {
     "get": {
-        "--output-document --out": "-o PATH saves under that name",
-        "--output-dir --directory-prefix --dir": "-d DIR saves in a folder",
-        "--create-dirs": "make the folder first, with mkdir -p",
-        "-m --level -l --page-requisites -p": "-r copies a folder and everything below it",
-        "--accept": "--include PATTERN chooses files",
-        "--reject -R": "--exclude PATTERN leaves files out",
+        "--output-document --out": "use -o PATH to save under a name",
+        "--output-dir --directory-prefix --dir": "use -d DIR to save in a folder",
+        "--create-dirs": "create the folder first, with mkdir -p",
+        "-m --level -l --page-requisites -p": "use -r to download a folder and everything below it",
+        "--accept": "use --include PATTERN to choose files",
+        "--reject -R": "use --exclude PATTERN to skip files",
         "--no-clobber": "leave it out: get replaces a file of the same name only with --overwrite",
-        "--no-directories --cut-dirs": "-d DIR says where to save",
-        "--split -j --max-concurrent-downloads --parallel -Z": "-x N sets connections per file, --jobs N files at once",
-        "--max-connection-per-server": "-x N sets the connections per file",
-        "--retry --tries -t --max-tries": "--retries N sets how often it tries again",
-        "--max-time --connect-timeout -T": "--timeout SECONDS limits a download, --stall-timeout a silence",
-        "--verbose -v": "--json prints more",
-        "--user -u --password --http-user --http-password": "~/.netrc holds passwords, or https://USER:PASSWORD@HOST/",
-        "--cookie -b --load-cookies": "--cookies FILE sends cookies",
-        "--referer -e": "-H 'Referer: URL' sends it",
-        "--no-check-certificate": "-k accepts every certificate",
-        "--ca-certificate": "--cacert FILE trusts certificates",
-        "--time-cond -z": "-N skips a file with the server's size and time",
-        "--max-filesize": "there is no such limit: --timeout SECONDS limits the time",
-        "--head -I --spider --include-headers -D --dump-header": "get only saves files: curl -I shows the fields",
-        "--request -X --data --form -F --upload-file": "get only downloads: use curl to send something",
-        "--compressed": "leave it out: get saves the file itself",
+        "--no-directories --cut-dirs": "use -d DIR to say where to save",
+        "--split -j --max-concurrent-downloads --parallel -Z": (
+            "use -x N for the connections per file, --jobs N for the files at the same time"
+        ),
+        "--max-connection-per-server": "use -x N for the connections per file",
+        "--retry --tries -t --max-tries": "use --retries N to say how often to try again",
+        "--max-time --connect-timeout -T": (
+            "use --timeout SECONDS to limit a download, --stall-timeout SECONDS to limit the time without a byte"
+        ),
+        "--verbose -v": "use --json to print more",
+        "--user -u --password --http-user --http-password": (
+            "write the password in ~/.netrc, or in the URL: https://USER:PASSWORD@HOST/"
+        ),
+        "--cookie -b --load-cookies": "use --cookies FILE to send cookies",
+        "--referer -e": "use -H 'Referer: URL'",
+        "--no-check-certificate": "use -k to accept every certificate",
+        "--ca-certificate": "use --cacert FILE to trust certificates",
+        "--time-cond -z": "use -N to skip files that have the server's size and time",
+        "--max-filesize": "the size cannot be limited: use --timeout SECONDS to limit the time",
+        "--head -I --spider --include-headers -D --dump-header": "get only saves files: use curl -I to see the fields",
+        "--request -X --data --form -F --upload-file": "get only downloads: use curl to send data",
+        "--compressed": "leave it out: get saves the file without compression",
         "--background": "leave it out, and end the command with &",
-        "--range": "get saves whole files: curl -r gets a part",
+        "--range": "get saves whole files: use curl -r to get a part",
     },
     "serve": {
-        "--directory -d --root --webroot": "name the folder alone: serve DIR",
-        "--upload --upload-files -u --allow-upload": "serve only sends files, it does not receive any",
-        "--verbose -v --log-level": "--access-log text prints a line for each request",
-        "--quiet -q": "leave it out: it prints no line for a request",
-        "--user --username --password": "--auth USER:PASSWORD asks for a password",
-        "--threads": "leave it out, or set processes with -w N",
+        "--directory -d --root --webroot": "give only the folder: serve DIR",
+        "--upload --upload-files -u --allow-upload": "serve only sends files and receives none",
+        "--verbose -v --log-level": "use --access-log text to print a line for each request",
+        "--quiet -q": "leave it out: serve prints no line for a request",
+        "--user --username --password": "use --auth USER:PASSWORD to ask for a password",
+        "--threads": "leave it out, or set the number of processes with -w N",
         **_ADDRESS,
         **_TLS,
     },
     "run": {
-        "--reload": "start it again after a change",
-        "--factory": "MODULE:create_app() calls the function; quote it for the shell",
-        "--app -A": "name the app alone: run MODULE:APP",
-        "--debug": "app.debug = True in a Quart app shows tracebacks in the browser",
-        "--verbose -v --log-level": "--access-log text prints a line for each request",
+        "--reload": "start the command again after a change",
+        "--factory": "write MODULE:create_app() to call the function; quote it for the shell",
+        "--app -A": "give only the app: run MODULE:APP",
+        "--debug": "set app.debug = True in a Quart app to see tracebacks in the browser",
+        "--verbose -v --log-level": "use --access-log text to print a line for each request",
         **_ADDRESS,
         **_TLS,
     },
@@ -64,16 +74,16 @@ INSTEAD: Final = {
 
 
 def message_of(error: click.ClickException) -> str:
-    """Return the message of an error. If the option is one of another program, the message says what to use here."""
+    """Return the message of an error, in one line. For an option of another program, it says what to use here."""
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         if isinstance(error.ctx.command, click.Group):
             commands = _commands_with(error.option_name, error.ctx.command, error.ctx)
             names = " or ".join(commands[:2])
-            return f"{error.option_name} follows a command, such as {names}" if names else error.format_message()
+            return f"{error.option_name} must follow a command, such as {names}" if names else error.format_message()
         for options, instead in INSTEAD.get(error.ctx.command.name or "", {}).items():
             if error.option_name in options.split():
-                return f"there is no {error.option_name}: {instead}"
-    return error.format_message()
+                return f"there is no option {error.option_name}: {instead}"
+    return _WHITE_SPACE.sub(" ", error.format_message())
 
 
 def _commands_with(option: str, group: click.Group, context: click.Context) -> list[str]:

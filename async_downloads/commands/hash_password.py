@@ -15,17 +15,19 @@ def hash_password(user: str | None) -> None:
     """Print the hash of a password, or USER:HASH if you give a user.
 
     On a terminal, the command asks for the password twice and does not show it. Otherwise it reads the password from
-    the first line of standard input. Add the printed line to the file of serve --auth-file.
+    the first line of standard input. Add the printed line to the file that you give to serve --auth-file.
     """
     from ..access.accounts import hashed, split_account
 
     password = _asked() if sys.stdin.isatty() else _read()
+    if not password:
+        raise CannotRun("the password is empty")
     try:
         split_account(f"{'user' if user is None else user}:{password}")
     except ValueError as error:
-        raise CannotRun(f"this cannot be a user and a password: {error}") from error
+        raise CannotRun(f"this user and this password cannot be used: {error}") from error
     if user and (":" in user or user.startswith("#") or user != user.strip()):
-        raise CannotRun("a user may have no colon, does not begin with #, and neither begins nor ends with a space")
+        raise CannotRun("the name of a user must not contain a colon, begin with #, or begin or end with a space")
     click.echo(f"{user}:{hashed(password)}" if user else hashed(password))
 
 

@@ -1,4 +1,4 @@
-"""Help of commands with many options: `--help` shows the common ones, `--help-all` all of them."""
+"""The help of commands with many options: `--help` shows the common options, `--help-all` all of them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -8,7 +8,7 @@ import click
 __all__ = ["SectionedCommand", "Sections"]
 
 
-Sections = Mapping[str, str]  # a title, and the names of its parameters with spaces between them
+Sections = Mapping[str, str]  # by title: the names of the section's parameters, with spaces between them
 _SHOWS_ALL: Final = f"{__name__}.shows_all"
 _OTHERS: Final = "Other options"
 _MAX_NAMES: Final = 30  # columns for the names of options; longer names have a line of their own
@@ -37,7 +37,10 @@ class SectionedCommand(click.Command):
                 formatter.write_dl([(f"{names:<{width}}", text) for names, text in rows])
 
     def _records(self, ctx: click.Context) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Yield the name of each option with what its line shows: of a switch that is off, only how to set it."""
+        """Yield the name of each option and the two texts of its line.
+
+        If a switch is off by default, the line shows only how to set it.
+        """
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
@@ -59,7 +62,7 @@ class SectionedCommand(click.Command):
 
 
 def _name_of(param: click.Parameter) -> str:
-    """Return the name of a parameter; click may call that of `--help` otherwise."""
+    """Return the name of a parameter; click may give another name to that of `--help`."""
     return "help" if "--help" in param.opts else param.name or ""
 
 

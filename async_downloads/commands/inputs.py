@@ -1,7 +1,8 @@
 """The input of `put`: a file, a pipe or standard input, from its current position to its end.
 
-A thread reads a regular file, which never blocks for long. A read from anything else may block for ever, and a blocked
-thread cannot be stopped: the event loop waits until there are bytes, and only then the thread reads.
+A thread reads a regular file, because such a read never blocks for long. A read from a pipe or a terminal may block for
+ever, and a blocked thread cannot be stopped: so the event loop waits until there are bytes, and only then a thread
+reads them.
 """
 
 import asyncio
@@ -25,7 +26,8 @@ __all__ = ["Input", "open_input"]
 
 
 _CHUNK_BYTES: Final = 1024 * 1024  # of one read; a pipe gives 64 KiB
-# Opening a FIFO must not block, a terminal must not become the controlling one, child processes must not inherit.
+# Opening a FIFO must not block. A terminal must not become the controlling terminal. Child processes must not inherit
+# the descriptor.
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -58,13 +60,13 @@ class Input:
                 return await await_shielded(in_thread(partial(os.read, self._fd, _CHUNK_BYTES)))
 
     async def _ready(self) -> None:
-        """Return when a read will not block."""
+        """Wait until a read does not block."""
         if self._regular:
             return
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
         try:
             loop.add_reader(self._fd, ready.set)
-        except PermissionError:  # epoll refuses /dev/zero and the like, which are always ready
+        except PermissionError:  # epoll refuses devices such as /dev/zero, which are always ready
             return
         try:
             await ready.wait()

@@ -15,14 +15,14 @@ __all__ = ["ls", "rm"]
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each file, one a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each file, one per line.")
 @FILES
 @IDS
 def ls(as_json: bool, database: Database, ids: Identifier) -> int:
     """List the files in a database or in a bucket.
 
-    Each file has one line, in the order of the names: id, size, media type, time (UTC), name. A bucket has no ids, and
-    does not list media types.
+    The command prints one line for each file, sorted by name: id, size in bytes, media type, time (UTC), name. The
+    lines of a bucket have no id and no media type.
     """
     if isinstance(database, Bucket):
         return database.run(partial(list_bucket, as_json=as_json))

@@ -1,4 +1,4 @@
-"""Messages of a command: one line each on standard error, and the exit code that belongs to it."""
+"""The messages of a command, each one line on standard error, and the exit codes that belong to them."""
 
 from contextlib import suppress
 from typing import Final
@@ -12,7 +12,7 @@ INTERRUPTED: Final = 130  # as a shell reports SIGINT
 
 
 class CannotRun(click.ClickException):
-    """The command cannot do what its options and files ask for."""
+    """The command cannot run with these options or files."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""Make options from the rows of the table of settings, and read the texts of options."""
+"""Make options from the rows of the table of settings, and read the values of options."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,18 +7,28 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from ..secret_files import read_secret
-from ..setting_texts import read_yes_or_no
+from ..setting_texts import read_whole_number, read_yes_or_no
 
-if TYPE_CHECKING:  # `get` needs none of the sources that the settings are about
+if TYPE_CHECKING:  # the settings import the sources, which `get` does not need
     from ..config import Setting
 
-__all__ = ["FILE", "FOLDER", "STDIN", "SecretOption", "parse_each_with", "parse_with", "setting_option"]
+__all__ = ["FILE", "FOLDER", "STDIN", "SecretOption", "WholeNumber", "parse_each_with", "parse_with", "setting_option"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
 STDIN: Final = Path("-")
 FOLDER: Final = click.Path(exists=True, file_okay=False, readable=True, path_type=Path)
 FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+
+
+class WholeNumber(click.IntRange):
+    """A whole number in a range. Its error names the range, also if the text is no number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return read_whole_number(str(value), least=int(self.min or 0), most=int(self.max or 0))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
 
 
 class _YesOrNo(click.types.BoolParamType):
@@ -50,7 +60,7 @@ class _Each(click.types.StringParamType):
 
 
 class SecretOption(click.Option):
-    """An option whose value can be in a file, too: a variable with `_FILE` at its end names the file."""
+    """An option whose value can also be in a file: a variable with `_FILE` at its end names the file."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the value of the first variable that is set. Raises BadParameter if it cannot be read."""
@@ -62,7 +72,7 @@ class SecretOption(click.Option):
 
 
 def setting_option(row: "Setting") -> Callable[[F], F]:
-    """Declare the option for a setting, which the environment and the TOML file can set, too."""
+    """Declare the option for a setting. A variable and the TOML file can also set it."""
     flag = f"--{row.name.replace('_', '-')}"
     details: dict[str, Any] = {
         "envvar": row.variables,
@@ -78,7 +88,7 @@ def setting_option(row: "Setting") -> Callable[[F], F]:
 
 
 def _reading(row: "Setting", default: object) -> dict[str, Any]:
-    """Return how click gets the value of a setting that is not a switch."""
+    """Return the arguments of `click.option` for a setting that is not a switch."""
     if row.choices:
         return {"type": click.Choice(row.choices)}
     if row.kind == Path | None:

@@ -1,6 +1,6 @@
-"""Progress on a terminal: a bar for each transfer, at the bottom, and lines above them. Nothing elsewhere.
+"""Progress on a terminal: a bar for each transfer at the bottom, and lines above the bars.
 
-rich is imported only when a bar is shown: to load it takes longer than many transfers.
+rich is imported only when a bar is shown, because importing it takes longer than many transfers.
 """
 
 import os
@@ -19,8 +19,8 @@ __all__ = ["Bars", "progress", "speed_text"]
 
 
 _STDERR: Final = 2
-_NAME_CELLS: Final = 20  # the most that a name takes
-_BAR_CELLS: Final = (10, 40)  # the least and the most that a bar takes
+_NAME_CELLS: Final = 20  # the largest width of a name
+_BAR_CELLS: Final = (10, 40)  # the smallest and the largest width of a bar
 _BYTES_CELLS: Final = 16  # "50.0/100.0 MB" and the spaces between the columns
 _STATUS_CELLS: Final = 25  # speed, connections and time left
 
@@ -36,7 +36,7 @@ class Bars:
         from rich.progress import Progress
 
         self._console = Console(file=cast("IO[str]", _IgnoreErrors(sys.stderr)))
-        above = bool(sys.stdout and sys.stdout.isatty())  # then both are the same terminal
+        above = bool(sys.stdout and sys.stdout.isatty())  # then it is the same terminal as that of standard error
         columns = _columns(self._console.width)
         self._bars = Progress(*columns, console=self._console, transient=True, redirect_stdout=above)
         self._tasks: dict[int, TaskID] = {}
@@ -68,7 +68,7 @@ class Bars:
 
 
 class _IgnoreErrors:
-    """A stream to a terminal that may be closed: a transfer must not fail with it."""
+    """A stream that ignores errors: if the terminal is closed, the transfer must not fail."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -103,7 +103,7 @@ def _columns(width: int) -> "tuple[ProgressColumn, ...]":
 
 
 def speed_text(speed: float) -> str:
-    """Return a speed, given in bytes per second, for a reader."""
+    """Return a speed, given in bytes per second, as text with a unit."""
     from rich.filesize import decimal
 
     return f"{decimal(int(speed))}/s"
@@ -120,9 +120,10 @@ def _time_left(done: int, total: int | None, speed: float) -> str:
 
 @contextmanager
 def progress(name: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """Show one bar until the end of the block; yield a function that takes the count of bytes of each step.
+    """Show one bar until the end of the block, and yield a function that takes the number of bytes of each step.
 
-    Lines written to `sys.stdout` meanwhile appear above the bar if standard output is a terminal, too.
+    If standard output is a terminal, too, lines written to `sys.stdout` appear above the bar. If standard error is no
+    terminal, no bar is shown.
     """
     if not os.isatty(_STDERR):
         yield lambda _: None

@@ -1,4 +1,4 @@
-"""`async-downloads put`: store files from the disk or from standard input in a database."""
+"""`async-downloads put`: store files from the disk or from standard input in a database or a bucket."""
 
 import re
 from contextlib import aclosing
@@ -32,13 +32,13 @@ _MEDIA_TYPE: Final = re.compile(rf"{_WORD}/{_WORD}(?:{_PARAMETER})*")  # RFC 911
 
 def _read_media_type(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _MEDIA_TYPE.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is not a media type: expected one like text/plain.", context, parameter)
+        raise click.BadParameter(f"{value!r} is not a media type, such as text/plain.", context, parameter)
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class _Upload:
-    """The options of one command; `name` is for a single file, None for its own name."""
+    """The options of one command. `name` is the name of the only file; if it is None, each file keeps its name."""
 
     name: str | None
     media_type: str | None
@@ -53,7 +53,7 @@ class _Upload:
         async with open_input(path) as source:
             name = path.name if self.name is None else self.name
             if not is_valid_name(name):
-                raise CannotRun(f"{name!r} cannot be the name of a file in a database: choose another with --name")
+                raise CannotRun(f"{name!r} cannot be the name of a file in a database: use --name to give another name")
             stored = await self._store(catalogue, source, name)
         click.echo(self._shown(stored))
 
@@ -71,7 +71,7 @@ class _Upload:
                 async with aclosing(source.chunks(report)) as data:
                     return await catalogue.put(name, data, media_type=self.media_type, replace=self.replace)
         except AlreadyThere:
-            raise click.ClickException(f"there is already a file {name!r}: use --replace") from None
+            raise click.ClickException(f"there is already a file {name!r}: use --replace to replace it") from None
         except DownloadError as error:
             if not source.begun:  # the database fails, not this file: the other files would fail, too
                 raise
@@ -80,11 +80,13 @@ class _Upload:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(readable=False, path_type=Path))
-@click.option("--name", help="Name in the database, with / for folders. Default: the file's name without folders.")
 @click.option(
-    "--type", "media_type", metavar="TYPE", callback=_read_media_type, help="Default: the media type of the name."
+    "--name", help="Name of the stored file, with / between folders. Default: the file's name without its folder."
 )
-@click.option("--replace", is_flag=True, help="Replace the file with the same name; its running downloads continue.")
+@click.option(
+    "--type", "media_type", metavar="TYPE", callback=_read_media_type, help="Media type. Default: that of the name."
+)
+@click.option("--replace", is_flag=True, help="Replace a file with the same name; its running downloads continue.")
 @FILES
 @IDS
 @click.pass_context
@@ -100,11 +102,12 @@ def put(
 ) -> int:
     """Store files in a database or in a bucket.
 
-    If FILE is -, the command reads standard input. For each file it prints the id (in a bucket, the name) and the path
-    of the URL. Clients see a file only after all of it is stored. If one file fails, the others are still stored.
+    If FILE is -, the command reads standard input. For each file, the command prints the id (for a bucket, the name)
+    and the path of the file's URL. Clients see a file only when it is complete. If one file fails, the others are still
+    stored.
     """
     if name is not None and len(files) > 1:
-        raise click.UsageError("--name is for one file", context)
+        raise click.UsageError("--name needs exactly one file", context)
     if name is None and STDIN in files:
-        raise click.UsageError("standard input has no name: give one with --name", context)
+        raise click.UsageError("standard input has no name: use --name to give one", context)
     return database.run(partial(_Upload(name, media_type, replace, ids).put_all, files))

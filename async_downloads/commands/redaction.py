@@ -10,7 +10,7 @@ __all__ = ["HARMLESS", "is_url", "printable", "public_url", "redacted"]
 
 
 HARMLESS: Final = re.compile(r"[\w./:-]*")  # such a text holds no password
-_USERINFO: Final = re.compile(r"//[^/]*@")  # to the last @: a password may hold ? or # that should be escaped
+_USERINFO: Final = re.compile(r"//[^/]*@")  # to the last @: a password may contain ? or # without escapes
 _URL: Final = re.compile(r"(\bhttps?://[^\s'\"]+)", re.IGNORECASE)  # `public_url` decides what is shown of it
 # A password in the URL of a database: as a parameter, or between a colon and the last @ of a word.
 _PARAMETER: Final = re.compile(rf"({pattern_of('password')}=)[^&\s]+", re.IGNORECASE)
@@ -27,14 +27,17 @@ def redacted(error: BaseException) -> str:
     'no server at postgresql://me:***@localhost/files'
     """
     lines = filter(None, map(str.strip, str(error).splitlines()))
-    texts = _URL.split("; ".join(lines))  # each second one is a URL
+    texts = _URL.split("; ".join(lines))  # every second text is a URL
     texts[1::2] = [public_url(url) or "a URL" for url in texts[1::2]]
     texts[::2] = [_PARAMETER.sub(r"\1***", _WORD.sub(_without_password, text)) for text in texts[::2]]
     return printable("".join(texts)) or type(error).__name__
 
 
 def _without_password(word: re.Match[str]) -> str:
-    """Search for the last @ first: a server may send a word of many colons, and one search for each would take long."""
+    """Replace the password in a word that is a URL.
+
+    The last @ is found first: a server may send a word of many colons, and a search from each would take long.
+    """
     before, at, rest = word[0].rpartition("@")
     colon = _BEFORE_PASSWORD.search(before) if at else None
     return f"{before[: colon.end()]}***@{rest}" if colon else word[0]

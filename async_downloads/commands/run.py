@@ -29,11 +29,11 @@ _STALL_TIMEOUT: Final = next(row for row in table(Settings) if row.name == "stal
 def run(context: click.Context, /, app: str, **values: Any) -> int:
     """Serve an ASGI app with the server of `serve`.
 
-    MODULE:APP names the app: `shop.web:app` is the variable `app` of the module `shop.web`, which is looked up from
-    the current folder first. `shop.web:create_app()`, in quotes, calls that function and serves the app that it
-    returns. Files that a Quart view sends through `init_app` are sent by the kernel. The server itself responds at
-    /-/healthy. The app responds at /-/ready; after SIGTERM, the server does so, with 503. If users need passwords, the
-    app must ask for them. WebSockets are not supported: use Hypercorn for an app that needs them.
+    MODULE:APP names the app: `shop.web:app` is the variable `app` of the module `shop.web`. Python looks for the module
+    in the current folder first. `shop.web:create_app()`, in quotes, calls that function and serves the app that it
+    returns. If a Quart app uses `init_app`, the kernel sends its files. The server itself responds at /-/healthy. The
+    app responds at /-/ready; after SIGTERM, the server responds there with 503. If users need passwords, the app must
+    ask for them. The server does not support WebSockets: use Hypercorn for an app with them.
     """
     from ..server.listen import CannotServe, hold_signals, run_app
 
@@ -73,7 +73,7 @@ def _named(module: str, path: list[str]) -> Any:
     except AttributeError as error:
         if error.obj is None or error.name not in path:
             raise
-        raise CannotRun(f"{module} has no {'.'.join(path)}") from error
+        raise CannotRun(f"the module {module} has no variable {'.'.join(path)}") from error
 
 
 def _check(name: str, app: Any) -> None:
@@ -87,19 +87,19 @@ def _check(name: str, app: Any) -> None:
     if _takes(signature, 3):  # of ASGI
         return
     if _takes(signature, 0):
-        raise CannotRun(f"{name} is not an ASGI app; if it makes one, say '{name}()'")
+        raise CannotRun(f"{name} is not an ASGI app; if it returns one, write '{name}()'")
     if _takes(signature, 2):  # of WSGI (PEP 3333)
-        raise CannotRun(f"{name} is a WSGI app; run needs an ASGI app, such as one of Quart or FastAPI")
+        raise CannotRun(f"{name} is a WSGI app, but run needs an ASGI app, such as one of Quart or FastAPI")
 
 
 def _split(name: str) -> tuple[str, str]:
     """Return the module and the variable that MODULE:APP names. Raises CannotRun if the name has another form."""
     module, colon, path = name.partition(":")
     if not module or not colon or not path:
-        raise CannotRun(f"{name!r} does not name an app: say MODULE:APP")
+        raise CannotRun(f"{name!r} does not name an app: write MODULE:APP")
     if "/" in module or module.startswith(".") or module.endswith(".py"):
         dotted = module.removesuffix(".py").replace("/", ".").strip(".")
-        raise CannotRun(f"{name!r} names a file: say {dotted}:{path}")
+        raise CannotRun(f"{name!r} names a file: write {dotted}:{path}")
     return module, path
 
 

@@ -19,9 +19,9 @@ from .server_options import BIND, LAN, PORT, PROCESS, QR, config_option, need, s
 __all__ = ["run_site", "serve"]
 
 
-_ARGUMENTS: Final = {"directory", "paths", "objects"}  # one or several of them are the argument
+_ARGUMENTS: Final = {"directory", "paths", "objects"}  # the argument sets one of them
 _SITE: Final = [row for row in table(Settings) if row.name not in _ARGUMENTS]
-_MAX_NAMED: Final = 3  # paths in the announcement
+_MAX_NAMED: Final = 3  # the announcement names up to this number of paths
 
 
 @click.command(
@@ -44,12 +44,12 @@ _MAX_NAMED: Final = 3  # paths in the announcement
 def serve(context: click.Context, /, directory: tuple[Path | str, ...], **values: Any) -> int:
     """Serve a folder, or several files and folders, or the objects of a bucket.
 
-    The default is the current folder. Each folder has a page that lists its files. If PATH is one file alone, the
-    top page is the file itself. A bucket is named by its URL: s3://bucket/prefix, gs://bucket or az://container.
+    The default is the current folder. Each folder has a page that lists its files. A single file is the page at /.
+    Name a bucket by its URL: s3://bucket/prefix, gs://bucket or az://container.
     """
     settings = _settings(directory or (Path(),), values)
     if settings.offload and not settings.directory:
-        raise CannotRun("--offload needs one folder")
+        raise CannotRun("--offload needs exactly one folder")
     server = server_settings(context, values)
 
     def announce_site(urls: Sequence[str]) -> None:
@@ -68,7 +68,7 @@ def _settings(named_places: tuple[Path | str, ...], values: Mapping[str, Any]) -
     given = {row.name: values[row.name] for row in _SITE}
     if urls := [path for path in named_places if isinstance(path, str)]:
         if len(named_places) > 1:
-            raise CannotRun(f"{urls[0]} must be served alone, without other paths")
+            raise CannotRun(f"{urls[0]} cannot be served together with other paths")
         _check_bucket(urls[0], redirects=values["redirect"] is not None)
         return Settings(objects=urls[0], **given)
     if values["redirect"] and not values["database"]:
@@ -84,7 +84,9 @@ def _settings(named_places: tuple[Path | str, ...], values: Mapping[str, Any]) -
 
 
 def _check_bucket(url: str, *, redirects: bool) -> None:
-    """Raise CannotRun if the variables for a bucket are missing or wrong; obstore is not used before the fork."""
+    """Raise CannotRun if the variables for a bucket are missing or wrong. This connects to no server, because the
+    workers are not forked yet.
+    """
     from ..sources.object_storage import ObjectStore
 
     try:
@@ -101,7 +103,7 @@ def _shown(settings: Settings) -> str:
 
 
 def run_site(settings: Settings, server: ServerSettings, announce: Callable[[Sequence[str]], None]) -> int:
-    """Serve until a signal ends it; return the exit code. `announce` gets the URLs."""
+    """Serve until a signal comes; return the exit code. `announce` gets the URLs."""
     from ..server.listen import CannotServe, run
 
     for path in filter(None, (settings.directory, *settings.paths)):

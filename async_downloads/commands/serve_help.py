@@ -23,4 +23,4 @@ MORE: Final[Sections] = {
     "Routes of the Flask tutorials": """download_file download_images client_images client_csv client_pdf
         client_reports pdf_examples""",
 }
-EPILOG: Final = "Variables and keys of the TOML file have the same names: ASYNC_DOWNLOADS_LAN=yes, lan = true."
+EPILOG: Final = "Each option is also a variable and a key of the TOML file: ASYNC_DOWNLOADS_LAN=yes, lan = true."

@@ -1,4 +1,4 @@
-"""The files, folders and object stores that `serve` is given."""
+"""The argument of `serve`: files and folders, or a bucket."""
 
 import os
 import re
@@ -12,20 +12,20 @@ from ..sources.object_urls import check_object_url, is_object_url, path_of
 __all__ = ["PATHS"]
 
 
-_ADDRESS: Final = re.compile(r"(?:[\w.-]*:)?[0-9]{1,5}")  # as http.server and others take it
+_ADDRESS: Final = re.compile(r"(?:[\w.-]*:)?[0-9]{1,5}")  # a port or an address: http.server takes a port as argument
 
 
 class _Paths(click.Path):
-    """One of several files and folders, or the URL of an object store.
+    """A file, a folder, or the URL of a bucket.
 
-    In a variable each one has a line, because names may have spaces and colons.
+    A variable has one of them in each line, because names may contain spaces and colons.
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not is_object_url(str(value)):
             if _ADDRESS.fullmatch(str(value)) and not os.path.exists(value):
                 flag = "-b" if ":" in str(value) else "-p"
-                self.fail(f"there is no file or folder {value}: {flag} {value} sets the port.", param, ctx)
+                self.fail(f"there is no file or folder {value}: use {flag} {value} to set the port.", param, ctx)
             return super().convert(path_of(str(value)) or value, param, ctx)
         try:
             check_object_url(value)

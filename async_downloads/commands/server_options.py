@@ -36,7 +36,7 @@ def setting_options(rows: Iterable[Setting]) -> Callable[[F], F]:
 
 
 def _read_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Take defaults from a TOML file, whose keys are the names of the long flags."""
+    """Read defaults from a TOML file. Its keys are the names of the long options."""
     if path is None:
         return
     try:
@@ -78,7 +78,7 @@ LAN: Final = Setting(
     name="lan",
     kind=bool,
     default=False,
-    help="Let other machines connect: listen on all addresses of this one, and print their URLs.",
+    help="Let other machines connect: listen on all addresses of this machine, and print the URLs.",
 )
 QR: Final = Setting(
     name="qr",
@@ -95,14 +95,15 @@ config_option: Final = click.option(
     is_eager=True,
     expose_value=False,
     callback=_read_config,
-    help="TOML file with these settings. Flags and variables override it.",
+    help="TOML file with these settings. Options and variables override it.",
 )
 
 
 def server_settings(context: click.Context, values: Mapping[str, Any]) -> ServerSettings:
+    """Return the settings of the process. Raises CannotRun or UsageError if options contradict each other."""
     names = {row.name for row in table(ServerSettings)} & values.keys() - {"bind", "loop"}
     if values.get("proxy_protocol") and not values["trusted_proxies"]:
-        raise CannotRun("--proxy-protocol needs --trusted-proxies: which addresses may name their clients?")
+        raise CannotRun("--proxy-protocol needs --trusted-proxies, with the addresses of the proxies")
     loop: Any = values.get("loop") or ("uvloop" if find_spec("uvloop") else "asyncio")
     if loop == "uvloop":
         need("uvloop", "uvloop is not installed", extra="uvloop")
@@ -112,19 +113,20 @@ def server_settings(context: click.Context, values: Mapping[str, Any]) -> Server
 
 
 def _bind(context: click.Context, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the addresses. `--bind` and `--port` set the same: a flag for one overrides a variable for the other.
+    """Return the addresses to listen on.
 
-    `--lan` listens on the port of `--port`, on all addresses. Without any of them, the sockets that systemd has opened
-    are used.
+    `--bind` and `--port` both set an address: an option for one of them overrides a variable for the other. `--lan`
+    listens on all addresses, at the port of `--port`. Without any of the three, the server uses the sockets that
+    systemd has opened.
     """
     if values.get("lan"):
         if context.get_parameter_source("bind") is ParameterSource.COMMANDLINE:
-            raise click.UsageError("--bind and --lan both set the address", context)
+            raise click.UsageError("--bind and --lan both set the address: give only one of them", context)
         return _all_addresses(_DEFAULT_PORT if values["port"] is None else values["port"])
     for source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP):
         named = [name for name in ("bind", "port") if context.get_parameter_source(name) is source]
         if len(named) == 2:
-            raise click.UsageError("--bind and --port both set the address", context)
+            raise click.UsageError("--bind and --port both set the address: give only one of them", context)
         if named == ["port"]:
             return (f"127.0.0.1:{values['port']}",)
         if named:
@@ -136,7 +138,7 @@ def _bind(context: click.Context, values: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _all_addresses(port: int) -> tuple[str, ...]:
-    """Return the addresses that stand for all addresses of this machine; that of IPv6 only if it is there."""
+    """Return the address that means all IPv4 addresses of this machine, and that of IPv6 if the machine has IPv6."""
     try:
         with socket.socket(socket.AF_INET6) as sock:
             sock.bind(("::", 0))
@@ -155,5 +157,6 @@ def _with_port(bind: str) -> str:
 
 
 def need(module: str, problem: str, *, extra: str) -> None:
+    """Raise CannotRun, with the command that installs the module, if it is not installed."""
     if not find_spec(module):
         raise CannotRun(f"{problem}: pip install 'async-downloads[{extra}]'")

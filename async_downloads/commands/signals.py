@@ -1,6 +1,7 @@
-"""Signals: the first SIGINT or SIGTERM cancels the command's task, a later one ends the process at once.
+"""Signals: the first SIGINT or SIGTERM cancels the command's task, and a later one ends the process at once.
 
-`timeout` and some shells send a signal to the process and again to its group: signals within a second count as one.
+`timeout` and some shells send a signal to the process, and again to its group. So signals within one second count as
+one signal.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ _SAME_SIGNAL_SECONDS: Final = 1.0  # a user who presses Ctrl-C again takes longe
 
 
 class SignalHandler:
-    """Handles the signals of a command. `code` is the exit code after the first one, None before."""
+    """Handles the signals of a command. `code` is None until the first signal, then the exit code."""
 
     def __init__(self, cancel: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
         self.code: int | None = None
@@ -37,7 +38,7 @@ class SignalHandler:
 
 @contextmanager
 def interruptible() -> Iterator[SignalHandler]:
-    """Cancel this task at the first signal. After one the handlers stay, also after the end of the block."""
+    """Cancel this task at the first signal. If a signal came, the handlers stay after the end of the block."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     handler = SignalHandler(lambda: loop.call_soon_threadsafe(task.cancel) if task else None)
     handled = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]

@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     """
     settings = settings or Settings.from_environment()
     if settings.offload and not settings.directory:
-        raise ValueError("--offload needs one folder")
+        raise ValueError("--offload needs exactly one folder")
     app = _routes(settings)
     routes: Any = _with_normal_paths(app.asgi_app)
     apps: dict[str, Any] = dict.fromkeys(_routed_segments(settings), routes)

@@ -42,10 +42,10 @@ def test_without_a_user_the_hash_alone_is_printed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "reason"),
     [
-        pytest.param(("ann",), "\n", "it is not USER:PASSWORD", id="empty"),
+        pytest.param(("ann",), "\n", "the password is empty", id="empty"),
         pytest.param(("ann",), "a\tb\n", "control character", id="tab"),
-        pytest.param(("ann:x",), "secret\n", "no colon", id="colon"),
-        pytest.param(("#ann",), "secret\n", "does not begin with #", id="comment"),
+        pytest.param(("ann:x",), "secret\n", "must not contain a colon", id="colon"),
+        pytest.param(("#ann",), "secret\n", "must not contain a colon, begin with #", id="comment"),
         pytest.param(("ann",), b"\xff\n", "not UTF-8", id="other bytes"),
     ],
 )

@@ -37,7 +37,7 @@ async def test_an_unread_log_delays_neither_responses_nor_the_exit(tree: Path, r
     with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, start_new_session=True) as process:
         os.close(write)
         try:
-            assert os.read(read, 1000).endswith(b"(Ctrl-C ends)\n")
+            assert os.read(read, 1000).endswith(b"(press Ctrl-C to stop)\n")
             if reader == "gone":
                 os.close(read)
             assert await _ask_often(socket) == _REQUESTS

@@ -29,7 +29,7 @@ def tree(tmp_path: Path) -> Path:
 
 async def test_serve_prints_the_url_at_which_it_serves(tree: Path) -> None:
     async with serving(tree) as command:
-        assert re.fullmatch(rf"Serving {tree} on http://127\.0\.0\.1:\d+/ \(Ctrl-C ends\)\n", command.stdout)
+        assert re.fullmatch(rf"Serving {tree} on http://127\.0\.0\.1:\d+/ \(press Ctrl-C to stop\)\n", command.stdout)
         assert command.get("/a.txt").text == "here\n"
         assert command.get("/-/healthy").text == "ok\n"
 

@@ -49,7 +49,7 @@ def test_a_missing_object_is_named(tmp_path: Path) -> None:
 def test_a_bucket_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     ended = finished("db", "init", "--blobs", "file:///no/such", "--database", f"sqlite:///{tmp_path}/files.db")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "async-downloads: /no/such: no such folder (mkdir -p /no/such makes it)\n"
+    assert ended.stderr == "async-downloads: there is no folder /no/such: create it with mkdir -p /no/such\n"
     assert not (tmp_path / "files.db").exists()
 
 

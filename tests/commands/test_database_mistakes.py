@@ -42,7 +42,7 @@ def test_a_missing_database_option_is_explained(command: tuple[str, ...]) -> Non
         pytest.param(("put", "a", "--type", "text/plain\r\nX: y"), "is not a media type", id="type-in-two-lines"),
         pytest.param(("put", "a", "--type", "text/plain; charset"), "is not a media type", id="type-half-a-parameter"),
         pytest.param(("put", "a", "-"), "standard input has no name", id="standard-input-among-others"),
-        pytest.param(("put", "a", "a", "--name", "b"), "--name is for one file", id="two-files-one-name"),
+        pytest.param(("put", "a", "a", "--name", "b"), "--name needs exactly one file", id="two-files-one-name"),
         pytest.param(("rm",), "no file is given", id="nothing-to-remove"),
         pytest.param(("db",), "Missing command", id="no-command"),
         pytest.param(("db", "gc", "--grace", "nan"), "--grace", id="grace-no-number"),
@@ -123,7 +123,7 @@ def test_a_file_that_is_not_a_database_is_refused_and_kept(command: tuple[str, .
 def test_a_folder_that_is_not_there_is_named(command: tuple[str, ...], place: str, folder: Path) -> None:
     said = failure(*command, "--database", f"sqlite:///{place}/files.db", cwd=folder)
     quoted = f"'{place}'" if " " in place else place
-    assert said == f"async-downloads: {place}: no such folder (mkdir -p {quoted} makes it)"
+    assert said == f"async-downloads: there is no folder {place}: create it with mkdir -p {quoted}"
 
 
 def test_a_file_is_no_folder_of_a_database(folder: Path) -> None:

@@ -83,7 +83,7 @@ async def test_each_route_has_a_line_and_the_line_has_the_whole_url(demo: Comman
 
 
 async def test_it_prints_where_the_tour_begins(demo: Command) -> None:
-    assert f"\nA tour begins at {demo.url}/tour.html\nServing sample data on " in demo.stdout
+    assert f"\nThe tour begins at {demo.url}/tour.html\nServing sample data on " in demo.stdout
     assert "<h1>A tour of async_downloads</h1>" in demo.get("/tour.html").text
 
 

@@ -28,7 +28,7 @@ def _ran(arguments: Sequence[str], **outputs: Any) -> subprocess.CompletedProces
 def test_an_output_that_is_full_is_an_error_of_one_line(arguments: Sequence[str]) -> None:
     with open("/dev/full", "w") as full:
         ended = _ran(arguments, stdout=full)
-    line = "async-downloads: standard output cannot be written: No space left on device\n"
+    line = "async-downloads: cannot write to standard output: No space left on device\n"
     assert (ended.returncode, ended.stderr) == (1, line)
 
 

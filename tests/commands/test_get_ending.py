@@ -23,7 +23,7 @@ from tools.getting import get as get  # noqa: PLC0414
 SIZE = 64 * MIB + 7  # half a minute at the rate of these tests, so no download is over too early
 VERSION = Version(0, SIZE)
 _ADVICE = "async-downloads: interrupted; the same command continues from here\n"
-_ANEW = "async-downloads: interrupted; the same command starts again\n"
+_ANEW = "async-downloads: interrupted; the same command starts from the beginning\n"
 
 
 @pytest.fixture

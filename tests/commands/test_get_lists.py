@@ -43,7 +43,7 @@ def test_two_urls_for_one_name_are_not_mixed(get: Get, origin: Origin, folder: P
     (folder / "list").write_text(f"{origin.url('a')} out=c\n{origin.url('b')} out=c\n")
     got = get("-i", "list")
     assert got.code == 2
-    assert f"async-downloads: {origin.url('b')}: c is already the place of another URL" in got.lines
+    assert f"async-downloads: {origin.url('b')}: c is already the file of another URL" in got.lines
 
 
 def test_a_wrong_checksum_of_a_line_costs_only_its_file(get: Get, origin: Origin, folder: Path) -> None:

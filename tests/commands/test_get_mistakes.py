@@ -18,58 +18,76 @@ URL = "http://127.0.0.1:9/a"
     ("arguments", "message"),
     [
         pytest.param([], "no URL is given", id="no URL"),
-        pytest.param([URL, f"{URL}b", "-o", "a"], "-o is for one URL", id="two URLs, one name"),
-        pytest.param([URL, f"{URL}b", "-o", "-"], "-o is for one URL", id="two URLs, one standard output"),
-        pytest.param([URL, f"{URL}b", "--checksum", "sha256:00"], "--checksum is for one URL", id="one checksum"),
+        pytest.param([URL, f"{URL}b", "-o", "a"], "-o needs exactly one URL", id="two URLs, one name"),
+        pytest.param([URL, f"{URL}b", "-o", "-"], "-o needs exactly one URL", id="two URLs, one standard output"),
+        pytest.param(
+            [URL, f"{URL}b", "--checksum", "sha256:00"], "--checksum needs exactly one URL", id="one checksum"
+        ),
         pytest.param([URL, "-o", "a", "-d", "b"], "-o and -d both say where to save", id="two places"),
-        pytest.param([URL, "-x", "0"], "0 is not in the range 1<=x<=64", id="no connection"),
-        pytest.param([URL, "--jobs", "65"], "65 is not in the range 1<=x<=64", id="too many jobs"),
+        pytest.param([URL, "-x", "0"], "'0' is not a whole number from 1 to 64", id="no connection"),
+        pytest.param([URL, "--jobs", "65"], "'65' is not a whole number from 1 to 64", id="too many jobs"),
         pytest.param([URL, "--retries", "-1"], "'-1' is not a number of retries", id="a negative count"),
         pytest.param([URL, "--timeout", "0"], "'0' is not a number of seconds", id="no time"),
         pytest.param([URL, "--stall-timeout", "soon"], "'soon' is not a number of seconds", id="a word for a time"),
-        pytest.param([URL, "--limit-rate", "0"], "'0' is not a rate: say 500K, 2M or 1.5G", id="no speed"),
-        pytest.param([URL, "--limit-rate", "2X"], "'2X' is not a rate: say 500K, 2M or 1.5G", id="an unknown unit"),
-        pytest.param([URL, "--limit-rate", "0.1"], "'0.1' is not a rate: say 500K, 2M or 1.5G", id="less than a byte"),
+        pytest.param(
+            [URL, "--limit-rate", "0"],
+            "'0' is not a number of bytes per second, such as 500K, 2M or 1.5G",
+            id="no speed",
+        ),
+        pytest.param(
+            [URL, "--limit-rate", "2X"],
+            "'2X' is not a number of bytes per second, such as 500K, 2M or 1.5G",
+            id="an unknown unit",
+        ),
+        pytest.param(
+            [URL, "--limit-rate", "0.1"],
+            "'0.1' is not a number of bytes per second, such as 500K, 2M or 1.5G",
+            id="less than a byte",
+        ),
         pytest.param([URL, "-H", "hidden"], "expected 'Name: value'", id="a field without a colon"),
         pytest.param([URL, "-H", "X: hidden\r\nY: 1"], "in printable ASCII", id="two fields in one"),
         pytest.param([URL, "-H", "X: hidden\xe4"], "in printable ASCII", id="a field beyond ASCII"),
-        pytest.param([URL, "-H", "range: bytes=0-9"], "range is set by the download itself", id="a field that is ours"),
+        pytest.param([URL, "-H", "range: bytes=0-9"], "the download sets range itself", id="a field that is ours"),
         pytest.param(
             [URL, "-H", "Content-Length: 5"],
-            "Content-Length is set by the download itself",
+            "the download sets Content-Length itself",
             id="a field that frames a body",
         ),
         pytest.param(["--input-file", "missing"], "cannot read 'missing': No such file", id="a missing list"),
         pytest.param(["--input-file", "."], "cannot read '.': Is a directory", id="a folder for a list"),
         pytest.param(["--input-file", "binary"], "cannot read 'binary': it is not text in UTF-8", id="a list of bytes"),
-        pytest.param(["--input-file", "empty"], "the input has no URL", id="an empty list"),
+        pytest.param(["--input-file", "empty"], "the input file has no URL", id="an empty list"),
         pytest.param(
             ["--input-file", "spaced"],
-            "line 3 of 'spaced' has something else than out=, dir=, checksum= after the URL",
+            "line 3 of 'spaced': after the URL, only out=, dir=, checksum= can follow",
             id="two URLs in a line",
         ),
         pytest.param([URL, "--resume"], "No such option", id="an unknown option"),
-        pytest.param([URL, "-r", "-o", "a"], "-o is not for folders (-r)", id="a folder with a file's name"),
-        pytest.param([URL, "-r", "--checksum", "x"], "--checksum is not for folders (-r)", id="a folder's checksum"),
-        pytest.param([URL, "--include", "*"], "--include is for -r only", id="a pattern for one file"),
-        pytest.param([URL, "--exclude", "*"], "--exclude is for -r only", id="a pattern against one file"),
-        pytest.param([URL, f"{URL}b", "--mirror", URL], "--mirror is for one URL", id="a mirror of two files"),
-        pytest.param([URL, "-o", "-", "--mirror", URL], "--mirror needs a file", id="a mirror of standard output"),
+        pytest.param([URL, "-r", "-o", "a"], "-o cannot be used with -r", id="a folder with a file's name"),
+        pytest.param([URL, "-r", "--checksum", "x"], "--checksum cannot be used with -r", id="a folder's checksum"),
+        pytest.param([URL, "--include", "*"], "--include needs -r", id="a pattern for one file"),
+        pytest.param([URL, "--exclude", "*"], "--exclude needs -r", id="a pattern against one file"),
+        pytest.param([URL, f"{URL}b", "--mirror", URL], "--mirror needs exactly one URL", id="a mirror of two files"),
+        pytest.param(
+            [URL, "-o", "-", "--mirror", URL], "--mirror cannot be used with -o -", id="a mirror of standard output"
+        ),
         pytest.param([URL, "-o", "a", "--keep-directories"], "-o and --keep-directories both say", id="two folders"),
-        pytest.param([URL, "--checksum", "x", "--checksums", "y"], "both say what to expect", id="two checksums"),
-        pytest.param(["--metalink", "x", "-H", "A: b"], "-H would send the field to every host", id="a secret for all"),
+        pytest.param([URL, "--checksum", "x", "--checksums", "y"], "both give the digest", id="two checksums"),
+        pytest.param(["--metalink", "x", "-H", "A: b"], "it would send the field to every host", id="a secret for all"),
         pytest.param([URL, "--checksums", "missing"], "cannot read 'missing': No such file", id="no list of checksums"),
         pytest.param([URL, "--checksums", "empty"], "no line has a checksum and a name", id="a list without checksums"),
         pytest.param(["--metalink", "empty"], "--metalink: not a Metalink file", id="a Metalink file without XML"),
         pytest.param([URL, "-C", "100"], "leave out -C", id="an offset, as in curl"),
-        pytest.param(["--mirror", URL], "-r copies a folder", id="--mirror, as in wget"),
-        pytest.param([URL, "a.zip"], "a.zip is not a URL: -o PATH saves under that name", id="a path after the URL"),
-        pytest.param([URL, "."], ". is not a URL: -d DIR saves in it", id="a folder after the URL"),
-        pytest.param([URL, "-O", "a.zip"], "-O takes no name: -o NAME", id="a name after -O, as in wget"),
+        pytest.param(["--mirror", URL], "-r gets a folder", id="--mirror, as in wget"),
         pytest.param(
-            [URL, "-r", "-A", "*.iso"], "--include PATTERN chooses files", id="a pattern after -A, as in wget"
+            [URL, "a.zip"], "a.zip is not a URL: use -o a.zip to save under this name", id="a path after the URL"
         ),
-        pytest.param([URL, "-A", "a\nb"], "-A expects printable ASCII", id="two lines as the client's name"),
+        pytest.param([URL, "."], ". is not a URL: use -d . to save in this folder", id="a folder after the URL"),
+        pytest.param([URL, "-O", "a.zip"], "-O takes no name: use -o NAME", id="a name after -O, as in wget"),
+        pytest.param(
+            [URL, "-r", "-A", "*.iso"], "use --include PATTERN to choose files", id="a pattern after -A, as in wget"
+        ),
+        pytest.param([URL, "-A", "a\nb"], "-A needs printable ASCII", id="two lines as the client's name"),
     ],
 )
 def test_it_is_refused(get: Get, folder: Path, arguments: list[str], message: str) -> None:
@@ -86,11 +104,13 @@ def test_it_is_refused(get: Get, folder: Path, arguments: list[str], message: st
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["-d", "a b"], "a b: no such folder (mkdir -p 'a b' makes it)", id="no such folder"),
+        pytest.param(["-d", "a b"], "there is no folder a b: create it with mkdir -p 'a b'", id="no such folder"),
         pytest.param(["-d", "file"], "file: Not a directory", id="a file for a folder"),
-        pytest.param(["-o", "a b/c"], "a b: no such folder (mkdir -p 'a b' makes it)", id="no such folder for a file"),
+        pytest.param(
+            ["-o", "a b/c"], "there is no folder a b: create it with mkdir -p 'a b'", id="no such folder for a file"
+        ),
         pytest.param(["-o", "file/c"], "file: Not a directory", id="a file for the folder of a file"),
-        pytest.param(["-o", "sub"], "sub: Is a directory: -d sub saves in it", id="a folder for a file"),
+        pytest.param(["-o", "sub"], "sub is a folder: use -d sub to save in it", id="a folder for a file"),
     ],
 )
 def test_an_unusable_target_is_reported_once_and_exits_with_3(

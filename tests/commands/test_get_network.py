@@ -102,7 +102,7 @@ def test_the_kind_of_address_can_be_chosen(get: Get, folder: Path, options: tupl
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-x", "http://proxy:3128"], "-x is the number of connections; --proxy URL names a proxy"),
+        (["-x", "http://proxy:3128"], "-x is the number of connections: use --proxy URL to name a proxy"),
         (["--proxy", UNREACHABLE, "--no-proxy"], "--proxy and --no-proxy contradict each other"),
         (["--key", "key.pem"], "--key needs --cert"),
         (["--cacert", "missing"], "File 'missing' does not exist"),

@@ -178,7 +178,7 @@ def test_a_listing_in_pages_is_read_to_its_end(get: Get, site: Site, folder: Pat
 def test_a_folder_without_r_is_named_and_r_is_offered(get: Get, site: Site, folder: Path) -> None:
     for path, name in (("sub/", "download"), ("other", "other")):
         hint, saved = get(f"{site.url}{path}").lines
-        assert hint == f"async-downloads: {name}: this is the page of a folder: -r downloads the files"
+        assert hint == f"async-downloads: {name} is the page of a folder: use -r to download the files"
         assert saved.startswith(f"{name}: ")
 
 

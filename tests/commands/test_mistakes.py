@@ -37,7 +37,7 @@ def _unreadable(path: Path) -> Path:
         pytest.param(("serve", "s3://"), "names no bucket", id="no-bucket"),
         pytest.param(("serve", "az://files"), "Account must be specified", id="no-account"),
         pytest.param(("ls", "--bucket", "az://files"), "Account must be specified", id="ls-no-account"),
-        pytest.param(("serve", "s3://bucket", "."), "must be served alone", id="bucket-and-folder"),
+        pytest.param(("serve", "s3://bucket", "."), "cannot be served together", id="bucket-and-folder"),
         pytest.param(("serve", "s3://key:secret@bucket"), "no password", id="password-in-url"),
         pytest.param(("serve", "/no/such/place"), "/no/such/place", id="no-such-directory"),
         pytest.param(("serve", "--workers", "0"), "--workers", id="no-workers"),

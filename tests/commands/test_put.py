@@ -53,7 +53,7 @@ async def test_put_reports_files_that_fail_and_stores_the_others(sqlite: str, fo
     assert ended.stderr.splitlines() == [
         "async-downloads: cannot read 'no-such': No such file or directory",
         "async-downloads: cannot read '.': Is a directory",
-        "async-downloads: there is already a file 'c': use --replace",
+        "async-downloads: there is already a file 'c': use --replace to replace it",
     ]
     assert len(ended.stdout.splitlines()) == 2
     assert {*await stored(sqlite)} == {"a.txt", "b.png", "c"}
@@ -63,7 +63,7 @@ async def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_replaced(datab
     before = (await fill(database, c=b"before"))["c"]
     ended = finished("put", folder / "c", "--database", database)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "async-downloads: there is already a file 'c': use --replace\n"
+    assert ended.stderr == "async-downloads: there is already a file 'c': use --replace to replace it\n"
     assert await content(database, "c") == b"before"
     printed = ran("put", folder / "c", "--replace", url=database)
     assert printed.split()[0] == before.token

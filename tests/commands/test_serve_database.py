@@ -111,7 +111,7 @@ def test_a_database_without_tables_is_refused_and_not_made(tree: Path, tmp_path:
 
 def test_a_folder_that_is_not_there_is_named(tree: Path, tmp_path: Path) -> None:
     reason = refusal("serve", tree, *ANY_PORT, "--database", "sqlite:///no/such/files.db", cwd=tmp_path)
-    assert reason == "async-downloads: no/such: no such folder (mkdir -p no/such makes it)"
+    assert reason == "async-downloads: there is no folder no/such: create it with mkdir -p no/such"
 
 
 def test_a_file_that_is_no_database_is_refused(tree: Path, tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ def test_a_database_that_would_hide_the_folder_s_own_files_is_refused(tree: Path
 
 @pytest.mark.parametrize("mode", ["8", "6666", "rw", "-600"])
 def test_a_mode_that_is_not_octal_is_refused(tree: Path, mode: str) -> None:
-    assert "is not a mode of three octal digits" in refusal("serve", tree, "--unix-mode", mode)
+    assert "is not a number of three octal digits" in refusal("serve", tree, "--unix-mode", mode)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_without_settings_no_field_is_added() -> None:
     ("flags", "reason"),
     [
         (("--header", "X-One"), "is not a field such as 'Name: value'"),
-        (("--header", "Content-Length: 5"), "only the server sets it"),
+        (("--header", "Content-Length: 5"), "only the server can set"),
         (("--cors", "page.example"), "is neither * nor an origin"),
     ],
 )

@@ -31,7 +31,7 @@ def test_a_url_of_azure_is_signed_without_a_request() -> None:
 def test_a_url_that_cannot_be_signed_is_an_error() -> None:
     ended = finished("sign", "s3://bucket/a", "--expires", "1h", "--ip", "192.0.2.1")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "a bucket does not look at addresses" in ended.stderr
+    assert "a bucket does not check addresses" in ended.stderr
     ended = finished("sign", "s3://bucket/", "--expires", "1h")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == "async-downloads: 's3://bucket/' names no object of a bucket: expected s3://bucket/key\n"

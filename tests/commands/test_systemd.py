@@ -14,7 +14,7 @@ from harness.waiting import HANGING, eventually
 from tools.command import COMMAND, environment, running, serving
 from tools.programs import need
 
-_URL = re.compile(r"on (\S+) \(Ctrl-C ends\)")
+_URL = re.compile(r"on (\S+) \(press Ctrl-C to stop\)")
 
 
 class _Manager:

@@ -87,4 +87,4 @@ def test_other_texts_are_refused(tmp_path: Path, text: str) -> None:
 
 def test_several_paths_cannot_be_offloaded(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
-    assert "--offload needs one folder" in refusal("serve", tmp_path / "a.txt", "--offload", "sendfile")
+    assert "--offload needs exactly one folder" in refusal("serve", tmp_path / "a.txt", "--offload", "sendfile")

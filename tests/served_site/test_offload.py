@@ -29,5 +29,5 @@ async def test_a_response_names_the_file_and_leaves_conditions_to_the_server_in_
 
 
 def test_only_a_folder_can_be_offloaded() -> None:
-    with pytest.raises(ValueError, match="needs one folder"):
+    with pytest.raises(ValueError, match="needs exactly one folder"):
         app_of(Settings(offload="sendfile"))

@@ -23,7 +23,7 @@ COMMAND: Final = (str(Path(sysconfig.get_path("scripts"), "async-downloads")),)
 ANY_PORT: Final = ("--bind", "127.0.0.1:0")
 _NO_OVERRIDE: Final = "--bounding-set=-dac_override,-dac_read_search"
 _OURS: Final = re.compile(r"ASYNC_DOWNLOADS_|DATABASE_URL$")
-_ANNOUNCEMENT: Final = re.compile(r"^Serving .* on (.*) \(Ctrl-C ends\)\n", re.MULTILINE)
+_ANNOUNCEMENT: Final = re.compile(r"^Serving .* on (.*) \(press Ctrl-C to stop\)\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Command:
     @property
     def log(self) -> list[str]:
         """The complete lines of the access log."""
-        return self.stdout.split("(Ctrl-C ends)\n")[1].rpartition("\n")[0].splitlines()
+        return self.stdout.split("(press Ctrl-C to stop)\n")[1].rpartition("\n")[0].splitlines()
 
     def get(self, target: str) -> httpx.Response:
         """Send a GET to the first address and wait for the response; the server is another process."""

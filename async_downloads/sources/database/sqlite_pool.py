@@ -117,7 +117,7 @@ def _error(error: sqlite3.Error, path: str, file: Path) -> SourceError:
         return SourceBusy(f"{path}: {error}")
     if code == sqlite3.SQLITE_CANTOPEN and not os.path.isdir(file.parent) and _is_missing(file):
         folder = str(Path(path).parent)
-        return SourceError(f"{folder}: no such folder (mkdir -p {shlex.quote(folder)} makes it)")
+        return SourceError(f"there is no folder {folder}: create it with mkdir -p {shlex.quote(folder)}")
     if (code == sqlite3.SQLITE_CANTOPEN and _is_missing(file)) or str(error).startswith(_NO_TABLES):
         command = f"async-downloads db init --database sqlite:///{quote(path)}"
         return SourceError(f"{path} has no tables for files: run '{command}'")

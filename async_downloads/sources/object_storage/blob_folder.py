@@ -21,7 +21,7 @@ _PART: Final = "#1"  # obstore adds this to the name of an object until all of i
 def check_folder(folder: str) -> None:
     """Raise SourceError if there is no such folder."""
     if not os.path.isdir(folder):
-        raise SourceError(f"{folder}: no such folder (mkdir -p {shlex.quote(folder)} makes it)")
+        raise SourceError(f"there is no folder {folder}: create it with mkdir -p {shlex.quote(folder)}")
 
 
 def flush_object(folder: str, key: str) -> None:
