@@ -44,20 +44,23 @@ def note_failure(error: DownloadError) -> None:
             listener.failed()
 
 
-def timed(source: SourceKind) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Coroutine[Any, Any, T]]]:
+def timed(source: SourceKind) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
     """Decorate a method that opens a source: measure how long it takes, if there is a listener."""
 
-    def decorate(open_source: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    def decorate(open_source: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         @wraps(open_source)
-        async def timed_open(*args: P.args, **options: P.kwargs) -> T:
-            if not _listeners:
-                return await open_source(*args, **options)
-            started = time.monotonic()
-            try:
-                return await open_source(*args, **options)
-            finally:
-                _listeners[0].opened(source, time.monotonic() - started)
+        def timed_open(*args: P.args, **options: P.kwargs) -> Coroutine[Any, Any, T]:
+            opening = open_source(*args, **options)
+            return _time(opening, source, _listeners[0]) if _listeners else opening
 
         return timed_open
 
     return decorate
+
+
+async def _time(opening: Awaitable[T], source: SourceKind, listener: SourceListener) -> T:
+    started = time.monotonic()
+    try:
+        return await opening
+    finally:
+        listener.opened(source, time.monotonic() - started)

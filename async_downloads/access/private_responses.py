@@ -25,15 +25,32 @@ _SHARED: Final = frozenset({b"public", b"private", b"s-maxage", b"proxy-revalida
 _NO_REFERRER: Final = (b"referrer-policy", b"no-referrer")
 _CONTENT_STATUSES: Final = frozenset({200, 206})
 _RECURRING_STATUSES: Final = frozenset({200, 304})
+_MAX_RECURRING: Final = 256
+
+
+_recurring: Final[dict[tuple[_Field, ...], list[_Field]]] = {}
 
 
 def send_private(send: Send, message: Message) -> Awaitable[None]:
     """Pass a message of a response on; that of the head with private fields."""
     if message["type"] == "http.response.start":
         fields = tuple(message["headers"])
-        is_recurring = message["status"] in _RECURRING_STATUSES and not any(name == b"set-cookie" for name, _ in fields)
-        message["headers"] = [*(_recurring_private_fields if is_recurring else private_fields)(fields)]
+        private = _recurring.get(fields) or _private_fields_of(fields, message["status"])
+        message["headers"] = private.copy()
     return send(message)
+
+
+def _private_fields_of(fields: tuple[_Field, ...], status: int) -> list[_Field]:
+    """Return the private fields, and remember them if they are those of files and settings: no client makes them long.
+
+    A cookie is a secret, and another one in each response, so its response is not remembered.
+    """
+    private = private_fields(fields)
+    if status in _RECURRING_STATUSES and not any(name == b"set-cookie" for name, _ in fields):
+        if len(_recurring) >= _MAX_RECURRING:
+            _recurring.clear()
+        _recurring[fields] = private
+    return private
 
 
 class PrivateResponse:
@@ -72,11 +89,6 @@ def private_fields(fields: Iterable[_Field]) -> list[_Field]:
     if is_document and not has_policy:
         kept.append(_SANDBOX)
     return kept
-
-
-# The fields of these responses are those of files and settings, so no client can make them long. A cookie is a secret,
-# and another one in each response: such a response is in no cache.
-_recurring_private_fields: Final = lru_cache(maxsize=256)(private_fields)
 
 
 @lru_cache(maxsize=256)

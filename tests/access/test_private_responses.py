@@ -3,7 +3,7 @@
 import pytest
 
 from async_downloads.access.private_responses import (
-    _recurring_private_fields,
+    _recurring,
     linked_fields,
     private_fields,
     send_private,
@@ -83,10 +83,23 @@ async def test_a_cookie_is_sent_and_kept_in_no_cache() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    _recurring_private_fields.cache_clear()
+    _recurring.clear()
     for cookie in (b"a=1", b"a=2"):
         fields = [(b"etag", b'"a"'), (b"set-cookie", cookie)]
         await send_private(send, {"type": "http.response.start", "status": 200, "headers": fields})
     assert [dict(message["headers"])[b"set-cookie"] for message in sent] == [b"a=1", b"a=2"]
     assert [dict(message["headers"])[b"cache-control"] for message in sent] == [b"private"] * 2
-    assert _recurring_private_fields.cache_info().currsize == 0
+    assert not _recurring
+
+
+async def test_fields_of_files_are_remembered_up_to_a_number() -> None:
+    async def send(message: Message) -> None:
+        message["headers"].append((b"x-added", b"by a middleware"))
+
+    _recurring.clear()
+    for number in (*range(257), 256):
+        fields = [(b"etag", b'"%d"' % number)]
+        start = {"type": "http.response.start", "status": 200, "headers": fields}
+        await send_private(send, start)
+        assert start["headers"] == [*fields, (b"cache-control", b"private"), (b"x-added", b"by a middleware")]
+    assert len(_recurring) == 1

@@ -115,6 +115,21 @@ async def test_refused_requests_are_counted_by_their_status_alone(pages: SharedP
     assert (await scraped(pages))["requests_total", _labels(method="other", status="414")] == 1
 
 
+async def test_the_first_bucket_has_the_requests_that_are_in_no_other(pages: SharedPages) -> None:
+    metrics = WorkerMetrics(pages[0])
+    task = asyncio.create_task(asyncio.sleep(0))
+    await task
+    for round_number in (1, 2):
+        for seconds in (-9.0, -9.0, 1000.0, 8000.0):
+            metrics.end(scope(), _Response(), time.monotonic() - seconds, task)
+        metrics.refused(scope(), b"", 400)  # an app has not seen it, so it has no time
+        metrics.flush()
+        samples = await scraped(pages)
+        limits = ("0.001", "300.0", "1800.0", "+Inf")
+        buckets = [samples["request_seconds_bucket", _labels(le=limit)] for limit in limits]
+        assert buckets == [round_number * count for count in (2, 2, 3, 4)]
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
