@@ -128,10 +128,17 @@ class Upstream:
                 raise
 
     async def pages(self, prefix: str) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
-        """Yield the descriptions of all objects whose keys begin with a prefix, in pages."""
-        async with self._connection():
-            async for page in obstore.list(self._store, prefix, chunk_size=_PAGE_KEYS):
-                yield page
+        """Yield the descriptions of all objects whose keys begin with a prefix, in pages.
+
+        Between two pages no connection is in use, so the caller can change the objects of a page with the only one.
+        """
+        found = obstore.list(self._store, prefix, chunk_size=_PAGE_KEYS)
+        while True:
+            async with self._connection():
+                page = await anext(found, None)
+            if page is None:
+                return
+            yield page
 
     async def delete(self, key: str) -> None:
         """Delete an object. Stores that notice that there is none raise NotFound."""

@@ -1,7 +1,5 @@
 """The bound on the requests to an object store."""
 
-from contextlib import aclosing
-
 import obstore
 import pytest
 from obstore.store import MemoryStore
@@ -15,8 +13,7 @@ async def test_a_listing_that_gets_no_connection_is_never_begun() -> None:
     store = MemoryStore()
     await obstore.put_async(store, "a", b"data")
     upstream = Upstream(store, connections=1, patience=0.01)
-    async with aclosing(upstream.pages("")) as pages:
-        await anext(pages)
+    async with upstream.stream("a"):
         with pytest.raises(SourceBusy):
             await upstream.list("")
         with pytest.raises(SourceBusy):

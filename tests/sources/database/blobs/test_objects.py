@@ -16,6 +16,7 @@ from async_downloads.sources.database import blob_catalogue, blob_tables
 from async_downloads.sources.database.catalogue import Catalogue, Corruption, StoredFile
 from async_downloads.sources.database.database_catalogue import DatabaseCatalogue
 from async_downloads.sources.database.sqlite_sql import SqliteSql
+from async_downloads.sources.database.urls import open_catalogue
 from async_downloads.sources.object_storage.blobs import Blobs
 from sources.contract import read, read_whole
 from sources.database.blobs.bench import fail_after_gc, run_until_killed
@@ -149,6 +150,15 @@ async def test_gc_finds_all_orphans_of_many(catalogue: DatabaseCatalogue, folder
         own.with_name(f"{number:032x}").write_bytes(b"x")
     assert await catalogue.gc(-60) == 1200
     assert only(folder) == own
+
+
+async def test_gc_needs_one_connection_to_the_bucket(catalogue: DatabaseCatalogue, url: str, folder: Path) -> None:
+    await catalogue.put("a.txt", blocks(SMALL))
+    orphan = only(folder).with_name("0" * 32)
+    orphan.write_bytes(b"12345")
+    async with aclosing(open_catalogue(url, connections=1)) as narrow:
+        assert await narrow.gc(-60) == 5
+    assert not orphan.exists()
 
 
 async def test_gc_finds_the_object_of_a_process_that_was_killed(
