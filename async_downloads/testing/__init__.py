@@ -6,22 +6,22 @@
         await check_store(MyStore(...), {"a.txt": b"text", "docs/b.bin": bytes(1_000_000)})
 
 A check runs the rules one after the other. The first rule that is broken raises a ContractError, whose message is the
-rule and the fact that contradicts it. The contents should be longer than a few chunks of the source, because many
-faults show only between two chunks.
+rule and the fact that contradicts it. A rule whose check takes more than `seconds_per_rule` counts as broken. The
+contents should be longer than a few chunks of the source, because many faults show only between two chunks.
 """
 
 from ..sources.base import Browsable, Store
 from .change_rules import CHANGE_RULES, Changing, Put, Remove
 from .keys import Contents
 from .listing_rules import LISTING_RULES
-from .rules import ContractError, check
+from .rules import RULE_SECONDS, ContractError, check
 from .source_rules import check_source
-from .store_rules import STORE_RULES
+from .store_rules import STORE_RULES, check_sources
 
 __all__ = ["ContractError", "check_changes", "check_source", "check_store"]
 
 
-async def check_store(store: Store, contents: Contents) -> None:
+async def check_store(store: Store, contents: Contents, *, seconds_per_rule: float = RULE_SECONDS) -> None:
     """Check a store that holds these contents: at least one key, each with its bytes.
 
     The sources of all keys are checked as `check_source` does. If the store has `list`, the contents must be
@@ -30,18 +30,21 @@ async def check_store(store: Store, contents: Contents) -> None:
     """
     if not contents:
         raise ValueError("the contents need at least one key")
+    await check_sources(store, contents, seconds_per_rule)
     for rule in STORE_RULES:
-        await check(rule, store, contents)
+        await check(rule, store, contents, seconds=seconds_per_rule)
     if isinstance(store, Browsable):
         for listing_rule in LISTING_RULES:
-            await check(listing_rule, store, contents)
+            await check(listing_rule, store, contents, seconds=seconds_per_rule)
 
 
-async def check_changes(store: Store, key: str, put: Put, remove: Remove) -> None:
+async def check_changes(
+    store: Store, key: str, put: Put, remove: Remove, *, seconds_per_rule: float = RULE_SECONDS
+) -> None:
     """Check what the store does while the content of a key is replaced or removed by other means.
 
     `await put(key, data)` must give the key new bytes, `await remove(key)` must remove it, both as users of the backend
     do. The key is removed at the end. Raises ContractError if a rule is broken.
     """
     for rule in CHANGE_RULES:
-        await check(rule, Changing(store, key, put, remove))
+        await check(rule, Changing(store, key, put, remove), seconds=seconds_per_rule)

@@ -1,11 +1,13 @@
 """A rule of the contract is a coroutine function: its docstring is the rule, and it raises if the rule is broken."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec
+from typing import Final, TypeVarTuple
 
-__all__ = ["ContractError", "check", "require"]
+__all__ = ["RULE_SECONDS", "ContractError", "check", "require"]
 
-_P = ParamSpec("_P")
+RULE_SECONDS: Final = 60.0  # a rule of a slow object store takes a few seconds
+_Args = TypeVarTuple("_Args")
 
 
 class ContractError(AssertionError):
@@ -23,16 +25,19 @@ def require(kept: bool, fact: str) -> None:
         raise AssertionError(fact)
 
 
-async def check(rule: Callable[_P, Awaitable[None]], *args: _P.args, **kwargs: _P.kwargs) -> None:
-    """Run a rule. Raises ContractError with the sentence of the rule if it raises any error."""
+async def check(rule: Callable[[*_Args], Awaitable[None]], *args: *_Args, seconds: float) -> None:
+    """Run a rule. Raises ContractError with the sentence of the rule if it raises any error or takes too long."""
+    limit = asyncio.timeout(seconds)
     try:
-        await rule(*args, **kwargs)
+        async with limit:
+            await rule(*args)
     except ContractError:
         raise
     except AssertionError as error:
         raise ContractError(_sentence(rule), str(error)) from error
     except Exception as error:
-        raise ContractError(_sentence(rule), f"{type(error).__name__}: {error}") from error
+        fact = f"the check did not end within {seconds:g} s" if limit.expired() else f"{type(error).__name__}: {error}"
+        raise ContractError(_sentence(rule), fact) from error
 
 
 def _sentence(rule: Callable[..., object]) -> str:

@@ -10,8 +10,8 @@ from typing import Final
 
 from ..semantics.ranges import UNBOUNDED, ByteRange
 from ..sources.base import Source, SupportsChecksum, SupportsReadNowait
-from .reading import read
-from .rules import check, require
+from .reading import bounded, read
+from .rules import RULE_SECONDS, check, require
 
 __all__ = ["cancelled_read", "check_source"]
 
@@ -22,14 +22,18 @@ _STEPS: Final = range(6)
 _Rules = tuple[Callable[[Source, bytes], Awaitable[None]], ...]
 
 
-async def check_source(source: Source, content: bytes) -> None:
-    """Check an open source that has this content, and close it. Raises ContractError if a rule is broken."""
-    await check(_has_the_interface, source)
+async def check_source(source: Source, content: bytes, *, seconds_per_rule: float = RULE_SECONDS) -> None:
+    """Check an open source that has this content, and close it.
+
+    Raises ContractError if a rule is broken, also if checking it takes more than `seconds_per_rule`: a source that
+    waits for ever or never ends is so found. A source that blocks the event loop must be stopped by other means.
+    """
+    await check(_has_the_interface, source, seconds=seconds_per_rule)
     try:
         for rule in _rules_for(source, content):
-            await check(rule, source, content)
+            await check(rule, source, content, seconds=seconds_per_rule)
     finally:
-        await check(_closes_twice, source)
+        await check(_closes_twice, source, seconds=seconds_per_rule)
 
 
 def _rules_for(source: Source, content: bytes) -> _Rules:
@@ -56,8 +60,8 @@ async def _yields_bytes(source: Source, content: bytes) -> None:
     if isinstance(chunks, Coroutine):
         chunks.close()
     require(isinstance(chunks, AsyncGenerator), f"it returns {type(chunks).__name__}")
-    async with aclosing(chunks):
-        async for chunk in chunks:
+    async with aclosing(bounded(chunks, len(content))) as bounded_chunks:
+        async for chunk in bounded_chunks:
             require(isinstance(chunk, bytes), f"it yields {type(chunk).__name__}")
 
 
@@ -143,7 +147,7 @@ async def _has_the_right_checksum(source: Source, content: bytes) -> None:
 
 async def _reads_an_unknown_size(source: Source, content: bytes) -> None:
     """A source of unknown size yields its whole content when it is read with the span UNBOUNDED."""
-    async with aclosing(source.read(UNBOUNDED)) as chunks:
+    async with aclosing(bounded(source.read(UNBOUNDED), len(content))) as chunks:
         _compare(b"".join([chunk async for chunk in chunks]), content, 0, len(content))
 
 

@@ -4,26 +4,32 @@ import asyncio
 from typing import Final
 
 from ..errors import IsDirectory, NotFound
-from ..sources.base import Store
+from ..sources.base import Source, Store
 from .keys import Contents, directories_of, longest, missing_keys, unknown_keys
 from .reading import opened, read, read_whole
-from .rules import ContractError, require
+from .rules import ContractError, check, require
 from .source_rules import cancelled_read, check_source
 
-__all__ = ["STORE_RULES"]
+__all__ = ["STORE_RULES", "check_sources"]
 
 _OPENED_TOGETHER: Final = 20
 _STEPS: Final = range(6)
 
 
-async def _opens_a_source(store: Store, contents: Contents) -> None:
-    """`open` returns a source that keeps the contract of sources."""
+async def check_sources(store: Store, contents: Contents, seconds: float) -> None:
+    """Check the source of each key; each rule has a number of seconds. Raises ContractError, which names the key."""
     for key, content in contents.items():
-        source = await store.open(key)
+        sources: list[Source] = []
+        await check(_opens_a_source, store, key, sources, seconds=seconds)
         try:
-            await check_source(source, content)
+            await check_source(sources.pop(), content, seconds_per_rule=seconds)
         except ContractError as error:
             raise ContractError(error.rule, f"in the source of {key!r} {error.fact}") from error
+
+
+async def _opens_a_source(store: Store, key: str, sources: list[Source]) -> None:
+    """`open` returns a source."""
+    sources.append(await store.open(key))
 
 
 async def _describes_a_key_again(store: Store, contents: Contents) -> None:
@@ -96,7 +102,6 @@ async def _opens_without_a_coding(store: Store, contents: Contents) -> None:
 
 
 STORE_RULES: Final = (
-    _opens_a_source,
     _describes_a_key_again,
     _opens_independent_sources,
     _closes_sources_one_by_one,

@@ -162,6 +162,32 @@ class _UnknownSize(_Right):
             yield chunk
 
 
+class _Hangs(_Right):
+    async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
+        await asyncio.get_running_loop().create_future()
+        yield b""
+
+
+class _NeverEnds(_Right):
+    def __init__(self, chunk: bytes, size: int | None = len(CONTENT)) -> None:
+        super().__init__()
+        self.representation = Representation(size, ranges=size is not None)
+        self.chunk = chunk
+
+    async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
+        while True:
+            yield self.chunk
+
+
+class _HangsAtTheEnd(_Right):
+    def __init__(self) -> None:
+        super().__init__()
+        self.representation = Representation(0)
+
+    async def aclose(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
 @pytest.mark.parametrize(
     ("make", "rule", "fact"),
     [
@@ -191,6 +217,24 @@ async def test_a_faulty_source_fails_by_the_rule_that_it_breaks(
         await check_source(make(), CONTENT)
     assert rule in raised.value.rule
     assert str(raised.value) == f"{raised.value.rule} Broken: {raised.value.fact}"
+
+
+@pytest.mark.parametrize(
+    ("source", "content", "rule", "fact"),
+    [
+        pytest.param(_Hangs(), CONTENT, "asynchronous generator", "did not end within 0.01 s", id="hangs"),
+        pytest.param(_NeverEnds(b""), CONTENT, "asynchronous generator", "did not end within 0.01 s", id="no bytes"),
+        pytest.param(_NeverEnds(CONTENT), CONTENT, "exactly the bytes", "gave 40000 bytes", id="too many bytes"),
+        pytest.param(_NeverEnds(CONTENT, None), CONTENT, "of unknown size", "gave 40000 bytes", id="of unknown size"),
+        pytest.param(
+            _HangsAtTheEnd(), b"", "A source can be closed", "did not end within 0.01 s", id="hangs at the end"
+        ),
+    ],
+)
+async def test_a_source_that_never_ends_fails_in_time(source: Source, content: bytes, rule: str, fact: str) -> None:
+    with pytest.raises(ContractError, match=fact) as raised:
+        await check_source(source, content, seconds_per_rule=0.01)
+    assert rule in raised.value.rule
 
 
 async def test_a_right_source_passes_and_is_closed() -> None:

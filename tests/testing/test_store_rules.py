@@ -209,3 +209,14 @@ async def test_a_store_without_listings_passes() -> None:
 async def test_a_check_without_contents_would_check_nothing_and_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one key"):
         await check_store(RightStore(), {})
+
+
+async def test_a_store_that_hangs_fails_in_time() -> None:
+    class Hangs(RightStore):
+        async def open(self, key: str, *, codings: Sequence[str] = ()) -> Source:
+            await asyncio.get_running_loop().create_future()
+            return await super().open(key)
+
+    with pytest.raises(ContractError, match="`open` returns a source") as raised:
+        await check_store(Hangs(), CONTENTS, seconds_per_rule=0.01)
+    assert raised.value.fact == "the check did not end within 0.01 s"
