@@ -15,18 +15,18 @@ from .commands.messages import print_error
 __all__ = ["cli", "main"]
 
 
-_MODULES: Final = {
-    "completion": "completion",
-    "db": "db",
-    "demo": "demo",
-    "get": "get",
-    "hash-password": "hash_password",
-    "ls": "ls_rm",
-    "put": "put",
-    "rm": "ls_rm",
-    "run": "run",
+_MODULES: Final = {  # in the order of the help: what most users need comes first
     "serve": "serve",
+    "get": "get",
+    "run": "run",
+    "demo": "demo",
     "sign": "sign",
+    "hash-password": "hash_password",
+    "put": "put",
+    "ls": "ls_rm",
+    "rm": "ls_rm",
+    "db": "db",
+    "completion": "completion",
 }
 # The errors of a write to a full disk, and to a pipe whose reader has closed it.
 _CANNOT_WRITE: Final = frozenset((errno.ENOSPC, errno.EPIPE))
@@ -67,6 +67,9 @@ def _hint(error: click.ClickException) -> str:
 
 class _Commands(click.Group):
     """Imports a subcommand only when it is run, because some imports take longer than a download."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         module = _MODULES.get(cmd_name)

@@ -189,7 +189,9 @@ class Settings:
 class ServerSettings:
     """The settings of the process: where it listens, its limits, and how it ends. All times are in seconds."""
 
-    bind: tuple[str, ...] = _row(("127.0.0.1:8000",), "host:port, unix:path or fd://n; repeatable.", short="-b")
+    bind: tuple[str, ...] = _row(
+        ("127.0.0.1:8000",), "Listen on host:port, unix:path or fd://n; repeatable.", short="-b", metavar="ADDRESS"
+    )
     unix_mode: int | None = _row(
         None,
         "Permissions of the file of a UNIX socket, for example 660.",

@@ -36,11 +36,13 @@ async def download_all(urls: Sequence[str], console: Console) -> int:
 
         async with Downloader() as downloader:
             results = await downloader.fetch_all([(url, None) for url in urls], limit=AT_ONCE, on_progress=show)
-    failures = [result for result in results if isinstance(result, FetchError)]
-    for failure in failures:
-        console.print(f"failed: {failure}", markup=False)
+    failures = [(url, result) for url, result in zip(urls, results, strict=True) if isinstance(result, FetchError)]
+    for url, failure in failures:
+        console.print(f"{url}: {failure}", markup=False, highlight=False)
     return len(failures)
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        sys.exit("usage: python download_with_bars.py URL...")
     sys.exit(1 if asyncio.run(download_all(sys.argv[1:], Console())) else 0)

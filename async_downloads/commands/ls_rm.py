@@ -59,7 +59,7 @@ def _table(files: Sequence[StoredFile], ids: Identifier) -> Iterator[str]:
 
 @click.command(short_help="Remove files from a database or from a bucket.")
 @click.argument("public", nargs=-1, metavar="[ID]...")
-@click.option("--name", "names", multiple=True, help="Remove the file of this name; repeatable.")
+@click.option("--name", "names", metavar="NAME", multiple=True, help="Remove the file of this name; repeatable.")
 @FILES
 @IDS
 @click.pass_context

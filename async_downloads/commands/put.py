@@ -81,7 +81,9 @@ class _Upload:
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(readable=False, path_type=Path))
 @click.option(
-    "--name", help="Name of the stored file, with / between folders. Default: the file's name without its folder."
+    "--name",
+    metavar="NAME",
+    help="Name of the stored file, with / between folders. Default: the file's name without its folder.",
 )
 @click.option(
     "--type", "media_type", metavar="TYPE", callback=_read_media_type, help="Media type. Default: that of the name."

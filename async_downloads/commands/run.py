@@ -31,9 +31,11 @@ def run(context: click.Context, /, app: str, **values: Any) -> int:
 
     MODULE:APP names the app: `shop.web:app` is the variable `app` of the module `shop.web`. Python looks for the module
     in the current folder first. `shop.web:create_app()`, in quotes, calls that function and serves the app that it
-    returns. If a Quart app uses `init_app`, the kernel sends its files. The server itself responds at /-/healthy. The
-    app responds at /-/ready; after SIGTERM, the server responds there with 503. If users need passwords, the app must
-    ask for them. The server does not support WebSockets: use Hypercorn for an app with them.
+    returns. If a Quart app uses `init_app`, the kernel sends its files.
+
+    The server itself responds at /-/healthy. The app responds at /-/ready; after SIGTERM, the server responds there
+    with 503. If users need passwords, the app must ask for them. The server does not support WebSockets: use Hypercorn
+    for an app with them.
     """
     from ..server.listen import CannotServe, hold_signals, run_app
 
