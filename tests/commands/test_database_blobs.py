@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import httpx
+from harness.waiting import HANGING
 from tools.command import finished, serving
 from tools.databases import ran
 
@@ -28,7 +29,7 @@ async def test_the_commands_work_with_bytes_in_s3_and_two_workers(
         path.write_bytes(b"new")
         assert _put(path, url, "--replace") == target
         assert command.get(target).content == b"new"
-        assert httpx.get(f"{command.url}/-/ready").status_code == 200
+        assert httpx.get(f"{command.url}/-/ready", timeout=HANGING).status_code == 200
     assert ran("db", "check", url=url) == ""
     assert ran("db", "gc", "--grace", "0", url=url) == f"{len(_DATA)} bytes freed\n"
 
@@ -61,13 +62,18 @@ async def test_a_client_is_redirected_to_the_object_of_a_file(s3_url: str, tmp_p
     (tmp_path / "tree").mkdir()
     options = ("--database", url, "--file-ids", "integer", "--redirect")
     async with serving(tmp_path / "tree", *options) as command:
-        response = httpx.get(f"{command.url}{target}")
+        response = httpx.get(f"{command.url}{target}", timeout=HANGING)
         assert (response.status_code, response.headers["cache-control"]) == (307, "private, max-age=300")
-        found = httpx.get(f"{command.url}{target}", follow_redirects=True, headers={"Range": "bytes=1-2"})
+        found = httpx.get(
+            f"{command.url}{target}", follow_redirects=True, headers={"Range": "bytes=1-2"}, timeout=HANGING
+        )
         assert (found.status_code, found.content, found.headers["content-type"]) == (206, b"el", "text/x-custom")
         assert found.headers["content-disposition"] == 'attachment; filename="a b.txt"'
-        assert httpx.head(f"{command.url}{target}", follow_redirects=True).headers["content-length"] == "5"
+        assert (
+            httpx.head(f"{command.url}{target}", follow_redirects=True, timeout=HANGING).headers["content-length"]
+            == "5"
+        )
         in_a_page = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors"}
-        assert httpx.get(f"{command.url}{target}", headers=in_a_page).content == b"hello"
-        assert httpx.get(f"{command.url}/files/download/2").status_code == 404
-        assert httpx.post(f"{command.url}{target}").status_code == 405
+        assert httpx.get(f"{command.url}{target}", headers=in_a_page, timeout=HANGING).content == b"hello"
+        assert httpx.get(f"{command.url}/files/download/2", timeout=HANGING).status_code == 404
+        assert httpx.post(f"{command.url}{target}", timeout=HANGING).status_code == 405

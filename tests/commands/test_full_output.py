@@ -69,7 +69,7 @@ async def test_a_server_starts_also_if_it_cannot_announce_its_address(
         process = subprocess.Popen([*COMMAND, command, *bind], stdout=full, cwd=tmp_path, env=environment(None))
         try:
             await eventually(lambda: _accepts(port), within=HANGING)
-            assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+            assert httpx.get(f"http://127.0.0.1:{port}/", timeout=HANGING).status_code == 200
             process.send_signal(signal.SIGTERM)
             assert process.wait(HANGING) == 0
         finally:

@@ -126,7 +126,9 @@ async def test_an_app_is_made_by_a_function(folder: Path) -> None:
 async def test_a_websocket_is_a_plain_request_to_the_app(folder: Path) -> None:
     fields = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     async with started(folder, "plain:api.app") as command:
-        response = httpx.get(command.url, headers=fields | {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
+        response = httpx.get(
+            command.url, headers=fields | {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}, timeout=HANGING
+        )
         assert (response.status_code, response.text.split()[1]) == (200, "http")
 
 

@@ -15,7 +15,7 @@ import httpx
 import obstore
 import pytest
 from harness.ports import reserved_port
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 from tools.command import Command, finished, serving
 
 from async_downloads.sources.object_storage.connecting import store_at
@@ -41,7 +41,7 @@ async def test_objects_ranges_pages_and_archives(command: Command, tmp_path: Pat
     whole = command.get("/docs/b.bin")
     assert (whole.content, whole.headers["accept-ranges"]) == (_DATA, "bytes")
     assert [entry["name"] for entry in command.get("/docs/?json").json()["entries"]] == ["b.bin", "README.md"]
-    assert "About" in httpx.get(f"{command.url}/docs/", headers={"Accept": "text/html"}).text
+    assert "About" in httpx.get(f"{command.url}/docs/", headers={"Accept": "text/html"}, timeout=HANGING).text
     assert command.get("/docs/?zip").content.startswith(b"PK")
     assert [command.get(path).status_code for path in ("/nothing", "/docs")] == [404, 301]
     assert finished("get", "-x4", f"{command.url}/docs/b.bin", "-o", str(tmp_path / "b")).returncode == 0
@@ -58,20 +58,20 @@ async def redirecting(s3_url: str) -> AsyncIterator[Command]:
 
 async def test_a_redirect_leads_to_the_bytes(redirecting: Command, tmp_path: Path) -> None:
     url = f"{redirecting.url}/docs/a%20b.txt"
-    response = httpx.get(url)
+    response = httpx.get(url, timeout=HANGING)
     assert (response.status_code, response.headers["referrer-policy"]) == (307, "no-referrer")
     assert response.headers["cache-control"] == "private, max-age=300"
-    found = httpx.get(f"{url}?download", follow_redirects=True, headers={"Range": "bytes=1-2"})
+    found = httpx.get(f"{url}?download", follow_redirects=True, headers={"Range": "bytes=1-2"}, timeout=HANGING)
     assert (found.status_code, found.content) == (206, b"el")
     assert found.headers["content-disposition"] == 'attachment; filename="a b.txt"'
-    assert httpx.head(url, follow_redirects=True).headers["content-length"] == "5"
+    assert httpx.head(url, follow_redirects=True, timeout=HANGING).headers["content-length"] == "5"
     assert finished("get", url, "-o", str(tmp_path / "a")).returncode == 0
     assert (tmp_path / "a").read_bytes() == b"hello"
 
 
 async def test_pages_show_objects_of_their_own_server(redirecting: Command) -> None:
     in_a_page = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors"}
-    assert httpx.get(f"{redirecting.url}/docs/a%20b.txt", headers=in_a_page).content == b"hello"
+    assert httpx.get(f"{redirecting.url}/docs/a%20b.txt", headers=in_a_page, timeout=HANGING).content == b"hello"
     assert redirecting.get("/docs/.hidden").status_code == 404
 
 
@@ -126,7 +126,7 @@ def _repr_digest(data: bytes) -> str:
 def _scraped(command: Command) -> str:
     address = re.search(r"metrics are at (\S+)", command.stderr)
     assert address
-    return httpx.get(address[1]).text
+    return httpx.get(address[1], timeout=HANGING).text
 
 
 def _unpacked(archive: bytes) -> dict[str, bytes]:
@@ -144,7 +144,7 @@ async def test_archives_digests_limits_and_metrics_work_over_a_bucket(s3_url: st
         archive = _unpacked(command.get("/docs/?zip").content)
         assert archive == {key: data for key, data in files.items() if key.startswith("docs/")}
         assert command.get("/?zip").status_code == 413
-        found = httpx.get(f"{command.url}/docs/a.txt", headers={"Want-Repr-Digest": "sha-256=1"})
+        found = httpx.get(f"{command.url}/docs/a.txt", headers={"Want-Repr-Digest": "sha-256=1"}, timeout=HANGING)
         assert found.headers["repr-digest"] == _repr_digest(b"hello")
         began = time.monotonic()
         assert command.get("/more/b.bin").content == large

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from harness.waiting import HANGING
 from tools.command import finished
 
 
@@ -13,11 +14,11 @@ def test_a_signed_url_of_an_object_downloads_it(s3_url: str, tmp_path: Path) -> 
     assert finished("put", tmp_path / "a.txt", "--name", "docs/a b#%20.txt", "--bucket", s3_url).returncode == 0
     signed = finished("sign", f"{s3_url}/docs/a b#%20.txt", "--expires", "1h", "--name", "ä.txt")
     assert (signed.returncode, signed.stderr) == (0, "")
-    response = httpx.get(signed.stdout.strip(), headers={"Range": "bytes=1-2"})
+    response = httpx.get(signed.stdout.strip(), headers={"Range": "bytes=1-2"}, timeout=HANGING)
     assert (response.status_code, response.content) == (206, b"el")
     assert response.headers["content-disposition"].startswith("attachment; filename=")
     assert parse_qs(urlsplit(signed.stdout.strip()).query)["X-Amz-Expires"] == ["3600"]
-    assert httpx.get(signed.stdout.strip().replace("docs", "other")).status_code == 403
+    assert httpx.get(signed.stdout.strip().replace("docs", "other"), timeout=HANGING).status_code == 403
 
 
 def test_a_url_of_azure_is_signed_without_a_request() -> None:

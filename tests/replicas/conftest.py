@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from harness.seaweedfs import BUCKET, seaweedfs
+from harness.waiting import HANGING
 
 from replicas.fronts import Fronts, fronts
 from replicas.replica import CONTENT, NAME, Replica, copies, replicas
@@ -36,7 +37,7 @@ def _site(scratch: Path, served: Sequence[Path | str], *options: str, env: Mappi
 def _bucket(scratch: Path) -> Iterator[Site]:
     """Serve one bucket twice."""
     with seaweedfs(scratch) as server:
-        httpx.put(f"{server.endpoint}/{BUCKET}/{NAME}", content=CONTENT).raise_for_status()
+        httpx.put(f"{server.endpoint}/{BUCKET}/{NAME}", content=CONTENT, timeout=HANGING).raise_for_status()
         url = f"s3://{BUCKET}"
         with _site(scratch, (url, url), env=server.environment) as site:
             yield site

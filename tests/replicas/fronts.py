@@ -104,6 +104,6 @@ def run_until_exit(stack: ExitStack, *command: str) -> None:
 def responds(url: str) -> bool:
     """Whether the app behind a front responds."""
     try:
-        return httpx.get(f"{url}/-/healthy").status_code == 200
+        return httpx.get(f"{url}/-/healthy", timeout=HANGING).status_code == 200
     except httpx.TransportError:
         return False

@@ -48,12 +48,12 @@ class Replica:
     def is_ready(self) -> bool:
         """Whether it responds with 200 to `/-/ready`."""
         with suppress(httpx.TransportError):
-            return httpx.get(f"http://127.0.0.1:{self.port}/-/ready").status_code == 200
+            return httpx.get(f"http://127.0.0.1:{self.port}/-/ready", timeout=HANGING).status_code == 200
         return False
 
     def has_strong_etag(self) -> bool:
         """Whether the ETag of its file is strong, because it knows the digest or needs none."""
-        return not httpx.head(f"http://127.0.0.1:{self.port}/{NAME}").headers["etag"].startswith("W/")
+        return not httpx.head(f"http://127.0.0.1:{self.port}/{NAME}", timeout=HANGING).headers["etag"].startswith("W/")
 
     def log_size(self) -> int:
         """Return the size of its access log, which begins anew at each start."""

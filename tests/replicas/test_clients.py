@@ -82,7 +82,7 @@ def test_head_get_and_parts_of_both_servers_have_the_same_fields(site: Site, fro
     url, parts = site.url(front), {"Range": "bytes=0-0,100-100"}
     for replica in site.replicas:
         wait_until(replica.has_strong_etag)
-    with httpx.Client() as client:
+    with httpx.Client(timeout=HANGING) as client:
         whole = [client.request(method, url) for method in ("HEAD", "HEAD", "GET", "GET")]
         assert len({each.headers["etag"] for each in whole}) == 1
         if front != "slice":  # which asks for one piece after another

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from harness.ports import reserved_port
+from harness.waiting import HANGING
 from tools.command import refusal
 
 from replicas.fronts import responds, running_nginx
@@ -42,7 +43,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         stack.enter_context(running_nginx(folder / "nginx", servers))
         url = f"http://127.0.0.1:{port}"
         wait_until(partial(responds, url))
-        yield stack.enter_context(httpx.Client(base_url=url))
+        yield stack.enter_context(httpx.Client(base_url=url, timeout=HANGING))
 
 
 @pytest.mark.parametrize("name", _NAMES)

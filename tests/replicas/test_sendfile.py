@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from harness.ports import reserved_port
+from harness.waiting import HANGING
 from tools.programs import need
 
 from replicas.fronts import responds, run_until_exit
@@ -82,7 +83,7 @@ def clients() -> Iterator[dict[str, httpx.Client]]:
         urls = {front: f"http://127.0.0.1:{port}" for front, port in ports.items()}
         for url in urls.values():
             wait_until(partial(responds, url))
-        yield {front: stack.enter_context(httpx.Client(base_url=url)) for front, url in urls.items()}
+        yield {front: stack.enter_context(httpx.Client(base_url=url, timeout=HANGING)) for front, url in urls.items()}
 
 
 @pytest.fixture(params=_FRONTS)

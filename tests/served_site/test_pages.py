@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
@@ -159,11 +160,15 @@ def _set_age(folder: Path, seconds: float) -> None:
     os.utime(folder, ns=(moment, moment))
 
 
-async def test_the_version_of_a_folder_changes_with_its_entries(tmp_path: Path) -> None:
+async def test_the_version_of_a_folder_changes_with_its_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     store = DirectoryStore(tmp_path)
-    assert await store.list_version("folder") is None
+    with monkeypatch.context() as clock:
+        clock.setattr(time, "time_ns", lambda: folder.stat().st_mtime_ns + 1)
+        assert await store.list_version("folder") is None
     _set_age(folder, 60)
     before = await store.list_version("folder")
     assert before is not None

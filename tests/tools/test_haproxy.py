@@ -60,7 +60,7 @@ async def haproxy(folder: Path, command: Command, mode: str, options: str = "") 
 
 def _is_there(port: int) -> bool:
     try:
-        httpx.get(f"http://127.0.0.1:{port}/-/healthy")
+        httpx.get(f"http://127.0.0.1:{port}/-/healthy", timeout=HANGING)
     except httpx.TransportError:
         return False
     return True

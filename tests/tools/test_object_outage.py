@@ -52,7 +52,7 @@ async def test_a_killed_store_costs_the_downloads_that_run(command: Command, s3_
         s3_server.kill()
         results = await asyncio.gather(*downloads)
         assert all(result in {None, _DATA} for result in results)
-        assert httpx.get(url).status_code in {502, 503}
+        assert httpx.get(url, timeout=HANGING).status_code in {502, 503}
         s3_server.start()
-        await eventually(lambda: httpx.get(url).status_code == 200)
-        assert httpx.get(url).content == _DATA
+        await eventually(lambda: httpx.get(url, timeout=HANGING).status_code == 200)
+        assert httpx.get(url, timeout=HANGING).content == _DATA

@@ -4,6 +4,7 @@ import time
 
 import httpx
 import pytest
+from harness.waiting import HANGING
 
 from async_downloads.sources.object_storage import S3Signer
 from async_downloads.sources.object_storage.s3_signing import ENDPOINTS
@@ -33,11 +34,11 @@ def test_real_servers_accept_the_urls(request: pytest.FixtureRequest, server: st
     signer = S3Signer.from_environment(request.getfixturevalue(server))
     assert signer
     now = time.time()
-    assert httpx.put(signer.sign("PUT", key, now=now, seconds=60), content=b"data").status_code == 200
+    assert httpx.put(signer.sign("PUT", key, now=now, seconds=60), content=b"data", timeout=HANGING).status_code == 200
     name = {"response-content-disposition": 'attachment; filename="b.txt"'}
-    response = httpx.get(signer.sign("GET", key, now=now, seconds=60, window=30, parameters=name))
+    response = httpx.get(signer.sign("GET", key, now=now, seconds=60, window=30, parameters=name), timeout=HANGING)
     assert (response.content, response.headers["content-disposition"]) == (b"data", 'attachment; filename="b.txt"')
-    assert httpx.head(signer.sign("GET", key, now=now, seconds=60)).status_code in {200, 403}
+    assert httpx.head(signer.sign("GET", key, now=now, seconds=60), timeout=HANGING).status_code in {200, 403}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Swift takes long for a request. So the objects of the contract are small ones, a
 import time
 
 import httpx
+from harness.waiting import HANGING
 
 from async_downloads.sources.object_storage import ObjectStore, S3Signer
 from async_downloads.sources.object_storage.connecting import store_at
@@ -28,6 +29,9 @@ async def test_a_folder_is_listed_without_the_keys_that_xml_cannot_have(swift_ur
     signer = S3Signer.from_environment(swift_url)
     assert signer
     for key in ("a\x01", "b"):
-        assert httpx.put(signer.sign("PUT", key, now=time.time(), seconds=60), content=b"x").status_code == 200
+        assert (
+            httpx.put(signer.sign("PUT", key, now=time.time(), seconds=60), content=b"x", timeout=HANGING).status_code
+            == 200
+        )
     listing = await ObjectStore.from_url(swift_url).list("")
     assert [entry.name for entry in listing.entries] == ["b"]

@@ -7,6 +7,7 @@ import httpx
 import obstore
 import pytest
 from harness.seaweedfs import SeaweedFS
+from harness.waiting import HANGING
 
 from async_downloads.sources.object_storage import ObjectStore, S3Signer
 from sources.contract import read_while
@@ -26,9 +27,9 @@ def versioned_url(s3_server: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> str:
     url = "s3://versioned"
     signer = S3Signer.from_environment(url)
     assert signer
-    assert httpx.put(signer.sign("PUT", "", now=time.time(), seconds=60)).status_code in {200, 409}
+    assert httpx.put(signer.sign("PUT", "", now=time.time(), seconds=60), timeout=HANGING).status_code in {200, 409}
     versioning = signer.sign("PUT", "", now=time.time(), seconds=60, parameters={"versioning": ""})
-    assert httpx.put(versioning, content=_VERSIONING).status_code == 200
+    assert httpx.put(versioning, content=_VERSIONING, timeout=HANGING).status_code == 200
     return url
 
 
