@@ -76,7 +76,7 @@ class DrainGate:
         """Run a request and count it as long as it runs.
 
         If the body cannot be sent whole, log that. The error goes on to the connection, which closes, and does not log
-        it again.
+        it again. If the app calls `sys.exit`, only this request fails: the event loop would end with all requests.
         """
         self._running += 1
         try:
@@ -84,6 +84,8 @@ class DrainGate:
         except DownloadError as error:
             log_cut_response(error, scope)
             raise
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise RuntimeError(f"the app raised {error!r}") from error
         finally:
             self._running -= 1
             if not self._running and self._draining.is_set():

@@ -136,3 +136,14 @@ async def test_a_request_with_one_length_keeps_its_connection(serve: Serve, tmp_
         for _ in range(2):
             await connection.ask("/file.txt", "Content-Length: 0")
             assert (await connection.read_response())[1]["Connection"] is None
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+async def test_an_app_that_calls_sys_exit_fails_only_its_request(error: BaseException) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    gate = DrainGate(app)
+    with pytest.raises(RuntimeError, match="the app raised"):
+        await ask(gate, "/x")
+    assert gate.running == 0

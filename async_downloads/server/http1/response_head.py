@@ -9,12 +9,15 @@ from typing import Any, Final, NamedTuple
 from ...semantics.shared_fields import FIELDS, HEADS, SharedCache, are_shared, is_shared
 from .request_head import Field
 
-__all__ = ["CONTINUE", "ResponseLines", "encode_lines", "encode_refusal"]
+__all__ = ["CONTINUE", "ResponseLines", "checked_status", "encode_lines", "encode_refusal", "stated_length"]
 
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
+_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
+_FINAL_STATUSES: Final = range(200, 1000)
+_OURS: Final = {b"close", b"keep-alive"}  # the server decides whether the connection stays open
 # Names in another form than `Content-Length`. Firmware loaders compare names byte by byte.
 _WRITTEN: Final = {b"etag": b"ETag", b"www-authenticate": b"WWW-Authenticate", b"dnt": b"DNT", b"te": b"TE"}
 _TRANSIENT: Final = {429, 503}  # too many connections: there may be room again soon
@@ -34,7 +37,10 @@ class ResponseLines(NamedTuple):
 
 
 def encode_lines(status: int, fields: Iterable[Iterable[bytes]]) -> ResponseLines:
-    """Encode the head of a response, without its empty line. Raises ValueError if a field would break the head."""
+    """Encode the head of a response, without its empty line.
+
+    Raises ValueError if a field would break the head, or if a client could not tell where the response ends.
+    """
     given: Any = tuple(fields)
     try:
         return _heads[status, given]
@@ -50,18 +56,46 @@ def encode_refusal(status: int, date_line: bytes) -> bytes:
     return b"%s%sConnection: close\r\n\r\n%s" % (encode_lines(status, (*fields, *retry)).lines, date_line, text)
 
 
+def checked_status(status: int) -> int:
+    """Return the status of a response. Raises ValueError if it has not three digits, or if another response follows.
+
+    After a status below 200 clients wait for the final response (RFC 9110 §15.2).
+    """
+    if status not in _FINAL_STATUSES:
+        raise ValueError(f"not the status of a response: {status}")
+    return status
+
+
+def stated_length(value: bytes, before: int | None) -> int:
+    """Return the number in a Content-Length; `before` is that of an earlier Content-Length.
+
+    Raises ValueError if it is no number or another one: clients and proxies would read different bodies (RFC 9112
+    §6.3).
+    """
+    digits = value.strip(b" \t")
+    if not _LENGTH.fullmatch(digits) or before not in {None, int(digits)}:
+        raise ValueError(f"not the one Content-Length: {value[:40]!r}")
+    return int(digits)
+
+
 def _encode(head: tuple[int, tuple[Field, ...]]) -> ResponseLines:
     status, fields = head
-    lines, length, closes, has_date = [_status_line(status)], None, False, False
+    length: int | None = None
+    lines, closes, has_date = [_status_line(checked_status(status))], False, False
     for name, value in fields:
         name = name.lower()
         if name == b"transfer-encoding":  # the server frames the body
             continue
-        if name == b"connection" and value.lower() == b"close":
-            closes = True
-            continue
+        if name == b"connection":
+            options = [option.strip() for option in value.split(b",")]
+            closes |= any(option.lower() == b"close" for option in options)
+            value = b", ".join(option for option in options if option.lower() not in _OURS)
+            if not value:
+                continue
         if name == b"content-length":
-            length = int(value)
+            before, length = length, stated_length(value, length)
+            if before is not None or status == HTTPStatus.NO_CONTENT:  # RFC 9110 §8.6
+                continue
         has_date |= name == b"date"
         lines.append(_lines[name, value])
     return ResponseLines(b"".join(lines), length, closes, has_date)

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from ...semantics.shared_fields import HEADS, SharedCache, are_shared
 from ..http1.request_head import Field
+from ..http1.response_head import checked_status, stated_length
 
 __all__ = ["response_fields"]
 
 
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
-_NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
+_NOT_IN_VALUES: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # clients reset the stream for any control character
 _OF_HTTP1: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 
 
@@ -24,21 +26,24 @@ class _CheckedFields(NamedTuple):
 def response_fields(status: int, fields: Iterable[Iterable[bytes]], date_line: bytes) -> tuple[list[Field], int | None]:
     """Return the fields with `:status` and Date, and the length of Content-Length.
 
-    `date_line` is a line of HTTP/1.1. Raises ValueError if a field would break the head.
+    `date_line` is a line of HTTP/1.1. Raises ValueError as `encode_lines` of HTTP/1.1 does.
     """
     given: Any = tuple(fields)
     try:
         checked = _heads[given]
     except TypeError:  # ASGI also allows lists, which are no key of a cache
         checked = _heads[tuple((name, value) for name, value in given)]
-    lines = [(b":status", b"%d" % status), *checked.lines]
+    lines = [(b":status", b"%d" % checked_status(status)), *checked.lines]
+    if status == HTTPStatus.NO_CONTENT:  # it has no Content-Length (RFC 9110 §8.6)
+        lines = [line for line in lines if line[0] != b"content-length"]
     if not checked.has_date:
         lines.append((b"date", date_line.partition(b": ")[2].rstrip()))
     return lines, checked.length
 
 
 def _checked(fields: tuple[Field, ...]) -> _CheckedFields:
-    lines, length, has_date = [], None, False
+    length: int | None = None
+    lines, has_date = [], False
     for name, value in fields:
         name = name.lower()
         if name in _OF_HTTP1:
@@ -46,7 +51,9 @@ def _checked(fields: tuple[Field, ...]) -> _CheckedFields:
         if not _NAME.fullmatch(name) or _NOT_IN_VALUES.search(value):
             raise ValueError(f"not a field: {name!r}: {value!r}")
         if name == b"content-length":
-            length = int(value)
+            before, length = length, stated_length(value, length)
+            if before is not None:
+                continue
         has_date |= name == b"date"
         lines.append((name, value.strip(b" \t")))
     return _CheckedFields(tuple(lines), length, has_date)
