@@ -9,7 +9,7 @@ from async_downloads.cli import cli
 from async_downloads.commands.help import SectionedCommand
 
 COMMANDS = sorted(cli.commands)
-SCREEN_LINES = 40
+SCREEN_LINES = 50
 
 
 def _command(name: str) -> click.Command:
@@ -47,6 +47,13 @@ def test_help_all_shows_each_option_once_and_in_a_section(name: str, capsys: pyt
         assert len(re.findall(rf"^  (?:-\S+, )*{longest}(?:[ ,]|$)", everything, re.MULTILINE)) == 1, longest
     assert "Other options" not in everything
     assert len(common.splitlines()) < len(everything.splitlines())
+
+
+@pytest.mark.parametrize("name", SECTIONED)
+def test_a_search_in_the_short_help_finds_each_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = _help(capsys, name, "--help").replace(",", " ").split()
+    options = [each for each in _command(name).params if isinstance(each, click.Option) and not each.hidden]
+    assert [option.opts for option in options if not set(option.opts) & set(words)] == []
 
 
 def test_the_commands_that_have_many_options_have_sections() -> None:
