@@ -36,6 +36,7 @@ _LAST_MOMENT: Final = 253_402_300_799  # the end of the year 9999
 _MAX_TOKEN: Final = 8192  # bytes
 # Decoders of base64 ignore what follows "=", so anyone with a link could append attributes of its cookie.
 _TOKEN: Final = re.compile(rb"[xf][A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _PATH_CHARACTERS: Final = "/%:@!$&'()*+,;=~"  # they stay as they are; "%" because the path may be encoded already
 _QUERY_CHARACTERS: Final = f"{_PATH_CHARACTERS}?"
 
@@ -171,6 +172,8 @@ def _covered(body: str, path: str, query: str) -> bytes:
 
 
 def _check(url: str, netloc: str, fragment: str, query: str) -> None:
+    if _CONTROL.search(url):  # `urlsplit` leaves some out, so the link would be for another path
+        raise ValueError(f"{url!r} has a control character, which must be percent-encoded")
     if "@" in netloc:
         raise ValueError("the URL has a password, which everyone with the link could read")
     if fragment:

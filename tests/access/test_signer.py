@@ -164,6 +164,7 @@ def test_a_link_works_until_it_expires(expires: Any, monkeypatch: pytest.MonkeyP
         pytest.param("/ann/../ben/a", {}, "another folder", id="two dots"),
         pytest.param("/ann/..", {}, "another folder", id="two dots at the end"),
         pytest.param("/ann/%2e%2e%2fben/*", {}, "another folder", id="two dots that are escaped"),
+        pytest.param("/a\nb", {}, "control character", id="line break, which would be left out"),
         pytest.param("host/a", {}, "neither a URL", id="no scheme"),
         pytest.param("http://host/a?signature=x", {}, "signed already", id="signed"),
         pytest.param("http://host/*", {"name": "a"}, "not saved under a name", id="name of a folder"),
