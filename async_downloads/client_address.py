@@ -1,8 +1,28 @@
-"""Which addresses are those of one client."""
+"""Which addresses are those of one client, and which are in a network."""
 
 import ipaddress
+from typing import Final
 
-__all__ = ["client_of"]
+__all__ = ["Network", "client_of", "plain_network"]
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")  # the addresses of IPv4 as a socket of IPv6 sees them
+
+
+def plain_network(text: str, *, strict: bool = True) -> Network:
+    """Return a network or a single address; one of IPv4 that is written in IPv6 as the IPv4 that it is.
+
+    Raises ValueError as `ipaddress.ip_network` does.
+
+    >>> str(plain_network("::ffff:192.0.2.0/120"))
+    '192.0.2.0/24'
+    """
+    network = ipaddress.ip_network(text, strict=strict)
+    if not isinstance(network, ipaddress.IPv6Network) or not network.subnet_of(_MAPPED):
+        return network
+    packed = network.network_address.packed[-4:]
+    return ipaddress.IPv4Network((packed, network.prefixlen - _MAPPED.prefixlen))
 
 
 def client_of(address: tuple[str, int | None] | None) -> str | None:

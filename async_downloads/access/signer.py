@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit, urlunsplit
 import itsdangerous
 from itsdangerous.encoding import base64_decode, base64_encode
 
+from ..client_address import plain_network
 from ..errors import Forbidden, LinkExpired
 from ..request_target import key_of, normalized
 from ..sending import Scope
@@ -205,7 +206,7 @@ def _network(address: str | None) -> str | None:
     if address is None:
         return None
     try:
-        return str(ipaddress.ip_network(address, strict=False))
+        return str(plain_network(address, strict=False))
     except ValueError:
         raise ValueError(f"{address!r} is neither an IP address nor a network such as 192.0.2.0/24") from None
 
@@ -215,4 +216,4 @@ def _is_in(address: str | None, network: str) -> bool:
         parsed = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:
         return False
-    return (getattr(parsed, "ipv4_mapped", None) or parsed) in ipaddress.ip_network(network)
+    return (getattr(parsed, "ipv4_mapped", None) or parsed) in plain_network(network)

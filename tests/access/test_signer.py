@@ -116,6 +116,8 @@ def test_a_forged_link_is_refused(forged: Callable[[str], str]) -> None:
         ("192.0.2.7", "192.0.2.8", False),
         ("192.0.2.0/24", "192.0.2.8", True),
         ("192.0.2.7", "::ffff:192.0.2.7", True),
+        ("::ffff:192.0.2.7", "192.0.2.7", True),
+        ("::ffff:192.0.2.0/120", "::ffff:192.0.3.7", False),
         ("2001:db8::/32", "2001:db8::1", True),
         ("2001:db8::/32", "2001:db9::1", False),
         ("fe80::1", "fe80::1%eth0", True),

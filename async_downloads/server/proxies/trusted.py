@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from ...client_address import plain_network
+
 __all__ = ["Address", "TrustedProxies"]
 
 
@@ -22,7 +24,7 @@ class TrustedProxies:
     def __init__(self, texts: Iterable[str]) -> None:
         names = [name for text in texts for name in text.split(",")]
         self._trusts_unix = _UNIX in names
-        self._networks = tuple(ipaddress.ip_network(name) for name in names if name != _UNIX)
+        self._networks = tuple(plain_network(name) for name in names if name != _UNIX)
         self._has = lru_cache(_REMEMBERED)(self._look_up)
 
     def __bool__(self) -> bool:

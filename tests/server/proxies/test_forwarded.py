@@ -202,3 +202,11 @@ def test_of_a_long_row_of_trusted_proxies_the_last_32_count(field: str) -> None:
     name, _, prefix = field.partition(" ")
     row = [f"10.0.{number // 250}.{number % 250}" for number in range(3000)]
     assert origin(f"{name} {', '.join(prefix + each for each in row)}").client == (row[-32], 0)
+
+
+@pytest.mark.parametrize("text", ["::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "10.0.0.0/8"])
+def test_a_proxy_of_ipv4_is_trusted_in_each_form_of_its_address(text: str) -> None:
+    trusted = TrustedProxies([text])
+    assert [trusted.trusts((host, 1)) for host in ("10.0.0.1", "::ffff:10.0.0.1", "11.0.0.1", "::1")] == [
+        True, True, False, False,
+    ]  # fmt: skip
