@@ -61,14 +61,17 @@ async def in_thread(
     """Run `function` in a thread of `executor`, by default the event loop's own.
 
     A cancelled caller does not stop the thread: the result of `function` then goes to `discard`, which closes it. If
-    `function` still waits for a thread, it is not called at all.
+    `function` still waits for a thread, it is not called at all. Raises RuntimeError if `function` calls `sys.exit`.
     """
     abandoned: list[bool] = []
 
     def unless_abandoned() -> T:
         if abandoned:
             raise _Abandoned
-        return function()
+        try:
+            return function()
+        except (SystemExit, KeyboardInterrupt) as error:  # in a task, it would end the event loop
+            raise RuntimeError(f"{error!r} was raised in a thread") from error
 
     pending = asyncio.ensure_future(aiofiles.os.wrap(unless_abandoned)(executor=executor))
     try:

@@ -21,6 +21,15 @@ async def test_the_result_and_the_error_of_a_thread_come_through() -> None:
         await in_thread(fail)
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+async def test_a_function_that_calls_sys_exit_does_not_end_the_event_loop(error: BaseException) -> None:
+    def leave() -> None:
+        raise error
+
+    with pytest.raises(RuntimeError, match="was raised in a thread"):
+        await in_thread(leave)
+
+
 async def test_a_function_runs_in_the_executor_that_the_caller_chooses() -> None:
     with ThreadPoolExecutor(1, thread_name_prefix="chosen") as executor:
         thread = await in_thread(threading.current_thread, executor=executor)

@@ -125,7 +125,7 @@ class Connection(PausableProtocol):
             content = self._input.take_body(data)
         except BadRequest as error:
             if self.cycle is not None:
-                self._refuse(error.status)
+                self.refuse(error.status)
             else:  # the request already has its response
                 self._linger_or_close(expects_more=True)
             return
@@ -191,14 +191,14 @@ class Connection(PausableProtocol):
         log_failure(cycle.head, task)
         if self.cycle is cycle:
             is_cut = self.at_eof and cycle.body_comes  # the app knows that the client has left (RFC 9112 §8)
-            self._refuse(400 if is_cut else 500)
+            self.refuse(400 if is_cut else 500)
 
     def _refuse_head(self, status: int, head: bytes | None = None) -> None:
         """Refuse a request before the app, and note it in the access log."""
         self.server.refuse(self.base_scope, self._input.waiting if head is None else head, status)
-        self._refuse(status)
+        self.refuse(status)
 
-    def _refuse(self, status: int) -> None:
+    def refuse(self, status: int) -> None:
         """Respond with a status and close; abort if a response has begun, so that the client notices the cut."""
         can_respond = not self.flow.transport.is_closing() and (self.cycle is None or self.cycle.refuse(status))
         self._leave_cycle()
@@ -249,7 +249,7 @@ class Connection(PausableProtocol):
         elif state is State.HEAD:
             self._refuse_head(408)
         elif state is State.RUNNING:
-            self._refuse(408)
+            self.refuse(408)
         else:
             self.close()
 

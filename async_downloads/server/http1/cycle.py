@@ -133,7 +133,7 @@ class AsgiCycle:
 
     def _refuse(self, kind: str) -> NoReturn:
         if self.started:  # a middleware could complete the response although the app has failed
-            self._connection.flow.transport.abort()
+            self._connection.refuse(500)
         raise RuntimeError(f"{kind} cannot be sent now")
 
     def _start(self, message: Message) -> None:

@@ -168,7 +168,7 @@ class Stream:
 
     def _refuse(self, kind: str) -> NoReturn:
         if self._started:  # a middleware could complete the response although the app has failed
-            self._streams.reset(self.id, ErrorCodes.INTERNAL_ERROR)
+            self._streams.fail(self)
         raise RuntimeError(f"{kind} cannot be sent now")
 
     def _begin(self, message: Message) -> None:

@@ -175,6 +175,15 @@ class Streams:
         stream.status, stream.complete = status, True
         self._over(stream)
 
+    def fail(self, stream: Stream) -> None:
+        """Respond with 500, or reset the stream if its response has begun, so that the client notices the cut."""
+        if stream.over:
+            return
+        if stream.responded:
+            self.reset(stream.id, ErrorCodes.INTERNAL_ERROR)
+        else:
+            self.refuse(stream, 500)
+
     def reset(self, stream_id: int, code: ErrorCodes, *, by_client: bool = False) -> None:
         """Tell the client that a stream has failed; `by_client` says whose fault it is. Raises ConnectionFault."""
         self._engine.reset_stream(stream_id, code)
@@ -202,11 +211,7 @@ class Streams:
 
     def _app_ended(self, stream: Stream, task: "asyncio.Task[None]") -> None:
         log_failure(stream.head, task)
-        if not stream.over:
-            if stream.responded:
-                self.reset(stream.id, ErrorCodes.INTERNAL_ERROR)
-            else:
-                self.refuse(stream, 500)
+        self.fail(stream)
         self._forget(stream)
 
     def _over(self, stream: Stream) -> None:

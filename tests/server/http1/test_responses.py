@@ -81,10 +81,15 @@ async def test_an_app_that_fails_before_the_body_is_500(serve_http1: ServeHttp1,
     assert received.endswith(b"500 Internal Server Error\n")
 
 
-async def test_an_unknown_message_ends_the_connection(serve_http1: ServeHttp1) -> None:
+@pytest.mark.parametrize(("before", "status"), [((), 500), ((body(b"a", more=True),), 200)])
+async def test_an_unknown_message_ends_the_response(
+    serve_http1: ServeHttp1, before: tuple[Message, ...], status: int
+) -> None:
     """A middleware could complete the response although its app has failed."""
-    server = await serve_http1(app_of(head(length(1)), {"type": "http.response.unknown"}))
-    assert await server.exchange(GET + GET) == b""
+    server = await serve_http1(app_of(head(length(2)), *before, {"type": "http.response.unknown"}, body(b"ab")))
+    received = await server.exchange(GET + GET)
+    assert statuses(received) == [status]
+    assert b"ab" not in received
 
 
 async def test_what_an_app_raised_is_logged(serve_http1: ServeHttp1, caplog: pytest.LogCaptureFixture) -> None:

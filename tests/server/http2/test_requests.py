@@ -213,14 +213,20 @@ async def test_an_app_that_fails_resets_its_stream_or_gives_500(
         if scope["path"] == "/late":
             await send(head(length(10)))
             await send(body(b"half", more=True))
+        if scope["path"] == "/unknown":
+            await send(head(length(10)))
+            await send({"type": "http.response.unknown"})
         raise ValueError("app")
 
     async with connected(await serve_http2(failing)) as client:
         assert await client.response(client.get("/")) == (500, b"")
+        assert await client.response(client.get("/unknown")) == (500, b"")
         late = client.get("/late")
         assert await client.reset_of(late) == ErrorCodes.INTERNAL_ERROR
         assert client.body(late) == b"half"
-    assert [record.message for record in caplog.records] == ["GET b'/' failed", "GET b'/late' failed"]
+    assert [record.message for record in caplog.records] == [
+        f"GET b'{path}' failed" for path in ("/", "/unknown", "/late")
+    ]
 
 
 @pytest.mark.parametrize(
