@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, cast
 
-from .errors import SourceBusy
+from .errors import SourceBusy, SourceTruncated
 from .open_file import FileRegion
 from .pacing import ChunkSizer
 from .semantics.multipart import Piece
@@ -93,9 +93,14 @@ class Body:
         return (read, ByteRange(stop, piece.stop)) if stop < piece.stop else (read,)
 
     async def _begin_stream(self, piece: ByteRange) -> "tuple[_Begun, ...]":
-        """Read the first chunk, and keep the iterator of the rest."""
-        chunks = self._source.read(piece)
-        return (_Begun(await anext(chunks, b""), chunks, len(piece)),)
+        """Read the first bytes, and keep the iterator of the rest. Raises SourceTruncated if there are none."""
+        chunks, first = self._source.read(piece), b""
+        async for first in chunks:
+            if first:
+                break
+        if not first and piece:
+            raise SourceTruncated("the source ended before its first byte")
+        return (_Begun(first, chunks, len(piece)),)
 
     def as_regions(self, progress: Callable[[], int]) -> AbstractAsyncContextManager[AsyncIterator[bytes | FileRegion]]:
         """Return this body as a block whose chunks are mostly regions of a file, if the source is one.

@@ -1,7 +1,7 @@
 """respond() and Body: the plan's bytes come out whatever the chunks, and the source is closed whatever happens."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from async_downloads.errors import SendStalled, SourceTruncated
 from async_downloads.responder import Response, respond
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.plan import Policy
+from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import Representation, RequestHead, Validators
 from async_downloads.sources.memory import MemorySource
 from async_downloads.timeouts import StallTimer
@@ -153,6 +154,22 @@ async def test_an_error_before_the_first_byte_comes_before_the_response(until: i
         await respond_to(source)
     assert source.closed
     assert not source.reading
+
+
+@pytest.mark.parametrize("chunks", [(), (b"",), (b"", b"")])
+@pytest.mark.parametrize("fields", [{}, {"range": "bytes=1-2"}])
+async def test_a_source_without_a_byte_of_its_size_fails_before_the_response(
+    chunks: tuple[bytes, ...], fields: dict[str, str]
+) -> None:
+    class Empty(SlicedSource):
+        async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
+            for chunk in chunks:
+                yield chunk
+
+    source = Empty(DATA)
+    with pytest.raises(SourceTruncated, match="before its first byte"):
+        await respond_to(source, **fields)
+    assert source.closed
 
 
 async def test_a_begun_body_that_is_not_read_leaves_nothing_open() -> None:

@@ -30,7 +30,7 @@ def source_of(given: object) -> Source:
 
     The source reads a file from its current position, and closes the file when it is closed itself. Iterators yield
     bytes, or text, which is encoded as UTF-8; other items are a TypeError. Synchronous iterators run in threads.
-    Raises TypeError for any other object, and ValueError for a file in text mode.
+    Raises TypeError for any other object, and ValueError for a file in text mode, or a pipe in non-blocking mode.
     """
     if isinstance(given, io.BytesIO):
         given = given.getvalue()[given.tell() :]
@@ -78,6 +78,8 @@ def _async_file_source(file: _AsyncFile) -> "StreamSource":
 def _file_source(file: BinaryIO) -> Source:
     """Return a FileSource for a regular file, from its current position; a StreamSource for any other file object."""
     if not _is_raw(file) or not stat.S_ISREG((status := os.fstat(file.fileno())).st_mode):
+        if _never_waits(file):
+            raise ValueError("a pipe or device must be in blocking mode, else its end cannot be found")
         threaded = _InThreads(partial(_reader(file), _CHUNK_BYTES), getattr(file, "close", None))
         return StreamSource(_chunks(threaded.call), close=threaded.close)
     start = file.tell()
@@ -85,6 +87,14 @@ def _file_source(file: BinaryIO) -> Source:
     file.close()
     representation = Representation(max(status.st_size - start, 0))
     return FileSource(duplicate, representation, start=start)
+
+
+def _never_waits(file: BinaryIO) -> bool:
+    """Whether a read returns at once if there is no data yet; `read1` then returns b"", as it does at the end."""
+    try:
+        return not os.get_blocking(file.fileno())
+    except (AttributeError, TypeError, ValueError, OSError):  # it has no descriptor
+        return False
 
 
 def _reader(file: BinaryIO) -> Callable[[int], bytes]:
@@ -130,10 +140,12 @@ class StreamSource:
                 await asyncio.shield(close())
 
 
-async def _chunks(read: Callable[[], Awaitable[bytes]]) -> AsyncGenerator[bytes, None]:
-    """Yield chunks up to the end of a file."""
+async def _chunks(read: Callable[[], Awaitable[bytes | None]]) -> AsyncGenerator[bytes, None]:
+    """Yield chunks up to the end of a file. Raises BlockingIOError if a file that does not block has no data yet."""
     while chunk := await read():
         yield chunk
+    if chunk is None:
+        raise BlockingIOError("the file does not block and has no data yet")
 
 
 async def _items(read: Callable[[], Awaitable[Any]]) -> AsyncGenerator[bytes | str, None]:

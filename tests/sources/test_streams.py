@@ -92,6 +92,28 @@ async def test_an_object_without_close_is_read() -> None:
     await source.aclose()
 
 
+@pytest.mark.parametrize("buffering", [0, -1])
+def test_a_pipe_that_does_not_block_is_rejected(buffering: int) -> None:
+    """Its reads look the same at the end and before more data comes, so the response could be too short."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    with (
+        os.fdopen(read_end, "rb", buffering) as file,
+        os.fdopen(write_end, "wb"),
+        pytest.raises(ValueError, match="blocking mode"),
+    ):
+        source_of(file)
+
+
+async def test_a_read_without_data_is_not_taken_for_the_end() -> None:
+    class Waiting:
+        def read(self, count: int) -> bytes | None:
+            return None
+
+    with pytest.raises(BlockingIOError):
+        await sizes(source_of(Waiting()))
+
+
 @pytest.mark.parametrize("open_file", [aiofiles.open, anyio.open_file])
 async def test_an_asynchronous_file_is_read_in_chunks_and_closed(tmp_path: Path, open_file: Any) -> None:
     path = tmp_path / "lines"
