@@ -23,7 +23,7 @@ from .decisions.verdict import (
     UnusableRange,
     VersionChanged,
 )
-from .decisions.version import UNKNOWN, RemoteVersion
+from .decisions.version import UNKNOWN, RemoteVersion, is_page
 from .disk.names import file_name
 from .http.body_stream import Deadline, body_stream
 from .http.exchange import Exchange
@@ -177,7 +177,8 @@ class ResponseStream(AsyncIterator[bytes]):
         if self._version is None:
             self.url, self.media_type = str(response.url), head.fields.get("content-type", "")
             self.coding = full.version.coding
-            self.name = file_name(head.fields.get("content-disposition"), self._url, self.url)
+            disposition = head.fields.get("content-disposition")
+            self.name = file_name(disposition, self._url, self.url, is_page=is_page(head.fields))
             self._digest_check = DigestCheck(expected_digest(head, full))
 
     def _open_body(

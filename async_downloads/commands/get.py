@@ -12,7 +12,7 @@ from ..setting_texts import read_rate, read_seconds
 from .get_checks import check_options
 from .get_network import ConnectionCount, network_options
 from .get_options import GetOptions
-from .get_texts import read_field, read_resume_offset, read_retries
+from .get_texts import read_field, read_resume_offset, read_retries, replace_wget_stdout
 from .help import SectionedCommand, Sections
 from .messages import INTERRUPTED, print_error
 from .options import WholeNumber, parse_each_with, parse_with
@@ -51,10 +51,18 @@ _MORE: Final[Sections] = {
 }
 _EPILOG: Final = (
     "As in curl and wget, -P is -d and -s is -q. -O, -J, -L, '-C -', -f, -S and --no-parent change nothing: they are "
-    "the default."
+    "the default. -O - is -o -."
     "\n\nExit codes: 1 other error, 2 usage, 3 file, 4 network, 5 TLS, 6 authentication, 7 protocol, 8 HTTP status, "
     "9 digest, 130 and 143 signals. With several URLs, the code is that of the first URL that failed."
 )
+
+
+class _GetCommand(SectionedCommand):
+    """The command, which also accepts wget's `-O -`, `-O-` and `-qO-` as `-o -`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, with `-o -` in the place of each `-O -`."""
+        return super().parse_args(ctx, replace_wget_stdout(args))
 
 
 def _option(*names: str, **attributes: Any) -> Callable[[F], F]:
@@ -66,7 +74,7 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*names, **{"hidden": True, "is_flag": True, **attributes})
 
 
-@click.command(cls=SectionedCommand, common=_COMMON, more=_MORE, epilog=_EPILOG)
+@click.command(cls=_GetCommand, common=_COMMON, more=_MORE, epilog=_EPILOG)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @_option("--output", "-o", metavar="PATH", type=_PATH, help="Save as PATH; - is standard output.")
 @_option("--directory", "-d", "-P", metavar="DIR", type=_PATH, help="Save in DIR; the server names the files.")

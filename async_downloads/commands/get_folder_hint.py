@@ -1,60 +1,40 @@
-"""The hint of `get` for a URL that is a folder of our server: most likely the user wants its files, so needs `-r`."""
+"""The hint of `get` for a saved page that lists a folder: the user most likely wants the files of the folder."""
 
-from contextlib import suppress
+import re
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
-from ..client import Downloader, Result
-from ..client.document import read_document
-from ..errors import FetchError
+from ..client import Result
 from ..threads import in_thread
 from .get_options import UrlItem
 from .get_output import Display
 
-__all__ = ["FolderHint"]
+__all__ = ["hint_at_folder"]
 
 
-_PAGE: Final = b"<!doctype html"  # the first bytes of the page of a folder, in any case
+_BEGIN_BYTES: Final = 64 * 1024
+# The titles of our page and of those that nginx, Apache, lighttpd and Python's http.server make.
+_TITLE: Final = re.compile(rb"<title>\s*(?:index of|directory listing for) /", re.IGNORECASE)
+_ZIP_BUTTON: Final = b'<button name="zip"'  # our page has it if the folder is not empty
 
 
-class FolderHint:
-    """Asks a server whether a URL is a folder of ours, but only if the saved file looks like its page."""
+async def hint_at_folder(item: UrlItem, result: Result, display: Display) -> None:
+    """Say how to get the files if a server named the file, and it is the page of a folder.
 
-    def __init__(self, downloader: Downloader, display: Display) -> None:
-        self._downloader = downloader
-        self._display = display
-
-    async def note_folder(self, item: UrlItem, result: Result) -> None:
-        """Print a hint if a page was saved and the URL, with a slash at its end, is a folder.
-
-        The server is not asked before the download, because a URL may be valid for one request only.
-        """
-        parts = urlsplit(item.url)
-        if item.path is not None or result.unchanged:
-            return
-        if not await in_thread(lambda: _is_page(result.path)):
-            return
-        with suppress(FetchError):
-            if await self._is_folder(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/"))):
-                self._display.hint(f"{result.path} is the page of a folder: use -r to download the files")
-
-    async def _is_folder(self, url: str) -> bool:
-        """Whether a URL is a folder of our server."""
-        from ..client.folders.listing import parse_listing
-        from ..client.folders.walk import LISTING
-
-        document = await read_document(self._downloader, url, accept=LISTING, media_type="application/json")
-        try:
-            listing = parse_listing(document.body, document.media_type, document.url)
-        except ValueError:
-            return False
-        return listing.is_ours
+    Only the saved page is read: the URL may be good for one request only.
+    """
+    if item.path is not None or result.unchanged:
+        return
+    page = await in_thread(lambda: _begin_of(result.path))
+    if _TITLE.search(page):
+        archive = ", or end the URL with ?zip to get an archive" if _ZIP_BUTTON in page else ""
+        display.hint(f"{result.path} is the page of a folder: use -r to download the files{archive}")
 
 
-def _is_page(path: Path) -> bool:
+def _begin_of(path: Path) -> bytes:
+    """Return the first bytes of a file; none if it is gone or cannot be read."""
     try:
         with open(path, "rb") as file:
-            return file.read(len(_PAGE)).lower() == _PAGE
+            return file.read(_BEGIN_BYTES)
     except OSError:
-        return False
+        return b""

@@ -15,7 +15,7 @@ from ..client.disk.targets import map_disk_errors
 from ..client.reporter import ProgressListener
 from ..errors import DiskError, FetchError
 from ..threads import in_thread
-from .get_folder_hint import FolderHint
+from .get_folder_hint import hint_at_folder
 from .get_lists import read_checksums, read_metalink
 from .get_options import STDOUT, GetOptions, UrlItem
 from .get_output import Display
@@ -49,7 +49,6 @@ class GetPlan:
         self._options = options
         self._downloader = downloader
         self._display = display
-        self._hint = FolderHint(downloader, display)
         self._indexes = count()
         self._checksums: ChecksumList | None = None
         self._taken: set[Path] = set()
@@ -111,7 +110,7 @@ class GetPlan:
             dated=self._options.dated,
             on_progress=report,
         )
-        await self._hint.note_folder(item, result)
+        await hint_at_folder(item, result, self._display)
         return result
 
     def _checksum(self, item: UrlItem) -> str | None:

@@ -2,9 +2,10 @@
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["read_field", "read_host_path", "read_resume_offset", "read_retries"]
+__all__ = ["read_field", "read_host_path", "read_resume_offset", "read_retries", "replace_wget_stdout"]
 
 
 _FIELD: Final = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?P<value>(?:[!-~][\t -~]*)?)")
@@ -20,6 +21,8 @@ _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST_PATH: Final = re.compile(
     rf"(?:(?:localhost|{_LABEL}(?:\.{_LABEL})+)(?::[0-9]{{1,5}})?|{_LABEL}:[0-9]{{1,5}}|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?)/.*"
 )
+# wget's `-O-`, also after other letters that take no value, as in `-qO-`
+_WGET_STDOUT: Final = re.compile("-([cfJLNqrsS#]*)O-")
 
 
 def read_retries(value: str) -> float:
@@ -58,3 +61,22 @@ def read_resume_offset(value: str) -> None:
     """Accept the `-` of curl's `-C -`: `get` always continues a download."""
     if value != "-":
         raise ValueError("leave out -C: a download always continues where it was interrupted")
+
+
+def replace_wget_stdout(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `-o -` in the place of wget's `-O -`, which is standard output.
+
+    >>> replace_wget_stdout(["-qO-", "http://host/a"]), replace_wget_stdout(["-O", "-"]), replace_wget_stdout(["-O"])
+    (['-q', '-o', '-', 'http://host/a'], ['-o', '-'], ['-O'])
+    """
+    replaced: list[str] = []
+    for each in arguments:
+        argument = each
+        if argument == "-" and replaced and _WGET_STDOUT.fullmatch(f"{replaced[-1]}-"):
+            argument = f"{replaced.pop()}-"
+        if found := _WGET_STDOUT.fullmatch(argument):
+            replaced += [f"-{found[1]}"] if found[1] else []
+            replaced += ["-o", "-"]
+        else:
+            replaced.append(argument)
+    return replaced

@@ -176,10 +176,13 @@ def test_a_listing_in_pages_is_read_to_its_end(get: Get, site: Site, folder: Pat
 
 @pytest.mark.parametrize("site", [_ours], indirect=True, ids=["our server"])
 def test_a_folder_without_r_is_named_and_r_is_offered(get: Get, site: Site, folder: Path) -> None:
-    for path, name in (("sub/", "download"), ("other", "other")):
-        hint, saved = get(f"{site.url}{path}").lines
-        assert hint == f"async-downloads: {name} is the page of a folder: use -r to download the files"
+    site.requests.clear()
+    for path, name in (("sub/", "index.html"), ("other", "other")):
+        hint, saved = get(f"{site.url}{path}", "-x", 1).lines
+        assert hint.startswith(f"async-downloads: {name} is the page of a folder: use -r to download the files, or ")
+        assert hint.endswith("end the URL with ?zip to get an archive")
         assert saved.startswith(f"{name}: ")
+    assert site.requests == ["/sub/", "/other", "/other/"]
 
 
 def test_a_url_that_is_good_for_one_request_may_end_with_a_slash(get: Get, origin: Origin, folder: Path) -> None:
@@ -188,6 +191,8 @@ def test_a_url_that_is_good_for_one_request_may_end_with_a_slash(get: Get, origi
 
 
 @pytest.mark.parametrize("site", [_python], indirect=True, ids=["Python's http.server"])
-def test_the_page_of_another_server_s_folder_is_saved(get: Get, site: Site, folder: Path) -> None:
-    got = get(f"{site.url}sub/")
-    assert (got.code, len(got.lines)) == (0, 1)
+def test_the_page_of_another_server_s_folder_is_saved_once(get: Get, site: Site, folder: Path) -> None:
+    hint, saved = get(f"{site.url}sub/").lines
+    assert hint == "async-downloads: index.html is the page of a folder: use -r to download the files"
+    assert saved.startswith("index.html: ")
+    assert "Directory listing" in (folder / "index.html").read_text()

@@ -42,6 +42,15 @@ def test_all_of_it_is_written_and_nothing_saved(get: Get, origin: Origin, folder
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("options", ["-qO-", "-q -O-", "-q -O -", "-sLO -"])
+def test_the_options_of_wget_for_standard_output_are_known(
+    get: Get, origin: Origin, folder: Path, options: str
+) -> None:
+    got = get(*options.split(), origin.url("a"))
+    assert (got.code, got.stdout, got.lines) == (0, VERSION.read(0, SIZE), [])
+    assert list(folder.iterdir()) == []
+
+
 def test_a_wrong_digest_is_reported_at_the_end(get: Get, origin: Origin) -> None:
     got = get(origin.url("a"), "-o", "-", "--checksum", f"sha512:{'0' * 128}")
     assert (got.code, got.stdout) == (9, VERSION.read(0, SIZE))

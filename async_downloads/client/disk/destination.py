@@ -134,8 +134,8 @@ class Destination:
         if self._accepted and self._batch_writer:
             return self._batch_writer
         if not self._chosen:
-            disposition = head.fields.get("content-disposition")
-            self._unnumbered = self.path.with_name(file_name(disposition, self._url, head.url))
+            disposition, page = head.fields.get("content-disposition"), is_page(head.fields)
+            self._unnumbered = self.path.with_name(file_name(disposition, self._url, head.url, is_page=page))
         await self._compare(head, version)
         if self._replaces and is_page(head.fields):
             await in_thread(partial(refuse_page, self.path))

@@ -15,6 +15,7 @@ __all__ = ["file_name", "has_own_suffix", "numbered", "unused"]
 
 
 _DEFAULT_NAME: Final = "download"
+_PAGE_NAME: Final = "index.html"  # as in wget
 _NAME_BYTES: Final = 240  # file systems allow 255, and the suffixes of part and journal come on top
 _EXTENSION: Final = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,16}\Z")  # kept if the name is too long
 _SEPARATORS: Final = re.compile(r"[/\\]")
@@ -26,10 +27,11 @@ _OWN_SUFFIX: Final = re.compile(r"\.part(?:\.json(?:\.tmp)?)?\Z", re.IGNORECASE)
 _DEVICES: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
 
 
-def file_name(disposition: str | None, url: str, final_url: str = "") -> str:
+def file_name(disposition: str | None, url: str, final_url: str = "", *, is_page: bool = False) -> str:
     """Return a safe file name from a Content-Disposition field, or else from the last segment of the URL's path.
 
-    If that is empty, the path of `final_url` counts, to which the server redirected.
+    If that is empty, the path of `final_url` counts, to which the server redirected. If that has no name either, the
+    name is `index.html` for an HTML page, and `download` for any other file.
 
     The name has no directory, at most 240 bytes and no invisible character. It does not begin with a dot or a dash, and
     is not the name of a Windows device, a part file or a journal.
@@ -40,7 +42,8 @@ def file_name(disposition: str | None, url: str, final_url: str = "") -> str:
     ('a b.txt', 'download')
     """
     suggested = suggested_filename(disposition) if disposition else None
-    return _safe(suggested or "") or _last_segment(url) or _last_segment(final_url) or _DEFAULT_NAME
+    default = _PAGE_NAME if is_page else _DEFAULT_NAME
+    return _safe(suggested or "") or _last_segment(url) or _last_segment(final_url) or default
 
 
 def _last_segment(url: str) -> str:

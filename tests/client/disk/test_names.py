@@ -149,6 +149,19 @@ def test_the_url_of_the_response_names_the_file_if_the_first_one_does_not(url: s
 
 
 @pytest.mark.parametrize(
+    ("disposition", "url", "name"),
+    [
+        pytest.param(None, "/folder/", "index.html", id="a folder, as in wget"),
+        pytest.param(None, "", "index.html", id="a host alone"),
+        pytest.param(None, "/about", "about", id="the URL has a name"),
+        pytest.param('attachment; filename="a.html"', "/folder/", "a.html", id="the server gives a name"),
+    ],
+)
+def test_a_page_without_a_name_is_an_index(disposition: str | None, url: str, name: str) -> None:
+    assert file_name(disposition, f"https://example.com{url}", is_page=True) == name
+
+
+@pytest.mark.parametrize(
     ("path", "name"),
     [
         pytest.param("%B2%E2.zip", "%B2%E2.zip", id="another encoding"),
