@@ -9,6 +9,7 @@ import click
 
 from ..errors import NotFound
 from .database import run_each
+from .redaction import printable
 
 if TYPE_CHECKING:  # it needs obstore
     from ..sources.object_storage.writing import BucketFiles, StoredObject
@@ -30,7 +31,7 @@ async def list_bucket(bucket: "BucketFiles", *, as_json: bool) -> int:
     files = await bucket.files()
     width = max((len(str(file.size)) for file in files), default=0)
     for file in files:
-        click.echo(_object(file) if as_json else f"{file.size:>{width}}  {utc(file.modified)}  {file.name}")
+        click.echo(_object(file) if as_json else f"{file.size:>{width}}  {utc(file.modified)}  {printable(file.name)}")
     return 0
 
 

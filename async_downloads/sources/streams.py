@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from contextvars import copy_context
 from functools import partial
 from inspect import iscoroutinefunction
+from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 from ..open_file import OpenFile
@@ -17,6 +18,7 @@ from ..threads import STREAM_THREADS, in_thread
 from .base import Source
 from .files import FileSource
 from .memory import MemorySource
+from .uploads import SpooledSource, unwrapped
 
 __all__ = ["StreamSource", "source_of"]
 
@@ -28,10 +30,13 @@ _END: Final = object()  # of an iterator; unlike a file, an iterator may yield e
 def source_of(given: object) -> Source:
     """Return a source for bytes, a file object or an iterator; the last two may be synchronous or asynchronous.
 
-    The source reads a file from its current position, and closes the file when it is closed itself. Iterators yield
-    bytes, or text, which is encoded as UTF-8; other items are a TypeError. Synchronous iterators run in threads.
-    Raises TypeError for any other object, and ValueError for a file in text mode, or a pipe in non-blocking mode.
+    The source reads a file from its current position, and closes the file when it is closed itself. A regular file and
+    a file that a client uploaded have a size and ranges; any other file object is read once, to its end. The items of
+    iterators are bytes, or text, which is encoded as UTF-8; other items are a TypeError. Synchronous iterators run in
+    threads. Raises TypeError for any other object, and ValueError for a file in text mode, or a pipe in non-blocking
+    mode.
     """
+    given = unwrapped(given)
     if isinstance(given, io.BytesIO):
         given = given.getvalue()[given.tell() :]
     if isinstance(given, (bytes, bytearray, memoryview)):
@@ -76,7 +81,9 @@ def _async_file_source(file: _AsyncFile) -> "StreamSource":
 
 
 def _file_source(file: BinaryIO) -> Source:
-    """Return a FileSource for a regular file, from its current position; a StreamSource for any other file object."""
+    """Return a source with ranges for a regular or temporary file, from its current position; else a StreamSource."""
+    if isinstance(file, SpooledTemporaryFile):
+        return SpooledSource(file)
     if not _is_raw(file) or not stat.S_ISREG((status := os.fstat(file.fileno())).st_mode):
         if _never_waits(file):
             raise ValueError("a pipe or device must be in blocking mode, else its end cannot be found")

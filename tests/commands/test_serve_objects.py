@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import io
+import json
 import re
 import time
 import zipfile
@@ -88,6 +89,14 @@ def test_put_ls_and_rm_manage_the_files_of_a_bucket(s3_url: str, tmp_path: Path)
     assert finished("rm", "small.txt", "--name", "a b", "--bucket", s3_url).returncode == 0
     assert "there is no file 'small.txt'" in finished("rm", "small.txt", "--bucket", s3_url).stderr
     assert len(finished("ls", "--bucket", s3_url).stdout.splitlines()) == 1
+
+
+async def test_ls_prints_no_control_characters(s3_url: str) -> None:
+    """A terminal would obey U+009B, the start of a command, and U+202E would turn the line around."""
+    name = "a\x9b31m\u202eb"
+    await obstore.put_async(store_at(s3_url), name, b"x")
+    assert finished("ls", "--bucket", s3_url).stdout.rstrip().split("  ")[-1] == "a_31m_b"
+    assert json.loads(finished("ls", "--json", "--bucket", s3_url).stdout)["name"] == name
 
 
 async def test_a_stored_file_has_its_digest(s3_url: str, tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ import anyio
 import pytest
 from harness.process import descriptors
 from harness.waiting import HANGING, eventually
+from starlette.datastructures import UploadFile
+from werkzeug.datastructures import FileStorage
 
+from async_downloads.errors import SourceTruncated
 from async_downloads.semantics.ranges import UNBOUNDED
 from async_downloads.sources.base import Source
 from async_downloads.sources.streams import source_of
@@ -73,6 +76,33 @@ async def test_a_member_of_an_archive_is_accepted_as_binary() -> None:
         archive.writestr("a.txt", b"member")
         member: Any = archive.open("a.txt")
         assert await sizes(source_of(member)) == [6]
+
+
+def _spooled(content: bytes) -> Any:
+    file = tempfile.SpooledTemporaryFile()  # noqa: SIM115 - the source closes it
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("make", [io.BytesIO, _spooled], ids=["in memory", "temporary file"])
+@pytest.mark.parametrize("upload", [UploadFile, FileStorage], ids=["Starlette", "Werkzeug"])
+async def test_an_upload_has_ranges(upload: Callable[[Any], Any], make: Callable[[bytes], Any]) -> None:
+    given = upload(make(b"0123456789"))
+    source = source_of(given)
+    assert (source.representation.size, source.representation.ranges) == (10, True)
+    assert await read(source, 2, 5) == b"234"
+    await source.aclose()
+
+
+async def test_a_temporary_file_that_became_shorter_is_an_error() -> None:
+    file = _spooled(b"0123456789")
+    source = source_of(file)
+    file.truncate(4)
+    with pytest.raises(SourceTruncated):
+        await read(source, 2, 9)
+    await source.aclose()
+    assert file.closed
 
 
 class Bare:

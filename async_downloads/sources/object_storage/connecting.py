@@ -9,12 +9,12 @@ from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from ..object_urls import REMOTE, check_object_url
-from . import s3_signing
+from .s3_signing import s3_endpoint
 
 __all__ = ["store_at"]
 
 
-_ENDPOINTS: Final = (*s3_signing.ENDPOINTS, "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+_AZURE_ENDPOINTS: Final = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 # `timeout` covers the body, and a stream has the pace of a client. `read_timeout` finds a store that stalls.
 _CLIENT: Final = {"timeout": "1 day", "connect_timeout": "5 s", "read_timeout": "30 s"}
 _RETRIES: Final = {
@@ -27,13 +27,18 @@ _RETRIES: Final = {
 def store_at(url: str) -> Any:
     """Return the obstore store for a URL; nothing is sent yet. Raises ValueError, with one line that says why."""
     check_object_url(url)
-    options = _options() if urlsplit(url).scheme in REMOTE else {}
+    scheme = urlsplit(url).scheme
+    options = _options(scheme) if scheme in REMOTE else {}
     try:
         return from_url(url.rstrip("/") if options else url, **options)
     except BaseError as error:
         raise ValueError(f"{url}: {str(error).partition(chr(10))[0]}") from error
 
 
-def _options() -> dict[str, Any]:
-    is_plain = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
-    return {"client_options": {**_CLIENT, "allow_http": is_plain}, "retry_config": _RETRIES}
+def _options(scheme: str) -> dict[str, Any]:
+    """Name the endpoint of S3: if several variables name one, obstore takes any of them."""
+    endpoint = s3_endpoint() if scheme == "s3" else None
+    named = [endpoint] if scheme == "s3" else map(os.environ.get, _AZURE_ENDPOINTS)
+    is_plain = any(each.startswith("http://") for each in named if each)
+    options = {"client_options": {**_CLIENT, "allow_http": is_plain}, "retry_config": _RETRIES}
+    return {**options, "endpoint": endpoint} if endpoint else options

@@ -7,13 +7,14 @@ few buckets need it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from urllib.error import HTTPError
 from urllib.parse import unquote_plus
 from urllib.request import urlopen
 from xml.etree import ElementTree as ET
 
 from ...errors import Forbidden, SourceBusy, SourceError
+from .found import Found, FoundObject
 from .s3_signing import S3Signer
 
 __all__ = ["list_in_thread"]
@@ -25,21 +26,22 @@ _DENIED: Final = {401, 403}
 _MAX_PAGES: Final = 200  # of 1,000 keys
 
 
-def list_in_thread(signer: S3Signer, prefix: str, now: float) -> dict[str, Any]:
-    """Return the `objects` and `common_prefixes` below a prefix, in the form of obstore. Raises SourceError."""
-    found: dict[str, Any] = {"objects": [], "common_prefixes": []}
+def list_in_thread(signer: S3Signer, prefix: str, now: float) -> Found:
+    """Return what is directly below a prefix. Raises SourceError."""
+    objects: list[FoundObject] = []
+    prefixes: list[str] = []
     folder = "/".join(filter(None, (signer.prefix, prefix)))
     parameters = {"list-type": "2", "delimiter": "/", "encoding-type": "url", "prefix": f"{folder}/" if folder else ""}
     for _ in range(_MAX_PAGES):
         page = _page(signer.sign("GET", "", now=now, seconds=int(_SECONDS), parameters=parameters))
         names = _Names(signer.prefix, is_encoded=page.findtext("{*}EncodingType") == "url")
-        found["objects"] += _objects(page, names)
-        found["common_prefixes"] += [names.read(each, "Prefix") for each in page.iterfind("{*}CommonPrefixes")]
+        objects += _objects(page, names)
+        prefixes += [names.read(each, "Prefix") for each in page.iterfind("{*}CommonPrefixes")]
         following = page.findtext("{*}NextContinuationToken")
         if not following:
             break
         parameters = {**parameters, "continuation-token": following}
-    return found
+    return Found(objects, prefixes)
 
 
 def _page(url: str) -> ET.Element:
@@ -66,11 +68,8 @@ class _Names:
         return (name.removeprefix(f"{self.prefix}/") if self.prefix else name).removesuffix("/")
 
 
-def _objects(page: ET.Element, names: _Names) -> Iterator[dict[str, Any]]:
+def _objects(page: ET.Element, names: _Names) -> Iterator[FoundObject]:
     for each in page.iterfind("{*}Contents"):
-        yield {
-            "path": names.read(each, "Key"),
-            "size": int(each.findtext("{*}Size", "0")),
-            "e_tag": each.findtext("{*}ETag"),
-            "last_modified": datetime.fromisoformat(each.findtext("{*}LastModified", "1970-01-01T00:00:00Z")),
-        }
+        date = datetime.fromisoformat(each.findtext("{*}LastModified", "1970-01-01T00:00:00Z"))
+        size, etag = int(each.findtext("{*}Size", "0")), each.findtext("{*}ETag")
+        yield FoundObject(names.read(each, "Key"), size, int(date.timestamp()), etag)

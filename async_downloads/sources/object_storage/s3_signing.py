@@ -13,12 +13,18 @@ from datetime import UTC, datetime
 from typing import Final, Self
 from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["ENDPOINTS", "S3Signer"]
+__all__ = ["ENDPOINTS", "S3Signer", "s3_endpoint"]
 
 
 _UNRESERVED: Final = "-_.~"
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
-ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")  # the variables that obstore reads
+# The first one that is set counts. The AWS SDKs know the first two, in this order, and obstore also the third.
+ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+
+
+def s3_endpoint() -> str | None:
+    """Return the URL of the store that the environment names; None for Amazon's own."""
+    return next(filter(None, map(os.environ.get, ENDPOINTS)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ class S3Signer:
 
 def _bucket_url(bucket: str, region: str) -> str:
     """Return the URL of a bucket: below the endpoint that the environment names, or on a host of its own at AWS."""
-    endpoint = next(filter(None, map(os.environ.get, ENDPOINTS)), None)
+    endpoint = s3_endpoint()
     if not endpoint and "." in bucket:  # the certificate covers one label only
         endpoint = f"https://s3.{region}.amazonaws.com"
     return f"{endpoint.rstrip('/')}/{bucket}" if endpoint else f"https://{bucket}.s3.{region}.amazonaws.com"

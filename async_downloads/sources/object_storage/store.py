@@ -6,7 +6,7 @@ whole already, and a large one has something to send while the next bytes come.
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Self
 
@@ -19,6 +19,7 @@ from ..memory import MemorySource
 from .connecting import store_at
 from .description import describe, etag_of
 from .errors import NotModified, NotSatisfiable, UnreadableKey
+from .found import Found, FoundObject
 from .s3_listing import list_in_thread
 from .s3_signing import S3Signer
 from .small_objects import SmallObjects
@@ -147,14 +148,13 @@ class ObjectStore:
         if key:
             self.check_key(key)
         found = await self._found(key)
-        count = len(found["objects"]) + len(found["common_prefixes"])
-        if key and not count:
+        if key and not len(found):
             raise NotFound(f"no key begins with {key!r} and a slash")
         make = partial(self._entries, key, found)
-        entries = await in_thread(make, executor=LISTING_THREADS) if count > _MANY_ENTRIES else make()
+        entries = await in_thread(make, executor=LISTING_THREADS) if len(found) > _MANY_ENTRIES else make()
         return Listing(entries[: self._max_entries], truncated=len(entries) > self._max_entries)
 
-    async def _found(self, key: str) -> Mapping[str, Any]:
+    async def _found(self, key: str) -> Found:
         try:
             return await self._upstream.list(key)
         except UnreadableKey:
@@ -163,20 +163,23 @@ class ObjectStore:
             listing = partial(list_in_thread, self.signer, key, time.time())
             return await in_thread(listing, executor=LISTING_THREADS)
 
-    def _entries(self, key: str, found: Mapping[str, Any]) -> tuple[Entry, ...]:
+    def _entries(self, key: str, found: Found) -> tuple[Entry, ...]:
         return tuple(self._each_entry(key, found))
 
-    def _each_entry(self, key: str, found: Mapping[str, Any]) -> Iterator[Entry]:
+    def _each_entry(self, key: str, found: Found) -> Iterator[Entry]:
         """Yield directories, then files. A program that makes folders leaves an empty object with the folder's name."""
-        for name in sorted({path.rpartition("/")[2] for path in found["common_prefixes"]}):
+        for name in sorted({path.rpartition("/")[2] for path in found.prefixes}):
             if self._is_shown(name):
                 yield Entry(name, is_directory=True)
-        files = {meta["path"].rpartition("/")[2]: meta for meta in found["objects"] if meta["path"] != key}
-        for name, meta in sorted(files.items()):
+        files = {entry.name: entry for entry in map(_file, (each for each in found.objects if each.path != key))}
+        for name in sorted(files):
             if self._is_shown(name):
-                modified = int(meta["last_modified"].timestamp())
-                etag = etag_of(meta["e_tag"])
-                yield Entry(name, is_directory=False, size=meta["size"], modified=modified, etag=etag)
+                yield files[name]
 
     def _is_shown(self, name: str) -> bool:
         return not _UNSAFE.search(name) and (self._hidden or not _HIDDEN.match(name))
+
+
+def _file(found: FoundObject) -> Entry:
+    name = found.path.rpartition("/")[2]
+    return Entry(name, is_directory=False, size=found.size, modified=found.modified, etag=etag_of(found.etag))

@@ -13,6 +13,7 @@ from obstore.exceptions import BaseError, InvalidPathError
 
 from ...errors import Forbidden, SourceBusy
 from .errors import UnreadableKey, lacks_permission, map_object_errors
+from .found import Found, FoundRows
 
 __all__ = ["ENDING_SECONDS", "PARTS_AT_ONCE", "PART_BYTES", "Received", "Upstream"]
 
@@ -92,16 +93,17 @@ class Upstream:
             got: _Got = await obstore.get_async(self._store, key)
             yield Received(got.meta, got.attributes, b""), got.stream(min_chunk_size=_STREAM_BYTES)
 
-    async def list(self, prefix: str) -> Mapping[str, Any]:
-        """Return the `objects` and `common_prefixes` directly below a prefix that has no slash at its end.
+    async def list(self, prefix: str) -> Found:
+        """Return what is directly below a prefix that has no slash at its end.
 
         Raises UnreadableKey if one of them is a key that obstore refuses.
         """
         return await self._bounded(partial(self._list, prefix))
 
-    async def _list(self, prefix: str) -> Mapping[str, Any]:
+    async def _list(self, prefix: str) -> Found:
         try:
-            return await obstore.list_with_delimiter_async(self._store, prefix or None)
+            found = await obstore.list_with_delimiter_async(self._store, prefix or None, return_arrow=True)
+            return Found(FoundRows(found["objects"]), found["common_prefixes"])
         except BaseError as error:
             if isinstance(error, InvalidPathError) or _NO_XML.search(str(error)):
                 raise UnreadableKey(f"{prefix!r} cannot be listed: {error}") from error

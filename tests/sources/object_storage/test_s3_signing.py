@@ -1,12 +1,13 @@
 """URLs for S3 that are signed: the example of AWS, equal URLs, and a real server."""
 
+import os
 import time
 
 import httpx
 import pytest
 from harness.waiting import HANGING
 
-from async_downloads.sources.object_storage import S3Signer
+from async_downloads.sources.object_storage import ObjectStore, S3Signer
 from async_downloads.sources.object_storage.s3_signing import ENDPOINTS
 
 _NOW = 1_369_353_600.0  # 2013-05-24 00:00:00 UTC
@@ -48,6 +49,7 @@ def test_real_servers_accept_the_urls(request: pytest.FixtureRequest, server: st
         ({"AWS_REGION": "eu-central-1"}, "https://bucket.s3.eu-central-1.amazonaws.com"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1/"}, "http://127.0.0.1:1/bucket"),
         ({"AWS_ENDPOINT": "http://127.0.0.1:1"}, "http://127.0.0.1:1/bucket"),
+        ({"AWS_ENDPOINT": "http://127.0.0.1:1", "AWS_ENDPOINT_URL": "http://127.0.0.1:2"}, "http://127.0.0.1:2/bucket"),
     ],
     ids=str,
 )
@@ -62,6 +64,16 @@ def test_the_environment_says_where_the_bucket_is(
     assert signer
     assert (signer.base, signer.prefix) == (base, "a b/c")
     assert "secret" not in repr(signer)
+
+
+async def test_the_store_is_at_the_endpoint_of_s3_if_several_are_named(
+    s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the SDKs of AWS; obstore alone would take any of the variables."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", os.environ["AWS_ENDPOINT_URL"])
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    await ObjectStore.from_url(s3_url).probe()
 
 
 @pytest.mark.parametrize(("prefix", "key"), [("", "/a"), ("", "a/"), ("b", "a/")])

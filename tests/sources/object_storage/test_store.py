@@ -13,7 +13,9 @@ from async_downloads.semantics.representation import RequestHead
 from async_downloads.sources.memory import MemorySource
 from async_downloads.sources.object_storage import ObjectStore
 from async_downloads.sources.object_storage.errors import meaning_of
+from async_downloads.sources.object_storage.found import FoundObject, FoundRows
 from async_downloads.sources.object_storage.small_objects import SmallObjects
+from async_downloads.sources.object_storage.upstream import Upstream
 from async_downloads.sources.object_urls import check_object_url, is_object_url
 from sources.contract import read_whole
 
@@ -154,6 +156,18 @@ async def test_a_long_listing_is_sorted_in_a_thread(upstream: MemoryStore) -> No
     await asyncio.gather(*(obstore.put_async(upstream, f"a/{number:04}", b"") for number in range(1500)))
     listing = await ObjectStore(upstream).list("a")
     assert [entry.name for entry in listing.entries] == [f"{number:04}" for number in range(1500)]
+
+
+async def test_of_a_long_listing_a_thousand_objects_are_made_at_a_time(upstream: MemoryStore) -> None:
+    """Between two slices other threads can run, and so the event loop."""
+    await asyncio.gather(*(obstore.put_async(upstream, f"a/{number:04}", b"xy") for number in range(2001)))
+    found = await Upstream(upstream, connections=1, patience=1).list("a")
+    assert isinstance(found.objects, FoundRows)
+    slices = list(found.objects.slices())
+    assert [len(each) for each in slices] == [1000, 1000, 1]
+    head = await obstore.head_async(upstream, "a/2000")
+    modified = int(head["last_modified"].timestamp())
+    assert slices[2] == [FoundObject("a/2000", 2, modified, head["e_tag"])]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""What is directly below a prefix of a bucket."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+from arro3.core import DataType
+
+__all__ = ["Found", "FoundObject", "FoundRows"]
+
+
+_SLICE_ROWS: Final = 1000
+_MICROSECONDS: Final = 1_000_000
+
+
+class FoundObject(NamedTuple):
+    """An object: its key, its size in bytes, when it was stored, in seconds since 1970, and its ETag."""
+
+    path: str
+    size: int
+    modified: int
+    etag: str | None
+
+
+class Rows(Protocol):
+    """A number of objects, which are made when they are iterated over."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[FoundObject]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The objects below a prefix, and the longer prefixes that other keys have in common."""
+
+    objects: Rows
+    prefixes: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.objects) + len(self.prefixes)
+
+
+class FoundRows:
+    """The objects of an Arrow table of obstore.
+
+    obstore makes Python objects of a list while no other thread can run, so 100,000 keys would stop the event loop for
+    half a second. The table has none, and `slices` makes them of a thousand rows at a time.
+    """
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def __iter__(self) -> Iterator[FoundObject]:
+        for rows in self.slices():
+            yield from rows
+
+    def slices(self) -> Iterator[list[FoundObject]]:
+        """Yield lists of up to 1,000 objects."""
+        for start in range(0, len(self), _SLICE_ROWS):
+            part = self._table.slice(start, min(_SLICE_ROWS, len(self) - start))
+            times = part.column("last_modified").cast(DataType.int64())
+            paths, sizes, etags = (part.column(name).to_pylist() for name in ("path", "size", "e_tag"))
+            seconds = [time // _MICROSECONDS for time in times.to_pylist()]
+            yield [FoundObject(*row) for row in zip(paths, sizes, seconds, etags, strict=True)]
