@@ -4,13 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from arro3.core import DataType
-
 __all__ = ["Found", "FoundObject", "FoundRows"]
 
 
 _SLICE_ROWS: Final = 1000
-_MICROSECONDS: Final = 1_000_000
 
 
 class FoundObject(NamedTuple):
@@ -61,7 +58,6 @@ class FoundRows:
         """Yield lists of up to 1,000 objects."""
         for start in range(0, len(self), _SLICE_ROWS):
             part = self._table.slice(start, min(_SLICE_ROWS, len(self) - start))
-            times = part.column("last_modified").cast(DataType.int64())
-            paths, sizes, etags = (part.column(name).to_pylist() for name in ("path", "size", "e_tag"))
-            seconds = [time // _MICROSECONDS for time in times.to_pylist()]
-            yield [FoundObject(*row) for row in zip(paths, sizes, seconds, etags, strict=True)]
+            names = ("path", "size", "last_modified", "e_tag")
+            rows = zip(*(part.column(name).to_pylist() for name in names), strict=True)
+            yield [FoundObject(path, size, int(modified.timestamp()), etag) for path, size, modified, etag in rows]
