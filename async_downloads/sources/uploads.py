@@ -61,7 +61,7 @@ class SpooledSource:
 
     async def aclose(self) -> None:
         """Close the file, after a read that is still running, and also if the caller is cancelled meanwhile."""
-        await asyncio.shield(in_thread(self._close, executor=STREAM_THREADS))
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(STREAM_THREADS, self._close))
 
     def _close(self) -> None:
         with self._lock:

@@ -168,6 +168,7 @@ async def test_ranges_of_a_regular_file_count_from_its_position(tmp_path: Path, 
     file.seek(40)
     response = await response_to(file, ("Range", "bytes=2-5"), mimetype="a/b", with_init=with_init)
     assert (response.status, response.body) == (206, CONTENT[42:46])
+    await eventually(lambda: file.closed)
 
 
 @pytest.mark.parametrize("kind", STREAMED, ids=lambda kind: kind.__name__)
