@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Self
 
-from ...errors import Forbidden, IsDirectory, NotFound
+from ...errors import Forbidden, IsDirectory, NotFound, SourceError
 from ...semantics.representation import RequestHead
 from ...source_events import timed
 from ...threads import LISTING_THREADS, in_thread
@@ -32,6 +32,7 @@ __all__ = ["ObjectStore"]
 _WINDOW_BYTES: Final = 64 * 1024  # that come with a description
 _MAX_ENTRIES: Final = 100_000  # of a listing: 30 MB while it is made
 _MANY_ENTRIES: Final = 1000  # take milliseconds: more of them are sorted in a thread
+_MAX_OBJECT_BYTES: Final = 2**63 - 1  # Python counts no more bytes; no store keeps a thousandth of them
 _MAX_KEY_BYTES: Final = 1024  # of S3 and Google Cloud Storage
 # Control characters, a backslash, and the segments "", "." and "..": obstore cannot ask for such keys.
 _UNSAFE: Final = re.compile(r"[\0-\x1f\x7f\\\ud800-\udfff]|(?:^|/)\.{0,2}(?:/|\Z)")
@@ -109,6 +110,8 @@ class ObjectStore:
         """Return whether other keys begin with this one; False if the credentials may not list them."""
         try:
             return await self._upstream.has_below(key)
+        except UnreadableKey:
+            return len(await self._found(key)) > 0
         except Forbidden:
             return False
 
@@ -126,6 +129,8 @@ class ObjectStore:
     def _source(
         self, key: str, received: Received, *, start: int = 0, ranges: bool = True
     ) -> ObjectSource | MemorySource:
+        if received.meta["size"] > _MAX_OBJECT_BYTES:
+            raise SourceError(f"{key!r} has {received.meta['size']} bytes, says the store")
         representation = describe(key, received, ranges=ranges)
         if len(received.data) != received.meta["size"]:
             return ObjectSource(self._upstream, key, received, representation, start=start)

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -102,20 +102,26 @@ class Upstream:
 
     async def _list(self, prefix: str) -> Found:
         try:
-            found = await obstore.list_with_delimiter_async(self._store, prefix or None, return_arrow=True)
-            return Found(FoundRows(found["objects"]), found["common_prefixes"])
-        except BaseError as error:
-            if isinstance(error, InvalidPathError) or _NO_XML.search(str(error)):
-                raise UnreadableKey(f"{prefix!r} cannot be listed: {error}") from error
-            raise
+            with _unreadable_xml(prefix):
+                found = await obstore.list_with_delimiter_async(self._store, prefix or None, return_arrow=True)
+        except InvalidPathError as error:
+            raise UnreadableKey(f"{prefix!r} cannot be listed: {error}") from error
+        return Found(FoundRows(found["objects"]), found["common_prefixes"])
 
     async def has_below(self, prefix: str) -> bool:
-        """Whether a key begins with this prefix and a slash; with "", whether there is any key."""
+        """Whether a key begins with this prefix and a slash; with "", whether there is any key.
+
+        Raises UnreadableKey if a key may have a character that XML cannot have.
+        """
         return await self._bounded(partial(self._has_any, prefix and f"{prefix}/"))
 
     async def _has_any(self, beginning: str) -> bool:
-        async for page in obstore.list(self._store, beginning, chunk_size=1):
-            return bool(page)
+        try:
+            with _unreadable_xml(beginning):
+                async for page in obstore.list(self._store, beginning, chunk_size=1):
+                    return bool(page)
+        except InvalidPathError:  # there is a key, such as `a//b`
+            return True
         return False
 
     async def probe(self, prefix: str) -> None:
@@ -174,3 +180,14 @@ class Upstream:
                 yield
         finally:
             self._free.release()
+
+
+@contextmanager
+def _unreadable_xml(prefix: str) -> Iterator[None]:
+    """Raise UnreadableKey if obstore fails as it does at a key that XML cannot have."""
+    try:
+        yield
+    except BaseError as error:
+        if _NO_XML.search(str(error)):
+            raise UnreadableKey(f"{prefix!r} cannot be listed: {error}") from error
+        raise

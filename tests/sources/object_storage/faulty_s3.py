@@ -25,6 +25,10 @@ _ERRORS: Final = {
     "forbidden": "403 Forbidden",
     "missing": "404 Not Found",
     "unlisted": "404 Not Found",
+    "odd": "404 Not Found",
+    "xml": "404 Not Found",
+    "moved": "301 Moved Permanently",
+    "expired": "400 Bad Request",
 }
 _LIST_ERRORS: Final = {"unlisted": "AccessDenied", "unknown-owner": "InvalidAccessKeyId"}
 _LATER_ERRORS: Final = {
@@ -32,6 +36,16 @@ _LATER_ERRORS: Final = {
     "forbidden-later": "403 Forbidden",
     "gone-later": "404 Not Found",
     "replaced-later": "412 Precondition Failed",
+    "moved-later": "301 Moved Permanently",
+    "expired-later": "400 Bad Request",
+}
+_CODES: Final = {"denied": "AccessDenied", "expired": "ExpiredToken", "expired-later": "ExpiredToken"}
+_SIZES: Final = {"empty": 0, "one-chunk": 64 * 1024, "two-chunks": 128 * 1024}
+_CONTENT_RANGES: Final = {
+    "endless": f"bytes 0-65535/{2**63}",
+    "no-size": "bytes 0-65535/*",
+    "odd-range": "items 1-2/3",
+    "no-content-range": "",
 }
 
 
@@ -64,7 +78,7 @@ class FaultyS3:
             await connection.left()
             return False
         if status := self._error(key, request):
-            body = _error_body("AccessDenied") if key == "denied" else b""
+            body = _error_body(_CODES[key]) if key in _CODES else b""
             await connection.send(head(f"content-length: {len(body)}", status=status), body)
             return True
         return await self._send_object(connection, request, key, has_body=target["method"] == "GET")
@@ -75,7 +89,11 @@ class FaultyS3:
                 body = _error_body(code)
                 await connection.send(head(f"content-length: {len(body)}", status="403 Forbidden"), body)
                 return
-        listed = _ODD_LIST if "prefix=odd" in query else _EMPTY_LIST
+        listed = _EMPTY_LIST
+        if "prefix=odd" in query or ("prefix=xml" in query and "X-Amz-Signature" in query):
+            listed = _ODD_LIST
+        elif "prefix=xml" in query:
+            listed = b"<ListBucketResult><Contents><Key>&#1;"
         await connection.send(head(f"content-length: {len(listed)}"), listed)
 
     def _error(self, key: str, request: str) -> str | None:
@@ -89,21 +107,26 @@ class FaultyS3:
     async def _send_object(self, connection: Connection, request: str, key: str, *, has_body: bool) -> bool:
         found = re.search(r"^range: bytes=(\d+)-(\d+)", request, re.IGNORECASE | re.MULTILINE)
         fields = [_DATE, *([] if key == "no-etag" else [f"etag: {self._etag(key)}"])]
-        data, status = DATA, "200 OK"
-        if found and key != "no-ranges":
+        fields += ["content-encoding: gzip"] if key == "coded" else []
+        data, status = DATA[: _SIZES.get(key, len(DATA))], "200 OK"
+        if found and not self._ignores_ranges(key):
             span = self._span(key, int(found[1]), int(found[2]) + 1)
-            if span.start >= len(DATA):
+            if span.start >= len(data):
                 await connection.send(head("content-length: 0", status="416 Range Not Satisfiable"))
                 return True
-            data, status = DATA[span.start : span.stop], "206 Partial Content"
-            size = len(DATA) + (1000 if key == "too-long" else 0)
-            fields.append(f"content-range: bytes {span.start}-{span.stop - 1}/{size}")
+            size = len(data) + (1000 if key == "too-long" else 0)
+            data, status = data[span.start : span.stop], "206 Partial Content"
+            content_range = _CONTENT_RANGES.get(key, f"bytes {span.start}-{span.start + len(data) - 1}/{size}")
+            fields += [f"content-range: {content_range}"] if content_range else []
         await connection.send(head(*fields, f"content-length: {len(data)}", status=status))
         if not has_body:
             return True
         is_cut = key == "cut" and self.requests[key] > 1
         await connection.send(data[: len(data) // 2] if is_cut else data)
         return not is_cut
+
+    def _ignores_ranges(self, key: str) -> bool:
+        return key == "no-ranges" or (key == "whole-later" and self.requests[key] > 1)
 
     def _span(self, key: str, start: int, stop: int) -> range:
         """Return the part that is sent for the one that is asked for."""

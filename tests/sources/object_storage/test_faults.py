@@ -9,7 +9,15 @@ import pytest
 from harness.scripted import scripted
 from harness.waiting import HANGING, eventually
 
-from async_downloads.errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChanged, SourceError
+from async_downloads.errors import (
+    DownloadError,
+    Forbidden,
+    IsDirectory,
+    NotFound,
+    SourceBusy,
+    SourceChanged,
+    SourceError,
+)
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import RequestHead
 from async_downloads.sources.base import Source
@@ -103,6 +111,16 @@ async def test_a_range_behind_the_end_is_described(faulty: Faulty) -> None:
 async def test_keys_that_cannot_be_read_do_not_hide_their_folder(faulty: Faulty) -> None:
     listing = await faulty.store.list("odd")
     assert [(entry.name, entry.size) for entry in listing.entries] == [("sub", None), ("b c", 2)]
+
+
+@pytest.mark.parametrize("key", ["odd", "xml"])
+async def test_a_folder_with_a_key_that_cannot_be_read_is_a_folder(faulty: Faulty, key: str) -> None:
+    with pytest.raises(IsDirectory):
+        await faulty.store.open(key)
+
+
+async def test_a_bucket_with_a_key_that_cannot_be_read_is_ready(faulty: Faulty) -> None:
+    await ObjectStore.from_url("s3://bucket/odd").probe()
 
 
 async def test_credentials_that_may_not_list_are_no_fault_but_unknown_ones_are(faulty: Faulty) -> None:

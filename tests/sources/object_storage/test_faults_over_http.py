@@ -25,7 +25,13 @@ async def server(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> AsyncIterator
 
 @pytest.mark.parametrize(
     ("key", "status", "retry_after"),
-    [("missing", 404, None), ("unlisted", 404, None), ("forbidden", 403, None), ("busy", 503, "1")],
+    [
+        ("missing", 404, None),
+        ("unlisted", 404, None),
+        ("forbidden", 403, None),
+        ("busy", 503, "1"),
+        *((key, 502, None) for key in ("moved", "expired", "endless", "no-size", "odd-range", "no-content-range")),
+    ],
 )
 async def test_an_error_of_the_store_has_its_status(
     server: Server, key: str, status: int, retry_after: str | None
@@ -37,7 +43,30 @@ async def test_an_error_of_the_store_has_its_status(
     assert b"bucket" not in body
 
 
-@pytest.mark.parametrize("key", ["replaced", "replaced-later", "gone-later", "forbidden-later", "busy-later", "cut"])
+@pytest.mark.parametrize(
+    ("key", "start", "size"),
+    [("empty", 0, 0), ("one-chunk", 0, 65536), ("one-chunk", 65535, 65536), ("two-chunks", 65536, 131072)],
+)
+async def test_an_object_that_fills_its_chunks_is_sent_to_its_end(
+    server: Server, key: str, start: int, size: int
+) -> None:
+    async with server.connected() as connection:
+        await connection.ask(f"/{key}", f"Range: bytes={start}-")
+        status, _, body = await connection.read_response()
+    assert (status, body) == (206 if size else 200, DATA[start:size])
+
+
+async def test_a_coded_object_is_sent_as_it_is_stored(server: Server) -> None:
+    async with server.connected() as connection:
+        await connection.ask("/coded")
+        status, fields, body = await connection.read_response()
+    assert (status, fields["Content-Encoding"], body) == (200, "gzip", DATA)
+
+
+_CUT = ("replaced", "replaced-later", "gone-later", "forbidden-later", "busy-later", "cut")
+
+
+@pytest.mark.parametrize("key", [*_CUT, "moved-later", "expired-later", "whole-later"])
 async def test_a_download_that_cannot_go_on_is_closed_short(server: Server, key: str) -> None:
     async with server.connected() as connection:
         await connection.ask(f"/{key}")
