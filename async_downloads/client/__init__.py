@@ -1,4 +1,4 @@
-"""Downloads over httpx that resume, use several connections, and cannot be corrupted."""
+"""Downloads over httpx that resume, use several connections, and never store wrong bytes."""
 
 from ..errors import FetchError
 from .downloader import Downloader, download

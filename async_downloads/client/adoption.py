@@ -1,4 +1,4 @@
-"""Ask a server whether the part that another program left belongs to the version that the server has."""
+"""Ask a server whether a part file of another program belongs to the version that the server has."""
 
 import asyncio
 from contextlib import aclosing

@@ -1,4 +1,4 @@
-"""One file that several servers have: all of them bring it together or, if that fails, one of them alone."""
+"""Download one file that several servers have: from all of them together or, if that fails, from one of them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -10,12 +10,12 @@ __all__ = ["fetch_any"]
 
 
 async def fetch_any(copies: Sequence[RemoteCopy], run: Callable[[Sequence[RemoteCopy]], Awaitable[Result]]) -> Result:
-    """Download a file from all copies by `run`. If that fails, try each copy alone that may still have the right file.
+    """Download a file with `run` from all copies together. If that fails, try the copies one by one.
 
-    If bytes of several servers have the wrong digest together, nothing says which server is wrong, so each of them is
-    tried alone. A server whose bytes could not be combined with those of the others is tried alone too.
+    If the bytes of several servers together have the wrong digest, it is unknown which server is wrong, so each of them
+    is tried alone. A server whose bytes could not be combined with those of other servers is tried alone too.
 
-    Raises the FetchError of the last try, or at once an error of the local disk.
+    Raises the FetchError of the last try. An error of the local disk is raised at once.
     """
     if len(copies) == 1:
         return await run(copies)
@@ -40,7 +40,7 @@ async def fetch_any(copies: Sequence[RemoteCopy], run: Callable[[Sequence[Remote
 
 
 def _report(copies: Sequence[RemoteCopy], error: FetchError) -> None:
-    """Report the copy whose error ended the download from all of them, if it is known."""
+    """Report the copy whose error ended the download from all copies, if that copy is known."""
     contributors = [each for each in copies if each.contributed]
     guilty = contributors if isinstance(error, DigestMismatch) else [each for each in copies if each.error is error]
     if len(guilty) == 1:
@@ -48,7 +48,7 @@ def _report(copies: Sequence[RemoteCopy], error: FetchError) -> None:
 
 
 def _worth_a_try(copies: Sequence[RemoteCopy], error: FetchError) -> list[RemoteCopy]:
-    """Return new copies of those servers that may have the file alone."""
+    """Return new copies for the servers from which the whole file may still be downloaded."""
     contributors = [each for each in copies if each.contributed]
     mixed = contributors if isinstance(error, DigestMismatch) and len(contributors) > 1 else []
     others = [each for each in copies if each.unfit or (each.error is None and not each.contributed)]

@@ -19,8 +19,8 @@ _BRIEF_SECONDS: Final = 0.1  # a shorter wait may happen many times per second, 
 class Backoff:
     """Counts the failures of all workers at one server, and makes all of them wait. `Fetch` owns it.
 
-    A server that is busy for one connection is busy for all. One event may break several connections, and counts once:
-    `failures` is only for the first worker that notices it still what it was at the start of the attempt.
+    A server that is busy for one connection is busy for all. One event may break several connections, but counts as one
+    failure: only for the first worker that notices it, `failures` is still the number from the start of its attempt.
     """
 
     def __init__(self, budget: RetryBudget, schedule: Schedule, reporter: Reporter) -> None:
@@ -34,11 +34,11 @@ class Backoff:
 
     @property
     def failures(self) -> int:
-        """The number of failures that were counted so far."""
+        """The number of failures so far."""
         return self._budget.failures
 
     def note_held(self) -> None:
-        """Note the number of held bytes. If it is higher than before, the failures are forgotten."""
+        """Record the number of held bytes. If it has grown enough, set the number of failures to 0."""
         self._budget.note_held(self._schedule.held.size)
 
     def reset(self) -> None:
@@ -57,7 +57,7 @@ class Backoff:
             await asyncio.sleep(wait)
 
     def failed(self, transient_error: TransientError, segment: Segment, *, failures: int) -> None:
-        """Make all workers wait after a failed attempt. `failures` was counted at its start.
+        """Make all workers wait after a failed attempt. `failures` is the number of failures at its start.
 
         Raises RetriesExhausted, or the error itself, if the retries are used up.
         """

@@ -1,4 +1,4 @@
-"""Store the body of a response in its segment, which may become longer or shorter meanwhile."""
+"""Store the body of a response in its segment, whose end may change meanwhile."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["BodyStorage"]
 
 @dataclass(frozen=True, slots=True)
 class BodyStorage:
-    """Writes the bodies of one download at its highest rate, and reports the progress."""
+    """Writes the bodies of one download, no faster than its rate limit, and reports the progress."""
 
     schedule: Schedule
     rate: RateLimit
@@ -27,7 +27,7 @@ class BodyStorage:
         batch_writer: BatchWriter,
         on_chunk: Callable[[], object],
     ) -> bool:
-        """Write a body up to the end of its segment; return whether the body was read to its own end.
+        """Write a body up to the end of its segment. Return whether the body was read to its own end.
 
         If it was not, the connection cannot be used again. This happens if a running segment was split.
         """

@@ -21,7 +21,7 @@ __all__ = ["WANT_DIGEST", "Checksum", "DigestCheck", "expected_digest", "expecte
 
 WANT_DIGEST: Final = {"Want-Repr-Digest": WANTED}  # the fields that ask for a digest
 _READ_BYTES: Final = 1024 * 1024
-_HOP_BYTES: Final = 16 * _READ_BYTES  # hashed in one hop to a thread; a cancelled caller waits for no more than that
+_HOP_BYTES: Final = 16 * _READ_BYTES  # hashed in one thread hop; a cancelled caller waits for the end of one hop
 _TEXT: Final = re.compile(r"([A-Za-z0-9-]+):([0-9A-Fa-f]+)")
 _ALGORITHMS: Final = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5", "sha3_256", "sha3_512", "blake2b")
 
@@ -33,7 +33,7 @@ class _Hash(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """A digest with its algorithm, written like `sha256:HEX`.
+    """A digest with its algorithm, written as `sha256:HEX`.
 
     >>> str(Checksum.parse("SHA-1:DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"))
     'sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709'
@@ -58,20 +58,20 @@ class Checksum:
 
     @classmethod
     def strongest(cls, digests: Mapping[str, bytes]) -> Self | None:
-        """Return the strongest of the digests that a digest field has (RFC 9530); None if it has none."""
+        """Return the strongest of the digests in a digest field (RFC 9530); None if there are none."""
         for name in ("sha-512", "sha-256"):
             if name in digests:
                 return cls(name.replace("-", ""), digests[name])
         return None
 
     async def verify(self, fd: int) -> None:
-        """Hash an open file. Raises DigestMismatch if it has another digest."""
+        """Hash an open file. Raises DigestMismatch if it has a different digest."""
         actual = await self.actual(fd)
         if actual != self:
             raise DigestMismatch(str(self), str(actual))
 
     async def matches(self, path: Path, *, size: int | None = None) -> bool:
-        """Whether the path is a file with this digest, and with `size` bytes if given."""
+        """Return whether the path is a file with this digest, and with `size` bytes if given."""
         try:
             file = await in_thread(lambda: OpenFile(str(path)), discard=OpenFile.close)
         except OSError:
@@ -94,7 +94,7 @@ class Checksum:
 
 
 def expected_digest(head: ResponseHead, verdict: Full | Partial) -> Checksum | None:
-    """Return the digest of the whole file that a response names; None if it has a content coding (RFC 9530)."""
+    """Return the digest of the whole file in a response (RFC 9530); None if the body has a content coding."""
     if verdict.version.coding:
         return None
     digests = dict(parse_digest(head.fields.get("repr-digest", "")))
@@ -104,14 +104,14 @@ def expected_digest(head: ResponseHead, verdict: Full | Partial) -> Checksum | N
 
 
 def expected_digest_of_part(head: ResponseHead, verdict: Full | Partial) -> Checksum | None:
-    """Return the digest of the body that a partial response names (Content-Digest, RFC 9530 §2)."""
+    """Return the digest of the body in a partial response (Content-Digest, RFC 9530 §2)."""
     if isinstance(verdict, Full):
         return None
     return Checksum.strongest(parse_digest(head.fields.get("content-digest", "")))
 
 
 class DigestCheck:
-    """Hashes a stream, and compares its digest with the expected one. Without one, nothing is hashed."""
+    """Hashes a stream and compares its digest with the expected one. If no digest is expected, it does not hash."""
 
     def __init__(self, expected: Checksum | None = None) -> None:
         self._expected = expected
@@ -123,7 +123,7 @@ class DigestCheck:
             self._hashed.update(chunk)
 
     def verify(self) -> None:
-        """Raise DigestMismatch if the bytes have another digest than expected."""
+        """Raise DigestMismatch if the digest of the bytes is not the expected one."""
         if self._expected and self._hashed:
             actual = Checksum(self._expected.algorithm, self._hashed.digest())
             if actual != self._expected:
@@ -131,7 +131,7 @@ class DigestCheck:
 
 
 def _hash_next(hashed: _Hash, fd: int, offset: int) -> int:
-    """Hash the bytes from `offset` on; return how many. 0 is the end of the file."""
+    """Hash the next bytes from `offset` on. Return their number, which is 0 at the end of the file."""
     read = 0
     while read < _HOP_BYTES and (data := os.pread(fd, _READ_BYTES, offset + read)):
         hashed.update(data)

@@ -1,8 +1,8 @@
-"""A list of checksums as `sha256sum` and similar programs write it, such as SHA256SUMS. Pure: no I/O.
+"""A list of checksums such as SHA256SUMS, which `sha256sum` and similar programs write. Pure: no I/O.
 
 HEX  name          GNU coreutils; an asterisk before the name marks a binary file
 SHA256 (name) = HEX   BSD, `--tag` of GNU, and OpenSSL, which leaves out spaces and calls it SHA2-256
-HEX                   alone: the checksum of the file beside it, as many `name.sha256` have it
+HEX                   without a name: a `name.sha256` often has only the checksum of the file beside it
 """
 
 import re
@@ -25,20 +25,20 @@ _ESCAPES: Final = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}  # in a name whose li
 
 @dataclass(frozen=True, slots=True)
 class ChecksumList:
-    """The checksums of a list, by the names in it. A list of one checksum without a name has only `alone`."""
+    """The checksums of a list by name. `alone` is the checksum of a list that has one checksum without a name."""
 
     by_name: dict[str, Checksum]
     alone: Checksum | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a list. Lines of another kind, such as those of a signature, are ignored.
+        """Read a list. Lines of other forms, such as a signature, are ignored.
 
-        If a name has several checksums, the longest counts: a list of BSD may have MD5 beside SHA-256.
+        If a name has several checksums, the longest one counts, because a BSD list may have both MD5 and SHA-256.
 
         Raises ValueError if no line has a checksum, or two lines contradict each other.
         """
-        text = text.removeprefix("\ufeff")  # Windows writes it before a text
+        text = text.removeprefix("\ufeff")  # a byte order mark, which Windows programs write
         if _ALONE.fullmatch(text.strip()):
             return cls({}, _checksum(text.strip()))
         found: dict[str, Checksum] = {}
@@ -54,8 +54,9 @@ class ChecksumList:
     def find(self, name: str) -> Checksum:
         """Return the checksum of a file, given by its name, its path, or the path of its URL.
 
-        The list may begin anywhere above the file, so the longest listed end of the path counts. The name without
-        folders is enough if all lines with that name have one checksum. Raises ValueError if there is none.
+        The paths in the list may start at any folder above the file, so the longest listed end of the path counts. The
+        name without folders is enough if all lines with this name have the same checksum. Raises ValueError if the list
+        has no checksum for the file.
         """
         if self.alone:
             return self.alone
@@ -82,7 +83,7 @@ def _entries(text: str) -> Iterator[tuple[str, Checksum]]:
 
 
 def _checksum(digits: str, algorithm: str | None = None) -> Checksum:
-    """Return a checksum; without an algorithm, the number of digits says which one it is. Raises ValueError."""
+    """Return a checksum. Without `algorithm`, the number of digits determines it. Raises ValueError."""
     name = (algorithm or _BY_DIGITS.get(len(digits), "")).upper()
     return Checksum.parse(f"{name.replace('SHA2-', 'SHA')}:{digits}")
 

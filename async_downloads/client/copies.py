@@ -1,4 +1,4 @@
-"""The servers that have one file. It chooses the server for the next connection, and excludes servers that fail."""
+"""The servers that have one file: which server gets the next request, and which servers have failed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -19,7 +19,7 @@ __all__ = ["Copies", "FailureListener", "RemoteCopy"]
 
 
 _OF_THE_FILE: Final = (DiskError, TargetBusy, DigestMismatch)  # another server would not help
-_MAX_FRUITLESS: Final = 3  # attempts in a row without a byte, while another server brings bytes
+_MAX_FRUITLESS: Final = 3  # attempts in a row without a byte, while another server sends bytes
 
 
 FailureListener = Callable[[str, FetchError], object]
@@ -34,10 +34,10 @@ class RemoteCopy:
     """The file on one server. A download owns it, and makes new ones to begin again.
 
     `slots` limits the connections to the server's host. `on_failure` is called if another server is used in place of
-    this one. `version` has the validators of this server for the file; None if they are not known. `segments` are those
-    that it is bringing. `error` is the reason if it is no longer used. `unfit` says that its bytes could not be
-    combined with those of the other servers; alone it may still bring the file. `contributed` says that bytes of it are
-    in the part file.
+    this one. `version` has this server's validators for the file; None if they are unknown. `segments` are the segments
+    that it is sending. `error` is the reason if it is no longer used. `unfit` says that its bytes could not be combined
+    with those of other servers; the file may still be downloaded from it alone. `contributed` says that some of its
+    bytes are in the part file.
     """
 
     url: str = field(repr=False)
@@ -55,25 +55,25 @@ class RemoteCopy:
     _fruitless: int = 0
 
     def again(self) -> "RemoteCopy":
-        """Return the copy as it was before any request."""
+        """Return a new copy of the same server, in the state before any request."""
         return RemoteCopy(self.url, self.exchange, self.slots, self.on_failure)
 
     def report(self, error: FetchError) -> None:
-        """Report that another server is used because of this error."""
+        """Report that another server is used, because of this error."""
         if self.on_failure is not None:
             self.on_failure(self.url, error)
 
     def serves_besides(self, segment: Segment) -> bool:
-        """Whether a connection to this server, other than that of the segment, brings bytes."""
+        """Return whether another connection to this server than that of the segment receives bytes."""
         return any(each.served for each in self.segments if each is not segment)
 
     def refuses_more(self, segment: Segment, error: TransientError | FetchError) -> bool:
-        """Whether a connection brought nothing while another one is served: a server may limit their number."""
+        """Return whether a connection got nothing while another one is served: the server may limit their number."""
         refused = not segment.served or isinstance(error, TransientError)
         return refused and not segment.received_count and self.serves_besides(segment)
 
     def request(self, segment: Segment) -> RangeRequest:
-        """Return the request for a segment of a file whose version is known from another server."""
+        """Return the request for a segment if the version of the file is known from another server."""
         return RangeRequest.for_part(self.version, segment.done, segment.stop)
 
     def classify(
@@ -92,13 +92,13 @@ class RemoteCopy:
         return Partial(wanted, verdict.span)
 
     def note_failure(self, segment: Segment) -> bool:
-        """Count a failed attempt; return whether the server has brought nothing for too long."""
+        """Count a failed attempt. Return whether the server has sent nothing in too many attempts."""
         self._fruitless = 0 if segment.received_count else self._fruitless + 1
         return self._fruitless >= _MAX_FRUITLESS
 
     @asynccontextmanager
     async def slot(self, *, first: bool) -> AsyncIterator[None]:
-        """Use one of the connections to the host. The `first` worker uses that of the caller of the download."""
+        """Hold one of the connections to the host. The `first` worker uses the one that the caller of the job holds."""
         if first:
             yield
             return
@@ -109,8 +109,8 @@ class RemoteCopy:
 class Copies:
     """The copies of one download, in the order of preference. `Fetch` owns it.
 
-    `lead` is the copy whose validators are those of the schedule's version. It is None before a version is known, if
-    that server is used no longer, and if an earlier run began a download with several copies.
+    `lead` is the copy whose validators the schedule's version has. It is None before a version is known, if that server
+    is no longer used, and if an earlier run began the download from several copies.
     """
 
     def __init__(self, copies: Sequence[RemoteCopy], backoffs: Sequence[Backoff], *, known: bool) -> None:
@@ -129,15 +129,16 @@ class Copies:
     def choose(self, *, first: bool, lead_only: bool) -> RemoteCopy | None:
         """Return the copy for the next request: the one with the shortest wait, then with the fewest connections.
 
-        Only the `first` worker may use a host without a free slot: a download that waits for its first connection comes
-        before a further connection of another one. Returns None if there is no copy for this worker.
+        Only the `first` worker may use a host without a free slot, because a download that waits for its first
+        connection is more important than a further connection of another download. Returns None if there is no copy
+        for this worker.
         """
         copies = [self.lead] if lead_only and self.lead else self.usable
         free = [each for each in copies if first or not each.slots.locked()]
         return min(free, key=lambda each: (self._backoffs[each].seconds, len(each.segments)), default=None)
 
     def leads(self, copy: RemoteCopy, *, known: bool) -> bool:
-        """Whether a copy's validators are those of the version. If no version is `known`, it begins to lead."""
+        """Return whether the version has this copy's validators. If no version is `known`, the copy begins to lead."""
         if not known:
             self.lead = copy
         return self.lead is copy
@@ -145,7 +146,7 @@ class Copies:
     def failed(self, copy: RemoteCopy, segment: Segment, error: TransientError | FetchError, *, failures: int) -> None:
         """Make the next request to a server wait after a failed attempt, or exclude the server.
 
-        Raises the error if no other server is left, or if none could help.
+        Raises the error if no other server is left, or if another server could not help.
         """
         if isinstance(error, _OF_THE_FILE):
             raise error
@@ -173,7 +174,7 @@ class Copies:
         return any(segment.served for each in self.usable if each is not copy for segment in each.segments)
 
     def forget_versions(self) -> None:
-        """Forget the versions and the failures of the servers: another version begins."""
+        """Forget the versions and failures of all servers, because the download starts over with another version."""
         for copy, backoff in self._backoffs.items():
             copy.version = None
             backoff.reset()

@@ -1,4 +1,4 @@
-"""A small resource that is read into memory: the listing of a folder, a list of checksums, a Metalink file."""
+"""A small resource in memory: the listing of a folder, a list of checksums, or a Metalink file."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +14,7 @@ _MAX_BYTES: Final = 64 * 1024 * 1024  # a listing of 300,000 files
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The content of a resource. `url` is the one that responded, after redirects."""
+    """The content of a resource. `url` is the URL of the response, after redirects."""
 
     url: str
     media_type: str
@@ -22,7 +22,7 @@ class Document:
 
 
 async def read_document(downloader: Downloader, url: str, *, accept: str = "*/*", media_type: str = "") -> Document:
-    """Read a resource of at most 64 MiB, whose media type begins with `media_type`.
+    """Read a resource of at most 64 MiB. Its media type must begin with `media_type`.
 
     Raises FetchError, and ValueError if the URL is malformed.
     """
@@ -33,5 +33,5 @@ async def read_document(downloader: Downloader, url: str, *, accept: str = "*/*"
         async for chunk in stream:
             body += chunk
             if len(body) > _MAX_BYTES:
-                raise BadResponse(f"the response has more than {_MAX_BYTES} bytes, too many for a list")
+                raise BadResponse(f"the response has more than {_MAX_BYTES} bytes, which is too much for a list")
         return Document(stream.url, stream.media_type, bytes(body))

@@ -1,4 +1,4 @@
-"""The entry points: download one URL or many to files, or read one as a stream."""
+"""The entry points: download one URL or many URLs to files, or read one URL as a stream."""
 
 import asyncio
 import os
@@ -38,18 +38,22 @@ _HOST_CONNECTIONS: Final = 6  # to one host, as browsers do
 
 
 class Downloader:
-    """Downloads over one pool of connections; an async context manager.
+    """Downloads over one pool of connections. Use it as an async context manager.
 
-    Up to `connections` connections fetch one file at the same time if the server supports ranges. A failed request is
-    repeated if that can help, up to `retries` times in a row without a new byte; `math.inf` is no limit. A server may
-    ask to wait, for up to `patience` seconds. A download fails after `timeout` seconds. A response must begin within
-    `response_timeout` seconds. A connection is given up if it brings fewer than `speed_floor` bytes per second over
-    `stall_timeout` seconds. All downloads together have at most 6 connections to one host, or `connections` if that is
-    more. All downloads together take at most `limit_rate` bytes per second. `headers` are sent to the origin of
-    each URL, but not to another origin after a redirect. A redirect from https to http is refused unless
-    `insecure_redirects` is set. An HTML page in place of a file like data.zip is a warning in the result, and an error
-    if `strict` is set. `network` has the proxies, certificates, cookies and passwords. An httpx `client` of the caller
-    is used unchanged, and not closed.
+    - `connections`: the number of connections for one file, if the server supports ranges (RFC 9110 §14). All downloads
+      together use at most 6 connections to one host, or `connections` if that is more.
+    - `retries`: how often in a row a failed request is repeated without new bytes; `math.inf` means no limit.
+    - `patience`: the most seconds to wait without new bytes if the server asks for it (RFC 9110 §10.2.3, Retry-After).
+    - `timeout`: the seconds for one whole download; None means no limit.
+    - `response_timeout`: the seconds until a response must begin.
+    - `speed_floor`, `stall_timeout`: a connection is replaced if it receives fewer than `speed_floor` bytes per second
+      on average over `stall_timeout` seconds.
+    - `limit_rate`: the bytes per second of all downloads together; None means no limit.
+    - `headers`: sent to the origin of each URL, but not to another origin after a redirect.
+    - `insecure_redirects`: follow a redirect from https to http, which is an error otherwise.
+    - `strict`: an HTML page in place of a file like data.zip is an error; otherwise it is a warning in the result.
+    - `network`: proxies, certificates, cookies and passwords.
+    - `client`: an httpx client of the caller. It is used unchanged and not closed.
 
     Raises ValueError if `connections` is below 1 or `retries` is negative.
     """
@@ -114,23 +118,25 @@ class Downloader:
         on_mirror_failure: FailureListener | None = None,
         on_progress: ProgressListener | None = None,
     ) -> Result:
-        """Download to a file, and continue what an earlier run left there.
+        """Download to a file. Continue the unfinished download of an earlier run, if there is one.
 
-        The complete file replaces the one at `path`, or at the target of a link. Without `path`, the server names the
-        file, it is put into `directory` (by default the working directory), and if the name is taken, a number is added
-        to it. `overwrite` changes both: True always replaces, False never. `checksum` is like `sha256:HEX`; without it,
-        the digest that the server sends is verified, if any. With `resume` False, existing files and parts are ignored.
-        With `continues`, the part of another URL or program is continued too if the server proves its version. With
-        `timestamping`, a file at `path` that has the size and time of the server's file is complete, wherever it is
-        from. With `dated` False, the file gets the current time instead of Last-Modified.
+        - `path`: the complete file replaces the file at this path, or at its target if it is a link. Without `path`,
+          the server names the file (RFC 6266 §4.3), and a number is added if the name is taken.
+        - `directory`: the folder for a file without `path`; by default the working directory.
+        - `checksum`: the digest to verify, such as `sha256:HEX`. Without it, the digest that the server sends is
+          verified, if there is one (RFC 9530).
+        - `overwrite`: True always replaces an existing file, False never does. None decides as `path` says.
+        - `resume`: False ignores existing files and parts.
+        - `continues`: the part of another URL or program is continued too, if the server proves its version.
+        - `timestamping`: a file at `path` with the size and the time of the server's file counts as complete.
+        - `dated`: False gives the file the current time instead of Last-Modified.
+        - `mirrors`: further URLs of the same file. Parts come from all servers at the same time if the sizes are equal
+          and a digest is known, or if the sizes and the ETags or dates are equal.
+        - `on_mirror_failure`: gets the URL and the error of a server that fails or has a different file, and so is no
+          longer used.
+        - `on_progress`: gets a `Progress`, on the event loop, up to ten times per second. Its errors end the download.
 
-        `mirrors` are further URLs of the same file. Its parts come from all of them at the same time if the sizes are
-        equal and a digest is known, or if the sizes and the ETags or dates are equal. A server that fails or has
-        another file is used no longer, and `on_mirror_failure` gets its URL and the error.
-
-        `on_progress` is called on the event loop up to ten times per second; its errors end the download.
-
-        Raises FetchError if the download fails, ValueError if the URL or the checksum is malformed, and whatever
+        Raises FetchError if the download fails, ValueError if the URL or the checksum is malformed, and any error that
         `on_progress` raises.
         """
         expected, url = Checksum.parse(checksum) if checksum else None, escaped_url(url)
@@ -161,11 +167,11 @@ class Downloader:
         limit: int = 4,
         on_progress: ProgressListener | None = None,
     ) -> list[Result | FetchError]:
-        """Download each URL to its path, `limit` of them at the same time; return the results in order.
+        """Download each URL to its path, `limit` of them at the same time. Return the results in order.
 
-        `on_progress` gets the URL as `url` of the progress.
+        `on_progress` finds the URL in the attribute `url` of the progress.
 
-        If a download fails, its FetchError is returned in place of its result, and the others continue. Raises
+        If a download fails, its FetchError is returned in place of its result, and the other downloads continue. Raises
         ValueError if `limit` is below 1 or a URL is malformed.
         """
         if limit < 1:
@@ -188,13 +194,13 @@ class Downloader:
 
     @asynccontextmanager
     async def open(self, url: str, *, headers: Sequence[tuple[str, str]] = ()) -> AsyncIterator[ResponseStream]:
-        """Read a resource as a stream over one connection, which is replaced when it breaks. Nothing is stored.
+        """Read a resource as a stream of bytes over one connection. If it breaks, another connection continues.
 
-        `headers` are sent in addition to those of the downloader, by the same rules.
+        Nothing is stored. `headers` are sent in addition to the headers of the downloader, by the same rules.
 
-        The digest that the server sends is verified at the end, if any. The time that the reader takes between two
-        chunks counts for `timeout`. Raises FetchError, here and while the stream is read, and ValueError if the URL is
-        malformed.
+        If the server sends a digest (RFC 9530), it is verified at the end. The time that the reader needs between two
+        chunks counts for `timeout`. Raises FetchError, both here and while the stream is read, and ValueError if the
+        URL is malformed.
         """
         stream = ResponseStream(self._exchange(url, headers), self._limits, url, timeout=self._timeout)
         try:
@@ -224,7 +230,7 @@ class Downloader:
 
 
 async def download(url: str, path: StrPath | None = None, **options: Unpack[DownloadOptions]) -> Result:
-    """Download one URL. The options are those of `Downloader` and of `Downloader.fetch`."""
+    """Download one URL to a file. The options and the errors are those of `Downloader` and `Downloader.fetch`."""
     names = FetchOptions.__annotations__
     of_fetch = cast("FetchOptions", {name: value for name, value in options.items() if name in names})
     of_downloader = cast("DownloaderOptions", {name: value for name, value in options.items() if name not in names})

@@ -1,8 +1,8 @@
-"""The engine of a download: workers take segments, request them, and store the bodies of the responses.
+"""Fetch the bytes of a download: workers take segments, request them, and store the bodies of the responses.
 
 take ──▶ request ──▶ classify_response ──▶ apply ──┬─ STORE ───▶ the body goes to the batch writer
  ▲                                                 ├─ RETRY ───▶ take again
- └── wait ◀── TransientError, at any step          └─ RESTART ─▶ all workers stop, and nothing is held
+ └── wait ◀── TransientError, at any step          └─ RESTART ─▶ all workers stop; no bytes are held
 
 If several servers have the file, each request goes to one of them. The first response decides which version is fetched.
 """
@@ -36,7 +36,7 @@ from .workers import WorkerPool
 __all__ = ["Fetch"]
 
 
-_SUSPICIOUS_CRASHES: Final = 2  # one is most likely chance
+_SUSPICIOUS_CRASHES: Final = 2  # one crash is most likely chance
 
 
 class Fetch:
@@ -45,12 +45,12 @@ class Fetch:
     The schedule has the state of the version; this class adds what all workers share:
 
         accepted     A response of this version was accepted. Before that, every request also asks for a digest.
-        waiting      After a failure, `Backoff` lets no worker send a request to that server: a server that is busy for
-                     one is busy for all. But a refused worker ends while another one is served.
+        waiting      After a failure, `Backoff` makes all workers of that server wait, because a server that is busy for
+                     one connection is busy for all. But a refused worker ends while another one is served.
         restarting   `VersionReplaced` has ended all workers; the part file is cleared and the next version begins.
 
-    `expected_digest` is the digest of the whole file that the server sent, if any. `warning` says what is strange about
-    the file; it is empty if nothing is.
+    `expected_digest` is the digest of the whole file that the server sent, or None. `warning` says what is unusual
+    about the file; it is empty if there is nothing to say.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Fetch:
         self._reporter.state_changed("retrying", f"the file changed on the server: {begin}")
 
     async def _work(self, first: bool) -> None:
-        """Fetch segments until there is none for this worker, or the server serves only other connections."""
+        """Fetch segments until none is left for this worker, or until the server serves only other connections."""
         while taken := await self._take(first=first):
             copy, segment = taken
             failures = self._copies.backoff(copy).failures
@@ -118,7 +118,7 @@ class Fetch:
             self._workers.stop()
 
     def _note_crash(self, copy: RemoteCopy, segment: Segment, error: TransientError | FetchError) -> None:
-        """Send no unusual fields next if a server has crashed twice in place of its first response."""
+        """If a server has crashed twice before its first response, send no unusual fields with the next request."""
         if isinstance(error, TransientError) and error.crashed and not self._accepted and not self._schedule.held.size:
             copy.crashes += 1
             if copy.crashes == _SUSPICIOUS_CRASHES:
@@ -147,7 +147,7 @@ class Fetch:
                 self._forget_responses()
 
     def _forget_responses(self) -> None:
-        """Forget the digest when the schedule has forgotten the version: the next response may be of another one."""
+        """Forget the digest if the schedule has forgotten the version: the next response may be of another version."""
         self.expected_digest, self._accepted = None, False
 
     async def _request(self, copy: RemoteCopy, segment: Segment) -> None:
@@ -178,12 +178,12 @@ class Fetch:
         return copy.classify(request, schedule.version or UNKNOWN, head, verified=verified)
 
     def _initial_fields(self, copy: RemoteCopy) -> Mapping[str, str]:
-        """Return the fields that are sent only until a response was accepted, or while no version is known."""
+        """Return the fields that are sent only before a response was accepted, or while no version is known."""
         want_digest = {} if self._accepted or not copy.wants_digest else WANT_DIGEST
         return want_digest if self._schedule.version else {**want_digest, **self._destination.conditions}
 
     async def _handle_error(self, copy: RemoteCopy, segment: Segment, head: ResponseHead, verdict: ErrorStatus) -> None:
-        """Raise the error of a response. Return if the request can be repeated at once without unusual fields."""
+        """Raise the error of a response, or return if the request can be repeated at once without unusual fields."""
         if head.status == 304 and self._destination.conditions:
             await self._destination.accept(head, None)  # raises Unchanged
         plain = verdict.refuses_fields and self._copies.lead is copy and not copy.serves_besides(segment)
@@ -193,12 +193,12 @@ class Fetch:
     def _ask_plainly(self, copy: RemoteCopy, segment: Segment) -> bool:
         """Send the next request with fewer unusual fields. Return False if this one had none."""
         wanted, copy.wants_digest = copy.wants_digest and not self._accepted, False
-        if wanted and self._schedule.held.size:  # with Range, so that these bytes are not sent again
+        if wanted and self._schedule.held.size:  # but with Range, so that the held bytes are not sent again
             return True
         return self._schedule.ask_plainly(segment) or wanted
 
     def _check_page(self, copy: RemoteCopy, head: ResponseHead) -> None:
-        """Note that an HTML page is the first response for a name like data.zip. Raises BadResponse if `strict`."""
+        """Set `warning` if the first response for a name like data.zip is a page. If `strict`, raise BadResponse."""
         warning = unexpected_page((self._destination.path.name, copy.exchange.name), head.fields)
         if warning and self._limits.strict:
             raise BadResponse(warning)

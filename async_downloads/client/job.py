@@ -1,4 +1,4 @@
-"""One download: look at the disk, fetch, verify, and give the file its name."""
+"""One download: find earlier files, fetch, verify, and give the file its name."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ __all__ = ["Job"]
 
 @dataclass(slots=True)
 class Job:
-    """One download to a file, which the servers of `copies` have. `checksum` is the digest that the caller expects.
+    """One download of a file from the servers of `copies`. `checksum` is the digest that the caller expects.
 
     The caller holds one slot of the first copy for the first connection.
     """
@@ -37,7 +37,7 @@ class Job:
     listener: ProgressListener | None = None
 
     async def run(self) -> Result:
-        """Fetch, verify and publish the file. If that fails, the bytes are kept for another run that can use them."""
+        """Fetch, verify and publish the file. If that fails, keep the bytes if a later run can use them."""
         clock = asyncio.get_running_loop().time
         started, keep = clock(), True
         try:
@@ -46,7 +46,7 @@ class Job:
             keep = False  # no other run could succeed with these bytes
             raise
         finally:
-            with suppress(DiskError):  # the file is complete, or an earlier error says more
+            with suppress(DiskError):  # the file is complete, or an earlier error is more important
                 await self.destination.close(keep=keep)
         return replace(result, seconds=clock() - started)
 
@@ -85,7 +85,7 @@ class Job:
         reporter.state_changed("verifying")
         try:
             await self.destination.verify(checksum)
-        except DigestMismatch:  # the checksum may be that of the file without the coding that its label names
+        except DigestMismatch:  # the checksum may be that of the decoded file
             if not any(each.exchange.labelled for each in self.copies) or not await self.destination.decode(checksum):
                 raise
         return str(checksum)

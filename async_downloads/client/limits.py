@@ -11,10 +11,10 @@ __all__ = ["TransferLimits"]
 
 @dataclass(frozen=True, slots=True)
 class TransferLimits:
-    """The limits of one download: `retries` in a row without progress, the least speed and the highest rate.
+    """The limits of one download: `retries` in a row without progress, the lowest speed and the highest rate.
 
-    `patience` are the seconds to wait for a server that asks for it. With `strict`, an HTML page in place of a file is
-    an error.
+    `patience` is the number of seconds to wait if the server asks for it. With `strict`, an HTML page in place of a
+    file is an error.
     """
 
     retries: float

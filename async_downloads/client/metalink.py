@@ -14,8 +14,8 @@ __all__ = ["MetalinkFile", "parse_metalink"]
 
 _NAMESPACE: Final = "{urn:ietf:params:xml:ns:metalink}"
 _URL: Final = f"{_NAMESPACE}url"
-_STRENGTH: Final = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")  # the first that is there is verified
-_LAST: Final = 999_999  # the priority of a URL without one (§4.2.16.1)
+_STRENGTH: Final = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")  # the first that a file has is verified
+_LAST: Final = 999_999  # the priority of a URL that states none (§4.2.16.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class MetalinkFile:
 
 
 def parse_metalink(body: bytes, url: str = "") -> tuple[MetalinkFile, ...]:
-    """Return the files that have a URL of http or https; relative URLs start from `url`.
+    """Return the files that have an http or https URL. Relative URLs start from `url`.
 
-    Raises ValueError if it is no Metalink 4 document, or if a name is absolute or leads upwards (§4.1.2.1), has control
-    characters, or is that of a part file.
+    Raises ValueError if `body` is not a Metalink 4 document, or if a name is absolute, leads out of the folder
+    (§4.1.2.1), has control characters, or is the name of a part file.
     """
     text = body.decode("utf-8-sig")
-    if "<!DOCTYPE" in text:  # a few lines of entities, which only it can define, could fill the memory
-        raise ValueError("a Metalink file has no document type")
+    if "<!DOCTYPE" in text:  # it could define entities, and a few lines of these could fill the memory
+        raise ValueError("a Metalink file must not have a document type")
     try:
         root = ET.fromstring(text)  # noqa: S314  # no entities: see above
     except ET.ParseError as error:
@@ -44,7 +44,7 @@ def parse_metalink(body: bytes, url: str = "") -> tuple[MetalinkFile, ...]:
         raise ValueError("not a Metalink 4 file")
     files = tuple(_file(each, url) for each in root.findall(f"{_NAMESPACE}file"))
     if not any(each.urls for each in files):
-        raise ValueError("the Metalink file has no file with a URL of http or https")
+        raise ValueError("the Metalink file has no file with an http or https URL")
     return tuple(each for each in files if each.urls)
 
 
@@ -53,12 +53,12 @@ def _file(element: ET.Element, base: str) -> MetalinkFile:
 
 
 def _name(name: str) -> str:
-    """Return a safe relative path. A name does not begin with a dot, as `.bashrc` in the user's home does."""
+    """Return a safe relative path. No name in it begins with a dot, as `.bashrc` in the user's home does."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.name or "\\" in name or not name.isprintable():
-        raise ValueError("a Metalink file has a name that is not a relative path")
+        raise ValueError("the Metalink file has a name that is not a relative path")
     if has_own_suffix(path.name):  # this package trusts the content of such files
-        raise ValueError("a Metalink file has a name like that of an unfinished download")
+        raise ValueError("the Metalink file has a name like that of an unfinished download")
     return "/".join(f"_{part}" if part.startswith(".") else part for part in path.parts)
 
 
@@ -74,13 +74,13 @@ def _checksum(element: ET.Element) -> str | None:
 
 
 def _urls(element: ET.Element, base: str) -> tuple[str, ...]:
-    """Return the URLs by their priority, of which 1 is the best."""
+    """Return the URLs in the order of their priority; 1 comes first."""
     found = [(_priority(each), _http_url(base, (each.text or "").strip())) for each in element.findall(_URL)]
     return tuple(url for _, url in sorted(found, key=lambda each: each[0]) if url)
 
 
 def _http_url(base: str, link: str) -> str:
-    """Return the http or https URL of a link; "" for any other link, so that the next one is used."""
+    """Return the http or https URL of a link; "" for any other link, so that the next link is used."""
     try:
         url = urljoin(base, link)
         return url if urlsplit(url).scheme in {"http", "https"} else ""

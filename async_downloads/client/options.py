@@ -1,4 +1,4 @@
-"""The keywords of the entry points, so that a type checker finds a misspelt one."""
+"""The keyword arguments of the entry points, so that a type checker finds a misspelt one."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -14,7 +14,7 @@ __all__ = ["DownloadOptions", "DownloaderOptions", "FetchOptions"]
 
 
 class DownloaderOptions(TypedDict, total=False):
-    """The keywords of `Downloader`."""
+    """The keyword arguments of `Downloader`."""
 
     connections: int
     retries: float
@@ -32,7 +32,7 @@ class DownloaderOptions(TypedDict, total=False):
 
 
 class FetchOptions(TypedDict, total=False):
-    """The keywords of `Downloader.fetch`."""
+    """The keyword arguments of `Downloader.fetch`."""
 
     directory: str | PathLike[str] | None
     checksum: str | None
@@ -47,4 +47,4 @@ class FetchOptions(TypedDict, total=False):
 
 
 class DownloadOptions(DownloaderOptions, FetchOptions, total=False):
-    """The keywords of `download`."""
+    """The keyword arguments of `download`."""

@@ -7,7 +7,7 @@ __all__ = ["RateLimit"]
 
 
 class RateLimit:
-    """Lets `limit` bytes per second through; None is no limit. The clock and the sleep default to the event loop's."""
+    """Allows `limit` bytes per second; None means no limit. By default, clock and sleep are those of the event loop."""
 
     def __init__(
         self,
@@ -22,7 +22,7 @@ class RateLimit:
         self._paid_until: float | None = None
 
     async def consume(self, size: int) -> None:
-        """Wait until `size` more bytes are within the limit."""
+        """Wait until the limit allows `size` more bytes."""
         if not self._limit:
             return
         now = self._clock() if self._clock else asyncio.get_running_loop().time()

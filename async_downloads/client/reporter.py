@@ -1,4 +1,4 @@
-"""Report the progress of a download, at most ten times a second; lasting changes of state at once."""
+"""Report the progress of a download, at most ten times a second. Lasting changes of state are reported at once."""
 
 import asyncio
 from collections import deque
@@ -18,7 +18,7 @@ State = Literal["waiting", "downloading", "retrying", "verifying", "finished"]
 
 
 class SegmentProgress(NamedTuple):
-    """The bytes that one connection fetches: from `start` to before `stop` (None: to the end), held up to `done`."""
+    """The bytes that one connection fetches: from `start` to before `stop` (None: to the end); held up to `done`."""
 
     start: int
     done: int
@@ -27,11 +27,15 @@ class SegmentProgress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a download is: `done` of `total` bytes are held, and `resumed_from` bytes were held at its start.
+    """The progress of a download.
 
-    `total` is None while the size is unknown. `speed` is in bytes per second, smoothed over seconds. `note` explains
-    to people why the download waits or starts over; it is empty if all is well. `url` is that of the request; it may
-    have a password in it.
+    - `state`: what the download does now. `name`: the name of the file.
+    - `done`: the bytes that are held. `total`: the size in bytes; None while it is unknown.
+    - `resumed_from`: the bytes that were held at the start.
+    - `segments`: the ranges that connections fetch now.
+    - `speed`: the bytes per second, an average of the last seconds.
+    - `note`: a text for users that says why the download waits or starts over; empty if there is nothing to say.
+    - `url`: the URL of the request, which may contain a password.
     """
 
     state: State
@@ -49,9 +53,13 @@ class Progress:
 class Result:
     """A finished download.
 
-    `transferred` is the number of bytes that arrived in response bodies, `resumed_from` the number that an earlier run
-    had left. `digest` is the verified digest, like `sha256:HEX`; None if there was none to verify. If `unchanged`, the
-    whole file was there before. `warning` says what is strange about the file; it is empty if nothing is.
+    - `path`: the complete file. `size`: its size in bytes.
+    - `transferred`: the bytes that arrived in response bodies. `resumed_from`: the bytes from an earlier run.
+    - `validators`: the ETag and the date of the version on the server.
+    - `digest`: the verified digest, written as `sha256:HEX`; None if there was none to verify.
+    - `seconds`: the duration of the download.
+    - `unchanged`: True if the complete file existed before.
+    - `warning`: what is unusual about the file; empty if there is nothing to say.
     """
 
     path: Path
@@ -68,11 +76,11 @@ class Result:
 ProgressListener = Callable[[Progress], object]
 _INTERVAL_SECONDS: Final = 0.1  # between two reports of progress
 _REPORTS_PER_SECOND: Final = 10
-_SPEED_MEMORY_SECONDS: Final = 2.0  # after which an earlier speed has lost most of its weight
+_SPEED_MEMORY_SECONDS: Final = 2.0  # after this time an earlier speed has lost most of its weight
 
 
 class Reporter:
-    """Reports one download to one listener; None listens to nothing. `Job` owns it.
+    """Reports one download to one listener, or to none. `Job` owns it.
 
     Its states are those of `State`: waiting, then downloading and retrying in turns, then verifying if there is a
     digest, then finished. A lasting change is reported at once. A brief change, and progress between changes, is
@@ -98,7 +106,7 @@ class Reporter:
         self._note = ""
 
     def state_changed(self, state: State, note: str = "", *, brief: bool = False) -> None:
-        """Report another state or note. A `brief` change ends at once, so ten of them per second are enough."""
+        """Report another state or note. A `brief` change lasts only a moment, so ten reports per second are enough."""
         if brief and (self._clock() - self._noted_at < _INTERVAL_SECONDS or self._is_limited()):
             return
         if (state, note) != (self._state, self._note) or state in {"waiting", "finished"}:
@@ -130,7 +138,7 @@ class Reporter:
         return Progress(self._state, self._name(), total, held, resumed_from, segments, speed, self._note, self._url)
 
     def _measure_speed(self) -> float:
-        """Return the speed in bytes per second. The last seconds have the most weight."""
+        """Return the speed in bytes per second. Recent seconds have the most weight."""
         seconds, received = self._reported_at - self._measured_at, self.received - self._measured
         if seconds >= _INTERVAL_SECONDS:
             weight = 1 - exp(-seconds / _SPEED_MEMORY_SECONDS) if self._speed else 1

@@ -1,4 +1,4 @@
-"""The bytes of a resource as an async iterator, over one connection that is replaced when it breaks."""
+"""The bytes of a resource as an async iterator over one connection. If it breaks, another connection continues."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -39,24 +39,25 @@ class ResponseStream(AsyncIterator[bytes]):
 
         new        `start` has not returned: `size` is None, and `name` comes from the URL.
         reading    The body of a response is open, from `_position` on.
-        broken     The connection broke. After a wait a range request continues at `_position`, if the version has a
+        broken     The connection broke. After a wait, a range request continues at `_position` if the version has a
                    strong validator; otherwise the error is raised.
-        ended      All bytes were read and the digest fits, or an error was raised, or `aclose` was called.
+        ended      All bytes were read and the digest is right, or an error was raised, or `aclose` was called.
 
-    Iterating raises RemoteChanged if another version replaces this one, and the error that broke the connection if
-    there is no strong validator. It raises DigestMismatch if a part, or at the end the whole, does not have the digest
-    that the server sent, and DeadlineExceeded if not all is read within `timeout` seconds of making the stream.
+    Iterating raises RemoteChanged if another version replaces this one on the server. It raises the error that broke
+    the connection if there is no strong validator. It raises DigestMismatch if a part, or at the end the whole, does
+    not have the digest that the server sent. It raises DeadlineExceeded if not all bytes are read within `timeout`
+    seconds.
     """
 
     def __init__(self, exchange: Exchange, limits: TransferLimits, url: str, *, timeout: float | None = None) -> None:
         self.name: str = file_name(None, url)
-        """A harmless name for a file with these bytes."""
+        """A safe name for a file with these bytes."""
         self.url: str = url
-        """The URL of the response, after redirects. It may hold a password or a signature."""
+        """The URL of the response, after redirects. It may contain a password or a signature."""
         self.media_type: str = ""
         """The Content-Type field of the response; "" if it has none."""
         self.coding: str | None = None
-        """The content coding that is taken off the bytes; None if there is none."""
+        """The content coding that is removed from the bytes; None if there is none."""
         self._exchange = exchange
         self._limits = limits
         self._url = url
@@ -80,7 +81,7 @@ class ResponseStream(AsyncIterator[bytes]):
 
     @property
     def validators(self) -> Validators:
-        """The validators of this version."""
+        """The ETag and the date of this version (RFC 9110 §8.8)."""
         return (self._version or UNKNOWN).validators
 
     def __aiter__(self) -> Self:
@@ -96,7 +97,7 @@ class ResponseStream(AsyncIterator[bytes]):
         await self._connection.aclose()
 
     async def start(self) -> None:
-        """Wait for the first response."""
+        """Wait for the first response. Raises FetchError."""
         async with self._deadline.kept():
             await self._connect()
 
@@ -119,7 +120,7 @@ class ResponseStream(AsyncIterator[bytes]):
             await self._connect()
 
     async def _connect(self) -> None:
-        """Request the bytes from `_position` on until a response brings them."""
+        """Request the bytes from `_position` on, again and again until a response has them."""
         while True:
             try:
                 if await self._request():
@@ -128,7 +129,7 @@ class ResponseStream(AsyncIterator[bytes]):
                 await self._back_off(transient_error)
 
     async def _back_off(self, transient_error: TransientError) -> None:
-        """Wait before the next request; raise if the retries are used up or the bytes cannot be continued."""
+        """Wait before the next request. Raises an error if the retries are used up or the bytes cannot be continued."""
         if self._version and not self._version.resumable:
             raise transient_error.error
         self._is_slow |= isinstance(transient_error.error, Stalled)
@@ -136,7 +137,7 @@ class ResponseStream(AsyncIterator[bytes]):
         await asyncio.sleep(self._retry_budget.wait(transient_error, received=received, jitter=jitter))
 
     async def _request(self) -> bool:
-        """Open the next response. Return False if another request, without unusual fields, is to follow at once."""
+        """Open the next response. Return False if the caller must request again at once, without unusual fields."""
         await self._connection.aclose()
         self._attempt_start = self._position
         is_part = self._version is not None and not self._plain
@@ -153,13 +154,13 @@ class ResponseStream(AsyncIterator[bytes]):
             case Partial(version) as part:
                 self._sent, self._verdict = request, part
                 self._body = self._open_body(response, part.length, expected=expected_digest_of_part(head, part))
-            case NothingLeft(version):  # the body before was read to its end, although its connection then broke
+            case NothingLeft(version):  # the previous body was read to its end, although its connection then broke
                 pass
             case UnusableRange(reason, is_final):
                 self._plain = is_final
                 raise TransientError(BadResponse(reason))
             case VersionChanged():
-                raise RemoteChanged("the file on the server was replaced while it was read")
+                raise RemoteChanged("the file on the server was replaced while it was being read")
             case ErrorStatus() as status:
                 if self._plain or not status.refuses_fields:
                     await self._fail(status)
@@ -169,7 +170,7 @@ class ResponseStream(AsyncIterator[bytes]):
         return True
 
     async def _fail(self, status: ErrorStatus) -> None:
-        """Raise the error of a response inside its exchange, which adds the reason that the body states."""
+        """Raise the error of a response inside its exchange, which adds the reason from the body."""
         async with self._connection.pop_all():
             raise status.exception
 

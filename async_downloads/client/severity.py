@@ -1,4 +1,4 @@
-"""The choice among several errors that happened at the same time: one of them ends the download."""
+"""Choose which of several errors at the same time ends the download."""
 
 from ..errors import DigestMismatch
 from .decisions.version import RemoteVersion
@@ -15,9 +15,10 @@ class VersionReplaced(Exception):
 
 
 def most_severe(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error that decides, of all that the workers of a group raised.
+    """Return the most important error of all that the workers of a group raised.
 
-    DigestMismatch comes first, since the part file must then be removed; a new version counts only if it is alone.
+    DigestMismatch comes first, because the part file must then be removed. VersionReplaced counts only if there is no
+    other error.
     """
     leaves = [most_severe(each) if isinstance(each, BaseExceptionGroup) else each for each in group.exceptions]
     return min(leaves, key=lambda each: (not isinstance(each, DigestMismatch), isinstance(each, VersionReplaced)))

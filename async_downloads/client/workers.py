@@ -7,7 +7,7 @@ from typing import Any, Final
 __all__ = ["WorkerPool"]
 
 
-_SCALE_UP_SECONDS: Final = 10.0  # one more worker is tried after as long without a refusal
+_SCALE_UP_SECONDS: Final = 10.0  # without a refusal, after which one more worker is tried
 
 
 class WorkerPool:
@@ -15,15 +15,15 @@ class WorkerPool:
 
     Its states:
 
-        one        `run` starts with one worker, which finds out whether the server does ranges.
-        full       `fill` starts workers up to the allowed number, at first `limit`. `work` knows which one is the
-                   first, because only that one may use a host without a free slot.
-        reduced    `scale_down` allows one fewer than are running; the worker that calls it returns.
+        one        `run` starts with one worker, which finds out whether the server supports ranges.
+        full       `fill` starts workers up to the allowed number, at first `limit`. `work` is told whether it is the
+                   first worker, because only the first one may use a host without a free slot.
+        reduced    `scale_down` allows one worker fewer than are running; the worker that calls it must return.
                    `scale_up` allows one more after some seconds without a refusal.
         stopped    `stop` cancels the other workers: the file is complete.
         ending     A worker raised, and the task group cancels the others. The pool ends when no task is left.
 
-    The number of workers is the number of live tasks, so a task that is cancelled before its first step counts right.
+    The number of workers is the number of live tasks, so it is right even if a task is cancelled before its first step.
     """
 
     def __init__(self, work: Callable[[bool], Coroutine[Any, Any, None]], limit: int) -> None:
@@ -35,22 +35,22 @@ class WorkerPool:
         self._scale_up_at = self._clock()
 
     async def run(self) -> None:
-        """Start one worker, and return when all have ended. Raises the group of their errors."""
+        """Start one worker, and return when all workers have ended. Raises the group of their errors."""
         async with self._group:
             self._add(self._work(True))
 
     def fill(self) -> None:
-        """Start workers up to the allowed number. Must not be called in a `finally`: the group may be ending."""
+        """Start workers up to the allowed number. Do not call this in a `finally`, because the group may be ending."""
         for _ in range(len(self._running), self._allowed):
             self._add(self._work(False))
 
     def scale_down(self, seconds: float = 0.0) -> None:
-        """Allow one worker fewer than are running, for `seconds` or longer. The caller is a worker, and ends."""
+        """Allow one worker fewer than are running, for at least `seconds`. The caller is a worker and must end."""
         self._allowed = max(len(self._running) - 1, 1)
         self._scale_up_at = self._clock() + max(seconds, _SCALE_UP_SECONDS)
 
     def stop(self) -> None:
-        """Cancel all workers but the caller, which is one of them."""
+        """Cancel all workers except the caller, which is one of them."""
         for worker in self._running - {asyncio.current_task()}:
             worker.cancel()
 

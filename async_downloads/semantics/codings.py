@@ -8,7 +8,7 @@ from typing import Final
 __all__ = ["acceptable"]
 
 
-_RECURRING_CHARACTERS: Final = 200  # of a field that is cached: few browsers make almost all requests
+_RECURRING_CHARACTERS: Final = 200  # longer fields are not cached: a few browsers make almost all requests
 _MAX_MEMBERS: Final = 64  # of a list; fewer codings are registered
 _MEMBER = re.compile(
     r"(?P<coding>[!#$%&'*+.^_`|~0-9A-Za-z-]++)"
@@ -20,7 +20,7 @@ _ALIASES = {"x-gzip": "gzip"}
 def acceptable(value: str, offered: Sequence[str]) -> tuple[str, ...]:
     """Return the `offered` codings that the client likes at least as much as no coding; the preferred one first.
 
-    A malformed member is ignored, and so are those after the first 64. If the request has no Accept-Encoding, pass "":
+    Malformed members, and all members after the first 64, are ignored. If the request has no Accept-Encoding, pass "":
     no coding is then acceptable.
 
     >>> acceptable("gzip, br;q=0.8, zstd;q=0", ["br", "zstd", "gzip"])

@@ -11,7 +11,7 @@ __all__ = ["WANTED", "parse_digest", "repr_digest", "wants_sha256"]
 WANTED: Final = "sha-512=3, sha-256=10"
 
 
-"""The value of Want-Repr-Digest: both algorithms that `parse_digest` reads. Processors compute SHA-256 fastest."""
+"""The value of Want-Repr-Digest: both algorithms that `parse_digest` reads. It prefers SHA-256, which is faster."""
 
 
 _LETTERS: Final = {"sha-256": 43, "sha-512": 86}  # of base64, without the padding
@@ -28,7 +28,7 @@ _WANTS_SHA256 = re.compile(r"(?:^|,)[ \t]*sha-256=(?:[1-9]|10)[ \t]*(?:[,;]|$)")
 
 
 def repr_digest(sha256: bytes) -> str:
-    """Write the Repr-Digest of a representation with this SHA-256 digest.
+    """Write the Repr-Digest of a representation with this SHA-256 digest of 32 bytes.
 
     >>> repr_digest(bytes(32))
     'sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:'

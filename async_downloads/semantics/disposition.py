@@ -1,7 +1,7 @@
 """Content-Disposition: RFC 6266, with non-ASCII names by RFC 8187.
 
-File names come from users. A quote in a name must not end the quoted string, nor a line break the field: control
-characters become `_`, quotes and backslashes are escaped.
+File names come from users. A quote in a name must not end the quoted string, and a line break must not end the field.
+So control characters become `_`, and quotes and backslashes are escaped.
 """
 
 import re

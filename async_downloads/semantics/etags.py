@@ -19,7 +19,9 @@ _MAX_MEMBERS: Final = 256  # of a list; a cache that revalidates several version
 
 @dataclass(frozen=True, slots=True)
 class ETag:
-    """One entity tag. Raises ValueError if `opaque` has a character that the field cannot have, such as a quote.
+    """One entity tag (RFC 9110 §8.8.3). `opaque` is its text without quotes.
+
+        Raises ValueError if `opaque` has a character that the field cannot have, such as a quote.
 
     >>> str(ETag("v1")), str(ETag("v1", weak=True))
     ('"v1"', 'W/"v1"')
@@ -39,11 +41,11 @@ class ETag:
         return cls(found["opaque"], found["weak"] is not None) if found else None
 
     def strongly_equals(self, other: "ETag | None") -> bool:
-        """Whether both tags are equal and neither is weak: the bytes are the same (§8.8.3.2)."""
+        """Return whether both tags are equal and neither is weak: the bytes are the same (§8.8.3.2)."""
         return self == other and not self.weak
 
     def weakly_equals(self, other: "ETag | None") -> bool:
-        """Whether both tags are equal except for weakness: the meaning is the same (§8.8.3.2)."""
+        """Return whether both tags are equal except for weakness: the meaning is the same (§8.8.3.2)."""
         return other is not None and self.opaque == other.opaque
 
     def __str__(self) -> str:
@@ -69,7 +71,7 @@ def parse_etags(value: str) -> ETags:
 
 
 def any_match(wanted: ETags, current: ETag | None, *, strong: bool) -> bool:
-    """Whether the current tag is one of the `wanted` ones. `ANY` matches every representation, also without a tag."""
+    """Return whether the current tag is one of the `wanted` ones. `ANY` also matches if there is no current tag."""
     if wanted == ANY:
         return True
     if current is None:

@@ -33,11 +33,12 @@ _UNCONDITIONAL: Final = frozenset({"accept-encoding", "want-repr-digest"})
 class Policy:
     """How a server offers a representation.
 
+    `disposition` says whether browsers show the file ("inline") or save it ("attachment"); None sends no such field.
     `fields` are added to every 200, 206 and 304, for example Cache-Control. If `conditional` is False, conditions and
-    ranges are ignored. `max_ranges` limits the ranges of one request (§17.15). `secret` goes into the boundaries of
-    multipart bodies, so that the author of a file cannot guess them and write one into the file.
+    ranges are ignored. `max_ranges` limits the ranges of one request (§17.15). The boundaries of multipart bodies are
+    made from `secret`, so that the author of a file cannot guess a boundary and write it into the file.
 
-    The hash is computed once: a policy is a part of the key of every cached plan.
+    The hash is computed once, because a policy is a part of the key of every cached plan.
     """
 
     disposition: Disposition | None = None
@@ -122,7 +123,7 @@ def _full_or_partial(
     elif spans and selected.size:
         boundary = _boundary(policy, selected, spans)
         parts = byteranges(spans, size=selected.size, media_type=media_type, boundary=boundary)
-        if sum(map(len, parts)) < selected.size:  # else the whole is shorter (§14.2)
+        if sum(map(len, parts)) < selected.size:  # otherwise the whole representation is shorter (§14.2)
             status, media_type, pieces = 206, f"multipart/byteranges; boundary={boundary}", parts
     fields: list[Field] = [("Content-Type", media_type)]
     if selected.size is not None:

@@ -78,7 +78,7 @@ class Preconditions:
 
 
 def if_range_holds(value: str, current: Validators, *, now: int) -> bool:
-    """Whether the client's bytes certainly belong to the current representation (§13.1.5).
+    """Return whether the client's bytes certainly belong to the current representation (§13.1.5).
 
     A date must equal the current one, and the current one must be strong (§8.8.2.2): a representation that changed
     within this second may change again without a new date. A weak tag says that the file system cannot tell versions

@@ -20,7 +20,7 @@ _BEYOND: Final = 10**19
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """The bytes from `start` to before `stop`, never empty."""
+    """The bytes from position `start` to before `stop`. Raises ValueError if the range is empty or starts below 0."""
 
     start: int
     stop: int

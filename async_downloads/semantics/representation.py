@@ -15,9 +15,9 @@ Field = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """The ETag and the date, which distinguish the versions of a representation (§8.8).
+    """The ETag and the date, which distinguish the versions of a representation (§8.8). Each may be None.
 
-    `last_modified` is in seconds since the epoch. The hash is computed once, as that of `Representation`.
+    `last_modified` is in seconds since 1970. The hash is computed once, as in `Representation`.
     """
 
     etag: ETag | None = None
@@ -39,15 +39,19 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """The description of one version of a file.
+    """The description of one version of a file (RFC 9110 §8).
 
-    `size` is its length in bytes, with any content coding applied; None if it is unknown until the end. `coding` is the
-    content coding. `negotiated` means that Accept-Encoding influenced the choice, so Vary must name it. `ranges` is
-    False if only the whole can be read. `digest` is the SHA-256 digest of the bytes, with the coding applied.
-    `language` is the Content-Language. `cache_control` is the Cache-Control that was stored with the bytes; it replaces
-    that of a policy.
+    - `size`: its length in bytes, with any content coding applied; None if it is unknown until the end.
+    - `media_type`, `language`: the values of Content-Type and Content-Language.
+    - `coding`: the content coding of the bytes, such as "gzip"; None if there is none.
+    - `validators`: the ETag and the date.
+    - `filename`: the name under which clients save it; None if it has no name.
+    - `ranges`: False if only the whole can be read.
+    - `negotiated`: True if Accept-Encoding influenced the choice, so that Vary must name it.
+    - `digest`: the SHA-256 digest of the bytes (32 bytes), with the coding applied; None if it is unknown.
+    - `cache_control`: the Cache-Control that was stored with the bytes. It replaces that of a policy.
 
-    The hash is computed once: a representation is a part of the key of every cached plan.
+    The hash is computed once, because a representation is a part of the key of every cached plan.
     """
 
     size: int | None
@@ -75,7 +79,7 @@ class RequestHead(NamedTuple):
     """The parts of a request that matter for a download.
 
     The names in `fields` are in lower case; each value has all lines of the field, joined by commas (§5.3). `now` is
-    when the request arrived, in seconds since the epoch.
+    the time when the request arrived, in seconds since 1970.
     """
 
     method: str

@@ -24,7 +24,7 @@ _Value = TypeVar("_Value")
 
 
 def is_shared(field: tuple[bytes, bytes]) -> bool:
-    """Whether a field may be in a cache. Its name must be in lower case.
+    """Return whether a field may be in a cache. Its name must be in lower case.
 
     >>> is_shared((b"content-type", b"text/plain")), is_shared((b"set-cookie", b"a=b"))
     (True, False)
@@ -34,7 +34,7 @@ def is_shared(field: tuple[bytes, bytes]) -> bool:
 
 
 def are_shared(fields: tuple[tuple[bytes, bytes], ...]) -> bool:
-    """Whether all fields of a response may be in a cache."""
+    """Return whether all fields of a response may be in a cache."""
     return all(map(is_shared, fields))
 
 

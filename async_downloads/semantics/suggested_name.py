@@ -1,7 +1,7 @@
 """The file name in a Content-Disposition field that breaks RFC 6266, as browsers, curl and wget read it.
 
-Servers send spaces without quotes, names without a type, raw UTF-8 and malformed other parameters every day. The name
-of such a field says more about the file than the last segment of its URL.
+Many servers send names with spaces but without quotes, fields without a disposition type, raw UTF-8, or malformed
+parameters beside the name. The name in such a field says more about the file than the last segment of its URL.
 """
 
 import re
@@ -32,7 +32,7 @@ _CHARSETS: Final = frozenset(
 
 
 def suggested_filename(value: str) -> str | None:
-    """Return the file name that a field suggests, unchecked; None if it suggests none.
+    """Return the file name that a field suggests, unchecked; None if the field suggests no name.
 
     A field that follows RFC 6266 is read by its rules. In any other field, the first `filename*` that can be decoded
     counts, else the first `filename`.
@@ -80,7 +80,7 @@ def _loose_parameters(value: str) -> Mapping[str, str]:
 
 
 def _decoded(extended: str) -> str | None:
-    """Decode an ext-value (RFC 8187 §3.2) with characters that it may not have; None if its charset does not fit."""
+    """Decode an ext-value (RFC 8187 §3.2), even with invalid characters; None if the bytes are not in its charset."""
     found = _EXTENDED.fullmatch(extended)
     return _in_charset(_unquoted(found["value"]), found["charset"]) if found else None
 
@@ -90,7 +90,7 @@ def _without_codes(text: str) -> str:
     if _ENCODED_WORD.search(text):
         return _ENCODED_WORD.sub(_encoded_word, re.sub(r"(?<=\?=)\s+(?==\?)", "", text))
     decoded = _percent_decoded(text)
-    return decoded if decoded and not decoded.isascii() else text  # "100%25.txt" is a name of its own
+    return decoded if decoded and not decoded.isascii() else text  # "100%25.txt" may be the real name
 
 
 def _percent_decoded(text: str) -> str | None:
@@ -111,7 +111,7 @@ def _encoded_word(found: re.Match[str]) -> str:
 
 
 def _in_charset(content: bytes, charset: str) -> str | None:
-    """Decode bytes; None if the charset is not one of the web's or the bytes are not of it. "" counts as UTF-8."""
+    """Decode bytes; None if browsers do not know the charset or the bytes are not in it. "" counts as UTF-8."""
     charset = charset.lower() or "utf-8"
     if charset not in _CHARSETS:
         return None

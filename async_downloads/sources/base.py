@@ -5,12 +5,12 @@ A source
 - describes the version that it opened, and `read` yields bytes of that version only;
 - may be read several times and in any order;
 - holds nothing scarce (a thread, a pooled connection, a transaction) while its reader works on a chunk;
-- raises `SourceChanged` or `SourceTruncated` if it cannot deliver the promised bytes. It never yields other bytes and
+- raises `SourceChanged` or `SourceTruncated` if it cannot deliver the described bytes. It never yields other bytes and
   never ends early without an error.
 
-`Store.open` costs one cheap look-up and reads no body, because responses to HEAD and responses with status 304 or 416
-need no body. Abilities that only some sources or stores have are protocols of their own; callers test for them with
-`isinstance`.
+`Store.open` costs one cheap look-up and reads no content, because responses to HEAD and responses with status 304 or
+416 have no content. Each ability that only some sources or stores have is a protocol of its own. Callers test for it
+with `isinstance`.
 """
 
 from collections.abc import AsyncGenerator, Hashable, Sequence
@@ -40,21 +40,21 @@ __all__ = [
 ]
 
 
-# What the ETag of a file is made from: its times and size, which are exact on one host; its modification time and size,
-# which copies have in common if they keep their dates; or the digest of its bytes.
+# What the ETag of a file is made from. "exact": its times and size, which show every change on one host. "mtime": its
+# modification time and size, which are equal in copies with equal dates. "digest": the digest of its bytes.
 EtagKind = Literal["exact", "mtime", "digest"]
 
 
 @runtime_checkable
 class Source(Protocol):
-    """One version of a representation, readable by range."""
+    """One version of a representation, readable by range (RFC 9110 §8, §14). The module docstring has the contract."""
 
     @property
     def representation(self) -> Representation:
         """The description of the bytes, as it was when the source was opened."""
 
     def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield exactly the bytes of the span. Raises SourceError if that is impossible.
+        """Yield exactly the bytes of the half-open span, in chunks of any size. Raises SourceError if it cannot.
 
         A source of unknown size is read only once, with the span `UNBOUNDED`, to its end.
         """
@@ -79,7 +79,7 @@ class Store(Protocol):
 
 @runtime_checkable
 class SupportsRequests(Protocol):
-    """A store that knows from the request which bytes of a representation will be needed first."""
+    """A store that reads from the request which bytes of a representation are needed first."""
 
     async def open_for(self, request: RequestHead, key: str) -> Source:
         """Open the current version as `Store.open` does, for this request."""
@@ -115,7 +115,7 @@ class SupportsChecksum(Protocol):
 
 @runtime_checkable
 class SupportsRefresh(Protocol):
-    """A source that can describe itself again if its bytes changed before anything was promised."""
+    """A source that can describe itself again if its bytes changed before the response began."""
 
     __slots__ = ()
 
@@ -125,12 +125,12 @@ class SupportsRefresh(Protocol):
 
 @runtime_checkable
 class SupportsDigest(Protocol):
-    """A source whose SHA-256 digest can be found out without delaying the event loop."""
+    """A source whose SHA-256 digest can be found without delaying the event loop."""
 
     __slots__ = ()
 
     async def find_digest(self, seconds: float) -> None:
-        """Add the digest to `representation` if it can be found within this time."""
+        """Add the digest to `representation` if it can be found within that time."""
 
 
 @runtime_checkable
@@ -141,7 +141,7 @@ class OnDisk(Protocol):
 
     @property
     def path(self) -> str | None:
-        """A path that names the open file itself while the source is open, or None if no one path has all bytes."""
+        """The path of the open file, valid while the source is open; None if no single file has all bytes."""
 
     def regions(self, span: ByteRange) -> AsyncGenerator[bytes | FileRegion, None]:
         """Yield the span as bytes and as regions of open files; the caller sends each one before it asks for more.
@@ -156,10 +156,10 @@ class OnDisk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a listing: `size` in bytes, `modified` in seconds since 1970; None if it is unknown.
+    """One entry of a listing: `size` in bytes, `modified` in seconds since 1970. Each is None if it is unknown.
 
-    A directory has no size. `digest` is the SHA-256 digest of a file if the store has it at hand. `is_readable` is
-    False if this process certainly may not open the entry. `version` is the packed version of a file on a disk, as
+    A directory has no size. `digest` is the SHA-256 digest of a file if the store knows it already. `is_readable` is
+    False only if this process certainly may not open the entry. `version` is the packed version of a file on a disk, as
     `pack_version` makes it. `etag` is the ETag that the file has when it is opened, if the store lists ETags.
     """
 
@@ -176,9 +176,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The entries of a directory: directories first, then by name. `truncated` if entries had to be left out.
+    """The entries of a directory: directories first, then by name. `truncated` is True if entries are left out.
 
-    `identity` is equal for all keys that lead to the same directory; None if only one does.
+    `identity` is equal for all keys that lead to the same directory; None if only one key leads to it.
     """
 
     entries: tuple[Entry, ...]

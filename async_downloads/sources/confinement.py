@@ -1,4 +1,4 @@
-"""Which real places the files of a directory may have: none outside of it, and none that are hidden."""
+"""The rules for the real path of a file: it must be inside the directory and must not be hidden."""
 
 import os
 import re
@@ -7,18 +7,18 @@ from typing import Final
 __all__ = ["HIDDEN", "Confinement"]
 
 
-# Names that begin with one dot. Two dots begin the names inside the volumes of Kubernetes (`..data`). `.well-known` has
-# what other programs look for, such as the proofs of certificate authorities (RFC 8615).
+# Names that begin with one dot. Names with two dots are allowed, because Kubernetes uses them inside volumes
+# (`..data`). `.well-known` is allowed, because other programs look for its files (RFC 8615).
 HIDDEN: Final = re.compile(r"(?:^|/)\.(?!\.|well-known(?:/|\Z))")
-# The same in a place that a link leads to, where git-annex keeps the content of files.
+# The same for the target of a link; there `.git/annex/objects` is allowed too, where git-annex keeps file contents.
 _HIDDEN_PLACE: Final = re.compile(r"(?:^|/)\.(?!\.|well-known(?:/|\Z)|git/annex/objects/)")
 
 
 class Confinement:
     """The rules for the files of one directory.
 
-    It resolves the real place of the directory when it is created, and again when a file is not below that place: the
-    directory may be a link that was replaced.
+    It resolves the real path of the directory when it is created. It does so again when a file is not below that path,
+    because the directory may be a link that was replaced.
     """
 
     def __init__(self, directory: str, *, hidden: bool, follow_symlinks: bool) -> None:
@@ -34,9 +34,9 @@ class Confinement:
         self._prefix = os.path.join(real, "")
 
     def is_allowed(self, place: str) -> bool:
-        """Whether a file may be sent from its real place, which a link may have led to."""
+        """Return whether a file may be sent from its real path, to which a link may have led."""
         if not place.startswith(self._prefix) or (self._identity and self._identity != _identity_of(self._directory)):
-            self._resolve()  # the directory may be a link that was replaced; then its old target is outside now
+            self._resolve()  # the directory may be a link that was replaced, and then its old target is outside
         is_inside = place.startswith(self._prefix) or place == self._prefix[:-1]
         if self._confined and not is_inside:
             return False
@@ -45,7 +45,7 @@ class Confinement:
 
 
 def _identity_of(path: str) -> tuple[int, int] | None:
-    """Return device and inode, which identify a directory whatever path leads to it; None if it does not exist."""
+    """Return device and inode, which identify a directory by any path; None if it does not exist."""
     try:
         status = os.stat(path)
     except OSError:
@@ -54,5 +54,5 @@ def _identity_of(path: str) -> tuple[int, int] | None:
 
 
 def _common(place: str, root: str) -> int:
-    """Return the length of the path that a place and the root share: only the names after it belong to the store."""
+    """Return the length of the path that both paths begin with. Only the names after it belong to the store."""
     return len(os.path.commonpath((place, root)).rstrip("/"))

@@ -1,12 +1,11 @@
-"""SHA-256 digests of files: computed once for each version in a few threads, and remembered.
+"""SHA-256 digests of files. They are computed once for each version, in a few threads, and remembered.
 
     unknown ── `wanted` ──> hashing ── end of the file ──> known
-                 ^             └── no request waits for it ──> paused: what was hashed so far is kept
+                 ^             └── no request waits for it ──> paused: the hash so far is kept
                  └───────── `wanted` again ──────────────────────┘
 
-All requests for one version share its work, and all workers share the digests. A file takes a thread for 16 MiB, then
-it is the turn of the next file.
-Each device has threads of its own: a disk that does not respond stops no other one.
+All requests for one version share its work, and all workers share the digests. A thread hashes 16 MiB of one file, then
+16 MiB of the next file. Each device has its own threads, so that a disk that does not respond delays no other disk.
 """
 
 import asyncio
@@ -30,16 +29,16 @@ __all__ = ["NO_BYTES", "Hashing", "hashing_of", "known_digest", "remember_digest
 
 NO_BYTES: Final = hashlib.sha256().digest()  # the digest of an empty file
 _MAX_BYTES: Final = 16 * 1024 * 1024
-_ENTRY_BYTES: Final = 256  # what a version and its digest take
+_ENTRY_BYTES: Final = 256  # memory of one entry: a version and its digest
 _MAX_UNFINISHED: Final = 256  # files, each with one open descriptor while it is hashed
 _MAX_THREADS: Final = 2  # of one device
 _TURN_BYTES: Final = 16 * 1024 * 1024
 _CHUNK_BYTES: Final = 256 * 1024  # fits into a processor's cache
-# File systems count time in ticks: a file that changed a moment ago can change again and keep its time.
+# File systems count time in ticks. A file that changed a moment ago can change again and keep its time.
 _CLOCK_TICK_NS: Final = 50_000_000
 _lock: Final = threading.Lock()  # protects the three tables
 _shared: Final = SharedDigests()  # made before workers are forked
-_known: "Final[OrderedDict[bytes, bytes]]" = OrderedDict()  # digests by version, the one used longest ago first
+_known: "Final[OrderedDict[bytes, bytes]]" = OrderedDict()  # digests by version, the least recently used first
 _unfinished: "Final[OrderedDict[bytes, Hashing]]" = OrderedDict()  # by version
 _threads: "Final[dict[int, DaemonThreads]]" = {}  # by device
 
@@ -58,7 +57,9 @@ def known_digest(version: bytes | None) -> bytes | None:
 
 
 def remember_digest(status: os.stat_result, digest: bytes) -> None:
-    """Remember the digest of a file with this status, unless the file changed so lately that it may change unseen."""
+    """Remember the digest of a file with this status. A file that has just changed could change again with the same
+    status, so its digest is not remembered.
+    """
     version = pack_version(status)
     if version and time.time_ns() - status.st_ctime_ns >= _CLOCK_TICK_NS:
         _remember(version, digest)
@@ -74,7 +75,7 @@ def _remember(version: bytes, digest: bytes) -> None:
 
 
 class Hashing:
-    """The work on one version of a file. `wanted` counts the callers; threads take turns at it while there are any."""
+    """The work on one version of a file. `wanted` counts the callers; threads hash the file while there are callers."""
 
     def __init__(self, version: bytes, status: os.stat_result, path: str) -> None:
         self._version = version
@@ -87,18 +88,18 @@ class Hashing:
         self._is_running = False
         self._result: Future[bytes | None] = Future()
         self._results: dict[asyncio.AbstractEventLoop, asyncio.Future[bytes | None]] = {}  # one for all callers
-        self._result.set_running_or_notify_cancel()  # a caller that stops to wait does not cancel the work
+        self._result.set_running_or_notify_cancel()  # so a caller that stops waiting does not cancel the work
 
     @contextmanager
     def wanted(self, fd: int) -> Iterator[None]:
-        """Hash the file that is open as `fd` at least until the end of the block."""
+        """Hash the file that is open as `fd`, until its end or the end of the block."""
         with _lock, map_read_errors(self._path):
             if not self._is_running and not self._result.done():
                 self._fd = os.dup(fd)
                 self._is_running = True
                 threads = _threads.setdefault(self._status.st_dev, DaemonThreads(_MAX_THREADS))
                 threads.submit(self._take_turn, threads)
-            self._wanted += 1  # the thread looks at it when it has the lock
+            self._wanted += 1  # the thread reads it while it holds the lock
         try:
             yield
         finally:
@@ -106,7 +107,7 @@ class Hashing:
                 self._wanted -= 1
 
     async def digest(self, seconds: float) -> bytes | None:
-        """Return the digest as soon as it is known; None if it is not by then, or the file changed."""
+        """Return the digest as soon as it is known; None if it is unknown after `seconds` or the file changed."""
         loop = asyncio.get_running_loop()
         if (result := self._results.get(loop)) is None:
             result = self._results[loop] = asyncio.wrap_future(self._result)
@@ -136,13 +137,13 @@ class Hashing:
             self._result.set_result(digest)
 
     def _advance(self) -> tuple[bytes | None, bool]:
-        """Hash the next bytes. Return the digest, None if it cannot be found, and whether the work is over."""
+        """Hash the next bytes. Return the digest (None if it is unknown), and whether the work is over."""
         if not self._offset:
             age = time.time_ns() - self._status.st_ctime_ns
             time.sleep(max(0, _CLOCK_TICK_NS - max(0, age)) / 10**9)
             if stated := stated_digest(self._path, self._fd, self._status):
                 return stated, True
-        if known := known_digest(self._version):  # another worker was faster
+        if known := known_digest(self._version):  # another worker has hashed the file
             return known, True
         stop = min(self._offset + _TURN_BYTES, self._status.st_size)
         while self._offset < stop:
@@ -158,9 +159,9 @@ class Hashing:
 
 
 def hashing_of(status: os.stat_result, path: str) -> Hashing | None:
-    """Return the work on a file that was opened at `path`; None if its version cannot be told from another one.
+    """Return the work on a file that was opened at `path`; None if another version could look the same.
 
-    If there are too many unfinished files, the result is None unless one of them is paused, which is then forgotten.
+    If there are too many unfinished files, a paused one is forgotten. If none is paused, return None.
     """
     version = pack_version(status)
     if version is None:

@@ -1,8 +1,8 @@
-"""A directory as a store: it serves regular files only, none outside the directory and none that are hidden.
+"""A directory as a store. It serves only regular files that are inside the directory and not hidden.
 
-First the text of a key is checked, so that `..`, an empty segment or a NUL never reaches the file system. Then the
-file is opened, and the store checks where the open descriptor is, not where the path leads. So a link that is
-swapped between the check and the opening gains nothing.
+First the store checks the text of a key, so that `..`, an empty segment or a NUL never reaches the file system. Then it
+opens the file and checks the real path of the open descriptor, not of the key. So it does not help an attacker to
+replace a link between the check and the opening.
 """
 
 import errno
@@ -36,12 +36,12 @@ __all__ = ["DirectoryStore", "is_hidden"]
 
 # NUL, and the segments "", "." and "..". On Windows also a backslash, and a colon, which marks drives and streams.
 _UNSAFE: Final = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)" + (r"|[\\:]" if os.name == "nt" else ""))
-_MAX_ENTRIES: Final = 100_000  # of a listing: 30 MB while it is made
+_MAX_ENTRIES: Final = 100_000  # in one listing: it takes 30 MB of memory while it is made
 _SMALL_BYTES: Final = 64 * 1024  # files up to this size are cached
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is hidden."""
+    """Return whether a file or folder of this name is hidden."""
     return HIDDEN.match(name) is not None
 
 
@@ -50,13 +50,14 @@ class DirectoryStore:
 
     `hidden` also serves names that begin with a dot. `follow_symlinks` also serves files outside the directory that a
     link inside leads to; links that stay inside always work. With `precompressed`, the store opens `x.br`, `x.zst` or
-    `x.gz` in the place of `x` if the client accepts that content coding, and that file is complete and as new as `x`.
-    A listing has at most `max_entries`. Raises NotADirectoryError if there is no such directory.
+    `x.gz` instead of `x` if the client accepts that content coding, and that file is complete and as new as `x`.
+    A listing has at most `max_entries` entries. Raises NotADirectoryError if there is no such directory.
 
-    `etag` says what ETags are made from. "exact", the times and the size, notices every change on one host. Copies on
-    several hosts have equal ETags with "mtime" if they have equal dates (`rsync -a`), and always with "digest": the
-    SHA-256 digest of the bytes. It is computed in a thread, or read from `x.sha256` or the attribute `user.sha256` if
-    that is no older than `x`. Until it is known, the ETag is weak and ranges are not promised.
+    `etag` says what ETags are made from. "exact" uses the times and the size, and notices every change on one host.
+    "mtime" uses the modification time and the size: copies on several hosts have equal ETags if they have equal dates
+    (`rsync -a`). "digest" uses the SHA-256 digest of the bytes: copies always have equal ETags. The digest is computed
+    in a thread, or read from `x.sha256` or the attribute `user.sha256` if that is no older than `x`. Until it is known,
+    the ETag is weak and the response does not offer ranges.
 
     Owner: the application that created it; there is nothing to close. The store caches small files and remembers
     recently opened paths.
@@ -85,7 +86,7 @@ class DirectoryStore:
             raise NotADirectoryError(errno.ENOTDIR, "There is no such directory", self.directory)
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> FileSource | MemorySource:
-        """Open the file, or one of its precompressed siblings."""
+        """Open the file, or one of its precompressed siblings. Raises the errors of `Store.open`."""
         wanted = tuple(codings) if self._precompressed else ()
         chosen = self._recent_codings.get(key, wanted) if wanted else ()
         if key not in self._recent_paths:
@@ -100,7 +101,7 @@ class DirectoryStore:
         return opened
 
     async def open_many(self, keys: Sequence[str]) -> Sequence[FileSource | MemorySource | None]:
-        """Open files in one thread; None for a file that is not on a local file system, or cannot be opened."""
+        """Open files in one thread. Return None for a file that cannot be opened or is not on a local file system."""
         return await in_thread(partial(self._open_many, keys), discard=_close_all)
 
     def _open_many(self, keys: Sequence[str]) -> list[FileSource | MemorySource | None]:
@@ -115,7 +116,7 @@ class DirectoryStore:
         return found
 
     async def list(self, key: str) -> Listing:
-        """Return the entries directly below the key that a client may open."""
+        """Return the entries directly below the key that a client may open. Raises NotFound if it is no directory."""
         if key:
             self._check_key(key)
         return await list_in_thread(os.path.join(self.directory, key), partial(self._list, key))
@@ -128,9 +129,9 @@ class DirectoryStore:
             return await version_of(os.path.join(self.directory, key))
 
     def entry(self, name: str) -> Entry | None:
-        """Return the entry of a file directly below the directory; None if no client may open it.
+        """Return the entry of a file directly in the directory; None if no client may open it.
 
-        It may wait for the disk: call it in a thread.
+        Call this in a thread, because it may wait for the disk.
         """
         found = entry_at(os.path.join(self.directory, name), self._confinement.is_allowed)
         return found if found and not found.is_directory else None
@@ -154,14 +155,15 @@ class DirectoryStore:
     def _sibling(
         self, key: str, coding: str, plain: FileSource | MemorySource, modified_ns: int
     ) -> FileSource | MemorySource | None:
-        """Open the file with a content coding that may be sent in the place of another; None if there is none."""
+        """Open the file with this content coding that may be sent instead of `plain`; None if there is no such file."""
         if coding not in SUFFIXES:
             return None
         coded_key = key + SUFFIXES[coding]
         device = remote_device(f"{self.directory}/{coded_key}")
         if device is not None and device != remote_device(f"{self.directory}/{key}"):
-            return None  # it is a link to a file system for which this thread, or the event loop, must not wait
-        leased = () if is_on_loop() else (MustWait,)  # another program may have a lease on it: then it is not there
+            return None  # a link to a file system for which this thread, or the event loop, must not wait
+        # In a thread, MustWait means that another program has a lease on the file. Such a file counts as missing.
+        leased = () if is_on_loop() else (MustWait,)
         with suppress(DownloadError, *leased):
             source, coded_ns = self._open_one(coded_key, key, coding)
             is_equal = False
@@ -230,7 +232,7 @@ class DirectoryStore:
 def _is_no_directory(path: str) -> bool:
     try:
         return not stat.S_ISDIR(os.stat(path).st_mode)
-    except PermissionError:  # it may become readable; until then its files are forbidden
+    except PermissionError:  # the directory may become readable later; until then its files are forbidden
         return False
     except OSError:
         return True

@@ -19,8 +19,8 @@ __all__ = ["DirectoryFile", "tagged"]
 def tagged(found: Representation, status: os.stat_result, kind: EtagKind) -> Representation:
     """Return the description of a file with the ETag of its kind.
 
-    With "digest" the ETag is weak until the digest is known, and no ranges are promised: other replicas have another
-    ETag for the same bytes by then.
+    With "digest", the ETag is weak and the response offers no ranges until the digest is known, because until then
+    other replicas have another ETag for the same bytes.
     """
     if kind == "exact":
         return found
@@ -36,7 +36,7 @@ def tagged(found: Representation, status: os.stat_result, kind: EtagKind) -> Rep
 class DirectoryFile(FileSource, SupportsDigest):
     """A file of a DirectoryStore. `path` is where it was opened.
 
-    Its digest is hashed while the source is open, from the first call of `find_digest` on.
+    The first call of `find_digest` starts to hash the file. Hashing stops when the source is closed.
     """
 
     __slots__ = ("_kind", "_opened_at", "_wanted")
@@ -54,7 +54,7 @@ class DirectoryFile(FileSource, SupportsDigest):
         return pack_version(self.status)
 
     async def find_digest(self, seconds: float) -> None:
-        """Add the digest to `representation` if it is stated or known, and with the kind "digest" also if not."""
+        """Add the digest to `representation`: a known one, a computed one (kind "digest" only), or a stated one."""
         digest = known_digest(self.packed_version)
         if digest is None and self._kind == "digest":
             digest = await self._hashed(seconds)
@@ -80,7 +80,7 @@ class DirectoryFile(FileSource, SupportsDigest):
         self.representation = tagged(replace(self.representation, digest=None), self.status, self._kind)
 
     def close(self) -> None:
-        """Close the file; stop to hash it if no other source of this version is open."""
+        """Close the file. Stop hashing it unless another source of this version is open."""
         if self._wanted:
             self._wanted.close()
         super().close()

@@ -1,4 +1,4 @@
-"""Read the entries of a directory in threads of their own, and only again if they have changed."""
+"""Read the entries of a directory in its own threads, and read them again only if they have changed."""
 
 import os
 import stat
@@ -22,10 +22,10 @@ __all__ = ["entry_at", "list_in_thread", "read_entries", "version_of"]
 
 # Directories sort first, then names. Names are unique, so Python never compares the last items.
 _Sortable = tuple[bool, str, str, "os.DirEntry[str] | Entry"]
-_IsAllowed = Callable[[str], bool]  # whether a file with that real place may be sent
+_IsAllowed = Callable[[str], bool]  # returns whether a file with that real path may be sent
 _COARSE_TICK_NS: Final = 1_000_000_000  # of the clock of file systems that store whole seconds
 _FINE_TICK_NS: Final = 10_000_000  # of the kernel's clock for file times
-_RUN: Final = 2_000  # items that are sorted in one step, in which no other thread runs: about 2 ms
+_RUN: Final = 2_000  # items that are sorted in one step; no other Python thread runs meanwhile, for about 2 ms
 _READABLE: Final = {True: os.R_OK | os.X_OK, False: os.R_OK}
 _READABLE_BY_ALL: Final = {True: stat.S_IROTH | stat.S_IXOTH, False: stat.S_IROTH}
 
@@ -40,7 +40,7 @@ async def list_in_thread(path: str, function: Callable[[], Listing]) -> Listing:
 def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bool], is_allowed: _IsAllowed) -> Listing:
     """Read the first `most` entries of the open directory at `place`: directories first, then by name.
 
-    `is_shown` is called with a name, and `is_allowed` with the real place of a link's target.
+    `is_shown` is called with a name, and `is_allowed` with the real path of a link's target.
     """
     device = remote_device(place)
     remote = RemoteEntries()
@@ -51,13 +51,13 @@ def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bo
                 continue
             path = os.path.join(place, item.name)
             if (mount := _mount_of(item, path)) and mount.device != device:
-                # A file system is mounted on a directory; the target of a link is not known.
+                # A file system is always mounted on a directory, but the target of a link may be a file or a directory.
                 guess = Entry(item.name, is_directory=mount.place == path) if is_allowed(mount.place) else None
                 remote.add(mount.device, partial(entry_at, path, is_allowed), guess=guess)
                 continue
             if item.is_symlink() and not is_allowed(os.path.realpath(path)):
                 continue
-            with suppress(OSError):  # it was removed meanwhile, or is a broken link
+            with suppress(OSError):  # the entry was removed meanwhile, or is a broken link
                 if (is_directory := item.is_dir()) or item.is_file():
                     yield _sortable(item.name, item, is_directory=is_directory)
         for entry in remote.entries():
@@ -84,12 +84,12 @@ def _sorted(items: list[_Sortable]) -> Iterator[_Sortable]:
 
 
 def _mount_of(item: "os.DirEntry[str]", path: str) -> RemoteMount | None:
-    """Return the file system that is not local to which the entry leads, or which is mounted there; None if neither."""
+    """Return the remote file system that is mounted at the entry or to which the entry leads; None if there is none."""
     return remote_mount(path) if item.is_symlink() else mount_at(path)
 
 
 def entry_at(path: str, is_allowed: _IsAllowed) -> Entry | None:
-    """Return the entry of a path that may be a link; None if no client may open it."""
+    """Return the entry of a path, which may be a link; None if no client may open it."""
     with suppress(OSError):  # it is a broken link
         if not is_allowed(os.path.realpath(path)):
             return None
@@ -132,13 +132,13 @@ def _file_entry(name: str, status: os.stat_result, *, is_readable: bool) -> Entr
 
 
 def _is_readable(name: str, mode: int, fd: int | None, *, is_directory: bool) -> bool:
-    """Return whether this process may read an entry; the system is asked only if not everybody may."""
+    """Return whether this process may read an entry. Ask the system only if the mode does not allow all users to."""
     by_all = _READABLE_BY_ALL[is_directory]
     return mode & by_all == by_all or os.access(name, _READABLE[is_directory], dir_fd=fd)
 
 
 async def version_of(path: str) -> Hashable:
-    """Return identity and times of a directory; None if it was changed so lately that its time may not differ.
+    """Return identity and times of a directory; None if it has just changed: its times may not show a new change.
 
     Raises OSError.
     """

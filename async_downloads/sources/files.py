@@ -1,4 +1,4 @@
-"""One regular file as a source: it is described by its open descriptor, and only that descriptor is read."""
+"""One regular file as a source. Its description and its bytes come from one open descriptor."""
 
 import os
 import time
@@ -23,11 +23,11 @@ from .opening import map_read_errors, validators_of
 __all__ = ["FileSource"]
 
 
-_TAIL_BYTES: Final = 4096  # one page, which the kernel has cached; long enough not to be equal by chance
-_MAX_REGION_BYTES: Final = 16 * 1024 * 1024  # how much is sent before the file is checked again
-_HASHED_BYTES: Final = 16 * 1024 * 1024  # by one call in a thread
+_TAIL_BYTES: Final = 4096  # one page, which is in the kernel's cache; long enough not to be equal by chance
+_MAX_REGION_BYTES: Final = 16 * 1024 * 1024  # sent before the file is checked again
+_HASHED_BYTES: Final = 16 * 1024 * 1024  # hashed by one call in a thread
 _HASHED_CHUNK_BYTES: Final = 256 * 1024  # fits into a processor's cache
-_DESCRIPTIONS: Final = 16  # how often to describe a file again that changes meanwhile
+_DESCRIPTIONS: Final = 16  # tries to describe a file that changes meanwhile
 _FD_DIRECTORY: Final = Path("/proc/self/fd")
 _HAS_FD_DIRECTORY: Final = _FD_DIRECTORY.is_dir()
 
@@ -39,13 +39,13 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
 
     States of the file, checked after each read:
     - unchanged, also if it was renamed or deleted, or has a new link: it is read to its end;
-    - appended to: it is read up to the size that was promised;
+    - appended to: it is read up to the described size;
     - shorter, or changed in any other way: `read` and `regions` raise.
 
-    A file that grew counts as appended to only if the last bytes read are still in their place. Before the first read
-    there are no such bytes, so any change then counts as written to in place; the owner may call `refresh`, if it has
-    not promised anything yet. A change that leaves the modification time as it was counts, too: programs write in
-    place and then set the old time again (`rsync --inplace -t`, `cp -p`).
+    A file that grew counts as "appended to" only if the last bytes read are still in their place. Before the first read
+    there are no such bytes, so any change counts as "changed"; the owner may call `refresh` if it has not sent the
+    description yet. A change counts even if the modification time is the same, because programs write in place and then
+    restore the old time (`rsync --inplace -t`, `cp -p`).
     """
 
     __slots__ = ("_file", "_place", "_start", "_status", "_tail", "_tail_stop", "representation")
@@ -80,7 +80,7 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
             sizer.chunk = len(span)
         with map_read_errors(f"reading from {offset}"):
             if len(span) > ChunkSizer.WHOLE_BYTES:
-                self._file.read_ahead(wanted=True)  # another download of this file may have switched it off
+                self._file.read_ahead(wanted=True)  # another download of this file may have switched read-ahead off
             while offset < stop:
                 count = min(sizer.chunk, stop - offset)
                 chunk = await self._read(offset, count)
@@ -90,9 +90,9 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
                 sizer.took(time.monotonic() - sent)
 
     async def regions(self, span: ByteRange) -> AsyncGenerator[bytes | FileRegion, None]:
-        """Yield regions of the file, and the last bytes as bytes: they are read when the caller has sent all regions.
+        """Yield regions of the file, then its last bytes as bytes, read after the caller has sent all regions.
 
-        The end of each region is read before it is yielded, in order to check the version of the file.
+        Before a region is yielded, its last bytes are read to check the version of the file.
         """
         if self._file.may_hang:  # a server sends regions on the event loop
             async for chunk in self.read(span):
@@ -130,7 +130,7 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
         return chunk
 
     async def crc32(self, span: ByteRange, value: int = 0) -> int:
-        """Return the CRC-32 of the span, continued from `value`. Threads read it."""
+        """Return the CRC-32 of the span, continued from `value`. The file is read in threads."""
         offset, stop = self._start + span.start, self._start + span.stop
         with map_read_errors(f"hashing from {offset}"):
             while offset < stop:
@@ -145,7 +145,7 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
         return value
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
-        """Return the span if it is small and in the page cache; None if that is not so, or the file seems to grow."""
+        """Return the span if it is small and in the page cache; otherwise None, and also if the file seems to grow."""
         count, offset = len(span), self._start + span.start
         if count > ChunkSizer.WHOLE_BYTES:
             return None
@@ -159,11 +159,11 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
         return chunk
 
     def read_here(self, offset: int, count: int) -> bytes:
-        """Read in the calling thread, which may have to wait for the disk, without any check of the version."""
+        """Read in the calling thread, without a check of the version. The thread may have to wait for the disk."""
         return os.pread(self._file.fd, count, self._start + offset)
 
     def read_small(self, most: int) -> bytes | None:
-        """Return the whole file if it has at most that many bytes, else None. A file that changed is described again.
+        """Return the whole file if it has at most `most` bytes, otherwise None. A file that changed is described again.
 
         On the event loop also return None if the bytes are not in the page cache.
         """
@@ -185,7 +185,7 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
         return None
 
     async def refresh(self) -> None:
-        """Describe the file as it is now. Only the owner may call this, and only before it has promised anything.
+        """Describe the file as it is now. Only the owner may call this, and only before it has sent the description.
 
         From then on, appended bytes do not count as a change, even before the first read.
         """
@@ -212,8 +212,8 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
     def _check(self, chunk: bytes, count: int, offset: int) -> None:
         """Check that the chunk is `count` bytes of the described version, and remember its last bytes.
 
-        Raises SourceTruncated if the file ended early, SourceChanged if it was written to in place, and MustWait on the
-        event loop if only a thread can find out.
+        Raises SourceTruncated if the file ended early, and SourceChanged if it was written to in place. On the event
+        loop, raises MustWait if finding out takes time.
         """
         stop = offset + len(chunk)
         if len(chunk) < count:
@@ -236,11 +236,11 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
 
     @property
     def _stop(self) -> int:
-        """The promised end in the file."""
+        """The end of the described bytes in the file."""
         return self._start + (self.representation.size or 0)
 
     def _is_tail_unchanged(self) -> bool:
-        """Whether the last bytes read, if any, are still in their place."""
+        """Return whether the last bytes read are still in their place; True if none were read."""
         start = self._tail_stop - len(self._tail)
         return os.pread(self._file.fd, len(self._tail), start) == self._tail
 

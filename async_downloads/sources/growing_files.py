@@ -1,7 +1,7 @@
 """Files that grow while they are read.
 
-The kernel gives a file to which bytes are appended its new time a little before its new size. So a file with a new time
-and its old size either grows, or was written to in place. Which of the two is true shows only a little later.
+When a program appends bytes to a file, the kernel sets the new time a little before the new size. So a file with a new
+time and the old size either grows, or was written to in place. Only a later look shows which of the two is true.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from ..threads import MustWait, is_on_loop
 __all__ = ["SentVersion", "settled_status"]
 
 
-_SECONDS: Final = 0.02  # far longer than one write takes, unless its program has to wait for a processor
+_SECONDS: Final = 0.02  # far longer than one write takes, unless the writing program has to wait for a processor
 _PAUSE_SECONDS: Final = 0.001
 
 
 def settled_status(fd: int, status: os.stat_result, size: int) -> os.stat_result:
-    """Return the status of a file that has a new time when its size is no longer `size`, or does not change.
+    """Return the status of a file with a new time as soon as its size is no longer `size`, or after a short wait.
 
     Raises MustWait on the event loop if it has to wait for that.
     """
@@ -36,13 +36,13 @@ def settled_status(fd: int, status: os.stat_result, size: int) -> os.stat_result
 
 
 class SentVersion:
-    """The version of a file while a region of it is sent. The source checks it again after the region."""
+    """The version of a file while a region of it is sent. The source checks the version again after the region."""
 
     __slots__ = ("_deadline", "_file", "_mtime_ns", "_size")
 
     def __init__(self, file: OpenFile) -> None:
         self._file = file
-        status = os.fstat(file.fd)  # it takes a kilobyte, and thousands of slow clients have one each
+        status = os.fstat(file.fd)  # it is not kept, because it takes a kilobyte for each of thousands of slow clients
         self._mtime_ns, self._size = status.st_mtime_ns, status.st_size
         self._deadline = math.inf  # in the event loop's time
 

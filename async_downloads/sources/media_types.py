@@ -1,4 +1,4 @@
-"""Media types by file name. They are the same on every machine, because the system's own tables are not used."""
+"""Media types by file name. They are the same on every machine, because the tables of the system are not used."""
 
 from functools import lru_cache
 from mimetypes import MimeTypes

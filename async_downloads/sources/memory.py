@@ -17,13 +17,13 @@ _CHUNK_BYTES: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class MemorySource(SupportsReadNowait):
-    """Bytes in memory; `representation.size` must be their length."""
+    """Bytes in memory. `representation.size` must be their number."""
 
     data: bytes
     representation: Representation
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield slices of the bytes."""
+        """Yield the bytes of the half-open span in slices."""
         for start in range(span.start, span.stop, _CHUNK_BYTES):
             yield self.data[start : min(start + _CHUNK_BYTES, span.stop)]
 
@@ -40,12 +40,12 @@ class MemorySource(SupportsReadNowait):
 
 @dataclass(frozen=True, slots=True)
 class MemoryStore:
-    """Sources by key. Replacing a source in the mapping does not affect downloads of the old one."""
+    """Sources by key. A source in the mapping may be replaced; running downloads then continue with the old one."""
 
     sources: Mapping[str, MemorySource]
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> MemorySource:  # noqa: ARG002
-        """Return the source with the key."""
+        """Return the source with the key. Raises NotFound, or IsDirectory if other keys are below this one."""
         if source := self.sources.get(key):
             return source
         if any(name.startswith(f"{key}/") for name in self.sources) or not key:
@@ -53,7 +53,7 @@ class MemoryStore:
         raise NotFound(key)
 
     async def list(self, key: str) -> Listing:
-        """Return the entries directly below the key."""
+        """Return the entries directly below the key. Raises NotFound if there are none, except for the top ""."""
         prefix = f"{key}/" if key else ""
         below = {name.removeprefix(prefix): source for name, source in self.sources.items() if name.startswith(prefix)}
         if key and not below:

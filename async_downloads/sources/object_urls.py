@@ -14,7 +14,7 @@ _FILE: Final = "file://"
 
 
 def is_object_url(text: str) -> bool:
-    """Whether a text is the URL of an object store: `s3://…`, `gs://…`, `az://…` or `memory://…`."""
+    """Return whether a text is the URL of an object store: `s3://…`, `gs://…`, `az://…` or `memory://…`."""
     return text.startswith(_SCHEMES)
 
 
@@ -24,7 +24,7 @@ def path_of(text: str) -> str | None:
 
 
 def check_object_url(url: str) -> None:
-    """Raise ValueError, with one line that says what to do, if a URL cannot be that of an object store."""
+    """Raise ValueError, with one line that says what to do, if a URL is not the URL of an object store."""
     if not is_object_url(url):
         raise ValueError(f"{url!r} is not the URL of an object store: expected s3://bucket/prefix, gs://… or az://…")
     parts = urlsplit(url)
@@ -36,13 +36,13 @@ def check_object_url(url: str) -> None:
 
 
 def check_blobs_url(url: str) -> None:
-    """Raise ValueError as `check_object_url` does, if no database can keep its bytes there."""
+    """Raise ValueError as `check_object_url` does, if a database cannot store its bytes at this URL."""
     if path_of(url):
         _check_obstore()
     elif is_object_url(url) and not url.startswith("memory:"):
         check_object_url(url)
     else:
-        raise ValueError(f"{url!r} cannot keep bytes: expected s3://bucket/prefix, gs://…, az://… or file:///path")
+        raise ValueError(f"{url!r} cannot store bytes: expected s3://bucket/prefix, gs://…, az://… or file:///path")
 
 
 def _check_obstore() -> None:

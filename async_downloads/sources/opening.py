@@ -1,4 +1,4 @@
-"""Open and describe regular files, and turn the errors of the system into DownloadErrors."""
+"""Open and describe regular files, and turn errors of the operating system into DownloadErrors."""
 
 import errno
 import os
@@ -43,13 +43,14 @@ _NOT_FOUND: Final = {
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
 # No descriptor or memory is free, or a network file system does not respond.
 _BUSY: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY, errno.ETIMEDOUT}
-_VERSION: Final = Struct("<2Q3q2I")  # nanoseconds apart: those since 1970 have more than 64 bits from 2262 on
+# Seconds and nanoseconds are separate, because from 2262 on nanoseconds since 1970 need more than 64 bits.
+_VERSION: Final = Struct("<2Q3q2I")
 
 
 class map_os_errors:  # noqa: N801 - it is used as a context manager, in the `with` statement only
-    """Raise the OSError of a block as the DownloadError that it means. `subject` begins the message for the log.
+    """Turn the OSError of a block into the DownloadError that it means. `subject` begins the message for the log.
 
-    This is a class because a class costs less than a generator, and every read of a file uses it.
+    This is a class because it takes less time than a generator, and every read of a file uses it.
     """
 
     __slots__ = ("_subject",)
@@ -77,7 +78,7 @@ class map_os_errors:  # noqa: N801 - it is used as a context manager, in the `wi
 
 
 class map_read_errors(map_os_errors):  # noqa: N801 - as above
-    """Do the same for a file that is open: it exists and may be read, so every error is one of its source."""
+    """Do the same for an open file. It exists and may be read, so every error becomes a SourceError."""
 
     __slots__ = ()
 
@@ -89,7 +90,7 @@ def open_regular(path: str) -> tuple[OpenFile, os.stat_result]:
     """Open a regular file and return it with its status. It never blocks on a FIFO without a writer.
 
     Raises OSError if the path cannot be opened or is not a regular file. Raises MustWait if another program has a lease
-    on the file (fcntl(2), F_SETLEASE), which the kernel then asks it to give up.
+    on the file (fcntl(2), F_SETLEASE); the kernel then asks that program to give it up.
     """
     try:
         file = OpenFile(path)
@@ -115,9 +116,9 @@ def describe(
 def validators_of(status: os.stat_result, kind: EtagKind = "exact") -> Validators:
     """Return the ETag and the date of an open file.
 
-    The ETag is strong. A program that restores the modification time (`cp -p`, `rsync -t`) still changes the change
-    time, so every new version has a new ETag, except with "mtime", which leaves the change time out. The ETag is weak
-    if the file system does not record changes.
+    The ETag is strong, unless the file system does not record every change; then it is weak. A program that restores
+    the modification time (`cp -p`, `rsync -t`) still sets a new change time (ctime), so every version has its own ETag.
+    Only with "mtime", which does not use the change time, such a version has the old ETag.
     """
     version = status.st_mtime_ns, status.st_ctime_ns, status.st_size
     found = _validators(version, has_fixed_times(status))
@@ -138,7 +139,7 @@ def with_digest(found: Representation, digest: bytes) -> Representation:
 
 
 def pack_version(status: os.stat_result) -> bytes | None:
-    """Return device, inode, times and size of a file in 48 bytes; None if another version may have the same."""
+    """Return device, inode, times and size of a file in 48 bytes; None if another version could have the same."""
     if has_fixed_times(status):
         return None
     modified, nanoseconds = divmod(status.st_mtime_ns, 10**9)
@@ -149,7 +150,7 @@ def pack_version(status: os.stat_result) -> bytes | None:
 
 
 def etag_of_version(version: bytes, kind: EtagKind = "exact") -> ETag:
-    """Return the ETag that a file with this packed version has when it is opened, as long as its digest is unknown."""
+    """Return the ETag that a file with this packed version has when it is opened while its digest is unknown."""
     _, _, modified, changed, size, nanoseconds, change_nanoseconds = _VERSION.unpack(version)
     modified_ns, changed_ns = modified * 10**9 + nanoseconds, changed * 10**9 + change_nanoseconds
     parts = (modified_ns, size) if kind == "mtime" else (modified_ns, changed_ns, size)
@@ -160,7 +161,7 @@ def etag_of_version(version: bytes, kind: EtagKind = "exact") -> ETag:
 def _describe(
     version: tuple[int, int, int], name: str, coding: str | None, negotiated: bool, is_weak: bool
 ) -> Representation:
-    """Describe a version of a file: modification time and change time in nanoseconds, and size in bytes."""
+    """Describe a file. `version` is its modification time and change time in nanoseconds, and its size in bytes."""
     return Representation(
         size=version[2],
         media_type=media_type(name),

@@ -1,4 +1,4 @@
-"""Files and folders from anywhere as one store: its top folder lists only these."""
+"""Several files and folders as one store, whose top folder lists exactly these."""
 
 import asyncio
 import os
@@ -26,21 +26,21 @@ Path = str | os.PathLike[str]
 
 
 def name_of(path: Path) -> str:
-    """Return the name under which a path is listed: its last segment. That of `.` is the name of the folder."""
+    """Return the name under which a path is listed: its last segment. For `.` it is the name of that folder."""
     return os.path.basename(os.path.abspath(path))
 
 
 def named(paths: Iterable[Path], *, hidden: bool = False) -> dict[str, str]:
     """Return the absolute paths by their names.
 
-    Raises ValueError if two paths have the same name, if a path has none, or if a name begins with a dot and `hidden`
-    is not set; also if there are more than 10,000 paths.
+    Raises ValueError if two paths have the same name, if a path has no name, if a name begins with a dot and `hidden`
+    is False, or if there are more than 10,000 paths.
     """
     found: dict[str, str] = {}
     for path in map(os.path.abspath, paths):
         name = name_of(path)
         if not name:
-            raise ValueError(f"{path} has no name: serve it alone")
+            raise ValueError(f"{path} has no name: serve it without other paths")
         if is_hidden(name) and not hidden:
             raise ValueError(f"{path} is hidden: add --hidden")
         if found.setdefault(name, path) != path:
@@ -51,7 +51,7 @@ def named(paths: Iterable[Path], *, hidden: bool = False) -> dict[str, str]:
 
 
 class _Location(NamedTuple):
-    """The store in which a path is: that of the folder itself, or for a file that of its parent folder."""
+    """The store that contains a path: for a folder its own store, for a file the store of its parent folder."""
 
     store: DirectoryStore
     is_directory: bool
@@ -62,10 +62,11 @@ class _Location(NamedTuple):
 
 
 class PathsStore:
-    """The files and folders that were named. A key begins with the last segment of one of the paths.
+    """The files and folders at the given paths. A key begins with the last segment of one of the paths.
 
-    Files below a folder are served as by DirectoryStore, with the same options. A path that is a symbolic link may lead
-    to any file that is not hidden, because the user named it. Files that are removed later are no longer listed.
+    Files below a folder are served as DirectoryStore serves them, with the same options. A path that is a symbolic link
+    may lead to any file that is not hidden, because the caller gave this path. Files that are removed later are no
+    longer listed.
 
     Raises ValueError as `named` does, and FileNotFoundError if a path does not exist. Owner: the application that
     created it; there is nothing to close.
@@ -95,7 +96,7 @@ class PathsStore:
 
     @property
     def only_file(self) -> str | None:
-        """The name of the file if the store was made of one file alone."""
+        """The name of the file if the store has exactly one path and it is a file; otherwise None."""
         (name, place), *others = self._places.items()
         return None if others or place.is_directory else name
 
@@ -105,7 +106,7 @@ class PathsStore:
         return await store.open(below, codings=codings)
 
     async def open_many(self, keys: Sequence[str]) -> Sequence[FileSource | MemorySource | None]:
-        """Open files, those of each folder in one thread; None for a file that `open` must open."""
+        """Open many files, with one thread for each folder. Return None for a file that `open` must open."""
         below: dict[DirectoryStore, dict[int, str]] = {}
         for index, key in enumerate(keys):
             with suppress(DownloadError):
@@ -142,14 +143,14 @@ class PathsStore:
             store, below = self._folder(key)
             return await store.list_version(below)
         if await in_thread(lambda: any(remote_device(parent) is not None for parent in self._parents)):
-            return None  # a file system that does not respond must not delay the list of all others
+            return None  # a file system that does not respond must not delay the listing of all other paths
         with suppress(OSError):
             versions = await asyncio.gather(*map(version_of, self._parents))
             return None if None in versions else tuple(versions)
         return None
 
     def _folder(self, key: str) -> tuple[DirectoryStore, str]:
-        """Return the store that a key of a folder leads to, and the key there."""
+        """Return the store in which a key names a folder, and the key there."""
         name, _, below = key.partition("/")
         place = self._places.get(name)
         if place is None or not place.is_directory:
@@ -169,7 +170,7 @@ class PathsStore:
 
 
 def _entry(name: str, place: _Location) -> Entry | None:
-    """Return the entry of a path; None if it was removed, or may not be opened."""
+    """Return the entry of a path; None if the path was removed or may not be opened."""
     if not place.is_directory:
         return place.store.entry(name)
     found = entry_at(place.store.directory, lambda _: True)
@@ -177,5 +178,5 @@ def _entry(name: str, place: _Location) -> Entry | None:
 
 
 def _order(entry: Entry) -> tuple[bool, str, str]:
-    """Return the key for sorting: folders before files, and names without regard to case."""
+    """Return the sort key: folders before files, then names without regard to case."""
     return not entry.is_directory, entry.name.casefold(), entry.name

@@ -1,8 +1,8 @@
-"""Whether a precompressed file (`x.gz` beside `x`) may be sent in the place of `x`.
+"""Whether a precompressed file (`x.gz` beside `x`) may be sent instead of `x`.
 
-A compressor writes its file bit by bit, and one that is killed leaves the beginning of it. So the file counts only if
-it has the modification time of `x`, which gzip, zstd and brotli set when they are done, or if it is newer than `x` and
-nothing was written to it for some seconds. Then the file itself must be complete, as far as its format tells.
+While a compressor runs, and after it was killed, `x.gz` has only the beginning of the compressed data. So the file is
+sent only if it has the modification time of `x`, which gzip, zstd and brotli set when they are done, or if it is newer
+than `x` and was not written to for some seconds. The file must also be complete, as far as its format shows that.
 """
 
 import time
@@ -19,21 +19,22 @@ __all__ = ["SUFFIXES", "RecentCodings", "is_complete", "is_settled"]
 
 
 SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
-_Read = Callable[[int, int], bytes]  # from an offset, up to a number of bytes
+_Read = Callable[[int, int], bytes]  # reads from an offset, up to a number of bytes
 _SETTLED_NS: Final = 5 * 10**9
 _SECOND_NS: Final = 10**9
 _MAX_KNOWN: Final = 1024
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE_MAGIC: Final = b"\x2a\x4d\x18"  # after a byte from 0x50 to 0x5f
-_RLE: Final = 1  # the type of a block that is one byte, to be repeated
+_RLE: Final = 1  # the type of a block that repeats one byte
 _known: "Final[OrderedDict[tuple[object, ...], bool]]" = OrderedDict()  # files that were checked
 
 
 class RecentCodings:
-    """The codings in which files were opened within the last second: until then, no other siblings are looked for.
+    """The codings in which files were opened within the last second. During this second the choice is not made again.
 
-    Owner: one DirectoryStore. A sibling that appears, or becomes complete, is sent after that second. One that is
-    removed, or older than its file, is no longer sent at once, because the chosen sibling is opened and checked again.
+    Owner: one DirectoryStore. A precompressed file that appears or becomes complete is sent only after that second. One
+    that was removed, or is older than its file, is not sent even once more, because the chosen file is opened and
+    checked again.
     """
 
     __slots__ = ("_chosen",)
@@ -45,28 +46,28 @@ class RecentCodings:
         self._chosen: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, ...], float]] = {}
 
     def get(self, key: str, codings: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Return the chosen one of these codings, or () if the file has none of them; None if that is not known."""
+        """Return the chosen one of these codings; () if the file has none of them; None if that is unknown."""
         chosen, until = self._chosen.get((key, codings), ((), 0.0))
         return chosen if time.monotonic() < until else None
 
     def put(self, key: str, codings: tuple[str, ...], coding: str | None) -> None:
-        """Note which of these codings was chosen."""
+        """Remember which of these codings was chosen."""
         if len(self._chosen) >= self._MOST:
             self._chosen.clear()
         self._chosen[key, codings] = (coding,) if coding else (), time.monotonic() + self._FRESH_SECONDS
 
 
 def is_settled(coded_ns: int, plain_ns: int) -> bool:
-    """Whether the times of both files, in nanoseconds, say that the coded one was made from the other and is done."""
+    """Return whether the times in nanoseconds show that the coded file was made from the plain file and is done."""
     if coded_ns in {plain_ns, plain_ns // _SECOND_NS * _SECOND_NS}:  # some compressors only set whole seconds
         return True
     return plain_ns <= coded_ns < time.time_ns() - _SETTLED_NS
 
 
 def is_complete(source: FileSource | MemorySource, plain_size: int | None) -> bool:
-    """Whether the coded file ends as its format says, and holds `plain_size` bytes as far as the format tells.
+    """Return whether the coded file is complete and decodes to `plain_size` bytes, as far as its format shows that.
 
-    The result is kept for each version of the file. Raises MustWait on the event loop if the file has to be read.
+    The result is remembered for each version of the file. Raises MustWait on the event loop if the file must be read.
     """
     if isinstance(source, MemorySource):
         return _is_complete(source, lambda offset, count: source.data[offset : offset + count], plain_size)
@@ -94,7 +95,7 @@ def _is_complete(source: FileSource | MemorySource, read: _Read, plain_size: int
 
 
 def _is_zstd(read: _Read, size: int, plain_size: int) -> bool:
-    """Go from block to block to the end of the file (RFC 8878 §3.1.1). Only their headers are read."""
+    """Return whether the blocks lead exactly to the end of the file (RFC 8878 §3.1.1). Only their headers are read."""
     offset, stated = 0, 0
     while offset < size:
         header = read(offset, 18)
@@ -128,7 +129,7 @@ def _zstd_content_size(header: bytes) -> int | None:
 
 
 def _end_of_blocks(read: _Read, offset: int, size: int) -> int:
-    """Return where the last block of a frame ends; beyond the size if it is not there (§3.1.1.2)."""
+    """Return where the last block of a frame ends; a value above `size` if the block is missing (§3.1.1.2)."""
     is_last = False
     while not is_last:
         if offset + 3 > size:

@@ -1,4 +1,4 @@
-"""Entries of a listing that lead to file systems which may never complete a call."""
+"""Entries of a listing that lead to remote file systems, where a system call may never return."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from .base import Entry
 __all__ = ["RemoteEntries"]
 
 
-_SECONDS: Final = 1.0  # how long a listing waits for all these file systems
+_SECONDS: Final = 1.0  # how long a listing waits for all remote file systems together
 
 
 class _RemoteEntry(NamedTuple):
@@ -22,10 +22,10 @@ class _RemoteEntry(NamedTuple):
 
 
 class RemoteEntries:
-    """Links to file systems that are not local, and the places where such file systems are mounted.
+    """Links to remote file systems, and the mount points of remote file systems.
 
-    The threads of each device look at its entries. For what they have not found after a second, the guess is listed,
-    which has no size and no date.
+    Each device has its own threads, which look up its entries. If an entry is not found after a second, its guess is
+    listed, which has no size and no date.
 
     Owner: the thread that reads a listing.
     """
@@ -34,18 +34,18 @@ class RemoteEntries:
         self._devices: dict[int, list[_RemoteEntry]] = {}
 
     def add(self, device: int, look: Callable[[], Entry | None], *, guess: Entry | None) -> None:
-        """Add an entry. `look`, which may never return, returns it, or None if no client may open it."""
+        """Add an entry. `look` returns the entry, or None if no client may open it. It may also never return."""
         self._devices.setdefault(device, []).append(_RemoteEntry(look, guess))
 
     def entries(self) -> list[Entry]:
-        """Return all entries, those that a client may open as far as that is known."""
+        """Return all entries except those that certainly no client may open."""
         looks = [_Look(device, entries) for device, entries in self._devices.items()]
         end = time.monotonic() + _SECONDS
         return [entry for look in looks for entry in look.entries(end) if entry]
 
 
 class _Look:
-    """The results of the thread of one device about its entries."""
+    """The entries that the thread of one device has looked up."""
 
     def __init__(self, device: int, entries: list[_RemoteEntry]) -> None:
         self._entries = entries
@@ -61,7 +61,7 @@ class _Look:
             self._found.append(entry.look())
 
     def entries(self, end: float) -> list[Entry | None]:
-        """Wait until then for the thread, and return what it has found, and guesses for the rest."""
+        """Wait for the thread until the time `end`. Return the entries that it found, and guesses for the others."""
         if self._done:
             with suppress(NotDone):
                 self._done.result(max(end - time.monotonic(), 0))

@@ -1,9 +1,9 @@
-"""SHA-256 digests that all workers of a server know, so that one of them hashes a version of a file for all.
+"""SHA-256 digests that all workers of a server share, so that each version of a file is hashed only once.
 
     row    version (48 bytes) | digest (32 bytes) | checksum of both (16 bytes)
 
-A version has one row, and a version with the same CRC-32 may overwrite it. Nothing is locked: if two processes write
-a row at the same time, or one dies while it writes, the checksum is wrong, and the row counts as empty.
+The CRC-32 of a version chooses its row, so another version may overwrite it. There is no lock: if two processes write a
+row at the same time, or one of them is killed while it writes, the checksum is wrong, and the row counts as empty.
 """
 
 import hashlib
@@ -16,11 +16,11 @@ __all__ = ["SharedDigests"]
 
 _VERSION_BYTES: Final = 48
 _ROW_BYTES: Final = 96
-_ROWS: Final = 32 * 1024  # 3 MiB, of which only rows in use take memory
+_ROWS: Final = 32 * 1024  # 3 MiB, but only used rows take memory
 
 
 class SharedDigests:
-    """Digests by version, as `pack_version` makes it, in memory of all processes that are forked afterwards."""
+    """Digests by version, as `pack_version` makes it, in memory that all later forked processes share."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _ROWS * _ROW_BYTES)
@@ -33,7 +33,7 @@ class SharedDigests:
         return digest if row == _row(version, digest) else None
 
     def put(self, version: bytes, digest: bytes) -> None:
-        """Make the digest of a version known."""
+        """Store the digest of a version."""
         place = _place(version)
         self._memory[place : place + _ROW_BYTES] = _row(version, digest)
 

@@ -1,4 +1,4 @@
-"""A cache of small files, each valid while the file on the disk is still the same version."""
+"""A cache of small files. An entry is valid while the file on the disk has the same version."""
 
 import asyncio
 import threading
@@ -13,8 +13,8 @@ from .memory import MemorySource
 __all__ = ["SmallFileCache"]
 
 
-_MTIME_INDEX: Final = 3  # where a version holds the modification time
-_Key = tuple[int, str, str | None]  # a store, a path, and the content coding that its bytes are described with
+_MTIME_INDEX: Final = 3  # the position of the modification time in a version
+_Key = tuple[int, str, str | None]  # a store, a path, and the content coding in the description
 
 
 class _CachedFile(NamedTuple):
@@ -38,25 +38,25 @@ _numbers: Final = count()
 
 
 class SmallFileCache:
-    """Sources by path and content coding. All caches of the process have 16 MiB in all; the oldest files leave first.
+    """Sources by path and content coding. All caches of a process share 16 MiB; the oldest files are removed first.
 
-    Owner: one DirectoryStore, which describes a file by its path, its coding and its version only. The coding is part
-    of the key because `x.gz` is both a file of its own and the gzip coding of `x`.
+    Owner: one DirectoryStore, which describes a file only by its path, its coding and its version. The coding is part
+    of the key because `x.gz` is both a file and the gzip coding of `x`.
 
     States of a file: fresh for `_FRESH_SECONDS` after `put`, and valid as long as `stat` reports the same version.
-    `get` removes a file that is neither, and soon after that time `sweep_later` removes all others. The age is limited
-    because a directory on the way to the file may be replaced by a link that leads out of the store.
+    `get` removes a file that is neither, and `sweep_later` removes all stale files soon. The age is limited because
+    a directory in the path may be replaced by a link that leads out of the store.
 
-    One `stat` replaces the six system calls that open, check, read and close a file. The version holds everything that
-    the strong ETag is made of, so cached bytes always match their ETag.
+    One `stat` replaces the six system calls that open, check, read and close a file. The strong ETag is made only from
+    the version, so cached bytes always match their ETag.
 
-    Several threads use the cache; none of them waits for the disk while it holds the lock.
+    Several threads use the cache. None of them waits for the disk while it holds the lock.
     """
 
     __slots__ = ("_number",)
 
     _CAPACITY_BYTES: Final = 16 * 1024 * 1024
-    _ENTRY_BYTES: Final = 1536  # what a file takes besides its content: names, description and times
+    _ENTRY_BYTES: Final = 1536  # memory of one entry besides its content: names, description and times
     _FRESH_SECONDS: Final = 1.0
     _CLOCK_TICK_NS: Final = 50_000_000
 
@@ -64,7 +64,7 @@ class SmallFileCache:
         self._number = next(_numbers)
 
     def get(self, path: str, coding: str | None) -> tuple[MemorySource, int] | None:
-        """Return the cached source and its modification time in nanoseconds, or None if it is not cached or stale."""
+        """Return the cached source and its modification time in nanoseconds; None if it is not cached or is stale."""
         key = self._number, path, coding
         found = _memory.files.get(key)
         if found is None:
@@ -94,7 +94,7 @@ class SmallFileCache:
         return source
 
     def sweep_later(self) -> None:
-        """Remove stale files soon, on the running event loop, also if no request comes by then."""
+        """Remove stale files soon, on the running event loop, even if no other request comes."""
         now = time.monotonic()
         if _memory.files and now >= _memory.next_sweep:
             _memory.next_sweep = now + 2 * self._FRESH_SECONDS

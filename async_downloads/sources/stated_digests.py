@@ -1,4 +1,4 @@
-"""SHA-256 digests that are stated beside a file: in `x.sha256`, or in the extended attribute `user.sha256` of `x`."""
+"""SHA-256 digests that were stored for a file `x`: in `x.sha256`, or in the extended attribute `user.sha256` of `x`."""
 
 import os
 import re
@@ -10,7 +10,7 @@ __all__ = ["stated_digest"]
 
 _SUFFIX: Final = ".sha256"
 _ATTRIBUTE: Final = "user.sha256"
-_MAX_BYTES: Final = 8192  # a path and a digest
+_MAX_BYTES: Final = 8192  # more than a path and a digest need
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{64}")
 # The line of `sha256sum x`: an asterisk marks binary mode, and a backslash before it marks escapes in the name.
 _LINE: Final = re.compile(rb"\\?(?P<hex>[0-9A-Fa-f]{64})(?: [ *](?P<name>.+?))?\r?")
@@ -20,9 +20,9 @@ _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | getat
 def stated_digest(path: str, fd: int, status: os.stat_result) -> bytes | None:
     """Return the digest that is stated for the open file at `path`; None if there is none, or if it is too old.
 
-    `x.sha256` is too old if `x` was written to, or given other times or another owner, after it: `cp -p` and `rsync -t`
-    can give new bytes an old date. The attribute is too old if nothing but a write changed the file last, because
-    setting the attribute changes the file's change time alone. Call this in a thread; it never raises OSError.
+    `x.sha256` is too old if the bytes, the times or the owner of `x` were changed after it was written, because `cp -p`
+    and `rsync -t` can give new bytes an old date. The attribute is too old if the last change of the file was a write:
+    setting the attribute changes only the change time. Call this in a thread. It never raises OSError.
     """
     try:
         return _in_file(path, status)
@@ -35,7 +35,7 @@ def stated_digest(path: str, fd: int, status: os.stat_result) -> bytes | None:
 
 
 def _in_file(path: str, status: os.stat_result) -> bytes | None:
-    """Raises OSError if there is no such file."""
+    """Return the digest in `x.sha256`. Raises OSError if there is no such file."""
     fd = os.open(path + _SUFFIX, _FLAGS)
     try:
         found = os.fstat(fd)
@@ -52,7 +52,7 @@ def _in_file(path: str, status: os.stat_result) -> bytes | None:
 
 
 def _in_attribute(fd: int, status: os.stat_result) -> bytes | None:
-    """Raises OSError if the file has no such attribute."""
+    """Return the digest in the attribute. Raises OSError if there is none."""
     if not hasattr(os, "getxattr") or status.st_ctime_ns <= status.st_mtime_ns:
         return None
     value = os.getxattr(fd, _ATTRIBUTE).strip()

@@ -24,17 +24,17 @@ __all__ = ["StreamSource", "source_of"]
 
 
 _CHUNK_BYTES: Final = 256 * 1024
-_END: Final = object()  # of an iterator; unlike a file, an iterator may yield empty chunks
+_END: Final = object()  # marks the end of an iterator: an iterator may yield empty chunks, unlike a file
 
 
 def source_of(given: object) -> Source:
-    """Return a source for bytes, a file object or an iterator; the last two may be synchronous or asynchronous.
+    """Return a source for bytes, a file object or an iterator. Files and iterators may be synchronous or asynchronous.
 
-    The source reads a file from its current position, and closes the file when it is closed itself. A regular file and
-    a file that a client uploaded have a size and ranges; any other file object is read once, to its end. The items of
-    iterators are bytes, or text, which is encoded as UTF-8; other items are a TypeError. Synchronous iterators run in
-    threads. Raises TypeError for any other object, and ValueError for a file in text mode, or a pipe in non-blocking
-    mode.
+    The source reads a file from its current position. Closing the source closes the file. A regular file and a file
+    that a client uploaded have a size and ranges; any other file object is read once, to its end. Iterators yield
+    bytes, or text, which is encoded as UTF-8; any other item raises TypeError while it is read. Synchronous iterators
+    run in threads. Raises TypeError for any other object, and ValueError for a file in text mode, or a pipe in
+    non-blocking mode.
     """
     given = unwrapped(given)
     if isinstance(given, io.BytesIO):
@@ -58,10 +58,10 @@ def source_of(given: object) -> Source:
 
 
 def _is_text_file(given: object) -> bool:
-    """Whether the object is a file in text mode, or a wrapper of one, as the temporary files are.
+    """Return whether the object is a file in text mode, or a wrapper of one, such as a temporary file.
 
-    A text file has an encoding. The mode alone is not enough: the mode of a `ZipExtFile`, which is binary, is "r", and
-    the mode of a `SpooledTemporaryFile` with text is "w+b".
+    A text file has an encoding. The mode does not tell: a `ZipExtFile` is binary and has the mode "r", and a
+    `SpooledTemporaryFile` with text may have the mode "w+b".
     """
     if not hasattr(given, "read") or isinstance(given, (io.RawIOBase, io.BufferedIOBase)):
         return False
@@ -97,7 +97,7 @@ def _file_source(file: BinaryIO) -> Source:
 
 
 def _never_waits(file: BinaryIO) -> bool:
-    """Whether a read returns at once if there is no data yet; `read1` then returns b"", as it does at the end."""
+    """Return whether a read returns at once if there is no data yet. `read1` then returns b"", as at the end."""
     try:
         return not os.get_blocking(file.fileno())
     except (AttributeError, TypeError, ValueError, OSError):  # it has no descriptor
@@ -105,13 +105,13 @@ def _never_waits(file: BinaryIO) -> bool:
 
 
 def _reader(file: BinaryIO) -> Callable[[int], bytes]:
-    """Return `read1`, which passes on what a pipe has; `read` would wait until it has a whole chunk."""
+    """Return `read1`, which returns the bytes that a pipe has; `read` would wait for a whole chunk."""
     missing = getattr(type(file), "read1", io.BufferedIOBase.read1) is io.BufferedIOBase.read1
     return file.read if missing else cast("io.BufferedIOBase", file).read1
 
 
 def _is_raw(file: BinaryIO) -> bool:
-    """Whether descriptor and object read the same bytes; the descriptor of a `GzipFile` reads the compressed file."""
+    """Return whether descriptor and object read the same bytes; that of a `GzipFile` reads the compressed file."""
     return isinstance(getattr(file, "raw", file), io.FileIO)
 
 
@@ -121,7 +121,7 @@ _Chunks = AsyncIterable[bytes | str] | AsyncIterable[bytes]
 class StreamSource:
     """A stream of chunks whose total size is unknown until its end.
 
-    `close` releases what the chunks come from. `aclose` calls it once, also if no chunk was read.
+    `close` releases the resource that the chunks come from. `aclose` calls it once, even if no chunk was read.
     """
 
     __slots__ = ("_chunks", "_close", "representation")
@@ -137,7 +137,7 @@ class StreamSource:
             yield chunk.encode() if isinstance(chunk, str) else bytes(memoryview(chunk))  # `bytes(3)` is three NULs
 
     async def aclose(self) -> None:
-        """Close the iterator, if it is a generator, and then call `close`."""
+        """Close the iterator if it is a generator, then call `close`."""
         close, self._close = self._close, None
         try:
             if isinstance(self._chunks, AsyncGenerator):
@@ -148,7 +148,7 @@ class StreamSource:
 
 
 async def _chunks(read: Callable[[], Awaitable[bytes | None]]) -> AsyncGenerator[bytes, None]:
-    """Yield chunks up to the end of a file. Raises BlockingIOError if a file that does not block has no data yet."""
+    """Yield the chunks of a file up to its end. Raises BlockingIOError if a non-blocking file has no data yet."""
     while chunk := await read():
         yield chunk
     if chunk is None:
@@ -162,11 +162,11 @@ async def _items(read: Callable[[], Awaitable[Any]]) -> AsyncGenerator[bytes | s
 
 
 class _InThreads:
-    """A function that reads the next chunk in a thread, and one that closes what it reads, never during a read.
+    """A function that reads the next chunk in a thread, and a function that closes its file or generator.
 
-    A read whose caller was cancelled continues in its thread; a pipe without data can keep it there for ever. During a
-    read a `BufferedReader` holds its lock, and closing it would block; a generator cannot be closed at all. So what is
-    read is closed when that read ends.
+    If the caller of a read is cancelled, the read continues in its thread, perhaps for ever if a pipe gets no data.
+    Closing a `BufferedReader` during a read would block, because the read holds its lock; closing a running generator
+    is impossible. So a file or generator is closed only after the running read.
     """
 
     __slots__ = ("_close", "_read", "_reading")

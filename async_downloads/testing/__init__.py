@@ -1,4 +1,4 @@
-"""Checks that your own source or store keeps the contract of `Source` and `Store`, for tests of any framework::
+"""Checks whether your own source or store keeps the contract of `Source` and `Store`. Use them in any test framework::
 
     from async_downloads.testing import check_store
 
@@ -22,11 +22,11 @@ __all__ = ["ContractError", "check_changes", "check_source", "check_store"]
 
 
 async def check_store(store: Store, contents: Contents, *, seconds_per_rule: float = RULE_SECONDS) -> None:
-    """Check a store that holds these contents: at least one key, each with its bytes.
+    """Check a store. `contents` has its keys, at least one, each with the bytes of its content.
 
-    The sources of all keys are checked as `check_source` does. If the store has `list`, the contents must be
-    all that it holds. They must not change meanwhile. Raises ContractError if a rule is broken, and ValueError if there
-    are no contents.
+    This also checks the source of each key as `check_source` does. If the store has the method `list`, `contents` must
+    have all keys of the store. The contents of the store must not change meanwhile. Raises ContractError if a rule is
+    broken or takes more than `seconds_per_rule`, and ValueError if `contents` is empty.
     """
     if not contents:
         raise ValueError("the contents need at least one key")
@@ -43,8 +43,9 @@ async def check_changes(
 ) -> None:
     """Check what the store does while the content of a key is replaced or removed by other means.
 
-    `await put(key, data)` must give the key new bytes, `await remove(key)` must remove it, both as users of the backend
-    do. The key is removed at the end. Raises ContractError if a rule is broken.
+    `await put(key, data)` must give the key new bytes, and `await remove(key)` must remove it. Both must work as other
+    programs that use the backend do, for example with plain file operations or SQL. The largest `data` has about 3 MiB.
+    The key is removed at the end. Raises ContractError if a rule is broken or takes more than `seconds_per_rule`.
     """
     for rule in CHANGE_RULES:
         await check(rule, Changing(store, key, put, remove), seconds=seconds_per_rule)

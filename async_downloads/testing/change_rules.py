@@ -42,7 +42,7 @@ async def _reads_no_byte_of_a_replacement(changing: Changing) -> None:
         await changing.put(changing.key, old)
         async with changing.open() as source:
             received = await read_while(source, partial(changing.put, changing.key, Random(2).randbytes(size)))
-        _is_of_one_version(received, old, f"with {size} new bytes in the place of {_SIZE}")
+        _is_of_one_version(received, old, f"after {size} new bytes replaced {_SIZE}")
 
 
 async def _reads_on_after_a_removal(changing: Changing) -> None:

@@ -17,7 +17,7 @@ async def _lists_each_directory(store: Browsable, contents: Contents) -> None:
         require(not listing.truncated, f"the listing of {directory!r} is truncated")
         found = [(entry.name, entry.is_directory) for entry in listing.entries]
         wanted = _entries_of(contents, directory)
-        require(found == wanted, f"in {directory!r} it lists {_shown(found)} in the place of {_shown(wanted)}")
+        require(found == wanted, f"in {directory!r} it lists {_shown(found)} instead of {_shown(wanted)}")
 
 
 def _entries_of(contents: Contents, directory: str) -> list[tuple[str, bool]]:
@@ -47,7 +47,7 @@ async def _lists_directories_only(store: Browsable, contents: Contents) -> None:
     """`list` raises NotFound for a key that is no directory."""
     missing = missing_keys(contents) | {f"the file {key}": key for key in contents}
     for description, key in missing.items():
-        require(key == "" or await _is_refused(store, key), f"not for {description}: {key!r}")
+        require(key == "" or await _is_refused(store, key), f"it does not for {description}: {key!r}")
 
 
 async def _is_refused(store: Browsable, key: str) -> bool:

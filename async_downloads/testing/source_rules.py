@@ -23,10 +23,10 @@ _Rules = tuple[Callable[[Source, bytes], Awaitable[None]], ...]
 
 
 async def check_source(source: Source, content: bytes, *, seconds_per_rule: float = RULE_SECONDS) -> None:
-    """Check an open source that has this content, and close it.
+    """Check that an open source has this content and keeps the contract of `Source`, and close it.
 
-    Raises ContractError if a rule is broken, also if checking it takes more than `seconds_per_rule`: a source that
-    waits for ever or never ends is so found. A source that blocks the event loop must be stopped by other means.
+    Raises ContractError if a rule is broken, or if its check takes more than `seconds_per_rule`. So the check also
+    finds a source that waits for ever or never ends. It cannot stop a source that blocks the event loop.
     """
     await check(_has_the_interface, source, seconds=seconds_per_rule)
     try:
@@ -120,7 +120,7 @@ async def _stays_whole_after_a_cancelled_read(source: Source, content: bytes) ->
 
 
 async def cancelled_read(source: Source, size: int, steps: int) -> "asyncio.Task[bytes]":
-    """Begin to read a source whole, cancel that after some turns of the event loop, and return the task."""
+    """Begin to read a whole source, cancel the read after `steps` turns of the event loop, and return the task."""
     reading = asyncio.create_task(read(source, 0, size))
     for _ in range(steps):
         await asyncio.sleep(0)

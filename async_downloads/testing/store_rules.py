@@ -36,7 +36,7 @@ async def _describes_a_key_again(store: Store, contents: Contents) -> None:
     """As long as the bytes of a key are the same, each source of it has the same description."""
     for key in contents:
         async with opened(store, key) as first, opened(store, key) as second:
-            require(first.representation == second.representation, f"those of {key!r} differ")
+            require(first.representation == second.representation, f"the descriptions of {key!r} differ")
 
 
 async def _opens_independent_sources(store: Store, contents: Contents) -> None:
@@ -70,19 +70,19 @@ async def _closes_while_a_read_is_cancelled(store: Store, contents: Contents) ->
 async def _does_not_find_an_unknown_key(store: Store, contents: Contents) -> None:
     """`open` raises NotFound, and not IsDirectory, for an unknown key."""
     for key in unknown_keys(contents):
-        require(await _raised_by_open(store, key) is NotFound, f"not for {key!r}")
+        require(await _raised_by_open(store, key) is NotFound, f"it does not for {key!r}")
 
 
 async def _opens_no_other_spelling(store: Store, contents: Contents) -> None:
     """`open` raises NotFound or IsDirectory for a key that only resembles one that the store has."""
     for description, key in missing_keys(contents).items():
-        require(await _raised_by_open(store, key) is not None, f"not for {description}: {key!r}")
+        require(await _raised_by_open(store, key) is not None, f"it does not for {description}: {key!r}")
 
 
 async def _says_what_is_a_directory(store: Store, contents: Contents) -> None:
     """`open` raises IsDirectory for a key if longer keys begin with this key and a slash."""
     for key in directories_of(contents):
-        require(await _raised_by_open(store, key) is IsDirectory, f"not for {key!r}")
+        require(await _raised_by_open(store, key) is IsDirectory, f"it does not for {key!r}")
 
 
 async def _raised_by_open(store: Store, key: str) -> type[NotFound] | None:

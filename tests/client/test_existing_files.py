@@ -74,7 +74,7 @@ async def test_the_part_of_another_program_takes_the_name(url: str, tmp_path: Pa
     theirs.write_bytes(b"of another program")
     result = await download(url, directory=tmp_path)
     assert (result.path.name, theirs.read_bytes()) == ("chaos (1).bin", b"of another program")
-    with pytest.raises(TargetBusy, match="is of another program"):
+    with pytest.raises(TargetBusy, match="belongs to another program"):
         await download(url, tmp_path / "chaos.bin")
     assert _names(tmp_path) == ["chaos (1).bin", "chaos.bin.part"]
 

@@ -88,7 +88,7 @@ async def test_a_full_disk_keeps_the_part(
     one: Downloader, remote: Remote, path: Path, begun: tuple[bytes, bytes]
 ) -> None:
     remote.faults = [with_fields(Content_Length=str(2**62))]
-    with pytest.raises(DiskError, match="and there is room for"):
+    with pytest.raises(DiskError, match="the disk has room for"):
         await one.fetch(OTHER, path)
     assert _kept(path) == begun
 

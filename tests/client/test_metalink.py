@@ -69,8 +69,8 @@ def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
         pytest.param(b"<a", "not a Metalink file", id="not XML"),
         pytest.param(b"\xff", "codec can't decode", id="not UTF-8"),
         pytest.param(b"<metalink version='3.0'/>", "not a Metalink 4 file", id="Metalink 3"),
-        pytest.param(_document(), "no file with a URL", id="no file"),
-        pytest.param(b"<!DOCTYPE a [<!ENTITY b 'c'>]><a/>", "no document type", id="entities"),
+        pytest.param(_document(), "no file with an http or https URL", id="no file"),
+        pytest.param(b"<!DOCTYPE a [<!ENTITY b 'c'>]><a/>", "must not have a document type", id="entities"),
     ],
 )
 def test_another_document_is_refused(body: bytes, message: str) -> None:

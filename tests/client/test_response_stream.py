@@ -98,7 +98,7 @@ async def test_bytes_of_another_version_are_not_mixed_in(downloader: Downloader,
     remote.faults = [cut(9), with_fields(ETag='"b"')]
     async with downloader.open(URL) as body:
         assert await anext(body) == remote.content[:9]
-        with pytest.raises(RemoteChanged, match="while it was read"):
+        with pytest.raises(RemoteChanged, match="while it was being read"):
             await read(body)
 
 

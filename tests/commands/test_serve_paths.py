@@ -121,7 +121,7 @@ async def test_paths_can_be_named_elsewhere(tree: Path, tmp_path: Path, env: Map
         pytest.param(("report.pdf", "nothing"), "'nothing' does not exist", id="missing"),
         pytest.param(("pipe",), "pipe is neither a file nor a folder", id="pipe"),
         pytest.param(("docs", "closed.txt"), "is not readable", id="unreadable"),
-        pytest.param(("/", "docs"), "/ has no name: serve it alone", id="top of the file system"),
+        pytest.param(("/", "docs"), "/ has no name: serve it without other paths", id="top of the file system"),
     ],
 )
 def test_paths_that_cannot_be_served_are_refused_in_one_line(tree: Path, paths: tuple[str, ...], reason: str) -> None:

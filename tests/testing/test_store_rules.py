@@ -174,18 +174,18 @@ class _ListsAnything(RightStore):
     [
         pytest.param(_OtherBytes, "`read` yields exactly", "in the source of 'a.txt' .* other bytes", id="bytes"),
         pytest.param(_KeyError, "`open` raises NotFound, and", "KeyError: 'unknown-7f3a'", id="other error"),
-        pytest.param(_NewEtags, "the same description", "those of 'a.txt' differ", id="new ETags"),
+        pytest.param(_NewEtags, "the same description", "the descriptions of 'a.txt' differ", id="new ETags"),
         pytest.param(_TwoReaders, "be open and be read", "OSError: too many readers", id="two readers"),
         pytest.param(_CountsCloses, "does not affect another", "'docs/b.bin' gave other bytes", id="counts closes"),
         pytest.param(_NeedsIdleSources, "while a read of it is", "a read has not ended", id="needs idle sources"),
         pytest.param(_IgnoresSlashes, "only resembles", "for an empty last segment: 'a.txt/'", id="slash behind"),
-        pytest.param(_OnlyDirectories, "and not IsDirectory", "not for 'unknown-7f3a'", id="only directories"),
-        pytest.param(_OnlyNotFound, "raises IsDirectory", "not for 'docs'", id="no directories"),
+        pytest.param(_OnlyDirectories, "and not IsDirectory", "it does not for 'unknown-7f3a'", id="only directories"),
+        pytest.param(_OnlyNotFound, "raises IsDirectory", "it does not for 'docs'", id="no directories"),
         pytest.param(_CodingsNeeded, "ignores the codings", "NotFound: a.txt", id="codings"),
-        pytest.param(_Unsorted, "directories first", r"it lists a.txt, docs/ in the place of docs/, a.txt", id="order"),
+        pytest.param(_Unsorted, "directories first", r"it lists a.txt, docs/ instead of docs/, a.txt", id="order"),
         pytest.param(_Truncated, "directories first", "the listing of '' is truncated", id="truncated"),
         pytest.param(_OtherSizes, "The size of an entry", "the entry of 'docs' has the size 7", id="sizes"),
-        pytest.param(_ListsAnything, "no directory", "not for the parent directory: '..'", id="lists anything"),
+        pytest.param(_ListsAnything, "no directory", "it does not for the parent directory: '..'", id="lists anything"),
     ],
 )
 async def test_a_faulty_store_fails_by_the_rule_that_it_breaks(make: Callable[[], Store], rule: str, fact: str) -> None:

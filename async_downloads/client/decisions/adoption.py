@@ -1,7 +1,7 @@
-"""Whether a server still has the version of a file that another program began to download.
+"""Decide whether a server still has the version of a file that another program began to download.
 
-Other programs keep no validators. The server proves the version if it sends the last bytes of the part once more, and
-if its Last-Modified is not after the time at which the other program last wrote to the part.
+Other programs store no validators. The server proves the version if it sends the same last bytes as the part has, and
+if its Last-Modified is not later than the last write of the other program to the part.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ OVERLAP_BYTES: Final = 64 * 1024  # the last bytes of the part, which are reques
 
 
 def overlap_request(size: int, modified: int) -> RangeRequest:
-    """Request the last bytes of a part of `size` bytes, which was written to at `modified`, in seconds since the epoch.
+    """Return the request for the last bytes of a part of `size` bytes. `modified` is its time in seconds since 1970.
 
     A server with a newer version sends 412 (RFC 9110 §13.1.4).
     """
@@ -26,7 +26,7 @@ def overlap_request(size: int, modified: int) -> RangeRequest:
 
 
 def adoptable_version(request: RangeRequest, modified: int, head: ResponseHead) -> RemoteVersion | None:
-    """Return the version to which the part belongs if the body is equal to its last bytes; None if it must not be used.
+    """Return the version of the part, provided that the body equals its last bytes; None if the part must not be used.
 
     Raises TransientError if the request may be repeated.
     """

@@ -1,10 +1,10 @@
-"""Whether another server's response brings bytes of the file that a download has begun.
+"""Decide whether the response of another server has bytes of the file that a download has begun.
 
 The bytes of two servers are combined only if both files have the same size, and one of these is true:
 
     a digest of the whole file is known   it is verified at the end
     both have the same strong ETag
-    both have the same Last-Modified      if both dates are old enough to be strong (RFC 9110 §8.8.2.2)
+    both have the same Last-Modified      and both dates are old enough to be strong (RFC 9110 §8.8.2.2)
 """
 
 from .response import classify_response
@@ -30,12 +30,12 @@ def classify_copy(
     match classify_response(request, known, response):
         case Partial(version) as part:
             if version.total is None or version.total != wanted.total:
-                return UnusableRange(f"its file has {version.total} bytes and not {wanted.total}")
-            return part if verified or wanted.is_copied_by(version) else UnusableRange("its file may be another one")
+                return UnusableRange(f"its file has {version.total} bytes, not {wanted.total}")
+            return part if verified or wanted.is_copied_by(version) else UnusableRange("its file may be different")
         case ErrorStatus() | UnusableRange() as verdict:
             return verdict
         case VersionChanged():
-            return UnusableRange("its file is another one or was replaced")
+            return UnusableRange("its file is different or was replaced")
         case Full():
             return UnusableRange("it sends no parts")
         case _:

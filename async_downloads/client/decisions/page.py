@@ -1,4 +1,4 @@
-"""Notice an HTML page that a server sends in place of a file: most are for a login, or say that something failed."""
+"""Detect an HTML page that a server sends in place of a file, for example a login page or an error page."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -20,7 +20,7 @@ _SUFFIXES: Final = frozenset(
 
 
 def unexpected_page(names: Iterable[str], fields: Mapping[str, str]) -> str | None:
-    """Return a warning if a response is an HTML page, and one of the names says that the file is something else.
+    """Return a warning if a response is an HTML page although one of the names belongs to another type; else None.
 
     >>> unexpected_page(["data.zip"], {"content-type": "text/html; charset=utf-8"})
     'the server sent an HTML page for data.zip'

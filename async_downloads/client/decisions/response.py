@@ -1,4 +1,4 @@
-"""Classify a response: which bytes of the file does it bring, if any? RFC 9110 §14 and §15.
+"""Classify a response: which bytes of the file does its body have, if any? RFC 9110 §14 and §15.
 
     200, 203   the first version, or the same one   Full            the body starts at byte 0, whatever was requested
                another version                      VersionChanged
@@ -41,13 +41,14 @@ from .version import RemoteVersion, content_coding
 __all__ = ["classify_response", "refuse_tiny_part"]
 
 
-# Too early, too many, too slow, or not now: RFC 9110 §15 with RFC 6585 and RFC 8470. The others are no standard: 509 is
-# too much traffic, 529 too much load, and with 520 to 530 and 598 to 599 a proxy cannot reach the server behind it.
+# Statuses with which the same request may succeed later: RFC 9110 §15, RFC 6585 and RFC 8470. Some are not in a
+# standard: 509 means too much traffic, and 529 too much load. With 520 to 530, 598 and 599, a proxy cannot reach the
+# server.
 _TRANSIENT_STATUSES: Final = frozenset(
     {408, 425, 429, 500, 502, 503, 504, 509, *range(520, 525), 527, 529, 530, 598, 599}
 )
-# With these, some servers and firewalls refuse a request only because of a field like Range or Want-Repr-Digest.
-# The others say something else: who asks, what there is, when to ask again.
+# With these statuses, some servers and firewalls refuse a request only because of a field like Range or
+# Want-Repr-Digest. The excluded statuses have other causes: credentials, a missing file, or the time of the request.
 _FIELD_REFUSALS: Final = frozenset({204, *range(400, 500), 500, 501, 505}) - {
     401,
     402,
@@ -59,8 +60,8 @@ _FIELD_REFUSALS: Final = frozenset({204, *range(400, 500), 500, 501, 505}) - {
     429,
     451,
 }
-_MIN_SHARE: Final = 10  # a body of less than a tenth of the file's size is something else
-_MIN_PART_BYTES: Final = 16 * 1024  # a download in smaller parts than these two, a byte for example, might never end
+_MIN_SHARE: Final = 10  # a body of less than a tenth of the file's size is not the file
+_MIN_PART_BYTES: Final = 16 * 1024  # a download in smaller parts, for example of one byte, might never end
 _MIN_PART_SHARE: Final = 8
 _NO_VALIDATORS: Final = Validators()
 
@@ -99,7 +100,7 @@ def _classify_labelled(
 
 
 def _is_whole(content_range: ContentRange | None, length: int | None) -> bool:
-    """Whether a Content-Range names all bytes of a file, and the body has as many."""
+    """Return whether a Content-Range names all bytes of a file, and the body has as many."""
     span, size = (content_range.span, content_range.size) if content_range else (None, None)
     return span is not None and span.start == 0 and span.stop == size and length in {None, size}
 
@@ -124,14 +125,14 @@ def _classify_full(
 
 
 def _may_be_part(request: RangeRequest, known: RemoteVersion | None, length: int | None) -> bool:
-    """Whether a body without a Content-Range is as long as the requested part, and not as long as the file."""
+    """Return whether a body without a Content-Range is as long as the requested part, and not as long as the file."""
     if not request.ranged or known is None or known.total is None or length == known.total:
         return False
     return length == (known.total if request.stop is None else request.stop) - request.start
 
 
 def _substitution(earlier: RemoteVersion, version: RemoteVersion, length: int | None) -> str | None:
-    """Say why a body is not a version of the file but, for example, a login page; None if it may be a version."""
+    """Return why a body is not a version of the file but, for example, a login page; None if it may be a version."""
     old, new = earlier.validators, version.validators
     if version.is_html and not earlier.is_html:
         return "the server sent an HTML page in place of the file"
@@ -158,15 +159,15 @@ def _classify_partial(request: RangeRequest, known: RemoteVersion | None, respon
 
 
 def _malformed(request: RangeRequest, span: ByteRange, response: ResponseHead) -> str | None:
-    """Return the fault of a part, whatever its version; None if it is well formed."""
+    """Return the fault of a part, whatever its version; None if the part is well formed."""
     if span.start != request.start:
         return f"the part starts at byte {span.start} instead of {request.start}"
     if content_coding(response.fields):
         return "the part has a content coding"
     if "byteranges" in response.fields.get("content-type", "").partition(";")[0].lower():
-        return "the body is several parts with heads of their own"
+        return "the body is multipart"
     if _content_length(response) not in {None, len(span)}:
-        return "the part has another length than its Content-Length says"
+        return "the Content-Length of the part does not fit its Content-Range"
     return None
 
 
@@ -186,7 +187,7 @@ def _compare_versions(known: RemoteVersion | None, version: RemoteVersion, span:
 
 
 def _first_part(version: RemoteVersion, span: ByteRange, total: int) -> Verdict:
-    """Accept a first part only if other parts can be added to it, or if it is the whole file."""
+    """Accept a first part only if it can be combined with other parts, or if it is the whole file."""
     if version.resumable or span == ByteRange(0, total):
         return Partial(version, span)
     return UnusableRange("the server sends parts without a strong validator")
@@ -202,7 +203,7 @@ def _classify_unsatisfied(request: RangeRequest, known: RemoteVersion | None, re
 
 
 def refuse_tiny_part(request: RangeRequest, verdict: Full | Partial) -> None:
-    """Raise TransientError if a stored part is far shorter than requested: that counts as a failure."""
+    """Raise TransientError if a stored part is much shorter than requested, because that counts as a failure."""
     if not isinstance(verdict, Partial):
         return
     stops = [stop for stop in (request.stop, verdict.version.total) if stop is not None]
@@ -213,12 +214,12 @@ def refuse_tiny_part(request: RangeRequest, verdict: Full | Partial) -> None:
 
 
 def _implied_validators(request: RangeRequest, known: RemoteVersion | None) -> Validators:
-    """Return the validators that the server found to match: those of If-Range, since it did not send a 200."""
+    """Return the validators of If-Range. They match the server's version, because the server did not send a 200."""
     return known.validators if known and known.if_range and known.if_range == request.if_range else _NO_VALIDATORS
 
 
 def _version_of(response: ResponseHead, total: int | None, *, implied: Validators) -> RemoteVersion:
-    """Read the version of a response. If it names none, it is the version of the `implied` validators."""
+    """Read the version of a response. A response without validators has the `implied` ones."""
     version = RemoteVersion.from_fields(response.fields, total, now=response.now)
     named = "etag" in response.fields or "last-modified" in response.fields
     return version if named else replace(version, validators=implied)
@@ -230,7 +231,7 @@ def _classify_error(response: ResponseHead) -> ErrorStatus:
     if code in _TRANSIENT_STATUSES:
         return ErrorStatus(BadStatus(code), retryable=True, retry_after=retry_after, refuses_fields=refuses_fields)
     if code == 202 and retry_after is not None:
-        error = BadResponse("the server still prepares the file (202)")
+        error = BadResponse("the server is still preparing the file (202)")
         return ErrorStatus(error, retryable=True, retry_after=retry_after, pending=True)
     if code < 400:
         error = BadResponse(f"the server sent {code}, which does not fit the request")

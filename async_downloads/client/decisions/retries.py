@@ -11,21 +11,21 @@ __all__ = ["PATIENCE_SECONDS", "RetryBudget", "TransientError"]
 
 _FIRST_WAIT_SECONDS: Final = 0.5  # doubled after every failure
 _MAX_WAIT_SECONDS: Final = 30.0
-_JITTER: Final = 0.3  # share of the wait, up or down: clients that failed together must not return together
-PATIENCE_SECONDS: Final = 300.0  # to wait for a server that asks for it
+_JITTER: Final = 0.3  # random share of the wait, up or down, so that clients return at different times
+PATIENCE_SECONDS: Final = 300.0  # the longest wait for a server that asks the client to wait
 _MIN_PENDING_SECONDS: Final = 1.0  # a server that still prepares the file is not asked more often
-_MAX_MALFORMED: Final = 2  # responses without progress; a third one would be no better
-_PROGRESS_BYTES: Final = 16 * 1024  # with a byte for each request, a download would never end
-_PRODUCTIVE_BYTES: Final = 64 * 1024  # a connection that brought as much is replaced at once when it breaks
+_MAX_MALFORMED: Final = 2  # malformed responses without progress; then the download fails
+_PROGRESS_BYTES: Final = 16 * 1024  # otherwise a download of one byte per request would never end
+_PRODUCTIVE_BYTES: Final = 64 * 1024  # a broken connection that received so many bytes is replaced without a wait
 
 
 class TransientError(Exception):
     """An attempt failed, and another one may succeed. The server asks to wait `retry_after` seconds.
 
-    `pending` says that the server accepted the request and prepares the response: that is no failure. `waited` are
-    the seconds that passed without a response. `crashed` says that the connection ended in place of a response, or that
-    a gateway says so of the server behind it: the server may have crashed because of a field of the request. If a
-    response is `malformed`, the next one is most likely too.
+    `pending` says that the server accepted the request and prepares the response, which is no failure. `waited` is the
+    number of seconds that passed without a response. `crashed` says that the connection to the server ended without a
+    response; a gateway may report that. The server may have crashed because of a field of the request. `malformed` says
+    that the response is malformed; then the next response most likely is malformed too.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class TransientError(Exception):
 
 @dataclass(slots=True)
 class RetryBudget:
-    """Counts attempts without progress, and gives up after `retries` of them in a row; `inf` never gives up.
+    """Counts attempts without progress, and gives up after `retries` of them in a row; `math.inf` means no limit.
 
     A server may also ask to wait. Without progress, all such waits together last at most `patience` seconds.
 
-    One event may break several connections. The caller counts that as one failure: it compares `failures`, the number
-    counted so far, with its value at the start of the attempt.
+    One event may break several connections. The caller must count that as one failure: it compares `failures` with the
+    value at the start of the attempt.
     """
 
     retries: float
@@ -67,20 +67,20 @@ class RetryBudget:
     _received_any: bool = False
 
     def note_held(self, held: int) -> None:
-        """Note that `held` bytes are held. Progress is 16 KiB more than at the last progress."""
+        """Record that `held` bytes are held. 16 KiB more than at the last progress are progress."""
         self._received_any = True
         if held >= self._most_held + _PROGRESS_BYTES:
             self._most_held, self._in_a_row, self._malformed, self._waited = held, 0, 0, 0.0
 
     def reset(self) -> None:
-        """Forget the progress and the failures: the download starts over with another version."""
+        """Forget the progress and the failures, because the download starts over with another version."""
         self._most_held, self._in_a_row, self._malformed, self._waited = 0, 0, 0, 0.0
 
     def wait(self, transient_error: TransientError, *, received: int, jitter: float) -> float:
-        """Count the failure of an attempt that brought `received` bytes; return the seconds to wait.
+        """Count the failure of an attempt that received `received` bytes. Return the seconds to wait.
 
-        `jitter` is a random number in [0, 1). Raises the error itself if there are no retries or if the host name was
-        wrong from the start, and RetriesExhausted if the retries or the patience are used up.
+        `jitter` is a random number in [0, 1). Raises the error of the attempt if no retries are allowed or if the first
+        request did not find the host. Raises RetriesExhausted if the retries or the patience are used up.
         """
         productive = received >= _PRODUCTIVE_BYTES and not self._in_a_row
         self._in_a_row, self.failures = self._in_a_row + (not transient_error.pending), self.failures + 1

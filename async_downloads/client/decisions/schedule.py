@@ -1,16 +1,16 @@
 """The state of one download: its version, its held bytes, and what to request next. Nothing here waits or sends.
 
-take         a segment for one more connection; None if there is nothing to do for it
-request      the range to request for a segment
-apply        note the verdict on the response; say whether its body is stored
-wrote        bytes are in the part file
-keep_only    bytes are no longer in the part file
-body_ended   the body of a segment was read to its end
-extend       let a segment go on after its end, if the bytes there are not fetched yet
-release      give the segment back, complete or not
-ask_plainly  request the whole file next: an error status was the response to a range
-restart      the server has another version: nothing is held of it
-resume       continue, after `restart`, with the bytes of it that a part of an earlier download has
+take         return a segment for one more connection; None if there is nothing left to fetch
+request      return the range to request for a segment
+apply        record the verdict on a response; say whether to store its body
+wrote        record that bytes are in the part file
+keep_only    record that bytes are no longer in the part file
+body_ended   record that the body of a segment was read to its end
+extend       let a segment continue after its end, if the bytes there are not being fetched
+release      give a segment back, complete or not
+ask_plainly  request the whole file next, because the response to a range was an error status
+restart      start over: the server has another version, of which no bytes are held
+resume       continue, after `restart`, with bytes of the new version in the part of an earlier download
 """
 
 from collections.abc import Iterable
@@ -27,9 +27,9 @@ from .version import UNKNOWN, RemoteVersion, came_before
 __all__ = ["Schedule"]
 
 
-_BRIDGE_BYTES: Final = 64 * 1024  # fewer held bytes between two gaps are fetched again: that saves a request
-_MIN_SPLIT_BYTES: Final = 4 * MIB  # a second connection for less would start too late to help
-_MAX_UNUSABLE: Final = 3  # unusable responses to range requests in a row; then the whole file is requested
+_BRIDGE_BYTES: Final = 64 * 1024  # fewer held bytes between two gaps are fetched again, because that saves a request
+_MIN_SPLIT_BYTES: Final = 4 * MIB  # for fewer bytes, a second connection would start too late to help
+_MAX_UNUSABLE: Final = 3  # unusable responses to range requests in a row, after which the whole file is requested
 _MAX_REPLACEMENTS: Final = 5  # new versions on the server during one download
 
 
@@ -39,17 +39,17 @@ class Schedule:
     Its states:
 
         unknown      `version` is None. One connection requests all bytes from 0 on.
-        one stream   No validators for parts, or a server without ranges: one connection reads from byte 0 to the end.
-                     The held bytes are forgotten if it breaks and there are no such validators.
+        one stream   No strong validators, or a server without ranges: one connection reads from byte 0 to the end. If
+                     it breaks and there are no strong validators, the held bytes are discarded.
         ranged       `ranges_proven`: a 206 has come. Up to `connections` fetch the gaps in `held`; a connection
-                     without a gap takes the end of the largest segment. The first one goes on through the bytes that
-                     the others do not get, since a link may work only once.
+                     without a gap takes the end of the largest segment. The first connection continues through bytes
+                     that no other connection gets, because a link may work only once.
         complete     Every byte up to `total` is held. `take` returns None.
 
     `restart` leads from any state back to unknown. After three unusable responses a ranged download tries one stream.
-    If two versions of the same size and date come in turns, two servers share the name, and one stream brings the file.
-    `resumed_from` is the number of bytes that an earlier run left and that this one can use. `earlier` is the version
-    of the last response that was accepted.
+    If two versions of the same size and date come in turns, two servers share the name, and only one stream can work.
+    `resumed_from` is the number of bytes of an earlier run that this one can use. `earlier` is the version of the last
+    accepted response.
     """
 
     def __init__(self, connections: int = 1, version: RemoteVersion | None = None, held: Spans = NOTHING) -> None:
@@ -76,12 +76,12 @@ class Schedule:
 
     @property
     def resumable(self) -> bool:
-        """Whether another connection can continue with the held bytes."""
+        """Whether another connection can add to the held bytes."""
         return self.version is not None and self.version.resumable
 
     @property
     def combines(self) -> bool:
-        """Whether the bytes of several responses are combined now."""
+        """Whether the download combines bytes of several responses."""
         return self.resumable and not self._plain and (self.ranges_proven or self.held.size > 0)
 
     @property
@@ -94,7 +94,7 @@ class Schedule:
         return self.total is not None and not any(self.held.missing(self.total))
 
     def take(self) -> Segment | None:
-        """Return the segment for one more connection; None if nothing is left for it to fetch."""
+        """Return the segment for one more connection; None if nothing is left to fetch."""
         segment = self._next()
         if segment:
             self.running.append(segment)
@@ -125,16 +125,16 @@ class Schedule:
         return taken
 
     def _end_of_largest(self, total: int) -> Segment | None:
-        """Take the end of the running segment with the most bytes left, if a second connection is worth it."""
+        """Take the end of the running segment with the most bytes left, if it is worth a second connection."""
         largest = max((each for each in self.running if each.ranged), key=lambda each: each.left, default=None)
         if largest is None or largest.left <= _MIN_SPLIT_BYTES:
             return None
         return largest.split(segment_size(total, self.connections))
 
     def extend(self, segment: Segment) -> bool:
-        """Let a segment go on after its end. Return False if its body ends there, or if the next bytes are taken.
+        """Let a segment continue after its end. Return False if its body ends there, or if the next bytes are taken.
 
-        They are not taken if the connection that asked for them was refused, or has had no response yet.
+        Bytes are not taken if the connection that requested them was refused or has no response yet.
         """
         if (end := segment.stop) is None or segment.body_stop is None or end >= segment.body_stop:
             return False
@@ -155,7 +155,7 @@ class Schedule:
     def apply(
         self, segment: Segment, verdict: Full | Partial | NothingLeft | VersionChanged | UnusableRange
     ) -> Admission:
-        """Note the verdict on the response to a segment's request, and say what to do."""
+        """Record the verdict on the response to a segment's request. Return what to do."""
         match verdict:
             case VersionChanged(version):
                 return self._changed(segment, version)
@@ -182,7 +182,7 @@ class Schedule:
         return Admission.END_WORKER if same_file else Admission.RESTART
 
     def _continue(self, segment: Segment, version: RemoteVersion, span: ByteRange) -> Admission:
-        """Note a part. It is of no use if another segment was extended over this one."""
+        """Record a part. It is useless if another segment was extended over this one."""
         self._accept(version)
         self.ranges_proven, self._unusable = version.resumable, 0
         if segment.stop is not None and segment.stop <= segment.start:
@@ -192,24 +192,24 @@ class Schedule:
         return Admission.STORE
 
     def _accept(self, version: RemoteVersion) -> None:
-        """Note the version of a response. If an earlier version is back, only one stream can bring the file."""
+        """Record the version of a response. If an earlier version is back, only one stream can work."""
         if self.version is None and came_before(version, self._replaced):
             self._one_stream = True
         self.version = self.earlier = version
 
     def ask_plainly(self, segment: Segment) -> bool:
-        """Make the next request one for the whole file. Return False if the segment's request was one already."""
+        """Make the next request one for the whole file. Return False if the segment's request already was."""
         self._unusable = _MAX_UNUSABLE if segment.ranged else self._unusable
         return segment.ranged
 
     def _read_from_start(self, segment: Segment) -> None:
-        """Make the segment the whole file. Its bytes are written over the held ones, which are the same."""
+        """Make the segment the whole file. Its bytes overwrite the held bytes, which are equal."""
         segment.start = segment.done = segment.received = 0
         segment.stop, segment.ranged, segment.served = self.total, False, True
         self.resumed_from = 0
 
     def restart(self, version: RemoteVersion) -> None:
-        """Start over with another version, after every segment was released.
+        """Start over with another version. All segments must be released.
 
         Raises RemoteChanged if the file was replaced too often to be fetched.
         """
@@ -222,7 +222,7 @@ class Schedule:
             raise RemoteChanged(f"the file on the server was replaced {len(self._replaced)} times during the download")
 
     def resume(self, version: RemoteVersion, held: Spans) -> None:
-        """Continue, after `restart`, with the bytes that a part holds of the new version."""
+        """Continue, after `restart`, with the `held` bytes of the new version in a part."""
         if not self._one_stream:
             self.version, self._held, self.resumed_from = version, held, held.size
 
@@ -230,18 +230,18 @@ class Schedule:
         self.version, self._held, self.resumed_from, self.ranges_proven = None, NOTHING, 0, False
 
     def wrote(self, segment: Segment, start: int, size: int) -> None:
-        """Note that `size` bytes of the segment, from `start` on, are in the part file."""
+        """Record that `size` bytes of the segment, from `start` on, are in the part file."""
         self._held = self._held.add(start, start + size)
         segment.done = start + size
 
     def keep_only(self, spans: Spans) -> None:
-        """Note that the part file has only `spans` left of all bytes that were written."""
+        """Record that only `spans` of the written bytes are left in the part file."""
         self._held = spans
 
     def body_ended(self, segment: Segment) -> None:
-        """Note that a segment's body was read to its end. If the size was unknown, the end of the body is the size.
+        """Record that a segment's body was read to its end. If the size was unknown, the end of the body is the size.
 
-        Raises TransientError if an earlier body went further: without a length, a broken connection looks like an end.
+        Raises TransientError if an earlier body was longer: without a length, a broken connection looks like an end.
         """
         if segment.stop is None:
             if segment.done < self.held.end:
@@ -252,7 +252,7 @@ class Schedule:
             self.version = (self.version or UNKNOWN).with_total(segment.done)
 
     def release(self, segment: Segment) -> None:
-        """Take a segment back. Bytes that were not fetched can be taken again."""
+        """Take a segment back. Its bytes that were not fetched can be taken again."""
         self.running.remove(segment)
         if not segment.ranged and self._unusable:
             self._unusable = _MAX_UNUSABLE - 1  # one stream did not bring the whole file: try one range again

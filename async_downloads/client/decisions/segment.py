@@ -14,9 +14,9 @@ MIB: Final = 1024 * 1024
 class Segment:
     """The bytes that one connection fetches: from `start` to before `stop` (None: to the end of the file).
 
-    All bytes before `done` are in the part file; all bytes before `received` have arrived, if that is further.
-    The request for a segment that is not `ranged` is one for the whole file. `served` says that a response was
-    accepted; its body ends at `body_stop`, or at the end of the file if that is None.
+    All bytes of the segment before `done` are in the part file, and all bytes before `received` have arrived. If the
+    segment is not `ranged`, its request is for the whole file. `served` says that a response was accepted. Its body
+    ends at `body_stop`, or at the end of the file if that is None.
     """
 
     start: int
@@ -38,7 +38,7 @@ class Segment:
         return 0 if self.stop is None else max(self.stop - self._reached, 0)
 
     def split(self, size: int) -> "Segment":
-        """Cut off the last `size` bytes, or the second half of the bytes to come if that is smaller; return them."""
+        """Cut off the last `size` bytes, or the second half of the missing bytes if that is smaller. Return them."""
         at = self._reached + self.left - min(size, self.left - self.left // 2)
         tail = Segment(at, self.stop, at)
         self.stop = at
@@ -50,9 +50,9 @@ class Segment:
 
 
 def segment_size(total: int, connections: int) -> int:
-    """Return the bytes of one request: an equal share for each connection, and no less than 1 MiB.
+    """Return the bytes of one request: an equal share for each connection, but at least 1 MiB.
 
-    Smaller segments would cost connections, since a split ends the connection whose segment was cut.
+    With smaller segments, more connections would be closed early, because a split ends the connection of its segment.
     """
     return max(-(-total // connections), MIB)
 
@@ -62,6 +62,6 @@ class Admission(Enum):
 
     STORE = "store the body in the segment"
     RETRY = "request again: this response cannot be used"
-    END_WORKER = "nothing: this connection leads to another server than the one that serves the file"
-    END = "nothing: no byte was missing, and the size is known now"
-    RESTART = "start over: the held bytes belong to a version that is gone"
+    END_WORKER = "end this worker: its connection leads to another server than the one that serves the file"
+    END = "end: no byte was missing, and the size is known now"
+    RESTART = "start over: the held bytes belong to a version that the server no longer has"

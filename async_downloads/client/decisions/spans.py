@@ -25,7 +25,7 @@ class Spans:
 
     @classmethod
     def of(cls, spans: Iterable[Span]) -> Self:
-        """Collect spans in any order. An empty span adds nothing; raises ValueError if a span ends before it starts."""
+        """Collect spans in any order. An empty span adds nothing. Raises ValueError if a span ends before it starts."""
         merged: list[Span] = []
         for start, stop in sorted(spans):
             _check(start, stop)
@@ -47,7 +47,7 @@ class Spans:
         return type(self)((*self.spans[:first], (start, stop), *self.spans[last:]))
 
     def first_missing(self, stop: int, *, bridge: int) -> Span | None:
-        """Return the first missing span before `stop`; it includes spans of the set shorter than `bridge` bytes."""
+        """Return the first missing span before `stop`. It may include held spans shorter than `bridge` bytes."""
         found: Span | None = None
         for start, end in self.missing(stop):
             if found and start - found[1] >= bridge:

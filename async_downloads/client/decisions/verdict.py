@@ -26,9 +26,9 @@ _BAD_GATEWAY: Final = 502
 
 
 class RangeRequest(NamedTuple):
-    """A request for the bytes from `start` to before `stop` (None: to the end); for the whole file if not `ranged`.
+    """A request for the bytes from `start` to before `stop` (None: to the end), or for the whole file if not `ranged`.
 
-    `if_range` is the strong validator that If-Range carries. Without one, `unmodified_since` is the date for
+    `if_range` is the strong validator for If-Range. If there is none, `unmodified_since` may be the date for
     If-Unmodified-Since.
     """
 
@@ -40,7 +40,7 @@ class RangeRequest(NamedTuple):
 
     @classmethod
     def for_part(cls, version: RemoteVersion | None, start: int, stop: int | None = None) -> "RangeRequest":
-        """Request a part of this version; None is the first request."""
+        """Request a part of this version; None if no version is known, at the first request."""
         version = version or UNKNOWN
         return cls(start, stop, ranged=True, if_range=version.if_range, unmodified_since=version.unmodified_since)
 
@@ -69,7 +69,7 @@ class ResponseHead(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """The body is the whole version from byte 0. It has `length` bytes, or None if the server does not say."""
+    """The body is the whole version from byte 0. `length` is its size in bytes; None if the server does not say."""
 
     version: RemoteVersion
     length: int | None
@@ -77,7 +77,7 @@ class Full:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The body is the bytes `span` of the version. It starts where requested; its end may be earlier or later."""
+    """The body is the half-open `span` of the version. It starts where requested; it may end earlier or later."""
 
     version: RemoteVersion
     span: ByteRange
@@ -104,7 +104,7 @@ class VersionChanged:
 
 @dataclass(frozen=True, slots=True)
 class UnusableRange:
-    """The response to a range request cannot be used, for `reason`. With `final`, other ranges would not help."""
+    """The response to a range request cannot be used: `reason` says why. With `final`, other ranges would not help."""
 
     reason: str
     final: bool = False

@@ -1,8 +1,8 @@
-"""The version of a resource that a response carries, and whether two versions are the same: RFC 9110 §8.8.
+"""The version of a resource in a response, and whether two versions are the same: RFC 9110 §8.8.
 
-The bytes of two responses may be combined only if both have the same strong validator. That is a strong ETag or,
-without any ETag, a Last-Modified well before the server's Date: a file may change twice in one second. Many servers
-send a weak or malformed ETag. Then the ETag, such a date and the size must all be equal.
+The bytes of two responses may be combined only if both have the same strong validator. A strong validator is a strong
+ETag or, if there is no ETag, a Last-Modified well before the server's Date, because a file may change twice in one
+second. Many servers send a weak or malformed ETag. Then the ETag, such a date and the size must all be equal.
 """
 
 import hashlib
@@ -21,17 +21,16 @@ __all__ = ["UNKNOWN", "RemoteVersion", "came_before", "content_coding", "is_page
 
 _NO_VALIDATORS: Final = Validators()
 _DATE_CHARACTERS: Final = 29  # some servers send two dates in one field; the last one counts
-_STRONG_AFTER_SECONDS: Final = 60  # from Last-Modified to Date: the clocks of a server and its disk may differ
+_STRONG_AFTER_SECONDS: Final = 60  # from Last-Modified to Date, because the clocks of a server and its disk may differ
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteVersion:
     """One version of a resource: its size in bytes if known, and the validators that distinguish it.
 
-    `if_range` is the strong validator, written as for If-Range; None if there is none. `old_date` is the Last-Modified
-    if it is well before the Date, written as for If-Unmodified-Since; None if it is not, or if that is unknown.
-    `coding` is the content coding of the response, although the request asked for none. `is_html` says that the body is
-    a page.
+    `if_range` is the strong validator in the form for If-Range; None if there is none. `old_date` is the Last-Modified
+    in the form for If-Unmodified-Since if it is well before the Date, otherwise None. `coding` is the content coding of
+    the response, although the request asked for no coding. `is_html` says that the body is an HTML page.
     """
 
     total: int | None = None
@@ -43,7 +42,7 @@ class RemoteVersion:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str], total: int | None, *, now: int) -> Self:
-        """Read the version from the fields of a response. `now` decides the century of a two-digit year."""
+        """Read the version from the fields of a response. `now` determines the century of a two-digit year."""
         modified = parse_date(fields.get("last-modified", ""), now=now)
         date = parse_date(fields.get("date", "")[-_DATE_CHARACTERS:], now=now)
         validators = Validators(_etag(fields), None if modified is None else known_date(modified))
@@ -65,13 +64,13 @@ class RemoteVersion:
         return self.if_range is not None or self.unmodified_since is not None
 
     def strongly_matches(self, other: "RemoteVersion") -> bool:
-        """Whether the validators guarantee that both versions have the same bytes."""
+        """Return whether the validators guarantee that both versions have the same bytes."""
         if other.coding or not self._same_total(other):
             return False
         return (self.if_range is not None and self._same_validator(other)) or self._same_by_date(other)
 
     def weakly_matches(self, other: "RemoteVersion") -> bool:
-        """Whether a whole file of this version can replace the other, although their bytes must not be mixed.
+        """Return whether a whole file of this version may replace the other, although their bytes must not be combined.
 
         A weak ETag is enough for that (§8.8.3.2), and so is any date together with the size.
         """
@@ -85,12 +84,12 @@ class RemoteVersion:
         )
 
     def differs_only_in_etag(self, other: "RemoteVersion") -> bool:
-        """Whether size and date are the same: the servers behind one name may each make an ETag of their own."""
+        """Return whether size and date are the same: several servers with one name may each make their own ETags."""
         dates = {self.validators.last_modified, other.validators.last_modified}
         return not other.coding and self.total is not None and self.total == other.total and len(dates) == 1
 
     def is_copied_by(self, other: "RemoteVersion") -> bool:
-        """Whether the file of another server is the same: each server may make its ETags in its own way."""
+        """Return whether the file of another server is the same: each server may make its ETags in its own way."""
         if self.total is None or self.total != other.total or other.coding:
             return False
         etag = self.validators.etag
@@ -105,7 +104,7 @@ class RemoteVersion:
         return None in {self.total, other.total} or self.total == other.total
 
     def _same_by_date(self, other: "RemoteVersion") -> bool:
-        """Whether the tags are equal except for weakness, and the old date and the size are equal, too."""
+        """Return whether the tags are equal except for weakness, and the old date and the size are equal, too."""
         etag, dated = self.validators.etag, self.old_date or other.old_date
         return (
             etag is not None
@@ -125,7 +124,7 @@ UNKNOWN: Final = RemoteVersion()
 
 
 def came_before(version: RemoteVersion, replaced: Iterable[RemoteVersion]) -> bool:
-    """Whether a replaced version is back, with the same size and date: then two servers share one name."""
+    """Return whether a replaced version is back with the same size and date. Then two servers share one name."""
     etag = version.validators.etag
     return etag is not None and any(
         each.validators.etag == etag and each.differs_only_in_etag(version) for each in replaced
@@ -139,13 +138,13 @@ def content_coding(fields: Mapping[str, str]) -> str | None:
 
 
 def is_page(fields: Mapping[str, str]) -> bool:
-    """Whether a body is an HTML page, as a server sends to ask for a password or to say that it is down."""
+    """Return whether a body is an HTML page, which may be a login page or an error page."""
     media_type = fields.get("content-type", "").partition(";")[0].strip(" \t").lower()
     return media_type in {"text/html", "application/xhtml+xml"}
 
 
 def _etag(fields: Mapping[str, str]) -> ETag | None:
-    """Return the ETag. One without quotes counts as weak, because a server may not recognize it in If-Range."""
+    """Return the ETag. An ETag without quotes counts as weak, because a server may not recognize it in If-Range."""
     text = fields.get("etag", "")
     with suppress(ValueError):
         return ETag.parse(text) or (ETag(text, weak=True) if text else None)
@@ -153,7 +152,7 @@ def _etag(fields: Mapping[str, str]) -> ETag | None:
 
 
 def _strong_validator(validators: Validators, old_date: str | None, *, has_etag: bool) -> str | None:
-    """Return the validator for If-Range (§13.1.5): no weak ETag, and a date only if there is no ETag at all."""
+    """Return the validator for If-Range (§13.1.5): a strong ETag, or a date if there is no ETag at all."""
     if has_etag:
         return str(validators.etag) if validators.etag and not validators.etag.weak else None
     return old_date

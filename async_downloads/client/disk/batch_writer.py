@@ -1,4 +1,4 @@
-"""Writes the bytes of all connections into the part file, and then records in the journal that they are there.
+"""Writes the bytes of all connections into the part file, and then records them in the journal.
 
 network ──chunks of all connections──▶ 4 MiB or half a second ──▶ part file, then journal
                                                       every five seconds ──▶ disk
@@ -20,16 +20,16 @@ from .targets import is_disk_full
 __all__ = ["BatchWriter", "SegmentWriter"]
 
 
-_BATCH_BYTES: Final = 4 * 1024 * 1024  # less wakes the thread too often; a killed process loses up to two batches
-_BATCH_SECONDS: Final = 0.5  # the longest time that a byte waits to be written, and that the journal is behind
-_CHEAP_SPANS: Final = 256  # a journal with fewer spans takes almost no time to write
-_FLUSH_SECONDS: Final = 5.0  # between two flushes: a power loss costs at most the bytes since the last one
-_JOURNAL_BYTES: Final = 64 * 1024  # more than a journal needs
+_BATCH_BYTES: Final = 4 * 1024 * 1024  # smaller ones wake the thread too often; a killed process loses up to two
+_BATCH_SECONDS: Final = 0.5  # a byte waits no longer to be written, and the journal is no older
+_CHEAP_SPANS: Final = 256  # writing a journal with fewer spans takes almost no time
+_FLUSH_SECONDS: Final = 5.0  # between two flushes; a power loss can lose only the bytes since the last flush
+_JOURNAL_BYTES: Final = 64 * 1024  # more bytes than a journal needs
 
 
 @dataclass(slots=True)
 class _Run:
-    """Chunks that belong into the file one after the other."""
+    """Chunks at consecutive positions of the file."""
 
     start: int
     stop: int
@@ -43,15 +43,15 @@ class BatchWriter:
     next one is collected:
 
         collecting   `_runs` has chunks; `_timer` runs from the first one on
-        writing      `_batch` is the task that writes a batch. A failed task stays until a caller has waited for it
-                     and has got its error.
-        flushing     `_flush_task` runs beside both. Its error is raised at the next wait.
+        writing      `_batch` is the task that writes a batch. A failed task stays until its error was raised to a
+                     caller.
+        flushing     `_flush_task` runs at the same time. Its error is raised at the next wait.
 
     Order of writes: bytes first, then the journal, so the journal never names bytes that are not in the file. Only the
     schedule knows which bytes are held; this class informs it after each batch.
 
-    If a caller is cancelled, CancelledError is raised only after the batch being written is in the file: a thread still
-    uses the descriptor until then.
+    If a caller is cancelled, CancelledError is raised only after the batch being written is in the file, because a
+    thread uses the descriptor until then.
     """
 
     def __init__(self, part_file: PartFile, schedule: Schedule, record: Record | None = None) -> None:
@@ -68,7 +68,7 @@ class BatchWriter:
         self._flush_task: asyncio.Task[None] | None = None
 
     async def put(self, segment: Segment, start: int, chunk: bytes) -> None:
-        """Collect the next chunk of a segment. Waits if one batch is being written and another one is full."""
+        """Collect the next chunk of a segment. Wait if one batch is being written and the next one is full."""
         self._timer = self._timer or self._loop.call_later(_BATCH_SECONDS, self._write_on_time)
         run = self._runs.setdefault(segment, _Run(start, start))
         run.chunks.append(chunk)
@@ -80,7 +80,7 @@ class BatchWriter:
                 self._start_batch()
 
     def _write_on_time(self) -> None:
-        """Write a batch that is not full but has waited for half a second."""
+        """Write a batch that is not full but half a second old."""
         self._timer = None
         if not self._batch:
             self._start_batch(with_journal=True)
@@ -91,7 +91,7 @@ class BatchWriter:
         """Return after all bytes put so far are in the file. Raises DiskError if they cannot be written."""
         try:
             await self._wait_for_batch()
-        finally:  # even if that batch failed: the collected bytes may be of other connections
+        finally:  # even if that batch failed: the collected bytes may belong to other connections
             try:
                 if not self._batch:
                     self._start_batch()
@@ -100,7 +100,7 @@ class BatchWriter:
                 await self._wait_for_flush()
 
     def _start_batch(self, *, with_journal: bool = False) -> None:
-        """Start to write the collected bytes, and the journal if it is due."""
+        """Start to write the collected bytes, and the journal if it is time."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -115,7 +115,7 @@ class BatchWriter:
             try:
                 await await_shielded(batch)
             finally:
-                if self._batch is batch:  # another waiter may have started the next one
+                if self._batch is batch:  # another waiter may have started the next batch
                     self._batch = None
         self._raise_flush_error()
 
@@ -131,13 +131,13 @@ class BatchWriter:
         flush_due = self._loop.time() - self._flushed_at >= _FLUSH_SECONDS
         if self._schedule.resumable and not self._flush_task and flush_due:
             self._flush_task = asyncio.create_task(self._flush())
-        self._batch = None  # not reached after an error: a waiter must still get it
+        self._batch = None  # not reached after an error, which a waiter must still get
 
     def _is_journal_due(self, *, on_time: bool) -> bool:
-        """Whether to write the journal with this batch. A small, fast download is complete before it needs one.
+        """Return whether to write the journal with this batch. A small, fast download is complete before it needs one.
 
-        The journal of a file with many gaps is long. It is written less often, or the work would grow with the square
-        of its length.
+        The journal of a file with many gaps is long. It is written less often, because otherwise the work would grow
+        with the square of its length.
         """
         scale = max(len(self._schedule.held.spans) / _CHEAP_SPANS, 1)
         unsaved_seconds = self._loop.time() - self._saved_at
@@ -145,7 +145,7 @@ class BatchWriter:
         return enough or (on_time and scale == 1)
 
     async def _wait_for_flush(self) -> None:
-        """Wait for a running flush, which must end before the file is closed or another version begins."""
+        """Wait for a running flush. It must end before the file is closed or another version begins."""
         try:
             if self._flush_task:
                 await await_shielded(asyncio.wait([self._flush_task]))
@@ -153,7 +153,7 @@ class BatchWriter:
             self._raise_flush_error()
 
     def _raise_flush_error(self) -> None:
-        """Raise the error of a flush that has ended, once."""
+        """Raise the error of a flush that has ended, but only once."""
         if self._flush_task and self._flush_task.done():
             flush_task, self._flush_task = self._flush_task, None
             flush_task.result()
@@ -167,7 +167,7 @@ class BatchWriter:
         return Record(version, held, self._flushed)
 
     async def save(self) -> None:
-        """Flush the part file and save the journal. If the disk is full, cut the part to make room for the journal."""
+        """Flush the part file and save the journal. If the disk is full, shorten the part to make room for it."""
         await await_shielded(self._flush_and_save())
 
     async def _flush_and_save(self) -> None:
@@ -185,7 +185,7 @@ class BatchWriter:
             await self._save()
 
     async def _flush(self) -> None:
-        """Flush the held bytes to the disk. If that fails, only those of the last good flush are still held."""
+        """Flush the held bytes to the disk. If that fails, only the bytes of the last good flush count as held."""
         held = self._schedule.held
         try:
             await in_thread(self._part_file.flush)
@@ -206,7 +206,7 @@ class BatchWriter:
             await in_thread(lambda: self._part_file.save(record))
 
     async def clear(self) -> None:
-        """Delete all bytes and the journal. The caller has called `finish` before, so no batch is being written."""
+        """Delete all bytes and the journal. The caller must call `finish` first, so that no batch is being written."""
         self._flushed, self._unsaved_bytes = NOTHING, 0
         await await_shielded(in_thread(self._part_file.clear))
 
@@ -220,7 +220,7 @@ class SegmentWriter:
         self.end: int = segment.done
 
     async def put(self, chunk: bytes) -> None:
-        """Take the next chunk. Waits if the disk is slower than the network. Raises DiskError if a write failed."""
+        """Take the next chunk. Wait if the disk is slower than the network. Raises DiskError if a write failed."""
         start, self.end = self.end, self.end + len(chunk)
         self._segment.received = self.end
         await self._batch_writer.put(self._segment, start, chunk)

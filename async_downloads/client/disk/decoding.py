@@ -1,4 +1,4 @@
-"""A complete file that was sent with a content coding: the checksum says whether the coding belongs to the file."""
+"""Remove the content coding from a complete file if its checksum shows that the coding is not part of the file."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 
 
 def decode_part(part_file: PartFile, checksum: Checksum) -> int | None:
-    """Take the coding off a part file if it then has this checksum; return its new size, otherwise None.
+    """Decode a part file if it then has this checksum, and return its new size in bytes. Otherwise return None.
 
     Blocks on the disk. Raises DiskError.
     """
@@ -32,9 +32,9 @@ def decode_part(part_file: PartFile, checksum: Checksum) -> int | None:
 
 
 def is_decoded(fd: int, checksum: Checksum) -> bool:
-    """Whether the content of an open file has this checksum after its coding was taken off. Blocks on the disk.
+    """Return whether the decoded content of an open file has this checksum. Blocks on the disk.
 
-    Nothing is stored, as a small file may decode to one that fills the disk.
+    The decoded bytes are not stored, because a small file may decode to one that fills the disk.
     """
     hashed = hashlib.new(checksum.algorithm, usedforsecurity=False)
     try:
@@ -46,7 +46,7 @@ def is_decoded(fd: int, checksum: Checksum) -> bool:
 
 
 def decode_file(fd: int, directory: Path) -> int:
-    """Take the coding off an open file, and return its new size. Blocks on the disk. Raises OSError."""
+    """Decode an open file in place, and return its new size in bytes. Blocks on the disk. Raises OSError."""
     with TemporaryFile(dir=directory) as copy:
         for chunk in _decoded(fd):
             copy.write(chunk)
@@ -60,7 +60,7 @@ def decode_file(fd: int, directory: Path) -> int:
 
 
 def _decoded(fd: int) -> Iterator[bytes]:
-    """Yield the decoded content in steps of at most 1 MiB. Raises zlib.error if it is damaged or not complete."""
+    """Yield the decoded content in chunks of at most 1 MiB. Raises zlib.error if it is damaged or incomplete."""
     decoder, offset = zlib.decompressobj(_GZIP_OR_ZLIB), 0
     while chunk := os.pread(fd, _READ_BYTES, offset):
         offset += len(chunk)

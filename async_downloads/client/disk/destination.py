@@ -1,4 +1,4 @@
-"""Where a download goes: to the path that the caller gives, or to a name that the first response chooses."""
+"""Where a download is stored: at the path that the caller gives, or under a name from the first response."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -30,22 +30,22 @@ _NUMBERS: Final = 100  # numbered names of one file in which an earlier download
 class Destination:
     """The target of one download. The download's job owns it and closes it; no other task uses it.
 
-    It opens in two phases, because only the first response may tell the name, and because an earlier download's part
-    must survive until another file is complete:
+    It opens in two phases, because the name may come from the first response, and because the part of an earlier
+    download must stay until another file is complete:
 
         new ──prepare──┬─ a path was given, or a part was found ──▶ open: the part file is locked and unchanged
                        └─ neither ──▶ unnamed: no file is open
         open, unnamed ──accept──▶ accepted: the batch writer may write; bytes of another version stay beside it
         accepted ──change_version──▶ open   the file on the server was replaced; the old bytes stay in their part
         accepted ──finish──▶ published    the complete file has its name
-        any ──close──▶ closed             what is not published is kept for the next run or deleted
+        any ──close──▶ closed             an unpublished part is kept for the next run or deleted
 
-    `path` is None if the first response is to name the file, in `directory`. If the name is taken, the other file is
+    If `path` is None, the first response names the file in `directory`. If the name is taken, the existing file is
     replaced if `overwrite` is True, or None and `path` was given; otherwise the new name gets a number. If `path` is a
-    symbolic link, the file that it leads to counts. With `resume`, a part or a complete file of an earlier run counts.
-    A complete file counts if it has the `checksum` or, without one, is the same version. With `continues`, the part of
-    another URL or program counts too. With `timestamping`, any file at `path` counts by its size and time. Unless
-    `dated`, the file keeps the current time.
+    symbolic link, its target is used. With `resume`, a part or a complete file of an earlier run is used. A complete
+    file is used if it has the `checksum` or, without `checksum`, is the server's version. With `continues`, the part of
+    another URL or program is used too. With `timestamping`, any file at `path` that has the size and time of the
+    server's file is used. If `dated` is False, the file keeps the current time.
     """
 
     def __init__(  # noqa: PLR0913  # each is an option of `Downloader.fetch`
@@ -80,11 +80,11 @@ class Destination:
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """The header fields for the first request: the server then sends no body if the complete file is current."""
+        """The header fields with which the server sends no body if the complete file is current."""
         return self._existing.conditions if isinstance(self._existing, CompleteFiles) else {}
 
     async def prepare(self, connections: int, prove: Prove) -> Schedule:
-        """Open the destination as far as it is known; return the schedule of the bytes that are missing.
+        """Open the destination if its name is known. Return the schedule of the missing bytes.
 
         Raises Unchanged if no request is needed, TargetBusy if another download has the target, DiskError if the part
         file cannot be opened, and the errors of `prove`.
@@ -118,18 +118,18 @@ class Destination:
         self._batch_writer = BatchWriter(self._parts.active, self._schedule, part.record if part else None)
 
     def _forget_renewed(self) -> None:
-        """Leave the part of the URL with another signature to that download: this is another file, or it is running."""
+        """Do not use the part of the URL with another signature: the file is different, or that download is running."""
         self.path, self._named, self._renewed = self._unnumbered, False, False
         self._parts = self._batch_writer = None
 
     async def accept(self, head: ResponseHead, version: RemoteVersion | None) -> BatchWriter:
-        """Return the writer for the body of a response; the first response may choose the name.
+        """Return the writer for the body of a response. The first response may choose the name.
 
-        This is the second phase. Bytes of an earlier download that the response does not continue stay in a part of
-        their own until the new file is complete, unless the disk has no room for both.
+        This is the second phase. If the response does not continue the bytes of an earlier download, these stay in
+        their own part file until the new file is complete, unless the disk has no room for both.
 
-        Raises Unchanged if the server has the version of a complete file. `version` is None for a 304, which says so of
-        the file in `conditions`. Raises DiskError if the disk is full, TransientError if a page would replace a file.
+        `version` is None for a 304, which confirms the file in `conditions`. Raises Unchanged if a complete file is the
+        server's version, DiskError if the disk is full, and TransientError if an HTML page would replace a file.
         """
         if self._accepted and self._batch_writer:
             return self._batch_writer
@@ -157,7 +157,7 @@ class Destination:
         return batch_writer
 
     async def _compare(self, head: ResponseHead, version: RemoteVersion | None) -> None:
-        """Raise Unchanged if the response is about a file that is already there."""
+        """Raise Unchanged if the file of the response exists already."""
         if version is None:
             newest = self._existing.newest if isinstance(self._existing, CompleteFiles) else (self.path, UNKNOWN)
             raise Unchanged(*newest)
@@ -176,7 +176,7 @@ class Destination:
         self.path, self._named = self._parts.active.path, True
 
     def _lock_unused(self) -> PartPair:
-        """Lock the part of the first name that is free, or of the name itself if it may be replaced."""
+        """Lock the part for the first free name, or for the name itself if its file may be replaced."""
         if self._replaces:
             return self._earlier.open(self.path)
         busy: set[Path] = set()
@@ -184,7 +184,7 @@ class Destination:
             path = unused(self._unnumbered, lambda each: each in busy or is_taken(each))
             try:
                 return self._earlier.open(path)
-            except TargetBusy:  # another download chose the same name at the same time, or another program has the part
+            except TargetBusy:  # another download has chosen the same name, or another program has the part
                 busy.add(path)
 
     async def verify(self, checksum: Checksum) -> None:
@@ -192,13 +192,13 @@ class Destination:
         await checksum.verify(self._open_parts().active.fd)
 
     async def decode(self, checksum: Checksum) -> bool:
-        """Take the content coding off the part file if it then has the digest; return whether it has."""
+        """Decode the part file if it then has the digest. Return whether that was so."""
         part_file = self._open_parts().active
         self._decoded_bytes = await await_shielded(in_thread(partial(decode_part, part_file, checksum)))
         return self._decoded_bytes is not None
 
     async def change_version(self, version: RemoteVersion) -> Record | None:
-        """Keep the bytes of the old version, which the schedule still has; return the new version's record."""
+        """Keep the bytes of the old version. Return the record of the new version if a part of it exists."""
         if self._parts is None:
             return None
         if self._accepted and self._batch_writer:
@@ -214,7 +214,7 @@ class Destination:
 
     @property
     def size(self) -> int:
-        """The size of the complete file in bytes. It differs from the bytes fetched if a coding was taken off."""
+        """The size of the complete file in bytes. It differs from the fetched bytes if the file was decoded."""
         return self._schedule.held.size if self._decoded_bytes is None else self._decoded_bytes
 
     async def finish(self) -> Path:
@@ -232,7 +232,7 @@ class Destination:
         return self.path
 
     async def close(self, *, keep: bool) -> None:
-        """Unlock the part file. With `keep`, its bytes stay if the next run can use them; otherwise they are deleted.
+        """Unlock the part file. With `keep`, its bytes stay if the next run can use them. Otherwise they are deleted.
 
         With `keep`, the part of an earlier download stays unchanged if no response was accepted.
         """

@@ -1,8 +1,8 @@
-"""The files that earlier downloads of a URL left on the disk, as a value.
+"""The files of earlier downloads of a URL, as a value.
 
-Nothing         the whole file is requested
-PartialFile     its journal says which bytes it holds, and the others are requested
-CompleteFiles   a conditional request asks whether the server has another version (RFC 9110 §13.1)
+Nothing         there are none: the whole file is requested
+PartialFile     the journal says which bytes are held: the missing bytes are requested
+CompleteFiles   the files are complete: a conditional request asks for another version (RFC 9110 §13.1)
 """
 
 import errno
@@ -50,7 +50,7 @@ _BEGIN_BYTES: Final = 1024
 
 
 class Unchanged(Exception):
-    """The file at `path` is complete and is the `version` that the server has, so there is nothing to download."""
+    """The file at `path` is complete and is the server's `version`, so there is nothing to download."""
 
     def __init__(self, path: Path, version: RemoteVersion) -> None:
         super().__init__(str(path))
@@ -72,25 +72,25 @@ class PartialFile:
 
 @dataclass(frozen=True, slots=True)
 class CompleteFiles:
-    """There are complete files: the one at the path first, then those with a number, the highest last."""
+    """There are complete files: first the file at the path, then files with a number, the highest last."""
 
     versions: dict[Path, RemoteVersion]
 
     @property
     def newest(self) -> tuple[Path, RemoteVersion]:
-        """The file that most likely has the server's version."""
+        """The file that most likely is the server's version."""
         return next(reversed(self.versions.items()))
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """The header fields that make the server respond with 304 if it has the version of the newest file."""
+        """The header fields with which the server responds 304 if the newest file is its version."""
         version = self.newest[1]
         if version.validators.etag:
             return {"If-None-Match": str(version.validators.etag)}
         return {"If-Modified-Since": version.if_range} if version.if_range else {}
 
     def compare(self, remote: RemoteVersion) -> None:
-        """Raise Unchanged if one of the files is the version that the server has."""
+        """Raise Unchanged if one of the files is the server's version."""
         for path, version in self.versions.items():
             if version.weakly_matches(remote):
                 raise Unchanged(path, remote)
@@ -102,8 +102,9 @@ Existing = Nothing | PartialFile | CompleteFiles
 class EarlierDownloads:
     """Looks for the files of earlier downloads of one URL. It changes no file, except for one leftover link.
 
-    Without `use` it finds nothing, and the download starts over. With a `checksum`, only that says which file is
-    complete. With `any_url`, the part of another URL or program counts too; the server still decides.
+    If `use` is False, it finds nothing, and the download starts over. With a `checksum`, only the checksum decides
+    whether a file is complete. With `any_url`, the part of another URL or program is found too; then the server
+    decides.
     """
 
     def __init__(self, url: str, *, use: bool, checksum: Checksum | None, any_url: bool = False) -> None:
@@ -130,7 +131,7 @@ class EarlierDownloads:
         return PartPair(part_file)
 
     async def adopt(self, path: Path, prove: Prove) -> Adoption | None:
-        """Return another program's part of a download to a path, if the server proves its version; otherwise None."""
+        """Return another program's part for a path if the server proves its version; otherwise None."""
         part = await in_thread(partial(ForeignPart.of, path)) if self._any_url and self._use else None
         version = await prove(part) if part else None
         return Adoption(part, version) if part and version else None
@@ -152,21 +153,21 @@ class EarlierDownloads:
         return None
 
     async def resume(self, parts: PartPair) -> PartialFile | None:
-        """Return the part of an earlier download in the opened part files; None if they hold nothing of it."""
+        """Return the part of an earlier download in the opened part files; None if they have none."""
         load = partial(parts.resume, any_url=self._any_url)
         record = await await_shielded(in_thread(load)) if self._use else None
         return PartialFile(record) if record else None
 
     async def back_to(self, parts: PartPair, version: RemoteVersion) -> Record | None:
-        """Return the record of the other part if it is of this version, which the server has again; else None."""
+        """Return the record of the other part if the server has its version again; otherwise None."""
         return await await_shielded(in_thread(partial(parts.back_to, version))) if self._use else None
 
     async def complete(self, path: Path, numbered: Iterable[Path], *, guess: bool) -> Nothing | CompleteFiles:
         """Return the complete files at a path and its numbered names.
 
-        With `guess`, a file at `path` of unknown origin counts by its size and modification time.
+        With `guess`, a file at `path` of unknown origin counts if its size and modification time fit.
 
-        Raises Unchanged if one of them has the caller's checksum: no request is needed then.
+        Raises Unchanged if one of them has the caller's checksum, because then no request is needed.
         """
         versions = await in_thread(partial(self._versions, path, numbered, guess=guess))
         if self._checksum and self._use:
@@ -181,12 +182,12 @@ class EarlierDownloads:
         if not self._use:
             return {}
         found = {path: load(path, self.url, guess=guess)}
-        for each in numbered:  # a modification time alone is no proof that a numbered file is of this URL
+        for each in numbered:  # a modification time alone does not prove that a numbered file is from this URL
             found.setdefault(each, load(each, self.url, guess=False))
         return {each: version for each, version in found.items() if version}
 
     async def compare_digest(self, path: Path, head: ResponseHead, remote: RemoteVersion) -> None:
-        """Raise Unchanged if a file has the digest that the server states (RFC 9530), wherever the file is from."""
+        """Raise Unchanged if a file has the digest that the server sent (RFC 9530), whatever its origin."""
         if self._checksum or not self._use or remote.total is None:
             return
         digest = Checksum.strongest(parse_digest(head.fields.get("repr-digest", "")))
@@ -195,28 +196,28 @@ class EarlierDownloads:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether a name is in use. A part alone does not take it: `PartFile` finds out whether that is a leftover."""
+    """Return whether a name is in use. A part file alone does not count: a killed process may have left it."""
     part = part_of(path)
     not_ours = os.path.lexists(part) and (not stat.S_ISREG(part.lstat().st_mode) or is_planted(part))
     return not_ours or os.path.lexists(path) or os.path.lexists(journal_of(path))
 
 
 def refuse_page(path: Path) -> None:
-    """Raise TransientError if a complete file is there and is no HTML page: a page must not replace it.
+    """Raise TransientError if a complete file exists and is no HTML page, because a page must not replace it.
 
-    A server sends a page in place of a file to ask for a password, or to say that it is down.
+    A server may send a login page or an error page in place of the file.
     """
     try:
         with path.open("rb") as file:
             begin = file.read(_BEGIN_BYTES).removeprefix(BOM_UTF8).lstrip()
-    except OSError:  # nothing is there, or it is no file
+    except OSError:  # there is no file
         return
     if begin and not begin.startswith(b"<"):
-        raise TransientError(BadResponse(f"the server sent an HTML page, and {path.name} is no page and is kept"))
+        raise TransientError(BadResponse(f"the server sent an HTML page; {path.name} is no page and is kept"))
 
 
 def resumable(url: str, path: Path | None, directory: Path) -> bool:
-    """Return whether a download with the same arguments as `Destination` has left a part that the next one can use."""
+    """Return whether there is a part that a download with these arguments of `Destination` can continue."""
     hashes = UrlHashes.of(url)
     if path is None:
         return unfinished(directory, hashes.url) is not None

@@ -1,4 +1,4 @@
-"""The unfinished file of another program: at the path of the download, or at that of its part, without a journal."""
+"""The unfinished file of another program, at the path of a download or of its part file. It has no journal."""
 
 import os
 import stat
@@ -22,13 +22,13 @@ __all__ = ["Adoption", "ForeignPart", "Prove"]
 
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _BLOCK_BYTES: Final = 512  # unit of `st_blocks`, on every file system
-_COPIED_BYTES: Final = 1024 * 1024  # in memory at once
+_COPIED_BYTES: Final = 1024 * 1024  # copied at a time
 _CONTROL_SUFFIXES: Final = (".aria2", ".aria2__temp", ".st")  # of aria2 and axel, whose files have gaps
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignPart:
-    """A file at `path` with the first `size` bytes of a download, written to at `modified_ns` and not locked."""
+    """An unlocked file at `path` with the first `size` bytes of a download. `modified_ns` is its modification time."""
 
     path: Path
     size: int
@@ -41,10 +41,10 @@ class ForeignPart:
 
     @classmethod
     def of(cls, path: Path) -> Self | None:
-        """Return the part that another program left for `path`: that at the part's path first, then that at `path`.
+        """Return another program's part for `path`: the file at the path of the part file, or else the file at `path`.
 
-        Returns None if there is none. A file with gaps does not count, nor does the file of a program that does not
-        write from the start to the end.
+        Returns None if there is none. A file with gaps does not count. Neither does the file of a program that does not
+        write from start to end.
         """
         with suppress(OSError):
             if os.path.lexists(journal_of(path)) or any(os.path.lexists(f"{path}{each}") for each in _CONTROL_SUFFIXES):
@@ -84,31 +84,31 @@ class ForeignPart:
                 os.close(fd)
 
     def refuse_changed(self, fd: int) -> None:
-        """Raise DiskError if an open file is not this one as it was found."""
+        """Raise DiskError if an open file is not this file or has changed since it was found."""
         status = os.fstat(fd)
         if (status.st_size, status.st_mtime_ns) != (self.size, self.modified_ns):
-            raise DiskError(f"{self.path}: another program changed it")
+            raise DiskError(f"{self.path}: another program has changed it")
 
 
 Prove = Callable[[ForeignPart], Awaitable[RemoteVersion | None]]
-"""Asks the server for the version of a part; None if the server does not prove one."""
+"""Asks the server for the version of a part. Returns None if the server does not prove one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """A part of another program, and the version to which its bytes belong, as the server has proved."""
+    """A part of another program, and the version of its bytes, which the server has proved."""
 
     part: ForeignPart
     version: RemoteVersion
 
     def is_in_place(self, path: Path) -> bool:
-        """Whether the other program has given it the name that this package uses for the part of a path."""
+        """Return whether the file of the other program has the name of this package's part file for a path."""
         return self.part.path == part_of(path)
 
     def apply(self, part_file: PartFile) -> None:
-        """Give the bytes to a part file, and save its journal.
+        """Use the bytes in a part file, and save its journal.
 
-        A file at the path of the download is copied: it stays until the complete file replaces it. Raises DiskError if
+        A file at the path of the download is copied, and stays until the complete file replaces it. Raises DiskError if
         that fails, or if the other program still writes to its file.
         """
         if self.is_in_place(part_file.path):

@@ -1,13 +1,13 @@
-"""The journal beside a part file says which bytes it holds. It is written to a temporary name, then renamed.
+"""The journal beside a part file: it says which bytes the part holds. It is written to a temporary file, then renamed.
 
     {"v": 1, "boot": "…", "url": "…", "etag": "\"x\"", "lm": null, "strong": "\"x\"",
      "total": 9, "done": [[0, 5]], "flushed": [[0, 3]], "unsigned": "…"}
 
-`url` is a hash, `unsigned` that of the URL without its signature, and `strong` is the value for If-Range, or for
-If-Unmodified-Since with a weak ETag. `"html": true` is added for an HTML page. The bytes of `done` were written to the
-file. They survive the end of the process, but a power loss may lose them: if the machine has started since (another
-`boot`), only those of `flushed` count. A journal with anything unexpected in it counts as none, and the download starts
-over.
+`url` is a hash of the URL, and `unsigned` a hash of the URL without its signature. `strong` is the value for If-Range,
+or for If-Unmodified-Since if the ETag is weak. `"html": true` is added for an HTML page. The spans in `done` were
+written to the file. They survive the end of the process, but a power loss may lose them: if the machine has started
+again since then (another `boot`), only the spans in `flushed` count. If anything else in a journal is unexpected, the
+journal is ignored, and the download starts over.
 """
 
 import json
@@ -36,7 +36,7 @@ SUFFIX: Final = ".part.json"
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _KEYS: Final = {"v", "boot", "url", "etag", "lm", "strong", "total", "done", "flushed"}
 _MAX_BYTES: Final = 4 * 1024 * 1024  # no journal of a download is longer
-_MAX_SPANS: Final = 1000  # the largest count: each gap costs a request, so smaller spans are fetched again
+_MAX_SPANS: Final = 1000  # only the largest spans count: each gap costs a request, so smaller spans are fetched again
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Record:
     flushed: Spans = NOTHING
 
     def reopened(self) -> "Record":
-        """Return the record; if the file is complete, without its last byte, so that one request is sent.
+        """Return the record. If the file is complete, leave out its last byte, so that one request is sent.
 
-        Its response says whether the server still has this version, and which digest it has.
+        The response says whether the server still has this version, and may have its digest.
         """
         total = self.version.total
         if total is None or any(self.held.missing(total)):
@@ -75,7 +75,7 @@ def encode(record: Record, *, url: str, boot: str | None, unsigned: str = "") ->
 
 
 def version_fields(version: RemoteVersion) -> dict[str, str | None]:
-    """Return the fields of a version that a journal and a file's provenance have in common."""
+    """Return the fields of a version, for a journal or for the provenance of a file."""
     etag, modified = version.validators.etag, version.validators.last_modified
     return {
         "etag": str(etag) if etag else None,
@@ -85,7 +85,7 @@ def version_fields(version: RemoteVersion) -> dict[str, str | None]:
 
 
 def read_validators(etag: object, modified: object) -> Validators:
-    """Return the validators of these fields. A value of another type counts as none."""
+    """Return the validators from these fields. A value of another type counts as missing."""
     return Validators(
         ETag.parse(etag) if isinstance(etag, str) else None,
         parse_date(modified, now=0) if isinstance(modified, str) else None,
@@ -97,8 +97,8 @@ def decode(
 ) -> Record | None:
     """Return the record that `encode` wrote for this URL; None for any other text, or if a span exceeds the total.
 
-    A record of the same `unsigned` URL with a strong ETag counts too: only the signature was renewed. With `any_url`,
-    the record of every URL counts.
+    A record of the same `unsigned` URL with a strong ETag is returned too, because only the signature was renewed. With
+    `any_url`, the record of any URL is returned.
     """
     with suppress(ValueError, TypeError, RecursionError):
         data = _fields(text)
@@ -108,13 +108,13 @@ def decode(
 
 
 def _fields(text: str) -> dict[str, object]:
-    """Return the fields of a journal; {} if it is none. Raises ValueError or RecursionError if the text is no JSON."""
+    """Return the fields of a journal; {} for other JSON. Raises ValueError or RecursionError if it is no JSON."""
     data = json.loads(text)
     return data if isinstance(data, dict) and set(data) - {"unsigned", "html"} == _KEYS and data["v"] == 1 else {}
 
 
 def _is_renewed(data: Mapping[str, object], unsigned: str) -> bool:
-    """Whether the journal is of the same URL with another signature. A date is no proof: many files may share it."""
+    """Return whether the journal is of the same URL with another signature. A date would not prove that."""
     return data.get("unsigned") == unsigned and data["strong"] is not None and data["strong"] == data["etag"]
 
 
@@ -135,9 +135,9 @@ def _version(data: Mapping[str, object]) -> RemoteVersion | None:
 
 
 def read_version(total: int | None, validators: Validators, strong: object, *, is_html: bool = False) -> RemoteVersion:
-    """Return the version with these validators, of which `strong` is the one for If-Range or If-Unmodified-Since.
+    """Return the version with these validators. `strong` is the value for If-Range or If-Unmodified-Since.
 
-    Another value of `strong` counts as none.
+    A value of `strong` that does not fit the validators is ignored.
     """
     if strong is None or strong != _strong_validator(validators):
         return RemoteVersion(total, validators, is_html=is_html)
@@ -163,7 +163,7 @@ def _spans(value: object) -> Spans:
 
 
 class Journal:
-    """The journal of one part file. Its owner is the PartFile, which holds the lock; reading needs no lock.
+    """The journal of one part file. Its owner is the PartFile, which holds the lock. Reading needs no lock.
 
     `url` and `unsigned` are hashes of the URL. Every method blocks on the disk, so callers run it in a thread.
     """
@@ -180,15 +180,15 @@ class Journal:
             self._temporary.lstat()
 
     def load(self, *, renewed: bool = False, any_url: bool = False) -> Record | None:
-        """Return the record; None if there is no journal, or it is damaged, of another URL, or of another user.
+        """Return the record; None if there is no journal, or if it is damaged, of another URL, or of another user.
 
-        With `renewed`, the signature of the URL may be another one; with `any_url`, the whole URL.
+        With `renewed`, the URL may have another signature. With `any_url`, it may be any URL.
         """
         unsigned = self._unsigned if renewed else None
         return decode(self._text(), url=self._url, boot=boot_id(), unsigned=unsigned, any_url=any_url)
 
     def is_of_package(self) -> bool:
-        """Whether there is a journal of this package, for any URL."""
+        """Return whether there is a journal of this package, for any URL."""
         with suppress(ValueError, RecursionError):
             return bool(_fields(self._text()))
         return False
@@ -201,7 +201,7 @@ class Journal:
             return ""
 
     def save(self, record: Record) -> None:
-        """Replace the journal. Raises OSError if it cannot be written; the old one is then still there."""
+        """Replace the journal. Raises OSError if it cannot be written; the old journal then stays."""
         try:
             with open(self._temporary, "w", encoding="utf-8", opener=_open) as file:
                 file.write(encode(record, url=self._url, boot=boot_id(), unsigned=self._unsigned))
@@ -212,7 +212,7 @@ class Journal:
             raise
 
     def remove(self) -> bool:
-        """Delete the journal; return whether there was one."""
+        """Delete the journal. Return whether there was one."""
         with suppress(OSError):  # another program may have a directory of this name
             self._temporary.unlink()
         try:
@@ -235,7 +235,7 @@ def _is_ours(fd: int) -> bool:
 def unfinished(directory: Path, url: str, unsigned: str = "", *, renewed: bool = False) -> Path | None:
     """Return the path of an unfinished download in a directory; None if there is none.
 
-    `url` and `unsigned` are hashes of its URL. With `renewed`, its signature may be another one.
+    `url` and `unsigned` are hashes of its URL. With `renewed`, the URL may have another signature.
     """
     for path in sorted(directory.glob(f"*{SUFFIX}")):
         if Journal(path, url, unsigned).load(renewed=renewed):

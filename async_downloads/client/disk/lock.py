@@ -21,7 +21,7 @@ _LOCKLESS: Final = frozenset(
 
 
 def open_locked(part: Path) -> int:
-    """Open and lock a part file; create it if there is none. Return its descriptor.
+    """Open and lock a part file. Create it if it does not exist. Return its descriptor.
 
     Raises TargetBusy if another download has locked it, OSError if it cannot be opened.
     """
@@ -29,10 +29,10 @@ def open_locked(part: Path) -> int:
         fd = os.open(part, _OPEN | os.O_CREAT, _MODE)
         try:
             _lock(fd, part)
-            if is_at(fd, part):  # otherwise another download published or deleted the part before the lock: try again
+            if is_at(fd, part):  # otherwise another download has just published or deleted the part: try again
                 if os.fstat(fd).st_nlink == 1:
                     return fd
-                part.unlink()  # a killed process published the file but did not remove this name
+                part.unlink()  # a killed process has published the file but not removed this name
         except BaseException:
             os.close(fd)
             raise
@@ -50,7 +50,7 @@ def refuse_locked(part: Path) -> None:
 
 
 def unlink_alias(part: Path, path: Path) -> None:
-    """Delete the name of a part that is the same file as `path`, unless its download still runs and will do that."""
+    """Delete the name of a part that is the same file as `path`, unless a running download will do that."""
     with suppress(OSError, TargetBusy):
         if not part.samefile(path):
             return
@@ -64,7 +64,7 @@ def unlink_alias(part: Path, path: Path) -> None:
 
 
 def is_at(fd: int, path: Path) -> bool:
-    """Whether the open file is the one at this path."""
+    """Return whether the open file is the file at this path."""
     try:
         return os.path.samestat(os.fstat(fd), path.stat(follow_symlinks=False))
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""The provenance of files on file systems without extended attributes, in a folder of the user.
+"""The provenance of files on file systems without extended attributes, in a folder in the user's home.
 
-    ~/.local/state/async_downloads/files/HASH     one for each file; HASH is that of the file's path
+    ~/.local/state/async_downloads/files/HASH     one entry for each file; HASH is the hash of its path
 
-A lost or removed entry costs no more than another download.
+If an entry is lost, the worst result is that the file is downloaded again.
 """
 
 import hashlib
@@ -15,13 +15,13 @@ __all__ = ["load_provenance", "save_provenance"]
 
 
 _MAX_ENTRIES: Final = 4096
-_PRUNED: Final = 1024  # entries that are removed at once, the oldest first
+_PRUNED: Final = 1024  # entries that are removed together, the oldest first
 _ENTRY_BYTES: Final = 16 * 1024  # more than a provenance needs
 
 
 def save_provenance(path: Path, provenance: bytes) -> None:
-    """Save the provenance of the file at a path. If that fails, nothing is remembered."""
-    with suppress(OSError, RuntimeError):  # the user may have no home
+    """Save the provenance of the file at a path. If that fails, do nothing."""
+    with suppress(OSError, RuntimeError):  # the user may have no home directory directory
         folder = _folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         entry = _entry(path)
@@ -43,7 +43,7 @@ def _entry(path: Path) -> Path:
 
 
 def _folder() -> Path:
-    """Return the folder for state that a program can lose (XDG Base Directory Specification)."""
+    """Return the folder for state files (XDG Base Directory Specification)."""
     named = os.environ.get("XDG_STATE_HOME", "")
     return (Path(named) if named.startswith("/") else Path.home() / ".local/state") / "async_downloads/files"
 

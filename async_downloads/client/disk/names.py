@@ -16,22 +16,22 @@ __all__ = ["file_name", "has_own_suffix", "numbered", "unused"]
 
 _DEFAULT_NAME: Final = "download"
 _PAGE_NAME: Final = "index.html"  # as in wget
-_NAME_BYTES: Final = 240  # file systems allow 255, and the suffixes of part and journal come on top
-_EXTENSION: Final = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,16}\Z")  # kept if the name is too long
+_NAME_BYTES: Final = 240  # file systems allow 255 bytes, and the part file and the journal have longer names
+_EXTENSION: Final = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,16}\Z")  # kept if a long name is shortened
 _SEPARATORS: Final = re.compile(r"[/\\]")
-_FORBIDDEN: Final = frozenset('<>:"|?*')  # by Windows, which may share the directory
+_FORBIDDEN: Final = frozenset('<>:"|?*')  # on Windows, which may share the directory
 _INVISIBLE: Final = frozenset(
     {"Cc", "Cf", "Cs", "Zl", "Zp"}
-)  # controls, marks that change the direction of text, surrogates
-_OWN_SUFFIX: Final = re.compile(r"\.part(?:\.json(?:\.tmp)?)?\Z", re.IGNORECASE)  # a server could plant a false part
+)  # control characters, marks that change the direction of text, surrogates
+_OWN_SUFFIX: Final = re.compile(r"\.part(?:\.json(?:\.tmp)?)?\Z", re.IGNORECASE)  # a server could make a false part
 _DEVICES: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
 
 
 def file_name(disposition: str | None, url: str, final_url: str = "", *, is_page: bool = False) -> str:
     """Return a safe file name from a Content-Disposition field, or else from the last segment of the URL's path.
 
-    If that is empty, the path of `final_url` counts, to which the server redirected. If that has no name either, the
-    name is `index.html` for an HTML page, and `download` for any other file.
+    If that segment is empty, use the path of `final_url`, to which the server redirected. If that has no name either,
+    the name is `index.html` for an HTML page, and `download` for any other file.
 
     The name has no directory, at most 240 bytes and no invisible character. It does not begin with a dot or a dash, and
     is not the name of a Windows device, a part file or a journal.
@@ -56,7 +56,7 @@ def _last_segment(url: str) -> str:
 
 
 def _safe(suggested: str) -> str:
-    """Return a safe name for any text; "" if nothing of it is safe."""
+    """Return a safe name for any text; "" if no safe characters are left."""
     name = _SEPARATORS.split(unicodedata.normalize("NFC", suggested))[-1]
     name = _storable("".join(map(_safe_char, name))).lstrip(" ").rstrip(". ")
     if name.startswith((".", "-")) or _DEVICES.match(name):
@@ -70,7 +70,7 @@ def _without_own_suffix(name: str) -> str:
 
 
 def has_own_suffix(name: str) -> bool:
-    """Whether a name is that of a part file or a journal."""
+    """Return whether a name is that of a part file or a journal."""
     return bool(_OWN_SUFFIX.search(name))
 
 
@@ -81,7 +81,7 @@ def _safe_char(char: str) -> str:
 
 
 def _storable(name: str) -> str:
-    """Percent-encode the characters that the locale has no bytes for, such as all beyond ASCII with LC_ALL=POSIX."""
+    """Percent-encode the characters that the locale cannot encode, such as all non-ASCII ones with LC_ALL=POSIX."""
     try:
         os.fsencode(name)
     except UnicodeEncodeError:
@@ -98,7 +98,7 @@ def _fit(name: str, mark: str) -> str:
 
 
 def _truncate(text: str, size: int) -> str:
-    """Cut the text to `size` bytes of UTF-8, between two characters."""
+    """Shorten the text to at most `size` bytes of UTF-8, between two characters."""
     return text.encode()[:size].decode(errors="ignore")
 
 
@@ -110,5 +110,5 @@ def numbered(path: Path) -> Iterator[Path]:
 
 
 def unused(path: Path, taken: Callable[[Path], bool]) -> Path:
-    """Return the first of the path and its numbered paths that is not `taken`."""
+    """Return the path or the first of its numbered paths that is not `taken`."""
     return next(each for each in numbered(path) if not taken(each))

@@ -28,7 +28,7 @@ _MAX_BUFFERS: Final = 1024  # in one call: systems allow at least this number (P
 
 
 def write_all(fd: int, buffers: Sequence[bytes], offset: int) -> None:
-    """Write the buffers one after the other, from `offset` on. One call of the system may write only a part of them."""
+    """Write the buffers one after the other, from `offset` on. One system call may write only some of the bytes."""
     for first in range(0, len(buffers), _MAX_BUFFERS):
         group = buffers[first : first + _MAX_BUFFERS]
         size, written = sum(map(len, group)), os.pwritev(fd, group, offset)
@@ -43,15 +43,15 @@ _BLOCK_BYTES: Final = 512  # unit of `st_blocks`, on every file system
 class PartFile:
     """One part file, open and locked, so that no other process writes to it. The destination owns and closes it.
 
-        open ──publish──▶ published: the file has its name, nothing here may change any more
+        open ──publish──▶ published: the file has its name, and this object no longer changes it
           ├────discard──▶ deleted
           └────close────▶ closed: unlocked; the part stays, if it is not empty
 
     Bytes may be written in any order. Every method except `write` blocks on the disk, so callers run it in a thread.
 
-    `url` and `unsigned` are hashes of the URL. Raises TargetBusy if another download or program has the file, DiskError
-    if it cannot be opened. With `foreign`, the part of another program may be opened. With `new`, this is the part of a
-    newer version, `NAME.part.new`.
+    `url` and `unsigned` are hashes of the URL. Raises TargetBusy if another download or program has the file, and
+    DiskError if it cannot be opened. With `foreign`, the part of another program may be opened. With `new`, this is the
+    part of a newer version, `NAME.part.new`.
     """
 
     def __init__(self, path: Path, url: str, unsigned: str = "", *, foreign: bool = False, new: bool = False) -> None:
@@ -60,7 +60,7 @@ class PartFile:
         self.path: Path = path
         self.part: Path = part_of(path, new=new)
         self.published: bool = False
-        self.spare: PartFile | None = None  # is deleted when the disk is full
+        self.spare: PartFile | None = None  # deleted when the disk is full
         self._flush_failed = False
         self._unsaved_provenance: bytes | None = None
         self._url = url
@@ -70,7 +70,7 @@ class PartFile:
             self._journal.check_name_length()
             refuse_planted(self.part)
             self.fd: int = open_locked(self.part)
-        # One thread for all connections: several would compete for the interpreter with each other and the event loop.
+        # One thread for all connections: several threads would compete for the interpreter, also with the event loop.
         self._executor = ThreadPoolExecutor(1)
         try:
             self._marked = self._mark(foreign=foreign)
@@ -80,19 +80,20 @@ class PartFile:
             raise
 
     def _mark(self, *, foreign: bool) -> bool:
-        """Mark the part as one of this package; return whether it is marked.
+        """Mark the part as one of this package. Return whether it is marked.
 
-        Raises TargetBusy if it has bytes and is not of this package: other programs also keep a `NAME.part`.
+        Raises TargetBusy if it has bytes and is not of this package, because other programs also write `NAME.part`.
         """
         ours = is_marked(self.fd) or not os.fstat(self.fd).st_size
         if not (ours or foreign or self._journal.is_of_package()):
-            raise TargetBusy(f"{self.part}: is of another program, and would be lost")
+            raise TargetBusy(f"{self.part}: belongs to another program, and would be lost")
         return ours and mark(self.fd)
 
     def _refuse_neighbours(self) -> None:
-        """Raise TargetBusy if a download to `a` is running and this one is to `a.part`, or the reverse.
+        """Raise TargetBusy if a download to `a` is running and this download is to `a.part`, or the reverse.
 
-        This one's lock is already held, so of two that start at the same time at least one sees the other.
+        This download already holds its lock. So of two downloads that start at the same time, at least one sees the
+        other.
         """
         for part in neighbours(self.path):
             refuse_locked(part)
@@ -100,7 +101,7 @@ class PartFile:
     def resume(self, *, any_url: bool = False) -> Record | None:
         """Return the record of the journal; None if there is no journal or the part is too short.
 
-        The journal may be of a URL with another signature or, with `any_url`, of any URL.
+        The URL of the journal may have another signature. With `any_url`, it may be any URL.
         """
         record = self._journal.load(renewed=True, any_url=any_url)
         if record and os.fstat(self.fd).st_size >= record.held.end > 0:
@@ -108,7 +109,7 @@ class PartFile:
         return None
 
     def newer(self) -> "PartFile":
-        """Open the part file that a newer version has beside this one. Raises TargetBusy or DiskError."""
+        """Open the part file of a newer version beside this one. Raises TargetBusy or DiskError."""
         return PartFile(self.path, self._url, self._unsigned, new=True)
 
     def kept(self) -> Spans:
@@ -129,7 +130,7 @@ class PartFile:
                 flush_directory(self.part.parent)
 
     def clear(self) -> None:
-        """Delete all bytes. The journal is removed from the disk first: it must not name bytes that are gone."""
+        """Delete all bytes. The journal is removed from the disk first, because it must not name deleted bytes."""
         self.forget()
         with map_disk_errors(self.part):
             os.ftruncate(self.fd, 0)
@@ -140,13 +141,13 @@ class PartFile:
     def reserve(self, size: int, *, truncates: bool = False) -> None:
         """Raise DiskError if the disk has no space for `size` more bytes.
 
-        With `truncates`, the bytes of the part are about to be deleted and their space counts as free.
+        With `truncates`, the space of the part counts as free, because its bytes will be deleted.
         """
         with map_disk_errors(self.part):
             disk = os.fstatvfs(self.fd)
         free = disk.f_bavail * disk.f_frsize + (self.occupied if truncates else 0)
         if disk.f_blocks and size > free:  # some file systems report no blocks at all
-            raise DiskError(f"{self.part}: {size:,} bytes are to come, and there is room for {free:,}")
+            raise DiskError(f"{self.part}: {size:,} bytes are needed, and the disk has room for {free:,}")
 
     async def write(self, runs: Iterable[tuple[int, Sequence[bytes]]], record: Record | None = None) -> None:
         """Write runs of buffers, each at its offset, then save the record. Each batch is one call in a thread."""
@@ -169,15 +170,15 @@ class PartFile:
                 write_all(self.fd, buffers, offset)
 
     def flush(self) -> None:
-        """Return after the disk has the written bytes. Raises DiskError; after one error each call fails."""
+        """Flush the written bytes to the disk. Raises DiskError if that fails, and then at each later call too."""
         with map_disk_errors(self.part):
             self._sync(os.fdatasync)
 
     def _sync(self, sync: Callable[[int], None]) -> None:
-        """Flush with a call of the system. After a failure the kernel drops the bytes and reports success next time."""
+        """Flush with a system call. After a failure the kernel drops the bytes and reports success at the next call."""
         if self._flush_failed:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        self._flush_failed = True  # until it has succeeded: any exception must leave this set
+        self._flush_failed = True  # until the call has succeeded: after any exception it must stay set
         sync(self.fd)
         self._flush_failed = False
 
@@ -193,7 +194,7 @@ class PartFile:
             os.ftruncate(self.fd, size)
 
     def complete(self, version: RemoteVersion, *, dated: bool = True) -> None:
-        """Give the complete file its size, its provenance and, if `dated`, its Last-Modified time; flush it."""
+        """Give the complete file its size, its provenance and, if `dated`, its Last-Modified time. Flush it."""
         modified = version.validators.last_modified
         with map_disk_errors(self.part):
             os.ftruncate(self.fd, version.total or 0)
@@ -203,7 +204,7 @@ class PartFile:
             self._sync(os.fsync)
 
     def publish(self, path: Path, *, replace: bool) -> bool:
-        """Give the file its name. Return False if the name is taken and `replace` is false."""
+        """Give the file its name. Return False if the name is taken and `replace` is False."""
         self._refuse_replaced()
         with map_disk_errors(path):
             if replace:
@@ -212,7 +213,7 @@ class PartFile:
                 return False
         self.published = True
         unmark(self.fd)
-        with suppress(OSError):  # the download has succeeded even if its journal stays
+        with suppress(OSError):  # the download has succeeded even if the journal cannot be deleted
             self._journal.remove()
         flush_directory(path.parent)
         if self._unsaved_provenance:
@@ -220,7 +221,7 @@ class PartFile:
         return True
 
     def discard(self) -> None:
-        """Delete part and journal. After `publish` files with these names belong to another download, and stay."""
+        """Delete part and journal. Do nothing after `publish`: another download may then use these names."""
         with map_disk_errors(self.part):
             if is_at(self.fd, self.part):
                 self._journal.remove()
@@ -238,11 +239,11 @@ class PartFile:
 
     def _unlink_empty(self) -> None:
         if self._journal.load() or not (self._marked or self._journal.load(any_url=True)):
-            self._journal.remove()  # that of another URL stays
+            self._journal.remove()  # the journal of another URL stays
         self.part.unlink()
 
     def _refuse_replaced(self) -> None:
-        """Raise DiskError if another file has the name of the part: it must not be published or described."""
+        """Raise DiskError if another file has the name of the part, because that file must not be published."""
         with map_disk_errors(self.part):
             if not is_at(self.fd, self.part):
-                raise DiskError(f"{self.part}: was removed or replaced by another program")
+                raise DiskError(f"{self.part}: another program has removed or replaced it")

@@ -41,11 +41,11 @@ def _stem(name: str) -> str:
     return f"{os.fsdecode(encoded[: _LONGEST - len(mark) - 3]).rstrip(_HALVES)}{mark}"
 
 
-_HALVES: Final = "".join(map(chr, range(0xDC80, 0xDD00)))  # of a character that was cut, as `os.fsdecode` reads them
+_HALVES: Final = "".join(map(chr, range(0xDC80, 0xDD00)))  # bytes of an incomplete character in `os.fsdecode`
 
 
 def neighbours(path: Path) -> Iterator[Path]:
-    """Yield the parts of downloads whose target is a file of this download, or whose files include this target."""
+    """Yield the part files of other downloads that could use the same files as the download to `path`."""
     for suffix in _SUFFIXES:
         yield part_of(path.with_name(f"{path.name}{suffix}"))
         if path.name.endswith(suffix) and path.name != suffix:

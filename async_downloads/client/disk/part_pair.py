@@ -1,4 +1,4 @@
-"""The part files of one download: that of the old version is kept until the file of the new version is complete."""
+"""The part files of one download. The part of an old version is kept until the new version is complete."""
 
 import os
 from contextlib import suppress
@@ -15,10 +15,10 @@ __all__ = ["PartPair"]
 class PartPair:
     """`NAME.part` and, if the server replaced the file during a download, `NAME.part.new`. The destination owns it.
 
-    `active` is the part that is written; the other one may hold bytes of another version. Each part has a journal of
-    its own, so a process may be killed at any time. The lock on `NAME.part` protects both.
+    `active` is the part that is being written; the other part may hold bytes of another version. Each part has its own
+    journal, so a process may be killed at any time. The lock on `NAME.part` protects both.
 
-        one part ──make_way──▶ two parts: the bytes of the old version stay, those of the new one go to the other file
+        one part ──make_way──▶ two parts: the bytes of the old version stay, and the new ones go to the other file
         two parts ──back_to──▶ two parts: the server has the old version again, and its part is active
         any ──complete──▶ the active part is the whole file, and the other one is deleted
 
@@ -32,14 +32,14 @@ class PartPair:
             self._open_other()
 
     def _open_other(self) -> PartFile | None:
-        """Return the part that is not active; None if another program has a file of its name."""
+        """Return the part that is not active; None if a file of another program has its name."""
         if self._other is None:
             with suppress(TargetBusy, DiskError):
                 self._other = self.active.spare = self.active.newer()
         return self._other
 
     def resume(self, *, any_url: bool) -> Record | None:
-        """Return the record of an earlier download, and make its part active; the newer part comes first."""
+        """Return the record of an earlier download, and make its part active. The newer part is tried first."""
         for part_file in filter(None, (self._other, self.active)):
             if record := part_file.resume(any_url=any_url):
                 self._activate(part_file)
@@ -47,7 +47,7 @@ class PartPair:
         return None
 
     def back_to(self, version: RemoteVersion) -> Record | None:
-        """Return the record of the other part if it is of this version, and make that part active; else None."""
+        """If the other part is of this version, make it active and return its record. Otherwise return None."""
         record = self._other.resume() if self._other else None
         if self._other is None or record is None or not record.version.strongly_matches(version):
             return None
@@ -55,7 +55,7 @@ class PartPair:
         return record
 
     def make_way(self, size: int) -> None:
-        """Make a part active whose bytes may be deleted: the one with fewer bytes if the disk has room for both.
+        """Make a part active whose bytes may be deleted. It is the part with fewer bytes if the disk has room for both.
 
         Raises DiskError, and deletes nothing, if the disk has no room for `size` bytes even without the old part.
         """
@@ -79,10 +79,10 @@ class PartPair:
         self.active.spare = self._other
 
     def complete(self, version: RemoteVersion, *, dated: bool) -> None:
-        """Complete the active part; then the other one is of no use and is deleted."""
+        """Complete the active part, and delete the other part, which is no longer needed."""
         self.active.complete(version, dated=dated)
         if self._other:
-            with suppress(DiskError):  # the download has succeeded even if it stays
+            with suppress(DiskError):  # the download has succeeded even if the other part cannot be deleted
                 self._other.discard()
 
     def close(self) -> None:

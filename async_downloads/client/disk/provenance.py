@@ -1,4 +1,4 @@
-"""The provenance of a complete file: the URL it came from, and its version there."""
+"""The provenance of a complete file: its URL, and its version at this URL."""
 
 import json
 import os
@@ -16,7 +16,7 @@ __all__ = ["is_marked", "load", "mark", "save", "unmark"]
 
 
 _ATTRIBUTE: Final = "user.async_downloads"
-_MARK: Final = "user.async_downloads.part"  # of a part, which has its provenance, too, just before it gets its name
+_MARK: Final = "user.async_downloads.part"  # of a part file, which may have its provenance already
 
 
 def mark(fd: int) -> bool:
@@ -25,20 +25,20 @@ def mark(fd: int) -> bool:
 
 
 def unmark(fd: int) -> None:
-    """Remove the mark of a file that is complete and has its name, because users may rename it to `NAME.part`."""
+    """Remove the mark from a complete file that has its name, because users may rename it to `NAME.part`."""
     with suppress(OSError, AttributeError):
         os.removexattr(fd, _MARK)
 
 
 def is_marked(file: Path | int) -> bool:
-    """Whether a file, given by its path or descriptor, is an unfinished one of this package."""
+    """Return whether a file, given by its path or descriptor, is an unfinished one of this package."""
     return _attribute(file, _MARK) is not None
 
 
 def save(fd: int, url: str, version: RemoteVersion) -> bytes | None:
-    """Save URL hash and version in an extended attribute. Only Linux has those, and not on every file system.
+    """Save URL hash and version in an extended attribute. Only Linux has these, and not on every file system.
 
-    Returns the provenance if it could not be saved, for `memory.save_provenance`.
+    If that is impossible, return the provenance for `memory.save_provenance`; otherwise return None.
     """
     status = os.fstat(fd)
     fields = {"url": url, **version_fields(version), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
@@ -54,11 +54,11 @@ def _set_attribute(fd: int, name: str, value: bytes) -> bool:
 
 
 def load(path: Path, url: str, *, guess: bool = True) -> RemoteVersion | None:
-    """Return the version that a file has at the URL with this hash; None if it is missing, changed, or of another URL.
+    """Return the version of a file from the URL with this hash; None if it is missing, changed, or from another URL.
 
-    Without extended attributes the memory in the user's home counts. If that has nothing either and `guess` is true,
-    the modification time counts as Last-Modified, as other programs set it. The fraction of its second is ignored,
-    because a copied file may have one and Last-Modified has none.
+    Without extended attributes, use the entry in the user's home. If there is no entry and `guess` is True, use the
+    modification time as Last-Modified, because other programs set it so. The fraction of the second is ignored, because
+    Last-Modified has none.
     """
     try:
         status = path.stat()
@@ -79,7 +79,7 @@ def _attribute(path: Path | int, name: str) -> bytes | None:
 
 
 def _read(attribute: bytes, url: str, status: os.stat_result) -> RemoteVersion | None:
-    """Return the version in the attribute; None if the file is of another URL or was changed after the download."""
+    """Return the version in the attribute; None if the file is from another URL or was changed after the download."""
     with suppress(ValueError):
         match json.loads(attribute):
             case {"url": of, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "etag": etag, "lm": lm, **more}:

@@ -1,4 +1,4 @@
-"""Which paths a download may write to: no device, no pipe, and no link that another user has planted."""
+"""Which paths a download may write to: no device, no pipe, and no link that another user may have put there."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ __all__ = ["is_disk_full", "is_planted", "map_disk_errors", "refuse_planted", "r
 
 
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_MAX_LINKS: Final = 40  # in a chain, as in Linux
+_MAX_LINKS: Final = 40  # links in a chain, as in Linux
 _SYSTEM_DIRECTORIES: Final = ("/dev", "/proc")
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  # below /dev, but with ordinary files
 _NOT_REGULAR: Final = "not a regular file (-o - writes to standard output)"
@@ -30,16 +30,16 @@ def map_disk_errors(path: Path) -> Iterator[None]:
 
 
 def is_disk_full(error: DiskError) -> bool:
-    """Whether the disk, or the user's share of it, has no space left."""
+    """Return whether the disk, or the user's share of it, has no space left."""
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK_FULL
 
 
 def resolve_links(path: Path) -> Path:
-    """Return the path that a chain of symbolic links leads to; that file need not exist.
+    """Return the path to which a chain of symbolic links leads. The file need not exist.
 
     Every link of the chain is checked: /dev/stdout may lead through /proc to a file that another program writes.
 
-    Raises OSError if the chain is too long, leads into /dev or /proc, or has a link that another user has planted.
+    Raises OSError if the chain is too long, leads into /dev or /proc, or has a link that `refuse_planted` refuses.
     """
     for _ in range(_MAX_LINKS):
         _refuse_system(path)
@@ -51,7 +51,7 @@ def resolve_links(path: Path) -> Path:
 
 
 def _refuse_system(path: Path) -> None:
-    """Raise OSError for a path in /dev or /proc: a download would replace a device."""
+    """Raise OSError for a path in /dev or /proc, because a download would replace a device."""
     directory = Path(os.path.realpath(path.parent))
     if any(map(directory.is_relative_to, _SYSTEM_DIRECTORIES)) and not directory.is_relative_to(_SHARED_MEMORY):
         raise OSError(errno.EINVAL, _NOT_REGULAR)
@@ -60,15 +60,15 @@ def _refuse_system(path: Path) -> None:
 def refuse_planted(path: Path) -> None:
     """Raise OSError if another user put this link or file into a directory such as /tmp, where every user may write.
 
-    The system itself has this rule for links that it follows (proc(5), `protected_symlinks`), and for files that it
-    opens to write (`protected_regular`). This package reads the links itself, so the system's rule does not cover them.
+    Linux has this rule for links that it follows (proc(5), `protected_symlinks`), and for files that it opens to write
+    (`protected_regular`). This package reads the links itself, so the rule of the system does not protect it.
     """
     if is_planted(path):
         raise OSError(errno.EACCES, "another user has put it into a folder where others may write")
 
 
 def is_planted(path: Path) -> bool:
-    """Whether another user put this link or file into a directory where several users may write."""
+    """Return whether another user put this link or file into a directory where several users may write."""
     try:
         owner, directory = path.lstat().st_uid, path.parent.stat()
     except FileNotFoundError:
@@ -78,7 +78,7 @@ def is_planted(path: Path) -> bool:
 
 
 def refuse_special(path: Path) -> None:
-    """Raise OSError for a directory or a special file: a rename would replace /dev/null by a plain file."""
+    """Raise OSError for a directory or a special file. Otherwise a rename could replace /dev/null with a file."""
     with suppress(FileNotFoundError):
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):

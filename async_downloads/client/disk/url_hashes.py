@@ -1,4 +1,4 @@
-"""The hashes of a URL. A journal has them in place of the URL, which may hold secrets."""
+"""The hashes of a URL. A journal has them in place of the URL, which may contain secrets."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ..decisions.version import url_hash
 __all__ = ["UrlHashes"]
 
 
-# The parameters of a signed URL, as storage services and content networks name them. An hour later they differ.
+# The parameters of a signed URL at storage services and content delivery networks. They differ in each signed URL.
 _SIGNATURE_NAME: Final = re.compile(
     r"(?:x-(?:amz|goog|oss|cos|obs|tos|ms)-.*|.*(?:sig|sign|signature|token|expire|expires|expiry|expiration)"
     r"|awsaccesskeyid|googleaccessid|ossaccesskeyid|policy|key-pair-id|hdnts|hdnea|__gda__|hmac|hash|auth|authkey|auth_key"
@@ -22,7 +22,7 @@ _SIGNATURE_NAME: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class UrlHashes:
-    """`url` is the hash of the whole URL, `unsigned` that of the URL without the parameters of a signature."""
+    """`url` is the hash of the whole URL, `unsigned` the hash of the URL without the parameters of a signature."""
 
     url: str
     unsigned: str

@@ -1,1 +1,1 @@
-"""Folders of a server: what they list, and how their files come into a local folder."""
+"""Folders of a server: read their listings, and download their files into a local folder."""

@@ -1,10 +1,10 @@
-"""The list of a folder's files as a server sends it. Pure: bytes go in, entries come out.
+"""The listing of a folder in a response. Pure: the input is bytes, the output entries.
 
-JSON   ours (an object with `entries`), and those of nginx and Caddy (an array)
-HTML   ours, Apache's, nginx's, Caddy's and Python's: each link to something directly in the folder is an entry
+JSON   of this package (an object with `entries`), nginx and Caddy (an array)
+HTML   of this package, Apache, nginx, Caddy and Python: each link to a name directly in the folder is an entry
 
-Only the URL of an entry counts, because a link's text may be shortened. A link is ignored if it leads out of the folder
-or more than one level down, has a query (it then sorts the page), or has a name that no file can have.
+The name of an entry comes from its URL, because the text of a link may be shortened. A link is ignored if it leads out
+of the folder or more than one level down, if it has a query (it then sorts the page), or if no file can have its name.
 """
 
 import json
@@ -23,14 +23,14 @@ __all__ = ["FolderListing", "ListedEntry", "folder_of", "parse_listing", "segmen
 
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _FOLDERS: Final = frozenset({"directory", "dir"})
-_FILES: Final = frozenset({"file", ""})  # Caddy names no kind
-_UNESCAPED: Final = "!#$%&'()*+,/:;=?@[]~"  # the characters of a URL; any other one of a link is escaped
-_REMOVED: Final = str.maketrans("", "", "\t\r\n")  # as browsers do
+_FILES: Final = frozenset({"file", ""})  # "" because Caddy sends no kind
+_UNESCAPED: Final = "!#$%&'()*+,/:;=?@[]~"  # the characters of a URL; all other ones in a link are escaped
+_REMOVED: Final = str.maketrans("", "", "\t\r\n")  # browsers remove them too
 
 
 @dataclass(frozen=True, slots=True)
 class ListedEntry:
-    """A file or a folder. `size` is in bytes, `modified` in seconds since 1970, `digest` is like `sha256:HEX`."""
+    """A file or a folder: `size` in bytes, `modified` in seconds since 1970, `digest` written as `sha256:HEX`."""
 
     url: str
     name: str
@@ -42,7 +42,7 @@ class ListedEntry:
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """The entries of one response. `next` is the URL of more of them; `truncated` if the server has more to list."""
+    """The entries of one response. `next` is the URL of the next page. `truncated` says that entries are left out."""
 
     entries: tuple[ListedEntry, ...]
     next: str | None = None
@@ -53,18 +53,18 @@ class FolderListing:
 def parse_listing(body: bytes, media_type: str, url: str) -> FolderListing:
     """Return the entries that a response lists. `url` is that of the response, after redirects.
 
-    Raises ValueError if the response is no listing.
+    Raises ValueError if the response is not a listing.
     """
     kind = media_type.partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         return _from_json(body, url)
     if kind in _HTML:
         return FolderListing(_unique(_from_html(body, url)))
-    raise ValueError(f"not a list of files, but {kind or 'a response without a media type'}")
+    raise ValueError(f"the response is not a list of files: its media type is {kind or 'missing'}")
 
 
 def folder_of(url: str) -> str:
-    """Return the URL of the folder that a relative link of a page starts from.
+    """Return the URL of the folder from which a relative link in a page starts.
 
     >>> folder_of("http://example.com/pub/index.html?sort=size")
     'http://example.com/pub/'
@@ -106,10 +106,10 @@ def _from_json(body: bytes, url: str) -> FolderListing:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
-        raise ValueError("not a list of files, but malformed JSON") from None
+        raise ValueError("the response is not a list of files: its JSON is malformed") from None
     about = data if isinstance(data, dict) else {"entries": data}
     if not isinstance(about.get("entries"), list):
-        raise ValueError("not a list of files, but other JSON")
+        raise ValueError("the response is not a list of files: it is other JSON")
     found = (_entry_of(item, url) for item in about["entries"] if isinstance(item, dict))
     return FolderListing(
         _unique(filter(None, found)),
@@ -144,7 +144,7 @@ def _entry_of(item: Mapping[str, Any], url: str) -> ListedEntry | None:
 
 
 def _link_to(name: str) -> str:
-    """Return the relative link to a name; "" if the JSON escapes half a character, which no URL can have."""
+    """Return the relative link to a name; "" if the name has half a character (a surrogate), which no URL can have."""
     try:
         return f"./{quote(name, safe='', errors='surrogateescape')}"
     except UnicodeEncodeError:
@@ -156,7 +156,7 @@ def _size(value: object) -> int | None:
 
 
 def _seconds(value: object) -> int | None:
-    """Return the time of a text by RFC 3339 (ours, Caddy) or of an HTTP date (nginx)."""
+    """Return the time of a text in the form of RFC 3339 (this package, Caddy) or of an HTTP date (nginx)."""
     if not isinstance(value, str):
         return None
     for read in (datetime.fromisoformat, parsedate_to_datetime):
@@ -177,7 +177,7 @@ def _digest(item: Mapping[str, Any]) -> str | None:
 
 
 class _Links(HTMLParser):
-    """Collects the targets of a page's links, and the base that they are relative to."""
+    """Collects the targets of a page's links, and the base URL of relative links."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -201,7 +201,7 @@ def _from_html(body: bytes, url: str) -> Iterator[ListedEntry]:
 
 
 def _linked(target: str, url: str, base: str = "") -> ListedEntry | None:
-    """Return the entry that a link leads to, if it is directly in the folder."""
+    """Return the entry of a link; None if the link does not lead directly into the folder."""
     folder = folder_of(url)
     try:
         target = quote(target.strip().translate(_REMOVED), safe=_UNESCAPED, errors="surrogateescape")
@@ -216,5 +216,5 @@ def _linked(target: str, url: str, base: str = "") -> ListedEntry | None:
 
 
 def _unique(entries: Iterator[ListedEntry]) -> tuple[ListedEntry, ...]:
-    """Return each entry once: a page often links a name and its icon to the same file."""
+    """Return each entry once, because a page often links both a name and an icon to the same file."""
     return tuple({each.url: each for each in entries}.values())

@@ -1,4 +1,4 @@
-"""Bring the files of a server's folder into a local folder, never outside it."""
+"""Download the files of a server's folder into a local folder, and never write outside it."""
 
 import os
 import stat
@@ -21,14 +21,14 @@ __all__ = ["Mirror", "local_path"]
 
 
 _NAME_BYTES: Final = (
-    240  # as in `file_name`: suffixes of part and journal come on top of the 255 that most systems allow
+    240  # as in `file_name`: most file systems allow 255, and the part file and the journal have longer names
 )
 
 
 def local_path(segments: tuple[str, ...]) -> Path:
-    r"""Return the relative path of a file. Names are kept, except what could harm, such as the name of a part file.
+    r"""Return the relative path of a file. Names are changed only if they are dangerous, such as those of part files.
 
-    Raises DiskError if a name is too long for the file systems in use.
+    Raises DiskError if a name is too long for most file systems.
 
     >>> local_path(("a", "b.part")).as_posix(), local_path(("..\\x\n",)).as_posix()
     ('a/b.part_', '.._x_')
@@ -45,14 +45,14 @@ def _local_name(name: str) -> str:
 
 
 class Mirror:
-    """The local copy, below `target`, of a server's folder."""
+    """The local copy of a server's folder, below `target`."""
 
     def __init__(self, downloader: Downloader, target: Path) -> None:
         self._downloader = downloader
         self._target = target
 
     def path(self, file: RemoteFile) -> Path:
-        """Return where a file belongs. Raises DiskError if it cannot be stored under its name."""
+        """Return the local path of a file. Raises DiskError if it cannot be stored under its name."""
         return self._target / local_path(file.segments)
 
     async def fetch(
@@ -60,8 +60,8 @@ class Mirror:
     ) -> Result:
         """Download a file unless the local one is the same.
 
-        If the listing has its digest, only that decides; otherwise size and time do, if the listing has both; otherwise
-        the server is asked whether its file is newer. Raises FetchError.
+        If the listing has a digest, only the digest decides. Otherwise size and time decide, if the listing has both.
+        Otherwise a conditional request asks the server. Raises FetchError.
         """
         path = self.path(file)
         if await in_thread(partial(self._is_current, path, file.entry)) and resume:
@@ -77,7 +77,7 @@ class Mirror:
         )
 
     def _is_current(self, path: Path, entry: ListedEntry) -> bool:
-        """Make the folder of a file; return whether the file there has the size and the time of the listing."""
+        """Make the folder of a file. Return whether the file there has the size and the time of the listing."""
         with map_disk_errors(path):
             self._refuse_outside(path)
             path.parent.mkdir(parents=True, exist_ok=True)

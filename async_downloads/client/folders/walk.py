@@ -1,4 +1,4 @@
-"""Walk through the folders of a server, from one folder down."""
+"""Read the listings of a server's folder and of all folders below it."""
 
 from asyncio import gather
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
@@ -17,11 +17,11 @@ __all__ = ["LISTING", "RemoteFile", "Selection", "UnreadableFolder", "walk"]
 
 
 LISTING: Final = "application/json, */*;q=0.1"  # the Accept field to which our server and Caddy respond with JSON
-_MAX_DEPTH: Final = 64  # folders in folders: a link to a folder above itself would have no end
+_MAX_DEPTH: Final = 64  # folders in folders; a link to a folder above would otherwise never end
 _AT_ONCE: Final = 4  # folders that are listed at the same time
-_MAX_ENTRIES: Final = 2_000_000  # of all folders: each one takes about 500 bytes of memory
-_MAX_BYTES: Final = 1024**3  # of all lists
-_FREE_PAGES: Final = 200  # of one folder; further pages must have 50 entries each on average, or there may be no end
+_MAX_ENTRIES: Final = 2_000_000  # of all folders; each entry takes about 500 bytes of memory
+_MAX_BYTES: Final = 1024**3  # of all listings
+_FREE_PAGES: Final = 200  # of one folder; further pages must have 50 entries on average, because pages may have no end
 _MIN_ENTRIES: Final = 50
 _UPGRADED: Final = {(None, 443), (80, None), (80, 443), (None, None)}  # ports before and after a redirect to https
 
@@ -36,7 +36,7 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableFolder:
-    """A folder that could not be listed, or only in part."""
+    """A folder that could not be listed, or not completely."""
 
     url: str
     error: FetchError
@@ -44,10 +44,10 @@ class UnreadableFolder:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which files are wanted: those that a pattern of `include` matches (all if there is none) and none of `exclude`.
+    """Which files are wanted. A pattern of `include` must match, if there are any, and no pattern of `exclude` may.
 
-    A pattern with a slash is for the whole path below the folder, any other one for a name. A folder that `exclude`
-    matches is not listed.
+    A pattern with a slash is for the whole path below the folder, any other pattern for the name. A folder that
+    `exclude` matches is not listed.
 
     >>> Selection(include=("*.iso",), exclude=("old",)).takes(("old", "a.iso"))
     True
@@ -59,11 +59,11 @@ class Selection:
     exclude: tuple[str, ...] = ()
 
     def takes(self, segments: tuple[str, ...]) -> bool:
-        """Whether a file is wanted; the folders above it are not looked at."""
+        """Return whether a file is wanted. The folders above it do not matter."""
         return (not self.include or _matches(self.include, segments)) and not _matches(self.exclude, segments)
 
     def enters(self, segments: tuple[str, ...]) -> bool:
-        """Whether a folder is listed."""
+        """Return whether a folder is listed."""
         return not _matches(self.exclude, segments)
 
 
@@ -78,7 +78,7 @@ Read = Callable[[str], Awaitable[Document]]
 
 
 class _Pages:
-    """The results of the pages of one folder so far. Each page names the next one, so they might have no end."""
+    """Counts the pages of one folder. Each page names the next one, so a server could send pages without end."""
 
     def __init__(self) -> None:
         self._urls: set[str] = set()
@@ -86,7 +86,7 @@ class _Pages:
         self._entries = 0
 
     def add(self, page: "_Page") -> str | None:
-        """Count a page; return why the entries after it are not read, None if they are read or there are none."""
+        """Count a page. Return why the entries after it are not read; None if they are read or there are none."""
         listing = page.listing
         self._urls.add(page.url)
         if listing.next is None:
@@ -99,22 +99,22 @@ class _Pages:
         self._first.update([first] if first else ())
         self._entries += len(listing.entries)
         if (len(self._urls) - _FREE_PAGES) * _MIN_ENTRIES > self._entries:
-            return f"the server lists {self._entries} entries in {len(self._urls)} pages, and they seem to have no end"
+            return f"the server lists {self._entries} entries in {len(self._urls)} pages, which seem to have no end"
         return None
 
     def has(self, url: str) -> bool:
-        """Whether a page was read."""
+        """Return whether a page was read."""
         return url in self._urls
 
 
 class _Totals:
-    """The size of all lists of one walk. Raises BadResponse if it is too much."""
+    """Counts the entries and the bytes of all listings of one walk."""
 
     def __init__(self) -> None:
         self._entries = self._bytes = 0
 
     def add(self, page: "_Page") -> None:
-        """Count a page."""
+        """Count a page. Raises BadResponse if the listings are too large."""
         self._entries += len(page.listing.entries)
         self._bytes += page.size
         if self._entries > _MAX_ENTRIES or self._bytes > _MAX_BYTES:
@@ -123,7 +123,7 @@ class _Totals:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder to list; `above` are the URLs of the lists that lead to it, and `pages` its pages so far."""
+    """A folder to list. `above` has the URLs of the folders above it, and `pages` its pages so far."""
 
     url: str
     segments: tuple[str, ...] = ()
@@ -134,9 +134,9 @@ class _Folder:
 async def walk(
     read: Read, url: str, selection: Selection | None = None
 ) -> AsyncGenerator[RemoteFile | UnreadableFolder]:
-    """Yield the files below a folder, and each folder below it that cannot be listed, wholly or in part.
+    """Yield the files below a folder, and each folder below it that cannot be listed completely.
 
-    `read` gets the URL of a folder and returns its list. Links and redirects that lead out of the folder are not
+    `read` gets the URL of a folder and returns its listing. Links and redirects that lead out of the folder are not
     followed. Raises FetchError if the folder itself cannot be listed, has moved to another host, or has too many files.
     """
     wanted, root, totals = selection or Selection(), "", _Totals()
@@ -148,7 +148,7 @@ async def walk(
                 if not root:
                     raise page
                 yield UnreadableFolder(folder.url, page)
-            elif page.url not in folder.above:  # otherwise redirects lead in a circle
+            elif page.url not in folder.above:  # otherwise redirects lead back to a folder above
                 root = root or _root(url, page.url)
                 totals.add(page)
                 missing = folder.pages.add(page)
@@ -165,24 +165,24 @@ class _Page:
 
 
 async def _page(read: Read, folder: _Folder, root: str) -> "_Page | FetchError":
-    """Return a folder's listing, or why there is none."""
+    """Return a page of a folder's listing, or the error if there is none."""
     try:
         document = await read(folder.url)
         if root and segments_below(root, document.url) is None:
             return RefusedRedirect("a redirect out of the folder")
-        # In a thread: a long page takes many seconds, in which other downloads must continue.
+        # In a thread, because a long page takes many seconds, and other downloads must continue meanwhile.
         parse = partial(parse_listing, document.body, document.media_type, document.url)
         return _Page(document.url, await in_thread(parse), len(document.body))
     except FetchError as error:
         return error
-    except ValueError as error:  # no listing
+    except ValueError as error:  # not a listing
         return BadResponse(str(error))
 
 
 def _root(url: str, final: str) -> str:
-    """Return the URL below which all others must be. Raises RefusedRedirect if the folder is now on another host.
+    """Return the URL below which all files must be. Raises RefusedRedirect if the folder is now on another host.
 
-    The caller's password and header fields are for the host of `url`; every file would send them to the other one.
+    The caller's password and header fields are for the host of `url`. Each file would send them to the other host.
     """
     before, after = urlsplit(url), urlsplit(final)
     same_port = before.port == after.port or (before.port, after.port) in _UPGRADED
@@ -194,7 +194,7 @@ def _root(url: str, final: str) -> str:
 
 
 def _folders(folder: _Folder, page: _Page, wanted: Selection, missing: str | None) -> Iterator[_Folder]:
-    """Yield the folders to list next: those in this one, and first the rest of this one unless it must be `missing`."""
+    """Yield the folders to list next: first the next page of this folder, unless it is `missing`, then its folders."""
     above = folder.above | {page.url}
     for entry in page.listing.entries:
         segments = (*folder.segments, entry.name)
@@ -207,7 +207,7 @@ def _folders(folder: _Folder, page: _Page, wanted: Selection, missing: str | Non
 def _files(
     folder: _Folder, page: _Page, wanted: Selection, missing: str | None
 ) -> Iterator[RemoteFile | UnreadableFolder]:
-    """Yield the files of a page, and why further ones are `missing`."""
+    """Yield the files of a page, and the folder itself if further entries are `missing`."""
     for entry in page.listing.entries:
         segments = (*folder.segments, entry.name)
         if not entry.is_folder and wanted.takes(segments):

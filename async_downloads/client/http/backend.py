@@ -1,10 +1,10 @@
-"""Connections for httpcore directly on sockets: one read takes all bytes that the kernel has, and OpenSSL does TLS.
+"""Connections for httpcore directly on sockets. One read takes all bytes that the kernel has, and OpenSSL does TLS.
 
     plain   kernel ──recv──▶ bytes
     TLS     kernel ──OpenSSL──▶ record, record, record... ──▶ bytes
 
-httpcore's own backend reads through asyncio's streams. They buffer, split and copy the bytes, and asyncio carries each
-TLS record to OpenSSL and back. That reaches a third of this speed.
+httpcore's own backend reads through asyncio's streams, which buffer, split and copy the bytes, and which pass each TLS
+record to OpenSSL and back. That reaches a third of this speed.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ __all__ = ["AsyncioBackend"]
 
 
 T = TypeVar("T")
-_HEAD_SECONDS: Final = 30.0  # from the first bytes of a head to its end; a server may need longer to begin
-_NEXT_ADDRESS_SECONDS: Final = 0.25  # RFC 8305 §5: a silent IPv6 address delays the next address by no more
+_HEAD_SECONDS: Final = 30.0  # from the first bytes of a head to its end; the wait for the first byte may be longer
+_NEXT_ADDRESS_SECONDS: Final = 0.25  # RFC 8305 §5: how long an address without a response delays the next one
 
 
 class AsyncioBackend(httpcore.AsyncNetworkBackend):
@@ -50,7 +50,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address of `host` that accepts, within `timeout` seconds (Happy Eyeballs, RFC 8305).
+        """Connect to the first address of `host` that accepts, within `timeout` seconds (RFC 8305, Happy Eyeballs).
 
         Raises httpcore's ConnectError or ConnectTimeout.
         """
@@ -72,7 +72,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         return _Stream(connection)
 
     def _socket(self, address: tuple[Any, ...]) -> socket.socket:
-        """Return a socket for an address, on the chosen interface only."""
+        """Return a socket for an address, bound to the chosen interface if there is one."""
         connection = socket.socket(*address[:3])
         try:
             if self._device:
@@ -83,11 +83,11 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         return connection
 
 
-_BIND_TO_DEVICE: Final = getattr(socket, "SO_BINDTODEVICE", 25)  # Linux has it; other systems raise OSError
+_BIND_TO_DEVICE: Final = getattr(socket, "SO_BINDTODEVICE", 25)  # only Linux has it; other systems raise OSError
 
 
 async def _resolve(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[tuple[Any, ...]]:
-    """Return the addresses of a host. In URLs the zone of an address follows "%25" (RFC 6874), elsewhere "%"."""
+    """Return the addresses of a host. The zone of an address follows "%25" in a URL (RFC 6874), otherwise "%"."""
     name = host.replace("%25", "%") if ":" in host else host
     return await asyncio.get_running_loop().getaddrinfo(name, port, family=family, type=socket.SOCK_STREAM)
 
@@ -108,8 +108,8 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._mender = HeadMender()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        """Return up to `max_bytes` bytes as soon as some are there; empty at the end of the connection."""
-        await asyncio.sleep(0)  # a socket that always has bytes would otherwise keep all other tasks from running
+        """Return up to `max_bytes` bytes as soon as some have arrived; b"" at the end of the connection."""
+        await asyncio.sleep(0)  # otherwise no other task runs while the socket always has bytes
         with map_socket_errors(READING):
             received = await self._retry(partial(self._receive, max_bytes), timeout)
             if not self._mender.expects:
@@ -128,7 +128,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                 while left:
                     left = left[await self._retry(partial(self._socket.send, left), timeout, sends=True) :]
         except asyncio.CancelledError:
-            await self.aclose()  # the next request would follow the first half of this one
+            await self.aclose()  # otherwise the next request would follow the first half of this one
             raise
 
     async def aclose(self) -> None:
@@ -150,7 +150,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         """Do the TLS handshake within `timeout` seconds. Raises httpcore's ConnectError or ConnectTimeout."""
         try:
             with map_socket_errors(CONNECTING):
-                # Some Python releases set this option, which hides that a connection ended without close_notify.
+                # Some Python releases set this option. It hides that a connection ended without close_notify.
                 ssl_context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
                 secure = ssl_context.wrap_socket(
                     self._socket,
@@ -166,7 +166,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        """Return the property of the connection that has this name in httpcore; None for an unknown name."""
+        """Return the property of the connection with this name in httpcore; None if the name is unknown."""
         match info:
             case "socket":
                 return self._socket
@@ -181,7 +181,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         return None
 
     async def _retry(self, step: Callable[[], T], seconds: float | None, *, sends: bool = False) -> T:
-        """Repeat a socket call until it no longer has to wait. Raises TimeoutError after `seconds`."""
+        """Repeat a socket call until it succeeds without waiting. Raises TimeoutError after `seconds`."""
         async with asyncio.timeout(seconds):
             while True:
                 try:

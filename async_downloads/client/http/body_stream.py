@@ -1,4 +1,4 @@
-"""The body of a response, checked while it arrives: speed, time, length, digest; then decoded.
+"""The body of a response. Its speed, length and digest are checked while it arrives; then it is decoded.
 
     network ──▶ with_min_speed ──▶ with_length ──▶ with_digest ──▶ decoded ──▶ caller
 
@@ -22,14 +22,14 @@ from .errors import map_httpx_errors
 __all__ = ["Deadline", "MinSpeed", "body_stream", "decoded", "with_digest", "with_length", "with_min_speed"]
 
 
-_STEP_BYTES: Final = 1024 * 1024  # decoded at once: a small response may decode to a very long file
-_MAGIC_BYTES: Final = 2  # that tell a coding
+_STEP_BYTES: Final = 1024 * 1024  # decoded at a time, because a small response may decode to a very long file
+_MAGIC_BYTES: Final = 2  # the first bytes, which identify a coding
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
 class MinSpeed:
-    """The speed that each connection must reach: `speed` bytes per second on average over `seconds`."""
+    """The speed that each connection must reach: on average `speed` bytes per second over `seconds` seconds."""
 
     seconds: float = 30.0
     speed: int = 1
@@ -45,7 +45,7 @@ class Deadline:
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
-        """Run the block within the limit. Raises DeadlineExceeded if the time ends in the block or has ended before."""
+        """Run the block within the limit. Raises DeadlineExceeded if the time ends in the block or ended before it."""
         if self._at is not None and self._clock() >= self._at:
             raise self._exceeded()
         try:
@@ -57,7 +57,7 @@ class Deadline:
             raise self._exceeded() from None
 
     def _exceeded(self) -> DeadlineExceeded:
-        return DeadlineExceeded(f"the download was not over after {self._seconds:g} s")
+        return DeadlineExceeded(f"the download was not finished after {self._seconds:g} s")
 
 
 async def body_stream(
@@ -70,8 +70,8 @@ async def body_stream(
 ) -> AsyncGenerator[bytes]:
     """Yield the bytes of a body, without its content `coding`.
 
-    The body must arrive as fast as `min_speed` says, have `length` bytes and, if `expected` is given, that digest; both
-    are those of the coded bytes.
+    The body must arrive at least at `min_speed`, have `length` bytes and, if `expected` is given, have that digest.
+    Length and digest are those of the coded bytes.
 
     Raises TransientError, BadResponse or DigestMismatch.
     """
@@ -98,20 +98,20 @@ async def _already_read(response: httpx.Response, coding: str | None) -> AsyncGe
         yield response.content
         return
     try:
-        async for chunk in response.stream:  # a transport without a network keeps the raw bytes, and yields them again
+        async for chunk in response.stream:  # a transport without a network has the raw bytes and yields them again
             yield chunk
-    except (RuntimeError, httpx.TransportError) as error:  # an event hook of the caller's client read it from a network
+    except (RuntimeError, httpx.TransportError) as error:  # an event hook of the caller's client has read it
         raise _unwanted_coding(coding) from error
 
 
 async def with_min_speed(chunks: AsyncGenerator[bytes], min_speed: MinSpeed) -> AsyncGenerator[bytes]:
-    """Yield the chunks. Raises TransientError if fewer bytes arrive than `min_speed` says.
+    """Yield the chunks. Raises TransientError if the bytes arrive more slowly than `min_speed`.
 
     Only the time spent waiting for a chunk counts, not the time that the caller needs between two chunks.
     """
     clock = asyncio.get_running_loop().time
     least = min_speed.speed * min_speed.seconds
-    left, received = min_speed.seconds, 0  # of the current period
+    left, received = min_speed.seconds, 0  # seconds left and bytes received in the current period
     async with aclosing(chunks):
         while True:
             began = clock()
@@ -129,7 +129,7 @@ async def with_min_speed(chunks: AsyncGenerator[bytes], min_speed: MinSpeed) -> 
 
 
 async def with_length(chunks: AsyncGenerator[bytes], length: int | None) -> AsyncGenerator[bytes]:
-    """Yield a body of `length` bytes; None accepts any length. Raises TransientError if it has fewer or more."""
+    """Yield a body of `length` bytes (None: of any length). Raises TransientError if it has fewer or more bytes."""
     received = 0
     async with aclosing(chunks):
         async for chunk in chunks:
@@ -142,7 +142,7 @@ async def with_length(chunks: AsyncGenerator[bytes], length: int | None) -> Asyn
 
 
 async def with_digest(chunks: AsyncGenerator[bytes], expected: Checksum) -> AsyncGenerator[bytes]:
-    """Yield a body. Raises DigestMismatch at its end if it does not have the digest `expected`."""
+    """Yield a body. Raises DigestMismatch at its end if its digest is not `expected`."""
     check = DigestCheck(expected)
     async with aclosing(chunks):
         async for chunk in chunks:
@@ -152,9 +152,9 @@ async def with_digest(chunks: AsyncGenerator[bytes], expected: Checksum) -> Asyn
 
 
 async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[bytes]:
-    """Yield the content of a gzip or deflate body. If a body is not coded in spite of its label, yield it unchanged.
+    """Yield the decoded content of a gzip or deflate body. If the body is not coded in spite of its label, keep it.
 
-    Raises BadResponse if the coding is another one or is damaged, TransientError if its end is missing.
+    Raises BadResponse for another coding or damaged bytes, and TransientError if the end is missing.
     """
     if coding not in {"gzip", "x-gzip", "deflate"}:
         raise _unwanted_coding(coding)
@@ -169,14 +169,14 @@ async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[
 
 
 def _window(begin: bytes, coding: str) -> int | None:
-    """Return the `wbits` of zlib for a body that begins so; None if it is not coded."""
+    """Return the `wbits` of zlib for a body with this beginning; None if the body is not coded."""
     if begin[:2] == b"\x1f\x8b" or (len(begin) >= _MAGIC_BYTES and _is_zlib(begin)):
         return _GZIP_OR_ZLIB
-    return -zlib.MAX_WBITS if coding == "deflate" and begin else None  # some servers leave out the header of zlib
+    return -zlib.MAX_WBITS if coding == "deflate" and begin else None  # some servers leave out the zlib header
 
 
 def _is_zlib(begin: bytes) -> bool:
-    """Whether bytes begin as a zlib stream (RFC 1950 §2.2)."""
+    """Return whether bytes begin as a zlib stream (RFC 1950 §2.2)."""
     return begin[0] & 15 == zlib.DEFLATED and int.from_bytes(begin[:2]) % 31 == 0
 
 
@@ -196,13 +196,13 @@ async def _inflated(chunks: AsyncIterator[bytes], coding: str, window: int) -> A
             try:
                 data = decoder.decompress(chunk, _STEP_BYTES)
             except zlib.error as error:
-                raise BadResponse(f"the server sends damaged {coding}") from error
+                raise BadResponse(f"the server sends a damaged {coding} body") from error
             chunk = decoder.unconsumed_tail or decoder.unused_data
             if data:
                 yield data
     if not decoder.eof:
-        raise TransientError(NetworkError(f"the {coding} ended in the middle"))
+        raise TransientError(NetworkError(f"the {coding} body ended too early"))
 
 
 def _unwanted_coding(coding: str) -> BadResponse:
-    return BadResponse(f"the server sends {coding}, and was asked for no coding")
+    return BadResponse(f"the server sends the content coding {coding}, although the request allows none")

@@ -1,4 +1,4 @@
-"""Cookies: one jar for all origins, by the rules of each cookie; the caller's field is for the first origin only."""
+"""Cookies. The jar serves all origins by the rules of each cookie; the caller's field is only for the first origin."""
 
 import re
 import time
@@ -13,16 +13,16 @@ import httpx
 __all__ = ["cookie_field", "empty_jar", "read_cookies"]
 
 
-_HTTP_ONLY: Final = "#HttpOnly_"  # before the domain of a cookie that scripts may not read
-_SECONDS: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]*)?")  # extensions of browsers write fractions
-_COLUMNS: Final = 7  # domain, whether it has subdomains, path, whether for https only, expiry, name, value
+_HTTP_ONLY: Final = "#HttpOnly_"  # precedes the domain of a cookie that scripts may not read
+_SECONDS: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]*)?")  # browser extensions write fractions
+_COLUMNS: Final = 7  # domain, "also for subdomains", path, "only for https", expiry, name, value
 
 
 def cookie_field(jar: httpx.Cookies, url: httpx.URL, own: str | None = None) -> str | None:
-    """Return the Cookie field for a URL; None if there is no cookie for it.
+    """Return the Cookie field for a URL (RFC 6265 §5.4); None if there is no cookie for it.
 
-    `own` is the field of the caller, for the first origin only. A cookie that the server has set since replaces the
-    caller's one of the same name. Cookies of the jar without a domain are for the first origin only, too.
+    `own` is the caller's field, or None for other origins than the first. A cookie that the server has set replaces the
+    caller's cookie of the same name. Cookies in the jar without a domain are only for the first origin.
     """
     if not jar:
         return own or None
@@ -41,9 +41,9 @@ def cookie_field(jar: httpx.Cookies, url: httpx.URL, own: str | None = None) -> 
 
 
 def _may_go_to(cookie: Cookie, host: str) -> bool:
-    """Whether a cookie is for this host. One that names no domain is for its own host alone (RFC 6265 §5.4).
+    """Return whether a cookie is for this host. A cookie without a domain is only for its own host (RFC 6265 §5.4).
 
-    `http.cookiejar` would send it to all hosts below that one, too. It adds ".local" to a host without a dot.
+    `http.cookiejar` would send it to subdomains too. It also adds ".local" to a host without a dot.
     """
     return cookie.domain_specified or cookie.domain in {host, f"{host}.local", f"[{host}].local"}
 
@@ -54,7 +54,7 @@ def _names(field: str) -> Iterator[str]:
 
 
 class _AsciiCookies(DefaultCookiePolicy):
-    """Takes no cookie beyond ASCII: RFC 6265 §4.1.1 has none, and httpx would fail at the next request."""
+    """Refuses cookies that are not ASCII: RFC 6265 §4.1.1 forbids them, and httpx would fail at the next request."""
 
     def set_ok(self, cookie: Cookie, request: urllib.request.Request) -> bool:
         return _is_ascii(cookie) and super().set_ok(cookie, request)
@@ -65,12 +65,12 @@ def _is_ascii(cookie: Cookie) -> bool:
 
 
 def empty_jar() -> CookieJar:
-    """Return a jar for the cookies of a client."""
+    """Return an empty jar for the cookies of a client."""
     return CookieJar(_AsciiCookies())
 
 
 def read_cookies(path: Path) -> CookieJar:
-    """Read a file of cookies in the format of Netscape, as browsers export it and curl writes it.
+    """Read a file of cookies in the Netscape format, which browsers export and curl writes.
 
     Raises ValueError if the file cannot be read or has a line of another format.
     """
@@ -91,7 +91,7 @@ def _cookies(lines: Iterable[str], path: Path) -> Iterator[Cookie]:
             continue
         columns = text.split("\t")
         if len(columns) == _COLUMNS - 1:
-            columns.append("")  # curl leaves an empty value out
+            columns.append("")  # curl leaves out an empty value
         if len(columns) != _COLUMNS or not _SECONDS.fullmatch(columns[4].strip()):
             raise ValueError(f"line {number} of {path} is not a cookie: it needs {_COLUMNS} columns between tabs")
         cookie = _cookie(columns)
@@ -102,7 +102,7 @@ def _cookies(lines: Iterable[str], path: Path) -> Iterator[Cookie]:
 def _cookie(columns: list[str]) -> Cookie:
     domain, subdomains, path, secure, expires, name, value = (column.strip() for column in columns)
     wide = subdomains.upper() == "TRUE"
-    seconds = int(float(expires)) or None  # 0 is a cookie of the browser's session
+    seconds = int(float(expires)) or None  # 0 marks a session cookie
     bare = domain.lstrip(".")
     return Cookie(
         version=0,

@@ -1,4 +1,4 @@
-"""User names and passwords: of the URL itself, or of the netrc file, each for its own host only."""
+"""User names and passwords from the URL or the netrc file. Each is sent only to its own host."""
 
 import os
 from collections.abc import Generator, Sequence
@@ -14,8 +14,8 @@ __all__ = ["Credentials"]
 class Credentials:
     """Adds the Authorization field to the requests of one download.
 
-    Basic is sent at once, as a server may hide what needs a password. If the server responds that it wants Digest
-    (RFC 7616), `retried` returns one more request, and later requests to this host use Digest from the start.
+    Basic (RFC 7617) is sent with the first request, because a server may not ask for a password. If the server asks for
+    Digest (RFC 7616), `retried` returns one more request, and later requests to this host use Digest from the start.
     """
 
     def __init__(self, *, use_netrc: bool = True) -> None:
@@ -23,7 +23,7 @@ class Credentials:
         self._digests: dict[tuple[str, str, str], httpx.DigestAuth] = {}
 
     def sign(self, request: httpx.Request) -> None:
-        """Add the field, unless the request has one or there is no password for its host."""
+        """Add the field, unless the request has one already or there is no password for its host."""
         if "authorization" in request.headers or not (key := self._key(request.url)):
             return
         if key in self._digests:
@@ -32,9 +32,9 @@ class Credentials:
             _first(httpx.BasicAuth(*key[1:]).auth_flow(request))
 
     def retried(self, request: httpx.Request, response: httpx.Response) -> httpx.Request | None:
-        """Return the request for Digest if the response asks for that and a password is known; None otherwise.
+        """Return the request with Digest if the response asks for Digest and a password is known; otherwise None.
 
-        Digest is tried once more if the server has a new nonce, but not if it has just refused the password.
+        Digest is tried once more if the server sends a new nonce, but not if it has just refused the password.
         """
         challenges = [text.lower() for text in response.headers.get_list("www-authenticate")]
         digest = next((text for text in challenges if text.startswith("digest ")), None)
@@ -68,12 +68,12 @@ class Credentials:
 
 
 def _first(flow: Generator[httpx.Request, httpx.Response, None]) -> httpx.Request:
-    """Return the request of the first step, in which httpx has set the field."""
+    """Return the request of the first step. httpx has added the field to it."""
     return next(flow)
 
 
 def _read_netrc() -> Sequence[NetrcEntry]:
-    """Return the entries of the netrc file; none if it is missing or cannot be read."""
+    """Return the entries of the netrc file; an empty list if it is missing or cannot be read."""
     path = Path(os.environ.get("NETRC") or os.path.expanduser("~/.netrc"))
     try:
         return parse_netrc(path.read_text("utf-8", errors="replace")) if path.is_file() else ()

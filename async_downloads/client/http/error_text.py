@@ -1,4 +1,4 @@
-"""The reason for an error status, as the server writes it into a short body: "Request has expired", for example."""
+"""The reason for an error status in the short body of a response, for example "Request has expired"."""
 
 import asyncio
 import html
@@ -15,23 +15,23 @@ __all__ = ["read_error_text"]
 _MAX_BYTES: Final = 8 * 1024
 _SECONDS: Final = 5.0  # the download must not wait longer for an explanation
 _MAX_CHARACTERS: Final = 200
-_SECRET_CHARACTERS: Final = 6  # of a secret at least; a shorter text may be part of any word
+_SECRET_CHARACTERS: Final = 6  # in a secret at least; a shorter text may be a part of any word
 _HARMLESS: Final = frozenset(
     """
     accept accept-encoding accept-language connection host if-modified-since if-none-match if-range if-unmodified-since
     range user-agent want-repr-digest
     """.split()  # noqa: SIM905  # a list has one name per line
 )
-_MEMBERS: Final = ("message", "error_description", "detail", "error", "title")  # of JSON; RFC 9457 has some of them
+_MEMBERS: Final = ("message", "error_description", "detail", "error", "title")  # of JSON; some are from RFC 9457
 _ELEMENT: Final = re.compile(r"<(message|title|h1)\b[^>]*>([^<]+)</", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^>]*>")
 
 
 async def read_error_text(response: httpx.Response) -> str:
-    """Return the first line of a short body in one line; "" if there is none within five seconds.
+    """Return the reason in a short body, as one line; "" if there is none within five seconds.
 
-    Many servers repeat what was requested, "Cannot GET /a?signature=..." for example. Secrets of the request are
-    replaced, because the text will be shown.
+    Many servers repeat the request, for example "Cannot GET /a?signature=...". Secrets of the request are replaced,
+    because the text is shown to users.
     """
     if response.is_stream_consumed or response.headers.get("content-encoding"):
         return ""
@@ -49,10 +49,10 @@ async def read_error_text(response: httpx.Response) -> str:
 
 
 def _secrets(request: httpx.Request) -> set[str]:
-    """Return the query, its values, and the fields of the request that may hold a password, if they are not short."""
+    """Return the query, its values, and the fields of the request that may have a password, unless they are short."""
     fields = [value for name, value in request.headers.items() if name not in _HARMLESS]
     query = request.url.query.decode("ascii")
-    values = [pair.partition("=")[2] for pair in query.split("&")]  # as they were sent, percent-encoded
+    values = [pair.partition("=")[2] for pair in query.split("&")]  # percent-encoded, as they were sent
     texts = {query, *values, *request.url.params.values(), *fields}
     words = {word for text in fields for word in re.split(r"[\s;]+", text)}
     return {text for text in texts | words if len(text) >= _SECRET_CHARACTERS}

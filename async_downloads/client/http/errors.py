@@ -1,4 +1,4 @@
-"""The errors of each layer in the terms of the next one, by context managers that are named alike.
+"""Context managers that turn the errors of each layer into errors of the next layer.
 
 socket ──map_socket_errors──▶ httpcore ──map_httpcore_errors──▶ httpx ──map_httpx_errors──▶ TransientError or final
 """
@@ -20,11 +20,11 @@ from ..decisions.retries import TransientError
 __all__ = ["CONNECTING", "READING", "WRITING", "map_httpcore_errors", "map_httpx_errors", "map_socket_errors"]
 
 
-_Table = Mapping[type[Exception], type[Exception]]  # the first that an error is an instance of counts
+_Table = Mapping[type[Exception], type[Exception]]  # the first entry that matches an error counts
 CONNECTING: Final[_Table] = {
     TimeoutError: httpcore.ConnectTimeout,  # before OSError, its base class
     OSError: httpcore.ConnectError,
-    UnicodeError: httpcore.ConnectError,  # DNS cannot have such a name
+    UnicodeError: httpcore.ConnectError,  # DNS allows no such name
 }
 READING: Final[_Table] = {TimeoutError: httpcore.ReadTimeout, OSError: httpcore.ReadError}
 WRITING: Final[_Table] = {TimeoutError: httpcore.WriteTimeout, OSError: httpcore.WriteError}
@@ -48,31 +48,31 @@ def _map_errors(table: _Table) -> Iterator[None]:
 
 
 def map_socket_errors(table: _Table) -> AbstractContextManager[None]:
-    """Raise httpcore's exception for an error of a socket: `table` is CONNECTING, READING or WRITING."""
+    """Turn an error of a socket into httpcore's exception. `table` is CONNECTING, READING or WRITING."""
     return _map_errors(table)
 
 
 def map_httpcore_errors() -> AbstractContextManager[None]:
-    """Raise httpx's exception of the same name for one of httpcore."""
+    """Turn an exception of httpcore into httpx's exception of the same name."""
     return _map_errors(_HTTPCORE)
 
 
 @contextmanager
 def map_httpx_errors() -> Iterator[None]:
-    """Raise TransientError if another attempt may succeed, and another FetchError or ValueError if not."""
+    """Turn an exception of httpx into TransientError if another attempt may succeed, else FetchError or ValueError."""
     try:
         yield
     except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-        raise ValueError(f"this cannot be requested: {error}") from error
+        raise ValueError(f"the request is not valid: {error}") from error
     except httpx.TransportError as error:
         raise _mapped(error) from error
 
 
 _LOST: Final = "the connection was lost"
 _SIGNS_OF_LOSS: Final = ("disconnected", "closed", "EOF")
-_NO_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}  # not every system has both
-_TRANSIENT: Final = {"408", "425", "429"}  # among the errors of a client
-_NOISE: Final = re.compile(  # the place in OpenSSL's source; what the library for connecting puts before several errors
+_NO_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}  # some systems lack one
+_TRANSIENT: Final = {"408", "425", "429"}  # statuses from 400 to 499 that are transient
+_NOISE: Final = re.compile(  # parts of messages that do not help users
     r"\[SSL\b[^]]*\] ?| ?\(_ssl\.c:\d+\)|Multiple exceptions: |\[Errno \d+\] "
 )
 _RECEIVED: Final = re.compile(r": bytearray\(.*", re.DOTALL)  # h11 appends the bytes that it could not parse
@@ -83,9 +83,9 @@ def _mapped(error: httpx.TransportError) -> Exception:
     text = _text(error)
     match error:
         case httpx.ReadTimeout() | httpx.WriteTimeout():
-            return TransientError(Stalled("nothing came for too long"))
+            return TransientError(Stalled("no bytes arrived for too long"))
         case httpx.ConnectTimeout():
-            return TransientError(NetworkError(f"no connection within the time for it{_by_proxy(error)}"))
+            return TransientError(NetworkError(f"connecting took too long{_by_proxy(error)}"))
         case httpx.ConnectError():
             return _connect_error(error, text)
         case httpx.ProxyError():
@@ -102,9 +102,9 @@ def _connect_error(error: httpx.ConnectError, text: str) -> Exception:
         match cause:
             case (
                 ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLError(reason="UNEXPECTED_EOF_WHILE_READING")
-            ):  # the connection ended in the handshake, which is no sign that TLS itself is wrong
+            ):  # the connection ended in the handshake, so TLS itself may be right
                 return TransientError(NetworkError(_LOST))
-            case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):  # the first bytes are no TLS record of any version
+            case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):  # the first bytes are not a TLS record
                 return TlsError("the server does not speak TLS on this port")
             case ssl.SSLError():
                 return TlsError(f"{text}{_advice(cause)}")
@@ -118,20 +118,20 @@ def _connect_error(error: httpx.ConnectError, text: str) -> Exception:
 
 def _protocol_error(text: str) -> Exception:
     if "location header" in text:
-        return RefusedRedirect("a redirect to something that is not a URL")
+        return RefusedRedirect("the redirect leads to an invalid URL")
     if any(sign in text for sign in _SIGNS_OF_LOSS):
         return TransientError(NetworkError(_LOST), crashed=True)
     return TransientError(BadResponse(f"the server does not speak HTTP: {text}"), malformed=True)
 
 
 def _advice(error: ssl.SSLError) -> str:
-    """Return a hint if the only fault of the certificate is its unknown issuer."""
+    """Return a hint if the only problem of the certificate is its unknown issuer."""
     untrusted = getattr(error, "verify_code", None) in _UNTRUSTED
     return " (SSL_CERT_FILE can name the certificates to trust)" if untrusted else ""
 
 
 def _proxy_error(text: str) -> Exception:
-    """Map the refusal of a proxy to connect: its status, or the text of a SOCKS proxy."""
+    """Return the exception for a proxy that refuses to connect, from its status or from the text of a SOCKS proxy."""
     message, status = f"the proxy responded {text}", text[:3]
     if status.isdigit() and status.startswith("4") and status not in _TRANSIENT:
         return BadStatus(int(status), message)
@@ -139,18 +139,18 @@ def _proxy_error(text: str) -> Exception:
 
 
 def _by_proxy(error: httpx.TransportError) -> str:
-    """Return a hint if the request went to a proxy: the proxy itself may be the one that fails."""
+    """Return a hint if the request went to a proxy, because the proxy itself may fail."""
     proxy = _proxy_of(error)
     return f" (by the proxy {proxy})" if proxy else ""
 
 
 def _proxy_of(error: httpx.TransportError) -> str:
-    """Return host and port of the proxy that `FastTransport` has noted in the request."""
+    """Return host and port of the proxy that `FastTransport` has stored in the request."""
     return str(error.request.extensions.get("proxy", ""))
 
 
 def _text(error: BaseException) -> str:
-    """Return the system's text for the error number: asyncio and others replace it with their own."""
+    """Return the system's text for the error number, because asyncio and other libraries write their own texts."""
     numbers = (
         each.errno for each in _causes(error) if isinstance(each, OSError) and not isinstance(each, ssl.SSLError)
     )

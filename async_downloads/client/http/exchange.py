@@ -1,4 +1,4 @@
-"""One request and the head of its response: redirects are followed, credentials stay with their origin."""
+"""One request and the head of its response. Redirects are followed; credentials are sent only to their origin."""
 
 import asyncio
 import re
@@ -22,27 +22,27 @@ from .redirects import MAX_REDIRECTS, escaped_url, is_redirect, is_requestable, 
 __all__ = ["RESPONSE_SECONDS", "Exchange"]
 
 
-RESPONSE_SECONDS: Final = 300.0  # a server may make the file when it is requested
+RESPONSE_SECONDS: Final = 300.0  # a server may generate the file when it is requested
 _CONNECT_SECONDS: Final = 10.0
-_SHORT_LENGTH: Final = re.compile(r"[0-9]{1,5}")  # bytes of a redirect's body: reading them beats a new connection
+_SHORT_LENGTH: Final = re.compile(r"[0-9]{1,5}")  # bytes that are read faster than a new connection is made
 _CODING: Final = b"content-encoding"
 _EXPLAINED: Final = frozenset(range(400, 600)) - {416}  # 416 only says that no byte is missing
-# The headers that another origin may see. Any other header of the caller or the client might be a secret.
+# The headers that are also sent to other origins. Any other header of the caller or the client might be a secret.
 _PUBLIC_HEADERS: Final = frozenset({b"accept", b"accept-language", b"user-agent"})
 
 
 class Exchange:
-    """Requests one URL, as often as needed. A download owns it and does not share it; the client is the caller's.
+    """Requests one URL, as often as needed. One download owns it; the client belongs to the caller.
 
         idle ──get──▶ request ──3xx──▶ request ... ──any other status──▶ open response ──end of the block──▶ idle
 
-    Each `get` starts again at the original URL, because a redirect may change and a signature in it may expire.
+    Each `get` starts again at the original URL, because a redirect may change, and a signature in its URL may expire.
 
-    `headers` are sent to the origin of `url` only. A response must begin within the time to connect and
-    `response_seconds` together, or `stall` in their place if a quick response is expected and that is less. With
+    `headers` are sent only to the origin of `url`. A response must begin within the connect timeout plus
+    `response_seconds`, or within `stall` seconds if that is less and `get` expects a quick response. With
     `insecure_redirects`, a redirect from https to http is followed. With `use_netrc`, the passwords of the netrc file
-    are sent to the hosts that it names. With `as_sent`, no content coding is taken off; `labelled` then says whether
-    the last response had one.
+    are sent to the hosts that it names. With `as_sent`, the body is not decoded, and `labelled` says whether the last
+    response had a content coding.
 
     Raises ValueError if the URL is not valid or has no http or https scheme.
     """
@@ -74,9 +74,9 @@ class Exchange:
         except httpx.InvalidURL as error:
             raise ValueError(f"not a URL: {error}") from error
         if self._url.scheme not in {"http", "https"} or not self._url.host:
-            raise ValueError("not a URL to download from: it must begin with http:// or https:// and a host")
+            raise ValueError("not a URL to download from: it must begin with http:// or https://, then a host")
         if not is_requestable(self._url):
-            raise ValueError("not a URL: no port has this number")
+            raise ValueError("not a URL: there is no such port number")
 
     @property
     def host(self) -> str:
@@ -90,9 +90,9 @@ class Exchange:
 
     @asynccontextmanager
     async def get(self, fields: Mapping[str, str], *, is_quick: bool = False) -> AsyncIterator[httpx.Response]:
-        """Send these header fields with a GET and yield the open response, whatever its status; follow redirects.
+        """Send a GET request with these header fields. Follow redirects. Yield the open response, whatever its status.
 
-        `is_quick` says that the server did not have to make the file when it was requested before.
+        `is_quick` says that an earlier request has shown that the server need not generate the file first.
 
         Raises TransientError if another attempt may succeed, RefusedRedirect, TlsError or BadStatus if not, and
         ValueError if a header is not valid.
@@ -113,9 +113,9 @@ class Exchange:
             await response.aclose()
 
     def head(self, response: httpx.Response) -> ResponseHead:
-        """Return the head of a response, with the time of its arrival.
+        """Return the head of a response, with the current time.
 
-        It has no Content-Encoding if the file is to be stored as it was sent.
+        The head has no Content-Encoding if the body must not be decoded.
         """
         fields = response.headers
         if "content-encoding" in fields:
@@ -142,7 +142,7 @@ class Exchange:
         raise RefusedRedirect(f"more than {MAX_REDIRECTS} redirects")
 
     async def _send_signed(self, request: httpx.Request, seconds: float) -> httpx.Response:
-        """Send a request with the password for its host; once more if the server wants that as a digest."""
+        """Send a request with the password for its host. If the server asks for Digest, send it once more."""
         if not self._has_own_auth(request.url):
             self._credentials.sign(request)
         response = await self._send(request, seconds)
@@ -156,7 +156,7 @@ class Exchange:
         return await self._send(retried, seconds)
 
     def _has_own_auth(self, url: httpx.URL) -> bool:
-        """Whether the caller's client knows how to authenticate at a URL."""
+        """Return whether the caller's client knows how to authenticate at a URL."""
         return self._client.auth is not None and self._is_own_origin(url)
 
     async def _send(self, request: httpx.Request, seconds: float) -> httpx.Response:
@@ -169,11 +169,11 @@ class Exchange:
                         follow_redirects=False,
                         auth=httpx.USE_CLIENT_DEFAULT if self._has_own_auth(request.url) else httpx.Auth(),
                     )
-        except httpx.InvalidURL as error:  # httpx parses the Location field even if it does not follow it
-            raise RefusedRedirect(f"a redirect to something that is not a URL: {error}") from error
+        except httpx.InvalidURL as error:  # httpx parses the Location field even if it does not follow redirects
+            raise RefusedRedirect(f"the redirect leads to an invalid URL: {error}") from error
 
     def _request(self, url: httpx.URL, fields: Mapping[str, str]) -> httpx.Request:
-        """Send all headers of the caller and the client to the origin of the URL; to others, the public ones only."""
+        """Return a request. Only the original origin gets all headers of caller and client; others get public ones."""
         if self._is_own_origin(url):
             user = {"username": self._url.username, "password": self._url.password}
             headers = _headers(self._headers, fields)
@@ -184,7 +184,7 @@ class Exchange:
             headers = [*self._public(), *_headers((), fields)]
             request = httpx.Request("GET", url, headers=headers, extensions=extensions)
             cookies = cookie_field(self._client.cookies, url)
-        request.headers.pop("Cookie", None)  # httpx chooses by rules that are less strict
+        request.headers.pop("Cookie", None)  # httpx would also send cookies that RFC 6265 does not allow
         if cookies:
             request.headers["Cookie"] = cookies
         return request
@@ -205,10 +205,10 @@ class Exchange:
 
 @asynccontextmanager
 async def _head_within(request: httpx.Request, seconds: float) -> AsyncIterator[None]:
-    """Limit the time for the complete head: a server could send one byte now and then. Raises TransientError.
+    """Limit the time for the complete head, because a server could send it byte by byte. Raises TransientError.
 
-    The time starts at the first event that httpcore traces, when it begins to connect or to send. Waiting for a free
-    connection of the pool does not count.
+    The time starts with the first event that httpcore traces, when it begins to connect or to send. So the wait for a
+    free connection of the pool does not count.
     """
 
     async def start(*_: object) -> None:
@@ -228,14 +228,14 @@ async def _head_within(request: httpx.Request, seconds: float) -> AsyncIterator[
 
 
 def _headers(headers: Sequence[tuple[str, str]], fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Return the caller's headers, then our fields. A field of ours replaces a header of the same name."""
+    """Return the caller's headers, then the `fields`. A field replaces a header of the same name."""
     replaced = {name.lower() for name in fields}
     kept = [(name, value) for name, value in headers if name.lower() not in replaced]
     return [(name.encode("ascii"), value.encode("latin-1")) for name, value in (*kept, *fields.items())]
 
 
 async def _drain(response: httpx.Response, *, seconds: float) -> None:
-    """Read a short body without decoding it, so that its connection can be reused. Failures are ignored."""
+    """Read a short body without decoding it, so that its connection can be reused. Errors are ignored."""
     length = response.headers.get("content-length", "")
     if response.is_stream_consumed or not _SHORT_LENGTH.fullmatch(length):
         return

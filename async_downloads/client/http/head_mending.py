@@ -1,8 +1,8 @@
-"""Response heads that curl and browsers read, rewritten for h11, which refuses them.
+"""Rewrite response heads that curl and browsers accept but h11 refuses.
 
-Servers send a space before a colon, a space inside a field name, lines without a colon, NUL bytes, an empty
-Content-Length, blank lines before the head, the same Transfer-Encoding twice, and `Transfer-Encoding: identity`, which
-RFC 9112 has removed.
+Some servers send a space before a colon, a space inside a field name, lines without a colon, NUL bytes, an empty
+Content-Length, empty lines before the head, the same Transfer-Encoding twice, or `Transfer-Encoding: identity`, which
+RFC 9112 does not have.
 """
 
 import re
@@ -15,14 +15,14 @@ __all__ = ["HeadMender"]
 
 _START: Final = b"HTTP/"
 _END: Final = re.compile(rb"\n\r?\n")
-_MAX_BYTES: Final = 64 * 1024  # a longer head goes on unchanged, and h11 refuses it
-_MAX_INTERIM: Final = 100  # in a row; a server could send them for ever
+_MAX_BYTES: Final = 64 * 1024  # a longer head is passed on unchanged, and h11 refuses it
+_MAX_INTERIM: Final = 100  # in a row; otherwise a server could send them for ever
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CHUNKED: Final = b"transfer-encoding: chunked"  # some proxies add it a second time
 _MEANINGLESS: Final = {b"transfer-encoding": {b"identity", b""}, b"content-length": {b""}}
 _CONTROLS: Final = re.compile(rb"[\x00\r\n]")
 _VERSION: Final = re.compile(rb"(HTTP/1\.[01])[ \t]+")
-_INTERIM: Final = re.compile(rb"HTTP/1\.[01][ \t]+1(?!01)[0-9][0-9]")  # another head follows; after 101 none does
+_INTERIM: Final = re.compile(rb"HTTP/1\.[01][ \t]+1(?!01)[0-9][0-9]")  # another head follows, except after 101
 
 
 class HeadMender:
@@ -38,13 +38,13 @@ class HeadMender:
         self._interim = 0
 
     def expect(self) -> None:
-        """Note that a request is sent: the next bytes are the head of its response."""
+        """Record that a request is sent. The next bytes are the head of its response."""
         self.expects, self._interim = True, 0
 
     def add(self, received: bytes) -> bytes:
-        """Return the bytes for h11. They are empty if the head is not complete, unless the connection has ended.
+        """Return the bytes for h11. They are empty while the head is not complete, unless the connection has ended.
 
-        Raises RemoteProtocolError if more than a hundred interim responses come before the one to the request.
+        Raises RemoteProtocolError if more than a hundred interim responses (status 1xx) come before the final response.
         """
         mended = bytearray()
         rest = self._take_head(received, mended)
@@ -53,9 +53,9 @@ class HeadMender:
         return bytes(mended) + rest
 
     def _take_head(self, received: bytes, mended: bytearray) -> bytes:
-        """Append the head to `mended` if it is complete; return the bytes behind it."""
+        """Append the head to `mended` if it is complete. Return the bytes after it."""
         searched = max(len(self._head) - 2, 0)
-        self._head += received if self._head else received.lstrip(b"\r\n")  # blank lines may come before a head
+        self._head += received if self._head else received.lstrip(b"\r\n")  # empty lines may come before a head
         end = _END.search(self._head, searched)
         is_http = self._head[: len(_START)] == _START[: len(self._head)]  # a SOCKS proxy sends something else first
         if end is None and received and is_http and len(self._head) < _MAX_BYTES:
@@ -78,7 +78,7 @@ def _mended(head: bytes) -> bytes:
     kept = [_VERSION.sub(rb"\1 ", status_line.removesuffix(b"\r"), count=1)]
     is_kept = True
     for line in lines:
-        if line[:1] not in b" \t" or not line.strip():  # otherwise it continues the line before (obs-fold)
+        if line[:1] not in b" \t" or not line.strip():  # otherwise it continues the previous line (obs-fold)
             line = _mended_line(line)
             is_kept = bool(line) and not (line.lower() == _CHUNKED and _CHUNKED in map(bytes.lower, kept))
         if is_kept:
@@ -87,7 +87,7 @@ def _mended(head: bytes) -> bytes:
 
 
 def _mended_line(line: bytes) -> bytes:
-    """Return a line that h11 accepts; empty if the line means nothing."""
+    """Return a line that h11 accepts; b"" if the line has no meaning."""
     name, colon, value = line.partition(b":")
     name, value = name.rstrip(b" \t"), _CONTROLS.sub(b" ", value.strip(b" \t\r\n"))
     if not colon or not _TOKEN.fullmatch(name):

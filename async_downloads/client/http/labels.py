@@ -1,7 +1,7 @@
-"""Content-Encoding labels that say something about the file, not about its transfer.
+"""Content-Encoding fields that describe the file and not its transfer.
 
-A request asks for no coding. A server that labels `x.tar.gz` with `Content-Encoding: gzip` means the file itself; so do
-labels that are no content coding at all, such as `utf-8`, `none` or `aws-chunked`.
+A request asks for no content coding. A server that sends `x.tar.gz` with `Content-Encoding: gzip` describes the file
+itself. So do values that are not content codings at all, such as `utf-8`, `none` or `aws-chunked`.
 """
 
 import re
@@ -15,7 +15,7 @@ __all__ = ["coding_to_remove", "removable_coding"]
 
 
 _REMOVED: Final = frozenset({"gzip", "x-gzip", "deflate"})
-_OTHERS: Final = frozenset({"br", "zstd", "compress", "x-compress"})  # nothing here can take them off
+_OTHERS: Final = frozenset({"br", "zstd", "compress", "x-compress"})  # codings that this client cannot decode
 _GZIP_NAME: Final = re.compile(
     r"\.(?:t?gz|gzip|taz|tpz|svgz|emz|wmz|z|dz|cpgz|apkg|v?bgz|bgzf|vgz|crate)\Z", re.IGNORECASE
 )
@@ -27,22 +27,23 @@ _GZIP_TYPE: Final = re.compile(
 
 
 def coding_to_remove(fields: Mapping[str, str], *paths: str) -> str | None:
-    """Return the content coding to take off a body; None if the bytes that are sent are the file.
+    """Return the content coding to remove from a body; None if the body is the file itself.
 
-    `fields` is looked up by names in lower case; `paths` are those of the URLs, as they may name the file.
+    The names in `fields` are in lower case. `paths` are the paths of the URLs, because they may end with the file's
+    name.
     """
     return None if _is_compressed(fields, paths) else removable_coding(fields)
 
 
 def removable_coding(fields: Mapping[str, str]) -> str | None:
-    """Return the content coding that a body is labelled with, if it can be taken off, whatever the file is."""
+    """Return the content coding in the fields if this client can decode it, whatever the file is; otherwise None."""
     labels = [label.strip().lower() for label in fields.get("content-encoding", "").split(",")]
     codings = [label for label in labels if label in _REMOVED | _OTHERS]
     return codings[0] if len(codings) == 1 and codings[0] in _REMOVED else None
 
 
 def _is_compressed(fields: Mapping[str, str], paths: tuple[str, ...]) -> bool:
-    """Whether the media type or a name says that the file itself is compressed."""
+    """Return whether the media type or a name says that the file itself is compressed."""
     media_type = fields.get("content-type", "").partition(";")[0].strip()
     names = [suggested_filename(fields.get("content-disposition", "")) or "", *map(unquote, paths)]
     return bool(_GZIP_TYPE.match(media_type)) or any(_GZIP_NAME.search(name.strip()) for name in names)

@@ -1,4 +1,4 @@
-"""The netrc file, read as curl reads it: unknown words are skipped, so that one bad line does not hide the others."""
+"""Read the netrc file as curl does: unknown words are skipped, so that one bad line does not hide other lines."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ class NetrcEntry(NamedTuple):
 
 
 def parse_netrc(text: str) -> list[NetrcEntry]:
-    """Return the entries of a file in their order. The entry `default` is left out: it would go to every host."""
+    """Return the entries of a file in order, without the entry `default`, which would be sent to every host."""
     entries: list[dict[str, str]] = []
     current: dict[str, str] = {}
     words = _words(text)
@@ -38,7 +38,7 @@ def parse_netrc(text: str) -> list[NetrcEntry]:
 
 
 def find_entry(entries: Sequence[NetrcEntry], host: str, login: str = "") -> NetrcEntry | None:
-    """Return the first entry for a host, and for a user name if the URL has one; None if there is none."""
+    """Return the first entry for a host, and for the user name if the URL has one; None if there is none."""
     return next((each for each in entries if each.host == host and login in {"", each.login}), None)
 
 

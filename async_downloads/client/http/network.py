@@ -1,4 +1,4 @@
-"""How a client reaches servers: proxies, certificates, addresses, cookies and passwords."""
+"""The network options of a client: proxies, certificates, addresses, cookies and passwords."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,18 @@ __all__ = ["NetworkOptions"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkOptions:
-    """The way to the servers. Without options, it is the one that the environment names.
+    """How a `Downloader` connects to servers. By default, the environment decides.
 
-    `proxy` is the URL of a proxy for every request; without it, the variables `http_proxy`, `https_proxy`, `all_proxy`
-    and `no_proxy` count, unless `use_proxies` is False. `verify` False accepts every certificate. `ca_file` has the
-    certificates to trust in PEM; without it those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name count, or else those of
-    the system and of certifi. `cert_file` and `key_file` are the certificate of this client and its key. `ip_version`
-    limits the addresses of servers to 4 or 6. `interface` is the name of a network interface or one of its addresses.
-    `cookie_file` has cookies in the format of Netscape and curl. `use_netrc` sends the passwords of `~/.netrc`, or of
-    the file that `NETRC` names, to the hosts that it names.
+    - `proxy`: the URL of a proxy for all requests. Without it, the variables `http_proxy`, `https_proxy`, `all_proxy`
+      and `no_proxy` decide, unless `use_proxies` is False.
+    - `verify`: False accepts every certificate.
+    - `ca_file`: a PEM file with the certificates to trust. Without it, `SSL_CERT_FILE` and `SSL_CERT_DIR` name them, or
+      else the certificates of the system and of certifi are trusted.
+    - `cert_file`, `key_file`: the certificate of this client and its key.
+    - `ip_version`: 4 or 6 uses only such addresses of servers.
+    - `interface`: the name of a network interface or one of its addresses, for all connections.
+    - `cookie_file`: cookies in the format of Netscape and curl.
+    - `use_netrc`: send the passwords of `~/.netrc`, or of the file that `NETRC` names, to the hosts in that file.
     """
 
     proxy: str | None = None

@@ -1,6 +1,6 @@
-"""Which proxy a URL is requested by: the variables of the environment, as curl reads them.
+"""Choose the proxy for a URL from the variables of the environment, as curl does.
 
-A malformed variable fails only a request that uses it, never one to a host that needs no proxy.
+A malformed variable is an error only for a request that uses it, never for a host that needs no proxy.
 """
 
 import ipaddress
@@ -20,7 +20,7 @@ __all__ = ["Proxies"]
 _SCHEMES: Final = frozenset({"http", "https", "socks5", "socks5h"})
 _ENTRY: Final = re.compile(
     r"(?:\w+://)?(?P<host>\[[^]]*\](?:/\d+)?|[^:]*(?::[^:]*){2,}|[^:]*)(?::(?P<port>\d+))?"
-)  # of no_proxy; a bare IPv6 address has two colons or more
+)  # an entry of no_proxy; an IPv6 address without brackets has two or more colons
 _HOST: Final = re.compile(r"[^][@%\s]+|[0-9a-f:.]+%\S+")
 _MAX_PORT: Final = 65535
 _PORTS: Final = {"http": 80, "https": 443}
@@ -35,9 +35,10 @@ class Proxies:
         self._environment = environment
 
     def of(self, url: httpx.URL) -> httpx.Proxy | None:
-        """Return the proxy for a URL; None if the server is to be asked directly.
+        """Return the proxy for a URL; None for a direct connection.
 
-        Raises ValueError if the URL of the proxy is not valid. The message does not show it: it may have a password.
+        Raises ValueError if the URL of the proxy is not valid. The message does not show the URL, which may have a
+        password.
         """
         if not self._use:
             return None
@@ -47,9 +48,9 @@ class Proxies:
         return _proxy(named, "the environment names") if named and not self._is_exempt(url) else None
 
     def _named(self, scheme: str) -> str:
-        """Return the URL of the variable for a scheme. Lower case is first, as in other programs."""
+        """Return the URL in the variable for a scheme. The variable in lower case comes first, as in other programs."""
         names = [f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY"]
-        if "REQUEST_METHOD" in self._environment:  # under CGI, HTTP_PROXY is a header field that any client can send
+        if "REQUEST_METHOD" in self._environment:  # under CGI, any client can set HTTP_PROXY with a header field
             names = [name for name in names if name != "HTTP_PROXY"]
         return next(filter(None, (self._environment.get(name, "").strip() for name in names)), "")
 
@@ -60,7 +61,7 @@ class Proxies:
 
 
 def _matches(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of no_proxy names a host: `*`, a domain, an address or a network, with or without a port."""
+    """Return whether an entry of no_proxy names a host: `*`, a domain, an address or a network, perhaps with a port."""
     found = _ENTRY.fullmatch(entry.lower())
     if not found or (found["port"] and int(found["port"]) != port):
         return False

@@ -1,4 +1,4 @@
-"""How the bytes of a connection are read: from a plain socket, or as all TLS records that have arrived."""
+"""Read the bytes of a connection: from a plain socket, or all TLS records that have arrived."""
 
 import select
 import socket
@@ -24,7 +24,7 @@ class PlainReader:
 
     @property
     def is_readable(self) -> bool:
-        """Whether a read would return at once. On an idle connection this means that the server has closed it."""
+        """Whether a read would return at once. On an idle connection, this means that the server has closed it."""
         if self._socket.fileno() < 0:
             return True
         poll = select.poll()
@@ -35,8 +35,8 @@ class PlainReader:
 class TlsReader(PlainReader):
     """Reads all TLS records that have arrived. An error after some bytes is raised by the next read.
 
-    An end without close_notify is an error: an attacker can cause it, and a body that lasts until the connection ends
-    would look complete (RFC 9112 §9.8).
+    An end without close_notify is an error, because an attacker can cause it, and because a body that lasts until the
+    end of the connection would look complete (RFC 9112 §9.8).
     """
 
     def __init__(self, secure: ssl.SSLSocket) -> None:
@@ -71,7 +71,7 @@ class TlsReader(PlainReader):
 
 
 def _is_truncated(error: OSError) -> bool:
-    """Whether the connection ended without close_notify. Some Python releases have no exception class for it."""
+    """Return whether the connection ended without close_notify. Some Python releases have no exception class for it."""
     return isinstance(error, ssl.SSLEOFError) or getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
 
 

@@ -1,4 +1,4 @@
-"""Where a redirect leads: the Location field as servers really send it."""
+"""The target of a redirect, from Location fields as servers really send them."""
 
 import re
 from typing import Final
@@ -16,40 +16,40 @@ _UNSAFE: Final = re.compile(rb"[^\x21-\x7e]")
 
 
 def escaped_url(url: str) -> str:
-    """Percent-encode the bytes of a URL on the command line that the locale could not read as text."""
+    """Percent-encode the bytes of a URL from the command line that the locale cannot decode."""
     return re.sub("[\udc80-\udcff]", lambda found: f"%{ord(found[0]) - 0xDC00:02X}", url)
 
 
 def is_requestable(url: httpx.URL) -> bool:
-    """Whether a URL is http or https, with a host and a port that exists. A port above 65535 would wrap around."""
+    """Return whether a URL is http or https and has a host and a valid port. A port above 65535 would wrap around."""
     return url.scheme in {"http", "https"} and bool(url.host) and (url.port is None or 0 < url.port <= _MAX_PORT)
 
 
 def is_redirect(response: httpx.Response) -> bool:
-    """Whether a response leads to another URL. A 300 does if it names the choice of the server (RFC 9110 §15.4.1)."""
+    """Return whether a response redirects. A 300 with a Location field also does (RFC 9110 §15.4.1)."""
     return response.has_redirect_location or (response.status_code == 300 and "location" in response.headers)
 
 
 def redirect_target(response: httpx.Response, *, insecure: bool) -> httpx.URL:
-    """Return the URL that a response redirects to. Raises RefusedRedirect if that must not be requested.
+    """Return the URL to which a response redirects. Raises RefusedRedirect if it must not be requested.
 
     With `insecure`, https may lead to http.
     """
     try:
         url = response.url.join(_location(response))
     except httpx.InvalidURL as error:
-        raise RefusedRedirect(f"a redirect to something that is not a URL: {error}") from error
+        raise RefusedRedirect(f"the redirect leads to an invalid URL: {error}") from error
     if url.scheme not in {"http", "https"} or not url.host:
-        raise RefusedRedirect("a redirect to something else than http or https")
+        raise RefusedRedirect("the redirect leads to a URL that is not http or https")
     if not is_requestable(url) or ("%" in url.host and ":" not in url.host):  # "%" before a zone is valid
-        raise RefusedRedirect("a redirect to something that is not a URL")
+        raise RefusedRedirect("the redirect leads to an invalid URL")
     if (response.url.scheme, url.scheme) == ("https", "http") and not insecure:
-        raise RefusedRedirect(f"a redirect from https to http, to {url.host}")
+        raise RefusedRedirect(f"the redirect leads from https to http, to {url.host}")
     return url
 
 
 def _location(response: httpx.Response) -> str:
-    """Return the first Location field. Bytes that are not UTF-8 are percent-encoded as they are, as browsers do."""
+    """Return the first Location field. Bytes that are not UTF-8 are percent-encoded one by one, as browsers do."""
     raw = next(value for name, value in response.headers.raw if name.lower() == b"location")
     try:
         return raw.decode("utf-8")

@@ -1,4 +1,4 @@
-"""Which certificates a client trusts, and its own certificate."""
+"""The certificates that a client trusts, and its own certificate."""
 
 import os
 import ssl
@@ -17,7 +17,7 @@ __all__ = ["tls_context"]
 
 
 def tls_context(options: NetworkOptions) -> ssl.SSLContext:
-    """Return the context for https. Raises httpx.ConnectError if a file of certificates or keys cannot be read."""
+    """Return the TLS context for https. Raises httpx.ConnectError if a certificate or key file cannot be read."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # `ssl.create_default_context` of Python 3.13 also sets VERIFY_X509_STRICT, which refuses the certificates of many
     # companies for a missing key usage. curl, browsers and older releases of Python accept those.
@@ -55,22 +55,22 @@ _SYSTEM_FILES: Final = (
 
 
 def _trust_system(context: ssl.SSLContext) -> None:
-    """Trust the certificates of the system, to which an administrator may have added some.
+    """Trust the certificates of the system. An administrator may have added some.
 
-    A Python that was built on another system looks for them in the places of that one and finds none.
+    A Python that was built on another system looks for them where that system has them, and finds none.
     """
     context.load_default_certs()
     places = ssl.get_default_verify_paths()
     if not places.cafile and not glob(f"{places.capath or os.devnull}/*.0"):
         file = next(filter(os.path.isfile, _SYSTEM_FILES), None)
         if file is not None:
-            with suppress(OSError):  # those of certifi are trusted, too
+            with suppress(OSError):  # the certificates of certifi are trusted too
                 context.load_verify_locations(file)
 
 
 @contextmanager
 def _named(path: object, role: str) -> Iterator[None]:
-    """Name the file that cannot be read, because the error of `ssl` does not."""
+    """Add the name of the file to an error of `ssl`, which does not have it."""
     try:
         yield
     except OSError as error:
@@ -80,5 +80,5 @@ def _named(path: object, role: str) -> Iterator[None]:
 
 
 def _no_password() -> str:
-    """Return no password for an encrypted key. Otherwise OpenSSL would ask on the terminal and block all downloads."""
+    """Return no password for an encrypted key, because OpenSSL would ask on the terminal and block all downloads."""
     return ""

@@ -1,7 +1,7 @@
 """httpx over the fast backend, and the client that downloads with it.
 
-httpx has no argument for a network backend. This transport therefore repeats the step from httpx's requests to
-httpcore's, using only the public interface of both.
+httpx has no argument for a network backend. Therefore this transport itself turns httpx's requests into httpcore's. It
+uses only the public interfaces of both.
 """
 
 import re
@@ -24,19 +24,19 @@ from .tls import tls_context
 __all__ = ["TIMEOUT", "FastTransport", "new_client", "plain_length"]
 
 
-# A server that has not accepted after ten seconds will not accept, but it may need time for the response. The wait for
-# a connection of the pool has no limit, because it is not a failure.
+# A server that has not accepted a connection after ten seconds will not accept it, but it may need more time for the
+# response. The wait for a free connection of the pool has no limit, because it is not a failure.
 TIMEOUT: Final = httpx.Timeout(30, connect=10, pool=None)
-_CONNECTIONS: Final = 100  # open at a time, for each of http and https
-_IDLE_SECONDS: Final = 5.0  # that an unused connection stays open, as in Apache and httpx
+_CONNECTIONS: Final = 100  # open at the same time, for http and https each
+_IDLE_SECONDS: Final = 5.0  # an unused connection stays open for this time, as in Apache and httpx
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "async-downloads"}
 
 
 def new_client(options: NetworkOptions = NetworkOptions()) -> httpx.AsyncClient:  # noqa: B008  # it is immutable
-    """Return a client for downloads: no content coding, no redirects, and the way to servers that the options name.
+    """Return a client for downloads: no content coding, no redirects, and the network options.
 
-    Raises ValueError if the file of cookies cannot be read. Proxies and certificates count only when a URL needs them:
-    it then raises UnsupportedProtocol or ConnectError.
+    Raises ValueError if the file of cookies cannot be read. Errors in proxies and certificates are raised by the first
+    request that needs them, as UnsupportedProtocol or ConnectError.
     """
     return httpx.AsyncClient(
         transport=FastTransport(options),
@@ -47,9 +47,9 @@ def new_client(options: NetworkOptions = NetworkOptions()) -> httpx.AsyncClient:
 
 
 class FastTransport(httpx.AsyncBaseTransport):
-    """Connections on asyncio, directly or by a proxy: up to 100 for each of http and https, and for each proxy.
+    """Connections on asyncio, direct or through proxies: up to 100 each for http, for https, and for each proxy.
 
-    A connection is reused if its body was read to the end, unless `_body_chunks` took the connection from the parser.
+    A connection is reused if the body was read to its end with the parser; see `_body_chunks`.
     """
 
     def __init__(self, options: NetworkOptions = NetworkOptions()) -> None:  # noqa: B008  # it is immutable
@@ -58,7 +58,7 @@ class FastTransport(httpx.AsyncBaseTransport):
         self._pools: dict[tuple[str, str], httpcore.AsyncConnectionPool] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request and return the response; its body is still to be read. Raises httpx.TransportError."""
+        """Send the request and return the response, whose body is not read yet. Raises httpx.TransportError."""
         url = request.url
         pool = self._pool(request)
         with map_httpcore_errors():
@@ -81,9 +81,9 @@ class FastTransport(httpx.AsyncBaseTransport):
             await self._pools.popitem()[1].aclose()
 
     def _pool(self, request: httpx.Request) -> httpcore.AsyncConnectionPool:
-        """Return the connections for a request, and note its proxy in the request for messages about errors.
+        """Return the connection pool for a request. Store the proxy in the request, for error messages.
 
-        Certificates are read for https only, because that takes long.
+        Certificates are read only for https, because that takes long.
         """
         try:
             proxy = self._proxies.of(request.url)
@@ -117,14 +117,14 @@ class FastTransport(httpx.AsyncBaseTransport):
             proxy_auth=proxy.raw_auth,
             ssl_context=context,
             proxy_ssl_context=tls_context(self._options) if is_tls else None,
-            network_backend=None if is_tls else backend,  # ours does no TLS inside TLS
+            network_backend=None if is_tls else backend,  # our backend cannot do TLS inside TLS
             **limits,
         )
 
 
 _PROXY_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080}
 _NO_SOCKS: Final = "a SOCKS proxy needs another package: pip install 'async-downloads[socks]'"
-_ZONE: Final = re.compile(rb"%[^]]*")  # it means something on this machine only
+_ZONE: Final = re.compile(rb"%[^]]*")  # it has a meaning only on this machine
 
 
 def _without_zone(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -133,7 +133,7 @@ def _without_zone(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, b
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a response of httpcore. httpx reads it once and closes it."""
+    """The body of a response from httpcore. httpx reads it once and closes it."""
 
     def __init__(self, request: httpx.Request, response: httpcore.Response) -> None:
         self._read_timeout = request.extensions.get("timeout", {}).get("read")
@@ -146,23 +146,23 @@ class _Body(httpx.AsyncByteStream):
                     yield chunk
 
     async def aclose(self) -> None:
-        """Give the connection back to the pool, which closes it if the body was not read to its end."""
+        """Return the connection to the pool, which closes it if the body was not read to its end."""
         with map_httpcore_errors():
             await self._response.aclose()
 
 
-_PARSED_BYTES: Final = 64 * 1024  # that httpcore reads at once, at most
-_FULL_CHUNKS: Final = 16  # of that size: the body then arrives faster than httpcore parses it
-_LEFT_BYTES: Final = 8 * 1024 * 1024  # to come: parsing these costs more time than a new connection
-_CHUNK_BYTES: Final = 2 * 1024 * 1024  # read at once without the parser: this blocks the loop for 1 to 2 ms
+_PARSED_BYTES: Final = 64 * 1024  # the most that httpcore reads at a time
+_FULL_CHUNKS: Final = 16  # chunks of that size in a row: then the body arrives faster than httpcore parses it
+_LEFT_BYTES: Final = 8 * 1024 * 1024  # bytes to come: parsing so many takes more time than a new connection
+_CHUNK_BYTES: Final = 2 * 1024 * 1024  # read at a time without the parser, which blocks the loop for 1 to 2 ms
 
 
 async def _body_chunks(response: httpcore.Response, read_timeout: float | None) -> AsyncGenerator[bytes]:
     """Yield the body in two phases. Raises ReadTimeout if nothing arrives for `read_timeout` seconds.
 
     parsed     httpcore reads and parses; it can reuse the connection afterwards
-    unparsed   from `_FULL_CHUNKS` full chunks on, if `_LEFT_BYTES` are still to come: read from the connection
-               itself, which costs less but hides the end of the body from httpcore, so it closes the connection
+    unparsed   after `_FULL_CHUNKS` full chunks, if at least `_LEFT_BYTES` are still to come: read directly from the
+               connection. This takes less time, but httpcore does not see the end of the body and closes the connection
     """
     left, full = plain_length(response), 0
     async with aclosing(response.aiter_stream()) as parsed:  # type: ignore[type-var]  # it is a generator
@@ -193,7 +193,7 @@ async def _unparsed(
 
 
 def plain_length(response: httpcore.Response) -> int:
-    """Return the length of a body that follows its head with nothing in between (RFC 9112 §6.2); 0 for any other."""
+    """Return the Content-Length of a body that is sent without a transfer coding (RFC 9112 §6.2); otherwise 0."""
     if not response.extensions["http_version"].startswith(b"HTTP/1"):
         return 0
     fields = [(name.lower(), value) for name, value in response.headers]

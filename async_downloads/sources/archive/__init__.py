@@ -1,4 +1,4 @@
-"""Archives of files and folders that are made while they are sent, with ranges and a strong ETag::
+"""Archives of files and folders. They are made while they are sent, with ranges and a strong ETag::
 
     from async_downloads.sources.archive import archive_of
 

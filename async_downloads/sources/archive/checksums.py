@@ -1,7 +1,7 @@
-"""CRC-32 checksums of file versions, remembered for as long as there is room.
+"""CRC-32 checksums of file versions, remembered until other checksums need their memory.
 
-A checksum grows with the bytes that are read, from the first one on. So if a download is cut in the middle of a large
-file, and resumed, no byte is read twice.
+Each checksum covers the first bytes of a file, and continues when more of them are read. So if a download breaks off in
+a large file and is resumed, no byte is read twice.
 """
 
 import threading
@@ -21,10 +21,10 @@ class Prefix(NamedTuple):
 
 
 class _ChecksumMemory:
-    """Checksums by version; those that were used longest ago are forgotten first. Any thread may use it."""
+    """Checksums by version; the least recently used are forgotten first. Any thread may use it."""
 
     MAX_BYTES: Final = 32 * 1024 * 1024
-    ENTRY_BYTES: Final = 512  # of a version, its checksum, and their places in the table
+    ENTRY_BYTES: Final = 512  # memory of one entry: a version and its checksum
 
     def __init__(self) -> None:
         self._prefixes: OrderedDict[Hashable, Prefix] = OrderedDict()

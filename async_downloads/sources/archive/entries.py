@@ -14,7 +14,7 @@ __all__ = ["describe_entry", "is_described", "member_of"]
 
 
 def _kind(store: Store) -> EtagKind:
-    """Return the kind of the ETags of a store; a store of another kind than DirectoryStore has one kind only."""
+    """Return what a store makes its ETags from. Only a DirectoryStore has a choice."""
     kind: EtagKind = getattr(store, "etag", "exact")
     return kind
 
@@ -26,15 +26,15 @@ def _digest(entry: Entry, kind: EtagKind) -> bytes | None:
 
 
 def is_described(store: Store, entry: Entry) -> bool:
-    """Whether the version of the file is known, and its digest if that counts. A file without bytes has only one."""
+    """Return whether the entry says enough about the file: its version, or its digest if ETags are digests."""
     kind = _kind(store)
     return bool(entry.size == 0 or _digest(entry, kind) or ((entry.version or entry.etag) and kind != "digest"))
 
 
 def member_of(store: Store, key: str, name: str, entry: Entry) -> ArchiveMember:
-    """Return the member with that name; `key` opens the file of an entry that is described.
+    """Return the member with that name for an entry that is described; `key` opens its file.
 
-    If ETags are digests, members have no dates: copies have other dates, and archives of them must be equal.
+    If ETags are digests, members have no dates: copies with other dates must give equal archives.
     """
     kind = _kind(store)
     modified = 0 if kind == "digest" else entry.modified or 0
@@ -52,7 +52,7 @@ def _etag_without_digest(entry: Entry, kind: EtagKind) -> ETag | None:
 async def describe_entry(store: Store, key: str, name: str, entry: Entry, *, seconds: float) -> ArchiveMember | None:
     """Open a file to describe it. Return None if it cannot be opened, or if its size is unknown.
 
-    If its digest counts, wait up to this time for it.
+    If ETags are digests, wait up to `seconds` for the digest.
     """
     try:
         source = await store.open(key)

@@ -18,9 +18,9 @@ __all__ = ["ArchiveFormat", "Data", "Layout", "Member", "Part", "Sealed", "Templ
 
 
 class Member(NamedTuple):
-    """A file, or a folder, in an archive: the facts from which its headers are made.
+    """A file or a folder in an archive: the values from which its headers are made.
 
-    `name` has `/` between its segments, and a folder's name ends with one. `size` is in bytes, `modified` in seconds
+    `name` has `/` between its segments; the name of a folder ends with `/`. `size` is in bytes, `modified` in seconds
     since 1970.
     """
 
@@ -36,7 +36,7 @@ class Member(NamedTuple):
 
     @property
     def mode(self) -> int:
-        """The permissions, with which the owner of the unpacked file can always read and replace it."""
+        """The permissions. They always let the owner of the unpacked file read and replace it."""
         return 0o755 if self.is_folder or self.is_executable else 0o644
 
 
@@ -77,7 +77,7 @@ Part = bytes | Data | Sealed
 class ArchiveFormat(Protocol):
     """A format of archives: the bytes around the data of members.
 
-    `version` is another text if the same members would give other bytes than in an earlier release.
+    `version` changes with each release in which the same members give other bytes than before.
     """
 
     media_type: str
@@ -89,7 +89,7 @@ class ArchiveFormat(Protocol):
         """Return the bytes before the data."""
 
     def trailer(self, member: Member) -> Template:
-        """Return the bytes behind the data."""
+        """Return the bytes after the data."""
 
     def record(self, member: Member, offset: int) -> Template:
         """Return the bytes of the member in the directory; its header begins at `offset`."""
@@ -99,7 +99,7 @@ class ArchiveFormat(Protocol):
 
 
 class Layout:
-    """The layout of an archive of these members, in this order. Raises ValueError if the format has no such member."""
+    """The layout of an archive of these members, in order. Raises ValueError if the format cannot store a member."""
 
     def __init__(self, members: Sequence[Member], archive_format: ArchiveFormat) -> None:
         self.members: Sequence[Member] = members

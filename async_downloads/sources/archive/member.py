@@ -28,11 +28,11 @@ class StoredFileOpener:
 class ArchiveMember:
     """A file in an archive, or a folder.
 
-    `open` opens the version of the file that `entry` and `etag` describe, and each reader closes what it opened. Or
-    `source` is open already, and the archive closes it. A folder has neither.
+    `open` opens the version of the file that `entry` and `etag` describe, and each reader closes the source that it
+    opened. If `source` is given instead, it is already open, and the archive closes it. A folder has neither.
 
     `version` is equal only for equal bytes. The checksum of a version is remembered after the archive is gone.
-    `on_disk` is the packed version of a file, whose ETag may become a strong one when its digest is known.
+    `on_disk` is the packed version of a file. The ETag of such a file may become strong when its digest is known.
     """
 
     entry: Member
@@ -44,7 +44,7 @@ class ArchiveMember:
 
     @classmethod
     def of_source(cls, name: str, source: Source) -> Self:
-        """Return a member with the bytes of an open source. Raises ValueError if their number is unknown."""
+        """Return a member with the bytes of an open source. Raises ValueError if the size of the source is unknown."""
         found = source.representation
         if found.size is None:
             raise ValueError(f"{name!r}: the size of a member must be known before the archive begins")
@@ -52,7 +52,7 @@ class ArchiveMember:
         return cls(entry, source=source, etag=found.validators.etag)
 
     async def open_unchanged(self) -> Source:
-        """Return the source, or open it. Raises SourceChanged if it is not the version that the archive describes."""
+        """Return the open source, or open one. Raises SourceChanged if its version is not the described one."""
         name = self.entry.name
         if self.source:
             return self.source
@@ -67,7 +67,7 @@ class ArchiveMember:
         return await self.checked(source)
 
     async def checked(self, source: Source) -> Source:
-        """Return a source that was opened. Raises SourceChanged, and closes it, if it is another version."""
+        """Return a newly opened source. Closes it and raises SourceChanged if its version is not the described one."""
         found = source.representation
         is_same_size = found.size == self.entry.size
         if is_same_size and (self.etag is None or self.etag.weakly_equals(found.validators.etag)):

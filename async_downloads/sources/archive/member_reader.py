@@ -1,4 +1,4 @@
-"""Read the members of an archive, and compute their checksums on the way."""
+"""Read the members of an archive, and compute their checksums meanwhile."""
 
 import asyncio
 import zlib
@@ -24,8 +24,8 @@ _STEP_BYTES: Final = 16 * 1024 * 1024  # of a member that is hashed; after each 
 class MemberReader:
     """Reads members for one range of an archive. With `in_regions` it yields regions of files where it can.
 
-    Owner: the read of that range, which closes it. The member that was used last is open, and small members behind it:
-    a thread opens 16 of them almost as fast as one.
+    Owner: the read of that range, which closes it. The last used member is open, and so are small members after it: a
+    thread opens 16 of them almost as fast as one.
     """
 
     def __init__(self, members: Sequence[ArchiveMember], checksums: ArchiveChecksums, *, in_regions: bool) -> None:
@@ -37,7 +37,7 @@ class MemberReader:
         self._ahead: dict[int, Source] = {}
 
     async def data(self, index: int, span: ByteRange, *, hashed: bool) -> Chunks:
-        """Yield bytes of a member. With `hashed` they continue its checksum, if they begin where that ends.
+        """Yield bytes of a member. With `hashed`, the bytes continue the known checksum if they begin where it ends.
 
         Regions are hashed by threads while the caller sends them. Raises SourceError if the member has changed.
         """
@@ -62,7 +62,7 @@ class MemberReader:
                 offset = stop
 
     async def checksum(self, index: int) -> int:
-        """Return the CRC-32 of a member; read the bytes of it that are not hashed yet."""
+        """Return the CRC-32 of a member. Read those of its bytes that are not hashed yet."""
         size, known = self._members[index].entry.size, self._known(index)
         while known.length < size:
             span = ByteRange(known.length, min(known.length + _STEP_BYTES, size))
@@ -74,7 +74,7 @@ class MemberReader:
         if self._source is None or self._index != index:
             await self._close_current()
             self._source, self._index = await self._opened(index), index
-            await asyncio.sleep(0)  # thousands of small members may be opened and read without any wait
+            await asyncio.sleep(0)  # otherwise thousands of small members could be read without a turn for other tasks
         return self._source
 
     async def _opened(self, index: int) -> Source:
@@ -84,7 +84,7 @@ class MemberReader:
         return await (member.checked(source) if source else member.open_unchanged())
 
     async def _open_ahead(self, index: int) -> None:
-        """Open this member and those behind it, as long as they are small files of one store that can do that."""
+        """Open this member and the next ones while they are small files of one store that has `open_many`."""
         await self._close_ahead()
         first = self._members[index].open
         if not isinstance(first, StoredFileOpener) or not isinstance(first.store, SupportsOpenMany):
@@ -147,6 +147,6 @@ class MemberReader:
 
 
 def _abandon(hashing: "asyncio.Task[None] | None") -> None:
-    """Cancel a task that is not awaited any more, and retrieve its error, or asyncio would log it."""
+    """Cancel a task that is no longer awaited. Retrieve its error, because asyncio would log it otherwise."""
     if hashing and not hashing.cancel() and not hashing.cancelled():
         hashing.exception()

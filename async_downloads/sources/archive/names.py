@@ -1,4 +1,4 @@
-"""Names in an archive: unpacking a file writes below the chosen folder only, whatever the name of the file was."""
+"""Safe names in an archive: a program that unpacks it writes only below the folder that its user chose."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ _DRIVE: Final = re.compile(r"(?:\A|(?<=/))([A-Za-z]):")
 
 
 def safe_name(name: str) -> str:
-    r"""Return a relative name, with `_` for everything that could lead out of the folder; it may end with a slash.
+    r"""Return a relative name, with `_` instead of all that could lead out of the folder. A final slash is kept.
 
     >>> safe_name("../../etc/passwd"), safe_name("/a//./b"), safe_name("..\\x\n"), safe_name("C:/x/")
     ('__/__/etc/passwd', 'a/b', '.._x_', 'C_/x/')

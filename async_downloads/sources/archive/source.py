@@ -29,15 +29,14 @@ _JOINED_BYTES: Final = 16 * 1024  # headers, records and small members are joine
 class ArchiveSource(OnDisk):
     """An archive of these members, in this order. Its length and its ETag are known before a member is opened.
 
-    Names are made safe and unique. `filename` is the name of the archive without the suffix of its kind. Raises
-    ValueError if a name is too long. Creating an archive of 10,000 members takes a tenth of a second, so do it in a
-    thread.
+    Names are made safe and unique. `filename` is the name of the archive without its extension. Raises ValueError if a
+    name is too long. Creating an archive of 10,000 members takes 0.1 s, so do it in a thread.
 
-    The ETag is made from the names, sizes, dates and ETags of the members, and it is as strong as the weakest of these.
+    The ETag is made from the names, sizes, dates and ETags of the members. It is strong only if all their ETags are.
     If a member changes later, reading it raises SourceChanged, so a damaged archive never looks complete.
 
-    Owner: the caller that created it. Each read opens the members that it needs, one after another. Only sources that
-    were given open are held, and closed with the archive; several responses may share an archive that has none.
+    Owner: the caller that created it. Each read opens the members that it needs, one after another. Members that were
+    given as open sources are closed with the archive; several responses may share an archive without such members.
     """
 
     def __init__(self, members: Sequence[ArchiveMember], filename: str, kind: ArchiveKind = "zip") -> None:
@@ -56,11 +55,11 @@ class ArchiveSource(OnDisk):
 
     @property
     def path(self) -> None:
-        """None: no file has the bytes of the archive."""
+        """None, because no file has the bytes of the archive."""
         return
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes of the span."""
+        """Yield the bytes of the half-open span. Raises SourceError if a member has changed or cannot be read."""
         async with aclosing(self._chunks(span, in_regions=False)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, bytes):
@@ -73,7 +72,7 @@ class ArchiveSource(OnDisk):
                 yield chunk
 
     async def _chunks(self, span: ByteRange, *, in_regions: bool) -> Chunks:
-        """Yield large chunks as they are, and small ones joined."""
+        """Yield large chunks unchanged, and join small ones."""
         small = bytearray()
         reader = MemberReader(self._members, self._checksums, in_regions=in_regions)
         async with aclosing(reader), aclosing(self._pieces(span, reader)) as pieces:
@@ -108,7 +107,7 @@ class ArchiveSource(OnDisk):
         """Do nothing: only `aclose` can close sources of any kind."""
 
     async def aclose(self) -> None:
-        """Close the sources that were given open."""
+        """Close the members that were given as open sources."""
         async with AsyncExitStack() as stack:
             for member in self._members:
                 if member.source:
@@ -116,9 +115,9 @@ class ArchiveSource(OnDisk):
 
 
 def _validators(archive_format: ArchiveFormat, entries: Sequence[Member], tags: Sequence[ETag | None]) -> Validators:
-    """Return the validators of the archive; none if the version of a member is not known.
+    """Return the validators of the archive; empty ones if the version of a member is unknown.
 
-    A folder and an empty file need no ETag, because they have no bytes but those in their headers.
+    A folder and an empty file need no ETag, because the archive has only their headers.
     """
     digest = sha256(archive_format.version.encode())
     is_weak = False

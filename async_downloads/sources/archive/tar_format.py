@@ -1,7 +1,7 @@
 """The tar format of POSIX.1-2001, called pax: a header of 512 bytes, the data, and zeros up to a multiple of 512.
 
-What does not fit into the header (a name that is long or not ASCII, 8 GiB or more) stands in an extended header before
-it, as text in UTF-8.
+A value that does not fit into the header (a name that is long or not ASCII, a size of 8 GiB or more) is in an extended
+header before it, as text in UTF-8.
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ __all__ = ["TarFormat"]
 
 _BLOCK_BYTES: Final = 512
 _NAME_BYTES: Final = 100
-_MAX_SIZE: Final = 8**11 - 1  # of a field of eleven octal digits
+_MAX_SIZE: Final = 8**11 - 1  # the largest number in eleven octal digits
 _EXTENDED_NAME: Final = "PaxHeaders/member"  # programs that know no extended headers unpack them under this name
 
 
@@ -58,7 +58,7 @@ def _extended(records: bytes) -> bytes:
 
 
 def _record(key: str, value: str) -> bytes:
-    """Return a record `LENGTH key=value`; its length counts its own digits, too."""
+    """Return a record `LENGTH key=value`. LENGTH also counts its own digits."""
     rest = f" {key}={value}\n".encode()
     length = len(rest)
     while length != len(rest) + len(str(length)):
@@ -67,7 +67,7 @@ def _record(key: str, value: str) -> bytes:
 
 
 def _header(name: bytes, size: int, member: Member, kind: bytes) -> bytes:
-    """Return a block with the fields of a ustar header; its checksum counts its own field as spaces."""
+    """Return a block with the fields of a ustar header. Its checksum is computed with spaces in the checksum field."""
     modified = min(max(member.modified, 0), _MAX_SIZE)
     front = b"%s%07o\0%07o\0%07o\0%011o\0%011o\0" % (name.ljust(_NAME_BYTES, b"\0"), member.mode, 0, 0, size, modified)
     back = kind + bytes(_NAME_BYTES) + b"ustar\x0000"

@@ -20,18 +20,18 @@ __all__ = ["DEFAULT_LIMITS", "ArchiveLimits", "archive_of", "members_below"]
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLimits:
-    """The most bytes that the files of an archive may have, and the most files and folders in it."""
+    """The limits of an archive: the bytes of all its files, and the number of its files and folders."""
 
     size: int
     entries: int
 
 
 def _count_nothing(_: int) -> None:
-    """Take a number of entries, and do nothing."""
+    """Do nothing with the number of entries."""
 
 
 _DIGESTS_SECONDS: Final = 5.0  # how long an archive waits for digests; without all of them its ETag is weak
-_LONG: Final = 1_000  # entries: taking more of them would delay the event loop by a millisecond
+_LONG: Final = 1_000  # entries; a longer listing is processed in a thread, because it takes more than 1 ms
 DEFAULT_LIMITS: Final = ArchiveLimits(size=100 * 1024**3, entries=100_000)
 
 
@@ -65,9 +65,9 @@ async def members_below(
 ) -> list[ArchiveMember]:
     """Return the files of a folder and of the folders below it; the key "" is the top.
 
-    Each folder comes whole, its files before its folders, in the order of its listing. The names of the members begin
-    with `name`. `selection` are the names of entries directly in the folder; none means all. Only a
-    folder without entries is a member itself, because the names of files imply the others. An entry that cannot be
+    The files of a folder come first, then the folders in it, each in the order of the listing. The names of the members
+    begin with `name`. `selection` has names of entries directly in the folder; if it is empty, all entries are taken. A
+    folder is a member only if it is empty, because the names of files imply all other folders. An entry that cannot be
     read is left out. `on_entries` gets the number of entries of each folder that was read; it may raise an error.
 
     Raises NotFound if there is no such folder or entry, ArchiveTooLarge beyond the limits, and SourceError if the
@@ -79,7 +79,7 @@ async def members_below(
 
 
 class _ArchivedFolder(NamedTuple):
-    """A folder of the store, and how the names of its members begin; `ancestors` identify the folders above it."""
+    """A folder of the store, and the prefix of its members' names; `ancestors` identify the folders above it."""
 
     key: str
     prefix: str
@@ -90,7 +90,7 @@ class _ArchivedFolder(NamedTuple):
 
 
 class _Taken(NamedTuple):
-    """What an archive has of a folder: files, the names of folders, and the size of the files.
+    """The part of a listing that goes into an archive: files, the names of folders, and the size of the files in bytes.
 
     `described` has the members for the files in `unknown`, which had to be opened; None for one that cannot be opened.
     """
@@ -108,7 +108,7 @@ class _Walk:
 
     begun ── a folder is read ──> its files are found, its folders are pending ── none is pending ──> all are found
 
-    Owner: `members_below`. If a link leads back to a folder above it, that folder is not read again.
+    Owner: `members_below`. If a link leads back to a folder above it, the walk does not read that folder again.
     """
 
     def __init__(self, store: Store, limits: ArchiveLimits, on_entries: Callable[[int], object]) -> None:
@@ -132,11 +132,11 @@ class _Walk:
         await self._add(top, listing)
         while self._pending:
             folder = self._pending.pop()
-            with suppress(NotFound, Forbidden):  # it was removed meanwhile, or this process may not read it
+            with suppress(NotFound, Forbidden):  # the folder was removed meanwhile, or this process may not read it
                 await self._add(folder, await self._list(folder.key))
 
     async def _add(self, folder: _ArchivedFolder, listing: Listing) -> None:
-        """Take the files of a folder, and note its folders, to be read later."""
+        """Add the files of a folder, and remember its folders to read them later."""
         if listing.identity is not None and listing.identity in folder.ancestors:
             return
         if listing.truncated:
@@ -169,7 +169,7 @@ class _Walk:
             raise ArchiveTooLarge(f"more than {self._limits.size:,} bytes")
 
     def members(self) -> Iterator[ArchiveMember]:
-        """Yield what was found: the files, and the folders without entries."""
+        """Yield the files that were found, and the folders without entries."""
         for folder, files, folders, _, _, described in self._found:
             if not files and not folders:
                 yield ArchiveMember(Member(folder.prefix))

@@ -1,8 +1,8 @@
-"""The zip format: APPNOTE.TXT of PKWARE, version 6.3.10; section numbers below are those of that text.
+"""The zip format: APPNOTE.TXT of PKWARE, version 6.3.10. The section numbers below are from that text.
 
-Members are stored (§4.4.5, method 0) and names are UTF-8 (§4.4.4, bit 11). A large member has its CRC-32 behind its
-data (§4.4.4, bit 3), so that a download can begin before the member was read. A smaller one has it in front, because
-some programs that read from a pipe (Java's ZipInputStream) refuse the other form for stored members.
+Members are stored (§4.4.5, method 0) and names are UTF-8 (§4.4.4, bit 11). The CRC-32 of a large member follows its
+data (§4.4.4, bit 3), so that a download can begin before the member was read. The CRC-32 of a smaller member precedes
+its data, because some programs that read from a pipe (Java's ZipInputStream) refuse the other form for stored members.
 """
 
 import time
@@ -17,7 +17,8 @@ __all__ = ["ZipFormat"]
 _MAX_32: Final = 0xFFFFFFFF
 _MAX_16: Final = 0xFFFF
 _MAX_NAME_BYTES: Final = _MAX_16
-_CHECKED_FIRST_BYTES: Final = 64 * 1024 * 1024  # of a member: its CRC-32 takes some 20 ms, or 0.5 s from a disk
+# The size above which a member is large. Reading and hashing so much takes some 20 ms, or 0.5 s from a disk.
+_CHECKED_FIRST_BYTES: Final = 64 * 1024 * 1024
 _HEADER: Final = Struct("<4s5H3I2H")  # §4.3.7
 _DESCRIPTOR: Final = Struct("<4s3I")  # §4.3.9
 _DESCRIPTOR_64: Final = Struct("<4sI2Q")
@@ -112,7 +113,7 @@ def _zip64(numbers: tuple[int, ...]) -> bytes:
 
 
 def _timestamp(member: Member) -> bytes:
-    """Return the extra field with the date; nothing for a date that does not fit into its 32 bits."""
+    """Return the extra field with the date; empty if the date does not fit into its 32 bits."""
     if not 0 <= member.modified < 2**31:
         return b""
     return _TIMESTAMP.pack(_TIMESTAMP_ID, 5, 1, member.modified)

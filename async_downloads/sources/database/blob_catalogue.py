@@ -1,10 +1,10 @@
-"""A catalogue with its names in a database, and its bytes in a bucket.
+"""A catalogue with its names in a database and its bytes in a bucket.
 
-    put   row `unfinished` ──> object ──> row `current`, the one before `retired`
+    put   row `unfinished` ──> object ──> row `current`, the previous row `retired`
     gc    row `deleting`   ──> no object ──> no row;   then objects without a row
 
-The steps are those of `blob_tables`. No step deletes an object that a row needs, whichever process stops or fails at
-which step; what it leaves behind is found by `gc`.
+The steps are those of `blob_tables`. A process may stop or fail at any step: no object that a row needs is ever
+deleted, and `gc` finds and deletes the remains.
 """
 
 import asyncio
@@ -32,19 +32,19 @@ from .catalogue import (
 )
 from .sql import Sql
 
-if TYPE_CHECKING:  # it needs obstore
+if TYPE_CHECKING:  # importing it needs obstore
     from ..object_storage.blobs import Blobs, BlobSource
     from ..object_storage.s3_signing import S3Signer
 
 __all__ = ["BlobCatalogue", "SignedPlace"]
 
 
-_KEEP_SECONDS: Final = 10.0  # between two signs of life of an upload
-_DISCARD_SECONDS: Final = 5.0  # for the clean-up after a failed upload; what it leaves is for `gc`
+_KEEP_SECONDS: Final = 10.0  # between two updates of the time of a running upload
+_DISCARD_SECONDS: Final = 5.0  # for the clean-up after a failed upload; `gc` deletes the rest
 
 
 class SignedPlace(NamedTuple):
-    """Where the bytes of a file are: who signs URLs of its bucket, its key, and its name without folders."""
+    """Where the bytes of a file are: the signer for the bucket, the key in it, and the file's name without folders."""
 
     signer: "S3Signer"
     key: str
@@ -80,7 +80,7 @@ class BlobCatalogue:
         raise await tables.missing(self._sql, by, value)
 
     async def signed_place(self, public: str, identifier: Identifier) -> SignedPlace | None:
-        """Return signer, key and name for a signed URL of a file; None without a signer. Raises as `open_id` does."""
+        """Return what a signed URL of a file needs; None if there is no signer. Raises the errors of `open_id`."""
         if self._blobs.signer is None:
             return None
         stored = await self._find(identifier, parse_identifier(public, identifier))
@@ -125,7 +125,7 @@ class BlobCatalogue:
 
     @asynccontextmanager
     async def _kept(self, blob: tables.BlobRow) -> AsyncIterator[None]:
-        """Give signs of life while the block runs, so that `gc` leaves the upload alone."""
+        """Update the time of the upload while the block runs, so that `gc` does not delete it."""
         keeping = asyncio.create_task(self._keep(blob))
         try:
             yield
@@ -136,11 +136,11 @@ class BlobCatalogue:
     async def _keep(self, blob: tables.BlobRow) -> None:
         while True:
             await asyncio.sleep(_KEEP_SECONDS)
-            with suppress(DownloadError):  # if `gc` takes the upload for abandoned, `publish` raises
+            with suppress(DownloadError):  # if `gc` has deleted the upload, `publish` raises
                 await self._sql.write(partial(tables.keep, blob=blob))
 
     async def _discard(self, blob: tables.BlobRow) -> None:
-        """Delete the object of a failed upload. Its row stays for `gc`: the bucket may yet complete a request."""
+        """Delete the object of a failed upload. `gc` deletes the row: the bucket may still complete a request."""
         async with asyncio.timeout(_DISCARD_SECONDS):
             if await self._sql.write(partial(tables.discard, blob=blob)):
                 await self._blobs.delete([blob.name])
@@ -156,7 +156,7 @@ class BlobCatalogue:
         await self._sql.write(partial(tables.remove, by=identifier, value=value))
 
     async def gc(self, grace: float) -> int:
-        """Delete objects that no file has had, or that no upload has written, for `grace` seconds."""
+        """Delete objects that no file and no running upload has needed for `grace` seconds; return the freed bytes."""
         await self._sql.write(partial(tables.expire, grace=grace))
         freed = 0
         while expired := await tables.expired(self._sql):
@@ -167,9 +167,9 @@ class BlobCatalogue:
     async def _free_orphans(self, before: float) -> int:
         """Delete the objects without a row that were stored before that time.
 
-        The rows are looked up after the objects, and where they are written. Since an upload has its row before its
-        object, only an object whose row was deleted has none, for example one that the bucket completed after its
-        upload was given up.
+        The rows are read after the objects, and from the database that is written to, not from a replica. An upload
+        has its row before its object. So only an object whose row was deleted has no row, for example if the bucket
+        completed the object after the upload had failed.
         """
         freed = 0
         async with aclosing(self._blobs.pages()) as pages:
@@ -192,9 +192,9 @@ class BlobCatalogue:
                 yield found
 
     async def probe(self) -> None:
-        """Look whether the bucket responds. Raises DownloadError if it does not."""
+        """Check that the bucket responds. Raises DownloadError if it does not."""
         await self._blobs.probe()
 
     async def aclose(self) -> None:
-        """Let the requests to the bucket end."""
+        """Wait a moment for the requests to the bucket to end."""
         await self._blobs.aclose()

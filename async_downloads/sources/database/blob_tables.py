@@ -2,19 +2,18 @@
 
     ad_bucket  one row: the URL of the bucket, and the id of this catalogue in it
     ad_entry   a name, its identifiers, and the number of its current object
-    ad_object  the description of bytes that never change, and the name of their object in the bucket
+    ad_object  the description of a version, and the name of the object in the bucket that has its bytes
 
-States of an object; `changed` is the time since which it has its state:
+The states of an object; `changed` is the time when its state began:
 
     unfinished ── publish ──> current ── replace, remove ──> retired
         └──────── gc, discard ────> deleting <──── gc ──────────┘
 
-The row is there before the object, and leaves after it. So an object of a row is never taken for an orphan, and a
-failure between two steps leaves a row that `gc` finds. While an upload runs, `changed` is the time of its last sign of
-life.
+A row is written before its object and deleted after it. So an object with a row is never an orphan, and after a failure
+between two steps there is a row that `gc` finds. A running upload sets `changed` to the current time every few seconds.
 
-Names are stored as bytes of UTF-8, whose order is the same in every database. Only columns are the targets of
-conflicts, because not every database with the protocol of PostgreSQL takes expressions.
+Names are stored as bytes of UTF-8, because their order is the same in every database. `on conflict` names only columns,
+because not every database with the protocol of PostgreSQL accepts expressions there.
 """
 
 import hashlib
@@ -49,8 +48,8 @@ __all__ = [
 ]
 
 
-_BEGINNING_BYTES: Final = 512  # of a name in the index: an entry of an index must be short
-_PAGE: Final = 500  # objects of one statement
+_BEGINNING_BYTES: Final = 512  # of a name that are in the index, because an index entry must be short
+_PAGE: Final = 500  # objects that one statement handles
 _CREATE: Final = (
     """create table if not exists ad_object (
         id {number}, blob text not null unique, entry bigint, state text not null,
@@ -86,7 +85,7 @@ _COLUMNS: Final = {"name": "digest", "token": "token", "integer": "id"}
 
 @dataclass(frozen=True, slots=True)
 class BlobPlace:
-    """Where a catalogue has its bytes."""
+    """Where a catalogue stores its bytes."""
 
     url: str
     catalogue: str
@@ -94,7 +93,7 @@ class BlobPlace:
 
 @dataclass(frozen=True, slots=True)
 class BlobRow:
-    """An object of the bucket: the number of its row, its name, and its size in bytes, if that is known already."""
+    """An object of the bucket: the number of its row, its name, and its size in bytes if that is known."""
 
     id: int
     name: str
@@ -110,7 +109,7 @@ class FileRow:
 
 
 async def create(sql: Sql, url: str) -> BlobPlace:
-    """Create what does not exist yet, and return the bucket of the catalogue, which may be another one than `url`."""
+    """Create the tables that do not exist yet. Return the bucket of the catalogue, which may differ from `url`."""
     await sql.create(_CREATE)
     await sql.write(lambda transaction: transaction.change(_CHOOSE, url, secrets.token_hex(16)))
     [row] = await sql.rows(_BUCKET)
@@ -166,7 +165,7 @@ async def missing(sql: Sql | Transaction, by: By, value: str | int) -> NotFound:
 
 
 async def begin(transaction: Transaction, name: str, media_type: str, *, replace: bool) -> BlobRow:
-    """Note an upload that begins, and return its object. Raises AlreadyThere if the name is taken, unless `replace`."""
+    """Record that an upload begins. Return its object. Raises AlreadyThere if the name is taken, unless `replace`."""
     if not replace and await find(transaction, "name", name):
         raise _already_there(name)
     blob = secrets.token_hex(16)
@@ -176,14 +175,14 @@ async def begin(transaction: Transaction, name: str, media_type: str, *, replace
 
 
 async def keep(transaction: Transaction, blob: BlobRow) -> None:
-    """Note that an upload still runs."""
+    """Record that an upload still runs. Do nothing if the upload was deleted."""
     await transaction.change(_KEEP, await transaction.now(), blob.id)
 
 
 async def publish(
     transaction: Transaction, blob: BlobRow, name: str, *, size: int, sha256: bytes, replace: bool
 ) -> StoredFile:
-    """Make the object the current one of the file, and retire the one before. Raises AlreadyThere as `begin` does."""
+    """Make the object the current one of the file, and retire the previous one. Raises AlreadyThere as `begin` does."""
     now, encoded, digest = await transaction.now(), name.encode(), _digest(name)
     if not await transaction.change(_KEEP, now, blob.id):  # no other process can claim the object from here on
         raise SourceError(f"the upload of {name!r} was deleted before it was complete")
@@ -201,7 +200,7 @@ async def publish(
 
 
 async def discard(transaction: Transaction, blob: BlobRow) -> bool:
-    """Claim an unfinished object for deletion. Return whether it may be deleted: it may be published after all."""
+    """Claim an unfinished object for deletion. Return False if it was published after all, and must stay."""
     if await transaction.change(_DISCARD, blob.id):
         return True
     rows = await transaction.rows("select state from ad_object where id = ?", blob.id)
@@ -218,22 +217,22 @@ async def remove(transaction: Transaction, by: By, value: str | int) -> None:
 
 
 async def expire(transaction: Transaction, grace: float) -> None:
-    """Claim for deletion what was retired, or gave its last sign of life, over `grace` seconds ago."""
+    """Claim for deletion all objects that were retired or last updated over `grace` seconds ago."""
     await transaction.change(_EXPIRE, await transaction.now() - grace)
 
 
 async def expired(sql: Sql) -> list[BlobRow]:
-    """Return some of the objects that are claimed for deletion; none if none are left."""
+    """Return some of the objects that are claimed for deletion; an empty list if none are left."""
     return [BlobRow(*row) for row in await sql.rows(_EXPIRED, _PAGE)]
 
 
 async def forget(transaction: Transaction, blobs: Sequence[BlobRow]) -> int:
-    """Delete the rows of deleted objects. Return the bytes of those that no other process has deleted."""
+    """Delete the rows of deleted objects. Return the bytes of the objects whose rows this call deleted."""
     return sum([blob.size * await transaction.change(_FORGET, blob.id) for blob in blobs])
 
 
 async def known(transaction: Transaction, names: Sequence[str]) -> set[str]:
-    """Return those of the objects with these names that have a row. A copy that lags behind could lack some of them."""
+    """Return which of these objects have a row. This is a transaction, because a replica might lack the newest rows."""
     found: set[str] = set()
     for start in range(0, len(names), _PAGE):
         some = names[start : start + _PAGE]

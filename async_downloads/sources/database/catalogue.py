@@ -1,8 +1,8 @@
 """The catalogue: the interface of the stores in a database, and the rules that all of them share.
 
 A file has a unique name and two public identifiers: an integer, and a token that cannot be guessed. The content of a
-file is a version, and a version never changes. Replacing a file adds a version and retires the old one. Downloads go
-on reading a retired version until `gc` deletes it.
+file is a version, and a version never changes. Replacing a file adds a version and retires the old one. Running
+downloads continue to read a retired version until `gc` deletes it.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ __all__ = [
 
 
 CHUNK_BYTES: Final = 256 * 1024  # the unit in which content is stored and read
-_MAX_ENTRIES: Final = 10_000  # of a listing
+_MAX_ENTRIES: Final = 10_000  # in one listing
 _MAX_NAME_CHARACTERS: Final = 1024
 _UNSAFE: Final = re.compile(r"[\0-\x1f\x7f\\]|(?:^|/)\.{0,2}(?:/|\Z)")
 _INTEGER: Final = re.compile(r"[1-9][0-9]{0,18}")
@@ -48,7 +48,7 @@ Identifier = Literal["token", "integer"]
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file and its current version; `size` in bytes, `created` in seconds since 1970.
+    """A file and its current version: `size` in bytes, `created` in seconds since 1970.
 
     `id` and `token` belong to the file and stay the same when it is replaced. `version` is the number of the version.
     """
@@ -79,8 +79,8 @@ class Catalogue(Protocol):
     """A store in a database. Its keys are the names of files.
 
     Every method raises SourceBusy if the database has no free connection. It raises SourceError, with one line that
-    says what to do, if the database cannot be reached, denies access, or has no tables. A catalogue belongs to the
-    event loop that uses it first.
+    says what to do, if the database cannot be reached, denies access, or has no tables. Only the event loop that first
+    uses a catalogue may use it.
     """
 
     async def init(self) -> None:
@@ -101,20 +101,20 @@ class Catalogue(Protocol):
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
     ) -> StoredFile:
-        """Store the bytes as a file with that name. The file becomes visible when its last byte is stored, or never.
+        """Store the bytes as a file with that name. The file becomes visible only when all its bytes are stored.
 
         Without `media_type`, the name determines the type. Raises AlreadyThere if the name is taken, unless `replace`,
         and ValueError if the name is invalid.
         """
 
     async def remove(self, key: str) -> None:
-        """Remove a file. Its downloads go on until `gc` deletes the bytes. Raises NotFound if there is no such file."""
+        """Remove a file. Its downloads continue until `gc` deletes the bytes. Raises NotFound if there is none."""
 
     async def remove_id(self, public: str, identifier: Identifier) -> None:
         """Remove the file with that identifier as `remove` does, whatever name it has by then."""
 
     async def gc(self, grace: float) -> int:
-        """Delete versions that were retired, or last written to by an unfinished upload, over `grace` seconds ago.
+        """Delete versions that were retired over `grace` seconds ago, and uploads that have not written for so long.
 
         Return the number of bytes that were freed.
         """
@@ -167,7 +167,7 @@ async def verify(file: StoredFile, source: Source) -> StoredFile | Corruption:
 
 
 def is_valid_name(key: str) -> bool:
-    """Whether a file may have that name: printable segments with `/` between them, none empty, `.` or `..`."""
+    """Return whether a file may have that name: printable segments between slashes, none of them empty, `.` or `..`."""
     return 0 < len(key) <= _MAX_NAME_CHARACTERS and not _UNSAFE.search(key) and key.isprintable() and _is_encodable(key)
 
 
@@ -186,7 +186,7 @@ def check_key(key: str) -> None:
 
 
 def parse_identifier(public: str, identifier: Identifier) -> str | int:
-    """Return the value to look up for an identifier from a URL; an integer has only one valid spelling.
+    """Return the value to look up for an identifier from a URL. An integer has only one valid spelling.
 
     Raises NotFound if no file can have the identifier.
     """

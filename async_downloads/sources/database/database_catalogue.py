@@ -1,4 +1,4 @@
-"""The catalogue of a database: its bytes are in the database itself, or in a bucket that the database names."""
+"""The catalogue of a database, with its bytes in the database itself or in a bucket that the database names."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing
@@ -15,13 +15,13 @@ __all__ = ["DatabaseCatalogue"]
 
 
 class DatabaseCatalogue:
-    """The catalogue that the tables of a database are made for.
+    """The catalogue for the tables that a database has.
 
-    `inside` is the catalogue for bytes in the database, and `table` one of its tables. `blobs` is the URL of the bucket
-    for a database that `init` creates. At most `connections` requests to the bucket run at a time.
+    `inside` is the catalogue for bytes in the database, and `table` is one of its tables. `blobs` is the URL of the
+    bucket for a database that `init` creates. At most `connections` requests to the bucket run at a time.
 
-    Owner: the application that created it. States: without a choice until the database has tables, then with one of
-    the two catalogues; `aclose` closes both.
+    Owner: the application that created it. States: undecided until the database has tables; then decided for one of
+    the two catalogues. `aclose` closes both.
     """
 
     def __init__(
@@ -35,17 +35,17 @@ class DatabaseCatalogue:
         self._chosen: Catalogue | None = None
 
     async def _catalogue(self) -> Catalogue:
-        """Return the catalogue. Without tables it is the one inside, which says what to do."""
+        """Return the catalogue. If there are no tables, it is `inside`, whose errors say what to do."""
         if self._chosen is None:
             bucket = await blob_tables.bucket_of(self._sql)
             if bucket is None and not await self._sql.has_table(self._table):
                 return self._inside
-            if self._chosen is None:  # another request may have chosen meanwhile
+            if self._chosen is None:  # another request may have decided meanwhile
                 self._chosen = self._outside(bucket) if bucket else self._inside
         return self._chosen
 
     def _outside(self, bucket: BlobPlace) -> BlobCatalogue:
-        from ..object_storage.blobs import Blobs  # it needs obstore, which few databases do
+        from ..object_storage.blobs import Blobs  # importing it needs obstore, which most databases do not need
 
         try:
             return BlobCatalogue(self._sql, Blobs(bucket.url, bucket.catalogue, connections=self._connections))
@@ -53,20 +53,20 @@ class DatabaseCatalogue:
             raise SourceError(f"{self._sql.name}: {error}") from error
 
     async def init(self) -> None:
-        """Create the tables that do not exist yet. Raises SourceError if the bytes are elsewhere than in `blobs`."""
+        """Create the tables that do not exist yet. Raises SourceError if the bytes are not stored in `blobs`."""
         bucket = await blob_tables.bucket_of(self._sql)
         if bucket is None and self._url is None:
             await self._inside.init()
             return
         if bucket is None and await self._sql.has_table(self._table):
-            raise SourceError(f"{self._sql.name} holds the bytes of its files itself: use a new database with --blobs")
+            raise SourceError(f"{self._sql.name} stores the bytes of its files itself: use a new database with --blobs")
         if bucket is None and self._url:
             bucket = await self._created(self._url)
         if bucket and self._url not in {None, bucket.url}:
             raise SourceError(f"the bytes of {self._sql.name} are at {bucket.url}, not at {self._url}")
 
     async def _created(self, url: str) -> BlobPlace:
-        """Create the tables for a bucket, if it can be reached."""
+        """Create the tables for a bucket. Raises DownloadError if the bucket cannot be reached."""
         async with aclosing(self._outside(BlobPlace(url, "0"))) as catalogue:
             await catalogue.probe()
         return await blob_tables.create(self._sql, url)
@@ -80,7 +80,7 @@ class DatabaseCatalogue:
         return await (await self._catalogue()).open_id(public, identifier)
 
     async def signed_place(self, public: str, identifier: Identifier) -> SignedPlace | None:
-        """Return signer, key and name for a signed URL of a file; None if it is not in S3. Raises as `open_id` does."""
+        """Return what a signed URL of a file needs; None if its bytes are not in S3. Raises the errors of `open_id`."""
         catalogue = await self._catalogue()
         return await catalogue.signed_place(public, identifier) if isinstance(catalogue, BlobCatalogue) else None
 
@@ -107,7 +107,7 @@ class DatabaseCatalogue:
         await (await self._catalogue()).remove_id(public, identifier)
 
     async def gc(self, grace: float) -> int:
-        """Free what no file needs, and return the number of bytes."""
+        """Delete the bytes that no file needs. Return their number."""
         return await (await self._catalogue()).gc(grace)
 
     async def check(self) -> AsyncGenerator[StoredFile | Corruption, None]:
@@ -117,7 +117,7 @@ class DatabaseCatalogue:
                 yield each
 
     async def probe(self) -> None:
-        """Look whether the bucket responds, if there is one. Raises DownloadError if it does not."""
+        """Check that the bucket responds, if there is one. Raises DownloadError if it does not."""
         if isinstance(catalogue := await self._catalogue(), BlobCatalogue):
             await catalogue.probe()
 

@@ -1,7 +1,7 @@
 """Files in a PostgreSQL database, stored as large objects.
 
-Each chunk is read by byte range with a statement of its own. So a download uses a connection only while PostgreSQL
-executes that statement. While its client receives the chunk it holds neither connection nor transaction, and ten
+Each chunk is read by byte range with its own statement. So a download uses a connection only while PostgreSQL executes
+that statement. While the client receives the chunk, the download holds neither a connection nor a transaction. So ten
 connections serve hundreds of slow clients.
 """
 
@@ -39,14 +39,14 @@ from .postgres_pool import Connections
 __all__ = ["PostgresSource", "PostgresStore"]
 
 
-_WRITE_BYTES: Final = 1024 * 1024  # of an upload that one statement writes
+_WRITE_BYTES: Final = 1024 * 1024  # how much of an upload one statement writes
 _DELETE_TIMEOUT_SECONDS: Final = 3600.0  # the time to delete a large object grows with its size
 _OID_LIMIT: Final = 2**32
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresSource:
-    """One large object. `_statement` finds it by `_number`: the number of its version, or its own."""
+    """One large object. `_statement` finds it by `_number`: that of its version, or of the object itself."""
 
     representation: Representation
     _connections: Connections
@@ -54,9 +54,9 @@ class PostgresSource:
     _number: int
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks that end at multiples of 256 KiB. The next one is read while the client receives one.
+        """Yield chunks that end at multiples of 256 KiB. The next chunk is read while the client receives one.
 
-        Nothing is read ahead before the client has taken the first chunk: many clients take none.
+        Nothing is read ahead before the client has received the first chunk, because many clients leave before that.
         """
         start, has_taken = span.start, False
         ahead: asyncio.Task[bytes] | None = None
@@ -79,8 +79,8 @@ class PostgresSource:
     async def _read_chunk(self, start: int, stop: int) -> bytes:
         """Return the bytes from `start` to the end of its chunk or to `stop`.
 
-        A running download waits up to `timeout` for a connection, also while PostgreSQL restarts; a new request waits
-        only `patience`.
+        A running download waits up to `timeout` for a connection, even while PostgreSQL restarts. A new request waits
+        only up to `patience`.
         """
         count = min(start - start % CHUNK_BYTES + CHUNK_BYTES, stop) - start
         row = await self._connections.row_of_download(self._statement, self._number, start, count)
@@ -139,9 +139,9 @@ class PostgresStore:
         """Open a large object of another table, to send it as a file with that name.
 
         PostgreSQL does not record when a large object was written to. So the response has an ETag, and its download can
-        be resumed, only if the caller gives `sha256`, the digest of the bytes, or `version`, a text that changes
-        whenever the bytes change. Do not write to a large object that may be in transfer: its client would receive a
-        mixture. Write a new one instead.
+        be resumed, only if the caller gives `sha256`, the digest of the bytes (32 bytes), or `version`, a text that
+        changes whenever the bytes change. Do not write to a large object while it may be sent: the client would receive
+        a mixture of old and new bytes. Write a new object instead.
 
         Raises NotFound if there is no such object, and Forbidden if its owner has not granted access to it.
         """
@@ -229,7 +229,7 @@ class PostgresStore:
                 yield found
 
     async def aclose(self) -> None:
-        """Wait for short work that has begun, then close the connections."""
+        """Wait for running statements, which are short, then close the connections."""
         await self.connections.aclose()
 
 

@@ -13,19 +13,19 @@ from ...errors import DownloadError, Forbidden, SourceBusy, SourceChanged, Sourc
 __all__ = ["CONFLICTS", "LOST_STATEMENT", "is_unambiguous", "map_postgres_errors", "redacted", "unreadable_url"]
 
 
-# A password may contain characters that should have been escaped, so everything from the first colon to the last @
-# counts as the password.
+# A password may contain characters that should have been escaped. So everything from the first colon to the last @ is
+# treated as the password.
 _URL: Final = re.compile(r"(postgres(?:ql)?://)(?:([^:@/?#]*)(?::(.*))?@)?([^@?]*)(?:\?([^@]*))?", re.DOTALL)
 _RESERVED: Final = re.compile(r"[/?#@\s]")
 _SHOWN_PARAMETERS: Final = ("host", "port", "dbname", "user", "search_path")  # any other may hold a password
-# asyncpg names the statements that it prepares. A PgBouncer that pools transactions may send the values to a connection
-# that does not have the statement, or has another one with that name, which takes other values.
+# asyncpg names the statements that it prepares. A PgBouncer that pools transactions may send the values to another
+# connection, which does not have the statement, or has a different statement with that name.
 LOST_STATEMENT: Final = (
     asyncpg.InvalidSQLStatementNameError,
     asyncpg.DuplicatePreparedStatementError,
     asyncpg.ProtocolViolationError,
 )
-# A transaction met another one, and one of them was ended; it can be run again.
+# Two transactions were in conflict, and PostgreSQL ended one of them. That one can run again.
 CONFLICTS: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _RETRY_AFTER_SECONDS: Final = 2  # PostgreSQL takes about that long to restart
 _MEANINGS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[DownloadError], str], ...]] = (
@@ -75,7 +75,7 @@ def redacted(dsn: str) -> str:
 
 
 def is_unambiguous(dsn: str) -> bool:
-    """Whether no part of the password can be taken for another part of the URL, and then be shown.
+    """Return whether the end of the password in the URL is certain, so that `redacted` cannot show a part of it.
 
     >>> is_unambiguous("postgresql://me:p%2Fw@db/files"), is_unambiguous("postgresql://me:p/w@db/files")
     (True, False)
@@ -93,7 +93,7 @@ def unreadable_url() -> SourceError:
 
 @contextmanager
 def map_postgres_errors(database: str) -> Iterator[None]:
-    """Raise an error of PostgreSQL or of its connection in the block as the DownloadError that it means.
+    """Turn an error of PostgreSQL or of its connection in the block into the DownloadError that it means.
 
     `database` is the redacted URL, which the message names.
     """

@@ -1,8 +1,8 @@
-"""A small pool of connections to PostgreSQL.
+"""A pool of connections to PostgreSQL.
 
-asyncpg keeps prepared statements with their connection. A PgBouncer that pools transactions gives each transaction
-another connection to PostgreSQL, which may lack the statement. After the first such error the statements of the pool
-have no names: asyncpg then sends each one together with its values.
+asyncpg keeps prepared statements for each connection. A PgBouncer that pools transactions may run each transaction on
+another connection to PostgreSQL, where the prepared statement may not exist. After the first such error, the pool uses
+statements without names: asyncpg then sends each statement together with its values.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ __all__ = ["Connections"]
 
 
 T = TypeVar("T")
-# Seconds between two tries of a query that only reads; the last one is repeated.
+# Seconds between two tries of a query that only reads. The last value is used again and again.
 _PAUSES: Final = (0.0, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -31,13 +31,14 @@ class Connections:
     `patience` is the number of seconds that a request waits for a free connection, and `timeout` the number of seconds
     that PostgreSQL has for a response. `name` is the URL without its password.
 
-    Owner: one PostgresStore. It belongs to the event loop that uses it first.
+    Owner: one PostgresStore. Only the event loop that first uses the pool may use it.
 
-    States: unopened until the first work; open, with connections made when they are needed; closed by `aclose`, after
-    which `run` raises SourceError. Independent of that, `_names_statements` changes once, from True to False.
+    States: unopened until the first work; open, with connections that are made when they are needed; closed by
+    `aclose`, after which `run` raises SourceError. Independently, `_names_statements` may change once, from True to
+    False.
 
-    A cancelled caller leaves the queue for connections. Work that has begun continues to its end in a task of its own:
-    it is short, and PostgreSQL needs another connection to cancel it.
+    A cancelled caller leaves the queue for connections. Work that has begun continues to its end in its own task,
+    because it is short, and because cancelling it would need another connection to PostgreSQL.
     """
 
     def __init__(self, dsn: str, *, size: int, patience: float, timeout: float) -> None:
@@ -53,7 +54,8 @@ class Connections:
     async def run(self, work: Callable[[asyncpg.Connection], Awaitable[T]], *, patience: float | None = None) -> T:
         """Call `work` with a connection and return its result. Raises DownloadError for errors of PostgreSQL.
 
-        `work` is called a second time if a prepared statement of the first call was lost; nothing was done then.
+        `work` is called a second time if a prepared statement of the first call was lost. The first call then had no
+        effect.
         """
         names_statements = self._names_statements
         try:
@@ -86,8 +88,8 @@ class Connections:
     async def _retried(self, read: Callable[[asyncpg.Connection], Awaitable[T]], *, is_running: bool = False) -> T:
         """Read, and try again if PostgreSQL is busy or the connection was lost.
 
-        A new request tries once more, or waits up to `patience` if PostgreSQL is starting; else its client gets a 503.
-        A running download tries for up to `timeout`, because its client would have to begin again.
+        A new request tries once more, or waits up to `patience` if PostgreSQL is starting; then its client gets a 503.
+        A running download tries for up to `timeout`, because otherwise its client must make a new request.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + (self.timeout if is_running else self._patience)
@@ -119,7 +121,7 @@ class Connections:
                 await pool.release(connection, timeout=self._patience)
 
     async def _stop_naming_statements(self) -> None:
-        """Replace the pool by one whose statements have no names. Work that runs in the old one ends there."""
+        """Replace the pool with one whose statements have no names. Running work ends in the old pool."""
         if self._names_statements:
             self._names_statements = False
             pool, self._pool = self._pool, None
@@ -129,7 +131,7 @@ class Connections:
     async def _acquire(self, pool: asyncpg.Pool, patience: float) -> asyncpg.Connection:
         with map_postgres_errors(self.name):
             try:
-                await pool  # initialises the pool at its first use, without connecting
+                await pool  # the first await initialises the pool, without connecting
                 async with asyncio.timeout(patience):
                     return await pool.acquire()
             except TimeoutError as error:
@@ -137,10 +139,10 @@ class Connections:
                     raise
                 raise SourceBusy(f"{self.name}: all {self._size} connections were in use for {patience:g} s") from error
             except ValueError:
-                raise unreadable_url() from None  # the message of asyncpg may contain the password
+                raise unreadable_url() from None  # asyncpg's message may contain the password
 
     def _open_pool(self) -> asyncpg.Pool:
-        """Return the pool, and create it first if necessary.
+        """Return the pool. Create it if necessary.
 
         A connection is not reset after its work, because our statements leave no state behind.
         """

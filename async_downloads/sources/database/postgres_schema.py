@@ -1,11 +1,11 @@
 """The tables of the PostgreSQL catalogue, and the statements on them.
 
     ad_file     a name, its identifiers, and the number of its current version
-    ad_version  the description of bytes that never change, and the number `lo` of their large object; `retired_at` is
-                null only while a file has the version
+    ad_version  a version: its description, and the number `lo` of the large object that has its bytes; `retired_at` is
+                null only while the version is the current one of a file
 
-PostgreSQL gives the number of a deleted large object to a later one; the number of a version is never given again. So
-every statement finds the large object through its version, and cannot read the bytes of another.
+PostgreSQL may give the number of a deleted large object to a later one, but never uses the number of a version again.
+So every statement finds the large object through its version, and cannot read the bytes of another one.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-TABLE: Final = "ad_version"  # only a catalogue with its bytes in the database has it
+TABLE: Final = "ad_version"  # only a catalogue with its bytes in the database has this table
 _LOCK: Final = 0x61646F776E6C  # an arbitrary number, the same in every process
 # An index entry holds up to 2,704 bytes and a name has up to 4,096. So the unique index is on the digest of the name,
 # and the index for the order is on its beginning. The cast to `bytea` would interpret a backslash, but no name has one.
@@ -79,7 +79,7 @@ FILES: Final = {
     "below": f"""{_FILES} where left(f.name, 512) between left($1, 512) and left($2, 512)
         and f.name > $1 and f.name < $2 order by left(f.name, 512), f.name limit $3""",
 }
-# 16 at a time, because each one needs a lock. The join skips large objects that an administrator deleted by hand.
+# 16 at a time, because each deletion needs a lock. The join skips large objects that an administrator has deleted.
 FREE: Final = """
 with expired as (
     delete from ad_version where id in (
@@ -90,7 +90,7 @@ with expired as (
 select count(*) as versions, coalesce(sum(size), 0)::bigint as size, count(lo_unlink(there.oid))
 from expired left join pg_largeobject_metadata there on there.oid = lo"""
 _BEGIN: Final = "insert into ad_version (lo, media_type, size) values (lo_create(0), $1, 0) returning id"
-# `gc` compares `retired_at`, so each write postpones the deletion of an unfinished upload.
+# `gc` looks at `retired_at`, so each write postpones the deletion of an unfinished upload.
 _WRITE: Final = """
 with own as (
     update ad_version set size = $2::bigint + length($3::bytea), retired_at = now()
@@ -115,7 +115,7 @@ class Upload:
     Owner: one call of `PostgresStore.put`.
 
     States of the version:
-    - unfinished, from `begin` on: `retired_at` is the time of the last `write`, and no file has it;
+    - unfinished, from `begin` on: `retired_at` is the time of the last `write`, and the version belongs to no file;
     - published: it is the current version of a file, and `retired_at` is null;
     - deleted, by `discard` or by `gc`: the next `write` or `publish` raises SourceError.
     """
@@ -140,7 +140,7 @@ class Upload:
         self._digest.update(piece)
 
     async def publish(self, connection: asyncpg.Connection, name: str, *, replace: bool) -> StoredFile:
-        """Make this the current version of the file, and retire the previous one. Raises AlreadyThere as `begin`."""
+        """Make this the current version of the file; retire the previous one. Raises AlreadyThere as `begin` does."""
         async with connection.transaction():
             file = await connection.fetchval(_NAME, new_token(), name, self._version, replace)
             if file is None:
@@ -151,7 +151,7 @@ class Upload:
             return stored(await connection.fetchrow(FILES["integer"], file))
 
     async def discard(self, connection: asyncpg.Connection) -> None:
-        """Delete the version, unless it is published."""
+        """Delete the version unless it is published."""
         await connection.execute(_DISCARD, self._version)
 
     def _deleted(self) -> SourceError:

@@ -1,7 +1,7 @@
-"""A database that speaks the protocol of PostgreSQL, for the tables of `blob_tables`.
+"""A database with the protocol of PostgreSQL, for the tables of `blob_tables`.
 
-It uses neither large objects nor advisory locks, which other databases with this protocol do not have. Some of these
-end a transaction that meets another one; it is then run again.
+This module uses neither large objects nor advisory locks, because other databases with this protocol have none. Such a
+database may end a transaction that is in conflict with another one; the transaction is then run again.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _TYPES: Final = {"number": "bigint generated always as identity primary key", "b
 
 
 class PostgresSql:
-    """The database of some connections.
+    """The database that a pool connects to.
 
     Owner: one DatabaseCatalogue, which closes the connections.
     """
@@ -48,12 +48,12 @@ class PostgresSql:
         return self._connections.name
 
     async def has_table(self, name: str) -> bool:
-        """Whether a table exists."""
+        """Return whether a table exists."""
         [row] = await self._connections.rows("select to_regclass($1) is not null", name)
         return bool(row[0])
 
     async def create(self, statements: Sequence[str]) -> None:
-        """Create the tables that do not exist. If two processes create one at a time, one of them looks again."""
+        """Create the tables that do not exist. If two processes do so at the same time, one of them tries again."""
         for statement in statements:
             await self._create(statement.format(**_TYPES))
 
@@ -70,14 +70,14 @@ class PostgresSql:
         return await self._connections.rows(_numbered(statement), *values)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run a piece of work in a transaction, and again if others were in its way."""
+        """Run `work` in a transaction. Run it again after a conflict with another transaction."""
         for tries in count(1):
             try:
                 return await self._connections.run(partial(_write, work))
             except SourceBusy as error:
                 if tries == _TRIES or not isinstance(error.__cause__, CONFLICTS):
                     raise
-            # Writers that all try again at once meet again: each waits for a time of its own.
+            # Writers that try again at the same time would be in conflict again, so each waits for a random time.
             longest = min(_FIRST_PAUSE_SECONDS * 2**tries, _LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
         raise AssertionError  # `count` never ends
@@ -113,7 +113,7 @@ async def _write(work: Callable[[Transaction], Awaitable[T]], connection: asyncp
 
 @lru_cache(256)
 def _numbered(statement: str) -> str:
-    """Return a statement with the marks of PostgreSQL for its values.
+    """Return a statement with PostgreSQL's placeholders for its values.
 
     >>> _numbered("select a from b where c = ? and d < ?")
     'select a from b where c = $1 and d < $2'

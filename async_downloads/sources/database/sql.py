@@ -1,8 +1,8 @@
-"""A database for the tables of `blob_tables`, of any kind.
+"""The interface of a database for the tables of `blob_tables`.
 
-Their statements are those that SQLite, PostgreSQL, and databases that only speak the protocol of PostgreSQL have in
-common. Values are marked by `?`. A piece of work that writes is a coroutine function: it is one transaction, and awaits
-nothing but the transaction's own methods.
+The statements use only SQL that SQLite, PostgreSQL, and other databases with the protocol of PostgreSQL have in common,
+with `?` for each value. Work that writes is a coroutine function. It is one transaction, and awaits only the methods of
+that transaction.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +18,7 @@ Row = Sequence[Any]
 
 
 class Transaction(Protocol):
-    """What a piece of work can do."""
+    """The methods that work in a transaction can use."""
 
     async def rows(self, statement: str, *values: object) -> Sequence[Row]:
         """Return the rows of a result."""
@@ -27,11 +27,11 @@ class Transaction(Protocol):
         """Execute a statement, and return how many rows it changed."""
 
     async def now(self) -> float:
-        """Return the time of the database, in seconds since 1970: the clocks of several hosts may differ."""
+        """Return the time of the database in seconds since 1970, because the clocks of several hosts may differ."""
 
 
 class Sql(Protocol):
-    """A database. Every method raises SourceError as those of a `Catalogue` do."""
+    """A database. Every method raises SourceError as the methods of `Catalogue` do."""
 
     @property
     def kind(self) -> SourceKind:
@@ -39,19 +39,19 @@ class Sql(Protocol):
 
     @property
     def name(self) -> str:
-        """The database in messages, without a password."""
+        """The name of the database for messages, without a password."""
 
     async def has_table(self, name: str) -> bool:
-        """Whether a table exists. False if there is no database yet."""
+        """Return whether a table exists. False if there is no database yet."""
 
     async def create(self, statements: Sequence[str]) -> None:
-        """Execute statements that create what does not exist. `{number}` and `{bytes}` in them are types of columns."""
+        """Execute statements that create missing tables. `{number}` and `{bytes}` in them become types of columns."""
 
     async def rows(self, statement: str, *values: object) -> Sequence[Row]:
         """Return the rows of a result; the statement must only read."""
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run a piece of work in a transaction, and return its result. It may run again if others write, too."""
+        """Run `work` in a transaction and return its result. It may run again after a conflict with another writer."""
 
     async def aclose(self) -> None:
         """Close the connections."""

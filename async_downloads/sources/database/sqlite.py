@@ -1,8 +1,8 @@
 """Files in a SQLite database.
 
-Four threads read and one writes. A download uses a thread only while it reads, not while its client receives a chunk,
-and it holds no transaction. So SQLite can move its write-ahead log into the database at any time, and no download makes
-a writer wait.
+Four threads read and one thread writes. A download uses a thread only while it reads a chunk, not while its client
+receives the chunk, and it holds no transaction. So SQLite can move its write-ahead log into the database at any time,
+and no download makes a writer wait.
 """
 
 import asyncio
@@ -43,10 +43,10 @@ __all__ = ["PATIENCE_SECONDS", "SqliteSource", "SqliteStore"]
 
 
 _READER_THREADS: Final = 4
-PATIENCE_SECONDS: Final = 5.0  # how long to wait for a lock of another process
-_BATCH_CHUNKS: Final = 6  # read at once for a fast client: a thread hop costs as much as copying 1 MiB
-_READ_AHEAD_CHUNKS: Final = 2  # unsent chunks at which the next batch begins; 2 MiB at most wait for one client
-_WRITE_BYTES: Final = 8 * 1024 * 1024  # of an upload that go to the writer thread together
+PATIENCE_SECONDS: Final = 5.0  # to wait for a lock of another process
+_BATCH_CHUNKS: Final = 6  # that a fast client's read takes in one thread hop, which costs as much as copying 1 MiB
+_READ_AHEAD_CHUNKS: Final = 2  # so many unsent chunks start the next batch; at most 2 MiB wait for one client
+_WRITE_BYTES: Final = 8 * 1024 * 1024  # how much of an upload goes to the writer thread at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class SqliteSource:
     _readers: SqlitePool
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks. For a fast client, read several of them at once, and the next ones before it needs them.
+        """Yield chunks. For a fast client, read several chunks together, and read the next ones before it needs them.
 
-        Nothing is read ahead before the client has taken the first chunk: many clients take none.
+        Nothing is read ahead before the client has received the first chunk, because many clients leave before that.
         """
         offset, has_taken = span.start, False
         sizer = ChunkSizer(small=CHUNK_BYTES // 2, modest=CHUNK_BYTES, large=_BATCH_CHUNKS * CHUNK_BYTES)
@@ -74,15 +74,15 @@ class SqliteSource:
                     wants_more = has_taken and not is_slow and offset < span.stop
                     if not ahead and len(chunks) <= _READ_AHEAD_CHUNKS and wants_more:
                         ahead = self._fetch(offset, span.stop, sizer)
-                    yield chunks.pop(0)  # `pop` frees the chunk as soon as the client has it
+                    yield chunks.pop(0)  # `pop` frees the memory of the chunk as soon as it is sent
                     has_taken = True
                 sizer.took(time.monotonic() - begin)
         finally:
             if ahead and not ahead.cancel() and not ahead.cancelled():
-                ahead.exception()  # retrieve it, or asyncio logs it as never retrieved
+                ahead.exception()  # retrieve the error, because asyncio would log it otherwise
 
     def _fetch(self, offset: int, stop: int, sizer: ChunkSizer) -> "asyncio.Future[list[bytes]]":
-        """Begin to read from `offset` to the end of a chunk or to `stop`, as many bytes as the sizer allows."""
+        """Begin to read from `offset` up to the end of a chunk or `stop`. `sizer` says how many bytes to read."""
         count = max(sizer.chunk // CHUNK_BYTES, 1)
         end = min((offset // CHUNK_BYTES + count) * CHUNK_BYTES, stop)
         return self._readers.run(schema.read, self.file, offset, end)
@@ -97,9 +97,9 @@ class SqliteStore:
     `patience` is the number of seconds to wait for a lock of another process.
 
     Owner: the application that created it. It calls `aclose` at its end; afterwards every method raises SourceError.
-    Two pools belong to the store: four threads that only read, and one thread that writes, so two of our writers
-    never compete. Connections are opened when they are first needed. An upload is unfinished until `publish`, then
-    current, then retired after a replacement, and deleted by `gc`; see `sqlite_schema`.
+    Two pools belong to the store: four threads that only read, and one thread that writes, so that writers of one
+    process never compete. Connections are opened when they are first needed. An uploaded version is unfinished until
+    `publish`, then current, then retired after a replacement, until `gc` deletes it; see `sqlite_schema`.
     """
 
     def __init__(self, path: str, *, patience: float = PATIENCE_SECONDS) -> None:
@@ -108,7 +108,7 @@ class SqliteStore:
         self._writer = self._new_pool("rw", count=1)
 
     async def init(self) -> None:
-        """Create the file and its tables, unless they exist already."""
+        """Create the file and its tables if they do not exist yet."""
         creator = self._new_pool("rwc", count=1)
         try:
             await creator.run(schema.create)

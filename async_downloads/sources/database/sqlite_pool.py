@@ -22,20 +22,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _Mode = Literal["ro", "rw", "rwc"]
 _NO_TABLES: Final = ("no such table", "no such column")
-_WAL_BYTES: Final = 64 * 1024 * 1024  # the file size that the log may keep after it was moved into the database
-_CACHE_KIB: Final = 512  # of pages; chunks pass through this cache, and it fits into that of a processor
+_WAL_BYTES: Final = 64 * 1024 * 1024  # the largest size of the log file after its content was moved into the database
+_CACHE_KIB: Final = 512  # of pages: all chunks pass through this cache, so it must fit into a processor's cache
 
 
 class SqlitePool:
     """`count` threads that run functions with a connection to the database.
 
-    Owner: one SqliteStore. States: open from the start; a thread opens its connection when it runs its first function,
-    and tries again with the next function if that fails. `close` is final.
+    Owner: one SqliteStore. States: open from the start; closed for ever by `close`. A thread opens its connection when
+    it runs its first function. If that fails, it tries again for the next function.
 
-    A function is one transaction. Cancelling the future of `run` takes a waiting function out of the queue, which
-    `threads.in_thread` would not do; a running function continues to its end.
+    A function is one transaction. Cancelling the future of `run` removes a waiting function from the queue
+    (`threads.in_thread` would not do that). A running function continues to its end.
 
-    The lock is held while connections are closed. It makes a second `close` wait until that is done.
+    `close` holds the lock while it closes the connections, so a second `close` waits for the first.
     """
 
     def __init__(self, path: str, file: Path, mode: _Mode, *, count: int, patience: float) -> None:
@@ -65,7 +65,7 @@ class SqlitePool:
             return function(self._connection(), *args, **kwargs)
 
     def _connection(self) -> sqlite3.Connection:
-        """Return the connection of this thread, and open it first if necessary."""
+        """Return the connection of this thread. Open it if necessary."""
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = self._local.connection = _connect(self._file, self._mode, patience=self._patience)
@@ -94,7 +94,8 @@ def _connect(path: Path, mode: _Mode, *, patience: float) -> sqlite3.Connection:
             connection.execute(f"pragma cache_size=-{_CACHE_KIB}")
         else:
             connection.executescript(f"pragma synchronous=full; pragma journal_size_limit={_WAL_BYTES}")
-            # Some systems let SQLite overwrite what it deletes: `gc` would then need as much room as it frees.
+            # On some systems SQLite overwrites deleted bytes by default: `gc` would then need as much space as it
+            # frees.
             connection.execute("pragma secure_delete=fast")
     except sqlite3.Error:
         connection.close()
@@ -104,7 +105,7 @@ def _connect(path: Path, mode: _Mode, *, patience: float) -> sqlite3.Connection:
 
 @contextmanager
 def map_sqlite_errors(path: str, file: Path) -> Iterator[None]:
-    """Raise an error of SQLite in the block as the SourceError that it means. The message names `path`."""
+    """Turn an error of SQLite in the block into the SourceError that it means. The message names `path`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -125,7 +126,7 @@ def _error(error: sqlite3.Error, path: str, file: Path) -> SourceError:
 
 
 def _is_missing(file: Path) -> bool:
-    """Whether the file does not exist. False if this process may not look."""
+    """Return whether the file does not exist; False if this process may not look there."""
     try:
         file.lstat()
     except FileNotFoundError:

@@ -1,8 +1,8 @@
 """The tables of the SQLite catalogue, and every statement on them.
 
     file     a name, its identifiers, and the number of its current version
-    version  the description of bytes that never change; `sha256` is null during the upload, `retired` is the time
-             since which no file has the version
+    version  a version: its description; `sha256` is null during the upload, and `retired` is the time when the
+             version no longer belonged to a file
     chunk    256 KiB of a version, or less at its end; its id is version * 2**32 + position
 
 `autoincrement` never gives a number twice, so a chunk id always means the same bytes. Each function that writes is one
@@ -36,9 +36,9 @@ __all__ = [
 ]
 
 
-TABLE: Final = "version"  # only a catalogue with its bytes in the database has it
-_PAGE_BYTES: Final = 64 * 1024  # SQLite's largest: a chunk takes 5 pages instead of 65, and is read twice as fast
-COMMIT_BYTES: Final = 8 * 1024 * 1024  # written or deleted in one transaction, so that other writers need not wait
+TABLE: Final = "version"  # only a catalogue with its bytes in the database has this table
+_PAGE_BYTES: Final = 64 * 1024  # SQLite's largest: a chunk takes 5 pages and not 65, so it is read twice as fast
+COMMIT_BYTES: Final = 8 * 1024 * 1024  # in one transaction; with more, other writers would wait too long
 _NO_BLOB: Final = ("no such rowid", "cannot open value of type")  # how `blobopen` reports that there is no blob
 _WAL_ATTEMPTS: Final = 50
 _WAL_RETRY_SECONDS: Final = 0.1
@@ -69,7 +69,7 @@ def create(connection: sqlite3.Connection, statements: Iterable[str] = _SCHEMA) 
 
 
 def _enable_wal(connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log. If two connections do so at the same time, one of them must try again."""
+    """Switch to the write-ahead log. If two connections do so at the same time, one of them has to try again."""
     for retries in reversed(range(_WAL_ATTEMPTS)):
         try:
             connection.execute("pragma journal_mode=wal")
@@ -115,7 +115,7 @@ def _read_piece(connection: sqlite3.Connection, file: StoredFile, start: int, st
 
 
 def _read_by_blob(connection: sqlite3.Connection, number: int, span: ByteRange, size: int) -> bytes | None:
-    """Return a span of a chunk, or None if there is no chunk of that size. SQLite writes into the returned bytes."""
+    """Return a span of a chunk, or None if there is no chunk of that size. The bytes are copied only once."""
     try:
         with connection.blobopen("chunk", "data", number, readonly=True) as data:
             if len(data) != size:
@@ -129,7 +129,7 @@ def _read_by_blob(connection: sqlite3.Connection, number: int, span: ByteRange, 
 
 
 def _read_by_query(connection: sqlite3.Connection, number: int, span: ByteRange, size: int) -> bytes | None:
-    """Return the same as `_read_by_blob`, with one more copy, which costs a server a seventh more CPU time."""
+    """Return the same as `_read_by_blob`, with a second copy of the bytes: a server needs a seventh more CPU time."""
     query = "select data from chunk where id = ? and typeof(data) = 'blob'"
     data: bytes = (connection.execute(query, (number,)).fetchone() or [b""])[0]
     return data[span.start : span.stop] if len(data) == size else None
@@ -145,10 +145,10 @@ class Upload:
     Owner: one call of `SqliteStore.put`. Every method runs in the writer thread.
 
     States of the version:
-    - unfinished, from `begin` on: its `sha256` is null and no file has it. Its digest, its size and up to 256 KiB of
-      its end are in memory; all full chunks before are in the database.
+    - unfinished, from `begin` on: its `sha256` is null and it belongs to no file. Its digest, its size and up to 256
+      KiB of its end are in memory; all full chunks before are in the database.
     - published: it is the current version of a file.
-    - retired: `gc` took the unfinished upload for abandoned. The next `write` or `publish` raises SourceError.
+    - retired: `gc` treated the unfinished upload as abandoned. The next `write` or `publish` raises SourceError.
     """
 
     def __init__(self, version: int) -> None:

@@ -21,9 +21,9 @@ _HAS_TABLE: Final = "select 1 from sqlite_master where type = 'table' and name =
 
 
 class SqliteSql:
-    """The database in a file, with a thread that reads and one that writes.
+    """The database in a file, with a thread that reads and a thread that writes.
 
-    Owner: one DatabaseCatalogue, which closes it. The threads begin when they are first used.
+    Owner: one DatabaseCatalogue, which closes it. The threads start when they are first used.
     """
 
     kind: SourceKind = "sqlite"
@@ -36,11 +36,11 @@ class SqliteSql:
         self._writer = self._new_pool("rw", count=1)
 
     async def has_table(self, name: str) -> bool:
-        """Whether a table exists."""
+        """Return whether a table exists."""
         return await in_thread(self._file.exists) and bool(await self.rows(_HAS_TABLE, name))
 
     async def create(self, statements: Sequence[str]) -> None:
-        """Create the file and its tables, unless they exist already."""
+        """Create the file and its tables if they do not exist yet."""
         creator = self._new_pool("rwc", count=1)
         types = {"number": "integer primary key autoincrement", "bytes": "blob"}
         try:
@@ -53,11 +53,11 @@ class SqliteSql:
         return await self._reader.run(_rows, statement, values)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run a piece of work in a transaction."""
+        """Run `work` in a transaction."""
         return await self._writer.run(_write, work)
 
     async def aclose(self) -> None:
-        """Wait for what runs, then end the threads and close their connections."""
+        """Wait for running statements, then end the threads and close their connections."""
         await in_thread(self._reader.close)
         await in_thread(self._writer.close)
 
@@ -89,10 +89,10 @@ def _write(connection: Connection, work: Callable[[Transaction], Awaitable[T]]) 
 
 
 def _run_at_once(work: Awaitable[T]) -> T:
-    """Run a coroutine that never waits to its end, without an event loop."""
+    """Run a coroutine to its end without an event loop. It must never wait."""
     try:
         next(work.__await__())
     except StopIteration as ended:
         result: T = ended.value
         return result
-    raise AssertionError("the work waits for something else than its transaction")
+    raise AssertionError("the work waits for something other than its transaction")

@@ -17,9 +17,9 @@ _SQLITE: Final = "sqlite:///"
 def open_catalogue(url: str, *, blobs: str | None = None, connections: int = 64) -> DatabaseCatalogue:
     """Return the catalogue at `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://…`.
 
-    `blobs` is the URL of the bucket for the bytes of a catalogue that `init` creates; the database then knows it. At
-    most `connections` requests to the bucket run at a time. No connection is made yet. Raises ValueError, with one line
-    that says what to do, if a URL is of another kind.
+    `blobs` is the URL of the bucket for the bytes of a catalogue that `init` creates; the database stores this URL. At
+    most `connections` requests to the bucket run at a time. This function makes no connection. Raises ValueError, with
+    one line that says what to do, if a URL has another form.
     """
     if blobs:
         check_blobs_url(blobs)

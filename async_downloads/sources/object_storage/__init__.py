@@ -1,4 +1,4 @@
-"""Objects of S3, Google Cloud Storage and Azure, of stores that speak like them, of memory, or of a folder."""
+"""Objects of S3, Google Cloud Storage, Azure and compatible stores, of memory, or of a folder."""
 
 from .s3_signing import S3Signer
 from .store import ObjectStore

@@ -1,6 +1,6 @@
-"""A folder in the place of a bucket: what obstore leaves out there.
+"""A folder instead of a bucket: two steps that obstore does not do for a folder.
 
-obstore does not wait for the disk, and the part of an upload that is killed stays, in a file that no listing shows.
+obstore does not flush an object to the disk. If an upload is killed, its part stays in a file that no listing shows.
 """
 
 import os
@@ -25,7 +25,7 @@ def check_folder(folder: str) -> None:
 
 
 def flush_object(folder: str, key: str) -> None:
-    """Return after the disk has an object, and the folders that lead to it. Raises OSError."""
+    """Flush an object, and the folders that lead to it, to the disk. Raises OSError."""
     path = Path(folder, key)
     flush_file(path)
     for parent in Path(key).parents:

@@ -1,7 +1,7 @@
 """The objects that hold the bytes of a catalogue, which is in a database.
 
-Each version of a file has an object of its own, with a random name. An object never changes: so a download needs no
-condition, and nothing but the database says which object is the current one.
+Each version of a file has its own object with a random name. An object never changes, so a download needs no condition.
+Only the database says which object is the current one.
 """
 
 import asyncio
@@ -49,17 +49,17 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The size in bytes and the SHA-256 digest of what was stored."""
+    """The size in bytes and the SHA-256 digest of stored bytes."""
 
     size: int
     sha256: bytes
 
 
 class Blobs:
-    """The objects with the keys `.blobs/CATALOGUE/NAME` below a URL. `catalogue` is an id that no other catalogue has.
+    """The objects with the keys `.blobs/CATALOGUE/NAME` below a URL. `catalogue` is the unique id of a catalogue.
 
     Each method raises DownloadError if the store fails. The store is opened at its first use, in the process and the
-    event loop that use it: obstore does not work in a process that was forked after it was used.
+    event loop that use it, because obstore does not work in a process that was forked after its first use.
     """
 
     def __init__(self, url: str, catalogue: str, *, connections: int = 64, patience: float = 10.0) -> None:
@@ -91,7 +91,7 @@ class Blobs:
 
     @cached_property
     def signer(self) -> S3Signer | None:
-        """The signer of URLs of the objects; None if the store is not one of S3, or there is no key to sign with."""
+        """The signer for URLs of the objects; None if the store is not S3, or if there is no key to sign with."""
         return S3Signer.from_environment(self._url)
 
     def key(self, name: str) -> str:
@@ -99,13 +99,13 @@ class Blobs:
         return f"{self._prefix}/{name}"
 
     def source(self, name: str, representation: Representation) -> "BlobSource":
-        """Return the source of an object. It is not looked for before the first bytes are read."""
+        """Return the source of an object. The store is asked for it only when the first bytes are read."""
         return BlobSource(self, self.key(name), representation)
 
     async def put(self, name: str, data: AsyncIterable[bytes], media_type: str) -> Written:
-        """Store the bytes as an object, and return when its store has them, after a power failure, too.
+        """Store the bytes as an object. Return when they are safe, even from a power failure.
 
-        The object is complete, or there is none; a part that was sent may need a clean-up.
+        If this fails, there is no object, but a part of the upload may remain to be deleted.
         """
         size, digest = 0, hashlib.sha256()
         writer = (await self.upstream()).writer(self.key(name), self._fields(media_type))
@@ -121,11 +121,11 @@ class Blobs:
         return Written(size, digest.digest())
 
     def _fields(self, media_type: str) -> Any:
-        """Return the fields of an object, for those who are redirected to it. The files of a folder have none."""
+        """Return the fields of an object for clients that are redirected to it; None for a folder."""
         return None if self._folder else {"Content-Type": media_type}
 
     async def delete(self, names: Iterable[str]) -> None:
-        """Delete objects, several at a time. One that is not there is deleted already."""
+        """Delete objects, several at a time. An object that does not exist is no error."""
         left, upstream = iter(names), await self.upstream()
 
         async def delete_some() -> None:
@@ -144,7 +144,7 @@ class Blobs:
                 await in_thread(partial(delete_part, self._folder, key))
 
     async def pages(self) -> AsyncGenerator[list[Blob], None]:
-        """Yield all objects whose keys are of our form, up to 1,000 at a time; others are not ours."""
+        """Yield all objects with keys of our form, up to 1,000 at a time. Others do not belong to the catalogue."""
         async with aclosing((await self.upstream()).pages(f"{self._prefix}/")) as pages:
             async for page in pages:
                 found = [(meta["path"].removeprefix(f"{self._prefix}/"), meta) for meta in page]
@@ -155,19 +155,19 @@ class Blobs:
                 ]
 
     async def probe(self) -> None:
-        """Look whether the store responds. Raises DownloadError if it does not, or does not know the credentials."""
+        """Check that the store responds. Raises DownloadError if it does not, or does not accept the credentials."""
         if self._folder:
             await in_thread(partial(check_folder, self._folder))
         await (await self.upstream()).probe(self._prefix)
 
     async def aclose(self) -> None:
-        """Give the threads of obstore a moment, if it was used: a process that ends while one works is aborted."""
+        """If obstore was used, wait a moment for its threads: a process that ends while one works is aborted."""
         if self._upstream:
             await asyncio.sleep(ENDING_SECONDS)
 
 
 class BlobSource:
-    """The bytes of one object. It must have the size of its description; what it holds never changes."""
+    """The bytes of one object, which never change. The object must have the size of its description."""
 
     def __init__(self, blobs: Blobs, key: str, representation: Representation) -> None:
         self.representation: Representation = representation
@@ -176,18 +176,18 @@ class BlobSource:
         self._is_running = False
 
     def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks of 64 KiB to 2 MiB; for a fast client the next ones are on their way."""
+        """Yield chunks of 64 KiB to 2 MiB. For a fast client, the next chunks are requested ahead."""
         return Chunks(self._fetch, span.start, span.stop).all()
 
     async def _fetch(self, start: int, stop: int) -> bytes:
-        """Return exactly these bytes. The first ones wait no longer for a connection than a request does."""
+        """Return exactly these bytes. The first bytes wait for a connection only as long as a new request does."""
         upstream = await self._blobs.upstream()
         get = upstream.get_chunk if self._is_running else upstream.get
         try:
             received = await get(self._key, range=(start, stop))
         except NotFound as error:
             raise SourceChanged(f"the object {self._shown} is missing") from error
-        except Forbidden as error:  # S3 says so of a missing object, too, if the key may not list the bucket
+        except Forbidden as error:  # S3 also sends this for a missing object if the credentials may not list the bucket
             kind = SourceChanged if lacks_permission(error) else SourceError
             raise kind(f"the object {self._shown} is missing, or may not be read: {error}") from error
         except NotSatisfiable as error:

@@ -1,4 +1,4 @@
-"""The bytes of an object in chunks, each of them one request, at the client's pace."""
+"""The bytes of an object in chunks, at the speed of the client. Each chunk is one request."""
 
 import asyncio
 import time
@@ -17,7 +17,8 @@ Fetch = Callable[[int, int], Awaitable[bytes]]
 class Chunks:
     """The chunks of one span, some of them requested before they are needed.
 
-    `_asked` is where the next request begins: everything from what was yielded up to there is in `_ahead`, in order.
+    `_asked` is the position where the next request begins. `_ahead` has the chunks between the last yielded byte and
+    that position, in order.
     """
 
     def __init__(self, fetch: Fetch, start: int, stop: int) -> None:
@@ -28,7 +29,7 @@ class Chunks:
         self._ahead: deque[asyncio.Task[bytes]] = deque()
 
     async def all(self) -> AsyncGenerator[bytes, None]:
-        """Yield them. At the end, requests that are still running are cancelled."""
+        """Yield all chunks. At the end, cancel requests that are still running."""
         try:
             while self._ahead or self._asked < self._stop:
                 chunk = await (self._ahead.popleft() if self._ahead else self._next())

@@ -1,4 +1,4 @@
-"""How obstore reaches a store, and how long it tries."""
+"""How obstore connects to a store, and how long it tries."""
 
 import os
 from datetime import timedelta
@@ -15,7 +15,7 @@ __all__ = ["store_at"]
 
 
 _AZURE_ENDPOINTS: Final = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
-# `timeout` covers the body, and a stream has the pace of a client. `read_timeout` finds a store that stalls.
+# `timeout` includes the body, and a stream may be as slow as its client. `read_timeout` detects a store that stalls.
 _CLIENT: Final = {"timeout": "1 day", "connect_timeout": "5 s", "read_timeout": "30 s"}
 _RETRIES: Final = {
     "max_retries": 3,
@@ -25,7 +25,7 @@ _RETRIES: Final = {
 
 
 def store_at(url: str) -> Any:
-    """Return the obstore store for a URL; nothing is sent yet. Raises ValueError, with one line that says why."""
+    """Return the obstore store for a URL. Nothing is sent yet. Raises ValueError, with one line that says why."""
     check_object_url(url)
     scheme = urlsplit(url).scheme
     options = _options(scheme) if scheme in REMOTE else {}

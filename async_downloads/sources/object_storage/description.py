@@ -1,4 +1,4 @@
-"""Describe an object by what its store says about it."""
+"""Describe an object from the fields that its store sends."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,7 +21,7 @@ _DIGEST_BYTES: Final = 32
 def describe(key: str, received: Received, *, ranges: bool) -> Representation:
     """Return the description. `ranges` is False if the store ignores ranges.
 
-    The ETag is the store's own, so that it is the same on every replica.
+    The ETag is that of the store, so it is the same on every replica.
     """
     fields = {name: text for name, text in received.attributes.items() if text.isascii() and text.isprintable()}
     name = key.rpartition("/")[2]
@@ -39,7 +39,7 @@ def describe(key: str, received: Received, *, ranges: bool) -> Representation:
 
 
 def etag_of(text: str | None) -> ETag | None:
-    """Return the strong ETag that a store means; Azure and old local stores leave out the quotes."""
+    """Return the strong ETag in a text. Azure and old local stores leave out its quotes."""
     if not text or text.startswith("W/"):
         return None
     with suppress(ValueError):
@@ -48,13 +48,13 @@ def etag_of(text: str | None) -> ETag | None:
 
 
 def _coding(fields: Mapping[str, str]) -> str | None:
-    """Return the object's coding. Some stores keep `aws-chunked`, which is that of an upload only."""
+    """Return the content coding of the object, without `aws-chunked`, which some stores keep from the upload."""
     codings = (each.strip() for each in fields.get("Content-Encoding", "").split(","))
     return ", ".join(each for each in codings if each and each.lower() != "aws-chunked") or None
 
 
 def _media_type(fields: Mapping[str, str], name: str) -> str:
-    """Return the object's own type, unless it is the one that uploads without a type get."""
+    """Return the type of the object; if the upload gave none, the type for the extension of the name."""
     stored = fields.get("Content-Type", "")
     return media_type(name) if stored.lower() in _UNKNOWN_TYPES else stored
 

@@ -12,8 +12,8 @@ from ...errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChan
 __all__ = ["NotModified", "NotSatisfiable", "UnreadableKey", "lacks_permission", "map_object_errors", "meaning_of"]
 
 
-# obstore has no class for these; the texts are those of its S3, GCS, Azure, memory and file stores. The class for
-# missing permissions is not used for lists.
+# obstore has no exception class for these errors, so they are recognized by the texts of its S3, GCS, Azure, memory and
+# file stores. For listings, obstore does not use its class for missing permissions.
 _DENIED: Final = re.compile(r"list request: Error performing GET .* status code: 40[13]")
 _BUSY: Final = re.compile(
     r"status code: (?:429|503)|status (?:429|503)|SlowDown|TooManyRequests|ServerBusy", re.IGNORECASE
@@ -21,9 +21,9 @@ _BUSY: Final = re.compile(
 _NOT_SATISFIABLE: Final = re.compile(
     r"status code: 416|416 Range Not|non-partial|InvalidRange|starts past the end|range starting at", re.IGNORECASE
 )
-# Of the store of a folder, then of S3, whose limit is that of the key with its prefix.
+# From a folder, then from S3, which limits the length of the key with its prefix.
 _NO_PATH: Final = re.compile(r"Not a directory|File name too long|KeyTooLong")
-# Where machines of the clouds ask for the credentials that they have themselves.
+# The addresses where machines in a cloud ask for their own credentials.
 _OWN_CREDENTIALS: Final = re.compile(r"//(?:169\.254\.(?:169\.254|170\.23?)|metadata\.google\.internal)[/:]")
 _LINE_CHARACTERS: Final = 300
 _CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>(?:\s*<Message>([^<]{1,200}))?")  # of S3, GCS and Azure
@@ -31,7 +31,7 @@ _NO_PERMISSION: Final = re.compile(r"AccessDenied|AuthorizationPermissionMismatc
 
 
 class NotModified(DownloadError):
-    """The object still has the ETag of the condition."""
+    """The object still has the ETag of the request's condition."""
 
 
 class NotSatisfiable(SourceError):
@@ -39,12 +39,12 @@ class NotSatisfiable(SourceError):
 
 
 class UnreadableKey(SourceError):
-    """A folder has a key that obstore refuses, so obstore lists none of its keys."""
+    """A folder has a key that obstore refuses. obstore then lists none of the folder's keys."""
 
 
 @contextmanager
 def map_object_errors() -> Iterator[None]:
-    """Raise an error of obstore in the block as the DownloadError that it means."""
+    """Turn an error of obstore in the block into the DownloadError that it means."""
     try:
         yield
     except (exceptions.BaseError, OSError, ValueError) as error:
@@ -58,12 +58,12 @@ def meaning_of(error: Exception) -> DownloadError:
 
 
 def lacks_permission(error: Forbidden) -> bool:
-    """Return whether the store knows the credentials, but they do not permit this request."""
+    """Return whether the store accepts the credentials, but they do not permit this request."""
     return bool(_NO_PERMISSION.search(str(error)))
 
 
 def _line(text: str) -> str:
-    """Return the first line without the XML in it, then the code and the message that the XML has."""
+    """Return the first line without its XML, then the code and the message from that XML."""
     line = text.partition("\n")[0].partition("<?xml")[0].partition("<Error")[0].rstrip(" :")[:_LINE_CHARACTERS]
     if _OWN_CREDENTIALS.search(line):
         return f"no credentials: the environment has none, and this machine has none of its own: {line}"

@@ -1,4 +1,4 @@
-"""How many bytes of an object to ask for at a time."""
+"""How many bytes of an object to request at a time."""
 
 from typing import Final
 
@@ -12,9 +12,9 @@ class ReadAhead:
           ^                                   │                                   │
           └──────────── a pause ──────────────┴───────────────────────────────────┘
 
-    A slow client has small chunks and none ahead, because thousands of such clients must fit into memory. For a steady
-    one the next chunk is requested ahead. For a fast one each chunk is twice as large as the one before. A pause of the
-    client shows late: between two pauses the kernel takes up to a megabyte at once.
+    A slow client gets small chunks, none of them ahead, because thousands of such clients must fit into memory. For a
+    steady client the next chunk is requested ahead. For a fast client each chunk is twice as large as the previous one.
+    A pause of the client is noticed late, because the kernel buffers up to a megabyte.
     """
 
     _LEAST_BYTES: Final = 64 * 1024
@@ -33,7 +33,7 @@ class ReadAhead:
         self._taken = 0
 
     def took(self, count: int, seconds: float) -> None:
-        """Note how many bytes the client took, and how long it needed for them."""
+        """Record how many bytes the client received, and in how many seconds."""
         if seconds > self._PAUSE_SECONDS:
             self._slow_down()
             return

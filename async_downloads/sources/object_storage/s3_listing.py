@@ -1,7 +1,7 @@
 """List a folder of a bucket that has keys which obstore refuses, such as `a//b`.
 
-obstore then lists none of the folder's keys. So this asks S3 itself, with a signed URL (ListObjectsV2), in a thread:
-few buckets need it.
+obstore then lists none of the folder's keys. So this module sends the request (ListObjectsV2) with a signed URL. It
+uses a thread, because few buckets need it.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ __all__ = ["list_in_thread"]
 _SECONDS: Final = 30.0
 _BUSY: Final = {429, 503}
 _DENIED: Final = {401, 403}
-_MAX_PAGES: Final = 200  # of 1,000 keys
+_MAX_PAGES: Final = 200  # of 1,000 keys each each
 
 
 def list_in_thread(signer: S3Signer, prefix: str, now: float) -> Found:
@@ -46,8 +46,8 @@ def list_in_thread(signer: S3Signer, prefix: str, now: float) -> Found:
 
 def _page(url: str) -> ET.Element:
     try:
-        with urlopen(url, timeout=_SECONDS) as response:  # noqa: S310 - the operator named the store
-            return ET.fromstring(response.read())  # noqa: S314 - and trusts what it says
+        with urlopen(url, timeout=_SECONDS) as response:  # noqa: S310 - the operator chose the store
+            return ET.fromstring(response.read())  # noqa: S314 - and trusts it
     except HTTPError as error:
         kind = SourceBusy if error.code in _BUSY else Forbidden if error.code in _DENIED else SourceError
         raise kind(f"the bucket cannot be listed: {error}") from error
@@ -57,7 +57,7 @@ def _page(url: str) -> ET.Element:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """Reads the names of a page below a prefix. XML cannot have all characters, so the names are encoded as in URLs."""
+    """Reads the names of a page below a prefix. They are encoded as in URLs, because XML cannot have all characters."""
 
     prefix: str
     is_encoded: bool

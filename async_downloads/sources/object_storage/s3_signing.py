@@ -1,7 +1,7 @@
-"""URLs of S3 objects that need no other credentials: query parameters signed with AWS Signature Version 4.
+"""URLs of S3 objects that need no other credentials: the query is signed with AWS Signature Version 4.
 
-obstore signs URLs, too, but it can neither set the file name nor round the date: each of its URLs is another one, so no
-browser finds what it has cached.
+obstore can sign URLs too, but it can neither set the file name nor round the date. Each of its URLs would be different,
+so a browser could not use its cache.
 """
 
 import hashlib
@@ -29,7 +29,11 @@ def s3_endpoint() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class S3Signer:
-    """Signs URLs of one bucket. `base` is its URL, and `prefix` is that of the keys; neither ends with a slash."""
+    """Signs URLs of one bucket.
+
+    `base` is the URL of the bucket, and `prefix` begins all keys; neither ends with a slash. `key_id`, `secret` and
+    `token` are the access key: its id, its secret, and the session token of a temporary one.
+    """
 
     base: str
     prefix: str
@@ -52,10 +56,10 @@ class S3Signer:
     def sign(
         self, method: str, key: str, *, now: float, seconds: int, window: int = 0, parameters: Mapping[str, str] = {}
     ) -> str:
-        """Return a URL for one method that is valid for `seconds` or a little longer.
+        """Return a URL for one method that is valid for at least `seconds`.
 
-        Its date is `now`, in seconds since 1970, rounded down to a multiple of `window`: within a window all URLs for a
-        key are equal, on every server that has the same credentials.
+        Its date is `now`, in seconds since 1970, rounded down to a multiple of `window` seconds. So within a window all
+        URLs for a key are equal, on every server with the same credentials. The window is added to the validity.
         """
         path = "".join(f"/{part}" for part in (self.prefix, key) if part) if key else ""
         return self._signed(method, path, _time(now, window), seconds + window, parameters)
@@ -86,7 +90,7 @@ class S3Signer:
 
 
 def _bucket_url(bucket: str, region: str) -> str:
-    """Return the URL of a bucket: below the endpoint that the environment names, or on a host of its own at AWS."""
+    """Return the URL of a bucket: below the endpoint that the environment names, or the bucket's own host at AWS."""
     endpoint = s3_endpoint()
     if not endpoint and "." in bucket:  # the certificate covers one label only
         endpoint = f"https://s3.{region}.amazonaws.com"

@@ -15,14 +15,15 @@ from .s3_signing import S3Signer
 __all__ = ["sign_object"]
 
 
-_MOST_SECONDS: Final = 604_800  # seven days, at every store
+_MOST_SECONDS: Final = 604_800  # seven days: the limit of every store
 
 
 def sign_object(url: str, *, expires: timedelta, name: str | None = None) -> str:
-    """Return a URL to download the object `s3://bucket/key`, `gs://…` or `az://…`, which is saved under that name.
+    """Return a URL that downloads the object `s3://bucket/key`, `gs://…` or `az://…` without other credentials.
 
-    The store is not asked whether it has the object. Raises ValueError, with one line that says what to do, if the URL
-    cannot be signed, and DownloadError if the credentials cannot be had.
+    The URL is valid for `expires`. Browsers save the file as `name`, which only S3 supports. This function does not
+    check that the object exists. Raises ValueError, with one line that says what to do, if the URL cannot be signed,
+    and DownloadError if there are no usable credentials.
     """
     check_object_url(url)
     scheme, _, place = url.partition("://")

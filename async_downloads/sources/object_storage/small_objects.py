@@ -1,4 +1,4 @@
-"""Small objects that are kept whole; each use asks the store whether they are still the same."""
+"""A cache of small objects. Each use asks the store whether the object is still the same."""
 
 import time
 from collections import OrderedDict
@@ -10,22 +10,22 @@ __all__ = ["SmallObjects"]
 
 
 class SmallObjects:
-    """Sources by key, and the ETag by which the store knows each of them. It belongs to one ObjectStore.
+    """Sources by key, each with the ETag that it has in the store. The cache belongs to one ObjectStore.
 
-    All of them take at most 16 MiB; those that were not used for the longest time leave first. An object is kept for a
-    minute, since its fields may change without its ETag.
+    The cache has at most 16 MiB; the least recently used objects are removed first. An object is kept for a minute,
+    because its fields may change without its ETag.
     """
 
     _CAPACITY_BYTES: Final = 16 * 1024 * 1024
     _SECONDS: Final = 60.0
-    _ENTRY_BYTES: Final = 2048  # what an object takes besides its content
+    _ENTRY_BYTES: Final = 2048  # memory of one entry besides its content
 
     def __init__(self) -> None:
         self._objects: OrderedDict[str, tuple[MemorySource, str, float]] = OrderedDict()
         self._bytes = 0
 
     def get(self, key: str) -> tuple[MemorySource, str] | None:
-        """Return the source and its ETag, or None if the object is not kept."""
+        """Return the source and its ETag; None if the object is not cached."""
         found = self._objects.get(key)
         if found is None:
             return None
@@ -37,7 +37,7 @@ class SmallObjects:
         return source, etag
 
     def put(self, key: str, source: MemorySource, etag: str) -> None:
-        """Keep an object in the place of the one that had its key."""
+        """Cache an object. It replaces the one with the same key."""
         self.remove(key)
         self._objects[key] = source, etag, time.monotonic() + self._SECONDS
         self._bytes += self._size(source)
@@ -45,7 +45,7 @@ class SmallObjects:
             self.remove(next(iter(self._objects)))
 
     def remove(self, key: str) -> None:
-        """Forget an object, if it is kept."""
+        """Remove an object from the cache."""
         if found := self._objects.pop(key, None):
             self._bytes -= self._size(found[0])
 

@@ -1,4 +1,4 @@
-"""One version of an object, read in chunks at the client's pace."""
+"""One version of an object, read in chunks at the speed of the client."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -15,12 +15,12 @@ __all__ = ["ObjectSource"]
 
 
 class ObjectSource:
-    """One version of an object. `start` is where the bytes begin that came with its description.
+    """One version of an object. `start` is the position of the bytes that came with its description.
 
-    Each chunk is a request of its own, so a connection to the store is in use only while the store responds. It asks
-    for the version of the description, by its number or by If-Match, and its response is compared with that version,
-    because some stores ignore If-Match. An object without a version and without an ETag cannot be read in chunks: one
-    response has all of its bytes, and keeps a connection while the client takes them.
+    Each chunk is one request, so a connection to the store is in use only while the store responds. The request names
+    the described version, by its number or with If-Match. The response is compared with that version too, because some
+    stores ignore If-Match. An object without a version number and without an ETag cannot be read in chunks: one
+    response has all its bytes, and uses a connection until the client has received them.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ObjectSource:
         return None
 
     def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks of 64 KiB to 2 MiB; for a fast client the next ones are on their way."""
+        """Yield chunks of 64 KiB to 2 MiB. For a fast client, the next chunks are requested ahead."""
         return self._read_ranges(span) if self.representation.ranges else self._read_whole(span)
 
     async def _read_ranges(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
@@ -55,7 +55,7 @@ class ObjectSource:
                 yield chunk
 
     def _take_held(self, span: ByteRange) -> bytes:
-        """Return the first bytes of a span if they are held; they are not kept while a slow client takes the rest."""
+        """Return the first bytes of a span if they came with the description, and release their memory."""
         offset = span.start - self._held_from
         if not 0 <= offset < len(self._held):
             return b""
@@ -90,7 +90,7 @@ class ObjectSource:
                 raise SourceTruncated(f"{self._key!r} ended {left} bytes too early")
 
     async def aclose(self) -> None:
-        """Forget the bytes that are held."""
+        """Release the memory of the bytes that came with the description."""
         self._held = b""
 
 

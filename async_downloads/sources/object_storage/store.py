@@ -1,7 +1,7 @@
 """A bucket, or a part of one, as a store.
 
-One look-up costs one round trip: the first bytes are requested together with the description. So a small object is
-whole already, and a large one has something to send while the next bytes come.
+Opening an object costs one round trip, because the first bytes are requested together with the description. A small
+object is then complete, and the first bytes of a large object can be sent while the next bytes are requested.
 """
 
 import re
@@ -29,11 +29,11 @@ from .upstream import Received, Upstream
 __all__ = ["ObjectStore"]
 
 
-_WINDOW_BYTES: Final = 64 * 1024  # that come with a description
-_MAX_ENTRIES: Final = 100_000  # of a listing: 30 MB while it is made
-_MANY_ENTRIES: Final = 1000  # take milliseconds: more of them are sorted in a thread
-_MAX_OBJECT_BYTES: Final = 2**63 - 1  # Python counts no more bytes; no store keeps a thousandth of them
-_MAX_KEY_BYTES: Final = 1024  # of S3 and Google Cloud Storage
+_WINDOW_BYTES: Final = 64 * 1024  # requested together with a description
+_MAX_ENTRIES: Final = 100_000  # in one listing: it takes 30 MB of memory while it is made
+_MANY_ENTRIES: Final = 1000  # more entries are sorted in a thread, because that takes milliseconds
+_MAX_OBJECT_BYTES: Final = 2**63 - 1  # the largest size that Python accepts, far above that of any store
+_MAX_KEY_BYTES: Final = 1024  # the limit of S3 and Google Cloud Storage
 # Control characters, a backslash, and the segments "", "." and "..": obstore cannot ask for such keys.
 _UNSAFE: Final = re.compile(r"[\0-\x1f\x7f\\\ud800-\udfff]|(?:^|/)\.{0,2}(?:/|\Z)")
 _HIDDEN: Final = re.compile(r"(?:^|/)\.(?!well-known(?:/|\Z))")
@@ -44,12 +44,13 @@ class ObjectStore:
     """The objects of a bucket. A key is the name of an object in the bucket, below the prefix of the URL.
 
     `store` is a store of obstore; `from_url` makes one. `hidden` also serves names that begin with a dot. At most
-    `connections` requests to the object store run at a time, however many clients there are; one that waits longer
-    than `patience` seconds for a free connection raises SourceBusy. A listing has at most `max_entries`. With `signer`,
-    a folder of S3 is listed even if some of its keys cannot be read, such as `a//b`; these are left out.
+    `connections` requests to the object store run at a time, however many clients there are. A request that waits
+    longer than `patience` seconds for a free connection raises SourceBusy. A listing has at most `max_entries` entries.
+    With `signer`, a folder of S3 is listed even if obstore refuses some of its keys, such as `a//b`. These are left
+    out.
 
-    Owner: the application that created it, in the process and the event loop that use it: obstore does not work in a
-    process that was forked after its first use. There is nothing to close.
+    Owner: the application that created it. There is nothing to close. Create the store in the process and the event
+    loop that use it, because obstore does not work in a process that was forked after its first use.
     """
 
     def __init__(
@@ -72,18 +73,18 @@ class ObjectStore:
     def from_url(cls, url: str, *, hidden: bool = False, connections: int = 64) -> Self:
         """Return the store at `s3://bucket/prefix`, `gs://…`, `az://…` or `memory://`.
 
-        The usual environment variables say how to reach it: `AWS_*`, `GOOGLE_*` and `AZURE_*`. No connection is made
-        yet. Raises ValueError, with one line that says what to do, if the URL is of another kind.
+        The usual environment variables have the credentials and the endpoint: `AWS_*`, `GOOGLE_*` and `AZURE_*`. No
+        connection is made yet. Raises ValueError, with one line that says what to do, if the URL has another form.
         """
         signer = S3Signer.from_environment(url)
         return cls(store_at(url), hidden=hidden, connections=connections, signer=signer)
 
     async def open(self, key: str, *, codings: Sequence[str] = ()) -> ObjectSource | MemorySource:  # noqa: ARG002 - an object has one coding
-        """Open the current version of the object with that key."""
+        """Open the current version of the object with that key. Raises the errors of `Store.open`."""
         return await self._open(key, 0)
 
     async def open_for(self, request: RequestHead, key: str) -> ObjectSource | MemorySource:
-        """Open the object for a request: ask for the bytes that its response begins with, or for none."""
+        """Open the object for a request. Also request the bytes with which the response begins, if it has any."""
         if request.method == "HEAD" or "if-none-match" in request.fields:
             return await self._open(key, None)
         found = _FIRST_BYTE.match(request.fields.get("range", ""))
@@ -91,7 +92,7 @@ class ObjectStore:
 
     @timed("object")
     async def _open(self, key: str, start: int | None) -> ObjectSource | MemorySource:
-        """Open an object, with the bytes that begin at `start`; with None, without bytes."""
+        """Open an object with the bytes from `start` on; without bytes if `start` is None."""
         self.check_key(key)
         try:
             if cached := self._small_objects.get(key):
@@ -103,11 +104,11 @@ class ObjectStore:
         except NotFound:
             self._small_objects.remove(key)
             if await self._is_directory(key):
-                raise IsDirectory(f"{key!r} is the beginning of other keys") from None
+                raise IsDirectory(f"{key!r} is a directory: other keys begin with it") from None
             raise
 
     async def _is_directory(self, key: str) -> bool:
-        """Return whether other keys begin with this one; False if the credentials may not list them."""
+        """Return whether other keys begin with this key and a slash; False if the credentials may not list them."""
         try:
             return await self._upstream.has_below(key)
         except UnreadableKey:
@@ -116,7 +117,7 @@ class ObjectStore:
             return False
 
     async def _receive(self, key: str, start: int | None, **conditions: str) -> ObjectSource | MemorySource:
-        """Ask the store for a description and its first bytes. An empty object has no range, and some stores none."""
+        """Request a description and the first bytes; only the description if the store cannot send that range."""
         if start is None:
             return self._source(key, await self._upstream.get(key, head=True))
         try:
@@ -140,16 +141,16 @@ class ObjectStore:
         return source
 
     def check_key(self, key: str) -> None:
-        """Raise NotFound if no object that is served may have this key."""
+        """Raise NotFound if no served object can have this key."""
         if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)) or len(key.encode()) > _MAX_KEY_BYTES:
             raise NotFound(f"{key[:100]!r} is not a valid key")
 
     async def probe(self) -> None:
-        """Look whether the store responds. Raises DownloadError if it does not, or does not know the credentials."""
+        """Check that the store responds. Raises DownloadError if it does not, or does not accept the credentials."""
         await self._upstream.probe("")
 
     async def list(self, key: str) -> Listing:
-        """Return the objects directly below the key, and what other keys have in common as directories."""
+        """Return the objects and the directories (common prefixes) directly below the key. Raises NotFound for none."""
         if key:
             self.check_key(key)
         found = await self._found(key)
@@ -172,7 +173,7 @@ class ObjectStore:
         return tuple(self._each_entry(key, found))
 
     def _each_entry(self, key: str, found: Found) -> Iterator[Entry]:
-        """Yield directories, then files. A program that makes folders leaves an empty object with the folder's name."""
+        """Yield directories, then files. An object with the key itself is left out: programs make one for a folder."""
         for name in sorted({path.rpartition("/")[2] for path in found.prefixes}):
             if self._is_shown(name):
                 yield Entry(name, is_directory=True)

@@ -1,4 +1,4 @@
-"""Requests to an object store: never more at a time than there may be connections."""
+"""Requests to an object store, with a limit for those that run at the same time."""
 
 import asyncio
 import re
@@ -20,17 +20,17 @@ __all__ = ["ENDING_SECONDS", "PARTS_AT_ONCE", "PART_BYTES", "Received", "Upstrea
 
 T = TypeVar("T")
 _STREAM_BYTES: Final = 64 * 1024
-# How obstore fails if a key has a character that XML cannot have: some stores send such XML, others an error.
+# The errors of obstore if a key has a character that XML cannot have. Some stores send invalid XML, others a 500.
 _NO_XML: Final = re.compile(r"status code: 500|invalid list response")
-ENDING_SECONDS: Final = 0.01  # that the threads of obstore need to finish
-PART_BYTES: Final = 16 * 1024 * 1024  # of an upload; S3 takes 10,000 parts, so an object may have 167 GB
-PARTS_AT_ONCE: Final = 4  # 80 MiB of an upload are in memory at most
+ENDING_SECONDS: Final = 0.01  # time for the threads of obstore to finish
+PART_BYTES: Final = 16 * 1024 * 1024  # of an upload; S3 accepts 10,000 parts, so an object may have 167 GB
+PARTS_AT_ONCE: Final = 4  # so at most 80 MiB of an upload are in memory
 _PAGE_KEYS: Final = 1000
 _LIST_SECONDS: Final = 30.0  # for all pages of a folder
 
 
 class _Got(Protocol):
-    """The result of obstore's `get_async`, as far as it is used here."""
+    """The methods of the result of obstore's `get_async` that this module uses."""
 
     @property
     def meta(self) -> Mapping[str, Any]: ...
@@ -42,7 +42,7 @@ class _Got(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A response of the store: the description of the object, its fields, and the bytes that were asked for."""
+    """A response of the store: the description of the object, its fields, and the requested bytes."""
 
     meta: Mapping[str, Any]
     attributes: Mapping[str, str]
@@ -50,22 +50,22 @@ class Received:
 
     @property
     def etag(self) -> str | None:
-        """The ETag as the store spells it; None if there is none, or a weak one, which no If-Match can name."""
+        """The ETag as the store writes it; None if there is none or it is weak, because If-Match needs a strong one."""
         etag = self.meta.get("e_tag")
         return None if not etag or etag.startswith("W/") else str(etag)
 
     @property
     def version(self) -> str | None:
-        """The number of the version. "null" is the one that a bucket without versions overwrites in place."""
+        """The number of the version; None for "null", the version that a bucket without versioning overwrites."""
         version = self.meta.get("version")
         return None if version in {None, "", "null"} else version
 
 
 class Upstream:
-    """The object store and the bound on its connections. It belongs to one ObjectStore and one event loop.
+    """The object store and the limit of its connections. It belongs to one ObjectStore and one event loop.
 
-    A request that finds no free connection within `patience` seconds raises SourceBusy. Of `connections` an eighth is
-    kept free of chunks: so a new request does not wait behind those of a thousand running downloads.
+    A request that finds no free connection within `patience` seconds raises SourceBusy. Running downloads may use only
+    seven eighths of the `connections`, so that a new request need not wait for a thousand of them.
     """
 
     def __init__(self, store: Any, *, connections: int, patience: float) -> None:
@@ -82,13 +82,13 @@ class Upstream:
             return Received(got.meta, got.attributes, data)
 
     async def get_chunk(self, key: str, **options: Any) -> Received:
-        """Return a range for a running download, as `get` does; it waits as long as its client does."""
+        """Return a range for a running download, as `get` does, but wait for a connection without a limit."""
         async with self._free_for_chunks:
             return await self.get(key, **options)
 
     @asynccontextmanager
     async def stream(self, key: str) -> AsyncIterator[tuple[Received, AsyncIterator[bytes]]]:
-        """Return the description of a whole object, and its bytes; the connection is in use until the block ends."""
+        """Yield the description of a whole object and its bytes. The connection is in use until the block ends."""
         async with self._free_for_chunks, self._connection():
             got: _Got = await obstore.get_async(self._store, key)
             yield Received(got.meta, got.attributes, b""), got.stream(min_chunk_size=_STREAM_BYTES)
@@ -109,7 +109,7 @@ class Upstream:
         return Found(FoundRows(found["objects"]), found["common_prefixes"])
 
     async def has_below(self, prefix: str) -> bool:
-        """Whether a key begins with this prefix and a slash; with "", whether there is any key.
+        """Return whether a key begins with this prefix and a slash; with "", whether there is any key.
 
         Raises UnreadableKey if a key may have a character that XML cannot have.
         """
@@ -125,9 +125,9 @@ class Upstream:
         return False
 
     async def probe(self, prefix: str) -> None:
-        """Look whether the store responds. Raises DownloadError if it does not, or does not know the credentials.
+        """Check that the store responds. Raises DownloadError if it does not, or does not accept the credentials.
 
-        If they may not list the keys, they may still read objects, so that is no error.
+        Credentials that may not list the keys may still read objects, so that is no error.
         """
         try:
             await self.has_below(prefix)
@@ -149,12 +149,12 @@ class Upstream:
             yield page
 
     async def delete(self, key: str) -> None:
-        """Delete an object. Stores that notice that there is none raise NotFound."""
+        """Delete an object. Raises NotFound if there is none and the store reports that."""
         async with self._connection():
             await obstore.delete_async(self._store, key)
 
     def writer(self, key: str, fields: Any) -> "obstore.AsyncWritableFile":
-        """Return a writer of a new object, which is there when the writer is closed, or never."""
+        """Return a writer of a new object. The object exists only after the writer is closed without an error."""
         return obstore.open_writer_async(
             self._store, key, attributes=fields, buffer_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
         )
@@ -169,7 +169,7 @@ class Upstream:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[None]:
-        """Hold one of the connections, and raise the errors of obstore as DownloadErrors."""
+        """Hold one of the connections, and turn the errors of obstore into DownloadErrors."""
         try:
             async with asyncio.timeout(self._patience):
                 await self._free.acquire()

@@ -44,10 +44,10 @@ class BucketFiles:
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
     ) -> StoredObject:
-        """Store the bytes as an object, which becomes visible when its last byte is stored, or never.
+        """Store the bytes as an object. It becomes visible only when all its bytes are stored.
 
-        A small object gets its SHA-256 digest as metadata. Raises AlreadyThere if there is such an object, unless
-        `replace`; another writer may still store one at the same time, and then the last one counts.
+        A small object gets its SHA-256 digest as metadata. Raises AlreadyThere if the object exists, unless `replace`.
+        If two writers store an object at the same time, the last one counts.
         """
         try:
             if not replace and await self._exists(key):
@@ -101,12 +101,12 @@ class BucketFiles:
             raise meaning_of(error) from error
 
     async def aclose(self) -> None:
-        """Give the threads of obstore a moment: a process that ends while one of them works is aborted."""
+        """Wait a moment for the threads of obstore: a process that ends while one of them works is aborted."""
         await asyncio.sleep(ENDING_SECONDS)
 
 
 async def _joined(chunks: AsyncIterator[bytes]) -> bytes:
-    """Return the next bytes, up to a little more than what is sent in one request."""
+    """Return the next bytes, up to a little more than one request may send."""
     joined = bytearray()
     async for chunk in chunks:
         joined += chunk

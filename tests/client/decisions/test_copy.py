@@ -61,14 +61,14 @@ def test_a_digest_makes_the_size_enough() -> None:
 @pytest.mark.parametrize("total", [None, 99, 101])
 def test_files_of_other_sizes_are_other_files(total: int | None) -> None:
     verdict = classify_copy(REST, None, _version(total, etag='"a"'), _head(etag='"a"'), verified=True)
-    assert verdict == UnusableRange(f"its file has 100 bytes and not {total}")
+    assert verdict == UnusableRange(f"its file has 100 bytes, not {total}")
 
 
 @pytest.mark.parametrize(
     ("response", "known", "reason"),
     [
         pytest.param(_head(200, etag='"a"', content_length="100"), None, "it sends no parts", id="the whole file"),
-        pytest.param(_head(etag='"b"'), _version(etag='"a"'), "its file is another one or was replaced", id="replaced"),
+        pytest.param(_head(etag='"b"'), _version(etag='"a"'), "its file is different or was replaced", id="replaced"),
         pytest.param(_head(), None, "the server sends parts without a strong validator", id="no validator"),
         pytest.param(_head(416, content_range="bytes */100"), None, "the range cannot be satisfied", id="no such part"),
     ],

@@ -149,6 +149,6 @@ async def test_a_file_that_is_still_written_is_not_copied(one: Downloader, remot
 
     _leave(path, remote.content[:HELD])
     remote.faults = [growing]
-    with pytest.raises(DiskError, match="another program changed it"):
+    with pytest.raises(DiskError, match="another program has changed it"):
         await one.fetch(URL, path, continues=True)
     assert (path.read_bytes() == remote.content[: HELD + 1], names(path)) == (True, ["target"])

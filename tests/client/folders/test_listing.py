@@ -185,12 +185,12 @@ def test_a_sha256_field_is_a_digest() -> None:
 @pytest.mark.parametrize(
     ("body", "media_type", "message"),
     [
-        (b"{", "application/json", "malformed JSON"),
-        (b"[" * 100_000, "application/json", "malformed JSON"),
-        (b'{"a": 1}', "application/json", "other JSON"),
-        (b"7", "application/problem+json", "other JSON"),
+        (b"{", "application/json", "its JSON is malformed"),
+        (b"[" * 100_000, "application/json", "its JSON is malformed"),
+        (b'{"a": 1}', "application/json", "it is other JSON"),
+        (b"7", "application/problem+json", "it is other JSON"),
         (b"x", "text/plain", "text/plain"),
-        (b"x", "", "without a media type"),
+        (b"x", "", "its media type is missing"),
     ],
 )
 def test_what_is_no_listing_is_refused(body: bytes, media_type: str, message: str) -> None:

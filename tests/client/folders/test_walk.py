@@ -165,7 +165,7 @@ async def test_a_page_that_is_no_listing_is_an_error() -> None:
     async def read(url: str) -> Document:
         return Document(url, "image/png", b"")
 
-    with pytest.raises(BadResponse, match="not a list of files, but image/png"):
+    with pytest.raises(BadResponse, match="not a list of files: its media type is image/png"):
         [found async for found in walk(read, ROOT)]
 
 

@@ -130,10 +130,10 @@ async def test_a_redirect_from_https_to_http_can_be_allowed() -> None:
 @pytest.mark.parametrize(
     ("location", "says"),
     [
-        pytest.param("file:///etc/passwd", "something else than http", id="a file"),
-        pytest.param("data:,", "not a URL", id="no host"),
-        pytest.param("https://example.com:port/", "not a URL", id="an invalid port"),
-        pytest.param("https://[example.com", "not a URL", id="half of an address"),
+        pytest.param("file:///etc/passwd", "not http or https", id="a file"),
+        pytest.param("data:,", "invalid URL", id="no host"),
+        pytest.param("https://example.com:port/", "invalid URL", id="an invalid port"),
+        pytest.param("https://[example.com", "invalid URL", id="half of an address"),
         pytest.param("/a", "more than 20 redirects", id="a loop"),
     ],
 )
@@ -218,7 +218,7 @@ async def test_a_long_body_of_a_redirect_is_not_read() -> None:
 
 
 async def test_a_header_that_http_forbids_is_a_value_error() -> None:
-    with pytest.raises(ValueError, match="this cannot be requested: Illegal header value"):
+    with pytest.raises(ValueError, match="the request is not valid: Illegal header value"):
         async with exchange(raising(httpx.LocalProtocolError("Illegal header value"))).get({}):
             pass
 

@@ -50,7 +50,7 @@ async def test_a_choice_of_the_server_is_followed() -> None:
 
 @pytest.mark.parametrize("port", ["65536", "65617", "0", "99999"])
 async def test_a_port_that_does_not_exist_is_refused(port: str) -> None:
-    with pytest.raises(RefusedRedirect, match="not a URL"):
+    with pytest.raises(RefusedRedirect, match="invalid URL"):
         await _target(f"http://example.com:{port}/".encode())
     with pytest.raises(ValueError, match="not a URL"):
         await _target(url=f"http://example.com:{port}/")

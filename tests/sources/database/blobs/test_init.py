@@ -35,7 +35,7 @@ async def test_another_bucket_is_refused(catalogue: DatabaseCatalogue, url: str,
 
 async def test_a_database_that_holds_bytes_keeps_holding_them(url: str, bucket: str) -> None:
     await _init(url)
-    with pytest.raises(SourceError, match="holds the bytes of its files itself"):
+    with pytest.raises(SourceError, match="stores the bytes of its files itself"):
         await _init(url, bucket)
 
 
