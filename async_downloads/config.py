@@ -120,8 +120,8 @@ class Settings:
     stall_timeout: float = _row(STALL_TIMEOUT, "Disconnect a client that reads nothing for this time.")
     auth: tuple[str, ...] = _row(
         (),
-        "Ask for this user and password; repeatable. Other users of the machine can see options: better set the "
-        "variable (one per line), or use --auth-file.",
+        "Ask for this user and password; repeatable. Other users of the machine can see options: better set "
+        "ASYNC_DOWNLOADS_AUTH (one per line), or use --auth-file.",
         repr=False,
         metavar="USER:PASSWORD",
         reader=read_account,
