@@ -1,4 +1,4 @@
-"""The gate of the site: requests need a password or a signed link, and all responses are private."""
+"""Access control of the site: requests need a password or a signed link, and all responses are private."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -32,10 +32,10 @@ _PUBLIC_KEYS: Final = frozenset(ASSETS.values())  # the style and the script of 
 
 
 def access_gate(app: Any, settings: Settings) -> Any:
-    """Return the app behind a gate, or the app alone if the settings protect nothing.
+    """Return the app behind an `AccessGate`, or the app itself if the settings protect nothing.
 
-    With neither users nor a file of users, the protected paths open to signed links only. Raises ValueError or OSError
-    as `check_access` does.
+    If the settings name no user and no file of users, only signed links open the protected paths. Raises ValueError or
+    OSError as `check_access` does.
     """
     if not (settings.auth or settings.auth_file or settings.auth_path):
         return app
@@ -59,31 +59,34 @@ def check_access(settings: Settings) -> tuple[Accounts | None, Signer | None]:
         signer = Signer(secrets) if secrets else None
         _check_paths(settings)
     if settings.auth_path and not (accounts or signer):
-        raise ValueError("no client could open --auth-path: add --auth, --auth-file, or --secret for signed links")
+        raise ValueError("--auth-path needs --auth, --auth-file, or --secret (for signed links)")
     return accounts, signer
 
 
 def _check_place(settings: Settings) -> None:
     for folder in settings.folders:
         if settings.auth_file and shows(folder, settings.auth_file, hidden=settings.hidden):
-            raise ValueError(f"{settings.auth_file} lies in {folder}, which is served: move it")
+            raise ValueError(f"{settings.auth_file} is in {folder}, which is served: move it to another folder")
 
 
 def _check_paths(settings: Settings) -> None:
-    """Refuse a file: the page of a folder, its index.html and its README show files under the folder's own path."""
+    """Raise ValueError if a protected path is a file.
+
+    The folder's page and its README show the content of files under the folder's own path, which is not protected.
+    """
     for path in settings.auth_path:
         name = normalized(path).strip("/")
         if settings.database and name.casefold().startswith(f"{PREFIX}/"):
-            raise ValueError(f"--auth-path {path}: the files of a database have several URLs: protect /{PREFIX}")
+            raise ValueError(f"--auth-path {path}: a file of the database has several URLs: protect /{PREFIX} instead")
         places = [each for each in settings.paths if name_of(each) == name]
         if settings.directory:
             places.append(settings.directory / name)
         if any(place.is_file() for place in places):
-            raise ValueError(f"--auth-path {path} is a file: name its folder")
+            raise ValueError(f"--auth-path {path} is a file: give its folder instead")
 
 
 class AccessGate:
-    """An ASGI app around another one: it lets requests pass that may read.
+    """An ASGI app around another one: it passes on only the requests that have access.
 
     remembered password ──────────────────────────> the app
     signature of a link, in the query or a cookie ─> the app, without the signature
@@ -100,7 +103,10 @@ class AccessGate:
         self._signer = signer
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Handle one request; pass other scopes on. A remembered password is the usual case: it needs no coroutine."""
+        """Handle one request, and pass other scopes on.
+
+        Most requests have a password that is remembered. They need no coroutine here.
+        """
         if scope["type"] != "http":
             return self._pass(scope, receive, send)
         credentials = _credentials(scope)
@@ -121,9 +127,9 @@ class AccessGate:
     async def _admit(
         self, scope: Scope, credentials: bytes | None, private: PrivateResponse
     ) -> tuple[Scope, Response | None]:
-        """Return the scope for the app, and a response if the request may not pass. Raises DownloadError.
+        """Return the scope for the app, and a response if the request is refused. Raises DownloadError.
 
-        A wrong link does not keep a user with a password out.
+        A user with a password has access even if the link is wrong.
         """
         if not self._paths.cover(scope) or key_of(scope) in _PUBLIC_KEYS:
             return scope, None

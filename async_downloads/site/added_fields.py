@@ -1,4 +1,4 @@
-"""Fields that the settings add to every response; some of them let pages of other origins read it (CORS)."""
+"""Fields that the settings add to every response. Those of CORS let pages of other origins read the response."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -53,8 +53,8 @@ def _cors_fields(origin: str | None) -> Iterator[Field]:
 class AddedFields:
     """An ASGI app around another one: it adds fields to every response.
 
-    A response that has a field of the same name keeps its own one. With `cors` a preflight request gets a response at
-    once, whatever its path.
+    If a response already has a field of the same name, it keeps its own field. With `cors`, preflight requests get a
+    response here, whatever their path.
     """
 
     def __init__(self, app: Any, fields: Sequence[Field], *, cors: bool) -> None:
@@ -63,7 +63,7 @@ class AddedFields:
         self._has_cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request to the app; other scopes unchanged."""
+        """Pass a request to the app with a `send` that adds the fields. Other scopes are unchanged."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif self._has_cors and _is_preflight(scope):
@@ -83,6 +83,6 @@ class AddedFields:
 
 
 def _is_preflight(scope: Scope) -> bool:
-    """Return whether a browser asks if a script of another origin may send a request."""
+    """Return whether this is a preflight request: a browser asks whether a script of another origin may read."""
     names = {name for name, _ in scope["headers"]}
     return scope["method"] == "OPTIONS" and names >= {b"origin", b"access-control-request-method"}

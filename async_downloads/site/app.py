@@ -44,8 +44,9 @@ _ROUTES = {
 def create_app(settings: Settings | None = None) -> Quart:
     """Create the Quart app that serves what the settings name; without settings, what the environment names.
 
-    The first segment of a path decides: that of a configured route goes to Quart, `files` to the database, any other
-    one to the tree. The first request for a database connects to it; the app disconnects when it stops serving.
+    The first segment of a path decides which part responds: Quart for the configured routes, the database for `files`,
+    the tree for all others. The app connects to the database at the first request for it, and disconnects when the app
+    stops serving.
 
     Raises ValueError if the settings contradict each other, and OSError if the file of users cannot be read.
     """
@@ -71,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Quart:
 
 
 def _probes(catalogue: DatabaseCatalogue | None, store: Store | None) -> list[Probe]:
-    """Return the functions that look whether the database and the object store respond."""
+    """Return the functions that check whether the database and the object store respond."""
     probes: list[Probe] = [partial(probe_database, catalogue), catalogue.probe] if catalogue else []
     if store_probe := getattr(store, "probe", None):
         probes.append(store_probe)
@@ -126,7 +127,7 @@ def _with_normal_paths(app: Any) -> Any:
 
 
 class _FirstSegmentRouter:
-    """Passes a request to the app for the first segment of its path; lifespan and websockets go to Quart."""
+    """Passes a request to the app for the first segment of its path, and lifespan and WebSockets to Quart."""
 
     def __init__(self, apps: Mapping[str, Any], default: Any, quart: Any) -> None:
         self._apps = apps

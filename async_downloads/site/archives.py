@@ -1,4 +1,4 @@
-"""Archives of a store's folders, as requests ask for them: `?zip`, `?tar`, and `name=` for each selected entry."""
+"""Archives of a store's folders: a request has `?zip` or `?tar`, and `name=` for each selected entry."""
 
 from collections.abc import Hashable
 from functools import partial
@@ -26,7 +26,7 @@ _KINDS: Final[dict[bytes, ArchiveKind]] = {b"zip": "zip", b"tar": "tar"}
 
 
 class WantedArchive(NamedTuple):
-    """A wanted archive: of the selected entries of a folder, or of all entries if none is selected."""
+    """The archive that a request asks for. If no entry is selected, it contains all entries of the folder."""
 
     kind: ArchiveKind
     selection: frozenset[str]
@@ -91,6 +91,6 @@ class Archives:
 
 
 def _too_large(error: ArchiveTooLarge) -> Response:
-    """Return a page that says what a person can do."""
+    """Return a response that says how to get a smaller archive."""
     text = f"This folder is too large for one archive: it has {error}. Select some of its entries."
     return text_response(413, text, ("Cache-Control", "no-cache"))

@@ -25,10 +25,10 @@ class ReadmeText:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder as it is to be drawn. `key` is "" for the top; any other key ends with a slash.
+    """The data of a folder's page. `key` is "" for the top folder; any other key ends with a slash.
 
-    `counts` has the numbers of entries of some of its folders. `base` is the relative URL of the site's top, from which
-    a page for a browser loads its style; it is None for a program, which needs no style.
+    `counts` has the numbers of entries of some of its folders. `base` is the relative URL of the site's top folder,
+    from which a browser loads the style; it is None for a program, which needs no style.
     """
 
     key: str
@@ -41,7 +41,8 @@ class Folder:
 def as_html(folder: Folder, view: View) -> bytes:
     """Render a page that lists a folder.
 
-    Programs read the page, too, and follow its links: each entry and the parent are linked once, and nothing else is.
+    Programs also read the page and follow its links. So each entry and the parent folder have one link, and the page
+    has no other links.
     """
     entries = folder.listing.entries
     selected = select(entries, view, usual=MAX_ROWS if folder.base is None else PAGE_ROWS)
@@ -67,7 +68,7 @@ def _readme(readme: ReadmeText) -> dict[str, str]:
 
 
 def _summary(totals: Totals, selected: Selected, view: View) -> str:
-    """Describe the whole folder, and which part of it the page shows.
+    """Describe the whole folder, and the part of it that the page shows.
 
     >>> _summary(Totals(1, 2, 2048), Selected([], 0, 0), View())
     '1 folder, 2 files · 2.0 KiB'
@@ -90,8 +91,8 @@ def _counted(number: int, one: str, several: str = "") -> str:
 def as_json(folder: Folder, view: View) -> bytes:
     """Return the listing as JSON: `path`, `truncated`, `entries`, and `next` if there are more entries.
 
-    An entry has name, url, kind, size and modified, and its digest if that is known. `next` is the relative URL of the
-    next entries.
+    An entry has name, url, kind, size and modified, and its digest if it is known. `next` is the relative URL of the
+    list of the next entries.
     """
     selected = select(folder.listing.entries, view, usual=MAX_ROWS)
     document: dict[str, Any] = {

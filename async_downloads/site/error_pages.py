@@ -1,4 +1,4 @@
-"""Error responses as pages of the site's look, for clients that show HTML."""
+"""Error responses as HTML pages in the style of the site, for browsers."""
 
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
@@ -22,23 +22,23 @@ _REPLACED: Final = {b"content-encoding", b"content-length", b"content-type", b"e
 _EXPLANATIONS: Final = {
     400: "The server does not understand this request.",
     401: "This page needs a user name and a password.",
-    403: "You may not open this. If you followed a link, it may be incomplete, or it is for another client.",
+    403: "You have no access to this page. If you opened a link, it may be incomplete, or made for another computer.",
     404: "There is nothing at this address.",
     405: "This address accepts only GET and HEAD.",
     410: "This link has expired. Ask the person who sent it for a new one.",
-    412: "The file has changed since you last saw it.",
+    412: "The file has changed since you last loaded it.",
     413: "This folder is too large for one archive. Open it, and select some of its entries.",
     429: "Too many requests came from your address. Try again in a minute.",
     416: "The file does not have the requested part.",
-    502: "The file cannot be read right now.",
+    502: "The file cannot be read at the moment. Try again later.",
     503: "The server is busy. Try again in a moment.",
 }
 
 
 class ErrorPages:
-    """An ASGI app around another one: a browser gets each error as a page, other clients get it as it is.
+    """An ASGI app around another one: browsers get each error as a page, and other clients get it unchanged.
 
-    Status and fields stay the same, except for those that describe the body.
+    The page has the same status and fields, except for the fields that describe the body.
     """
 
     def __init__(self, app: Any) -> None:
@@ -52,7 +52,7 @@ class ErrorPages:
 
 
 class _ErrorPage:
-    """Passes the messages of one response on; those of an error become a page.
+    """Passes on the messages of one response, but replaces those of an error by a page.
 
     passing ── start of an error ──> replacing: the page is sent, and the messages of the body are dropped
     """

@@ -25,11 +25,11 @@ __all__ = ["FilePages", "wants_file_page"]
 
 
 _MAX_SUBTITLES: Final = 4 * 1024 * 1024  # bytes
-_MAX_LINK: Final = 1_000  # characters: a QR code of more is too fine for a camera
+_MAX_LINK: Final = 1_000  # characters: a QR code of more is too fine for a phone's camera
 
 
 def wants_file_page(scope: Scope) -> bool:
-    """Return whether the query asks for a page about a file, and not for the file."""
+    """Return whether the query asks for a page about a file, not for the file itself."""
     return has_parameter(scope["query_string"], b"view", b"qr", b"vtt")
 
 
@@ -49,7 +49,7 @@ class FilePages:
         described = await self._describe(key)
         if has_parameter(scope["query_string"], b"vtt"):
             return await self._subtitles(key)
-        # A script can read its own address, and would have the signature of the folder from it.
+        # A script can read the URL of its own page. It must not get the signature of the folder from there.
         signature = signature_of(scope, opens_page=runs_scripts(described.media_type.encode("latin-1")))
         link = link_to(scope) + signature
         if has_parameter(scope["query_string"], b"qr"):
@@ -106,7 +106,7 @@ def _drawn(file: File, *, in_gzip: bool) -> MemorySource:
 
 
 def _qr_code(link: str) -> MemorySource:
-    """Draw the QR code of a URL, in black on white, which every camera reads. Raises NotFound if it is too long."""
+    """Draw the QR code of a URL, in black on white for all cameras. Raises NotFound if the URL is too long."""
     if len(link) > _MAX_LINK:
         raise NotFound("the URL is too long for a QR code")
     import segno

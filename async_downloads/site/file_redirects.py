@@ -16,7 +16,7 @@ __all__ = ["RedirectingFiles"]
 class RedirectingFiles(Downloads):
     """Responds to a request for a file with a redirect (307) to a signed URL of its object; see `redirect`.
 
-    Files whose bytes are not in S3, or for which there is no key to sign with, are sent as by `Downloads`.
+    If the bytes of a file are not in S3, or if there is no key to sign with, this class sends them as `Downloads` does.
     """
 
     def __init__(

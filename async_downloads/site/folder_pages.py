@@ -1,4 +1,4 @@
-"""The listings of a store's folders: each is read once, and drawn once for each view of it."""
+"""The pages of a store's folders: each folder is read once, and each view of it is drawn once."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +26,7 @@ _ENTRY_BYTES: Final = 330  # of memory, with its name and its version
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """The facts that decide how a folder's page looks."""
+    """The parts of a request on which a folder's page depends."""
 
     key: str
     view: View
@@ -44,7 +44,7 @@ class FolderPages:
         self._pages = Pages()
 
     async def get(self, key: str, scope: Scope) -> MemorySource:
-        """Return the page of a folder as the request wants it. Raises NotFound if there is no such folder."""
+        """Return the page of a folder that the request asks for. Raises NotFound if there is no such folder."""
         wanted = _Request(
             key,
             View.parse(scope["query_string"]),
@@ -81,13 +81,13 @@ class FolderPages:
         return None
 
     def _known_counts(self, key: str, listing: Listing) -> dict[str, int]:
-        """Return the numbers of entries of the folders that were listed lately; none is read for that."""
+        """Return the numbers of entries of those folders whose listing is in memory. No folder is read for this."""
         folders = [entry.name for entry in listing.entries[:_MAX_COUNTED] if entry.is_directory]
         known = {name: self._listings.peek(f"{key}{name}/") for name in folders}
         return {name: len(found.entries) for name, found in known.items() if found and not found.truncated}
 
 
-_MAX_COUNTED: Final = 1_000  # entries, of a long list: this is done on the event loop
+_MAX_COUNTED: Final = 1_000  # entries of a long list; the event loop counts them, so it must not take long
 
 
 def _drawn(folder: Folder, wanted: _Request) -> MemorySource:

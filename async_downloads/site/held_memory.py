@@ -1,4 +1,4 @@
-"""A limit for the pages and archives in memory: clients that read nothing would otherwise hold one each."""
+"""A limit for the pages and archives in memory. Each client that reads nothing keeps one of them in memory."""
 
 import threading
 import weakref
@@ -10,10 +10,9 @@ __all__ = ["HeldMemory", "MemoryLease", "held_memory"]
 
 
 class HeldMemory:
-    """The bytes of all pages and lists of archive members that are kept, being made or being sent.
+    """The bytes of all pages and lists of archive members that are kept, are being made, or are being sent.
 
-    The last one that fits may go beyond `MAX_BYTES`, because one archive alone has limits of its own. Any thread may
-    use it.
+    The last one may exceed `MAX_BYTES`: a page and an archive have limits of their own. Any thread may use this object.
     """
 
     MAX_BYTES: Final = 256 * 1024 * 1024
@@ -30,7 +29,7 @@ class HeldMemory:
             self.bytes += size
 
     def release(self, size: int) -> None:
-        """Count these bytes no more."""
+        """Subtract these bytes."""
         with self._lock:
             self.bytes -= size
 

@@ -1,7 +1,7 @@
-"""The templates, and the files that pages load: one style, one script and one icon, cached for ever.
+"""The templates, and the files that pages load: one style, one script and one icon. Browsers cache them for ever.
 
-The name of such a file has the digest of its content. A page loads nothing from elsewhere, and has no script or style
-of its own, so its Content-Security-Policy allows only files of the same origin.
+The name of such a file contains the digest of its content. Pages load nothing from other servers, and contain no script
+or style themselves, so their Content-Security-Policy allows only files of the same origin.
 """
 
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ _ENVIRONMENT.globals.update(assets=ASSETS, readable_size=readable_size)
 
 
 def the_asset(key: str, *, in_gzip: bool) -> MemorySource | None:
-    """Return the file that pages load under a key; None if the key is no such file."""
+    """Return the style, the script or the icon with this key; None if the key names none of them."""
     plain = _PLAIN.get(key)
     if plain is None:
         return None
@@ -82,7 +82,7 @@ def the_asset(key: str, *, in_gzip: bool) -> MemorySource | None:
 
 @dataclass(frozen=True, slots=True)
 class Crumb:
-    """One folder of the path above a page. `up` is the relative URL of the folder; "" for the page's own."""
+    """One folder in the path that a page shows. `up` is the relative URL of the folder; "" for the page itself."""
 
     parts: tuple[NamePart, ...]
     up: str

@@ -1,4 +1,4 @@
-"""The kind of a file by its name: it decides about the icon and the preview."""
+"""The kind of a file, found by its name. It decides which icon and which preview the file has."""
 
 from typing import Final, Literal
 

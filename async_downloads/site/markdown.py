@@ -1,4 +1,4 @@
-"""Markdown as HTML that is safe to show. Raw HTML is shown as text, and links lead only to addresses of known kinds.
+"""Render Markdown as safe HTML. Raw HTML is shown as text, and links have only URL schemes that run no script.
 
 The parser is imported when the first text is rendered, so that the server starts sooner.
 """
@@ -47,8 +47,8 @@ def _parser() -> "MarkdownIt":
 def rendered(text: str) -> str:
     """Render Markdown as HTML.
 
-    A page has one first heading, its own, so each heading goes down by one. Pictures of other sites become links,
-    because a page loads nothing from elsewhere.
+    The page itself has the heading of level 1, so each heading gets the next lower level. Pictures of other sites
+    become links, because a page loads nothing from other servers.
     """
     parser = _parser()
     tokens = parser.parse(text)
@@ -59,7 +59,7 @@ def rendered(text: str) -> str:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
         elif token.type == "table_open":
-            token.attrSet("tabindex", "0")  # a wide table scrolls, also by keys
+            token.attrSet("tabindex", "0")  # the keyboard can then scroll a wide table
         token.children = token.children and list(_without_foreign_pictures(token.children))
     html: str = parser.renderer.render(tokens, parser.options, {})
     return html

@@ -1,4 +1,4 @@
-"""Names of files as people read them: numbers in their order, and characters that deceive as visible marks."""
+"""Names of files as people read them: sorted by the values of numbers, with visible marks for invisible characters."""
 
 import re
 import unicodedata
@@ -10,12 +10,12 @@ __all__ = ["NamePart", "labelled", "marked", "natural_key", "readable"]
 
 _DIGITS: Final = re.compile("[0-9]+")
 _INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
-_INVISIBLE_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and a pattern that have no ink
+_INVISIBLE_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fonts draw nothing for these
 _JOINERS: Final = frozenset("\u200c\u200d")  # Persian words and many emoji are spelled with them
 
 
 class NamePart(NamedTuple):
-    """A part of a name: text as it is, or the mark of one character, such as `U+202E`."""
+    """A part of a name: unchanged text, or the mark for one character, such as `U+202E`."""
 
     text: str
     is_mark: bool = False
@@ -44,9 +44,9 @@ def readable(name: str) -> str:
 
 
 def marked(name: str) -> tuple[NamePart, ...]:
-    """Divide a name into text and marks of characters that are invisible or turn the direction of the text.
+    """Divide a name into text and marks. A mark replaces a character that is invisible or reverses the text.
 
-    Without marks a program could look like a picture: `photo<U+202E>gpj.exe` would read as `photoexe.jpg`.
+    Without marks, a program could look like a picture: `photo<U+202E>gpj.exe` would be shown as `photoexe.jpg`.
 
     >>> [part.text for part in marked("photo\u202egpj.exe")]
     ['photo', 'U+202E', 'gpj.exe']

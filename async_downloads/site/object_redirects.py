@@ -1,4 +1,4 @@
-"""Redirect clients to the object store: it sends the bytes itself, by a URL that is valid for some minutes."""
+"""Redirect clients to the object store, which then sends the bytes itself. The signed URL is valid for some minutes."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ class RedirectingDownloads(Downloads):
         """Return the redirect. Raises NotFound if no object may have this key."""
         if refused := refusal(scope):
             return refused
-        if is_part_of_a_page(scope) or key not in {None, key_of(scope)}:  # `index.html` in the place of a folder
+        if is_part_of_a_page(scope) or key not in {None, key_of(scope)}:  # such as `index.html` for a folder
             return await super().respond(scope, key, receive=receive)
         key = key_of(scope) if key is None else key
         self._objects.check_key(key)

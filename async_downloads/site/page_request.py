@@ -1,4 +1,4 @@
-"""The wishes of a request for a page: HTML or JSON, and its address."""
+"""Read a request for a page: whether it asks for HTML or JSON, and the URLs that the page needs."""
 
 from ..access.signature_parameter import FOLDER_SIGNATURE, PARAMETER
 from ..request_target import has_parameter
@@ -16,7 +16,7 @@ def wants_json(scope: Scope) -> bool:
 
 
 def is_browser(scope: Scope) -> bool:
-    """Return whether the client names HTML among what it accepts, as browsers do and most programs do not."""
+    """Return whether the client accepts HTML by name, as browsers do and most programs do not."""
     return b"text/html" in _accept(scope)
 
 
@@ -25,7 +25,7 @@ def _accept(scope: Scope) -> bytes:
 
 
 def base_of(scope: Scope) -> str:
-    """Return the relative URL of the site's top, as a browser resolves it for the path that it asked for.
+    """Return the relative URL of the site's top folder, for the path that the browser requested.
 
     >>> base_of({"path": "/a/b/c", "raw_path": b"/a/b/c"}), base_of({"path": "/mount/a", "root_path": "/mount"})
     ('../../', '')
@@ -45,9 +45,9 @@ def link_to(scope: Scope) -> str:
 
 
 def signature_of(scope: Scope, *, opens_page: bool) -> str:
-    """Return the query with the signature of the folder that has opened the request; "" if there is none.
+    """Return the query with the signature of the folder through which the request has access; "" if there is none.
 
-    With `opens_page` the query opens the page about the file, and not the file.
+    With `opens_page`, the query opens the page about the file, not the file itself.
     """
     token = scope.get(FOLDER_SIGNATURE)
     return f"?{'view&' if opens_page else ''}{PARAMETER}={token}" if token else ""

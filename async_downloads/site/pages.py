@@ -1,6 +1,6 @@
-"""Pages that are drawn once for all requests for the same one, in threads of their own, and then kept (`SharedWork`).
+"""Pages: each one is drawn once for all requests that want it, in separate threads, and then kept (`SharedWork`).
 
-Drawing a large page takes up to a second of a processor. In these threads no file is opened, so no download waits.
+Drawing a large page takes up to a second of CPU time. These threads open no files, so no download waits for them.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ __all__ = ["Pages", "client_left", "page", "unless_left", "wants_gzip", "zipped"
 
 
 T = TypeVar("T")
-_LEAVING_SECONDS: Final = 1.0  # a client that has only ended its own side looks like one that has left, and still reads
-_MIN_ZIPPED_BYTES: Final = 1_000  # a smaller page is one packet anyway
+_LEAVING_SECONDS: Final = 1.0  # a client that has only shut its sending side looks as if it had left, but still reads
+_MIN_ZIPPED_BYTES: Final = 1_000  # a smaller page fits in one packet without compression
 _ZIP_LEVEL: Final = 5
 Draw = Callable[[], Awaitable[Callable[[], MemorySource]]]
 
@@ -36,7 +36,7 @@ Draw = Callable[[], Awaitable[Callable[[], MemorySource]]]
 class Pages:
     """The pages of one site, by key, drawn in the threads of `executor`. It belongs to one event loop.
 
-    All pages in memory are in `HeldMemory`, also those that were kept before and are still being sent.
+    `HeldMemory` counts all pages in memory, also those that are no longer kept but still being sent.
     """
 
     def __init__(self, executor: Executor = LISTING_THREADS) -> None:
@@ -54,7 +54,7 @@ class Pages:
 
     async def _drawn(self, draw: Draw) -> MemorySource:
         lease = MemoryLease()
-        lease.grow(0)  # no page is drawn if there is no room
+        lease.grow(0)  # no page is drawn if there is no memory left
         drawn = await in_thread(await draw(), executor=self._executor)
         lease.grow(len(drawn.data))
         lease.hold_for(drawn)
@@ -62,7 +62,7 @@ class Pages:
 
 
 async def unless_left(work: Coroutine[Any, Any, T], receive: Receive) -> T | None:
-    """Await the work; if the client leaves meanwhile, cancel it a second later and return None."""
+    """Await the work. If the client leaves meanwhile, cancel the work a second later and return None."""
     working = asyncio.create_task(work)
     watching = asyncio.create_task(_left(receive))
     try:
@@ -81,7 +81,7 @@ async def _left(receive: Receive) -> None:
 
 
 def client_left() -> Response:
-    """Return a response for a client that has left, or that reads on and should try again."""
+    """Return the response for a client that seems to have left. If it still reads, it learns to try again."""
     return error_response(503, ("Retry-After", "1"))
 
 
@@ -92,13 +92,13 @@ def page(content: bytes, media_type: str) -> MemorySource:
 
 
 def wants_gzip(scope: Scope) -> bool:
-    """Return whether a client prefers a page in gzip. A range is one of the page without a coding."""
+    """Return whether a client prefers a page in gzip. A range is always a range of the page without a coding."""
     fields = request_head(scope).fields
     return "range" not in fields and bool(acceptable(fields.get("accept-encoding", ""), ["gzip"]))
 
 
 def zipped(plain: MemorySource, *, is_wanted: bool) -> MemorySource:
-    """Return the page in gzip if that is wanted and the page is not tiny. Equal pages are equal in gzip, too."""
+    """Return the page in gzip if it is wanted and the page is not tiny. Equal pages have equal bytes in gzip."""
     described = replace(plain.representation, negotiated=True)
     if not is_wanted or len(plain.data) < _MIN_ZIPPED_BYTES:
         return MemorySource(plain.data, described)

@@ -1,4 +1,4 @@
-"""A file's page as data: how the file is shown, what is before and after it, and which subtitles belong to it."""
+"""The data of a file's page: how the file is shown, the pictures before and after it, and its subtitles."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ _MAX_NAMES: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it is to be drawn: its key, its description, its text if it may be one, the entries beside it.
+    """A file whose page is drawn: its key, its description, its bytes if it may be a text, the entries of its folder.
 
-    With `is_source` Markdown is shown as the text that it is. `base` is the relative URL of the site's top. `has_code`
-    is False if the URL of the file is too long for a QR code. `signature` is the query that the URL needs elsewhere.
+    With `is_source`, Markdown is shown as plain text. `base` is the relative URL of the site's top folder. `has_code`
+    is False if the URL of the file is too long for a QR code. `signature` is the query that a copied URL needs.
     """
 
     key: str
@@ -57,7 +57,7 @@ class Track:
 
 
 def reads_text(name: str, size: int | None) -> bool:
-    """Return whether the page of a file shows its text, if it is one. A file of an unknown kind may be a text."""
+    """Return whether the page of a file reads its bytes as a text. A file of an unknown kind may be a text."""
     return kind_of(readable(name)) in _TEXTS and size is not None and size <= MAX_TEXT_BYTES
 
 
@@ -92,7 +92,7 @@ def as_preview(file: File) -> bytes:
 
 
 def _shown(file: File) -> tuple[Kind, str]:
-    """Return how a file is shown, and its text as HTML; the kind "file" has neither a picture nor a text."""
+    """Return how a file is shown, and its text as HTML. A file of the kind "file" has no preview."""
     kind = kind_of(readable(file.name))
     if kind not in _TEXTS:
         return ("file" if kind == "archive" else kind), ""
@@ -106,7 +106,7 @@ def _shown(file: File) -> tuple[Kind, str]:
 
 
 def _is_markdown(file: File) -> bool:
-    """Return whether the page can show a file as Markdown. One that is too long for that is shown as a text."""
+    """Return whether the page can show a file as Markdown. If the file is too long, it is shown as plain text."""
     is_short = file.data is not None and len(file.data) <= MAX_MARKDOWN_BYTES
     return is_short and kind_of(readable(file.name)) == "markdown"
 

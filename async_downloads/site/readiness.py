@@ -26,9 +26,9 @@ _NO_STORE: Final = ("Cache-Control", "no-store")
 class Readiness:
     """An ASGI app around another one. It responds to `/-/ready` with 200, or with 503 if a probe fails.
 
-    A probe looks something up in the database or in the object store, and raises DownloadError if that does not
-    respond. The result counts for 10 seconds. All requests that come meanwhile wait for the same look-up, for at most 2
-    seconds. Without a probe the response is always 200.
+    A probe looks something up in the database or in the object store, and raises DownloadError if there is no response.
+    A good result is valid for 10 seconds. Requests that come during a look-up wait for it, for at most 2 seconds.
+    Without a probe the response is always 200.
     """
 
     def __init__(self, app: Any, probes: Sequence[Probe]) -> None:
@@ -71,7 +71,7 @@ class Readiness:
 async def probe_database(catalogue: Catalogue) -> None:
     """Look up a file, which need not exist. Raises DownloadError if the database does not respond.
 
-    The bytes of the file are not looked for, so a process can do this before it forks.
+    This does not read the bytes of a file, so a process can call it before it forks.
     """
     with suppress(NotFound):
         source = await catalogue.open_id("1", "integer")

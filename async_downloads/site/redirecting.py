@@ -21,11 +21,11 @@ _MAX_SECONDS: Final = 604_800  # S3 signs for seven days at most
 
 
 def redirect(scope: Scope, signer: "S3Signer", key: str, name: str, *, seconds: int, attachment: bool) -> Response:
-    """Return the redirect (307) to an object, which is saved under that name.
+    """Return the redirect (307) to an object, which browsers save as `name`.
 
-    The URL is for the method of the request, and valid for `seconds` up to one and a half times as long. Within half of
-    `seconds` it is the same on every server, so that browsers cache what it leads to. `attachment` is the default of
-    the site: whether a browser saves the object or shows it.
+    The signed URL is for the method of the request. It is valid for at least `seconds`, and for at most one and a half
+    times as long. For half of `seconds` all servers make the same URL, so that browsers can cache the object.
+    `attachment` says whether browsers save the object by default, or show it.
     """
     window = min(seconds // 2, _MAX_SECONDS - seconds)
     saves = wants_attachment(scope["query_string"], default=attachment)
@@ -49,9 +49,10 @@ def redirect(scope: Scope, signer: "S3Signer", key: str, name: str, *, seconds: 
 
 
 def is_part_of_a_page(scope: Scope) -> bool:
-    """Return whether a page of this site loads the object, for example as a picture; only browsers say so.
+    """Return whether a page of this site loads the object, for example as a picture.
 
-    The pages load from their own server only.
+    Such objects are not redirected, because the pages may load only from their own server. Only browsers send the
+    fields that say this.
     """
     fields = dict(scope["headers"])
     return fields.get(_SITE) == b"same-origin" and fields.get(_MODE) != b"navigate"

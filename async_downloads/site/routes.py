@@ -1,9 +1,9 @@
 """The download routes of Flask tutorials, as a blueprint for any Quart app.
 
 A route works if its key is in `app.config`: `DOWNLOAD_FILE`, `DOWNLOAD_IMAGES`, `CLIENT_IMAGES`, `CLIENT_CSV`,
-`CLIENT_PDF`, `CLIENT_REPORTS`, `PDF_EXAMPLES`. Otherwise the response is 404, as it is for names that begin with a dot
-unless `HIDDEN` is set. "Offer" means Content-Disposition: attachment, for saving; `?inline=1` turns it off. "Show"
-means inline, for viewing; `?download=1` turns it into an offer.
+`CLIENT_PDF`, `CLIENT_REPORTS`, `PDF_EXAMPLES`. Otherwise the response is 404. It is also 404 for names that begin with
+a dot, unless `HIDDEN` is set. Most routes send a file as an attachment, so that browsers save it; with `?inline=1` they
+show it. The others send a file inline, so that browsers show it; with `?download=1` they save it.
 """
 
 import glob
@@ -33,7 +33,7 @@ downloads: Blueprint = Blueprint("downloads", __name__)
 
 @downloads.get("/download")
 async def download() -> Response:
-    """Offer the one configured file."""
+    """Send the configured file as an attachment."""
     try:
         return await send_file(_configured("DOWNLOAD_FILE"), as_attachment=_wants_attachment(default=True))
     except OSError:
@@ -43,70 +43,70 @@ async def download() -> Response:
 @downloads.get("/download/<string:file_name>")
 @downloads.get("/download2/<path:file_name>")
 async def download_image(file_name: str) -> Response:
-    """Offer an image: with `/download` from the folder itself, with `/download2` from its subfolders, too."""
+    """Send an image as an attachment: `/download` from the folder itself, `/download2` also from its subfolders."""
     return await _below("DOWNLOAD_IMAGES", file_name)
 
 
 @downloads.get("/get-image/<int:number>")
 async def get_image_by_number(number: int) -> Response:
-    """Show an image by its number; the file of 7 is `007.*`."""
+    """Send an image by its number, inline. The file of number 7 is `007.*`."""
     return await _below("CLIENT_IMAGES", await _find_by_stem("CLIENT_IMAGES", f"{number:03}"), attachment=False)
 
 
-# This stands before the route by name, which would match a UUID, too.
+# This route must stand before the route by name, which would also match a UUID.
 @downloads.get("/get-image/<uuid:image_id>")
 async def get_image_by_id(image_id: UUID) -> Response:
-    """Show an image by its UUID: `<image_id>.*`."""
+    """Send an image by its UUID, inline: the file `<image_id>.*`."""
     return await _below("CLIENT_IMAGES", await _find_by_stem("CLIENT_IMAGES", str(image_id)), attachment=False)
 
 
 @downloads.get("/get-image/<string:image_name>")
 async def get_image(image_name: str) -> Response:
-    """Show an image by its name."""
+    """Send an image by its name, inline."""
     return await _below("CLIENT_IMAGES", image_name, attachment=False)
 
 
 @downloads.get("/get-csv/<string:csv_id>")
 async def get_csv(csv_id: str) -> Response:
-    """Offer `<csv_id>.csv`; the URL may contain the ending, too."""
+    """Send `<csv_id>.csv` as an attachment. The URL may also contain the ending."""
     return await _below("CLIENT_CSV", f"{csv_id.removesuffix('.csv')}.csv")
 
 
 @downloads.get("/get-csv/<path:filename>")
 async def get_nested_csv(filename: str) -> Response:
-    """Offer a CSV file from any subfolder."""
+    """Send a CSV file from any subfolder as an attachment."""
     return await _below("CLIENT_CSV", filename)
 
 
 @downloads.get("/get-pdf/<string:pdf_id>")
 async def get_pdf(pdf_id: str) -> Response:
-    """Offer `<pdf_id>.pdf`; the URL may contain the ending, too."""
+    """Send `<pdf_id>.pdf` as an attachment. The URL may also contain the ending."""
     return await _below("CLIENT_PDF", f"{pdf_id.removesuffix('.pdf')}.pdf")
 
 
 @downloads.get("/get-report/<path:path>")
 async def get_report(path: str) -> Response:
-    """Offer a report from any subfolder."""
+    """Send a report from any subfolder as an attachment."""
     return await _below("CLIENT_REPORTS", path)
 
 
 @downloads.get("/pdf/send-file")
 async def pdf_by_send_file() -> Response:
-    """Show a PDF made in memory: `send_file` of a `BytesIO`."""
+    """Send a PDF made in memory, inline: `send_file` of a `BytesIO`."""
     pdf = io.BytesIO(await _make_example("send_file"))
     return await send_file(pdf, _PDF, as_attachment=_wants_attachment(default=False), download_name="send-file.pdf")
 
 
 @downloads.get("/pdf/response")
 async def pdf_by_response() -> Response:
-    """Show a PDF made in memory: a `Response` of bytes."""
+    """Send a PDF made in memory, inline: a `Response` of bytes."""
     fields = {"Content-Disposition": _disposition("response.pdf")}
     return Response(await _make_example("Response"), mimetype=_PDF, headers=fields)
 
 
 @downloads.get("/pdf/make-response")
 async def pdf_by_make_response() -> Response:
-    """Show a PDF made in memory: `make_response` of bytes."""
+    """Send a PDF made in memory, inline: `make_response` of bytes."""
     response = cast("Response", await make_response(await _make_example("make_response")))
     response.mimetype = _PDF
     response.headers["Content-Disposition"] = _disposition("make-response.pdf")

@@ -1,4 +1,4 @@
-"""The rows of a listing as data: what each one shows. The template decides how they look."""
+"""The data of the rows of a listing. The template decides how a row looks."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ __all__ = ["Row", "Totals", "date_of", "readable_size", "row_of", "totals_of", "
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry as it is shown.
+    """The row of one entry.
 
-    `url` is relative to the folder. `name` is what a form sends. `parts` make the visible name, `label` is the same as
-    one text. `modified` is a date in UTC, or "?". `count` is the number of entries of a folder. A row that is `closed`
-    may not be opened. `is_sendable` is False if no form can send the name, because its bytes are not UTF-8.
+    `url` is relative to the folder. A form sends `name`. The visible name consists of `parts`, and `label` is the same
+    as one text. `modified` is a date in UTC, or "?". `count` is the number of entries of a folder. A `closed` entry
+    cannot be read. `is_sendable` is False if no form can send the name, because its bytes are not UTF-8.
     """
 
     name: str
@@ -54,13 +54,14 @@ def row_of(entry: Entry, counts: Mapping[str, int]) -> Row:
 def url_of(entry: Entry) -> str:
     """Return the URL of an entry relative to its folder.
 
-    Programs join it to the folder's URL as text. A colon is escaped, else browsers would read a scheme before it.
+    Programs append it to the folder's URL as text. A colon is escaped, because browsers would read the text before it
+    as a scheme.
     """
     return f"{quote(fsencode(entry.name), safe='')}{'/' if entry.is_directory else ''}"
 
 
 def date_of(moment: int) -> str:
-    """Return a time in seconds since 1970 as a date in UTC by RFC 3339; "?" if no calendar has it."""
+    """Return a time in seconds since 1970 as a date in UTC (RFC 3339); "?" if the year is out of range."""
     try:
         return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (OverflowError, ValueError, OSError):

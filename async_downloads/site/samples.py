@@ -1,4 +1,4 @@
-"""Sample data for every route: real files, small except for one."""
+"""The sample data of the demo: files for every route, all small except for one."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ TOUR: Final = "/tour.html"
 
 
 def make_pdf(title: str, *paragraphs: str) -> bytes:
-    """Return a PDF of one page. It takes some milliseconds: call it in a thread. It needs the extra `demo`."""
+    """Return a PDF of one page. It takes some milliseconds, so call it in a thread. It needs the extra `demo`."""
     from fpdf import FPDF
 
     document = FPDF()
@@ -42,7 +42,7 @@ _MIB: Final = 1024 * 1024
 _LARGE_MIB: Final = 64
 _VIDEO_SECONDS: Final = 12
 _GALLERY: Final = tuple(f"picture {number}.png" for number in range(1, 13))
-# Copied as they are: text files for the preview.
+# Text files for the preview, which are copied unchanged.
 _README: Final = "README.md"
 _README_URL: Final = "http://127.0.0.1:8000"  # in its commands, until the server has an address
 _TEXTS: Final = (_README, "code/clock.js", "code/settings.toml")
@@ -58,7 +58,7 @@ _NAMES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A path of the demo site, a description of what is there, and curl's options to fetch it."""
+    """A path of the demo site, a description of its content, and curl's options to download it."""
 
     path: str
     description: str
@@ -69,17 +69,17 @@ def samples() -> tuple[Sample, ...]:
     """Return a working example of each route over the sample data."""
     saved = (
         ("/media/tone.wav", "a sound that a browser plays and seeks in", "tone.wav"),
-        ("/download", "one configured file", "download.csv"),
-        ("/download/sunrise.png", "an image, offered", "sunrise.png"),
-        ("/download2/nested/sunset.png", "an image in a folder, offered", "sunset.png"),
+        ("/download", "the file of --download-file", "download.csv"),
+        ("/download/sunrise.png", "an image that browsers save", "sunrise.png"),
+        ("/download2/nested/sunset.png", "an image in a subfolder, which browsers save", "sunset.png"),
         ("/get-image/001.png", "an image by name", "001.png"),
         ("/get-image/7", "an image by number: 007.png", "007.png"),
         (f"/get-image/{_ID}", "an image by UUID", "uuid.png"),
         ("/get-csv/sales", "sales.csv", "sales.csv"),
-        ("/get-csv/2026/october.csv", "a CSV file in a folder", "october.csv"),
+        ("/get-csv/2026/october.csv", "a CSV file in a subfolder", "october.csv"),
         ("/get-pdf/invoice", "invoice.pdf", "invoice.pdf"),
         (f"/get-pdf/{_ID}", "a PDF by UUID", "uuid.pdf"),
-        ("/get-report/2026/q3/summary.txt", "a nested report", "summary.txt"),
+        ("/get-report/2026/q3/summary.txt", "a report in a subfolder", "summary.txt"),
         ("/pdf/send-file", "a PDF made in memory: send_file(BytesIO)", "send-file.pdf"),
         ("/pdf/response", "a PDF made in memory: Response(bytes)", "response.pdf"),
         ("/pdf/make-response", "a PDF made in memory: make_response(bytes)", "make-response.pdf"),
@@ -92,12 +92,12 @@ def samples() -> tuple[Sample, ...]:
         Sample("/large.bin", "the last ten bytes of 64 MiB", "-r -10 -o tail.bin"),
         *(Sample(path, description, f"-o {name}") for path, description, name in saved),
         Sample("/files/download/3", "ten bytes of that video, with the header fields", "-v -r 10-19 -o part.bin"),
-        Sample("/files", "what the database holds, as JSON", "-H 'Accept: application/json'"),
+        Sample("/files", "the list of the files in the database, as JSON", "-H 'Accept: application/json'"),
     )
 
 
 def make_samples(folder: Path) -> Settings:
-    """Write the sample data into the folder; return settings that serve it. Do not call this in an event loop."""
+    """Write the sample data into the folder, and return the settings to serve it. Do not call it in an event loop."""
     _write_files(folder)
     database = f"sqlite:///{folder}/.files.db"  # the dot hides the database from the site
     asyncio.run(_fill(database, _database_files()))

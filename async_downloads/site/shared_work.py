@@ -1,9 +1,9 @@
-"""Work that is done once for all requests for the same thing, such as reading the entries of a folder.
+"""Work that is done once for all requests that need the same result, such as reading the entries of a folder.
 
     absent ── first request ──> working ── done ──> kept ── the version changed, or too old ──> absent
                                    └── every client that waits has left: the work stops ──────────┘
 
-A result is kept for ten times as long as its work took: repeated work never takes more than a tenth of the time.
+A result is kept for ten times as long as the work took, so repeated work takes at most a tenth of the time.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Version = Callable[[], Awaitable[Hashable]]
 
 @dataclass(slots=True)
 class _Working(Generic[T]):
-    """Work that goes on, and the number of requests that wait for it."""
+    """Work that is running, and the number of requests that wait for it."""
 
     task: "asyncio.Task[T]"
     waiting: int = 0
@@ -44,7 +44,8 @@ class _Kept(Generic[T]):
 class SharedWork(Generic[T]):
     """The results of one kind of work, by key. It belongs to one event loop.
 
-    Kept results and their keys have 32 MiB together, as `size_of` counts; the one that was used longest ago goes first.
+    All kept results and their keys have at most 32 MiB together, as `size_of` counts. If there are more, the result
+    that was used longest ago is removed first.
     """
 
     def __init__(self, size_of: Callable[[T], int]) -> None:
@@ -87,7 +88,7 @@ class SharedWork(Generic[T]):
         if self._working.get(key) is working:
             del self._working[key]
         if not task.cancelled():
-            task.exception()  # else asyncio logs an error whose last waiter has left as never retrieved
+            task.exception()  # if no request waits any more, asyncio would log that the error was never retrieved
 
     def _keep(self, key: Hashable, result: T, version: Hashable, *, seconds: float) -> None:
         size = self._size_of(result) + _ENTRY_BYTES + len(repr(key))  # clients choose long queries

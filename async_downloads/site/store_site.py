@@ -20,11 +20,11 @@ class Site:
         api.mount("/files", Site(DirectoryStore("files")))
 
     Each folder is a page, a list as JSON (`?json`) and an archive (`?zip`, `?tar`); each file has a page (`?view`). All
-    links are relative, so the app can be mounted anywhere. `Downloads` serves the files alone.
+    links are relative, so the app can be mounted at any path. `Downloads` serves only the files.
 
-    With `index` a folder that has a file `index.html` is shown as that file. `archive_limits` bounds the files of one
-    archive; a larger one is a 413. The other parameters are those of `Downloads`. Everyone who reaches the app can
-    read all of the store: protect it as you protect any mounted app.
+    With `index`, the file `index.html` of a folder is shown instead of the folder's page. `archive_limits` limits the
+    files of one archive; the response to a request for a larger archive is 413. The other parameters are those of
+    `Downloads`. Every client that reaches the app can read the whole store: protect it like any mounted app.
     """
 
     def __init__(

@@ -1,10 +1,10 @@
 """The files of a database as a part of the site: `/files/download/<id>`, and lists of them.
 
-`/files` lists all files as JSON. For people, and for programs that go from folder to folder, the names of the files
-make a tree at `/files/`, with the pages of any other tree.
+`/files` lists all files as JSON. For browsers, and for programs that go from folder to folder, the names of the files
+make a tree at `/files/`, with the same pages as any other tree.
 
 Like the tree, this part needs no request context of Quart. The first request opens the catalogue, in the process and
-event loop that serve it.
+the event loop that serve it.
 """
 
 import json
@@ -71,7 +71,7 @@ class StoredFiles:
             return await self._tree.respond({**scope, "root_path": f"{root}/{PREFIX}"}, receive)
         if self._tree:
             return await self._listing(scope, receive, f"{root}/{_DOWNLOAD}/")
-        raise NotFound(f"nothing is at {key!r}")
+        raise NotFound(f"there is no file {key!r}")
 
     async def _listing(self, scope: Scope, receive: Receive, base: str) -> Response:
         async def draw() -> Callable[[], MemorySource]:
@@ -116,22 +116,23 @@ def as_json(files: Sequence[StoredFile], identifier: Identifier, base: str) -> b
 def catalogue_of(settings: Settings) -> DatabaseCatalogue | None:
     """Return the catalogue that the settings name, not yet connected; None if they name no database.
 
-    Raises ValueError if its URL is invalid, or if an SQLite database lies in a served folder. Strangers could download
-    it as a file. Serving it would even damage it: when this process closes the file, the system ends SQLite's locks.
+    Raises ValueError if its URL is invalid, or if the file of an SQLite database is in a served folder. There any
+    client could download it. Serving it would even damage it: when this process closes the file, the system ends
+    SQLite's locks.
     """
     if settings.database is None:
         return None
     path = path_of(settings.database)
     if path and (settings.directory or settings.paths) and settings.follow_symlinks:
-        raise ValueError(f"{path} could be reached through symbolic links: leave out --follow-symlinks")
+        raise ValueError(f"clients could reach {path} through symbolic links: leave out --follow-symlinks")
     for folder in settings.folders:
         if path and shows(folder, path, hidden=settings.hidden):
-            raise ValueError(f"{path} lies in {folder}, which is served: move it, or put a dot before its name")
+            raise ValueError(f"{path} is in {folder}, which is served: move it, or put a dot before its name")
     return open_catalogue(settings.database, connections=settings.object_connections)
 
 
 def shows(folder: Path, path: Path, *, hidden: bool) -> bool:
-    """Return whether the file is the served path or lies below it; a hidden one is served only with `hidden`."""
+    """Return whether the file is the served path or is below it. A hidden file is served only with `hidden`."""
     with suppress(ValueError):
         below = path.resolve().relative_to(folder.resolve())
         return hidden or not any(map(is_hidden, below.parts))
@@ -148,7 +149,7 @@ def hidden_folder(settings: Settings) -> Path | None:
 
 
 async def probe(settings: Settings) -> None:
-    """Look a file up in the database. Raises ValueError if the settings are wrong, SourceError if the lookup fails."""
+    """Look up a file in the database. Raises ValueError if the settings are wrong, SourceError if the lookup fails."""
     catalogue = catalogue_of(settings)
     if catalogue is None:
         return

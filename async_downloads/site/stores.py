@@ -40,7 +40,7 @@ def store_of(settings: Settings) -> Store | None:
 def downloads_of(settings: Settings, store: Store) -> Downloads:
     """Return the app that sends the files of the store, lets a server in front send them, or redirects to them.
 
-    Raises ValueError if there is nothing to sign the URLs of redirects with.
+    Raises ValueError if redirects are wanted and there is no key to sign their URLs.
     """
     options = {name: getattr(settings, name) for name in ("attachment", "cache_control", "stall_timeout", "secret")}
     if settings.offload and settings.directory:
@@ -55,7 +55,7 @@ def downloads_of(settings: Settings, store: Store) -> Downloads:
 def probe_of(settings: Settings, store: Store | None) -> Callable[[], Awaitable[None]] | None:
     """Return a function that logs one line if the object store does not respond; None for other stores.
 
-    The site does not wait for it: an object store may start later, and until then requests get a 502 or a 503.
+    The site does not wait for the store, because it may start later. Until then requests get a 502 or a 503.
     """
     probe: Callable[[], Awaitable[None]] | None = getattr(store, "probe", None) if settings.objects else None
     if probe is None:

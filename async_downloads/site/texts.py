@@ -1,4 +1,4 @@
-"""Texts as HTML: numbered lines with colours, and subtitles. Pure: text in, text out.
+"""Texts as HTML: numbered lines with colours, and subtitles. These are pure functions of texts.
 
 Pygments is imported when the first text is coloured, so that the server starts sooner.
 """

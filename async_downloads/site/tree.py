@@ -1,4 +1,4 @@
-"""A store as a site: `Downloads` sends its files; its directories are pages."""
+"""A store as a site: `Downloads` sends its files, and its folders are pages."""
 
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -25,10 +25,10 @@ __all__ = ["Tree"]
 
 
 class Tree:
-    """An ASGI app: all files below `/`, and a listing of each directory, as HTML, as JSON (`?json`) or as an archive.
+    """An ASGI app: all files below `/`, and each folder as a page, as JSON (`?json`) or as an archive.
 
-    With `index` a directory that has a file `index.html` is that file. The listing as JSON remains. `front` names the
-    file that is at `/`, too, unless the query asks for something else.
+    With `index`, the file `index.html` of a folder is sent instead of the folder's page; the JSON remains. `front`
+    names the file that is also sent for `/`, unless the query asks for something else.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Tree:
         if not key and path in {"", scope.get("root_path", "")}:
             return _redirect_to_slash(path, scope)
         if not key or key.endswith("/"):
-            if _has_encoded_slash(scope):  # no relative link of a page would lead anywhere
+            if _has_encoded_slash(scope):  # the relative links of a page would lead to wrong places
                 return _redirect_to_slash(key[:-1], scope)
             return await self._directory(key, scope, receive)
         return await self._file(key, scope, receive)
@@ -94,18 +94,18 @@ async def _drawn(page: Coroutine[Any, Any, MemorySource], scope: Scope, receive:
 
 
 def _has_encoded_slash(scope: Scope) -> bool:
-    """Return whether the path has a slash that a client does not take for one."""
+    """Return whether the path has an encoded slash, which clients do not count as a separator."""
     return b"%2f" in (scope.get("raw_path") or b"").partition(b"?")[0].lower()
 
 
 def _wants_file(scope: Scope) -> bool:
-    """Return whether a request for a folder may get a file: its query is empty, or says how to show the file."""
+    """Return whether a request for `/` may get the file: its query is empty, or says how to send the file."""
     query = scope["query_string"]
     return not wants_json(scope) and (not query or has_parameter(query, b"download", b"attachment", b"inline"))
 
 
 def _with_name(response: Response, name: str) -> Response:
-    """Add the name of a file to its response; clients would otherwise take the name from the URL, which has none."""
+    """Add the name of a file to its response. Clients cannot take the name from the URL `/`."""
     fields = [("Vary", "Accept")]
     if response.status in {200, 206} and "Content-Disposition" not in dict(response.fields):
         fields.append(("Content-Disposition", content_disposition("inline", name)))
@@ -113,7 +113,7 @@ def _with_name(response: Response, name: str) -> Response:
 
 
 def _redirect_to_slash(key: str, scope: Scope) -> Response:
-    """Redirect to the directory's URL with a slash at its end: the relative links of the page need it."""
+    """Redirect to the folder's URL with a slash at its end, which the relative links of the page need."""
     query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
     if _has_encoded_slash(scope):
         location = f"./{base_of(scope)}{quote(key, errors='surrogateescape')}/"

@@ -1,4 +1,4 @@
-"""The part of a folder that a request asks for. Pure: a query and entries go in, a selection comes out."""
+"""The part of a folder that a request asks for: pure functions that select entries by a query."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ __all__ = ["MAX_ROWS", "PAGE_ROWS", "Selected", "View", "select"]
 
 PAGE_ROWS: Final = 1_000  # of a page for people: about 300 kB of HTML
 MAX_ROWS: Final = 10_000  # of a page for programs: about 2 MB of JSON
-_SORTED_AT_ONCE: Final = 2_000  # entries; meanwhile no other thread runs, which takes about 2 ms
+_SORTED_AT_ONCE: Final = 2_000  # entries; sorting them takes about 2 ms, in which no other thread runs
 _MAX_FIELDS: Final = 100  # of a query
 _MAX_FILTER: Final = 200  # characters
 Sort = Literal["name", "size", "date"]
@@ -32,7 +32,7 @@ class View:
     """How a folder is shown.
 
     `q` is the filter. `after` is the last entry of the page before, with "/" at the end if it is a folder. `limit` is
-    the number of rows; 0 means as many as usual. With `select` each row has a checkbox.
+    the number of rows; 0 means the usual number. With `select`, each row has a checkbox.
     """
 
     sort: Sort = "name"
@@ -66,7 +66,7 @@ class View:
         )
 
     def fields(self, **changes: Any) -> list[tuple[str, str]]:
-        """Return the fields of the query for this view with changes; usual values are left out."""
+        """Return the parameters of the query for this view with changes. Default values are left out."""
         view = replace(self, **{"after": "", **changes})
         usual = View(sort=view.sort, order=_ORDERS[view.sort])
         pairs = ((each.name, getattr(view, each.name)) for each in fields(view))
@@ -75,12 +75,12 @@ class View:
         return named + [(name, "1" if value is True else str(value)) for name, value in kept]
 
     def query(self, **changes: Any) -> str:
-        """Return the query as text, with "?" before it; "." without any field."""
+        """Return the query as text, with "?" before it; "." if it has no parameter."""
         pairs = self.fields(**changes)
         return f"?{urlencode([(name, fsencode(value)) for name, value in pairs], quote_via=quote)}" if pairs else "."
 
     def order_of(self, sort: str) -> Order:
-        """Return the order that the button of a column leads to: the opposite one if it sorts by that column now."""
+        """Return the order that the button of a column sets: the opposite one if the page is sorted by this column."""
         if sort != self.sort:
             return _ORDERS[sort]
         return "desc" if self.order == "asc" else "asc"
@@ -106,7 +106,7 @@ class Selected:
 
 
 def select(entries: Sequence[Entry], view: View, *, usual: int = PAGE_ROWS) -> Selected:
-    """Return the entries that a view shows, in its order. Folders come first, whatever the order is."""
+    """Return the entries that a view shows, in its order. Folders always come first."""
     found = _sorted(_matching(entries, view.q), view)
     start = _start(found, view) if view.after else 0
     size = view.limit or usual
@@ -160,9 +160,10 @@ def _mark(entry: Entry) -> str:
 
 
 def _start(found: Sequence[Entry], view: View) -> int:
-    """Return the position after the entry `view.after`, or after its place if it was removed meanwhile.
+    """Return the position after the entry `view.after`.
 
-    A size or a date that is gone has no place: then the first page comes again.
+    If this entry was removed meanwhile, its name still shows its position in an order by name. In an order by size or
+    date its position is unknown, so the first page comes again.
     """
     for position, entry in enumerate(found):
         if entry.name == view.after.rstrip("/") and _mark(entry) == view.after:

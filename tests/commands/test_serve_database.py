@@ -121,7 +121,7 @@ def test_a_file_that_is_no_database_is_refused(tree: Path, tmp_path: Path) -> No
 
 def test_a_database_that_would_be_served_itself_is_refused(tree: Path) -> None:
     reason = refusal("serve", ".", *ANY_PORT, "--database", "sqlite:///files.db", cwd=tree)
-    assert reason == ("async-downloads: files.db lies in ., which is served: move it, or put a dot before its name")
+    assert reason == ("async-downloads: files.db is in ., which is served: move it, or put a dot before its name")
 
 
 async def test_without_its_server_of_databases_the_tree_is_served(tree: Path) -> None:

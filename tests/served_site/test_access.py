@@ -358,7 +358,7 @@ async def test_without_users_only_links_open_a_protected_folder(site_of: SiteOf)
     ("changes", "reason"),
     [
         pytest.param({"auth_file": None, "auth_path": ("/x",), "secret": None}, "no client could open", id="no way in"),
-        pytest.param({"auth_path": ("/a.txt",)}, "is a file: name its folder", id="a file"),
+        pytest.param({"auth_path": ("/a.txt",)}, "is a file: give its folder instead", id="a file"),
         pytest.param(
             {"auth_path": ("//files/download",), "database": "sqlite:///x.db"},
             "protect /files",
@@ -379,7 +379,7 @@ async def test_one_named_file_cannot_be_protected_by_its_path(site_of: SiteOf, t
 
 async def test_the_file_of_users_must_not_be_served(site_of: SiteOf, tree: Path, users: Path) -> None:
     inside = users.rename(tree / "users")
-    with pytest.raises(ValueError, match=r"lies in .*, which is served"):
+    with pytest.raises(ValueError, match=r"is in .*, which is served"):
         site_of(auth_file=inside)
     site_of(auth_file=inside.rename(tree / ".users"))
 

@@ -118,7 +118,7 @@ def test_an_empty_directory_says_so() -> None:
 
 
 def test_a_truncated_listing_says_so() -> None:
-    note = "There are more entries than are shown."
+    note = "This list is not complete: the folder has more entries."
     assert note in _html("", _of("a", truncated=True)).decode()
     assert note not in _html("", _of("a")).decode()
 

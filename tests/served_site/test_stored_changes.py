@@ -175,7 +175,7 @@ def test_a_database_in_a_served_folder_is_refused(tmp_path: Path, place: str, se
     (tmp_path / "a").mkdir()
     (tmp_path / "link").symlink_to("a")
     changed = {setting: tmp_path}
-    with pytest.raises(ValueError, match=r"files\.db lies in .*, which is served"):
+    with pytest.raises(ValueError, match=r"files\.db is in .*, which is served"):
         catalogue_of(Settings(database=f"sqlite:///{tmp_path}/{place}", **changed))  # type: ignore[arg-type] # a path
 
 

@@ -33,7 +33,7 @@
     const state = new URL(location);
     const keys = new Map();
 
-    // The keys of a thousand rows take a while: they are made when they are first needed.
+    // Making the sort keys of a thousand rows takes time, so each one is made when it is first needed.
     function keyOf(row) {
       if (!keys.has(row)) {
         const text = find("a bdi", row).textContent;
@@ -57,7 +57,7 @@
       }
     }
 
-    // The browser takes the height of rows that it has not shown from their list: so they become one list.
+    // The browser guesses the height of a list that it has not shown yet. In one list, all rows have their real height.
     function join() {
       const [first, ...others] = all("ul", list);
       first.append(...rows);
@@ -149,7 +149,7 @@
     list.addEventListener("change", choose);
     if (list.matches(".select")) choose();
 
-    // Without a choice the server would send the whole folder.
+    // If no entry is selected, the server would send the whole folder: so the buttons are disabled.
     function choose() {
       const chosen = all("input:checked", list).length;
       count.textContent = chosen ? `${chosen} selected` : usual;
