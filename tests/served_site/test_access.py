@@ -357,7 +357,9 @@ async def test_without_users_only_links_open_a_protected_folder(site_of: SiteOf)
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        pytest.param({"auth_file": None, "auth_path": ("/x",), "secret": None}, "--auth-path needs --auth", id="no way in"),
+        pytest.param(
+            {"auth_file": None, "auth_path": ("/x",), "secret": None}, "--auth-path needs --auth", id="no way in"
+        ),
         pytest.param({"auth_path": ("/a.txt",)}, "is a file: give its folder instead", id="a file"),
         pytest.param(
             {"auth_path": ("//files/download",), "database": "sqlite:///x.db"},
