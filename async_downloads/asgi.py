@@ -63,7 +63,7 @@ _WANTED: Final = {
 
 
 def request_head(scope: Scope) -> RequestHead:
-    """Read what a download needs from an HTTP scope; the lines of a field become one value (RFC 9110 §5.3)."""
+    """Read the parts of an HTTP scope that a download needs. The lines of a field become one value (RFC 9110 §5.3)."""
     lines: dict[str, list[bytes]] = {}
     for name, value in scope["headers"]:
         if wanted := _WANTED.get(name):
@@ -73,7 +73,7 @@ def request_head(scope: Scope) -> RequestHead:
 
 
 def error_response(status: int, *fields: Field) -> Response:
-    """Return a response whose body is the status and nothing else, so that no client learns the cause."""
+    """Return a response whose body is only the status, so that clients do not learn the cause."""
     return text_response(status, HTTPStatus(status).phrase, *fields)
 
 
@@ -93,18 +93,19 @@ def plain_response(status: int, text: bytes, fields: tuple[Field, ...]) -> Respo
 class Downloads:
     """An ASGI app that serves a store, alone or mounted in another app.
 
-    It responds to GET and HEAD for `/<key>`, with conditional and range requests by RFC 9110. With `attachment`
-    browsers save files instead of showing them; `?download` does the same for one request, `?inline` the opposite.
-    `cache_control` is the Cache-Control field of every 200, 206 and 304. If a client reads nothing for `stall_timeout`
-    seconds, its connection is closed.
+    It responds to GET and HEAD for `/<key>`, with conditional requests and range requests (RFC 9110). With
+    `attachment`, browsers save files instead of showing them. `?download` does the same for one request, and `?inline`
+    does the opposite. `cache_control` is the Cache-Control field of every 200, 206 and 304. If a client reads nothing
+    for `stall_timeout` seconds, the server closes its connection.
 
-    The boundaries of multipart bodies are made from `secret`. Servers behind one address need the same one, because
-    a client may ask one of them for the head and another one for the body. Without it each process has its own, or
-    that of the variable `ASYNC_DOWNLOADS_SECRET`.
+    The boundaries of multipart bodies are made from `secret`. Servers behind one address need the same secret, because
+    a client may get the head from one of them and the body from another one. If `secret` is None, it is the value of
+    the variable `ASYNC_DOWNLOADS_SECRET`, or else random in each process.
 
-    With a `signer` only signed links are served (`sign_url`). An expired one gets 410, any other request 403.
+    With a `signer`, only signed links (`sign_url`) are served. The response to an expired link is 410; the response to
+    any other request is 403.
 
-    With `offload` a server in front sends the files: each response only names the file.
+    With `offload`, a server in front sends the files, and each response only names the file.
 
     If a body cannot be sent whole, the call raises DownloadError, so that no server and no middleware treats the part
     that was sent as the whole body.
@@ -160,7 +161,7 @@ class Downloads:
     async def respond(self, scope: Scope, key: str | None = None, *, receive: Receive | None = None) -> Response:
         """Return the response to one request, ready to be sent. Raises DownloadError if the store has no source.
 
-        `key` names the source in the place of the path. `receive` tells whether the client leaves meanwhile.
+        `key` names the source instead of the path. With `receive`, the call notices if the client leaves meanwhile.
         """
         if refused := refusal(scope):
             return refused
@@ -185,8 +186,8 @@ class Downloads:
     async def _open_coding(self, key: str, request: RequestHead, receive: Receive | None) -> Source:
         """Open the coding that the client prefers.
 
-        A range is one of the file without a coding, because most clients that accept a coding cannot decode a piece
-        of it. Only a client that names the ETag of a coding, in If-Range, has the rest of that coding.
+        A range is a range of the file without a coding, because most clients that accept a coding cannot decode a part
+        of it. But if a client names the ETag of a coded file in If-Range, it gets a range of the coded file.
         """
         accepted = request.fields.get("accept-encoding")
         codings = acceptable(accepted, _CODINGS) if accepted else ()
@@ -202,7 +203,7 @@ class Downloads:
 
 
 def refusal(scope: Scope) -> Response | None:
-    """Return the response to a request that is no GET or HEAD of a known HTTP version; None for any other request."""
+    """Return the response to a request whose method or HTTP version is not supported; None for GET and HEAD."""
     if scope["http_version"] not in _VERSIONS:
         return error_response(505)
     if scope["method"] == "OPTIONS":
@@ -227,8 +228,8 @@ async def respond_and_send(
 
 
 def log_cut_response(error: DownloadError, scope: Scope) -> None:
-    """Log one line for a response that ended before its body was sent whole."""
-    _log.warning("%s: closed short: %s", request_line(scope), error)
+    """Log one line for a response that ended before its body was complete."""
+    _log.warning("%s: the response is incomplete: %s", request_line(scope), error)
 
 
 def response_to_error(error: DownloadError, scope: Scope) -> Response:
@@ -249,7 +250,7 @@ def log_failure(error: DownloadError, subject: str) -> None:
 
 
 def request_line(scope: Scope) -> str:
-    """Describe a request for the log, escaped so that no client can forge a log line."""
+    """Describe a request for the log. The text is escaped, so that no client can forge a log line."""
     return f"{scope['method']} {scope['path']!r}"
 
 

@@ -1,4 +1,4 @@
-"""The body of a response: pieces of a plan, read from a source at the client's pace."""
+"""The body of a response: it reads the pieces of a plan from a source, as fast as the client takes them."""
 
 import asyncio
 from collections import deque
@@ -21,7 +21,7 @@ from .timeouts import OPEN_TIMEOUT, StallTimer
 __all__ = ["Body"]
 
 
-_BEGUN_BYTES: Final = 16 * 1024  # what a client that reads nothing costs
+_BEGUN_BYTES: Final = 16 * 1024  # kept in memory also for a client that reads nothing
 
 
 class Body:
@@ -34,9 +34,9 @@ class Body:
     new ── as_regions(), at most once ──> new ── async with ──> reading ── end of the block ──> source closed
      └── aclose(), if it is not going to be read ─────────────────────────────────────────────────────┘
 
-    The block raises SendStalled if the caller keeps one chunk for `stall_timeout` seconds, and SourceError if the
+    The block raises SendStalled if the caller needs `stall_timeout` seconds for one chunk, and SourceError if the
     source fails. In both cases the caller must close the connection, because the client expects more bytes. The time
-    that the source needs does not count.
+    in which the source reads does not count.
 
     `begin` reads the first bytes ahead, so that an error of the source can still become an error response.
 
@@ -80,7 +80,7 @@ class Body:
                 return
 
     async def _begin_file(self, piece: ByteRange) -> "tuple[Piece, ...]":
-        """Read only a little of a file, and leave the rest to be sent in any way."""
+        """Read only the beginning of a piece of a file, so that the rest can still be sent as a region."""
         stop = min(piece.start + _BEGUN_BYTES, piece.stop)
         try:
             async with (
@@ -89,7 +89,7 @@ class Body:
             ):
                 read = b"".join([chunk async for chunk in chunks])
         except TimeoutError as error:
-            raise SourceBusy(f"the first bytes did not come within {OPEN_TIMEOUT:g} s") from error
+            raise SourceBusy(f"the first bytes were not read within {OPEN_TIMEOUT:g} s") from error
         return (read, ByteRange(stop, piece.stop)) if stop < piece.stop else (read,)
 
     async def _begin_stream(self, piece: ByteRange) -> "tuple[_Begun, ...]":
@@ -103,9 +103,9 @@ class Body:
         return (_Begun(first, chunks, len(piece)),)
 
     def as_regions(self, progress: Callable[[], int]) -> AbstractAsyncContextManager[AsyncIterator[bytes | FileRegion]]:
-        """Return this body as a block whose chunks are mostly regions of a file, if the source is one.
+        """Return this body as a block. If the source is a file, most of the chunks are regions of the file.
 
-        Sending a region takes long, so the stall timer also asks `progress`, which returns how many bytes the client
+        Sending a region takes long, so the stall timer also calls `progress`, which returns how many bytes the client
         has received.
         """
         self.stall_timer.watch(progress)
@@ -143,7 +143,7 @@ class Body:
                     await asyncio.sleep(0)
 
     def replan(self, pieces: tuple[Piece, ...]) -> None:
-        """Send other pieces of the same source; call it before the body is read."""
+        """Replace the pieces by others of the same source. Call it before the body is read."""
         self._replaced, self._pieces = self._pieces, pieces
         self._planned = None
         self.whole = _read_whole(pieces, self._source)

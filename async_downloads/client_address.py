@@ -1,4 +1,4 @@
-"""Which addresses are those of one client, and which are in a network."""
+"""Which addresses belong to one client, and which are in a network."""
 
 import ipaddress
 from typing import Final
@@ -26,7 +26,7 @@ def plain_network(text: str, *, strict: bool = True) -> Network:
 
 
 def client_of(address: tuple[str, int | None] | None) -> str | None:
-    """Return the host of an address, or its network for IPv6; None for a UNIX socket."""
+    """Return the host of an IPv4 address, or the network (/64) of an IPv6 address; None for a UNIX socket."""
     if address is None or address[1] is None:
         return None
     host = address[0].partition("%")[0]

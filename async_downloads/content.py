@@ -1,6 +1,6 @@
-"""What a view gives to be sent, opened and described: a path, bytes, a file object, an iterator or a source.
+"""Open and describe the content that a view sends: a path, bytes, a file object, an iterator or a source.
 
-The adapters of frameworks share this module, so that the same content gets the same response everywhere.
+The adapters of all frameworks use this module, so that the same content gets the same response in each of them.
 """
 
 import errno
@@ -43,7 +43,7 @@ _NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}
 
 
 class OpenedContent(NamedTuple):
-    """A source, its path if it has one, and whether its own media type counts more than the one of its name."""
+    """A source, and its path if it has one. `typed` says that its own media type is used, not that of its name."""
 
     source: Source
     path: str | None
@@ -51,10 +51,10 @@ class OpenedContent(NamedTuple):
 
 
 async def open_content(content: object, root: str = "", *, kind: EtagKind = "exact") -> OpenedContent:
-    """Open what a view gave. A path is relative to `root`, and the ETag of its file is made as `kind` says.
+    """Open the content of a view. A path is relative to `root`, and `kind` says how the ETag of its file is made.
 
     Raises OSError if a path cannot be opened, SourceBusy if the process has no free descriptor, ValueError for a file
-    in text mode, and TypeError for bytes that are the path of a file, and for objects that are none of the kinds above.
+    in text mode, and TypeError for bytes that are the path of a file, and for objects of any other type.
     """
     if isinstance(content, OpenedContent):
         return content
@@ -65,19 +65,19 @@ async def open_content(content: object, root: str = "", *, kind: EtagKind = "exa
             await _refuse_path(content, root)
         return opened_now(content)
     except OSError as error:
-        if error.errno in _NO_DESCRIPTOR:  # that is not the view's mistake
+        if error.errno in _NO_DESCRIPTOR:  # this is not a mistake of the view
             raise SourceBusy(f"{content!r}: {error.strerror}") from error
         raise
 
 
 def opened_now(content: object) -> OpenedContent:
-    """Return anything but a path as a source. Raises TypeError and ValueError as `open_content` does."""
+    """Return a source for any content except a path. Raises TypeError and ValueError as `open_content` does."""
     source = content if isinstance(content, Source) else source_of(content)
     return OpenedContent(source, None, typed=source is content)
 
 
 def _absolute(root: str, content: PathLike) -> str:
-    """Return an absolute path: the file system that it leads to is looked up by it."""
+    """Return an absolute path, which is needed to find its file system."""
     path = os.path.join(root, content)
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
@@ -93,11 +93,11 @@ def _open_file(path: str, kind: EtagKind) -> DirectoryFile:
 
 
 async def _refuse_path(content: bytes, root: str) -> None:
-    """Raise TypeError if the bytes are the path of a file: they would be sent as content."""
+    """Raise TypeError if the bytes are the path of a file, because they would be sent as the content."""
     if _LIKE_A_PATH.fullmatch(content):
         path = _absolute(root, os.fsdecode(content))
         if await open_in_thread(path, partial(os.path.isfile, path)):
-            raise TypeError(f"{content!r} is a path in bytes: give os.fsdecode(path)")
+            raise TypeError(f"{content!r} is a path as bytes: use os.fsdecode(path)")
 
 
 def described(
@@ -108,10 +108,10 @@ def described(
     etag: bool | ETag,
     last_modified: datetime | float | None,
 ) -> Representation:
-    """Describe a representation as its view wants it: with this name, this type, and validators of its own.
+    """Return the description of a representation with the name, the type and the validators that a view has set.
 
-    With `etag=False` it has no ETag, with True that of the file. `last_modified` is in seconds since 1970, or a date,
-    which is in UTC if it has no time zone.
+    With `etag=False` it has no ETag; with `etag=True` it has that of the file. `last_modified` is in seconds since
+    1970, or a date; a date without a time zone is in UTC.
     """
     validators = _validators(found.validators, etag, last_modified)
     if (filename, media_type, validators) == (found.filename, found.media_type, found.validators):
@@ -127,7 +127,7 @@ def _validators(found: Validators, etag: bool | ETag, last_modified: datetime | 
 
 
 def etag_of(given: bool | str) -> bool | ETag:
-    """Return the ETag for a text, in which other characters are percent-encoded. Raises ValueError for a quote.
+    """Return the ETag for a text; characters that it cannot have are percent-encoded. Raises ValueError for a quote.
 
     >>> str(etag_of("é v1")), etag_of(True)
     ('"%C3%A9%20v1"', True)
@@ -143,6 +143,6 @@ def _percent_encoded(found: re.Match[str]) -> str:
 def policy_of(
     *, attachment: bool, has_name: bool, conditional: bool, fields: tuple[Field, ...], secret: str | None = None
 ) -> Policy:
-    """Return the policy of a view's response: without `attachment` a file that has a name is shown."""
+    """Return the policy of a view's response. Without `attachment`, browsers show a file that has a name."""
     disposition: Disposition | None = "attachment" if attachment else "inline" if has_name else None
     return Policy(disposition=disposition, conditional=conditional, fields=fields, secret=boundary_secret(secret))

@@ -18,8 +18,8 @@ def accepting_former_names(
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
     """Let a function also accept the parameter names of Flask 1 and of Quart, with a `DeprecationWarning`.
 
-    `more` maps former names that only this function had to the present ones. Raises TypeError if a parameter is given
-    under both names.
+    `more` maps the former names of this function's other parameters to the present names. The function raises TypeError
+    if a caller gives a parameter under both names.
     """
     names = _FORMER_NAMES | more
 
@@ -29,7 +29,7 @@ def accepting_former_names(
             for former in names.keys() & kwargs.keys() if kwargs else ():
                 name = names[former]
                 if name in kwargs:
-                    raise TypeError(f"'{former}' is the former name of '{name}': give one of them")
+                    raise TypeError(f"'{former}' is the former name of '{name}': give only one of them")
                 warnings.warn(f"'{former}' is now called '{name}'", DeprecationWarning, stacklevel=2)
                 kwargs[name] = kwargs.pop(former)
             return await function(*args, **kwargs)

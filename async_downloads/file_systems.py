@@ -1,8 +1,9 @@
-"""Find the file systems that may never complete a call, and give each of them threads of its own.
+"""Find the file systems that may hang, and give each of them its own threads.
 
-A network file system (NFS, SMB, Ceph) or one that another process provides (FUSE) may never complete a call. So such
-calls run in threads that belong to one device: if a device does not respond, only its own threads wait. To choose the
-threads before the first call, `remote_device` looks where a path leads, and touches local file systems only.
+A call to a network file system (NFS, SMB, Ceph), or to one that another process provides (FUSE), may never return. So
+such calls run in threads that belong to one device: if the device does not respond, only its own threads wait. To
+choose the threads before the first call, `remote_device` finds out where a path leads. It touches only local file
+systems.
 """
 
 import ctypes
@@ -50,7 +51,7 @@ _LOCAL: Final = {
     0x73717368,  # SquashFS
     0xE0F5E1E2,  # EROFS
 }
-_KERNEL: Final = {  # no disk, but no page cache either
+_KERNEL: Final = {  # these have no disk, and no page cache
     0x9FA0,  # /proc
     0x62656572,  # /sys
     0x63677270,  # cgroups
@@ -89,8 +90,8 @@ def place_of(fd: int) -> str | None:
 def has_fixed_times(status: os.stat_result) -> bool:
     """Whether the file system does not record when the file changed.
 
-    Images (SquashFS, ISO 9660) and archives that are mounted have one time for all, in whole seconds, and often 0. So
-    the next image may hold another file with the same numbers.
+    In a mounted image (SquashFS, ISO 9660) or archive, all files have the same time, in whole seconds, and often 0. So
+    the next image may contain another file with the same numbers.
     """
     changed, rest = divmod(status.st_ctime_ns, 10**9)
     return not rest and (status.st_ctime_ns == status.st_mtime_ns or changed in _FIXED_SECONDS)
@@ -124,7 +125,7 @@ def _type_of(fd: int, device: int) -> int | None:
 
 
 def _statfs(name: str, subject: int | bytes) -> int | None:
-    """Return the type of a file system; None if the system cannot tell it, or is not Linux."""
+    """Return the type of a file system; None if it is unknown, or if the system is not Linux."""
     if _libc is None:
         return None
     status = ctypes.create_string_buffer(_STATUS_BYTES)
@@ -134,7 +135,7 @@ def _statfs(name: str, subject: int | bytes) -> int | None:
 
 
 class RemoteMount(NamedTuple):
-    """The place where a file system that is not local is mounted, and its device."""
+    """The path at which a file system that is not local is mounted, and its device."""
 
     place: str
     device: int
@@ -147,9 +148,9 @@ def remote_device(path: str) -> int | None:
 
 
 def remote_mount(path: str) -> RemoteMount | None:
-    """Return the first file system on the way to an absolute path that is not local; None if all are local.
+    """Return the first file system that is not local on the way to an absolute path; None if all are local.
 
-    The path is followed step by step, links included, up to that file system.
+    The function follows the path and its symbolic links, step by step, up to this file system.
     """
     remote = _remote_mounts()
     if not remote:
@@ -174,7 +175,7 @@ def remote_mount(path: str) -> RemoteMount | None:
 
 
 def mount_at(path: str) -> RemoteMount | None:
-    """Return the file system that is mounted exactly there, if it is not local; else None."""
+    """Return the file system that is mounted at exactly this path, if it is not local; else None."""
     device = _remote_mounts().get(path)
     return None if device is None else RemoteMount(path, device)
 

@@ -1,4 +1,4 @@
-"""Wait until the disk itself has what was written: a power failure loses what only the kernel has."""
+"""Wait until written data are on the disk. If the power fails, data that only the kernel has are lost."""
 
 import os
 from contextlib import suppress
@@ -8,12 +8,12 @@ __all__ = ["flush_directory", "flush_file"]
 
 
 def flush_file(path: Path) -> None:
-    """Return after the disk has the bytes of a file. Raises OSError."""
+    """Wait until the disk has the bytes of a file. Raises OSError."""
     _flush(path, os.O_RDONLY)
 
 
 def flush_directory(directory: Path) -> None:
-    """Return after the disk has the names of a directory's files."""
+    """Wait until the disk has the names of the files in a directory."""
     with suppress(OSError):  # some file systems cannot flush a directory, and do not need it
         _flush(directory, os.O_RDONLY | os.O_DIRECTORY)
 

@@ -1,9 +1,9 @@
-"""Offload: a server in front sends the file, and this one only says which file.
+"""Offload: a server in front sends the file, and this server only names the file.
 
-nginx takes the path of an internal location from X-Accel-Redirect; Apache and lighttpd take the path of the file from
+nginx reads the path of an internal location from X-Accel-Redirect; Apache and lighttpd read the path of the file from
 X-Sendfile. They evaluate conditions and ranges themselves, and send the bytes. So our response has status 200 and no
-content, whatever the conditions of the request are. nginx puts in an ETag of its own. Apache and lighttpd keep ours:
-that of Apache's mod_xsendfile 0.12 is "0" for every file.
+content, whatever the conditions of the request are. nginx replaces our ETag by its own. Apache and lighttpd keep our
+ETag, because that of Apache's mod_xsendfile 0.12 is "0" for every file.
 """
 
 import os
@@ -19,15 +19,15 @@ from .sources.base import Source
 __all__ = ["Offload"]
 
 
-# The server in front knows these when it sends the file.
+# The server in front sets these fields itself.
 _LEFT_OUT: Final = frozenset({"accept-ranges", "content-length", "repr-digest", "vary"})
 _NGINX: Final = "X-Accel-Redirect"
-# What a path in X-Sendfile cannot have as it is: controls, spaces at its end, and percent signs.
+# Characters that must be escaped in X-Sendfile: controls, spaces at the end of a path, and percent signs.
 _NOT_PLAIN: Final = re.compile(rb"[%\x00-\x1f\x7f]| (?= *\Z)")
 
 
 class Offload(NamedTuple):
-    """The field that names a file, and what stands before the file's key in its value."""
+    """The name of the field that names a file, and the text before the file's key in the value of the field."""
 
     field: str
     base: str = ""
@@ -56,7 +56,8 @@ class Offload(NamedTuple):
 def _plain(path: str) -> str:
     """Return the bytes of a path as text for a field, with as few escapes as possible.
 
-    lighttpd undoes them, and mod_xsendfile 0.12 does not: Apache then responds with 404, never with another file.
+    lighttpd decodes the escapes. mod_xsendfile 0.12 does not: for such a path Apache responds with 404, and never sends
+    another file.
 
     >>> _plain("/a b?.txt"), _plain("/50%")
     ('/a b?.txt', '/50%25')

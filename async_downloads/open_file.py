@@ -1,15 +1,15 @@
 """One open file, read without blocking the event loop.
 
 The loop itself reads pages that the kernel has cached; a thread reads the others. A small chunk is read with
-`RWF_NOWAIT`, which never waits for the disk. For a large chunk, only one byte of each 256 KiB is read in that way, the
-last: if the kernel has these bytes, it almost always has those in between. A plain `pread` then makes the `bytes` that
-are sent, without copying them through a buffer. On kernels and file systems without `RWF_NOWAIT` a thread reads all.
+`RWF_NOWAIT`, which never waits for the disk. Of a large chunk, only the last byte of each 256 KiB is read in this way:
+if the kernel has these bytes, it almost always has those in between. Then a plain `pread` makes the `bytes` that are
+sent, without copying them through a buffer. On kernels and file systems without `RWF_NOWAIT`, a thread reads all bytes.
 
-A file that is on no local file system is only touched in threads of its device: reading it, asking for its status and
-even closing it may wait for a network or for another process.
+If a file is not on a local file system, only threads of its device touch it: reading it, asking for its status and even
+closing it may wait for a network or for another process.
 
-A cancelled read leaves its thread running. If the descriptor were closed meanwhile, the system could give its number
-to another file, and the thread would read that file: so `close` waits for the last thread.
+If a read is cancelled, its thread continues. If the descriptor were closed meanwhile, the system could give its number
+to another file, and the thread would read this other file. So `close` waits for the last thread.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ class Descriptor:
             if not found._users:  # another thread is about to close it
                 _open[self.version] = self
                 return self
-            # No allocation since the test, so the garbage collector cannot have released `found` in between.
+            # Nothing was allocated since the test, so the garbage collector cannot have released `found` in between.
             found._users += 1
         self.release()
         return found
@@ -126,7 +126,7 @@ class OpenFile:
 
     @classmethod
     def duplicate(cls, fd: int) -> Self:
-        """Return an open file with a duplicate of `fd`, which stays the caller's to close."""
+        """Return an open file with a duplicate of `fd`. The caller must still close `fd`."""
         file = cls.__new__(cls)
         file._begin(os.dup(fd))
         return file
@@ -154,33 +154,33 @@ class OpenFile:
         return self._descriptor.version
 
     def share(self) -> None:
-        """Use one descriptor together with all other files that are open in this version."""
+        """Use the same descriptor as all other objects that have this version of the file open."""
         self._descriptor = self._descriptor.shared()
         self.fd = self._descriptor.fd
 
     def read_ahead(self, *, wanted: bool) -> None:
-        """Tell the kernel whether to read megabytes more from the disk than the caller asks for.
+        """Set whether the kernel reads megabytes more from the disk than the caller asks for.
 
-        The kernel also does that on the event loop, when a probe or a page fault comes close to the end of what it
-        has read ahead.
+        The kernel does this also on the event loop, if a probe or a page fault is near the end of the bytes that it has
+        read ahead.
         """
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_NORMAL if wanted else os.POSIX_FADV_RANDOM)
 
     def read_cached(self, offset: int, count: int) -> bytes | None:
-        """Read as `read` does, if that need not wait for the disk; else return None."""
+        """Return the bytes that `read` returns, if this does not wait for the disk; else None."""
         if count <= _COPIED_BYTES:
             buffer = bytearray(count)
             return bytes(buffer) if self._are_cached(buffer, (offset,)) else None
         return os.pread(self.fd, count, offset) if self.is_cached(offset, count) else None
 
     def is_cached(self, offset: int, count: int) -> bool:
-        """Whether the kernel has the last of each 256 KiB of these bytes, and so most likely all of them."""
+        """Whether the kernel has the last byte of each 256 KiB, and so most likely all of these bytes."""
         last = offset + count - 1
         return self._are_cached(_PROBE, (*range(offset + _PROBED_BYTES - 1, last, _PROBED_BYTES), last))
 
     def _are_cached(self, buffer: bytearray, offsets: Iterable[int]) -> bool:
-        """Fill the buffer from each of these offsets, if the kernel has the bytes; return whether it has them all."""
+        """Fill the buffer from each of these offsets, and return True, if the kernel has cached all of these bytes."""
         if not self._probes or _NOWAIT is None:
             return False
         fd, buffers, size = self.fd, (buffer,), len(buffer)
@@ -193,15 +193,15 @@ class OpenFile:
             return False
 
     async def read(self, offset: int, count: int) -> bytes:
-        """Read `count` bytes from `offset`, or fewer if the file ends before."""
+        """Read `count` bytes from `offset`, or fewer if the file ends earlier."""
         cached = self.read_cached(offset, count)
         return await self.read_from_disk(offset, count) if cached is None else cached
 
     async def read_from_disk(self, offset: int, count: int) -> bytes:
         """Read as `read` does, but always in a thread.
 
-        Use it for bytes that were found not to be cached. A probe brings single pages into the cache, so a second one
-        may succeed although the pages in between are still on the disk.
+        Use it if a probe has found that the bytes are not cached. A probe brings single pages into the cache. So a
+        second probe may succeed although the pages in between are still on the disk.
         """
         return await self.run(partial(os.pread, self.fd, count, offset))
 
@@ -214,14 +214,14 @@ class OpenFile:
 
     @property
     def may_hang(self) -> bool:
-        """Whether every call that touches the file belongs into `run`, because no local file system holds it."""
+        """Whether every call that touches the file must use `run`, because the file is not on a local file system."""
         return self._descriptor.executor is not None
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run `function`, which uses the descriptor, in a thread of the file's device.
 
-        The descriptor stays open until `function` ends, also if the caller is cancelled. Raises SourceBusy if it has
-        not ended after `READ_TIMEOUT`.
+        The descriptor stays open until `function` ends, even if the caller is cancelled. Raises SourceBusy if
+        `function` has not ended after `READ_TIMEOUT`.
         """
         self._running += 1
         pending = asyncio.get_running_loop().run_in_executor(self._descriptor.executor, function)
@@ -247,7 +247,7 @@ class OpenFile:
             self.fd = -1
 
     def __del__(self) -> None:
-        if getattr(self, "fd", -1) >= 0:  # for example that of a body that was never sent
+        if getattr(self, "fd", -1) >= 0:  # for example, the file of a body that was never sent
             self.close()
 
 

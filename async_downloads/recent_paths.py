@@ -1,4 +1,4 @@
-"""How paths are opened: on the event loop if that cannot wait, else in threads of the device that they lead to."""
+"""Open paths: on the event loop if this does not wait, else in threads of the device to which the path leads."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from .timeouts import OPEN_TIMEOUT
 __all__ = ["RecentPaths", "open_in_thread"]
 
 
-_LEASE_SECONDS: Final = 5.0  # the kernel itself takes a lease away after 45 s, /proc/sys/fs/lease-break-time
+_LEASE_SECONDS: Final = 5.0  # the kernel itself ends a lease after 45 s, /proc/sys/fs/lease-break-time
 _LEASE_PAUSE_SECONDS: Final = 0.05
 
 
@@ -40,14 +40,14 @@ class RecentPaths:
 
     @timed("file")
     async def open(self, path: str, function: Callable[[], T], *, discard: Callable[[T], object]) -> T:
-        """Run `function`, which opens the path. If the caller is cancelled, its result goes to `discard`.
+        """Run `function`, which opens the path. If the caller is cancelled, the result goes to `discard`.
 
-        `function` raises MustWait if it cannot do its work on the event loop; it is then run in a thread. If it raises
-        MustWait there, too, another program has a lease on the file: it is run again until that is given up. Raises
-        SourceBusy if the path is not open after `OPEN_TIMEOUT`, or the lease is kept.
+        `function` raises MustWait if it cannot work without waiting. It is then run in a thread. If it also raises
+        MustWait there, another program has a lease on the file; `function` is run again until the lease ends. Raises
+        SourceBusy if the path is not open after `OPEN_TIMEOUT`, or if the lease does not end.
         """
         full = os.path.join(self._folder, path)
-        if path in self and remote_device(full) is None:  # a link may have taken its place meanwhile
+        if path in self and remote_device(full) is None:  # a link to another device may be there now
             try:
                 return function()
             except MustWait:
@@ -74,15 +74,15 @@ async def _open_unleased(path: str, function: Callable[[], T], *, discard: Calla
             return await open_in_thread(path, function, discard=discard)
         except MustWait:
             if loop.time() > deadline:
-                raise SourceBusy(f"{path!r}: another program keeps its lease on the file") from None
+                raise SourceBusy(f"{path!r}: another program does not give up its lease on the file") from None
         await asyncio.sleep(_LEASE_PAUSE_SECONDS)
 
 
 async def open_in_thread(path: str, function: Callable[[], T], *, discard: Callable[[T], object] = lambda _: None) -> T:
-    """Run `function`, which opens an absolute path, in a thread of the device that the path leads to.
+    """Run `function`, which opens an absolute path, in a thread of the device to which the path leads.
 
-    If the caller is cancelled, the result of `function` goes to `discard`; if it has not begun by then, it never does.
-    Raises SourceBusy after `OPEN_TIMEOUT`, and at once if earlier work for that device has waited as long.
+    If the caller is cancelled, the result of `function` goes to `discard`; if `function` has not begun, it is not
+    called. Raises SourceBusy after `OPEN_TIMEOUT`, and at once if earlier work for this device has waited as long.
     """
     is_abandoned = False
 
@@ -119,11 +119,11 @@ async def _in_thread_of(device: int, function: Callable[[], T], discard: Callabl
 
 
 class _Remote(NamedTuple):
-    """The device that a path leads to, where it was not opened yet."""
+    """The device to which a path leads, if the path was not opened because it is not local."""
 
     device: int
 
 
 def _is_local(path: str) -> bool:
-    """Whether the file and its directory, from which a link may lead elsewhere, are on local file systems."""
+    """Whether the file and its directory are on local file systems. A link may lead from one to the other."""
     return remote_device(path) is None and all(is_local_path(each) for each in (path, os.path.dirname(path)))

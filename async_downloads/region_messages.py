@@ -1,8 +1,8 @@
-"""The messages with regions of files, which a server sends from the page cache, and what to do if they do not reach it.
+"""Messages with regions of files, which the server sends from the page cache.
 
-A middleware between the app and the server may know nothing of these messages. Starlette's GZipMiddleware drops them,
-and its BaseHTTPMiddleware takes them for an error. So the head carries an offer, which the server accepts if the head
-reached it as it was sent; else the regions are sent as bytes.
+A middleware between the app and the server may not know these messages. Starlette's GZipMiddleware drops them, and its
+BaseHTTPMiddleware treats them as an error. So the head contains an offer. The server accepts the offer if the head
+arrives unchanged; otherwise the regions are sent as bytes.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class RegionOffer:
 
     offered ── the server gets the head, with the same framing ──> accepted ── a region does not arrive ──> refused
 
-    The app makes it and calls `sends`; the server calls `accept` and `arrived`.
+    The app makes the offer and calls `sends`. The server calls `accept` and `arrived`.
     """
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -48,11 +48,11 @@ class RegionOffer:
         self._is_accepted = _framing(headers) == self._framing
 
     def arrived(self) -> None:
-        """Note that the server has got a region."""
+        """Record that the server has received a region."""
         self._arrived += 1
 
     async def sends(self, region: FileRegion, send: Send) -> bool:
-        """Send a region; return False if the server cannot get it."""
+        """Send a region. Return False if it does not reach the server."""
         if self._is_accepted:
             before, (file, offset, count) = self._arrived, region
             message = {"type": ZERO_COPY_SEND, "file": file, "offset": offset, "count": count, "more_body": True}
@@ -66,7 +66,7 @@ def _framing(headers: Iterable[tuple[bytes, bytes]]) -> set[tuple[bytes, bytes]]
 
 
 async def send_region(region: FileRegion, offer: RegionOffer, timer: StallTimer, send: Send) -> None:
-    """Send a region of a file to the server, or its bytes if the server cannot get it.
+    """Send a region of a file to the server, or its bytes if the region does not reach the server.
 
     Raises SourceTruncated if the file ends before the region does.
     """
@@ -87,5 +87,5 @@ async def send_region(region: FileRegion, offer: RegionOffer, timer: StallTimer,
 
 
 def body_message(chunk: bytes) -> Message:
-    """Return the message with a part of a body that is not the last."""
+    """Return the message for a part of a body that is not the last part."""
     return {"type": "http.response.body", "body": chunk, "more_body": True}

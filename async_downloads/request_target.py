@@ -1,4 +1,4 @@
-"""Read the path and the query of a request: the key, and the parameters."""
+"""Read the path and the query of a request, and find the key and the parameters in them."""
 
 import os
 import re
@@ -14,7 +14,7 @@ __all__ = [
 
 
 _ODD_SEGMENT: Final = re.compile(r"/\.{0,2}/|/\.{1,2}\Z")  # empty, "." or ".."
-_RECURRING_CHARACTERS: Final = 1024  # of a path in both forms; a longer one would take too much of the cache
+_RECURRING_CHARACTERS: Final = 1024  # of a path in both forms; longer paths would fill the cache
 
 
 def wants_attachment(query: bytes, *, default: bool) -> bool:
@@ -55,10 +55,11 @@ def in_origin_form(scope: Scope) -> Scope:
 
 
 def with_whole_path(scope: Scope) -> Scope:
-    """Return the scope of a mounted app with `root_path` at the beginning of its path, as ASGI defines the two.
+    """Return the scope of a mounted app in which the path begins with `root_path`, as ASGI requires.
 
-    Two frameworks differ. Starlette leaves `app_root_path` out of the path, which a proxy has removed; `root_path`
-    begins with it. Litestar removes the mount from the path, and leaves it out of `root_path`; `raw_path` has it.
+    Two frameworks do it in another way. In Starlette, `root_path` begins with `app_root_path`, which a proxy has
+    removed from the path. Litestar removes the path of the mount from `path` and from `root_path`, but not from
+    `raw_path`.
     """
     path, root, raw = scope["path"], scope.get("root_path", ""), scope.get("raw_path") or b""
     if root and _mount_length(path, root):
@@ -77,8 +78,8 @@ def with_whole_path(scope: Scope) -> Scope:
 def key_of(scope: Scope) -> str:
     """Return the path below `root_path`, which is the key; bytes that are not UTF-8 become surrogates.
 
-    The key has no segment that is empty, "." or "..", except ".." at its start if the path leads above the top: no
-    store has such a key.
+    The key has no segment that is empty, "." or "..". Only if the path leads above the top folder, the key begins with
+    ".."; no store has such a key.
     """
     path, raw, root = scope["path"], scope.get("raw_path") or b"", scope.get("root_path", "")
     return (_recurring_key if len(path) + len(raw) < _RECURRING_CHARACTERS else _key)(path, raw, root)
@@ -90,14 +91,14 @@ def _key(path: str, raw: bytes, root: str) -> str:
     path = path[_mount_length(path, root) :]
     if path.endswith("/") and raw and not unquote_to_bytes(raw.partition(b"?")[0][-3:]).endswith(b"/"):
         path = path[:-1]  # Litestar passes "/name/" to a mounted app, whatever the client sent
-    return normalized(path).removeprefix("/")  # a server may pass `*` or an authority, which are no paths
+    return normalized(path).removeprefix("/")  # a server may also pass `*` or an authority, which do not begin with /
 
 
 _recurring_key: Final = lru_cache(maxsize=1024)(_key)  # each layer of an app asks for it
 
 
 def in_normal_form(scope: Scope) -> Scope:
-    """Return the scope with a normalized path, for an app that does not use `key_of`."""
+    """Return the scope with a normalized path, for apps that do not use `key_of`."""
     path: str = scope["path"]
     mount = _mount_length(path, scope.get("root_path", ""))
     normal = path[:mount] + normalized(path[mount:])
@@ -105,12 +106,12 @@ def in_normal_form(scope: Scope) -> Scope:
 
 
 def _mount_length(path: str, root: str) -> int:
-    """Return the length of `root_path` if the path is below it; some servers leave it out of the path."""
+    """Return the length of `root_path` if the path begins with it; else 0: some servers leave it out of the path."""
     return len(root) if f"{path}/".startswith(f"{root}/") else 0
 
 
 def normalized(path: str) -> str:
-    """Remove the segments "", "." and ".." as RFC 3986 §5.2.4 does, but keep ".." where it leads above the top.
+    """Remove the segments "", "." and ".." (RFC 3986 §5.2.4), but keep a ".." that leads above the top folder.
 
     >>> normalized("/a//b/./c/../d/"), normalized("/a/../../b"), normalized("/a/..")
     ('/a/b/d/', '/../b', '/')

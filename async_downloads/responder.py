@@ -25,11 +25,11 @@ __all__ = ["Response", "boundary_secret", "respond"]
 # Multipart boundaries are made from a secret. This one is made on import, before `serve` forks its workers: a HEAD
 # request and the GET request after it may reach two workers, and both responses must name the same boundary.
 _RANDOM: Final = os.urandom(16)
-_MAX_REFRESHES: Final = 2  # a file that is replaced in place again and again is no file to be sent
+_MAX_REFRESHES: Final = 2  # a file that changes more often than this cannot be sent
 
 
 def boundary_secret(secret: str | None = None) -> bytes:
-    """Return the secret of `Policy`: the given one, or that of this process. Raises ValueError as `read_secret`."""
+    """Return the secret of `Policy`: the given one, or that of this process. Raises ValueError like `read_secret`."""
     return secret.encode() if secret else _default_secret()
 
 
@@ -41,8 +41,8 @@ def _default_secret() -> bytes:
 class Response(NamedTuple):
     """A response that is ready to be sent.
 
-    `own_fields` are further fields, which an app has set: names in lower case, in the bytes that are sent. Their values
-    may be secrets, and others in each response, Set-Cookie for example.
+    `own_fields` are further fields, which an app has set. Their names are in lower case, and both are the bytes that
+    are sent. Their values may be secrets and may differ in each response, for example Set-Cookie.
     """
 
     status: int
@@ -60,10 +60,10 @@ async def respond(
     stall_timeout: float = STALL_TIMEOUT,
     replannable: bool = False,
 ) -> Response:
-    """Make the response to a request for the source. From then on the response owns the source and closes it.
+    """Return the response to a request for the source. From then on the response owns the source and closes it.
 
-    `selected` describes the source in place of the source's own representation. `stall_timeout` is in seconds.
-    With `replannable` the source stays open for `Body.replan` if the response has less than the whole representation.
+    `selected` describes the source instead of the source's own representation. `stall_timeout` is in seconds. With
+    `replannable`, the source stays open for `Body.replan` unless the status is 200.
     """
     policy = policy if policy.secret else replace(policy, secret=_default_secret())
     try:
@@ -100,7 +100,7 @@ async def _begin(
 
 
 def _refreshed(selected: Representation, before: Representation, now: Representation) -> Representation:
-    """Return a description that follows its source, except for validators that the caller chose."""
+    """Return the description of a source that has changed, but keep the validators that the caller has chosen."""
     old, new, chosen = before.validators, now.validators, selected.validators
     validators = Validators(
         new.etag if chosen.etag == old.etag else chosen.etag,

@@ -1,4 +1,4 @@
-"""Secrets in environment variables, or in files that variables name, as Docker and Kubernetes provide them."""
+"""Read secrets from environment variables, or from files that variables name, as in Docker and Kubernetes."""
 
 import os
 from typing import Final
@@ -12,15 +12,15 @@ _MAX_BYTES: Final = 64 * 1024
 def read_secret(variable: str) -> str | None:
     """Return the value of an environment variable, or the content of the file that `variable` + `_FILE` names.
 
-    The end of the file's last line is no part of the secret. The result is None if neither variable is set. Raises
-    ValueError, with a message for the user that holds no secret, if both are set, or if the file cannot be read, is
-    empty, is not UTF-8 or has more than 64 KiB.
+    A line break at the end of the file does not belong to the secret. The result is None if neither variable is set.
+    Raises ValueError, with a message for the user that contains no secret, if both variables are set, or if the file
+    cannot be read, is empty, is not UTF-8 or has more than 64 KiB.
     """
     value, path = os.environ.get(variable), os.environ.get(f"{variable}_FILE")
     if not path:
         return value or None
     if value:
-        raise ValueError(f"{variable} and {variable}_FILE are both set")
+        raise ValueError(f"{variable} and {variable}_FILE are both set: set only one of them")
     try:
         with open(path, "rb") as file:
             content = file.read(_MAX_BYTES + 1)

@@ -1,6 +1,6 @@
-"""Sending one response over ASGI, whatever the server and the client do meanwhile.
+"""Send one response over ASGI, whatever the server and the client do meanwhile.
 
-`send` does not tell an app that the client has left: the app must also wait for `http.disconnect` from `receive`.
+`send` does not report that the client has left. So the app must also wait for `http.disconnect` from `receive`.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ __all__ = [
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-# A private extension of ASGI: `send` may wait for a limit of the server. The function `pauses` gets the StallTimer that
-# is going to run, and pauses it during those waits.
+# A private extension of ASGI: `send` may wait because of a limit of the server. The function `pauses` gets the
+# StallTimer of the response, and the server pauses the timer during these waits.
 PACED_SEND: Final = "async_downloads.paced_send"
 _CUT_SHORT: Final = "async_downloads.cut_short"
 _RECURRING_STATUSES: Final = {200, 304}  # their fields are those of files and settings: no client can make them long
@@ -36,11 +36,11 @@ _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 async def send_response(response: Response, scope: Scope, receive: Receive | None, send: Send) -> None:
     """Send a response and close its body, whatever happens.
 
-    The function returns early if the client leaves; if `receive` is None, the caller must watch for that. Raises
-    SendStalled or SourceError if the body does: the caller must then close the connection, because the client expects
-    more bytes.
+    The function returns early if the client leaves; if `receive` is None, the caller must notice this itself. Raises
+    SendStalled or SourceError if the body raises it. Then the caller must close the connection, because the client
+    expects more bytes.
     """
-    fields = [*_encoded_heads[response.fields], *response.own_fields]  # the latter must be in no cache
+    fields = [*_encoded_heads[response.fields], *response.own_fields]  # `own_fields` must not be in a cache
     start = {"type": "http.response.start", "status": response.status, "headers": fields}
     body = response.body
     if body.whole is not None:
@@ -51,7 +51,7 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
                 await send(end)
             else:
                 _let_limits_pause(body, scope)
-                with body.stall_timer:  # a client that sends requests and never reads blocks even these two messages
+                with body.stall_timer:  # a client that sends requests and never reads can block even two messages
                     await send(start)
                     await send(end)
         finally:
@@ -73,7 +73,7 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
 
 
 def _room(scope: Scope) -> int:
-    """Return the length of the longest body that needs no timer, because it is taken at once; -1 if it is unknown."""
+    """Return the length of the longest body that the server takes without waiting (no timer needed); -1 if unknown."""
     extension = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
     return extension["room"]() if extension else -1
 
@@ -84,12 +84,12 @@ def _let_limits_pause(body: Body, scope: Scope) -> None:
 
 
 async def _stop_middlewares(scope: Scope, send: Send) -> None:
-    """Make the middlewares fail that would end a short response as if it were complete.
+    """Make middlewares fail that would otherwise end an incomplete response as if it were complete.
 
-    Starlette's BaseHTTPMiddleware does: it ends the response before it raises the error of its app. It fails first if
-    it gets a message that it does not expect. The first message passes through another BaseHTTPMiddleware, and through
-    GZipMiddleware, which puts a second start before it; the second message is for a server that has `pathsend`.
-    Servers refuse these messages, too, and the caller raises its own error.
+    Starlette's BaseHTTPMiddleware ends the response before it raises the error of its app. But if it gets a message
+    that it does not expect, it fails before. The first message passes through another BaseHTTPMiddleware, and through
+    GZipMiddleware, which sends a second start before it. The second message is for servers that have `pathsend`.
+    Servers also refuse these messages, and then the caller raises its own error.
     """
     messages: list[Message] = [{"type": _CUT_SHORT}]
     if "http.response.pathsend" not in (scope.get("extensions") or {}):
@@ -100,7 +100,7 @@ async def _stop_middlewares(scope: Scope, send: Send) -> None:
 
 
 class _ClientLeft(Exception):
-    """`send` raised ConnectionError. The same error of a source is another matter: the body is then short."""
+    """`send` raised ConnectionError. If a source raises ConnectionError instead, the body is incomplete."""
 
 
 def _raising_client_left(send: Send) -> Send:
@@ -136,7 +136,8 @@ class DisconnectWatcher(CancelScope):
 
     idle ── second chunk sent, or 0.1 s ──> watching: a task waits for `http.disconnect` ──> block cancelled
 
-    `send_response` owns it for one response. Most responses are sent before they are worth a task, so it starts late.
+    `send_response` owns it for one response. Most responses are complete before a task would be useful, so the task
+    starts late.
     """
 
     __slots__ = ("_chunks", "_receive", "_timer", "_watching")
@@ -190,11 +191,11 @@ _encoded_heads: Final[SharedCache[tuple[Field, ...], tuple[tuple[bytes, bytes], 
 
 
 class _PathLeases:
-    """Files that a server sends itself, because a message gave it their paths (`http.response.pathsend`).
+    """Files that the server opens and sends itself, because a message contains their paths (`http.response.pathsend`).
 
-    Granian opens the path later, in a thread, and does not report when. If our file were closed by then, the path would
-    be missing or name another file: so the file stays open for `_SECONDS` after the message. At most `_MOST` files stay
-    open in this way, which limits the descriptors in use; further responses are sent in chunks.
+    Granian opens the path later, in a thread, and does not report when. If our file were closed by then, the path might
+    be missing or name another file. So the file stays open for `_SECONDS` after the message. To limit the descriptors
+    in use, at most `_MOST` files stay open in this way; further responses are sent in chunks.
     """
 
     _MOST: Final = 256
@@ -232,7 +233,8 @@ _path_leases: Final = _PathLeases()
 def closing_if_ambiguous(scope: Scope, send: Send) -> Send:
     """Return a `send` that closes the connection after a request with both Content-Length and Transfer-Encoding.
 
-    The bytes after such a request may be a smuggled one. RFC 9112 §6.1 requires the close; Hypercorn does not do it.
+    The bytes after such a request may be a smuggled request. RFC 9112 §6.1 requires the close, but Hypercorn does not
+    close.
     """
     if not {name for name, _ in scope["headers"]} >= _FRAMINGS:
         return send

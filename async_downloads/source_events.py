@@ -1,6 +1,6 @@
-"""What sources do, for a listener that measures it: how long they take to open, and how often they fail.
+"""Events of sources for the metrics: how long sources take to open, and how often they fail.
 
-A process has at most one listener, for its metrics. Without one, nothing is measured.
+A process has at most one listener. Without a listener, nothing is measured.
 """
 
 import time
@@ -20,32 +20,32 @@ SOURCES: Final[tuple[SourceKind, ...]] = get_args(SourceKind)
 
 
 class SourceListener(Protocol):
-    """What is called when a source was opened or failed; it must not block."""
+    """The methods that are called when a source was opened or has failed. They must not block."""
 
     def opened(self, source: SourceKind, seconds: float) -> None:
-        """Take how long an opening took, also one that failed or found nothing."""
+        """Record how many seconds an opening took, even if it failed or found nothing."""
 
     def failed(self) -> None:
-        """Take a failure."""
+        """Record a failure."""
 
 
 _listeners: Final[list[SourceListener]] = []
 
 
 def listen_to_sources(listener: SourceListener | None) -> None:
-    """Call the listener from now on, in the place of the one before; None ends the measuring."""
+    """Set the listener, which replaces the one before. None stops the measuring."""
     _listeners[:] = [listener] if listener else []
 
 
 def note_failure(error: DownloadError) -> None:
-    """Call the listener, if the error is that of a source: not one that says only that there is no such file."""
+    """Call the listener if a source has failed. A file that does not exist is no failure."""
     if isinstance(error, SourceError):
         for listener in _listeners:
             listener.failed()
 
 
 def timed(source: SourceKind) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
-    """Decorate a method that opens a source: measure how long it takes, if there is a listener."""
+    """Decorate a method that opens a source: if there is a listener, measure how long the method takes."""
 
     def decorate(open_source: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         @wraps(open_source)

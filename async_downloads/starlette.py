@@ -6,7 +6,7 @@
     async def report() -> DownloadResponse:
         return DownloadResponse("report.pdf", filename="Report 2026.pdf")
 
-Every server that runs the app sends it. `async-downloads run` lets the kernel send the bytes of files.
+It works with every ASGI server. With `async-downloads run`, the kernel sends the bytes of files.
 """
 
 import os
@@ -44,7 +44,7 @@ __all__ = ["DownloadResponse", "ResponseOptions"]
 
 
 _NO_CONTENT: Final = frozenset({204, 205, 304})
-# The plan decides about these. Content-Type, ETag and Last-Modified of the route go into the plan.
+# The plan sets these fields. It uses Content-Type, ETag and Last-Modified of the route.
 _PLANNED: Final = frozenset(
     {"accept-ranges", "content-length", "content-range", "content-type", "etag", "last-modified", "transfer-encoding"}
 )
@@ -68,25 +68,25 @@ class ResponseOptions(TypedDict, total=False):
 
 
 class DownloadResponse(Response):
-    """A response with a file, with ranges and conditions by RFC 9110: 200, 206, 304, 412 and 416.
+    """A response with a file. It supports ranges and conditions (RFC 9110): 200, 206, 304, 412 and 416.
 
-    `content` is a path, bytes, a binary file object, an iterator of bytes or text, an asynchronous one, or a `Source`.
-    A path must not come from a client: use `from_store` for that. A file object is read from its current position,
-    then closed. Ranges need a path, bytes, a regular file, or a source with ranges.
+    `content` is a path, bytes, a binary file object, a plain or asynchronous iterator of bytes or text, or a `Source`.
+    A path must not come from a client: use `from_store` for such a path. A file object is read from its current
+    position, then closed. Ranges need a path, bytes, a regular file, or a source with ranges.
 
-    `filename` is the name under which a browser saves the file; the default is that of the path. With `attachment` a
-    browser saves the file instead of showing it. The default is True if `filename` is given, as in Starlette.
-    `media_type` defaults to that of the name. `cache_control` is the Cache-Control field of a 200, 206 and 304.
-    `etag` replaces the ETag that is made from the file, or leaves it out if it is False. Bytes have an ETag only if
-    you give one. `last_modified` is a date, or seconds since 1970. `headers`, or fields that are set later, come
-    before those of this class. With a `status_code` other than 200, the whole file is sent.
+    `filename` is the name under which a browser saves the file; the default is the name of the path. With `attachment`,
+    a browser saves the file instead of showing it. The default is True if `filename` is given, as in Starlette. The
+    default of `media_type` is the media type of the name. `cache_control` is the Cache-Control field of a 200, 206 and
+    304. A text in `etag` replaces the ETag that is made from the file; with False there is no ETag. Bytes have an ETag
+    only if you give one. `last_modified` is a date, or seconds since 1970. `headers`, and fields that you set later,
+    replace the fields of this class. With a `status_code` other than 200, the whole file is sent.
 
-    A response is sent once: it uses up file objects, iterators and sources, so make a new one for each request. The
-    file is opened when the response is sent. Then FileNotFoundError or another OSError is raised if the path cannot
-    be opened. HTTPException is raised, with 502 or 503, if a source of known size cannot give its first bytes, and
-    DownloadError if it cannot be sent whole. An error of an iterator, or of a file object that is not a regular file,
-    is raised as it is. After each of the last two the server must close the connection. TypeError or ValueError is
-    raised at once for content of another kind, files in text mode, an `etag` with quotes, and statuses without content.
+    Make a new response for each request, because sending uses up file objects, iterators and sources. The file is
+    opened when the response is sent. Sending raises FileNotFoundError or another OSError if the path cannot be opened,
+    HTTPException with 502 or 503 if a source of known size cannot give its first bytes, and DownloadError if the body
+    cannot be sent whole. An error of an iterator, or of a file object that is not a regular file, is raised unchanged.
+    After each of the last two the server must close the connection. The constructor raises TypeError or ValueError for
+    content of another type, files in text mode, an `etag` with quotes, and statuses without content.
     """
 
     def __init__(  # noqa: PLR0913 - the parameters of Starlette's FileResponse, and our own
@@ -121,8 +121,8 @@ class DownloadResponse(Response):
         """Return a response with a file of a store: a folder, a bucket, a database.
 
         The key may come from a client: no store has a key that leads out of it. Raises HTTPException with 404 if the
-        store has no such file, and with another status if it cannot be opened. Return the response from the route: it
-        closes the file after it has been sent.
+        store has no such file, and with another status if the file cannot be opened. Return the response from the
+        route: after it is sent, it closes the file.
         """
         try:
             source = await store.open(normalized(f"/{key}").removeprefix("/"))
@@ -190,6 +190,6 @@ class DownloadResponse(Response):
 
 
 def _http_exception(error: DownloadError) -> HTTPException:
-    """Return the exception for an error of a source. It has the status only: no client learns the cause."""
+    """Return the exception for an error of a source. It has only the status, so that clients do not learn the cause."""
     fields = {"Retry-After": str(error.retry_after)} if isinstance(error, SourceBusy) else None
     return HTTPException(error.status, headers=fields)

@@ -1,4 +1,4 @@
-"""Run work in threads instead of on the event loop, also if the caller is cancelled meanwhile."""
+"""Run work in threads instead of on the event loop, and handle callers that are cancelled meanwhile."""
 
 import asyncio
 import os
@@ -37,9 +37,9 @@ _FREED_BYTES: Final = 4 * 1024 * 1024
 
 
 async def await_shielded(work: Awaitable[T]) -> T:
-    """Await `work` to its end, even if the caller is cancelled: a thread may have a descriptor in use.
+    """Await `work` to its end, even if the caller is cancelled, because a thread may still use a descriptor.
 
-    Raises CancelledError only after that.
+    If the caller was cancelled, CancelledError is raised only after the work has ended.
     """
     pending = asyncio.ensure_future(work)
     cancelled = False
@@ -60,8 +60,8 @@ async def in_thread(
 ) -> T:
     """Run `function` in a thread of `executor`, by default the event loop's own.
 
-    A cancelled caller does not stop the thread: the result of `function` then goes to `discard`, which closes it. If
-    `function` still waits for a thread, it is not called at all. Raises RuntimeError if `function` calls `sys.exit`.
+    If the caller is cancelled, the thread does not stop: the result of `function` then goes to `discard`, which closes
+    it. If `function` still waits for a thread, it is not called. Raises RuntimeError if `function` calls `sys.exit`.
     """
     abandoned: list[bool] = []
 
@@ -83,7 +83,7 @@ async def in_thread(
 
 
 class _Abandoned(Exception):
-    """The caller of the work was cancelled before a thread took it."""
+    """The caller of the work was cancelled before a thread began the work."""
 
 
 def _discard(discard: Callable[[T], object], pending: "asyncio.Future[T]") -> None:
@@ -92,7 +92,7 @@ def _discard(discard: Callable[[T], object], pending: "asyncio.Future[T]") -> No
 
 
 class MustWait(Exception):
-    """Work would have to wait: the caller must do all of it again, in a thread or later."""
+    """The work would have to wait. The caller must repeat all of it, in a thread or later."""
 
 
 def is_on_loop() -> bool:
@@ -105,8 +105,8 @@ def is_on_loop() -> bool:
 
 
 def lower_priority() -> None:
-    """Make this thread give way to the event loop: work for a disk can wait."""
-    if sys.platform == "linux":  # only there each thread has a priority of its own
+    """Give this thread a lower priority than the event loop, because work for a disk can wait."""
+    if sys.platform == "linux":  # only on Linux each thread has its own priority
         thread = threading.get_native_id()
         with suppress(OSError):  # a filter of system calls may forbid it
             niceness = os.getpriority(os.PRIO_PROCESS, thread)
@@ -122,7 +122,7 @@ class _Work(NamedTuple):
 class DaemonThreads(Executor):
     """Up to `most` threads for work that may never end. They do not keep the process from ending.
 
-    A thread is started when work comes and no thread is idle, and ends when it had no work for `_IDLE_SECONDS`.
+    A thread is started when work comes and no thread is idle. It ends when it has had no work for `_IDLE_SECONDS`.
     """
 
     _IDLE_SECONDS: Final = 10.0
@@ -147,7 +147,7 @@ class DaemonThreads(Executor):
         return future
 
     def is_stuck(self, seconds: float) -> bool:
-        """Whether work has waited for a thread for `seconds` or longer. More work would wait behind it."""
+        """Whether work has waited for a thread for more than `seconds`. New work would have to wait even longer."""
         with self._changed:
             return bool(self._work) and time.monotonic() - self._work[0].since > seconds
 
@@ -157,7 +157,7 @@ class DaemonThreads(Executor):
             del work  # else the thread would keep it until the next one
 
     def _next(self) -> _Work | None:
-        """Wait for work; return None if there is none for too long, and the thread must end."""
+        """Wait for work. Return None if there was no work for `_IDLE_SECONDS`, so that the thread ends."""
         with self._changed:
             self._waiting += 1
             found = self._changed.wait_for(lambda: self._work, self._IDLE_SECONDS)
@@ -177,9 +177,10 @@ def _complete(future: "Future[T]", function: Callable[[], T]) -> None:
         future.set_exception(error)
 
 
-# Reading and drawing the list of a large directory takes seconds. In these threads it delays no file that is opened.
+# Reading and drawing the list of a large directory takes seconds. In these threads it does not delay the opening of
+# files.
 LISTING_THREADS: Final = ThreadPoolExecutor(2, thread_name_prefix="listing")
-# Many clients may ask for pages about files, or for archives, at the same time. No list of a directory waits for them.
+# Many clients may request pages of files, or archives, at the same time. They must not delay the lists of directories.
 PREVIEW_THREADS: Final = ThreadPoolExecutor(1, thread_name_prefix="preview")
 ARCHIVE_THREADS: Final = ThreadPoolExecutor(1, thread_name_prefix="archive")
 # Reading the next piece of a pipe or of a generator may take for ever. In these threads it delays no file.
@@ -189,13 +190,13 @@ STREAM_THREADS: Final = DaemonThreads(64)
 def raise_mmap_threshold() -> None:
     """Make the C library keep freed memory for the next chunk instead of returning it to the system.
 
-    When a large block is freed, glibc raises the size from which it takes blocks from the system one by one
-    (mallopt(3), `M_MMAP_THRESHOLD`). New memory costs page faults: without this, 175,000 of them for a gigabyte.
+    glibc takes each block above a threshold directly from the system (mallopt(3), `M_MMAP_THRESHOLD`), and such new
+    memory causes page faults: 175,000 for a gigabyte. When a larger block is freed, glibc raises the threshold.
     """
-    bytes(_FREED_BYTES)  # unlike those of a bytearray, its pages are not touched, which would take milliseconds
+    bytes(_FREED_BYTES)  # unlike a bytearray, this does not touch its pages, which would take milliseconds
 
 
 def retrieve_exception(task: "asyncio.Future[T]") -> None:
-    """Retrieve the exception of a task whose caller may be cancelled; asyncio logs exceptions never retrieved."""
+    """Retrieve the exception of a task whose caller may be cancelled; otherwise asyncio would log the exception."""
     if not task.cancelled():
         task.exception()

@@ -11,15 +11,15 @@ __all__ = ["OPEN_TIMEOUT", "READ_TIMEOUT", "STALL_TIMEOUT", "CancelScope", "Stal
 
 
 STALL_TIMEOUT: Final = 60.0  # seconds
-OPEN_TIMEOUT: Final = 10.0  # seconds until a file must be open, and until its first bytes must be there
-READ_TIMEOUT: Final = 60.0  # seconds until any later bytes must be there
+OPEN_TIMEOUT: Final = 10.0  # seconds to open a file, and to read its first bytes
+READ_TIMEOUT: Final = 60.0  # seconds to read any later bytes
 
 
 class CancelScope:
-    """A block that other code can end: `cancel` cancels the block's task, and the scope stops that at its end.
+    """A block that other code can end. `cancel` cancels the block's task, and the end of the block catches the
+    CancelledError.
 
-    If other code cancels the same task meanwhile, CancelledError still comes out of the block, as with
-    `asyncio.timeout`.
+    If other code also cancels the task, the block still raises CancelledError, as `asyncio.timeout` does.
     """
 
     __slots__ = ("_cancelled", "_cancelling", "_loop", "_task")
@@ -30,7 +30,7 @@ class CancelScope:
         return self
 
     def cancel(self) -> None:
-        """End the block. Call it once at most."""
+        """End the block. Call it at most once."""
         self._cancelled = self._task.cancel()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
@@ -46,9 +46,9 @@ class StallTimer(CancelScope):
     running ── pause() ──> paused ── renew() ──> running
        └── `seconds` without renew() or progress ──> cancelled
 
-    Its owner is the body that is sent: it pauses the timer while it waits for its source, not for the client.
-    `renew` runs for each chunk, so it only assigns a deadline; the timer compares it with the time when it fires.
-    With `watch` the timer fires four times as often, and bytes that the client received count as a renewal.
+    Its owner is the body that is sent. The body pauses the timer while it waits for its source and not for the client.
+    `renew` runs for each chunk, so it only sets a deadline; when the timer fires, it compares the deadline with the
+    time. With `watch`, the timer fires four times as often, and bytes that the client has received also renew it.
     """
 
     __slots__ = ("_deadline", "_interval", "_progress", "_seconds", "_seen", "_timer")
@@ -63,11 +63,11 @@ class StallTimer(CancelScope):
         self._interval, self._progress = self._seconds / 4, progress
 
     def renew(self) -> None:
-        """Start the seconds again, also after `pause`."""
+        """Start the time again, also after `pause`."""
         self._deadline = self._loop.time() + self._seconds
 
     def pause(self) -> None:
-        """Count no seconds until `renew`."""
+        """Stop the time until `renew`."""
         self._deadline = math.inf
 
     def __enter__(self) -> Self:
@@ -88,5 +88,5 @@ class StallTimer(CancelScope):
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> Literal[False]:
         self._timer.cancel()
         if super().__exit__(kind, error, trace):
-            raise SendStalled(f"the client took nothing for {self._seconds:g} s") from None
+            raise SendStalled(f"the client read nothing for {self._seconds:g} s") from None
         return False

@@ -1,4 +1,4 @@
-"""The digest of a source, found out for a request that wants it or whose response needs it."""
+"""Compute the digest of a source, if the request wants it or if the response needs it."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -14,8 +14,8 @@ from .threads import in_thread
 __all__ = ["with_digest"]
 
 
-# How long a response waits for a digest that its ETag is made from. Without it a client would get the whole file in the
-# place of a range, and a proxy that joins ranges of several servers would break off.
+# How long a response waits for the digest from which its ETag is made. Without an ETag, a client would get the whole
+# file instead of a range, and a proxy that joins ranges of several servers would fail.
 _SECONDS: Final = 0.5
 _SECONDS_FOR_RANGES: Final = 20.0  # balancers wait 30 or 60 s
 _SHORT_BYTES: Final = 256 * 1024  # take a fraction of a millisecond
@@ -25,8 +25,8 @@ _PLAIN_FIELDS: Final = frozenset({"accept-encoding", "want-repr-digest"})
 async def with_digest(source: Source, request: RequestHead, receive: Receive | None = None) -> Source:
     """Return the source, described with its digest if the request wants that, or if its ETag is made from the digest.
 
-    A digest that is not known yet is waited for, longer if the request has conditions or ranges, and no longer if the
-    client leaves, which `receive` tells. If this raises an error, the source is closed.
+    If the digest is not known yet, the function waits for it: longer if the request has conditions or ranges, and only
+    until the client leaves, if `receive` is given. If this function raises an error, it has closed the source.
     """
     found = source.representation
     is_wanted = "want-repr-digest" in request.fields and wants_sha256(request.fields["want-repr-digest"])

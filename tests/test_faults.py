@@ -109,7 +109,7 @@ async def test_the_connection_of_a_client_that_stops_reading_is_closed_and_the_f
     tasks, fds = other_tasks(), len(descriptors())
     async with server.downloading("/large.bin"):
         await eventually(lambda: not app.running and not descriptors(large))
-        assert caplog.messages == ["GET '/large.bin': closed short: the client took nothing for 0.3 s"]
+        assert caplog.messages == ["GET '/large.bin': the response is incomplete: the client read nothing for 0.3 s"]
     await nothing_left(app, large, tasks, fds)
 
 
@@ -152,7 +152,7 @@ async def test_a_file_written_to_while_it_is_sent_is_closed_short_and_logged_onc
         received = await rest(connection)
     assert len(received) < len(content)
     assert content.startswith(received) or "overwrite" in change.__name__, "a region is checked after it was sent"
-    assert len([line for line in caplog.messages if "GET '/large.bin': closed short: " in line]) == 1
+    assert len([line for line in caplog.messages if "GET '/large.bin': the response is incomplete: " in line]) == 1
     await eventually(lambda: not app.running and not descriptors(large))
 
 

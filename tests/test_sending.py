@@ -103,7 +103,7 @@ async def test_the_response_to_a_client_that_takes_nothing_ends(
     exchange = await _stalled(app)
     assert exchange.status == 200
     assert not descriptors(tmp_path / "large.bin")
-    assert caplog.messages == ["GET '/large.bin': closed short: the client took nothing for 0.05 s"]
+    assert caplog.messages == ["GET '/large.bin': the response is incomplete: the client read nothing for 0.05 s"]
     await eventually(lambda: not other_tasks())
 
 

@@ -1,4 +1,4 @@
-"""Accepting connections from listening sockets, and the end of that, at which none may be lost."""
+"""Accept connections from listening sockets, and stop accepting without losing one."""
 
 import asyncio
 import socket
@@ -18,8 +18,9 @@ __all__ = ["BACKLOG", "Acceptors", "accepting"]
 
 
 BACKLOG: Final = 4096  # connections that the kernel completes before they are accepted
-# asyncio accepts as many in one turn as its backlog says. A connection and its first request take some 0.2 ms, and all
-# other clients wait meanwhile. Also, new connections must not use up the descriptors before idle ones have made room.
+# In one turn of the loop, asyncio accepts as many connections as its backlog says. A connection and its first request
+# take about 0.2 ms, in which all other clients wait. Also, new connections must not use up the descriptors before idle
+# connections are closed.
 _ACCEPTED_AT_ONCE: Final = 16
 
 
@@ -28,9 +29,9 @@ class Acceptors:
 
     accepting ── close() ──> closed
 
-    When a listening socket is closed, the kernel resets the connections that were not accepted yet, and a balancer
-    counts each of them as a failed request. So `close` accepts those first. If other processes share the socket, it
-    stays open until the last one has closed it. The worker owns this object.
+    When a listening socket is closed, the kernel resets the connections that are not accepted yet, and a balancer
+    counts each of them as a failed request. So `close` accepts them first. If other processes share the socket, it
+    stays open until the last process has closed it. The worker owns this object.
     """
 
     def __init__(self, make_protocol: Callable[[], asyncio.Protocol], handshakes: Handshakes | None = None) -> None:
@@ -62,10 +63,10 @@ class Acceptors:
             await self._handshakes.settled()
 
     async def _stop_accepting(self) -> None:
-        """Let asyncio accept nothing more, and make the connections that it has accepted in this turn.
+        """Stop accepting, but let asyncio make the connections that it has accepted in this turn.
 
-        A closed server of asyncio drops those without a word. uvloop makes each of them at once, and reads the sockets
-        in a way of its own: the removal then does nothing.
+        A closed server of asyncio would drop these connections. uvloop makes each connection at once, and watches the
+        sockets in another way, so that the removal has no effect.
         """
         loop = asyncio.get_running_loop()
         for _, sock in self._accepting:
@@ -88,7 +89,7 @@ def _waiting_at(sock: socket.socket) -> list[socket.socket]:
 async def accepting(
     http1: Http1Server, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None, *, proxy_protocol: bool
 ) -> AsyncIterator[Acceptors]:
-    """Accept connections until the yielded object is closed; the end of the block ends unfinished handshakes."""
+    """Accept connections until the yielded object is closed. The end of the block ends unfinished handshakes."""
     make_protocol: Callable[[], asyncio.Protocol] = http1.connection
     handshakes: Handshakes | None = None
     async with AsyncExitStack() as cleanup:

@@ -1,4 +1,4 @@
-"""The access log: it counts the bytes that were really sent, not those of Content-Length."""
+"""The access log. It logs the number of bytes that were really sent, not that of Content-Length."""
 
 import asyncio
 import json
@@ -27,8 +27,8 @@ _SEARCHED_BYTES: Final = 8 * 1024  # of that line: no secret is longer, and a se
 _REQUEST_LINE: Final = re.compile(r"([!-~]+) ([!-~]+) HTTP/([0-9](?:\.[0-9])?)")
 # Before the host of a target that is no path (RFC 9112 §3.2.2-3), up to the last @: a password may hold any character.
 _USERINFO: Final = re.compile(rb"((?:^|\s)(?:[^\s/]*//)?)(?!/)\S*@")
-_LINE_BREAK: Final = re.compile(rb"[\r\n]")  # either may end a malformed line; a password may be in the next one
-# Bytes of a field that comes from the client. A head may have 64 KiB: without this, a few requests would fill a log.
+_LINE_BREAK: Final = re.compile(rb"[\r\n]")  # each may end a malformed line; the next line may contain a password
+# Bytes of a field that comes from the client. A head may have 64 KiB: without a limit, a few requests could fill a log.
 _MAX_FIELD_BYTES: Final = 1024
 
 
@@ -49,7 +49,7 @@ FORMATS: Final[Mapping[str, Callable[[Record], str]]] = {"text": _as_text, "json
 
 @contextmanager
 def access_log(form: str) -> Iterator[Sequence[RequestObserver]]:
-    """Yield the observer that writes the log to standard output, none if `form` is "none"; at the end flush the log."""
+    """Yield the observer that writes the log to standard output, or none if `form` is "none". Flush at the end."""
     if form == "none":
         yield ()
         return
@@ -61,15 +61,15 @@ def access_log(form: str) -> Iterator[Sequence[RequestObserver]]:
 
 
 def _descriptor(stream: TextIO | None) -> int:
-    """Return a stream's descriptor, or /dev/null if the process has no such stream: another file has its number now."""
+    """Return a stream's descriptor, or /dev/null if there is no stream: another file may have its number."""
     return stream.fileno() if stream else os.open(os.devnull, os.O_WRONLY)
 
 
 class AccessLog:
-    """Observes requests: it writes a line for each request when the request has ended.
+    """Observes requests, and writes a line when a request has ended.
 
-    `form` is a key of `FORMATS`. `bytes` is `sent` of `ObservedResponse`. `aborted` means that the response is
-    incomplete. `write` is called on the event loop and must not block.
+    `form` is a key of `FORMATS`. In a line, `bytes` is `sent` of `ObservedResponse`, and `aborted` means that the
+    response is incomplete. `write` is called on the event loop and must not block.
     """
 
     def __init__(self, form: str, *, write: Callable[[str], object]) -> None:
@@ -88,10 +88,10 @@ class AccessLog:
         self._log(_request(scope), outcome, time.monotonic() - started)
 
     def refused(self, scope: Scope, data: bytes, status: int) -> None:
-        """Write the line of a request that the server refused before the app; `data` are the bytes that came.
+        """Write the line of a request that the server refused before the app; `data` are the received bytes.
 
-        `-` stands for a part of the request line that is not there. Only the first 200 bytes of a longer line are
-        logged, and three stars in the place of a user and a password.
+        `-` stands for a missing part of the request line, and three stars for a user and a password. Of a longer line,
+        only the first 200 bytes are logged.
         """
         line = _LINE_BREAK.split(data, maxsplit=1)[0][:_SEARCHED_BYTES]
         line = _USERINFO.sub(rb"\1***@", without_signature(line))
@@ -113,7 +113,7 @@ def _moment(scope: Scope) -> Record:
 
 
 def _request(scope: Scope) -> Record:
-    """Return the fields that describe the request, cut to 1 KiB each. The target stays percent-encoded, as it came."""
+    """Return the values that describe the request, each cut to 1 KiB. The target stays percent-encoded."""
     query = b"?" + scope["query_string"] if scope["query_string"] else b""
     ranges = b", ".join(value for name, value in scope["headers"] if name == b"range")
     return {

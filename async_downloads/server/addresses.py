@@ -1,4 +1,4 @@
-"""The URLs of a listening socket, with addresses that can be opened: those of the network interfaces."""
+"""The URLs of a listening socket, with addresses that clients can open: those of the network interfaces."""
 
 import ctypes
 import ipaddress
@@ -55,7 +55,7 @@ def _outbound(version: int) -> str | None:
 
 
 class _Interface(ctypes.Structure):
-    """An element of the list of `getifaddrs(3)`; its further members are not needed."""
+    """An element of the list of `getifaddrs(3)`, without the members that are not needed."""
 
 
 _Interface._fields_ = [

@@ -1,4 +1,4 @@
-"""The gate of a serving process: it counts the running requests, and says whether the process is ready for more."""
+"""`DrainGate` counts the running requests of a process, and says whether the process is ready for more."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -23,10 +23,10 @@ class DrainGate:
 
     serving ── retire ──> retiring ── drain ──> draining ── the last running request has ended ──> drained
 
-    There is no way back. From `retire` on `/-/ready` is a 503, so that a balancer sends no more requests; before, the
-    app responds to it. All other requests are passed to the app in every state: those that come while the process
-    drains were sent before their client could know. `Shutdown` owns the gate and changes its state; all
-    of it runs on the event loop.
+    From `retire` on, the response of `/-/ready` is a 503, so that a balancer sends no more requests. Before, the app
+    responds there. All other requests are passed to the app in every state: clients that send a request while the
+    process drains may not know it yet. `Shutdown` owns the gate and changes its state. All methods run on the event
+    loop.
     """
 
     def __init__(self, app: Any) -> None:
@@ -73,10 +73,11 @@ class DrainGate:
         return self._count(scope, receive, send)
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run a request and count it as long as it runs.
+        """Run a request, and count it while it runs.
 
-        If the body cannot be sent whole, log that. The error goes on to the connection, which closes, and does not log
-        it again. If the app calls `sys.exit`, only this request fails: the event loop would end with all requests.
+        If the body cannot be sent whole, log it. The connection gets the error, too: it closes, and does not log the
+        error again. If the app calls `sys.exit`, only this request fails: otherwise the event loop would end, and with
+        it all requests.
         """
         self._running += 1
         try:

@@ -1,4 +1,4 @@
-"""The handshakes of TLS and of the PROXY protocol: how many may be unfinished at once, and for how long."""
+"""The handshakes of TLS and of the PROXY protocol, with limits for their number and their time."""
 
 import asyncio
 import os
@@ -14,10 +14,10 @@ from .plain_http import refuse_plain_http
 __all__ = ["Handshakes"]
 
 
-_HANDSHAKE_SECONDS: Final = 10.0  # for a client's part of a handshake
+_HANDSHAKE_SECONDS: Final = 10.0  # in which a client must do its part of a handshake
 _SETTLE_SECONDS: Final = 0.1  # at the end of the server
-_SHUTDOWN_SECONDS: Final = 5.0  # for a client to confirm the end of TLS
-_LEAST: Final = 64  # unfinished handshakes, also when there is no room for more connections
+_SHUTDOWN_SECONDS: Final = 5.0  # in which a client must confirm the end of TLS
+_LEAST: Final = 64  # unfinished handshakes, even if there is no room for more connections
 _RECORD_BYTES: Final = 16 * 1024  # the longest TLS record
 
 
@@ -27,12 +27,13 @@ class Handshakes:
         accepted ──> PROXY header ──> TLS handshake ──client finishes it──> connection of `make_protocol`
                           └───────────────┴──10 s have passed, or it is the oldest of too many──> closed
 
-    A client that speaks plain HTTP where TLS is expected gets a 400 before its connection is closed.
+    A client that sends plain HTTP to a port with TLS gets a 400 before its connection is closed.
 
-    asyncio's own server with `ssl` neither counts unfinished handshakes nor can it end one: a few clients that connect
-    and send nothing would use up the descriptors. Here `room` returns how many there may be. Each is a task, which
-    ends when the connection is made. `preamble` reads what comes before TLS, and its result is the argument of
-    `make_protocol`; without it there is no argument. It raises OSError to close the connection. The worker owns this.
+    asyncio's own server with `ssl` does not count unfinished handshakes and cannot end one: clients that connect and
+    send nothing would use up the descriptors. Here `room` returns how many handshakes are allowed. Each one is a task,
+    which ends when the connection is made. `preamble` reads the bytes before TLS, and its result is the argument of
+    `make_protocol`; without `preamble` there is no argument. To close the connection, `preamble` raises OSError. The
+    worker owns this object.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Handshakes:
         *,
         preamble: Callable[[socket.socket], Awaitable[object]] | None = None,
     ) -> None:
-        # asyncio takes a buffer of this size for each connection as soon as that is accepted; its default is 256 KiB.
+        # asyncio allocates a buffer of this size for each accepted connection; the default is 256 KiB.
         sslproto.SSLProtocol.max_size = _RECORD_BYTES
         self._make_protocol = make_protocol
         self._tls = _tls_options(context) if context else {}
@@ -56,7 +57,7 @@ class Handshakes:
         return _Accepted(self._start)
 
     async def settled(self) -> None:
-        """Give the unfinished handshakes a moment: the requests of their clients may have come already."""
+        """Wait 0.1 s for the unfinished handshakes, because their clients may already have sent requests."""
         if self._running:
             await asyncio.wait(list(self._running), timeout=_SETTLE_SECONDS)
 
@@ -87,7 +88,7 @@ class Handshakes:
 
     def _end(self, task: "asyncio.Task[None]", sock: socket.socket) -> None:
         self._running.pop(task, None)
-        if task.cancelled() or isinstance(task.exception(), OSError):  # the client has left, or speaks another protocol
+        if task.cancelled() or isinstance(task.exception(), OSError):  # the client has left, or uses another protocol
             sock.close()
 
 
@@ -97,7 +98,7 @@ def _tls_options(context: ssl.SSLContext) -> dict[str, Any]:
 
 
 class _Accepted(asyncio.Protocol):
-    """Takes the socket from the transport before a byte is read, so that another transport can be made for it."""
+    """Takes the socket from its transport before a byte is read, so that another transport can use the socket."""
 
     def __init__(self, start: Callable[[socket.socket], None]) -> None:
         self._start = start

@@ -1,7 +1,7 @@
-"""The messages of the server and the records of `logging` as JSON, for a log whose lines are read by a program.
+"""Write the messages of the server and the records of `logging` as JSON, for a program that reads the log.
 
-Each is a line on standard error, with `time`, `level`, `message` and, from `logging`, `logger` and `traceback`. Text
-that an app prints itself stays as it is.
+Each one is a line on standard error, with `time`, `level`, `message` and, from `logging`, `logger` and `traceback`.
+Text that an app prints itself is not changed.
 """
 
 import json
@@ -15,7 +15,7 @@ __all__ = ["log_as_json"]
 
 
 def log_as_json() -> None:
-    """Write messages as JSON from now on. An app that has set up `logging` itself keeps the form of its records."""
+    """Write messages as JSON from now on. If an app has set up `logging` itself, its records keep their form."""
     report.form = _message
     logging.captureWarnings(True)
     if not logging.root.handlers:
@@ -31,7 +31,7 @@ def _line(time: datetime, level: str, fields: dict[str, str]) -> str:
 
 
 class _JsonHandler(logging.Handler):
-    """Writes records to the standard error of the moment: a worker replaces it by one that never blocks."""
+    """Writes records to the current `sys.stderr`, because a worker replaces it by a stream that never blocks."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

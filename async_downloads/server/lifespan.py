@@ -15,14 +15,15 @@ _SHUTDOWN_SECONDS: Final = 2.0  # mainly for the app's database connections to c
 
 
 class StartFailed(Exception):
-    """The app cannot start; the message is the app's."""
+    """The app cannot start. The message is that of the app."""
 
 
 class Lifespan:
     """Runs an app's lifespan in one task.
 
-    States: starting (`start`), running, shutting down (`stop`), ended. An app that has no lifespan raises or returns at
-    the first message: it runs without one. An error after it asked for that message is logged. The worker owns it.
+    States: starting (`start`), running, shutting down (`stop`), ended. If an app has no lifespan, it raises or returns
+    at the first message, and runs without a lifespan. If it raises after it has asked for this message, the error is
+    logged. The worker owns this object.
     """
 
     def __init__(self, app: Any) -> None:
@@ -35,7 +36,7 @@ class Lifespan:
         self._has_asked = False  # the app has asked for a message, so it most likely has a lifespan
 
     async def start(self) -> None:
-        """Start the app. Raises StartFailed if it says that it cannot."""
+        """Start the app. Raises StartFailed if the app reports that it cannot start."""
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         self._task = asyncio.get_running_loop().create_task(self._run(scope))
         failure = await self._ask("startup")
@@ -44,7 +45,7 @@ class Lifespan:
         self._started = True
 
     async def stop(self) -> None:
-        """Shut the app down if it has started; it has two seconds."""
+        """Shut down the app, if it has started, within two seconds."""
         if self._task is None:
             return
         if self._started:
@@ -55,7 +56,7 @@ class Lifespan:
         await asyncio.wait([self._task], timeout=_SHUTDOWN_SECONDS)
 
     async def _run(self, scope: Scope) -> None:
-        """Await the app, which may be a plain function that raises, or returns an awaitable that no task accepts."""
+        """Await the app. It may also be a plain function that raises, or that returns an awaitable of any type."""
         await self._app(scope, self._receive, self._send)
 
     async def _ask(self, phase: str) -> str | None:
@@ -70,7 +71,7 @@ class Lifespan:
         if self._response.done():
             return self._response.result()
         if (error := task.exception()) and self._has_asked:
-            _log.warning("the app has failed at its %s, and goes on without it: %r", phase, error)
+            _log.warning("the %s of the app has failed, and the app continues without it: %r", phase, error)
         return None
 
     async def _receive(self) -> Message:

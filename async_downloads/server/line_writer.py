@@ -1,9 +1,9 @@
-"""Lines for standard output and standard error, written so that no slow, full or closed output delays a request.
+"""Write lines to standard output and standard error, so that a slow, full or closed output does not delay a request.
 
-A `LineWriter` has a thread of its own. The thread writes to the file descriptor, not to a Python stream. Python flushes
-streams when the process ends, and that would wait for the lock that a blocked thread holds.
+A `LineWriter` has its own thread. The thread writes to the file descriptor, not to a Python stream: Python flushes
+streams when the process ends, and would wait for the lock that a blocked thread holds.
 
-`report` needs no thread, so the process that supervises the workers can use it: that process forks, and a fork copies
+`report` needs no thread, so the process that supervises the workers can use it: this process forks, and a fork copies
 no threads.
 """
 
@@ -23,19 +23,19 @@ __all__ = ["LineWriter", "print_nowait", "queued_stderr", "report"]
 
 _MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
 _MAX_LINE_BYTES: Final = 64 * 1024  # a traceback is one line here; a longer one is cut
-_FLUSH_SECONDS: Final = 1.0  # for the last lines to be read
+_FLUSH_SECONDS: Final = 1.0  # in which the last lines must be written
 
 
 class LineWriter:
-    """Writes lines to a descriptor in order; drops and counts lines if 4 MiB wait, or if it cannot write them.
+    """Writes lines to a descriptor in order. It drops and counts lines if 4 MiB wait, or if it cannot write them.
 
-    States: writing ⇄ failing, after an error such as a full disk or a reader that has left; closed. A failing writer
-    tries each line, so it goes on as soon as there is room again. It says once that it fails, and with `report` it
-    reports how many lines were dropped: when all waiting lines have been handled, and when it is closed.
+    States: writing; failing, after an error such as a full disk or a closed pipe; closed. A failing writer tries each
+    line, so it writes again as soon as there is room. By `report` it says once that it fails. It also reports how many
+    lines were dropped, when no line waits and when it is closed.
 
-    Any thread may call `write`, and owns `_queued` and `_overflowed` under the lock; it is reentrant, because the
-    garbage collector may warn about an object while the lock is held. The writer's own thread owns the other counts;
-    `close` touches them only for a thread that is blocked.
+    Any thread may call `write`, and changes `_queued` and `_overflowed` under the lock. The lock is reentrant, because
+    the garbage collector may warn about an object while the lock is held. The writer's own thread owns the other
+    counts; `close` changes them only if this thread is blocked.
     """
 
     def __init__(self, fd: int, name: str, *, report: Callable[[str], object]) -> None:
@@ -45,17 +45,17 @@ class LineWriter:
         self._waiting: SimpleQueue[bytes | None] = SimpleQueue()
         self._lock = RLock()
         self._queued = 0  # bytes
-        self._taken = 0  # of those, the bytes that the thread has taken
+        self._taken = 0  # bytes that the thread has taken from the queue
         self._overflowed = 0  # lines
         self._lost = 0  # lines that could not be written
-        self._reported = 0  # of all dropped lines, those that were reported
+        self._reported = 0  # dropped lines that were reported
         self._failing = False
         self._is_torn = False  # the last line was written in part
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def write(self, line: str) -> None:
-        """Queue a line, which ends with a line break, or drop it. Returns at once."""
+        """Queue a line, which ends with a line break, or drop it. This does not block."""
         data = line.encode("utf-8", "backslashreplace")
         if len(data) > _MAX_LINE_BYTES:
             data = data[:_MAX_LINE_BYTES] + b"...\n"
@@ -93,7 +93,7 @@ class LineWriter:
             self._is_torn = self._is_torn or len(rest) < size
             if not self._failing:
                 self._failing = True
-                self._report(f"{self._name} cannot be written: {error.strerror}; its lines are dropped until it can")
+                self._report(f"cannot write {self._name}: {error.strerror}; lines are dropped until this works again")
         else:
             self._failing = self._is_torn = False
 
@@ -101,14 +101,15 @@ class LineWriter:
         dropped = self._overflowed + self._lost - self._reported
         if dropped:
             self._reported += dropped
-            self._report(f"{dropped} lines of {self._name} were dropped: they could not be written in time")
+            self._report(f"{dropped} lines of {self._name} were dropped, because they could not be written in time")
 
 
 @contextmanager
 def queued_stderr() -> Iterator[None]:
-    """Let a thread write what this process writes to `sys.stderr`; wait at the end at most a second for the last lines.
+    """Let a thread write the text that this process writes to `sys.stderr`.
 
-    So a warning, a traceback or a line of the log never blocks its writer and never fails.
+    So a warning, a traceback or a log line never blocks its writer and never fails. At the end of the block, wait at
+    most one second for the last lines.
     """
     original = sys.stderr
     if original is None:
@@ -142,7 +143,7 @@ class _LineStream(io.TextIOBase):
 
 
 class _Reporter:
-    """Writes lines to the standard error of the process if that is possible at once; it counts those it drops."""
+    """Writes a line to the standard error of the process, if this does not block; else it drops and counts the line."""
 
     def __init__(self) -> None:
         self.form: Callable[[str], str] = "async-downloads: {}\n".format  # makes a line of a message
@@ -154,19 +155,19 @@ class _Reporter:
             line = self.form(f"{self._dropped} messages were dropped") + line
         try:
             is_written = sys.__stderr__ is None or _write_nowait(sys.__stderr__.fileno(), line.encode())
-        except (OSError, ValueError):  # it cannot be written, or was closed
+        except (OSError, ValueError):  # the write failed, or standard error is closed
             is_written = False
         self._dropped = 0 if is_written else self._dropped + 1
 
 
 report: Final = _Reporter()
-"""Write a line to standard error if that is possible at once; else count it for the next report. Never fails."""
+"""Write a line to standard error if this does not block; else count it for the next report. It never fails."""
 
 
 def print_nowait(text: str) -> None:
-    """Write text to standard output if that is possible at once; else it is lost. Never fails.
+    """Write text to standard output if this does not block; else the text is lost. It never fails.
 
-    It passes by the buffer of `sys.stdout`, which Python would try to write again when the process ends.
+    It does not use the buffer of `sys.stdout`, because Python would try to write that again when the process ends.
     """
     with suppress(OSError, ValueError):
         if sys.stdout is not None:
@@ -174,7 +175,7 @@ def print_nowait(text: str) -> None:
 
 
 def _write_nowait(fd: int, line: bytes) -> bool:
-    """Write a short line if the descriptor takes it without waiting; return whether it did."""
+    """Write a short line if the descriptor takes it without waiting; return whether it was written."""
     with _nonblocking(fd) as own:
         if not _is_writable(own, 0):
             return False
@@ -185,9 +186,9 @@ def _write_nowait(fd: int, line: bytes) -> bool:
 
 @contextmanager
 def _nonblocking(fd: int) -> Iterator[int]:
-    """Open a pipe once more, without blocking: the flag of `fd` itself is shared with other processes.
+    """Open a pipe again in non-blocking mode, because other processes share the mode of `fd` itself.
 
-    Any other file is used as it is: `poll` is enough for it.
+    Any other file is used unchanged: for it, `poll` is enough.
     """
     if not stat.S_ISFIFO(os.fstat(fd).st_mode) or not os.path.exists("/proc/self/fd"):
         yield fd
@@ -200,7 +201,7 @@ def _nonblocking(fd: int) -> Iterator[int]:
 
 
 def _write_some(fd: int, data: bytes) -> int:
-    """Write some of the data, at least a byte; wait as long as the descriptor takes none."""
+    """Write some of the data, at least one byte. Wait until the descriptor takes a byte."""
     while True:
         try:
             return os.write(fd, data)

@@ -35,10 +35,10 @@ __all__ = ["CannotServe", "hold_signals", "listen", "run", "run_app"]
 _PROBE_SECONDS: Final = 5.0
 _PORTS_TRIED: Final = 100  # to find a free one
 _MAX_PORT: Final = 65535
-# Bytes that the kernel buffers beyond those on their way to the client, with TLS and without. By default it takes
-# megabytes and wakes the writer only when a third of them have been sent: for a slow client that takes longer than the
-# stall timeout, and ten thousand clients would use up the kernel's memory for TCP. Without TLS, `http1.zero_copy`
-# lifts the limit for a fast client.
+# Bytes that the kernel buffers beyond those on their way to the client, with TLS and without. By default the kernel
+# takes megabytes, and wakes the writer only when a third of them have been sent. With a slow client this takes longer
+# than the stall timeout, and ten thousand clients would use up the kernel's memory for TCP. Without TLS,
+# `http1.zero_copy` removes the limit for a fast client.
 _UNSENT_BYTES: Final = {True: 512 * 1024, False: 96 * 1024}
 
 
@@ -47,7 +47,7 @@ class CannotServe(Exception):
 
 
 def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence[str]], None]) -> int:
-    """Serve until a signal ends it; return the exit code. `announce` gets the URLs as soon as connections are accepted.
+    """Serve until a signal comes; return the exit code. `announce` gets the URLs as soon as clients can connect.
 
     Raises CannotServe if an address is in use, a file cannot be read, or the database does not exist.
     """
@@ -103,7 +103,7 @@ def _close_all(sockets: Sequence[socket.socket]) -> None:
 
 
 def _listen_for_scrapers(server: ServerSettings, stall_timeout: float, cleanup: ExitStack) -> socket.socket | None:
-    """Open the listening socket for the metrics, and say where they are; None if there is none."""
+    """Open the listening socket for the metrics, and print their URL. Return None if no metrics are wanted."""
     if server.metrics_bind is None:
         return None
     sock = listen(server.metrics_bind, stall_timeout)
@@ -113,14 +113,14 @@ def _listen_for_scrapers(server: ServerSettings, stall_timeout: float, cleanup: 
 
 
 def _probe(settings: Settings) -> None:
-    """Check for at most five seconds, in an event loop of its own, that the database can be read.
+    """Check for at most five seconds, in a separate event loop, that the database can be read.
 
-    Raises CannotServe if an SQLite database cannot be read: waiting would not help, because its name is wrong or `db
-    init` was forgotten. A PostgreSQL server may be started, moved or restarted at any time. The rest of the site does
-    not wait for it, and requests for its files get a 503 until it is there.
+    Raises CannotServe if an SQLite database cannot be read: then its name is wrong, or the user has forgotten `db
+    init`, and waiting would not help. A PostgreSQL server may start later. The rest of the site does not wait for it,
+    and requests for its files get a 503 until it responds.
     """
     if hidden := hidden_folder(settings):
-        raise CannotServe(f"{hidden} would be hidden by the files of the database, which are at /{PREFIX}: rename it")
+        raise CannotServe(f"{hidden} has the same URL as the files of the database, /{PREFIX}: rename it")
     try:
         asyncio.run(asyncio.wait_for(probe(settings), _PROBE_SECONDS))
     except ValueError as error:
@@ -133,10 +133,10 @@ def _probe(settings: Settings) -> None:
 
 
 def hold_signals() -> None:
-    """Block the signals that end the server until a worker has set its handlers.
+    """Block the signals that end the server, until a worker has set its handlers.
 
-    Call this before a library starts a thread: threads inherit the block. A thread that does not block a signal would
-    receive it, and the process would end without cleaning up.
+    Call this before a library starts a thread, because threads inherit the block. If a thread did not block a signal,
+    it would receive the signal, and the process would end without a shutdown.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
@@ -149,7 +149,7 @@ def _raise_descriptor_limit() -> None:
 
 
 def _has_ipv4_twin(bind: str, binds: Sequence[str]) -> bool:
-    """Return whether another socket binds all IPv4 addresses; `[::]` would bind them, too, and find the port in use."""
+    """Return whether another address is `0.0.0.0` with the same port. `[::]` would also bind it, and find it in use."""
     host, _, port = bind.rpartition(":")
     return host == "[::]" and f"0.0.0.0:{port}" in binds
 
@@ -164,9 +164,10 @@ def listen(
 ) -> socket.socket:
     """Open the listening socket for `host:port`, `unix:path` or `fd://n`.
 
-    The kernel drops a client that acknowledges nothing for `stall_timeout` seconds; `secure` means that TLS is used.
-    `unix_mode` is the mode of the file of a UNIX socket; None leaves it to the umask of the process. `no_ipv4` keeps
-    IPv4 clients off a socket of `[::]`. Raises CannotServe; if the port is in use, the message names a free one.
+    The kernel drops a client that acknowledges nothing for `stall_timeout` seconds. `secure` means that TLS is used.
+    `unix_mode` are the permissions of the file of a UNIX socket; if it is None, they come from the umask. With
+    `no_ipv4`, a socket of `[::]` accepts no IPv4 clients. Raises CannotServe if this fails; if the port is in use, the
+    message names a free port.
     """
     with ExitStack() as if_not_bound:
         try:
@@ -178,7 +179,7 @@ def listen(
                 with mode_of_new_files(unix_mode):
                     sock.bind(address)
             if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
-                # These hold for what the kernel has buffered. Accepted connections inherit them.
+                # These options limit what the kernel buffers. Accepted connections inherit them.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES[secure])
             sock.listen(BACKLOG)
@@ -190,7 +191,7 @@ def listen(
 
 
 def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]:
-    """Return a socket and the address to bind it to: None for an inherited socket, which is bound."""
+    """Return a socket and the address to bind it to; None for an inherited socket, which is already bound."""
     number = bind.removeprefix("fd://")
     if number != bind and number.isdecimal():
         return socket.socket(fileno=int(number)), None
@@ -211,7 +212,7 @@ def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]
 
 
 def _free_port_hint(bind: str, error: Exception) -> str:
-    """Return a hint at a free port if the port is in use; else an empty text."""
+    """Return a hint that names a free port, if the port is in use; else an empty text."""
     host, _, port = bind.rpartition(":")
     if not port.isdecimal() or getattr(error, "errno", None) != errno.EADDRINUSE:
         return ""

@@ -1,4 +1,4 @@
-"""Event loops, and threads that have a lower priority than the loop."""
+"""Event loops whose threads have a lower priority than the loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,9 +10,8 @@ from ..threads import lower_priority
 __all__ = ["loop_factory"]
 
 
-# Threads that read files. More of them delay the event loop on one core: a thread that holds the interpreter's lock but
-# not the processor waits for the other threads. An unrelated client waited 20 to 80 ms with eight threads, 4 ms with
-# four.
+# Threads that read files. On one core, more threads delay the event loop: a thread may hold the interpreter's lock
+# while another thread has the processor. With eight threads, another client waited 20 to 80 ms; with four, 4 ms.
 _READER_THREADS: Final = 4
 
 

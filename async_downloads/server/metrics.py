@@ -1,10 +1,10 @@
-"""What a worker counts: its page of numbers, and the observer that writes them.
+"""The counts of a worker: its page of numbers, and the observer that writes them.
 
     page    BEAT ACCEPTS | gauges | counters | histograms | requests: a row for each method, a column for each status
 
-Everything has its place, so the numbers of all workers can be added up place by place, and no client can make the page
-larger. The page is written once a second. A request costs half a microsecond: `prometheus_client` counts with a lock,
-so it only writes the page that is scraped.
+Each number has a fixed place. So the pages of all workers can be added up place by place, and no client can make a page
+larger. A worker writes its page once per second. Counting a request takes half a microsecond. `prometheus_client` would
+need a lock, so it only makes the page that Prometheus scrapes.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class Histogram(NamedTuple):
         return self.place + len(self.bounds) + 2
 
 
-BEAT: Final = 0  # when the worker was seen last, in seconds of the monotonic clock
+BEAT: Final = 0  # the time at which the worker was last active, in seconds of the monotonic clock
 ACCEPTS: Final = 1  # whether it accepts connections: 1 or 0
 CONNECTIONS: Final = 2
 RUNNING: Final = 3
@@ -123,7 +123,7 @@ class WorkerMetrics:
             self.failed()
 
     def refused(self, scope: Scope, data: bytes, status: int) -> None:  # noqa: ARG002 - as the log needs them
-        """Count a request that the server refused before the app. Its method is "other": it may not have one."""
+        """Count a request that the server refused before the app. Its method is "other", because it may have none."""
         self._count("other", status)
         self._refused += 1
 
@@ -154,9 +154,9 @@ class WorkerMetrics:
 def _reason(error: BaseException | None) -> str:
     """Return why a response is incomplete; `error` is what the app raised."""
     if error is None or isinstance(error, ConnectionError):
-        return "client"  # it has left; most apps end without an error then
+        return "client"  # the client has left, and most apps then end without an error
     if isinstance(error, SendStalled):
         return "stalled"
     if isinstance(error, SourceError):
         return "source"
-    return "error" if isinstance(error, Exception) else "shutdown"  # which cancels the app
+    return "error" if isinstance(error, Exception) else "shutdown"  # the shutdown cancels the app

@@ -1,6 +1,6 @@
-"""The page that Prometheus scrapes, in its text format or in that of OpenMetrics: the sums of all workers' numbers.
+"""The page that Prometheus scrapes, in its text format or in that of OpenMetrics. It has the sums over all workers.
 
-Any worker can respond, since it reads the pages of all of them.
+Any worker can make it, because it can read the pages of all workers.
 """
 
 import platform
@@ -90,8 +90,8 @@ class _PagesCollector(Collector):
         sums = [sum(column) for column in zip(*map(memoryview.tolist, self._pages), strict=True)]
         yield _requests(sums)
         yield _counter("response_bytes", "Bytes of response bodies that were sent.", sums[BYTES])
-        yield _gauge("requests_in_flight", "Requests that are being responded to.", sums[RUNNING])
-        yield _gauge("connections", "Connections that are open.", sums[CONNECTIONS])
+        yield _gauge("requests_in_flight", "Requests whose responses are not complete yet.", sums[RUNNING])
+        yield _gauge("connections", "Open connections.", sums[CONNECTIONS])
         yield _gauge("workers", "Worker processes that accept connections.", sums[ACCEPTS])
         yield _histograms("request_seconds", "Seconds from a request to the end of its response.", sums, [])
         yield _aborted(sums)
@@ -112,14 +112,14 @@ def _requests(sums: Sequence[float]) -> Metric:
 
 
 def _aborted(sums: Sequence[float]) -> Metric:
-    family = CounterMetricFamily(f"{_PREFIX}_aborted", "Responses that were not sent whole.", labels=["reason"])
+    family = CounterMetricFamily(f"{_PREFIX}_aborted", "Responses that were not completed.", labels=["reason"])
     for index, reason in enumerate(REASONS):
         family.add_metric([reason], sums[ABORTED + index])
     return family
 
 
 def _histograms(name: str, text: str, sums: Sequence[float], labels: Sequence[str]) -> Metric:
-    """Return the histogram of the requests; with a label, those of the sources that were used."""
+    """Return the histogram of the requests, or with a label the histograms of the sources that were used."""
     family = HistogramMetricFamily(f"{_PREFIX}_{name}", text, labels=labels)
     measured: Iterable[tuple[list[str], Histogram]] = (
         [([source], histogram) for source, histogram in SOURCE_SECONDS.items()] if labels else [([], REQUEST_SECONDS)]

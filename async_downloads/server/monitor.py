@@ -1,10 +1,10 @@
-"""What a worker shows of itself while it runs, and what the parent of several workers sees of them.
+"""The state that a worker shows while it runs, and how the parent of several workers watches it.
 
     worker   every second    gauges and the time ──> its page
              at its start    "accepts" ──> its page, or READY=1 if it is the only one
-    parent                   pages of all workers ──> READY=1, WATCHDOG=1 only if every worker was seen lately
+    parent                   pages of all workers ──> READY=1, WATCHDOG=1 only if every worker was recently active
 
-The pages are also what `MetricsPage` reads. Without metrics and without a service manager nothing runs here.
+`MetricsPage` also reads the pages. Without metrics and without a service manager, nothing runs here.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ __all__ = ["WorkerMonitor", "WorkersMonitor"]
 
 
 _BEAT_SECONDS: Final = 1.0
-_READY_SECONDS: Final = 0.1  # how long the parent may not notice that the first worker accepts connections
+_READY_SECONDS: Final = 0.1  # in which the parent must notice that the first worker accepts connections
 _MAX_SCRAPERS: Final = 64  # connections to the metrics: a page takes 20 KB
 
 
 class WorkerMonitor:
     """Writes the page of one worker, and reports to the service manager if this is the only worker.
 
-    Requests are counted if there is a listening socket for the metrics, which the monitor closes at the end. The worker
-    owns it; its methods run on the event loop.
+    It counts requests only if there is a listening socket for the metrics, which it closes at the end. The worker owns
+    this object. Its methods run on the event loop.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class WorkerMonitor:
         self._service = service if is_only_worker else ServiceManager()
 
     def observers(self) -> Sequence[RequestObserver]:
-        """Begin to measure sources, and return the observer that measures requests, if they are counted."""
+        """If requests are counted, begin to measure sources, and return the observer that counts requests."""
         if self._socket is None:
             return ()
         listen_to_sources(self._metrics)
@@ -75,13 +75,13 @@ class WorkerMonitor:
         try:
             yield
         finally:
-            self._metrics.flush()  # requests that were cut at the end
+            self._metrics.flush()  # counts the requests that the shutdown has ended
             listener.close()
             await http1.abort()
 
     @contextmanager
     def running(self, connections: Callable[[], int], requests: Callable[[], int]) -> Iterator[None]:
-        """Show until the end of the block that the worker runs, with the numbers that the functions return."""
+        """Until the end of the block, show that the worker runs, and the numbers that the functions return."""
         if not self._beats:
             yield
             return
@@ -109,7 +109,7 @@ class WorkerMonitor:
 
 
 class WorkersMonitor:
-    """Reports to the service manager for a parent process that serves nothing itself. The supervisor owns it."""
+    """Reports to the service manager on behalf of the workers. The supervisor, in the parent process, owns it."""
 
     def __init__(self, pages: SharedPages, service: ServiceManager) -> None:
         self._pages = pages
@@ -122,13 +122,13 @@ class WorkersMonitor:
         return min(most, (self._service.watchdog_seconds or 2 * most) / 2)
 
     def reset(self, worker: int) -> None:
-        """Clear the gauges of a worker that begins or has died. The counters of its page go on."""
+        """Clear the gauges of a worker that starts or has died. The counters of its page stay."""
         page = self._pages[worker]
         page[ACCEPTS] = page[CONNECTIONS] = page[RUNNING] = 0
         page[BEAT] = time.monotonic()
 
     def look(self, workers: Iterable[int]) -> None:
-        """Report that the service is ready as soon as a worker accepts, and that it is alive if all of them are."""
+        """Report that the service is ready if a worker accepts connections, and alive if all workers were active."""
         pages = [self._pages[worker] for worker in workers]
         if any(page[ACCEPTS] for page in pages):
             self._service.ready()

@@ -1,4 +1,4 @@
-"""Plain HTTP on a port that expects TLS: its client gets a response that says so."""
+"""Plain HTTP on a port that expects TLS: the client gets a response that explains the mistake."""
 
 import asyncio
 import socket
@@ -20,10 +20,11 @@ _READ_BYTES: Final = 64 * 1024
 
 
 async def refuse_plain_http(sock: socket.socket) -> None:
-    """Wait for the first byte of a client, and leave it in the socket; if it begins a method, respond with 400.
+    """Wait for the first byte of a client, and leave it in the socket. If it begins a method, respond with 400.
 
-    A method begins with a capital letter, a TLS handshake with 22. After a response the rest of the request is thrown
-    away: a close would reset the connection, and the client would lose the response. Then it raises ConnectionError.
+    A method begins with a capital letter, a TLS handshake with the byte 22. After the response, the rest of the request
+    is read and discarded, because a close would reset the connection and the client would lose the response. Then the
+    function raises ConnectionError.
     """
     await _readable(sock)
     if not sock.recv(1, socket.MSG_PEEK).isupper():
@@ -34,7 +35,7 @@ async def refuse_plain_http(sock: socket.socket) -> None:
     async with asyncio.timeout(_LINGER_SECONDS):
         while await loop.sock_recv(sock, _READ_BYTES):
             pass
-    raise ConnectionAbortedError("the client speaks plain HTTP")
+    raise ConnectionAbortedError("the client uses plain HTTP")
 
 
 async def _readable(sock: socket.socket) -> None:

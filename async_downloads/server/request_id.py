@@ -1,7 +1,7 @@
-"""The identifier under which other programs know a request, so that their logs and ours can be joined.
+"""The identifier that other programs have given to a request, so that their logs can be compared with ours.
 
-It is the client's `X-Request-ID`, which proxies set, or else the trace id of `traceparent` (W3C Trace Context §3.2).
-None is made here: no other log would have it.
+It is the field `X-Request-ID`, which proxies set, or else the trace id of `traceparent` (W3C Trace Context §3.2). If
+there is none, no identifier is made here, because no other log would contain it.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 __all__ = ["request_id"]
 
 
-# The characters of UUIDs, ULIDs, Base64 and the identifiers of common proxies: none of them can forge a part of a line.
+# The characters of UUIDs, ULIDs, Base64 and the identifiers of common proxies. None of them can forge a part of a line.
 _REQUEST_ID: Final = re.compile(rb"[0-9A-Za-z._:/+=@~-]{1,128}")
 _TRACE_PARENT: Final = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
@@ -19,7 +19,7 @@ _TRACE_PARENT: Final = re.compile(
 
 
 def request_id(fields: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """Return the identifier of a request; None if it has none, or only one with other characters or over 128 bytes."""
+    """Return the identifier of a request; None if it has none, or if it is longer than 128 bytes or malformed."""
     trace = None
     for name, value in fields:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):

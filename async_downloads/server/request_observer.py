@@ -1,7 +1,7 @@
-"""What became of each request, for the access log and the metrics: the bytes that were really sent, not Content-Length.
+"""The result of each request, for the access log and the metrics: the bytes that were really sent, not Content-Length.
 
-It runs for every request, so it wraps neither the app nor its `send`: connections count what they send anyway, and
-an observer looks at that once, when the request has ended.
+Observers run for every request, so they must be fast. They do not wrap the app or its `send`: connections count the
+bytes that they send anyway, and an observer reads the counts once, when the request has ended.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ __all__ = ["Observe", "ObservedResponse", "RequestObserver", "error_of", "observ
 
 
 class ObservedResponse(Protocol):
-    """What was sent of a response.
+    """A response, as far as it was sent.
 
-    `status` is None if no response was begun. `sent` counts the bytes of the body that the transport accepted, and of
-    file regions those that the socket accepted; it is never less than the client has received. A body that the server
-    leaves out of a response to HEAD does not count.
+    `status` is None if no response was begun. `sent` is the number of bytes of the body that the transport has
+    accepted, or, for regions of files, the socket; the client has never received more. If the server leaves out the
+    body of a response to HEAD, its bytes do not count.
     """
 
     status: int | None
@@ -27,17 +27,17 @@ class ObservedResponse(Protocol):
 
 
 class RequestObserver(Protocol):
-    """What `Http1Server` calls for the requests of all connections, on the event loop; it must not block."""
+    """The methods that `Http1Server` calls for all requests, on the event loop. They must not block."""
 
     def end(self, scope: Scope, response: ObservedResponse, started: float, task: "asyncio.Task[None]") -> None:
-        """Look at the response to a request whose app has ended, in `task`.
+        """Observe the response to a request whose app, in `task`, has ended.
 
-        The connection has already responded in the place of an app that has failed. `started` is when the request
+        If the app has failed, the connection has already responded instead. `started` is the time at which the request
         began, by the monotonic clock.
         """
 
     def refused(self, scope: Scope, data: bytes, status: int) -> None:
-        """Take a request that the server refused before the app: the connection's scope, and the bytes that came."""
+        """Observe a request that the server refused before the app: the connection's scope and the received bytes."""
 
 
 Observe = Callable[[Scope, ObservedResponse, float, "asyncio.Task[None]"], None]

@@ -1,8 +1,7 @@
-"""Numbers that all processes of a server can read: each worker writes a page of its own.
+"""Numbers that all processes of a server can read: each worker writes its own page.
 
-The memory is shared by the processes that are forked after it is made, and it ends with them: there are no files, and
-nothing is left behind after a crash. A number has eight bytes at a multiple of eight, which processors write at once,
-so no lock is needed.
+Processes that are forked later share the memory. It has no file, so nothing stays after a crash. Each number has eight
+bytes at a multiple of eight, and processors write these in one step, so no lock is needed.
 """
 
 import mmap
@@ -16,7 +15,7 @@ _NUMBER_BYTES: Final = 8
 
 
 class SharedPages:
-    """A page of `size` numbers, all 0, for each worker. A worker that replaces a dead one goes on with its page."""
+    """A page of `size` numbers, all 0, for each worker. A worker that replaces a dead worker continues its page."""
 
     def __init__(self, workers: int, size: int) -> None:
         self._size = size

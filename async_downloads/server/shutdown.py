@@ -1,4 +1,4 @@
-"""The end of a worker: signals start it, and time or another signal completes it."""
+"""The shutdown of a worker: a signal starts it, and the end of the time or a second signal completes it."""
 
 import asyncio
 from typing import Final
@@ -11,9 +11,9 @@ from .monitor import WorkerMonitor
 __all__ = ["Shutdown"]
 
 
-# One Ctrl-C arrives twice: the terminal signals the whole process group, and the parent passes the signal on.
+# One Ctrl-C arrives twice: the terminal sends it to the whole process group, and the parent sends it to its workers.
 _SAME_SIGNAL_SECONDS: Final = 0.5
-_AT_ONCE: Final = "(a second Ctrl-C or SIGTERM ends at once)"
+_AT_ONCE: Final = "(press Ctrl-C again or send SIGTERM again to stop at once)"
 
 
 class Shutdown:
@@ -22,7 +22,7 @@ class Shutdown:
     serving ── first signal ──> retiring ── `drain_delay` is over ──> draining ──> ended
                                     └────────── a second signal ───────────────────┘
 
-    The draining ends when the last response is sent, or `drain_timeout` is over. `_serve` owns the object; its methods
+    The draining ends when the last response is sent, or after `drain_timeout`. `_serve` owns this object. Its methods
     run on the event loop.
     """
 
@@ -36,7 +36,7 @@ class Shutdown:
         self.ended: asyncio.Event = asyncio.Event()
 
     def start(self) -> None:
-        """Start the shutdown, if that has not happened."""
+        """Start the shutdown, if it has not started."""
         if self._started is not None:
             return
         loop = asyncio.get_running_loop()
@@ -47,7 +47,7 @@ class Shutdown:
             self._drain()
             return
         loop.call_later(self._delay, self._drain)
-        report(f"{self._name}accepting connections for {self._delay:g} s more {_AT_ONCE}")
+        report(f"{self._name}accepting connections for {self._delay:g} s before the shutdown {_AT_ONCE}")
 
     def _drain(self) -> None:
         self._gate.drain()

@@ -1,11 +1,11 @@
 """Several worker processes that share the listening sockets, and the parent process that supervises them.
 
-The parent replaces a worker that dies. If workers die within a second of their start, it waits before it starts the
-next one, from 0.1 s up to 30 s. It gives up only if no worker has ever started: each has ended with an error at once.
+The parent replaces a worker that dies. If workers die within one second after their start, it waits before it starts
+the next one, from 0.1 s up to 30 s. It gives up only if each worker has ended with an error right after its start.
 
-    parent ── lifeline (write end) ──┐        No process writes to the pipe. When the parent ends, for whatever
-    worker ── lifeline (read end) ───┤        reason, the kernel closes the write end; the workers read the end
-    worker ── lifeline (read end) ───┘        of the pipe, and end.
+    parent ── lifeline (write end) ──┐        No process writes to this pipe. When the parent ends, for any reason,
+    worker ── lifeline (read end) ───┤        the kernel closes the write end. The workers then read the end of the
+    worker ── lifeline (read end) ───┘        pipe, and end, too.
 """
 
 import itertools
@@ -25,11 +25,11 @@ from .worker import SIGNALS
 __all__ = ["supervise"]
 
 
-_MIN_LIFE_SECONDS: Final = 1.0  # if a worker lives shorter, the next one may die as soon
+_MIN_LIFE_SECONDS: Final = 1.0  # if a worker ends sooner, the next one may end as soon
 _MIN_PAUSE_SECONDS: Final = 0.1  # before the worker after a short-lived one is started; it doubles each time
 _MAX_PAUSE_SECONDS: Final = 30.0
 _SIGNAL_SECONDS: Final = 0.2  # how long a signal may go unnoticed while no worker runs
-_WAIT_SECONDS: Final = 2.0  # for a worker to die: a signal just before the wait does not end it
+_WAIT_SECONDS: Final = 2.0  # the longest wait for a worker's end: a signal just before the wait does not end the wait
 
 
 def supervise(
@@ -38,8 +38,8 @@ def supervise(
     """Keep `count` worker processes running until a signal ends them; return the exit code.
 
     `work` gets the read end of a pipe that closes when this process ends, and the number of the worker, from 0.
-    `on_end` is called at the signal. It closes the listening sockets of this process: no worker could accept what would
-    wait there. Call this with `SIGNALS` blocked.
+    `on_end` is called at the signal. It closes the listening sockets of this process, because no worker would accept
+    connections that wait there. Call this function with `SIGNALS` blocked.
     """
     read_end, write_end = os.pipe()
     workers = _Workers(work, read_end, write_end, monitor)
@@ -60,7 +60,7 @@ def supervise(
 
 
 class _Worker(NamedTuple):
-    """A running worker, when it was started, and which page it writes."""
+    """A running worker, the time of its start, and the number of its page."""
 
     process: BaseProcess
     started: float
@@ -68,10 +68,10 @@ class _Worker(NamedTuple):
 
 
 class _Workers:
-    """The running workers, keyed by the sentinel that becomes readable when one dies, and those to be started.
+    """The running workers, by their sentinels, which become readable when a worker dies; and those to be started.
 
-    States: supervising, then ending (after `end`, which a signal calls, or if no worker can start). The parent's main
-    thread owns it; `end` also runs in that thread's signal handler.
+    States: supervising; ending, after a signal or if no worker can start. The main thread of the parent owns this
+    object. `end` also runs in the signal handler of this thread.
     """
 
     def __init__(self, work: Callable[[int, int], int], read_end: int, write_end: int, monitor: WorkersMonitor) -> None:
@@ -84,10 +84,10 @@ class _Workers:
         self._missing = 0  # workers to be started
         self._next_start = 0.0  # not before this time
         self._pause = 0.0  # seconds before the next start
-        self._has_served = False  # a worker has not ended with an error at its start
+        self._has_served = False  # whether any worker has started without an error
 
     def start(self, count: int) -> None:
-        """Start `count` workers, as soon as the pause after a short-lived one is over."""
+        """Start `count` workers, but not before the pause after a short-lived worker is over."""
         self._missing += count
         while self._missing and not self._ending and time.monotonic() >= self._next_start:
             self._missing -= 1
@@ -96,10 +96,10 @@ class _Workers:
             except OSError as error:  # the system has no memory or no process number left
                 self._missing += 1
                 self._slow_down()
-                report(f"a worker cannot be started: {error.strerror}: trying again in {self._pause:g} s")
+                report(f"cannot start a worker: {error.strerror}: trying again in {self._pause:g} s")
 
     def _fork(self) -> None:
-        """Fork a worker. Signals stay blocked meanwhile; the worker unblocks them when its handlers are set."""
+        """Fork a worker. Signals are blocked meanwhile, and the worker unblocks them when it has set its handlers."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             used = {worker.number for worker in self._running.values()}
@@ -116,7 +116,7 @@ class _Workers:
         raise SystemExit(self._work(self._read_end, number))
 
     def end(self) -> None:
-        """Send SIGTERM to all workers, and replace none from now on."""
+        """Send SIGTERM to all workers, and do not replace workers from now on."""
         self._ending = True
         self._monitor.stopping()
         for worker in list(self._running.values()):
@@ -124,7 +124,7 @@ class _Workers:
                 worker.process.terminate()
 
     def watch(self) -> int:
-        """Replace workers that die; return the exit code when none is left."""
+        """Replace workers that die. When no worker is left, return the exit code."""
         exit_code = 0
         while self._running or (self._missing and not self._ending):
             timeout = _SIGNAL_SECONDS if self._missing else _WAIT_SECONDS
@@ -156,7 +156,7 @@ class _Workers:
     def _replace(self, process: BaseProcess, *, is_short: bool) -> None:
         if is_short:
             self._slow_down()
-            report(f"{_describe_end(process)} as soon as it was started: a new worker replaces it in {self._pause:g} s")
+            report(f"{_describe_end(process)} right after its start: a new worker replaces it in {self._pause:g} s")
         else:
             self._pause = 0.0
             report(f"{_describe_end(process)}: a new worker replaces it")

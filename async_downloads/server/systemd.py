@@ -14,9 +14,9 @@ _FIRST_FD: Final = 3  # of the sockets that systemd passes
 class ServiceManager:
     """Reports the state of this process to the service manager that has started it.
 
-    States: starting, ready, stopping; each is reported once. A report is one datagram. It is lost if the manager's
-    socket is full or gone: nothing waits for it. `watchdog_seconds` is the time between two calls of `alive`, half of
-    the time after which systemd kills the service; None if it does not watch this process.
+    States: starting, ready, stopping; each is reported once. A report is one datagram, and is lost if the manager's
+    socket is full or missing, so that it never blocks. `watchdog_seconds` is the longest time between two calls of
+    `alive`: half of the time after which systemd kills the service. It is None if systemd does not watch this process.
     """
 
     def __init__(self, address: str | None = None, watchdog_seconds: float | None = None) -> None:
@@ -26,7 +26,7 @@ class ServiceManager:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return the manager that the variables name. Remove them: programs that an app starts must not report."""
+        """Return the manager that the variables name, and remove them: programs that an app starts must not report."""
         address = os.environ.pop("NOTIFY_SOCKET", None)
         microseconds, pid = os.environ.pop("WATCHDOG_USEC", ""), os.environ.pop("WATCHDOG_PID", "")
         is_watched = address and microseconds.isdecimal() and int(microseconds) and pid in {"", str(os.getpid())}
@@ -51,7 +51,7 @@ class ServiceManager:
         self._report_once("STOPPING=1")
 
     def alive(self) -> None:
-        """Report that the server works, if the manager watches that."""
+        """Report that the server works, if the manager watches it."""
         if self.watchdog_seconds is not None:
             self._report("WATCHDOG=1")
 
@@ -69,9 +69,9 @@ class ServiceManager:
 
 
 def take_inherited_sockets() -> tuple[str, ...]:
-    """Return the addresses of the sockets that systemd has opened for this process, as `--bind` has them.
+    """Return the addresses of the sockets that systemd has opened for this process, in the form of `--bind`.
 
-    The variables that name the sockets are removed, since they are not for programs that an app starts.
+    The variables that name the sockets are removed, because they are not for programs that an app starts.
     """
     count, pid = os.environ.pop("LISTEN_FDS", ""), os.environ.pop("LISTEN_PID", "")
     os.environ.pop("LISTEN_FDNAMES", None)

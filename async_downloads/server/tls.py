@@ -1,4 +1,4 @@
-"""The certificate of the server, and what is wrong with one that cannot be used."""
+"""The certificate of the server, and messages that explain why a certificate cannot be used."""
 
 import ssl
 from pathlib import Path
@@ -19,7 +19,7 @@ def tls_context(server: ServerSettings) -> ssl.SSLContext | None:
             raise BadCertificate("HTTP/2 needs TLS: give --certfile and --keyfile")
         return None
     if not server.certfile or not server.keyfile:
-        raise BadCertificate("TLS needs both a certificate and its key")
+        raise BadCertificate("TLS needs a certificate and its key: give both --certfile and --keyfile")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.set_alpn_protocols(["h2", "http/1.1"] if server.http2 else ["http/1.1"])
     try:
@@ -31,12 +31,12 @@ def tls_context(server: ServerSettings) -> ssl.SSLContext | None:
 
 
 def _describe(certfile: Path, keyfile: Path, error: OSError) -> str:
-    """Describe the fault of the files for an operator: OpenSSL's messages are for its developers."""
+    """Describe the fault of the files in plain words. The messages of OpenSSL are for developers."""
     if not isinstance(error, ssl.SSLError):
         return error.strerror or str(error)
     for flag, path, kind in (("--certfile", certfile, "certificate"), ("--keyfile", keyfile, "private key")):
         if f"{kind.upper()}-----".encode() not in path.read_bytes():
-            return f"{flag} takes a {kind} in PEM, and there is none in {path}"
+            return f"{flag} needs a {kind} in PEM, but {path} contains none"
     if error.reason == "KEY_VALUES_MISMATCH":
-        return "the key is not that of the certificate"
-    return "one of them is damaged"
+        return "the key does not belong to the certificate"
+    return "one of the files is damaged"

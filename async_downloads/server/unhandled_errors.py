@@ -11,16 +11,16 @@ __all__ = ["UnhandledErrors"]
 
 _log: Final = logging.getLogger("async_downloads")
 _OUT_OF_DESCRIPTORS: Final = {errno.EMFILE, errno.ENFILE}
-_REPORT_SECONDS: Final = 60.0  # between two lines that say the same
+_REPORT_SECONDS: Final = 60.0  # between two equal lines
 
 
 class UnhandledErrors:
     """The exception handler of a worker's event loop.
 
-    A lost connection is not reported: the kernel causes an OSError when it drops a client (`TCP_USER_TIMEOUT`). Nor is
-    a cancelled task, which asyncio reports before Python 3.12. A process without descriptors accepts no connection for
-    a second, and says so at most once a minute. With uvloop it says nothing: libuv closes those connections by itself,
-    and calls no handler.
+    It does not report a lost connection: the kernel causes an OSError when it drops a client (`TCP_USER_TIMEOUT`). It
+    does not report a cancelled task either, which asyncio passes on before Python 3.12. A process without free
+    descriptors accepts no connection for a second; this is reported at most once per minute. With uvloop it is not
+    reported: libuv closes these connections itself, and calls no handler.
     """
 
     def __init__(self) -> None:
@@ -37,5 +37,5 @@ class UnhandledErrors:
     def _report_shortage(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop.time() - self._reported > _REPORT_SECONDS:
             self._reported = loop.time()
-            # Not by `report`: to write to a pipe it opens it again, for which no descriptor is left.
-            _log.warning("out of file descriptors: new connections must wait; raise the limit (ulimit -n)")
+            # `report` cannot be used: it opens a pipe again, for which no descriptor is left.
+            _log.warning("no file descriptor is free, so new connections must wait: raise the limit (ulimit -n)")

@@ -1,4 +1,4 @@
-"""The file of a UNIX socket: its mode, and deleting it only if it is still the same file."""
+"""The file of a UNIX socket: its permissions, and its deletion if it is still the same file."""
 
 import errno
 import os
@@ -11,14 +11,15 @@ from typing import Final
 __all__ = ["SocketFile", "mode_of_new_files", "remove_stale_socket"]
 
 
-# Opening the file in this way works for a socket, and its number is not given to another file until it is closed.
+# Opening with O_PATH works for a socket. Until it is closed, no other file can get the same inode number.
 _FLAGS: Final = getattr(os, "O_PATH", 0) | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class SocketFile:
     """The socket file that is at a path now. Raises FileNotFoundError if there is no file.
 
-    Another server may put its own socket at the path, for example in a rolling restart. `remove` leaves that one alone.
+    Another server may later put its own socket at the path, for example in a rolling restart. `remove` does not delete
+    that socket.
     """
 
     def __init__(self, path: str) -> None:
@@ -53,7 +54,7 @@ def remove_stale_socket(path: str) -> None:
         return
     try:
         _check_refused(path)
-        if not found.is_socket:  # the kernel refuses to connect to any other file, too
+        if not found.is_socket:  # the kernel also refuses connections to any other file
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         found.remove()  # if another server was faster, `bind` finds its socket
     finally:
@@ -71,7 +72,7 @@ def _check_refused(path: str) -> None:
 
 @contextmanager
 def mode_of_new_files(mode: int | None) -> Iterator[None]:
-    """Create files with that mode in the block, so that they never have another one; None changes nothing."""
+    """Create files with these permissions in the block, so that they never have others. None changes nothing."""
     if mode is None:
         yield
         return

@@ -1,8 +1,9 @@
 """One process that serves: its app, its signals, and its shutdown.
 
-SIGTERM or Ctrl-C starts the shutdown. So does the end of its terminal, or of the parent process. From then on
-`/-/ready` is a 503. After `drain_delay` seconds the listening sockets are closed, and each connection ends with its
-response. Running downloads then continue for at most `drain_timeout` seconds. A second signal ends the process at once.
+SIGTERM or Ctrl-C starts the shutdown, and so does the end of the terminal or of the parent process. From then on, the
+response of `/-/ready` is 503. After `drain_delay` seconds the listening sockets are closed, and each connection closes
+after its response. Running downloads then continue for at most `drain_timeout` seconds. A second signal ends the
+process at once.
 """
 
 import asyncio
@@ -39,22 +40,22 @@ from .unhandled_errors import UnhandledErrors
 __all__ = ["SIGNALS", "Listeners", "work"]
 
 
-# `nohup` sets SIGHUP to be ignored: then the server outlives its terminal.
+# `nohup` makes a process ignore SIGHUP, so that it continues after the end of its terminal.
 _HANG_UP: Final = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *_HANG_UP)
-# With Python's default the collector runs again and again while ten thousand connections arrive at once. Each run takes
-# half a second, and all requests wait for it.
+# With Python's default, the collector runs often while ten thousand connections arrive. Each run takes half a second,
+# in which all requests wait.
 _GC_THRESHOLDS: Final = (2000, 20, 50)
-# A thread that computes, such as one that draws a page, keeps the interpreter for so long. With Python's default of
-# 0.005 a request waits for that several times: before each of its system calls.
+# A thread that computes, for example to draw a page, keeps the interpreter for this time. A request may wait for it
+# several times, after each of its system calls, so Python's default of 0.005 s is too long.
 _SWITCH_SECONDS: Final = 0.001
 _MAX_CONNECTIONS: Final = 100_000  # a slow client takes up to 40 KB: 4 GB
 
 
 class Listeners(NamedTuple):
-    """Where a worker accepts connections: listening sockets, which it closes, and the settings of TLS.
+    """The listening sockets of a worker, which it closes, and the settings of TLS.
 
-    `metrics` is the socket for scrapers.
+    `metrics` is the listening socket for the metrics.
     """
 
     sockets: Sequence[socket.socket]
@@ -73,11 +74,11 @@ def work(
 ) -> int:
     """Serve until a signal comes, or until the write end of the pipe `lifeline` is closed; return the exit code.
 
-    `number` is that of this worker's page, and `lifeline` is None if this is the only worker. Call this
-    with `SIGNALS` blocked: a signal that comes early is then delivered when its handler is set.
+    `number` is the number of this worker's page, and `lifeline` is None if this is the only worker. Call this function
+    with `SIGNALS` blocked. A signal that comes early is then handled as soon as its handler is set.
     """
     app = make_app()
-    gc.freeze()  # the objects loaded by now stay, so the collector need not visit them
+    gc.freeze()  # the objects loaded so far stay, so the collector need not visit them
     gc.set_threshold(*_GC_THRESHOLDS)
     sys.setswitchinterval(_SWITCH_SECONDS)
     raise_mmap_threshold()
@@ -118,7 +119,7 @@ async def _serve(
     except asyncio.CancelledError:
         pass
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the loop that handles signals ends now
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the loop, which handles the signals, ends now
 
 
 async def _serve_until_drained(
@@ -128,7 +129,7 @@ async def _serve_until_drained(
     server: ServerSettings,
     listeners: Listeners,
 ) -> None:
-    """Start the app, accept connections, and return when the last response is sent; end all of it if cancelled."""
+    """Start the app, accept connections, and return after the last response. If it is cancelled, end everything."""
     app = limited(gate, server)
     lifespan = Lifespan(app)
     try:
@@ -152,7 +153,7 @@ async def _serve_until_drained(
 async def _http1_server(
     app: Any, observers: Sequence[RequestObserver], limits: ConnectionLimits, state: dict[str, Any]
 ) -> AsyncIterator[Http1Server]:
-    """Make the server; the end of the block ends the connections that are left."""
+    """Make the server. The end of the block ends the remaining connections."""
     forwarded = ForwardedScope(app, limits.trusted_proxies) if limits.trusted_proxies else app
     http1 = Http1Server(forwarded, limits, state=state, observers=observers)
     try:
@@ -162,7 +163,7 @@ async def _http1_server(
 
 
 def _limits(server: ServerSettings) -> ConnectionLimits:
-    """Return the limits of connections; by default half of the descriptors are for them, and half for files."""
+    """Return the limits of connections. By default, half of the descriptors are for connections, and half for files."""
     most = server.max_connections
     if most is None:
         most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2, _MAX_CONNECTIONS)
@@ -180,7 +181,7 @@ def _watch_signals(shutdown: Shutdown, lifeline: int | None) -> None:
 
 
 def _call_when_readable(fd: int, callback: Callable[[], None]) -> None:
-    """Call back once: a pipe whose write end is closed stays readable."""
+    """Call the callback once. A pipe whose write end is closed stays readable, so it is watched no longer."""
     loop = asyncio.get_running_loop()
 
     def once() -> None:

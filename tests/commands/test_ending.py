@@ -109,7 +109,9 @@ async def test_in_the_delay_before_the_draining_it_is_not_ready_and_serves_on(tr
     async with serving(tree, *options, env=_DROPPING) as command, command.server.connected() as waiting:
         assert (await _ask(waiting, "/-/ready"))[0] == 200
         command.send(signal.SIGTERM)
-        await eventually(lambda: command.stderr.count("accepting connections for 1000 s more") == int(workers))
+        await eventually(
+            lambda: command.stderr.count("accepting connections for 1000 s before the shutdown") == int(workers)
+        )
         for connection in (waiting, None):
             async with command.server.connected() as fresh:
                 for path, status in (("/-/ready", 503), ("/-/healthy", 200), ("/small.txt", 200)):
@@ -199,7 +201,7 @@ async def _left_to_read(connection: Connection) -> int:
     return count
 
 
-_WAITING = "running: waiting up to 1000 s (a second Ctrl-C or SIGTERM ends at once)"
+_WAITING = "running: waiting up to 1000 s (press Ctrl-C again or send SIGTERM again to stop at once)"
 
 
 async def test_it_says_how_many_downloads_are_running_and_how_long_it_waits(command: Command) -> None:
@@ -251,7 +253,7 @@ async def test_a_client_that_stalls_is_one_line_in_the_log_and_its_connection_go
         assert not descriptors(tree / "large.bin", pid=command.process.pid)
         # A thread writes the log: the line may come after the connection is gone.
         await eventually(lambda: command.stderr != "")
-        assert command.stderr == "GET '/large.bin': closed short: the client took nothing for 1 s\n"
+        assert command.stderr == "GET '/large.bin': the response is incomplete: the client read nothing for 1 s\n"
 
 
 def _sockets(command: Command) -> int:

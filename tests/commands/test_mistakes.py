@@ -133,9 +133,9 @@ def test_tls_files_that_are_none_are_refused(tree: Path, tmp_path: Path, certifi
     rubbish = tmp_path / "rubbish.pem"
     rubbish.write_text("rubbish")
     for files, wrong in (
-        ((rubbish, certificate[1]), "--certfile takes a certificate in PEM, and there is none in"),
-        ((certificate[0], rubbish), "--keyfile takes a private key in PEM, and there is none in"),
-        (certificate[::-1], "--certfile takes a certificate in PEM, and there is none in"),
+        ((rubbish, certificate[1]), "--certfile needs a certificate in PEM, but"),
+        ((certificate[0], rubbish), "--keyfile needs a private key in PEM, but"),
+        (certificate[::-1], "--certfile needs a certificate in PEM, but"),
     ):
         assert wrong in _refused_for_tls(tree, *files)
 
@@ -144,8 +144,8 @@ def test_tls_files_that_do_not_fit_are_refused(tree: Path, tmp_path: Path, certi
     other, broken = tmp_path / "other.pem", tmp_path / "broken.pem"
     run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", str(other))
     broken.write_bytes(certificate[0].read_bytes().replace(b"M", b"N"))
-    assert _refused_for_tls(tree, certificate[0], other).endswith("the key is not that of the certificate")
-    assert _refused_for_tls(tree, broken, certificate[1]).endswith("one of them is damaged")
+    assert _refused_for_tls(tree, certificate[0], other).endswith("the key does not belong to the certificate")
+    assert _refused_for_tls(tree, broken, certificate[1]).endswith("one of the files is damaged")
 
 
 def _refused_for_tls(tree: Path, certfile: Path, keyfile: Path) -> str:

@@ -131,7 +131,7 @@ def test_paths_that_cannot_be_served_are_refused_in_one_line(tree: Path, paths: 
 
 
 def test_a_path_that_a_database_would_hide_is_refused(tree: Path, sqlite: str) -> None:
-    assert "would be hidden by the files of the database" in refusal(
+    assert "has the same URL as the files of the database" in refusal(
         "serve", "docs", "files", "--database", sqlite, cwd=tree
     )
 

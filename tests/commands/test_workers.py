@@ -66,7 +66,7 @@ def _replaces_in(command: Command, pause: str) -> bool:
     with suppress(ProcessLookupError, FileNotFoundError):
         for child in command.children[1:]:
             os.kill(child, signal.SIGKILL)
-    return f"as soon as it was started: a new worker replaces it in {pause} s\n" in command.stderr
+    return f"right after its start: a new worker replaces it in {pause} s\n" in command.stderr
 
 
 async def test_workers_share_the_digests_of_files(tree: Path) -> None:

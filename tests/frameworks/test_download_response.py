@@ -328,7 +328,7 @@ def test_a_path_that_is_missing_or_a_folder_is_an_error_of_the_route(tmp_path: P
         get(lambda: DownloadResponse(tmp_path / "none.txt"))
     with pytest.raises(IsADirectoryError):
         get(lambda: DownloadResponse(tmp_path))
-    with pytest.raises(TypeError, match="is a path in bytes"):
+    with pytest.raises(TypeError, match="is a path as bytes"):
         get(lambda: DownloadResponse(os.fsencode(__file__)))
 
 

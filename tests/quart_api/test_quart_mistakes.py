@@ -41,7 +41,7 @@ MISTAKES = [
         "None", sent(None), instead=failing(werkzeug.exceptions.NotFound), why="safe_join returns it for an unsafe path"
     ),
     call(
-        "a path in bytes",
+        "a path as bytes",
         sent(b"sub/deep/c.txt", **TEXT),
         instead=failing(TypeError),
         why="Flask finds out when it sends",

@@ -68,7 +68,7 @@ def test_lines_that_are_not_read_are_dropped_and_counted_once(output: _Output) -
         output.writer.write(_LINE)
     dropped = _MANY - len(output.finish())
     assert 0 < dropped < 2_000
-    assert output.complaints == [f"{dropped} lines of the log were dropped: they could not be written in time"]
+    assert output.complaints == [f"{dropped} lines of the log were dropped, because they could not be written in time"]
 
 
 def test_the_lines_that_wait_are_bounded_in_bytes(output: _Output) -> None:
@@ -99,8 +99,8 @@ async def test_a_reader_that_has_left_is_reported_once(output: _Output) -> None:
         assert len(output.complaints) == 1, number
     output.writer.close(within=HANGING)
     assert output.complaints == [
-        "the log cannot be written: Broken pipe; its lines are dropped until it can",
-        "3 lines of the log were dropped: they could not be written in time",
+        "cannot write the log: Broken pipe; lines are dropped until this works again",
+        "3 lines of the log were dropped, because they could not be written in time",
     ]
 
 
@@ -117,7 +117,7 @@ async def test_a_named_pipe_that_gets_another_reader_gets_lines_again(tmp_path: 
     writer.write("found\n")
     writer.close(within=HANGING)
     assert os.read(second, 100) == b"found\n"
-    assert complaints[1:] == ["1 lines of the log were dropped: they could not be written in time"]
+    assert complaints[1:] == ["1 lines of the log were dropped, because they could not be written in time"]
     os.close(second)
     os.close(end)
 
@@ -131,8 +131,8 @@ def test_a_full_disk_drops_lines_and_counts_them() -> None:
     writer.close(within=HANGING)
     os.close(full)
     assert complaints == [
-        "the log cannot be written: No space left on device; its lines are dropped until it can",
-        "2 lines of the log were dropped: they could not be written in time",
+        "cannot write the log: No space left on device; lines are dropped until this works again",
+        "2 lines of the log were dropped, because they could not be written in time",
     ]
 
 

@@ -1,1 +1,1 @@
-"""How much each client may have: connections, requests and bytes per second."""
+"""Limits for each client: connections, requests and bytes per second."""

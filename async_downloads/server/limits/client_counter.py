@@ -1,4 +1,4 @@
-"""How many connections or requests each client has at a time."""
+"""Count how many connections or requests each client has at the same time."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,9 +15,9 @@ def _exempt_none(address: Address | None) -> bool:  # noqa: ARG001 - the interfa
 
 
 class ClientCounter:
-    """Counts for each client, and says when one has more than `most`; None is no limit.
+    """Counts for each client, and finds out when a client has more than `most`; None means no limit.
 
-    Addresses for which `is_exempt` is true are not counted, nor are UNIX sockets.
+    UNIX sockets, and addresses for which `is_exempt` returns True, are not counted.
     """
 
     def __init__(self, most: int | None, is_exempt: Callable[[Address | None], bool] = _exempt_none) -> None:
@@ -26,14 +26,14 @@ class ClientCounter:
         self._counts: Counter[str] = Counter()
 
     def add(self, address: Address | None) -> int:
-        """Count one more; return how many the client then has beyond the limit. Call `remove` at its end, anyway."""
+        """Add one; return how many the client then has beyond the limit. In any case, call `remove` at the end."""
         if self._most is None or self._is_exempt(address) or (client := client_of(address)) is None:
             return 0
         self._counts[client] += 1
         return max(self._counts[client] - self._most, 0)
 
     def remove(self, address: Address | None) -> None:
-        """Count one less."""
+        """Subtract one."""
         if not self._counts or self._is_exempt(address) or (client := client_of(address)) is None:
             return
         self._counts[client] -= 1

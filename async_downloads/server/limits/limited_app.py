@@ -13,7 +13,7 @@ __all__ = ["limited"]
 def limited(app: Any, server: ServerSettings) -> Any:
     """Return the app behind the limits that are set; the app itself if there are none.
 
-    Each of several workers has its part of the total rate.
+    Each worker gets the same part of the total rate.
     """
     total = server.limit_rate_total and max(server.limit_rate_total // server.workers, 1)
     if server.limit_rate or server.limit_rate_client or total:

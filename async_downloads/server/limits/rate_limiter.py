@@ -1,4 +1,4 @@
-"""Limit the bytes per second of response bodies, whatever they are made of and however they are sent."""
+"""Limit the bytes per second of response bodies of any kind."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -10,15 +10,15 @@ from .rates import Allowance, Rates
 __all__ = ["RateLimiter"]
 
 
-# A balancer that waits for these behind all downloads would take the server for dead.
+# If these responses had to wait for downloads, a balancer would think that the server is dead.
 _UNLIMITED_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
 
 
 class RateLimiter:
-    """An ASGI app around another one: it sends bodies in pieces, each one when the limits allow it.
+    """An ASGI app around another one: it sends bodies in pieces, and each piece when the limits allow it.
 
-    A region of a file becomes several smaller ones, which the server still sends without copying. Responses about the
-    health of the server are not limited.
+    A region of a file becomes several smaller regions, which the server still sends without copying. Health checks are
+    not limited.
     """
 
     def __init__(self, app: Any, rates: Rates) -> None:
@@ -26,7 +26,7 @@ class RateLimiter:
         self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app; a response to HEAD has no body to limit."""
+        """Run the app. A response to HEAD is not limited, because it has no body."""
         if scope["type"] != "http" or scope["method"] == "HEAD" or scope["path"] in _UNLIMITED_PATHS:
             await self._app(scope, receive, send)
             return
@@ -45,7 +45,7 @@ class _LimitedResponse:
         self._timer: StallTimer | None = None
 
     def pauses(self, timer: StallTimer) -> None:
-        """Pause a running timer from now on while the response waits, because the client is not to blame."""
+        """Set the timer that is paused while the response waits, because the client does not cause this wait."""
         self._timer = timer
 
     def send(self, message: Message) -> Awaitable[None]:

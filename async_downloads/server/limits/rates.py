@@ -1,4 +1,4 @@
-"""The limits of bytes per second that apply to a response: its own, that of its client, and that of all."""
+"""The limits of bytes per second for a response: that of each response, that of its client, and that of all clients."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ class Allowance:
         self._left = 0
 
     async def take(self, wanted: int) -> int:
-        """Wait until bytes may be sent; return how many of the wanted ones, at least 1."""
+        """Wait until some of the `wanted` bytes may be sent; return their number, at least 1."""
         if not self._left:
             self._left = await self._taken(min(bucket.quantum for bucket in self._buckets))
         count = min(wanted, self._left)
@@ -43,16 +43,16 @@ class Allowance:
         return count
 
     def end(self) -> None:
-        """Give back what is left."""
+        """Give back the bytes that were not sent."""
         for bucket in self._buckets if self._left else ():
             bucket.give_back(self._left)
 
 
 class Rates:
-    """The buckets of one process; None is no limit.
+    """The buckets of one process. None means no limit.
 
-    A client is an address or an IPv6 network, as for the limit of connections; those of UNIX sockets have no limit of
-    their own.
+    A client is an IPv4 address or an IPv6 network, as for the limit of connections. The limit of each client does not
+    apply to UNIX sockets.
     """
 
     def __init__(self, each: int | None, client: int | None, total: int | None) -> None:
@@ -83,9 +83,9 @@ class Rates:
 
 
 class _ClientBuckets:
-    """A bucket for each client that has a download, and for those that have just left.
+    """A bucket for each client that has a download, or had one recently.
 
-    Else a client could take the first bytes of a new bucket again and again.
+    If a bucket were removed at once, a client could get the first bytes of a new bucket again and again.
     """
 
     def __init__(self, rate: int) -> None:
@@ -101,7 +101,7 @@ class _ClientBuckets:
         return self._used[client]
 
     def leave(self, client: str) -> None:
-        """Note that a download of a client has ended."""
+        """Record that a download of a client has ended."""
         if not self._used[client].users:
             self._left[client] = self._used.pop(client)
         while self._left and (len(self._left) > _MOST_LEFT or next(iter(self._left.values())).is_full()):

@@ -1,4 +1,4 @@
-"""The limit of requests that a client behind a proxy has at a time, in place of a limit of its connections."""
+"""Limit the requests that a client behind a proxy has at the same time, instead of its connections."""
 
 from typing import Any, Final
 
@@ -14,9 +14,9 @@ _RETRY_AFTER: Final = ("Retry-After", "1")
 
 
 class RequestsInFlight:
-    """An ASGI app around another one: a client that a proxy names gets 429 for a request beyond `most`.
+    """An ASGI app around another one. If a proxy names the client, the client gets 429 for a request beyond `most`.
 
-    A proxy uses its connections for all of its clients. So the requests count that are not finished yet.
+    A proxy uses the same connections for all of its clients. So this class counts unfinished requests.
     """
 
     def __init__(self, app: Any, most: int) -> None:

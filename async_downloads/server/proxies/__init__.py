@@ -1,1 +1,1 @@
-"""Clients behind proxies: who they are, by the word of proxies that are trusted."""
+"""Clients behind proxies: trusted proxies report their addresses."""

@@ -1,8 +1,8 @@
-"""What proxies say about a request: Forwarded (RFC 7239) and the X-Forwarded fields.
+"""Read the fields that proxies add to a request: Forwarded (RFC 7239) and the X-Forwarded fields.
 
-Each proxy appends to these fields, but their beginning may be forged by the client. So they are read from the right,
-one proxy after the other, as long as the proxies are trusted. If a request has X-Forwarded-For, its Forwarded field
-does not count: most proxies set only the former, and pass on a Forwarded that the client has made.
+Each proxy appends to these fields, but the client may have forged their beginning. So they are read from the right, one
+proxy after the other, as long as the proxies are trusted. If a request has X-Forwarded-For, its Forwarded field is
+ignored: most proxies set only X-Forwarded-For, and pass on a Forwarded that the client has made.
 """
 
 import ipaddress
@@ -26,7 +26,8 @@ _MAX_PORT: Final = 65535
 _SCHEMES: Final = {b"http": "http", b"https": "https"}
 # Values may have colons and brackets without quotes: RFC 7239 requires quotes, but many proxies leave them out.
 _PAIR: Final = rb"""[!#$%&'*+\-.^_`|~0-9A-Za-z]+=(?:"(?:[^"\\]|\\.)*"|[!#$%&'*+\-.^_`|~0-9A-Za-z:\[\]]*)"""
-# After each ";" and each pair there is one place for white space: with two, a failed match takes exponential time.
+# After each ";" and each pair, white space can match in only one place. With two places, a failed match would take
+# exponential time.
 _ELEMENT: Final = re.compile(rb"[ \t]*(?:%b[ \t]*)?(?:;[ \t]*(?:%b[ \t]*)?)*" % (_PAIR, _PAIR))
 _PAIRS: Final = re.compile(_PAIR)
 _NODE: Final = re.compile(
@@ -36,7 +37,7 @@ _BARE_IPV6: Final = re.compile(rb"[0-9A-Fa-f:.]+")
 
 
 class Origin(NamedTuple):
-    """The client of a request, and the scheme and the host that it used. None: a proxy says nothing about it."""
+    """The client of a request, and the scheme and the host that it used; None for what no proxy has reported."""
 
     client: Address | None
     scheme: str | None
@@ -44,7 +45,7 @@ class Origin(NamedTuple):
 
 
 class _Hop(NamedTuple):
-    """What one proxy says about the node from which it got the request."""
+    """The report of one proxy about the node from which it received the request."""
 
     node: bytes | None = None
     scheme: bytes | None = None
@@ -52,11 +53,11 @@ class _Hop(NamedTuple):
 
 
 def origin_of(fields: Iterable[Field], trusts: Callable[[Address], bool]) -> Origin:
-    """Return where a request comes from that a trusted proxy has sent.
+    """Return the origin of a request that a trusted proxy has sent.
 
-    The client is the last address that is not trusted; if all are trusted, it is the first one of the last 32. An
-    element without an address (`unknown`, `_name`, malformed) ends the search: the client is then the proxy that says
-    so. Scheme and host are those of the same element.
+    The client is the last address that is not trusted. If all addresses are trusted, it is the first one of the last
+    32. An element without an address (`unknown`, `_name`, malformed) ends the search, and then the client is the proxy
+    that has added this element. Scheme and host are those of the same element.
     """
     client, last = None, _Hop()
     for last in islice(_hops(fields), _MAX_HOPS):
@@ -69,7 +70,7 @@ def origin_of(fields: Iterable[Field], trusts: Callable[[Address], bool]) -> Ori
 
 
 def _hops(fields: Iterable[Field]) -> Iterator[_Hop]:
-    """Yield what the proxies say, that of the nearest one first."""
+    """Yield the reports of the proxies, that of the nearest proxy first."""
     lines: dict[bytes, list[bytes]] = {name: [] for name in _FIELDS}
     for name, value in fields:
         if name in lines:
@@ -84,7 +85,8 @@ def _hops(fields: Iterable[Field]) -> Iterator[_Hop]:
 def _hops_of_x_forwarded(nodes: list[bytes], schemes: list[bytes], hosts: list[bytes]) -> Iterator[_Hop]:
     """Yield the elements of X-Forwarded-For, and those of the other two fields at the same places.
 
-    A proxy that replaces one of the other fields makes it shorter. Its first element then counts for all further nodes.
+    If a proxy replaces one of the other fields, this field is shorter. Then its first element is used for all further
+    nodes.
     """
     for index, node in enumerate(nodes or [b""]):
         yield _Hop(node, _at(schemes, index), _at(hosts, index))
@@ -110,7 +112,7 @@ def _hops_of_forwarded(lines: list[bytes]) -> Iterator[_Hop]:
 def _elements(line: bytes) -> Iterator[dict[bytes, bytes]]:
     """Yield the elements of a line of Forwarded from the right. Raises ValueError at a malformed one.
 
-    Read from the left, a quote that the client does not close would hide the elements that proxies append.
+    If the line were read from the left, a client could open a quote and so hide the elements that proxies append.
     """
     stop = len(line)
     while stop >= 0:

@@ -10,11 +10,11 @@ from .trusted import TrustedProxies
 __all__ = ["IS_FORWARDED", "ForwardedScope"]
 
 
-IS_FORWARDED: Final = "async_downloads.is_forwarded"  # key of the scope: `client` is known by a field of the request
+IS_FORWARDED: Final = "async_downloads.is_forwarded"  # a key of the scope: `client` comes from a field of the request
 
 
 class ForwardedScope:
-    """An ASGI app around another one: it sets `client`, `scheme` and Host to what trusted proxies say about a request.
+    """An ASGI app around another one: it sets `client`, `scheme` and Host to the values that trusted proxies report.
 
     Requests from other addresses pass unchanged.
     """
@@ -24,7 +24,7 @@ class ForwardedScope:
         self._trusted = trusted
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Run the app for the scope, which may be changed."""
+        """Run the app, with a changed scope if the request comes from a trusted proxy."""
         if scope["type"] == "http" and self._trusted.trusts(scope["client"]):
             scope.update(_forwarded(scope, self._trusted))  # so that the access log has the client, too
         running: Awaitable[None] = self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Reading the PROXY header at the beginning of each connection, before TLS and HTTP."""
+"""Read the PROXY header at the beginning of each connection, before TLS and HTTP."""
 
 import asyncio
 import math
@@ -14,14 +14,14 @@ __all__ = ["ProxyPreamble"]
 
 
 _SECONDS: Final = 10.0  # for the whole header
-_REPORT_SECONDS: Final = 1.0  # between two lines: anyone can connect, and must not fill the log
+_REPORT_SECONDS: Final = 1.0  # between two lines: any client can connect, and must not fill the log
 
 
 class ProxyPreamble:
-    """Lets connections of trusted proxies pass that begin with a PROXY header; others are closed.
+    """Reads the PROXY header of connections from trusted proxies, and closes all other connections.
 
-    `report` gets one line for a connection that is closed, but at most one in a second. A proxy that connects and
-    leaves without a byte only checks that the server is alive.
+    `report` gets one line for a connection that is closed, but at most one line per second. If a proxy connects and
+    leaves without a byte, it only checks that the server is alive, and this is not reported.
     """
 
     def __init__(self, trusted: TrustedProxies, report: Callable[[str], object]) -> None:
@@ -31,7 +31,7 @@ class ProxyPreamble:
         self._unreported = 0
 
     async def __call__(self, sock: socket.socket) -> NamedClient | None:
-        """Read the header, and no byte after it; return the client that it names, or None if it names none.
+        """Read the header, and no byte after it. Return the client that it names; None if it names no client.
 
         Raises ConnectionError if the connection must be closed.
         """

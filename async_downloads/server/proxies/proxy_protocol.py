@@ -24,7 +24,7 @@ _LINE_BYTES: Final = 107  # of version 1, with its end
 _FIXED_BYTES: Final = 16  # of version 2, before the addresses
 _PORT: Final = r"(0|[1-9][0-9]{0,4})"
 _LINE: Final = re.compile(rf"PROXY (TCP4|TCP6) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) {_PORT} {_PORT}\r\n")
-_LOCAL: Final = 0x20  # version and command: a connection of the proxy itself, for example to check that we are alive
+_LOCAL: Final = 0x20  # version and command: a connection of the proxy itself, for example a health check
 _PROXY: Final = 0x21
 _MAX_PORT: Final = 65535
 
@@ -54,7 +54,7 @@ _FAMILIES: Final = {
 
 
 def missing_bytes(data: bytes) -> int:
-    """Return how many more bytes the header has at least, after these bytes of it; 0 if it is complete.
+    """Return the least number of bytes that follow these bytes of a header; 0 if the header is complete.
 
     Raises MalformedHeader as soon as these bytes cannot begin a header.
     """
@@ -83,7 +83,7 @@ def _missing_of_version_2(data: bytes) -> int:
 
 
 def parse_header(data: bytes) -> NamedClient | None:
-    """Return the client that a complete header names; None if the connection is one of the proxy itself.
+    """Return the client that a complete header names; None if the proxy made the connection for itself.
 
     Raises MalformedHeader.
     """

@@ -1,4 +1,4 @@
-"""The proxies that are trusted to say who their client is."""
+"""The proxies that are trusted to report the addresses of their clients."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -31,12 +31,12 @@ class TrustedProxies:
         return self._trusts_unix or bool(self._networks)
 
     def trusts(self, address: Address | None) -> bool:
-        """Return whether an address, as ASGI has it, is that of a trusted proxy; None stands for a UNIX socket."""
+        """Return whether an address, in the form of ASGI, is that of a trusted proxy. None means a UNIX socket."""
         if address is None or address[1] is None:
             return self._trusts_unix
         return self._has(address[0])
 
     def _look_up(self, host: str) -> bool:
         parsed = ipaddress.ip_address(host.partition("%")[0])
-        plain = getattr(parsed, "ipv4_mapped", None) or parsed  # a socket of IPv6 sees IPv4 clients so
+        plain = getattr(parsed, "ipv4_mapped", None) or parsed  # a socket of IPv6 reports IPv4 clients in this form
         return any(plain in network for network in self._networks)

@@ -103,7 +103,7 @@ async def test_of_a_client_that_stops_reading_nothing_is_left(
 ) -> None:
     async with server.downloading("/large.bin") as connection:
         await eventually(lambda: log)
-        assert caplog.messages == ["GET '/large.bin': closed short: the client took nothing for 0.3 s"]
+        assert caplog.messages == ["GET '/large.bin': the response is incomplete: the client read nothing for 0.3 s"]
         assert app.bytes_by(ZERO_COPY) < 4 * MIB
         assert len(await rest(connection)) < 4 * MIB
     await nothing_open(large)
@@ -170,7 +170,7 @@ async def test_a_file_written_to_in_place_is_never_all_that_was_promised(
         received = await rest(connection)
     assert taken + len(received) < len(content)
     assert len(caplog.messages) == 1, "one line in the log"
-    assert "GET '/large.bin': closed short: the file " in caplog.text
+    assert "GET '/large.bin': the response is incomplete: the file " in caplog.text
     assert log[0].endswith("aborted\n")
     await nothing_open(large)
 
