@@ -122,7 +122,7 @@ async def test_a_download_that_leaves_when_its_turn_comes_gives_the_bytes_back(h
     leaving = asyncio.create_task(bucket.take(100_000))
     await asyncio.sleep(0)
     hasty.now += 1
-    bucket._pass_on()
+    bucket._serve_queue()
     leaving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await leaving
