@@ -105,7 +105,7 @@ async def _fail(source: SlicedSource, body: Body) -> None:
 
 
 async def _stall(source: SlicedSource, body: Body) -> None:
-    with pytest.raises(SendStalled, match=r"took nothing for 0\.05 s"):
+    with pytest.raises(SendStalled, match=r"read nothing for 0\.05 s"):
         await _hold(source, body, error=False)
 
 
