@@ -80,7 +80,7 @@ async def test_an_error_is_logged_if_the_app_seems_to_have_a_lifespan(
     lifespan = Lifespan(app)
     await lifespan.start()
     await lifespan.stop()
-    line = "the app has failed at its startup, and goes on without it: ValueError('no database')"
+    line = "the startup of the app has failed, and the app continues without it: ValueError('no database')"
     assert caplog.messages == [line] * asks
 
 
