@@ -27,6 +27,7 @@ from .semantics.representation import Representation
 from .sending import Receive, Scope, Send, send_response
 from .sources.base import Store
 from .sources.media_types import media_type as media_type_of
+from .sources.streams import StreamSource
 from .wanted_digests import with_digest
 
 try:
@@ -79,7 +80,8 @@ class DownloadResponse(Response):
     default of `media_type` is the media type of the name. `cache_control` is the Cache-Control field of a 200, 206 and
     304. A text in `etag` replaces the ETag that is made from the file; with False there is no ETag. Bytes have an ETag
     only if you give one. `last_modified` is a date, or seconds since 1970. `headers`, and fields that you set later,
-    replace the fields of this class. With a `status_code` other than 200, the whole file is sent.
+    replace the fields of this class. If you know the size of an iterator, give it as the field Content-Length: a
+    response that then has another size ends as an error. With a `status_code` other than 200, the whole file is sent.
 
     Make a new response for each request, because sending uses up file objects, iterators and sources. The file is
     opened when the response is sent. Sending raises FileNotFoundError or another OSError if the path cannot be opened,
@@ -149,6 +151,8 @@ class DownloadResponse(Response):
     async def _respond(self, scope: Scope, receive: Receive) -> PlannedResponse:
         head = request_head(scope)
         opened = await open_content(self._content)
+        if isinstance(opened.source, StreamSource) and (length := self.headers.get("content-length")):
+            opened.source.promise_size(int(length))
         opened = opened._replace(source=await with_digest(opened.source, head, receive))
         try:
             selected = self._described(opened)

@@ -11,6 +11,7 @@ from inspect import iscoroutinefunction
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Final, Protocol, cast
 
+from ..errors import SourceChanged, SourceTruncated
 from ..open_file import OpenFile
 from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation
@@ -119,7 +120,7 @@ _Chunks = AsyncIterable[bytes | str] | AsyncIterable[bytes]
 
 
 class StreamSource:
-    """A stream of chunks whose total size is unknown until its end.
+    """A stream of chunks. Its total size is unknown until its end, unless `promise_size` is called.
 
     `close` releases the resource that the chunks come from. `aclose` calls it once, even if no chunk was read.
     """
@@ -131,10 +132,21 @@ class StreamSource:
         self._close = close
         self.representation: Representation = Representation(size=None, ranges=False)
 
+    def promise_size(self, size: int) -> None:
+        """Let `read` yield exactly `size` bytes, or else raise SourceError. Call it before the stream is read."""
+        self.representation = Representation(size, ranges=False)
+
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:  # noqa: ARG002
         """Yield the whole stream; a stream has no other span."""
-        async for chunk in self._chunks:
-            yield chunk.encode() if isinstance(chunk, str) else bytes(memoryview(chunk))  # `bytes(3)` is three NULs
+        size, done = self.representation.size, 0
+        async for given in self._chunks:
+            chunk = given.encode() if isinstance(given, str) else bytes(memoryview(given))  # `bytes(3)` is three NULs
+            done += len(chunk)
+            if size is not None and done > size:
+                raise SourceChanged(f"the stream has more than the {size} bytes that were promised")
+            yield chunk
+        if size is not None and done < size:
+            raise SourceTruncated(f"the stream has {done} of the {size} bytes that were promised")
 
     async def aclose(self) -> None:
         """Close the iterator if it is a generator, then call `close`."""

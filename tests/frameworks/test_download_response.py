@@ -31,7 +31,7 @@ from starlette.testclient import TestClient
 
 from async_downloads import sending
 from async_downloads.content import BinaryFile
-from async_downloads.errors import SourceBusy, SourceError, SourceTruncated
+from async_downloads.errors import SourceBusy, SourceChanged, SourceError, SourceTruncated
 from async_downloads.semantics.etags import ETag
 from async_downloads.semantics.representation import Representation, Validators
 from async_downloads.starlette import DownloadResponse
@@ -160,6 +160,30 @@ def test_several_ranges_are_one_multipart_body(file: Path) -> None:
 def test_the_response_to_a_post_is_whole(file: Path) -> None:
     response = get(lambda: DownloadResponse(file), method="POST", Range="bytes=5-9", If_None_Match="*")
     assert (response.status_code, response.content) == (200, CONTENT)
+
+
+def test_an_iterator_may_promise_its_size() -> None:
+    response = get(lambda: DownloadResponse(_texts(), headers={"Content-Length": "10"}))
+    assert (response.headers["content-length"], response.headers["accept-ranges"]) == ("10", "none")
+    assert response.content == b"0123456789"
+
+
+@pytest.mark.parametrize(("promised", "error"), [(11, SourceTruncated), (9, SourceChanged)])
+async def test_an_iterator_that_breaks_its_promise_never_looks_complete(promised: int, error: type[Exception]) -> None:
+    app = app_of(lambda: DownloadResponse(_chunks(), headers={"Content-Length": str(promised)}))
+    exchange = Exchange(scope())
+    with pytest.raises(error):
+        await app(exchange.scope, exchange.receive, exchange.send)
+    assert len(exchange.body) < promised
+    assert not exchange.complete
+
+
+def test_a_promised_size_of_an_iterator_that_fails_at_once_is_an_error_of_the_route() -> None:
+    def failing() -> Iterator[bytes]:
+        yield from [bytes([1 // 0])]
+
+    with pytest.raises(ZeroDivisionError):
+        get(lambda: DownloadResponse(failing(), headers={"Content-Length": "1"}))
 
 
 def test_a_response_with_another_status_is_whole(file: Path) -> None:
