@@ -176,7 +176,7 @@ class TlsError(FetchError):
 
 
 class BadStatus(FetchError):
-    """The server's response is an error; `code` is its status."""
+    """The server's response is an error. `code` is its status, such as 404; `status` is not."""
 
     exit_code: int = 8
 
