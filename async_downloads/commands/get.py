@@ -30,6 +30,7 @@ _DONE_ANYWAY: Final = (
     *("-L", "--location", "-f", "--fail", "-J", "--remote-header-name", "-S", "--show-error", "-#", "--progress-bar"),
     *("-np", "--no-parent", "-nH", "--no-host-directories", "-nv", "--no-verbose", "--content-disposition"),
 )
+_NOT_LETTERS: Final = frozenset({"-nc", "-nd"})  # options of wget, but `-n`, `-c` and `-d` are options of `get`
 _PATH: Final = click.Path(path_type=Path, readable=False)  # a file that will be replaced need not be readable
 _COUNT: Final = WholeNumber(1, _MAX_COUNT)
 _CONNECTIONS: Final = ConnectionCount(1, _MAX_COUNT)
@@ -58,10 +59,12 @@ _EPILOG: Final = (
 
 
 class _GetCommand(SectionedCommand):
-    """The command, which also accepts wget's `-O -`, `-O-` and `-qO-` as `-o -`."""
+    """The command, which also reads the options of wget that click would read as several letters."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments, with `-o -` in the place of each `-O -`."""
+        """Parse the arguments, with `-o -` in the place of each `-O -`. Raises NoSuchOption for `-nc` and `-nd`."""
+        for option in _NOT_LETTERS.intersection(args):
+            raise click.NoSuchOption(option, ctx=ctx)
         return super().parse_args(ctx, replace_wget_stdout(args))
 
 

@@ -16,6 +16,7 @@ _TLS: Final = {
 _ADDRESS: Final = {
     "--host --address --listen -a": "use -b HOST:PORT to set the address, or --lan to listen on all addresses"
 }
+_VERSION: Final = {"--version -V": "use async-downloads --version"}
 # By command: the options of curl, wget and aria2, of http.server and others, and of uvicorn and others.
 INSTEAD: Final = {
     "get": {
@@ -25,8 +26,8 @@ INSTEAD: Final = {
         "-m --level -l --page-requisites -p": "use -r to download a folder and everything below it",
         "--accept": "use --include PATTERN to choose files",
         "--reject -R": "use --exclude PATTERN to skip files",
-        "--no-clobber": "leave it out: get replaces a file of the same name only with --overwrite",
-        "--no-directories --cut-dirs": "use -d DIR to say where to save",
+        "--no-clobber -nc": "leave it out: get replaces a file of the same name only with --overwrite",
+        "--no-directories -nd --cut-dirs": "use -d DIR to say where to save",
         "--split -j --max-concurrent-downloads --parallel -Z": (
             "use -x N for the connections per file, --jobs N for the files at the same time"
         ),
@@ -50,6 +51,8 @@ INSTEAD: Final = {
         "--compressed": "leave it out: get saves the file without compression",
         "--background": "leave it out, and end the command with &",
         "--range": "get saves whole files: use curl -r to get a part",
+        "--url": "leave it out: get URL",
+        **_VERSION,
     },
     "serve": {
         "--directory -d --root --webroot": "give only the folder: serve DIR",
@@ -60,6 +63,7 @@ INSTEAD: Final = {
         "--threads": "leave it out, or set the number of processes with -w N",
         **_ADDRESS,
         **_TLS,
+        **_VERSION,
     },
     "run": {
         "--reload": "start the command again after a change",
@@ -69,6 +73,7 @@ INSTEAD: Final = {
         "--verbose -v --log-level": "use --access-log text to print a line for each request",
         **_ADDRESS,
         **_TLS,
+        **_VERSION,
     },
 }
 

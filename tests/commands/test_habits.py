@@ -30,6 +30,8 @@ def _error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
             ["get", "-u", "me:hidden", URL], "there is no option -u: write the password in ~/.netrc", id="curl's user"
         ),
         pytest.param(["get", "-m", URL], "use -r to download a folder", id="wget's mirror"),
+        pytest.param(["get", "-nd", "-r", URL], "use -d DIR to say where to save", id="wget's options of two letters"),
+        pytest.param(["get", "--version"], "use async-downloads --version", id="the version of a command"),
         pytest.param(["get", "-sI", URL], "use curl -I to see the fields", id="the head alone, among other letters"),
         pytest.param(
             ["serve", "8000"], "there is no file or folder 8000: use -p 8000 to set the port", id="http.server"
