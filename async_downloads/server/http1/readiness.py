@@ -32,6 +32,10 @@ class SocketReadiness:
         self._ready: dict[int, float] = {}  # when each socket was seen to have room, the first one first
         loop.add_reader(self._epoll.fileno(), self._serve_turn)
 
+    def __len__(self) -> int:
+        """How many sockets are watched."""
+        return len(self._callbacks)
+
     def watch(self, fd: int, callback: Callable[[float], None]) -> None:
         """Call back in each turn in which the socket has room or an error, until `forget`.
 
