@@ -1,15 +1,18 @@
 """h2 as the connection uses it: with bounds of its own, and with the transport behind it."""
 
 import asyncio
+import struct
 from typing import Any, Final
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes, Settings
+from h2.stream import StreamInputs
 
+from ..http1.request_head import Field
 from .field_encoder import FieldEncoder
-from .frames import DATA, GOAWAY
+from .frames import CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS
 from .request_fields import LIST_BYTES, RequestDecoder
 
 __all__ = ["FRAME_BYTES", "MAX_STREAMS", "Engine"]
@@ -20,11 +23,15 @@ _WINDOW_BYTES: Final = 1024 * 1024  # of all request bodies of a connection that
 _TABLE_BYTES: Final = 4096  # of the client's table of fields (RFC 7541 §4.2)
 FRAME_BYTES: Final = 16 * 1024
 _JOINED_BYTES: Final = 64 * 1024  # of frames that wait for those of other streams, to be written together
-_DATA_HEAD: Final = bytes((DATA, 0))  # between the length of a frame and the number of its stream
+_FRAME_HEAD: Final = struct.Struct(">IBI")  # length and kind, flags, number of the stream (RFC 9113 §4.1)
 
 
 class Engine(H2Connection):
-    """The states, windows and compression of a connection. Fields are checked by us, not by h2."""
+    """The states, windows and compression of a connection. Fields are checked by us, not by h2.
+
+    Responses are written by us, too: h2 makes many objects for a frame and copies its bytes, which takes longer than
+    their encryption. So it only gets to know how the states and the windows change.
+    """
 
     MAX_CLOSED_STREAMS = 1024  # streams that it remembers
 
@@ -66,27 +73,42 @@ class Engine(H2Connection):
         self.increment_flow_control_window(_WINDOW_BYTES - self.inbound_flow_control_window)
         self.flush()
 
-    def send_body(self, stream_id: int, data: memoryview, *, ends: bool) -> None:
-        """Send a part of a body for which both windows have room; with `ends` it is the last part, and may be empty.
-
-        Only the last frame of a body goes through h2, because it changes the state of the stream. h2 makes many objects
-        for a frame and copies its bytes, which takes longer than their encryption.
-        """
-        direct = max(len(data) - 1, 0) // FRAME_BYTES * FRAME_BYTES if ends else len(data)
-        if direct:
-            self._frames.append(self.data_to_send())
-        for start in range(0, direct, FRAME_BYTES):
-            part = data[start : start + FRAME_BYTES]
-            self._frames += len(part).to_bytes(3) + _DATA_HEAD + stream_id.to_bytes(4), part
-        self.outbound_flow_control_window -= direct
-        self.streams[stream_id].outbound_flow_control_window -= direct
+    def send_fields(self, stream_id: int, fields: list[Field], *, ends: bool) -> None:
+        """Send the head of a response, which begins with its status; with `ends` there is no body."""
+        change = self.streams[stream_id].state_machine.process_input
+        is_final = fields[0][1] >= b"200"
+        change(StreamInputs.SEND_HEADERS if is_final else StreamInputs.SEND_INFORMATIONAL_HEADERS)
         if ends:
-            self.send_data(stream_id, bytes(data[direct:]), end_stream=True)
-        self._frame_bytes += len(data)
+            change(StreamInputs.SEND_END_STREAM)
+        block = memoryview(self.encoder.encode(fields))
+        self._add_frames((HEADERS, CONTINUATION), stream_id, block, END_STREAM if ends else 0, END_HEADERS)
+        self.flush_soon()
+
+    def send_body(self, stream_id: int, data: memoryview, *, ends: bool) -> None:
+        """Send a part of a body for which both windows have room; with `ends` it is the last part, and may be empty."""
+        stream, size = self.streams[stream_id], len(data)
+        if ends:
+            stream.state_machine.process_input(StreamInputs.SEND_END_STREAM)
+        self._add_frames((DATA, DATA), stream_id, data, 0, END_STREAM if ends else 0)
+        self.outbound_flow_control_window -= size
+        stream.outbound_flow_control_window -= size
+        self._frame_bytes += size
         if self._frame_bytes >= _JOINED_BYTES:
             self.flush()
         else:
             self.flush_soon()
+
+    def _add_frames(
+        self, kinds: tuple[int, int], stream_id: int, payload: memoryview, first_flags: int, last_flags: int
+    ) -> None:
+        """Add frames of the first kind and of the further kind, behind those that h2 has made."""
+        self._frames.append(self.data_to_send())
+        (kind, further), flags, size = kinds, first_flags, len(payload)
+        for start in range(0, size or 1, FRAME_BYTES):
+            part = payload[start : start + FRAME_BYTES]
+            flags |= last_flags if start + FRAME_BYTES >= size else 0
+            self._frames += _FRAME_HEAD.pack(len(part) << 8 | kind, flags, stream_id), part
+            kind, flags = further, 0
 
     def flush_soon(self) -> None:
         """Write in the next turn of the loop: the frames of many streams then cost one write."""

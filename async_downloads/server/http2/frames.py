@@ -4,16 +4,19 @@ from typing import Final, NamedTuple
 
 from h2.errors import ErrorCodes
 
-__all__ = ["DATA", "END_STREAM", "GOAWAY", "PREFACE", "ConnectionFault", "Frame", "FrameBudget", "FrameSplitter"]
+__all__ = [
+    "CONTINUATION", "DATA", "END_HEADERS", "END_STREAM", "GOAWAY", "HEADERS", "PREFACE", "ConnectionFault", "Frame",
+    "FrameBudget", "FrameSplitter",
+]  # fmt: skip
 
 
 PREFACE: Final = -1  # the kind of the bytes that come first
 DATA: Final = 0
+HEADERS: Final = 1
 GOAWAY: Final = 7
+CONTINUATION: Final = 9
 END_STREAM: Final = 1  # a flag
-_HEADERS: Final = 1
-_CONTINUATION: Final = 9
-_END_HEADERS: Final = 4
+END_HEADERS: Final = 4  # a flag
 _HEAD_BYTES: Final = 9
 _FRAME_BYTES: Final = 16 * 1024
 _BLOCK_BYTES: Final = 32 * 1024  # of a compressed list of fields
@@ -69,7 +72,7 @@ class FrameSplitter:
         if len(self._held) < _HEAD_BYTES + size:
             return None
         stream_id = int.from_bytes(self._held[5:9]) & 0x7FFFFFFF
-        if kind in {_HEADERS, _CONTINUATION}:
+        if kind in {HEADERS, CONTINUATION}:
             self._count_block(kind, flags, size)
         return Frame(kind, flags, stream_id, size, self._cut(_HEAD_BYTES + size))
 
@@ -82,10 +85,10 @@ class FrameSplitter:
         return Frame(PREFACE, 0, 0, 0, self._cut(len(_PREFACE)))
 
     def _count_block(self, kind: int, flags: int, size: int) -> None:
-        self._block_bytes = size + (self._block_bytes if kind == _CONTINUATION else 0)
+        self._block_bytes = size + (self._block_bytes if kind == CONTINUATION else 0)
         if self._block_bytes > _BLOCK_BYTES:
             raise ConnectionFault(ErrorCodes.ENHANCE_YOUR_CALM)
-        self.in_block = not flags & _END_HEADERS
+        self.in_block = not flags & END_HEADERS
 
     def _cut(self, size: int) -> bytes:
         data = bytes(self._held[:size])

@@ -54,7 +54,8 @@ def parse_fields(fields: list[Field], *, body_comes: bool) -> ParsedHead:
     if not method or method == b"CONNECT" or not path or not pseudo.get(b":scheme"):
         raise MalformedRequest
     length = _body_length(regular, body_comes=body_comes)
-    if len(fields) > _FIELDS or sum(len(name) + len(value) + _FIELD_BYTES for name, value in fields) > LIST_BYTES:
+    size = sum([len(name) + len(value) + _FIELD_BYTES for name, value in fields])
+    if len(fields) > _FIELDS or size > LIST_BYTES:
         raise BadRequest(431)
     if not _METHOD.fullmatch(method) or not _PATH.fullmatch(path):
         raise BadRequest(400)

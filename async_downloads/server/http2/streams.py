@@ -158,8 +158,7 @@ class Streams:
 
     def send_fields(self, stream: Stream, fields: list[Field], *, ends: bool) -> None:
         """Send the head of a response; without `ends` its body may still follow in the same write."""
-        self._engine.send_headers(stream.id, fields, end_stream=ends)
-        self._engine.flush_soon()
+        self._engine.send_fields(stream.id, fields, ends=ends)
 
     def response_complete(self, stream: Stream) -> None:
         """End a stream whose response is sent; its client need not send the rest of the body (RFC 9113 §8.1)."""
@@ -204,7 +203,7 @@ class Streams:
 
     def _respond(self, stream_id: int, status: int, *, body_comes: bool) -> None:
         fields, _ = response_fields(status, ((b"content-length", b"0"),), self.server.date_line())
-        self._engine.send_headers(stream_id, fields, end_stream=True)
+        self._engine.send_fields(stream_id, fields, ends=True)
         if body_comes:
             self._engine.reset_stream(stream_id, ErrorCodes.NO_ERROR)
         self._engine.flush()

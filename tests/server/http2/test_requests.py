@@ -62,6 +62,20 @@ async def test_a_response_has_a_date_and_no_field_of_http_1(serve_http2: ServeHt
     assert found[b"x-name"] == b"padded"
 
 
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+async def test_a_long_head_comes_in_several_frames(serve_http2: ServeHttp2, method: bytes) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(head(length(5), (b"x-long", b"x" * 40_000)))  # more than two frames can hold
+        await send(body(b"hello"))
+
+    async with connected(await serve_http2(app)) as client:
+        stream = client.request(pseudo=with_field(b":method", method))
+        assert await client.response(stream) == (200, b"" if method == b"HEAD" else b"hello")
+        [response, *_] = client.of(stream)
+        assert (b"x-long", b"x" * 40_000) in response.headers  # type: ignore[attr-defined]
+        assert await client.response(client.get("/")) == (200, b"hello")
+
+
 async def test_bytes_beyond_ascii_in_a_path_are_percent_encoded(serve_http2: ServeHttp2) -> None:
     async def app(scope: Scope, _: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
