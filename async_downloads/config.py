@@ -64,7 +64,9 @@ class Settings:
         separator="\n",
     )
     objects: str | None = _row(None, "The objects at / instead of a folder: s3://bucket/prefix, gs://… or az://…")
-    object_connections: int = _row(64, "Most connections of each process to the object store.", metavar="N", reader=_count)
+    object_connections: int = _row(
+        64, "Most connections of each process to the object store.", metavar="N", reader=_count
+    )
     redirect: int | None = _row(
         None,
         "Redirect clients to a signed URL of the bucket, valid for SECONDS (600 if you give no value).",

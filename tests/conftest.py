@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from harness.asgi import App
 from harness.clock import Clock
+from harness.memory import freeze_garbage_collector, return_free_memory
 from harness.postgres import limited_database, postgres_server, schema_of_its_own
 from harness.seaweedfs import BUCKET, SeaweedFS, seaweedfs
 from harness.served import Server, served
@@ -40,6 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest tests first: they take seconds, and at the end one worker would run them alone."""
     long = ("tests/test_readme.py", "tests/tools/", "tests/replicas/", "tests/docs/")
     items.sort(key=lambda item: not item.nodeid.startswith(long))
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of garbage collections."""
+    freeze_garbage_collector()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory() -> Iterator[None]:
+    """Return the memory of a module's tests to the system after the last of them."""
+    yield
+    return_free_memory()
 
 
 class Serve(Protocol):

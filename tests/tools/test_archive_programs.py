@@ -14,22 +14,18 @@ from harness.waiting import HANGING, eventually
 from tools.command import COMMAND, Command, environment, serving
 from tools.programs import need, run
 
-CONTENTS: Final = {
-    "large.bin": Random(1).randbytes(70 * 1024 * 1024),  # a zip has its checksum behind it
-    "medium.bin": Random(2).randbytes(5 * 1024 * 1024),
-    "empty": b"",
-    "sub/deep/naïve 日本.txt": b"text",
-    f"{'long' * 60}.txt": b"long",
-}
+_SMALL: Final = {"empty": b"", "sub/deep/naïve 日本.txt": b"text", f"{'long' * 60}.txt": b"long"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with files of all kinds, one of them with its checksum behind its data."""
     folder = tmp_path_factory.mktemp("served") / "photos"
-    for name, data in CONTENTS.items():
+    for name, data in _SMALL.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
+    for name, mebibytes in (("large.bin", 70), ("medium.bin", 5)):  # a zip has the checksum of the first behind it
+        (folder / name).write_bytes(Random(name).randbytes(mebibytes * 1024 * 1024))
     (folder / "nothing").mkdir()
     return folder
 
