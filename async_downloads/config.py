@@ -33,14 +33,7 @@ from .sources.base import EtagKind
 from .sources.database.catalogue import Identifier
 from .timeouts import STALL_TIMEOUT
 
-__all__ = [
-    "DATABASE_VARIABLES",
-    "PREFIX",
-    "ServerSettings",
-    "Setting",
-    "Settings",
-    "table",
-]
+__all__ = ["DATABASE_VARIABLES", "PREFIX", "ServerSettings", "Setting", "Settings", "table"]
 
 
 # In these variables the commands that manage a database find its URL. Many platforms set the second one, for any app.
@@ -64,9 +57,7 @@ class Settings:
         separator="\n",
     )
     objects: str | None = _row(None, "The objects at / instead of a folder: s3://bucket/prefix, gs://… or az://…")
-    object_connections: int = _row(
-        64, "Most connections of each process to the object store.", metavar="N", reader=_count
-    )
+    object_connections: int = _row(64, "Most connections of a process to the object store.", metavar="N", reader=_count)
     redirect: int | None = _row(
         None,
         "Redirect clients to a signed URL of the bucket, valid for SECONDS (600 if you give no value).",
