@@ -27,18 +27,9 @@ from .timeouts import STALL_TIMEOUT
 from .wanted_digests import with_digest
 
 __all__ = [
-    "Downloads",
-    "error_response",
-    "log_cut_response",
-    "log_failure",
-    "plain_response",
-    "refusal",
-    "request_head",
-    "request_line",
-    "respond_and_send",
-    "response_to_error",
-    "text_response",
-]
+    "Downloads", "error_response", "log_cut_response", "log_failure", "plain_response", "refusal", "request_head",
+    "request_line", "respond_and_send", "response_to_error", "text_response",
+]  # fmt: skip
 
 
 _log = logging.getLogger("async_downloads")
