@@ -21,12 +21,12 @@ class ChunkedBody:
         SIZE ──size──> DATA ──> END OF DATA ──> SIZE
           └──0──> TRAILERS ──empty line──> ended
 
-    Trailer fields are checked and thrown away.
+    Trailer fields are checked and discarded.
     """
 
     def __init__(self) -> None:
         self.ended: bool = False
-        self.has_more: bool = False  # `feed(b"")` will return more content, or the end
+        self.has_more: bool = False  # `feed(b"")` returns more content, or the end
         self._take_line = self._take_size
         self._left = 0  # bytes of the current chunk that are still to come
         self._held = b""  # the beginning of a line, or the lines that are left
@@ -35,7 +35,7 @@ class ChunkedBody:
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the content in `data`, and the bytes after the body if it has ended. Raises BadRequest.
 
-        It decodes 4096 lines at most, so that other connections have their turn.
+        It decodes at most 4096 lines, so that other connections get their turn.
         """
         content, data, at, lines = [], self._held + data, 0, 0
         while at < len(data) and not self.ended and lines < _LINES_AT_ONCE:

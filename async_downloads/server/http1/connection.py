@@ -1,4 +1,4 @@
-"""One client's connection: an asyncio protocol with no task but the app's."""
+"""The connection of one client: an asyncio protocol. The only task is that of the app."""
 
 import asyncio
 import math
@@ -29,18 +29,18 @@ class Connection(PausableProtocol):
          │              │                    │    └──> DISCARDING ──body ends──> IDLE
          └──> closed <──┴──> LINGERING <─────┘
 
-    `State` says which deadline each of them has.
+    `State` describes the deadline of each state.
 
-    LINGERING: our side is shut, and bytes that the client still sends are thrown away. A close would reset the
-    connection, and the client's system would throw away the response (RFC 9112 §9.6).
+    LINGERING: our sending side is shut, and bytes that the client still sends are discarded. A close would reset the
+    connection, and the client's system would discard the response (RFC 9112 §9.6).
 
-    Requests that come while one runs wait in `RequestInput`; above 64 KiB the connection is not read. The server owns
-    it from `connection_made` to `connection_lost`.
+    Requests that come while another one runs wait in `RequestInput`. If more than 64 KiB wait, the connection is not
+    read. The server owns this object from `connection_made` to `connection_lost`.
     """
 
     def __init__(self, server: "Http1Server", named: NamedClient | None = None) -> None:
         self.server: Http1Server = server
-        self._named = named  # by a proxy
+        self._named = named  # the client that a proxy has named
         self.cycle: AsgiCycle | None = None
         self.at_eof: bool = False  # the client sends nothing more
         self.deadline: float = math.inf
@@ -50,7 +50,7 @@ class Connection(PausableProtocol):
     # -- called by the transport
 
     def connection_made(self, transport: Any) -> None:
-        """Begin; the deadline of the first request is that of a head."""
+        """Begin. The first request has the deadline of a head."""
         self.flow: FlowControl = FlowControl(transport)
         is_plain = transport.get_extra_info("ssl_object") is None
         writer = ZeroCopyWriter(self.flow, self.server.sendfile_turns) if AVAILABLE and is_plain else None
@@ -73,10 +73,10 @@ class Connection(PausableProtocol):
             self._next_request(data)
 
     def eof_received(self) -> bool:
-        """Return whether to keep our side open, so that requests still get their responses (impossible over TLS)."""
+        """Return whether to keep our side open, so that requests still get responses. Over TLS this is impossible."""
         self.at_eof = True
         if self._state is State.LINGERING:
-            self._expire_in(FLUSH_SECONDS)  # it closes now, and may still have something to send
+            self._expire_in(FLUSH_SECONDS)  # the connection closes now, and may still have bytes to send
         if self.cycle is not None:
             self.cycle.wake()
         has_request = self.cycle is not None or (self._state is State.IDLE and self._input.waiting != b"")
@@ -139,7 +139,7 @@ class Connection(PausableProtocol):
             self._take_body(b"")
 
     def ask_for_body(self) -> None:
-        """Ask for the body, if the client waits for that before it sends the body (RFC 9110 §10.1.1)."""
+        """Send 100 (Continue), because the client waits for it before it sends the body (RFC 9110 §10.1.1)."""
         self._expire_in(BODY_SECONDS)
         self.flow.transport.write(CONTINUE)
 
@@ -152,7 +152,7 @@ class Connection(PausableProtocol):
         self.pace_reading()
 
     def pace_reading(self) -> None:
-        """Read on, or make the client wait if many of its bytes are not taken yet."""
+        """Continue to read, or make the client wait if too many of its bytes are not taken yet."""
         held = len(self._input.waiting) + (self.cycle.content_bytes if self.cycle else 0)
         if held > INPUT_BYTES or self._input.has_chunks:
             self.flow.pause_reading()
@@ -162,12 +162,12 @@ class Connection(PausableProtocol):
     # -- responses
 
     def can_go_on(self, cycle: AsgiCycle) -> bool:
-        """Whether the connection can be used after this response: not with much of an unwanted body still to come."""
+        """Whether the connection can be used after this response: not if much of an unwanted body is still to come."""
         is_unsent = cycle.awaits_continue and self._input.in_body
         return not (self.server.draining or is_unsent or self._input.has_much_left(DISCARDED_BYTES))
 
     def response_complete(self, cycle: AsgiCycle) -> None:
-        """Go on to the next request, or close."""
+        """Continue with the next request, or close."""
         self._leave_cycle()
         if not cycle.keep_alive:
             self._linger_or_close()
@@ -175,7 +175,7 @@ class Connection(PausableProtocol):
             self._enter(State.DISCARDING, BODY_SECONDS)
         else:
             self._become_idle()
-        if not self.flow.reads:  # now fewer bytes wait
+        if not self.flow.reads:  # fewer bytes wait now, so reading may continue
             self.pace_reading()
 
     def _become_idle(self) -> None:
@@ -190,16 +190,16 @@ class Connection(PausableProtocol):
     def _app_ended(self, cycle: AsgiCycle, task: "asyncio.Task[None]") -> None:
         log_failure(cycle.head, task)
         if self.cycle is cycle:
-            is_cut = self.at_eof and cycle.body_comes  # the app knows that the client has left (RFC 9112 §8)
+            is_cut = self.at_eof and cycle.body_comes  # the request is incomplete (RFC 9112 §8)
             self.refuse(400 if is_cut else 500)
 
     def _refuse_head(self, status: int, head: bytes | None = None) -> None:
-        """Refuse a request before the app, and note it in the access log."""
+        """Refuse a request before the app, and report it to the observers."""
         self.server.refuse(self.base_scope, self._input.waiting if head is None else head, status)
         self.refuse(status)
 
     def refuse(self, status: int) -> None:
-        """Respond with a status and close; abort if a response has begun, so that the client notices the cut."""
+        """Respond with a status and close. If a response has begun, abort, so that the client notices the error."""
         can_respond = not self.flow.transport.is_closing() and (self.cycle is None or self.cycle.refuse(status))
         self._leave_cycle()
         if not can_respond:
@@ -235,7 +235,7 @@ class Connection(PausableProtocol):
             self.close()
 
     def close_if_unused(self) -> None:
-        """Close, if the app runs no request, and the client is not about to close."""
+        """Close, unless the app runs a request or the connection is already about to close."""
         if self.cycle is None and self._state is not State.LINGERING:
             self.close()
 
@@ -244,7 +244,7 @@ class Connection(PausableProtocol):
         state, transport = self._state, self.flow.transport
         if transport.is_closing() or (state is State.LINGERING and not transport.get_write_buffer_size()):
             transport.abort()
-        elif state is State.RUNNING and not self.flow.reads:  # it is the app that does not take the body
+        elif state is State.RUNNING and not self.flow.reads:  # the app, not the client, causes the wait
             self._expire_in(BODY_SECONDS)
         elif state is State.HEAD:
             self._refuse_head(408)

@@ -1,4 +1,4 @@
-"""One request and its response, as ASGI has them."""
+"""One request and its response, in the form of ASGI."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ __all__ = ["AsgiCycle", "log_failure"]
 
 
 _log: Final = logging.getLogger("async_downloads")
-_JOINED_BYTES: Final = 64 * 1024  # a body up to here is copied behind its head, which costs less than a second call
+_JOINED_BYTES: Final = 64 * 1024  # a body up to this size is copied behind its head: cheaper than a second call
 
 
 class AsgiCycle:
@@ -30,8 +30,8 @@ class AsgiCycle:
         request    `feed` takes the body from the connection, `receive` gives it to the app
         response   start ──> head is held ──body or region──> head and body are sent ──more_body=False──> complete
 
-    The connection owns it, as `connection.cycle`, until the response is complete or the client has left; from then on
-    `receive` returns `http.disconnect` and `send` raises ClientDisconnected.
+    The connection owns it, as `connection.cycle`, until the response is complete or the client has left. From then on,
+    `receive` returns `http.disconnect`, and `send` raises ClientDisconnected.
     """
 
     __slots__ = (
@@ -45,13 +45,13 @@ class AsgiCycle:
         self.keep_alive: bool = head.keep_alive
         self.awaits_continue: bool = head.expects_continue
         self.body_comes: bool = head.body_length != 0  # some of the request's body is still to come
-        self._content = b""  # of the body, for `receive`
+        self._content = b""  # bytes of the body that `receive` has not returned yet
         self._delivered = False  # the app has the whole request
         self._waiter: asyncio.Future[None] | None = None
         self.started: bool = False
-        self.held: bytes = b""  # the head of the response, until the first bytes of the body
+        self.held: bytes = b""  # the head of the response, until the first bytes of the body are sent
         self._no_body = self._chunked = False
-        self._left: int | None = None  # bytes that Content-Length still promises
+        self._left: int | None = None  # bytes of the body that are still missing, by Content-Length
         self.sent: int = 0  # bytes of the body that the transport and the socket have accepted
         self.status: int | None = None
         self.complete: bool = False
@@ -79,7 +79,7 @@ class AsgiCycle:
             self._waiter.set_result(None)
 
     async def receive(self) -> Message:
-        """Return the body, then `http.disconnect` when the client has left or has its response."""
+        """Return parts of the body, then `http.disconnect` when the client has left or the response is complete."""
         while not self._is_over():
             if not self._delivered and (self._content or not self.body_comes):
                 content, self._content = self._content, b""
@@ -96,8 +96,8 @@ class AsgiCycle:
     def _is_over(self) -> bool:
         """Whether the client no longer waits for a response.
 
-        A client that has shut its side alone still reads, as `nc -N` does. But before the response begins it may also
-        have left, and a request without the rest of its body gets no response.
+        A client that has shut only its sending side still reads, for example `nc -N`. But before the response begins,
+        it may also have left; and a request without the rest of its body gets no response.
         """
         connection = self._connection
         return connection.cycle is not self or (connection.at_eof and (not self.started or self.body_comes))
@@ -107,7 +107,7 @@ class AsgiCycle:
     async def send(self, message: Message) -> None:
         """Send a part of the response; return when there is room for more.
 
-        Raises ClientDisconnected, RuntimeError if the message does not fit the ones before.
+        Raises ClientDisconnected if the client has left, RuntimeError if the message is not allowed now.
         """
         connection, kind = self._connection, message["type"]
         if connection.cycle is not self:
@@ -168,7 +168,7 @@ class AsgiCycle:
         """Count bytes of the body, which may not be longer than its Content-Length."""
         if self._left is not None:
             if size > self._left:
-                raise RuntimeError("the body is longer than its Content-Length")
+                raise RuntimeError("the body is longer than the Content-Length")
             self._left -= size
         self.sent += size
 
@@ -190,7 +190,7 @@ class AsgiCycle:
             self._write(b"\r\n")
 
     def refuse(self, status: int) -> bool:
-        """Note that the server responds with a status, in the place of the app; return False if the app has begun."""
+        """Record that the server responds with a status instead of the app; return False if the app has begun."""
         if self.started and not self.held:
             return False
         self.status, self.complete = status, True
@@ -198,14 +198,14 @@ class AsgiCycle:
 
     def _end(self) -> None:
         if self._left:
-            raise RuntimeError(f"the body is {self._left} bytes shorter than its Content-Length")
+            raise RuntimeError(f"the body is {self._left} bytes shorter than the Content-Length")
         if self._chunked and not self._no_body:
             self._write(b"0\r\n\r\n")
         elif self.held:
             self._write(b"")
 
     def _write(self, data: bytes) -> None:
-        """Write bytes behind the head, if that is still held."""
+        """Write bytes, and before them the head, if it is still held."""
         held, self.held = self.held, b""
         transport = self._connection.flow.transport
         if len(data) <= _JOINED_BYTES:
@@ -217,7 +217,7 @@ class AsgiCycle:
 
 
 def log_failure(head: ParsedHead, task: "asyncio.Task[None]") -> None:
-    """Log the error that ended the app, unless it is that the client has left, or was logged as a DownloadError."""
+    """Log the error that ended the app, unless the client has left. A DownloadError was already logged."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, (ClientDisconnected, DownloadError)):
         _log.error("%s %r failed", head.method, without_signature(head.target), exc_info=error)

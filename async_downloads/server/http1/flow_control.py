@@ -1,4 +1,4 @@
-"""Back-pressure between a connection and its transport, in both directions."""
+"""Flow control between a connection and its transport, in both directions."""
 
 import asyncio
 from contextlib import suppress
@@ -7,8 +7,8 @@ from typing import Any, Final
 __all__ = ["ClientDisconnected", "FlowControl", "PausableProtocol"]
 
 
-_HEAD_BYTES: Final = 4 * 1024  # a head of fields that no client has made is shorter
-_HIGH_WATER_BYTES: Final = 16 * 1024  # in the transport; the kernel holds more, and ten thousand clients have one each
+_HEAD_BYTES: Final = 4 * 1024  # a head without values from the client is shorter
+_HIGH_WATER_BYTES: Final = 16 * 1024  # in the transport of each client; the kernel holds more
 
 
 class ClientDisconnected(ConnectionResetError):
@@ -28,7 +28,7 @@ class FlowControl:
 
     def __init__(self, transport: Any) -> None:
         self.transport: Any = transport
-        self.paused: bool = False  # the transport holds enough
+        self.paused: bool = False  # the buffer of the transport is full
         self.reads: bool = True
         self.lost: bool = False
         self._waiters: list[asyncio.Future[None]] = []
@@ -47,16 +47,16 @@ class FlowControl:
             self.transport.resume_reading()
 
     def write_eof(self) -> None:
-        """Send no more, and still read; if the client has left, the transport finds out when it reads."""
+        """Shut the sending side, but still read. If the client has left, the transport notices it when it reads."""
         with suppress(OSError):
             self.transport.write_eof()
 
     def pause(self) -> None:
-        """Make `drained` wait, because the transport holds enough."""
+        """Make `drained` wait, because the buffer of the transport is full."""
         self.paused = True
 
     def resume(self) -> None:
-        """End the waiting: the transport has room."""
+        """End the waiting, because the transport has room."""
         self.paused = False
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
@@ -64,18 +64,18 @@ class FlowControl:
                 waiter.set_result(None)
 
     def lose(self) -> None:
-        """End the waiting: the connection is gone."""
+        """End the waiting, because the connection is lost."""
         self.lost = True
         self.resume()
 
     def room(self) -> int:
-        """Return up to how long a body is taken with its head without a wait; -1 if the transport is not empty."""
+        """Return the longest body that the transport takes with its head without waiting; -1 if it is not empty."""
         return -1 if self.transport.get_write_buffer_size() else _HIGH_WATER_BYTES - _HEAD_BYTES
 
     def check(self) -> None:
-        """Raise ClientDisconnected if the transport takes nothing more.
+        """Raise ClientDisconnected if the transport takes no more bytes.
 
-        The number of its descriptor may then be another connection's.
+        Then the number of its descriptor may already belong to another connection.
         """
         if self.lost or self.transport.is_closing():
             raise ClientDisconnected
@@ -89,7 +89,7 @@ class FlowControl:
             raise ClientDisconnected
 
     async def flushed(self) -> None:
-        """Wait until the transport holds nothing: bytes sent past it would arrive first.
+        """Wait until the transport is empty, because bytes that are sent without it would arrive first.
 
         Raises ClientDisconnected.
         """
@@ -110,9 +110,9 @@ class PausableProtocol(asyncio.Protocol):
     flow: FlowControl
 
     def pause_writing(self) -> None:
-        """Make senders wait: the transport holds enough."""
+        """Make senders wait, because the buffer of the transport is full."""
         self.flow.pause()
 
     def resume_writing(self) -> None:
-        """Let senders go on."""
+        """Let senders continue."""
         self.flow.resume()

@@ -1,4 +1,4 @@
-"""What the server of one event loop needs of a connection and of a request, in any version of HTTP."""
+"""The methods of connections and requests that the server of one event loop uses, in any version of HTTP."""
 
 from typing import Protocol
 
@@ -9,30 +9,30 @@ __all__ = ["AnyConnection", "Cycle"]
 
 
 class AnyConnection(Protocol):
-    """A connection of any version of HTTP, as the server uses it."""
+    """A connection of any version of HTTP."""
 
     flow: FlowControl
     base_scope: Scope
 
     @property
     def deadline(self) -> float:
-        """When `time_out` is to be called, in the loop's time."""
+        """The time, by the loop's clock, at which the server calls `time_out`."""
 
     def drain(self) -> None:
         """Close now or after the responses that are being sent."""
 
     def close(self) -> None:
-        """Close; the client still gets everything that was written."""
+        """Close. The client still gets everything that was written."""
 
     def close_if_unused(self) -> None:
-        """Close, if no app runs for it."""
+        """Close, unless the app runs a request of this connection."""
 
     def time_out(self) -> None:
         """End the request or the connection whose deadline has passed."""
 
 
 class Cycle(Protocol):
-    """A request and its response, as the app gets them."""
+    """A request and its response, in the form in which the app gets them."""
 
     status: int | None
     complete: bool

@@ -1,4 +1,4 @@
-"""Room in sockets that belong to asyncio transports, and fair turns of those that have it."""
+"""Find out which sockets of asyncio transports have room, and serve them in fair turns."""
 
 import asyncio
 import select
@@ -9,18 +9,18 @@ from typing import Final
 __all__ = ["SocketReadiness"]
 
 
-_SEEN_AT_ONCE: Final = 256  # sockets; further ones are seen in a later turn
+_SEEN_AT_ONCE: Final = 256  # sockets; further sockets are handled in a later turn
 
 
 class SocketReadiness:
-    """Calls back when a socket has room. It belongs to a transport, and asyncio reports room to the transport alone.
+    """Calls a function when a socket has room. asyncio itself reports room only to the transport that owns the socket.
 
     A callback may take a millisecond. So sockets are served in the order in which they got room, for two milliseconds
-    in one turn of the event loop, and a short request waits no longer. The others wait for the next turn: the epoll
-    reports them again.
+    in one turn of the event loop, so that short requests do not wait longer. The others wait for the next turn, in
+    which the epoll reports them again.
 
-    The kernel reports room when half of what it may hold (TCP_NOTSENT_LOWAT) has gone. A call that is tried sooner
-    sends a few bytes at a time.
+    The kernel reports room when half of the bytes that it may hold (TCP_NOTSENT_LOWAT) are sent. A call before that
+    time would send only a few bytes.
     """
 
     _TURN_SECONDS: Final = 0.002
@@ -29,7 +29,7 @@ class SocketReadiness:
         self._loop = loop
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[float], None]] = {}
-        self._ready: dict[int, float] = {}  # when each socket was seen to have room, the first one first
+        self._ready: dict[int, float] = {}  # the time since which each socket has room; the earliest comes first
         loop.add_reader(self._epoll.fileno(), self._serve_turn)
 
     def __len__(self) -> int:
@@ -37,21 +37,21 @@ class SocketReadiness:
         return len(self._callbacks)
 
     def watch(self, fd: int, callback: Callable[[float], None]) -> None:
-        """Call back in each turn in which the socket has room or an error, until `forget`.
+        """Call the callback in each turn in which the socket has room or an error, until `forget`.
 
-        The callback gets the time, by `time.monotonic`, when the socket was seen to have room. It must not raise.
+        The callback gets the time, by `time.monotonic`, since which the socket has room. It must not raise an error.
         """
         self._callbacks[fd] = callback
         self._epoll.register(fd, select.EPOLLOUT)
 
     def forget(self, fd: int) -> None:
-        """Call back no more, if the socket is watched; call this before the socket is closed."""
+        """Stop watching the socket, if it is watched. Call this before the socket is closed."""
         if self._callbacks.pop(fd, None):
             self._epoll.unregister(fd)
             self._ready.pop(fd, None)
 
     def close(self) -> None:
-        """Close the epoll, when the loop is about to end."""
+        """Close the epoll. Call this before the loop ends."""
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
 

@@ -1,4 +1,4 @@
-"""How much of a region of a file is sent, and how much can be sent without waiting for a disk."""
+"""The progress of sending a region of a file, and how much of it can be sent without waiting for a disk."""
 
 import math
 import time
@@ -12,13 +12,13 @@ __all__ = ["RegionTransfer"]
 
 
 _BLOCK_BYTES: Final = 1024 * 1024
-_COLD_BYTES: Final = 4 * 1024 * 1024  # what a thread brings into the page cache at a time
+_COLD_BYTES: Final = 4 * 1024 * 1024  # that a thread brings into the page cache at a time
 
 
 class _CachedBlocks:
-    """Blocks of files that the page cache had a few seconds ago: of a popular file each is probed once for all clients.
+    """Blocks of files that the page cache had a few seconds ago. Each block of a file is probed once for all clients.
 
-    A page that was just used is hardly ever the next one to leave the cache.
+    The kernel hardly ever drops a page that was just used.
     """
 
     _SECONDS: Final = 5.0
@@ -32,7 +32,7 @@ class _CachedBlocks:
         return time.monotonic() - self._seen_at.get((file.version, number), -math.inf) < self._SECONDS
 
     def add(self, file: OpenFile, number: int) -> None:
-        """Note that a whole block is cached."""
+        """Record that a whole block is cached."""
         if len(self._seen_at) >= self._MOST:
             self._seen_at.clear()
         self._seen_at[file.version, number] = time.monotonic()
@@ -42,7 +42,7 @@ _blocks: Final = _CachedBlocks()
 
 
 class RegionTransfer:
-    """One region on its way: what is sent, and how far the file is known to be in the page cache."""
+    """The sending of one region: how much is sent, and up to where the file is known to be in the page cache."""
 
     __slots__ = ("_cached", "_is_cold", "_stop", "_version", "file", "offset")
 
@@ -51,7 +51,7 @@ class RegionTransfer:
         self.offset: int = region.offset
         self._cached = self.offset
         self._stop = region.offset + region.size
-        self._is_cold = False  # after `_cached`: a second probe could be wrong, because the first one reads a page
+        self._is_cold = False  # the block after `_cached` is not cached; a second probe could be wrong
         self._version = SentVersion(self.file)  # the source has just checked it
 
     @property
@@ -62,7 +62,7 @@ class RegionTransfer:
     def cached_bytes(self, most: int) -> int:
         """Return how many of the next bytes can be sent without waiting for a disk. Raises SourceChanged.
 
-        The file is probed block by block, beyond what the call before has sent: so a call is not cut where that ended.
+        The file is probed in whole blocks, also beyond the end of this call, so that the next call is not shortened.
         """
         self._version.check(self.offset)
         end = min(self._stop, self.offset + most)

@@ -1,7 +1,7 @@
-"""Request heads (RFC 9112 §2-3): llhttp checks the syntax; this module checks everything that llhttp does not.
+"""Request heads (RFC 9112 §2-3). llhttp checks the syntax; this module checks everything that llhttp does not check.
 
-llhttp refuses: two Content-Lengths, Content-Length beside Transfer-Encoding, codings after `chunked`, folded lines,
-bare CR and LF, whitespace before a colon, controls and NUL, methods it does not know. It lets pass: other versions, any
+llhttp refuses: two Content-Lengths, Content-Length together with Transfer-Encoding, codings after `chunked`, folded
+lines, bare CR and LF, whitespace before a colon, controls and NUL, unknown methods. It accepts: other versions, any
 Host, two Hosts, `gzip, chunked`, Transfer-Encoding in HTTP/1.0, a head of any size.
 """
 
@@ -18,8 +18,8 @@ __all__ = ["HEAD_BYTES", "HOST", "LINE_BYTES", "BadRequest", "Field", "ParsedHea
 HEAD_BYTES: Final = 64 * 1024
 LINE_BYTES: Final = 16 * 1024
 _FIELDS: Final = 200
-_LENGTH_DIGITS: Final = 18  # of Content-Length: Python refuses to read thousands, and no body is longer
-_RECURRING_BYTES: Final = 1024  # a longer head would take too much of the cache
+_LENGTH_DIGITS: Final = 18  # of Content-Length; no body is longer, and Python refuses to read thousands of digits
+_RECURRING_BYTES: Final = 1024  # longer heads would fill the cache
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n")
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
@@ -32,7 +32,7 @@ Field = tuple[bytes, bytes]
 
 
 class BadRequest(Exception):
-    """The request gets a response with this status and nothing else; then the connection is closed."""
+    """The response to the request is only this status; then the connection is closed."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -42,8 +42,8 @@ class BadRequest(Exception):
 class ParsedHead(NamedTuple):
     """A request without its body.
 
-    `target` is in origin form, percent-encoded. The names of `fields` are in lower case. `body_length` is in bytes, and
-    None if the body is chunked. Requests with the same head share one object, so it must not be changed.
+    `target` is in origin form, percent-encoded. The names of `fields` are in lower case. `body_length` is in bytes; it
+    is None if the body is chunked. Requests with the same head share one object, so it must not be changed.
     """
 
     method: str
@@ -56,7 +56,7 @@ class ParsedHead(NamedTuple):
 
 
 def parse_head(head: bytes) -> ParsedHead:
-    """Parse a whole head, up to and with its empty line. Raises BadRequest."""
+    """Parse a whole head, including its empty line. Raises BadRequest."""
     return _parse_recurring(head) if len(head) <= _RECURRING_BYTES else _parse(head)
 
 
@@ -94,7 +94,7 @@ def _parse(head: bytes) -> ParsedHead:
 def encoded_target(target: bytes) -> bytes:
     """Return a target with its bytes beyond ASCII percent-encoded.
 
-    No client may send them as they are (RFC 3986 §2), but curl does so with the query that a user types.
+    Clients must encode them (RFC 3986 §2), but curl does not encode a query that a user types.
     """
     return _BEYOND_ASCII.sub(lambda found: b"%%%02X" % ord(found[0]), target)
 
@@ -126,7 +126,7 @@ class _Fields:
     def keep_alive(self, version: str) -> bool:
         """Whether the connection stays open for another request (RFC 9112 §9.3).
 
-        A client that asks for a WebSocket has no other request when it does not get one (RFC 6455 §4.1).
+        If a client asks for a WebSocket and does not get one, it sends no other request (RFC 6455 §4.1).
         """
         if b"websocket" in self.options(b"upgrade"):
             return False
@@ -140,7 +140,7 @@ class _Fields:
         return {option.strip(b" \t") for option in listed.lower().split(b",")}
 
     def body_length(self, version: str) -> int | None:
-        """Return the length of the body in bytes, None if it is chunked (RFC 9112 §6.3)."""
+        """Return the length of the body in bytes; None if it is chunked (RFC 9112 §6.3). Raises BadRequest."""
         coding = self.known.get(b"transfer-encoding")
         if coding is None:
             text = self.known.get(b"content-length", b"0")
@@ -158,7 +158,7 @@ def _parsed_fields(head: bytes) -> _Fields:
     fields = _Fields()
     try:
         httptools.HttpRequestParser(fields).feed_data(head)
-    except httptools.HttpParserUpgrade:  # the connection goes on in HTTP/1.1
+    except httptools.HttpParserUpgrade:  # the connection stays in HTTP/1.1
         pass
     except httptools.HttpParserInvalidMethodError:
         raise BadRequest(501) from None
@@ -170,16 +170,16 @@ def _parsed_fields(head: bytes) -> _Fields:
 
 
 def _check_host(fields: _Fields, version: str) -> None:
-    """Refuse a head without a Host, or with a malformed one (RFC 9112 §3.2)."""
+    """Raise BadRequest if Host is missing or malformed (RFC 9112 §3.2)."""
     host = fields.known.get(b"host")
     if (host is None and version == "1.1") or not HOST.fullmatch(host or b""):
         raise BadRequest(400)
 
 
 def _in_origin_form(method: bytes, target: bytes, fields: _Fields) -> bytes:
-    """Return the path of an absolute-form target; its authority takes the place of Host (RFC 9112 §3.2.2).
+    """Return the path of an absolute-form target. Its authority replaces Host (RFC 9112 §3.2.2).
 
-    CONNECT alone has an authority in the place of a target, and OPTIONS alone has `*`.
+    Only the target of CONNECT may be an authority, and only that of OPTIONS may be `*`.
     """
     if method == b"CONNECT" or (method == b"OPTIONS" and target == b"*"):
         return target

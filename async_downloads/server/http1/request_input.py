@@ -1,4 +1,4 @@
-"""The bytes of a client, divided into heads and bodies. Nothing here knows a socket."""
+"""The received bytes of a client, divided into heads and bodies. This module does no I/O."""
 
 import re
 from typing import Final
@@ -19,7 +19,7 @@ class RequestInput:
 
     def __init__(self) -> None:
         self.waiting: bytes = b""  # requests that wait for their turn, and a part of a head
-        self._searched = 0  # up to here there is no end of a head
+        self._searched = 0  # bytes in which no end of a head was found
         self._body: int | ChunkedBody | None = None
 
     @property
@@ -29,16 +29,16 @@ class RequestInput:
 
     @property
     def has_chunks(self) -> bool:
-        """Whether chunks that have come are left to be decoded, by `take_body(b"")`."""
+        """Whether `take_body(b"")` can decode more of the received chunks."""
         return isinstance(self._body, ChunkedBody) and self._body.has_more
 
     @property
     def in_head(self) -> bool:
-        """Whether a part of a head has come, and been found to have no end."""
+        """Whether a part of a head was received, but not its end."""
         return self._searched > 0
 
     def take_head(self, data: bytes = b"") -> bytes | None:
-        """Return the next head; None if a part of it is still to come. Raises BadRequest."""
+        """Return the next head; None if it is not complete yet. Raises BadRequest."""
         data = self.waiting + data if self.waiting else data
         if data.startswith(b"\r\n"):  # one empty line is ignored (RFC 9112 §2.2)
             data, self._searched = data[2:], 0
@@ -52,7 +52,7 @@ class RequestInput:
         return None
 
     def _check_part_of_head(self, data: bytes) -> None:
-        """Refuse bytes that cannot become a head at once, rather than wait for the end of the head."""
+        """Raise BadRequest if the bytes cannot become a head, so that the server need not wait for its end."""
         if len(data) > LINE_BYTES and b"\r\n" not in data[:LINE_BYTES]:
             raise BadRequest(414)
         if len(data) > HEAD_BYTES:
@@ -62,7 +62,7 @@ class RequestInput:
         self._searched = len(data)
 
     def begin_body(self, length: int | None) -> bytes:
-        """Expect a body of `length` bytes, or a chunked one (None); return its bytes here. Raises BadRequest."""
+        """Expect a body of `length` bytes, or a chunked one (None). Return its received bytes. Raises BadRequest."""
         self._body = ChunkedBody() if length is None else length
         data, self.waiting = self.waiting, b""
         return self.take_body(data)
@@ -84,7 +84,7 @@ class RequestInput:
         return isinstance(self._body, ChunkedBody) or (self._body or 0) > most
 
     def clear(self) -> bool:
-        """Throw everything away; return whether there was anything, or something was still to come."""
+        """Discard all bytes. Return whether there were any, or some were still to come."""
         had_more = self.in_body or self.waiting != b""
         self.waiting, self._searched, self._body = b"", 0, None
         return had_more

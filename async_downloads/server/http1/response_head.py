@@ -18,7 +18,7 @@ _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 _FINAL_STATUSES: Final = range(200, 1000)
 _OURS: Final = {b"close", b"keep-alive"}  # the server decides whether the connection stays open
-# Names in another form than `Content-Length`. Firmware loaders compare names byte by byte.
+# Names that are not spelled like `Content-Length`. Some firmware loaders compare names byte by byte.
 _WRITTEN: Final = {b"etag": b"ETag", b"www-authenticate": b"WWW-Authenticate", b"dnt": b"DNT", b"te": b"TE"}
 _TRANSIENT: Final = {429, 503}  # too many connections: there may be room again soon
 _RETRY_AFTER: Final = (b"retry-after", b"1")
@@ -27,7 +27,7 @@ _RETRY_AFTER: Final = (b"retry-after", b"1")
 class ResponseLines(NamedTuple):
     """A status line and field lines, and their framing.
 
-    `length` is that of Content-Length, or None; `closes` says that the app wants the connection closed.
+    `length` is the value of Content-Length, or None. `closes` says whether the app wants to close the connection.
     """
 
     lines: bytes
@@ -44,12 +44,12 @@ def encode_lines(status: int, fields: Iterable[Iterable[bytes]]) -> ResponseLine
     given: Any = tuple(fields)
     try:
         return _heads[status, given]
-    except TypeError:  # ASGI also allows lists, which are no key of a cache
+    except TypeError:  # ASGI also allows lists, which cannot be keys of a cache
         return _heads[status, tuple((name, value) for name, value in given)]
 
 
 def encode_refusal(status: int, date_line: bytes) -> bytes:
-    """Encode a whole response that says the status and ends the connection."""
+    """Encode a whole response that contains only the status and ends the connection."""
     text = b"%d %s\n" % (status, HTTPStatus(status).phrase.encode())
     fields = ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text)))
     retry = (_RETRY_AFTER,) if status in _TRANSIENT else ()

@@ -1,4 +1,4 @@
-"""The connection scope of ASGI 3: the part that all requests of a connection share, and that of one request."""
+"""The connection scope of ASGI 3: the part that all requests of a connection share, and the part of one request."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -15,7 +15,7 @@ __all__ = ["address_of", "base_scope", "request_scope"]
 def base_scope(transport: Any, zero_copy: ZeroCopyWriter | None, named: NamedClient | None = None) -> Scope:
     """Return the part of the scope that is the same for all requests of a connection.
 
-    The client is the one that a proxy has named, else the other end of the connection.
+    The client is the one that a proxy has named, or else the other end of the connection.
     """
     extensions: dict[str, Any] = {}
     if zero_copy is not None:
@@ -52,5 +52,5 @@ def request_scope(base: Scope, head: ParsedHead, state: dict[str, Any]) -> Scope
 
 
 def address_of(name: Any) -> Address | None:
-    """Return an address as ASGI has it: a Unix socket's path has no port, and its client no name."""
+    """Return an address in the form of ASGI. The path of a UNIX socket has no port, and its clients have no address."""
     return (name[0], name[1]) if isinstance(name, tuple) else (name, None) if name else None

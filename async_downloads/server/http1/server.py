@@ -1,4 +1,4 @@
-"""The connections of one event loop, and what they share: the app, the limits, the date, and the clock."""
+"""The server of one event loop: its connections share the app, the limits, the date and the clock."""
 
 import asyncio
 import sys
@@ -31,8 +31,8 @@ _TICK_SECONDS: Final = 1.0
 _ABORT_SECONDS: Final = 2.0
 # A balancer may have sent a request before it could know that this server drains.
 _LAST_REQUESTS_SECONDS: Final = 0.1
-_REFUSED_AT_ONCE: Final = 64  # connections beyond the limit that get a response; others are closed at once
-_ENDED_A_TURN: Final = 64  # connections that are late or drained: thousands at once would block the loop
+_REFUSED_AT_ONCE: Final = 64  # connections beyond the limit that get a response; further ones are aborted
+_ENDED_A_TURN: Final = 64  # late or drained connections in one turn: ending thousands would block the loop
 
 
 def _abort_beyond(most: int, count: int, connection: AnyConnection) -> None:
@@ -43,13 +43,13 @@ def _abort_beyond(most: int, count: int, connection: AnyConnection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """How long a connection may wait, in seconds, and how many there may be.
+    """How long a connection may wait, in seconds, and how many connections are allowed.
 
-    `header_timeout` is for a request's head, `keep_alive` for the time between two requests: the default is above the
-    60 s of common load balancers, so that they close first. When there are `max_connections`, the one that has waited
-    longest for a request makes room for the next; if all are busy, the next gets 503. A client with
-    `max_connections_per_client` gets 429 for the next one; None is no limit. An IPv6 network (/64) counts as one
-    client. Connections of `trusted_proxies` and those of UNIX sockets are not counted so.
+    `header_timeout` is the time for a request's head, `keep_alive` the time between two requests. The default of
+    `keep_alive` is longer than the 60 s of common load balancers, so that they close first. If there are
+    `max_connections`, a new connection replaces the one that was idle longest; if all are busy, the new one gets 503.
+    If a client has `max_connections_per_client`, its next connection gets 429; None means no limit. An IPv6 network
+    (/64) counts as one client. For this limit, connections of `trusted_proxies` and UNIX sockets are not counted.
     """
 
     header_timeout: float = 30.0
@@ -60,14 +60,14 @@ class ConnectionLimits:
 
 
 class Http1Server:
-    """Makes the connections, and ends those that are late.
+    """Makes the connections, and ends those whose deadline has passed.
 
         listener = await loop.create_server(server.connection, sock=sock)
         server.drain()          # from now on connections close after their response
         await server.close()    # close idle connections, and wait for the last response
-        await server.abort()    # end what is left
+        await server.abort()    # end everything that still runs
 
-    It belongs to the running loop. `state` is the one that the app filled in its lifespan. `observers` see all
+    It belongs to the running loop. `state` is the state that the app filled in its lifespan. `observers` see all
     requests, also those that are refused before the app.
     """
 
@@ -85,7 +85,7 @@ class Http1Server:
         self._observe = observe_by(observers)
         self.state: dict[str, Any] = state if state is not None else {}
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
-        self.now: float = self.loop.time()  # as of the last tick: deadlines need no more
+        self.now: float = self.loop.time()  # the time of the last tick, which is exact enough for deadlines
         self.draining: bool = False
         self._closing = False
         self._last_requests_until = self.now  # in the loop's time
@@ -106,14 +106,14 @@ class Http1Server:
     # -- called by connections
 
     def refuse(self, scope: Scope, data: bytes, status: int) -> None:
-        """Show the observers a request that is refused before the app; `data` are the bytes that came."""
+        """Report to the observers a request that is refused before the app; `data` are the received bytes."""
         for observer in self._observers:
             observer.refused(scope, data, status)
 
     def admit(self, connection: AnyConnection) -> int | None:
-        """Take a new connection; return the status that refuses it if there are too many, else None.
+        """Add a new connection. Return the status that refuses it if there are too many connections, else None.
 
-        A refused connection lingers until its client has read the response. There are at most 64 of those beyond a
+        A refused connection stays until its client has read the response. At most 64 of them are allowed beyond a
         limit; further ones are aborted.
         """
         if beyond := self._by_client.add(connection.base_scope["client"]):
@@ -131,13 +131,13 @@ class Http1Server:
         return None
 
     def _replace_idlest(self) -> None:
-        """Close the connection that was idle longest; it may flush what it holds if there are not many of those."""
+        """Close the connection that was idle longest. It may flush its bytes, unless many others do this, too."""
         idlest, _ = self._idle.popitem(last=False)
         idlest.close()
         _abort_beyond(self.limits.max_connections, len(self._connections), idlest)
 
     def forget(self, connection: AnyConnection) -> None:
-        """Forget a connection that is lost."""
+        """Remove a connection that is lost."""
         self._connections.discard(connection)
         self._by_client.remove(connection.base_scope["client"])
         self._idle.pop(connection, None)
@@ -145,17 +145,17 @@ class Http1Server:
             self._empty.set()
 
     def mark_busy(self, connection: AnyConnection) -> None:
-        """Note that a connection has a request."""
+        """Record that a connection has a request."""
         self._idle.pop(connection, None)
 
     def mark_idle(self, connection: AnyConnection) -> None:
-        """Note that a connection waits for a request."""
+        """Record that a connection waits for a request."""
         self._idle[connection] = None
 
     def run(self, cycle: Cycle, ended: _Ended, *, at_once: bool = False) -> None:
         """Run the app for a request, and call `ended` when it has ended.
 
-        With `at_once`, from Python 3.12 on, it runs in this call until it first waits. Most apps never do.
+        With `at_once`, from Python 3.12 on, the app runs in this call until it first waits. Most apps never wait.
         """
         options, scope, observe = _EAGER if at_once else {}, cycle.scope(), self._observe
         started = time.monotonic() if observe else 0.0
@@ -172,7 +172,7 @@ class Http1Server:
             task.add_done_callback(partial(observe, scope, cycle, started))
 
     def date_line(self) -> bytes:
-        """Return the Date field of this second."""
+        """Return the line of the Date field for the current second."""
         if (second := int(time.time())) != self._second:
             self._second, self._date = second, b"Date: %s\r\n" % format_date(second).encode()
         return self._date
@@ -180,11 +180,11 @@ class Http1Server:
     # -- called by the process
 
     def room(self) -> int:
-        """Return how many more connections there may be."""
+        """Return how many more connections are allowed."""
         return self.limits.max_connections - len(self._connections)
 
     def drain(self) -> None:
-        """Close each connection after its next response; those that have no request soon are closed without one."""
+        """Close each connection after its next response, or after 0.1 s if it has no request."""
         self.draining = True
         self._last_requests_until = self.loop.time() + _LAST_REQUESTS_SECONDS
         self.loop.call_later(_LAST_REQUESTS_SECONDS, self._drain_idle)
@@ -194,7 +194,7 @@ class Http1Server:
         self.loop.call_soon(self.loop.call_soon, close_idle)  # the loop reads sockets between the two
 
     async def close(self) -> None:
-        """Return when the last connection has ended; close those without a whole request, and refuse new ones."""
+        """Close connections without a complete request, refuse new ones, and wait for the end of all others."""
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._last_requests_until):
                 await self._emptied()
@@ -211,7 +211,7 @@ class Http1Server:
             await self._empty.wait()
 
     async def abort(self) -> None:
-        """End everything now; an app that does not end when it is cancelled has 2 s."""
+        """End everything now. Apps are cancelled, and must end within 2 s."""
         for connection in list(self._connections):
             connection.flow.transport.abort()
         for task in self._tasks:
@@ -224,17 +224,17 @@ class Http1Server:
             self.sendfile_turns.ready.close()
 
     def _tick(self) -> None:
-        """Look once a second for connections that are late: a timer for each request would cost more."""
+        """Find late connections once per second. A timer for each request would take more time."""
         self.now = self.loop.time()
         self._call_in_turns(self._end_if_late, [each for each in self._connections if each.deadline < self.now])
         self._timer = self.loop.call_later(_TICK_SECONDS, self._tick)
 
     def _end_if_late(self, connection: AnyConnection) -> None:
-        if connection.deadline < self.now:  # still: it may have waited for its turn
+        if connection.deadline < self.now:  # it has waited for its turn, and the deadline may have changed
             connection.time_out()
 
     def _call_in_turns(self, end: Callable[[AnyConnection], object], connections: list[AnyConnection]) -> None:
-        """Call a function for each connection, for 64 in each turn of the loop."""
+        """Call a function for each connection: for 64 connections in each turn of the loop."""
         for connection in connections[:_ENDED_A_TURN]:
             end(connection)
         if rest := connections[_ENDED_A_TURN:]:

@@ -6,15 +6,15 @@ from typing import Final
 __all__ = ["BODY_SECONDS", "DISCARDED_BYTES", "FLUSH_SECONDS", "INPUT_BYTES", "LINGER_SECONDS", "State"]
 
 
-BODY_SECONDS: Final = 30.0  # between bytes of a body that the app reads; for all of a body that it does not want
+BODY_SECONDS: Final = 30.0  # between bytes of a body that the app reads; for the whole of a body that it does not want
 LINGER_SECONDS: Final = 2.0
-FLUSH_SECONDS: Final = 60.0  # that a client may need for the last 16 KiB
+FLUSH_SECONDS: Final = 60.0  # in which a client must take the last 16 KiB
 INPUT_BYTES: Final = 64 * 1024  # of requests that wait for their turn, and of a body that waits for the app
 DISCARDED_BYTES: Final = 256 * 1024  # of a body that the app does not want; a longer one ends the connection
 
 
 class State(Enum):
-    """The state of a connection; the value says what it waits for.
+    """The state of a connection. The value says what the connection waits for.
 
     state       deadline                       when it has passed
     IDLE        keep_alive; first: HEAD's      closed

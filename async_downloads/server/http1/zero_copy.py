@@ -1,13 +1,12 @@
-"""Regions of files on their way from the page cache to sockets, by sendfile(2): no byte passes through this process.
+"""Send regions of files from the page cache to sockets, by sendfile(2). The bytes do not pass through this process.
 
-A writer sends only while the transport of its connection holds nothing and has not begun to close. Two things make it
-wait:
+A writer sends only while the transport of its connection is empty and not closing. It waits in two cases:
 
-    the socket is full, or it is the turn of others    until `SocketReadiness` calls back
-    the file is not cached                             until a thread has brought the next bytes into the page cache
+    the socket is full, or other sockets have their turn    until `SocketReadiness` calls the writer
+    the file is not cached                                  until a thread has brought the next bytes into the cache
 
-Each call of sendfile is made by that callback, and the task that sends a region wakes only at its end: to wake a task
-for each call would cost more than the call's share of Python does otherwise.
+`SocketReadiness` makes each call of sendfile in its callback. The task that sends a region wakes only at the end of the
+region, because waking a task for each call would take more time than the call itself.
 """
 
 import asyncio
@@ -32,7 +31,7 @@ __all__ = ["AVAILABLE", "SendfileTurns", "ZeroCopyWriter"]
 
 AVAILABLE: Final = hasattr(select, "epoll") and hasattr(os, "sendfile")  # Linux
 _ACKNOWLEDGED: Final = struct.Struct("120xQ")  # where TCP_INFO has it
-_SLOW_BYTES: Final = 512 * 1024  # of one call to a client that has not been seen to be fast
+_SLOW_BYTES: Final = 512 * 1024  # of one call to a client that is not known to be fast
 _FAST_BYTES: Final = 4 * 1024 * 1024  # of one call to a fast client: about a millisecond
 _CALL_SECONDS: Final = 0.002  # a call that takes longer is halved the next time
 _READ_BYTES: Final = 256 * 1024  # of a file that sendfile does not take
@@ -41,14 +40,14 @@ _NOT_BY_SENDFILE: Final = {errno.EINVAL, errno.ESPIPE, errno.ENOSYS, errno.EOPNO
 
 
 class SendfileTurns:
-    """What the writers of one event loop share: which socket's turn it is, and how large a call may be."""
+    """The state that the writers of one event loop share: the turns of their sockets, and the size of a call."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.ready: SocketReadiness = SocketReadiness(loop)
         self.call_bytes: int = _FAST_BYTES
 
     def called(self, count: int, seconds: float) -> None:
-        """Fit the size of the next call to how long one of `count` bytes took."""
+        """Adapt the size of the next call to the seconds that a call of `count` bytes took."""
         if seconds > _CALL_SECONDS:
             self.call_bytes = max(count // 2, _SLOW_BYTES)
         elif count >= self.call_bytes and seconds < _CALL_SECONDS / 2:
@@ -56,12 +55,12 @@ class SendfileTurns:
 
 
 class _UnsentLimit:
-    """How much the kernel holds for a client beyond what is on its way (TCP_NOTSENT_LOWAT).
+    """The limit of bytes that the kernel buffers for a client and has not sent yet (TCP_NOTSENT_LOWAT).
 
-    The listening socket sets a low limit, so that there is memory for thousands of slow clients. A client that takes
-    2 MiB without a pause is fast: its limit is higher, since each wake-up costs time. The limits of all fast clients
-    together are about what a processor's cache holds. If more bytes wait, they have left the cache when the clients
-    read them, and the reading takes up to a third longer.
+    The listening socket sets a low limit, so that the memory is enough for thousands of slow clients. A client that
+    takes 2 MiB without a pause is fast. It gets a higher limit, because each wake-up takes time. The limits of all fast
+    clients together are about the size of a processor's cache: bytes that have left the cache before a client reads
+    them take up to a third longer to read.
     """
 
     _SLOW: Final = 96 * 1024
@@ -82,13 +81,13 @@ class _UnsentLimit:
         return self._calm >= self._CALM_BYTES
 
     def waited(self, seconds: float) -> None:
-        """Note how long the socket was full."""
+        """Record how many seconds the socket was full."""
         if seconds > self._PAUSE_SECONDS:
             self._calm = 0
             self._set(self._SLOW)
 
     def took(self, count: int, sockets: int) -> None:
-        """Note how many bytes the socket took, and how many sockets are being sent to."""
+        """Record how many bytes the socket took; `sockets` is the number of sockets that are sent to."""
         self._calm += count
         if self.fast:
             self._set(max(self._OF_ALL // max(sockets, 1), self._LEAST_FAST))
@@ -100,7 +99,7 @@ class _UnsentLimit:
 
 
 class ZeroCopyWriter:
-    """The way from files to one connection's socket. It belongs to the connection.
+    """Sends regions of files to the socket of one connection, which owns it.
 
         idle ──send──> sending ──region sent, or an error──> idle
                         │    ^
@@ -121,9 +120,9 @@ class ZeroCopyWriter:
         self._full_since: float | None = None
 
     def acknowledged(self) -> int:
-        """Return how many bytes the client's system has taken since the connection was made.
+        """Return how many bytes the client's system has acknowledged since the connection was made.
 
-        Of a Unix socket it is what the socket has taken; 0 when the connection is being closed.
+        For a UNIX socket, return how many bytes the socket has taken. Return 0 when the connection is being closed.
         """
         if self._flow.lost or self._flow.transport.is_closing():
             return 0
@@ -137,11 +136,11 @@ class ZeroCopyWriter:
         return self._taken
 
     def room(self) -> int:
-        """Return up to how long a body is taken with its head without a wait; -1 if there is no room."""
+        """Return the longest body that the transport takes with its head without waiting; -1 if it is not empty."""
         return self._flow.room()
 
     def lose(self) -> None:
-        """End a `send`: its socket is about to be closed, which no epoll reports."""
+        """End a `send`, because its socket is about to be closed, which the epoll does not report."""
         self._shared.ready.forget(self._fd)
         if self._ended is not None and not self._ended.done():
             self._ended.set_exception(ClientDisconnected())
@@ -149,8 +148,8 @@ class ZeroCopyWriter:
     async def send(self, region: FileRegion) -> None:
         """Send a region; return when the socket has taken it.
 
-        Raises ClientDisconnected; SourceTruncated if the file has become too short, SourceChanged if it was written to
-        in place, SourceError if it cannot be read.
+        Raises ClientDisconnected if the client has left, SourceTruncated if the file has become too short,
+        SourceChanged if it was written to in place, SourceError if it cannot be read.
         """
         transfer, self._has_sendfile = RegionTransfer(region), True
         await self._flow.flushed()
@@ -162,7 +161,7 @@ class ZeroCopyWriter:
             await self._read_and_write(transfer)
 
     async def _send_cached(self, transfer: RegionTransfer) -> None:
-        """Send until the next bytes are not cached; a first call to a slow client is made at once."""
+        """Send until the next bytes are not cached. For a slow client, the first call is made at once."""
         self._flow.check()
         self._full_since, self._ended = None, asyncio.get_running_loop().create_future()
         push = partial(self._push, transfer, self._ended)
@@ -173,11 +172,11 @@ class ZeroCopyWriter:
         try:
             await self._ended
         finally:
-            if not self._flow.lost:  # else the number may be another connection's by now
+            if not self._flow.lost:  # else the descriptor's number may already belong to another connection
                 self._shared.ready.forget(self._fd)
 
     def _push(self, transfer: RegionTransfer, ended: "asyncio.Future[None]", ready_at: float) -> None:
-        """Make one call, and set `ended` if it was the last one. The socket has had room since `ready_at`."""
+        """Make one call, and complete `ended` if it was the last call. The socket has room since `ready_at`."""
         if ended.done():  # the sender was cancelled
             return
         try:
@@ -191,7 +190,7 @@ class ZeroCopyWriter:
                 ended.set_result(None)
 
     def _send_some(self, transfer: RegionTransfer) -> bool:
-        """Send what the socket takes at once; return whether it is all, or all that can be sent without a wait."""
+        """Send the bytes that the socket takes at once. Return True after all bytes that need no wait for the disk."""
         self._flow.check()
         count = transfer.cached_bytes(self._shared.call_bytes if self._limit.fast else _SLOW_BYTES)
         if not count:

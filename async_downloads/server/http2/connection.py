@@ -1,4 +1,4 @@
-"""One client's connection: its frames, its streams and its end."""
+"""The connection of one client: its frames, its streams and its end."""
 
 import asyncio
 import math
@@ -13,7 +13,7 @@ from ..http1.scope import base_scope
 from ..proxies.proxy_protocol import NamedClient
 from .engine import Engine
 from .frames import GOAWAY, ConnectionFault, Frame, FrameBudget, FrameSplitter
-from .outlet import Outlet
+from .send_queue import SendQueue
 from .streams import Streams
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Http2Connection"]
 
 
-_FRAMES_A_TURN: Final = 16  # each may be a request; then it is the turn of other connections
-_UNREAD_BYTES: Final = 64 * 1024  # in the transport: the client must read before it may send more
+_FRAMES_A_TURN: Final = 16  # each may be a request; after these, other connections get their turn
+_UNREAD_BYTES: Final = 64 * 1024  # in the transport; if more wait, the client must read before it may send more
 _FLUSH_SECONDS: Final = 60.0
 
 
@@ -39,17 +39,18 @@ class Http2Connection(asyncio.Protocol):
         either    header_timeout for a list of fields         GOAWAY, closed
         CLOSING   60 s for what is written                    aborted
 
-    A stream's fault resets the stream; a fault of the connection ends it with GOAWAY (RFC 9113 §5.4). Pings and the
-    like do not keep an idle connection open. The server owns it from `connection_made` to `connection_lost`.
+    A fault of a stream resets the stream; a fault of the connection ends it with GOAWAY (RFC 9113 §5.4). Pings and
+    other frames without a request do not keep an idle connection open. The server owns this object from
+    `connection_made` to `connection_lost`.
     """
 
     def __init__(self, server: "Http1Server", named: NamedClient | None = None) -> None:
         self.server: Http1Server = server
-        self._named = named  # by a proxy
+        self._named = named  # the client that a proxy has named
         self._own_deadline = self._block_deadline = math.inf
         self._splitter = FrameSplitter()
         self._budget = FrameBudget(server.loop.time())
-        self._scheduled = False  # frames that have come wait for the next turn
+        self._scheduled = False  # received frames wait for the next turn
 
     # -- called by the transport
 
@@ -57,16 +58,16 @@ class Http2Connection(asyncio.Protocol):
         """Send our settings, and expect the first request."""
         self.flow: FlowControl = FlowControl(transport)
         self._engine = Engine(transport)
-        self._outlet = Outlet(self.flow, self._engine, self._budget)
+        self._send_queue = SendQueue(self.flow, self._engine, self._budget)
         self.base_scope: Scope = base_scope(transport, None, self._named)
-        self._streams = Streams(self, self._engine, self._outlet, self._budget)
+        self._streams = Streams(self, self._engine, self._send_queue, self._budget)
         self._engine.begin()
         self._own_deadline = self.server.now + self.server.limits.header_timeout
         if self.server.admit(self):
             self._end(ErrorCodes.ENHANCE_YOUR_CALM)
 
     def pause_writing(self) -> None:
-        """Make the streams wait: the transport holds enough."""
+        """Make the streams wait, because the buffer of the transport is full."""
         self.flow.pause()
 
     def data_received(self, data: bytes) -> None:
@@ -77,9 +78,9 @@ class Http2Connection(asyncio.Protocol):
                 self._take_frames()
 
     def resume_writing(self) -> None:
-        """Go on with the streams that wait."""
+        """Continue with the streams that wait."""
         self.flow.resume()
-        self._outlet.pass_on()
+        self._send_queue.wake_next()
         self._read_or_wait()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - a client may leave in any way
@@ -125,7 +126,7 @@ class Http2Connection(asyncio.Protocol):
             self._own_deadline = math.inf
 
     def _read_or_wait(self) -> None:
-        """Read, unless frames are left or the client does not take what it has asked for."""
+        """Read, unless received frames wait or the client does not take its responses."""
         if self._scheduled or self.flow.transport.get_write_buffer_size() > _UNREAD_BYTES:
             self.flow.pause_reading()
         else:
@@ -141,7 +142,7 @@ class Http2Connection(asyncio.Protocol):
 
     @property
     def deadline(self) -> float:
-        """When `time_out` is to be called, in the loop's time."""
+        """The time, by the loop's clock, at which the server calls `time_out`."""
         return min(self._own_deadline, self._block_deadline, self._streams.deadline)
 
     def time_out(self) -> None:
@@ -154,7 +155,7 @@ class Http2Connection(asyncio.Protocol):
             self._streams.time_out()
 
     def become_idle(self) -> None:
-        """Wait for another request, or close if there is to be none."""
+        """Wait for another request, or close if no further request is accepted."""
         if self._streams.closed:
             self.close()
         elif not self.flow.lost and not self.flow.transport.is_closing():
@@ -162,9 +163,9 @@ class Http2Connection(asyncio.Protocol):
             self.server.mark_idle(self)
 
     def drain(self) -> None:
-        """Take no further requests, and close after the last response (RFC 9113 §6.8)."""
+        """Accept no further requests, and close after the last response (RFC 9113 §6.8)."""
         if not self._streams.closed and not self.flow.transport.is_closing():
-            self._engine.say_goaway(ErrorCodes.NO_ERROR, self._streams.last_id)
+            self._engine.send_goaway(ErrorCodes.NO_ERROR, self._streams.last_id)
             self._leave()
 
     def _leave(self) -> None:
@@ -178,14 +179,14 @@ class Http2Connection(asyncio.Protocol):
             self.close()
 
     def close(self) -> None:
-        """End the running streams; close when the client has taken everything that was written."""
+        """End the running streams, and close when the client has taken everything that was written."""
         if not self.flow.transport.is_closing():
             self._end(None if self._streams.closed else ErrorCodes.NO_ERROR)
 
     def _end(self, code: ErrorCodes | None) -> None:
         self._engine.flush()
         if code is not None:
-            self._engine.say_goaway(code, self._streams.last_id)
+            self._engine.send_goaway(code, self._streams.last_id)
         self.flow.resume_reading()  # unread bytes would reset the connection, and GOAWAY would be lost
         self.flow.transport.close()
         self._own_deadline = self.server.now + _FLUSH_SECONDS

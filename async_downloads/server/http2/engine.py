@@ -1,4 +1,4 @@
-"""h2 as the connection uses it: with bounds of its own, and with the transport behind it."""
+"""The h2 engine of a connection, with our own limits, and with the transport to which it writes."""
 
 import asyncio
 import struct
@@ -27,13 +27,13 @@ _FRAME_HEAD: Final = struct.Struct(">IBI")  # length and kind, flags, number of 
 
 
 class Engine(H2Connection):
-    """The states, windows and compression of a connection. Fields are checked by us, not by h2.
+    """The states, windows and compression of a connection. Our own code checks the fields, not h2.
 
-    Responses are written by us, too: h2 makes many objects for a frame and copies its bytes, which takes longer than
-    their encryption. So it only gets to know how the states and the windows change.
+    Our own code also writes responses. h2 makes many objects for a frame and copies its bytes, which takes longer than
+    encrypting them. So h2 is only informed of changes of states and windows.
     """
 
-    MAX_CLOSED_STREAMS = 1024  # streams that it remembers
+    MAX_CLOSED_STREAMS = 1024  # closed streams that h2 remembers
 
     def __init__(self, transport: Any) -> None:
         super().__init__(
@@ -63,7 +63,7 @@ class Engine(H2Connection):
 
     @property
     def open_inbound_streams(self) -> int:
-        """Always 0: at its limit h2 would end the connection, but RFC 9113 §5.1.2 refuses one stream."""
+        """Always 0, because at its limit h2 would end the connection. RFC 9113 §5.1.2 only refuses the new stream."""
         _ = super().open_inbound_streams  # this makes h2 forget closed streams
         return 0
 
@@ -74,7 +74,7 @@ class Engine(H2Connection):
         self.flush()
 
     def send_fields(self, stream_id: int, fields: list[Field], *, ends: bool) -> None:
-        """Send the head of a response, which begins with its status; with `ends` there is no body."""
+        """Send the head of a response, which begins with its status. With `ends` there is no body."""
         change = self.streams[stream_id].state_machine.process_input
         is_final = fields[0][1] >= b"200"
         change(StreamInputs.SEND_HEADERS if is_final else StreamInputs.SEND_INFORMATIONAL_HEADERS)
@@ -85,7 +85,7 @@ class Engine(H2Connection):
         self.flush_soon()
 
     def send_body(self, stream_id: int, data: memoryview, *, ends: bool) -> None:
-        """Send a part of a body for which both windows have room; with `ends` it is the last part, and may be empty."""
+        """Send a part of a body for which both windows have room. With `ends` it is the last part, and may be empty."""
         stream, size = self.streams[stream_id], len(data)
         if ends:
             stream.state_machine.process_input(StreamInputs.SEND_END_STREAM)
@@ -111,7 +111,7 @@ class Engine(H2Connection):
             kind, flags = further, 0
 
     def flush_soon(self) -> None:
-        """Write in the next turn of the loop: the frames of many streams then cost one write."""
+        """Write in the next turn of the loop, so that the frames of many streams need only one write."""
         if not self._will_flush:
             self._will_flush = True
             self._loop.call_soon(self.flush)
@@ -123,8 +123,8 @@ class Engine(H2Connection):
         if data and not self._transport.is_closing():
             self._transport.write(data)
 
-    def say_goaway(self, code: ErrorCodes, last_id: int) -> None:
-        """Send GOAWAY. After a GOAWAY of h2's own, running streams could send nothing more."""
+    def send_goaway(self, code: ErrorCodes, last_id: int) -> None:
+        """Send GOAWAY without h2. If h2 sent it, running streams could send nothing more."""
         self.flush()
         payload = last_id.to_bytes(4) + int(code).to_bytes(4)
         self._transport.write(len(payload).to_bytes(3) + bytes((GOAWAY, 0)) + bytes(4) + payload)

@@ -16,11 +16,11 @@ _INDEXED: Final = 0x80  # the field is one of the static table (§6.1)
 
 
 class FieldEncoder(Encoder):
-    """Encodes the fields of responses in the way that h2 asks for it, without a dynamic table.
+    """Encodes the fields of responses for h2, without a dynamic table.
 
-    With a table each response would be shorter by some 150 bytes. But each field would be searched for and encoded
-    again in every response, because the table of each connection differs: for a small file that takes longer than all
-    else. Other servers do without a table, too.
+    With a table, each response would be about 150 bytes shorter. But the table of each connection is different, so each
+    field would be searched for and encoded again in every response. For a small file this takes longer than everything
+    else. Other servers have no table, too.
     """
 
     def __init__(self) -> None:
@@ -34,10 +34,10 @@ class FieldEncoder(Encoder):
 
     @header_table_size.setter
     def header_table_size(self, value: int) -> None:
-        """Accept the limit that the client sets: no table is larger."""
+        """Ignore the limit that the client sets, because there is no table."""
 
     def encode(self, headers: Iterable[Any], huffman: bool = True) -> bytes:  # noqa: ARG002 - of hpack
-        """Encode a list of fields. The first one says that there is no table, because a client may demand that."""
+        """Encode a list of fields. The first list also says that there is no table, because a client may require it."""
         parts = [_encoded[field] for field in headers]
         if not self._has_begun:
             self._has_begun = True

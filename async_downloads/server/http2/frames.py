@@ -1,4 +1,4 @@
-"""Frames as they come (RFC 9113 §4): one at a time, of bounded size and number, before h2 sees them."""
+"""Received frames (RFC 9113 §4): they are read one at a time, and their size and number are limited, before h2."""
 
 from typing import Final, NamedTuple
 
@@ -10,7 +10,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-PREFACE: Final = -1  # the kind of the bytes that come first
+PREFACE: Final = -1  # the kind of the first bytes of a connection
 DATA: Final = 0
 HEADERS: Final = 1
 GOAWAY: Final = 7
@@ -24,12 +24,12 @@ _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 _MOST_CREDIT: Final = 5000
 _CREDIT_PER_SECOND: Final = 500
-_FULL_BYTES: Final = 256  # a DATA frame with more costs the client more than us
+_FULL_BYTES: Final = 256  # a DATA frame with more bytes takes more work from the client than from us
 _EARNED: Final = 4
 
 
 class ConnectionFault(Exception):
-    """The client has broken a rule that ends the whole connection; `code` goes into GOAWAY (RFC 9113 §7)."""
+    """The client has broken a rule, and the whole connection ends. `code` is sent in GOAWAY (RFC 9113 §7)."""
 
     def __init__(self, code: ErrorCodes) -> None:
         super().__init__(code)
@@ -37,7 +37,7 @@ class ConnectionFault(Exception):
 
 
 class Frame(NamedTuple):
-    """A frame; `data` is the whole of it, and `size` the length of its payload."""
+    """A frame. `data` is the whole frame, and `size` is the length of its payload in bytes."""
 
     kind: int
     flags: int
@@ -47,7 +47,7 @@ class Frame(NamedTuple):
 
 
 class FrameSplitter:
-    """Splits what a client sends into frames. It holds less than one frame and what one read brought."""
+    """Splits the bytes of a client into frames. It holds less than one frame and the bytes of one read."""
 
     def __init__(self) -> None:
         self.in_block: bool = False  # a list of fields has begun, and its last frame is still to come
@@ -60,7 +60,7 @@ class FrameSplitter:
         self._held += data
 
     def take(self) -> Frame | None:
-        """Return the next frame, or None if it is not whole. Raises ConnectionFault if it is too large."""
+        """Return the next frame, or None if it is not complete. Raises ConnectionFault if it is too large."""
         if not self._begun:
             return self._take_preface()
         if len(self._held) < _HEAD_BYTES:
@@ -97,9 +97,9 @@ class FrameSplitter:
 
 
 class FrameBudget:
-    """Limits the frames that bring nothing: pings, settings, priorities, resets, small windows.
+    """Limits the frames that are not needed for requests: pings, settings, priorities, resets, small windows.
 
-    Time gives back credit, and so do responses: a client that downloads fast opens its windows often.
+    The client gets credit back with time, and for responses, because a fast client opens its windows often.
     """
 
     RESET_COST: Final = 50  # of a request that the client cancels
@@ -114,12 +114,12 @@ class FrameBudget:
             self.spend(1, now)
 
     def spend(self, cost: int, now: float) -> None:
-        """Take credit away. Raises ConnectionFault if there is none left."""
+        """Subtract credit. Raises ConnectionFault if no credit is left."""
         self._credit = min(_MOST_CREDIT, self._credit + _CREDIT_PER_SECOND * (now - self._now)) - cost
         self._now = now
         if self._credit < 0:
             raise ConnectionFault(ErrorCodes.ENHANCE_YOUR_CALM)
 
     def earn(self) -> None:
-        """Give credit for a full frame that was sent, or for the end of a response."""
+        """Add credit for a full frame that was sent, or for the end of a response."""
         self._credit = min(_MOST_CREDIT, self._credit + _EARNED)

@@ -1,4 +1,4 @@
-"""The choice between HTTP/1.1 and HTTP/2, which TLS makes (ALPN, RFC 7301)."""
+"""The choice between HTTP/1.1 and HTTP/2, which the TLS handshake makes (ALPN, RFC 7301)."""
 
 import asyncio
 from typing import Any
@@ -12,14 +12,14 @@ __all__ = ["Negotiation"]
 
 
 class Negotiation(asyncio.Protocol):
-    """Gives a connection that has ended its handshake to the protocol that both sides know."""
+    """Passes a connection after its handshake to the protocol that the two sides have chosen."""
 
     def __init__(self, server: Http1Server, named: NamedClient | None = None) -> None:
         self._server = server
-        self._named = named  # by a proxy
+        self._named = named  # the client that a proxy has named
 
     def connection_made(self, transport: Any) -> None:
-        """Hand the transport over."""
+        """Pass the transport to the chosen protocol."""
         is_http2 = transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
         chosen = (Http2Connection if is_http2 else Connection)(self._server, self._named)
         transport.set_protocol(chosen)

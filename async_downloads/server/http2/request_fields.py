@@ -1,4 +1,4 @@
-"""The fields of requests (RFC 9113 §8.2-8.3): decoded within bounds, checked, and put into the form of HTTP/1.1."""
+"""The fields of requests (RFC 9113 §8.2-8.3): decode them within limits, check them, and convert them to HTTP/1.1."""
 
 import re
 from collections.abc import Iterable
@@ -25,13 +25,13 @@ _OF_HTTP1: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection",
 
 
 class MalformedRequest(Exception):
-    """The request breaks a rule of HTTP/2: its stream is reset with PROTOCOL_ERROR (RFC 9113 §8.1.1)."""
+    """The request breaks a rule of HTTP/2, so its stream is reset with PROTOCOL_ERROR (RFC 9113 §8.1.1)."""
 
 
 class RequestDecoder(Decoder):
-    """Decodes lists of fields and keeps the last one as `fields`.
+    """Decodes lists of fields and keeps the last list as `fields`.
 
-    h2 gets an empty list: it would end the connection for one malformed request, and all other streams with it.
+    h2 gets an empty list. With one malformed request, h2 would end the connection and all other streams.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class RequestDecoder(Decoder):
         self.fields: list[Field] = []
 
     def decode(self, data: bytes, raw: bool = False) -> Iterable[Any]:  # noqa: ARG002 - as in hpack
-        """Decode a list; raises OversizedHeaderListError as soon as it is twice as long as allowed."""
+        """Decode a list. Raises OversizedHeaderListError as soon as it is twice as long as allowed."""
         self.fields = [(bytes(name), bytes(value)) for name, value in super().decode(data, raw=True)]
         return []
 
@@ -65,7 +65,7 @@ def parse_fields(fields: list[Field], *, body_comes: bool) -> ParsedHead:
 
 
 def request_line(fields: list[Field]) -> bytes:
-    """Return the request line that HTTP/1.1 would have, for the log."""
+    """Return the request line in the form of HTTP/1.1, for the log."""
     known = dict(fields)
     return b"%s %s HTTP/2" % (known.get(b":method", b""), known.get(b":path", b""))
 
@@ -112,7 +112,7 @@ def _body_length(fields: list[Field], *, body_comes: bool) -> int | None:
 
 
 def _with_host(fields: list[Field], authority: bytes | None) -> list[Field]:
-    """Return the fields with one Host: `:authority` is the same under another name (RFC 9113 §8.3.1)."""
+    """Return the fields with one Host. `:authority` has the same meaning as Host (RFC 9113 §8.3.1)."""
     hosts = [value for name, value in fields if name == b"host"]
     if authority is not None:
         hosts.append(authority)

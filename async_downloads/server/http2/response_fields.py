@@ -31,7 +31,7 @@ def response_fields(status: int, fields: Iterable[Iterable[bytes]], date_line: b
     given: Any = tuple(fields)
     try:
         checked = _heads[given]
-    except TypeError:  # ASGI also allows lists, which are no key of a cache
+    except TypeError:  # ASGI also allows lists, which cannot be keys of a cache
         checked = _heads[tuple((name, value) for name, value in given)]
     lines = [(b":status", b"%d" % checked_status(status)), *checked.lines]
     if status == HTTPStatus.NO_CONTENT:  # it has no Content-Length (RFC 9110 §8.6)

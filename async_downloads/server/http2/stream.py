@@ -1,4 +1,4 @@
-"""One request and its response, as ASGI has them, on a stream of HTTP/2."""
+"""One request and its response on a stream of HTTP/2, in the form of ASGI."""
 
 import asyncio
 import math
@@ -14,8 +14,8 @@ from ..http1.flow_control import ClientDisconnected
 from ..http1.request_head import ParsedHead
 from ..http1.scope import request_scope
 from ..http1.states import BODY_SECONDS
-from .outlet import SLICE_BYTES
 from .response_fields import response_fields
+from .send_queue import SLICE_BYTES
 
 if TYPE_CHECKING:
     from .streams import Streams
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Stream"]
 
 
-_WINDOW_SECONDS: Final = 300.0  # that a client may keep its window closed, if the app has no shorter limit
-_COLD_BYTES: Final = 1024 * 1024  # what a thread brings into the page cache at a time
-_BEGIN_SECONDS: Final = 30.0  # that it may be closed before the app runs
+_WINDOW_SECONDS: Final = 300.0  # in which a client must open its window, if the app has no shorter limit
+_COLD_BYTES: Final = 1024 * 1024  # that a thread brings into the page cache at a time
+_BEGIN_SECONDS: Final = 30.0  # in which a client must open its window before the app runs
 
 
 class Stream:
@@ -34,9 +34,9 @@ class Stream:
         WAITING ──window opens──> RUNNING ──whole response──> over
            └───────── reset, deadline, connection lost ────────^
 
-    The app runs only while the client has opened the window of the stream: no file is opened for a client that takes
-    nothing. Regions of files are read as windows open. `Streams` owns it until the app has ended; after the
-    stream is `over`, `receive` returns `http.disconnect` and `send` raises ClientDisconnected.
+    The app does not run before the client has opened the window of the stream, so no file is opened for a client that
+    reads nothing. Regions of files are read when windows open. `Streams` owns this object until the app has ended.
+    After the stream is `over`, `receive` returns `http.disconnect`, and `send` raises ClientDisconnected.
     """
 
     def __init__(self, streams: "Streams", stream_id: int, head: ParsedHead, *, body_comes: bool) -> None:
@@ -46,12 +46,12 @@ class Stream:
         self.deadline: float = streams.server.now + _BEGIN_SECONDS
         self.running: bool = False
         self.over: bool = False
-        self.responded: bool = False  # something of the response is sent
+        self.responded: bool = False  # the head of the response is sent
         self.status: int | None = None
         self.complete: bool = False
-        self.sent: int = 0  # bytes of its body
+        self.sent: int = 0  # bytes of the response's body
         self._streams = streams
-        self._outlet = streams.outlet
+        self._send_queue = streams.send_queue
         self._content = bytearray()
         self._received = self._unacknowledged = 0
         self._expects_continue = head.expects_continue
@@ -59,7 +59,7 @@ class Stream:
         self._waiter: asyncio.Future[None] | None = None
         self._start: tuple[int, Any] | None = None  # the head of the response, until the first bytes of the body
         self._started = self._no_body = False
-        self._left: int | None = None  # bytes that Content-Length still promises
+        self._left: int | None = None  # bytes of the body that are still missing, by Content-Length
         self._taken = 0  # bytes of regions that were sent
 
     def scope(self) -> Scope:
@@ -77,7 +77,7 @@ class Stream:
     # -- the request
 
     def feed(self, content: bytes, window: int) -> bool:
-        """Take a part of the body, which used `window` bytes of the window; return False if it is too long."""
+        """Take a part of the body, which used `window` bytes of the window. Return False if the body is too long."""
         self._received += len(content)
         if self.head.body_length is not None and self._received > self.head.body_length:
             return False
@@ -89,7 +89,7 @@ class Stream:
         return True
 
     def end_body(self) -> bool:
-        """Note that the body has ended; return False if it is too short."""
+        """Record that the body has ended. Return False if it is too short."""
         self.body_comes = False
         self._wake()
         return self.head.body_length in {None, self._received}
@@ -100,7 +100,7 @@ class Stream:
             self._waiter.set_result(None)
 
     async def receive(self) -> Message:
-        """Return the body, then `http.disconnect` when the client has left or has its response."""
+        """Return parts of the body, then `http.disconnect` when the client has left or the response is complete."""
         while not self.over:
             if not self._delivered and (self._content or not self.body_comes):
                 content, self._content = bytes(self._content), bytearray()
@@ -125,15 +125,15 @@ class Stream:
             self._streams.acknowledge(self, count)
 
     def leave(self) -> None:
-        """End the stream: the client has reset it, or has its response."""
+        """End the stream, because the client has reset it or the response is complete."""
         self.over = True
         self._content.clear()
         self._acknowledge()
-        self._outlet.drop(self)
+        self._send_queue.drop(self)
         self._wake()
 
     def time_out(self) -> None:
-        """End the stream, because its body does not come or its window stays closed."""
+        """End the stream, because the client does not send the body or does not open the window."""
         if self.body_comes and not self.responded and self.running:
             self._streams.refuse(self, 408)
         else:
@@ -142,7 +142,7 @@ class Stream:
     # -- the response
 
     def waits_for_window(self, *, waits: bool) -> None:
-        """Start or stop the clock for a window that is closed."""
+        """Set or remove the deadline for a window that is closed."""
         if waits:
             self._streams.expire_in(self, _WINDOW_SECONDS)
         else:
@@ -151,7 +151,7 @@ class Stream:
     async def send(self, message: Message) -> None:
         """Send a part of the response; return when there is room for more.
 
-        Raises ClientDisconnected, RuntimeError if the message does not fit the ones before.
+        Raises ClientDisconnected if the client has left, RuntimeError if the message is not allowed now.
         """
         self.check()
         kind, more = message["type"], message.get("more_body", False)
@@ -186,27 +186,27 @@ class Stream:
             body = b""
         self._promised(len(body))
         if not more and self._left:
-            raise RuntimeError(f"the body is {self._left} bytes shorter than its Content-Length")
+            raise RuntimeError(f"the body is {self._left} bytes shorter than the Content-Length")
         self._send_start(ends=not more and not body)
         if body:
-            self._outlet.hold(self, len(body))
+            self._send_queue.hold(self, len(body))
             await self._push(memoryview(body), ends=not more)
         elif not more and not self.over:
-            self._outlet.write(self, memoryview(b""), ends=True)
+            self._send_queue.write(self, memoryview(b""), ends=True)
         if not more:
             self._complete()
         elif body:  # the app makes the next part only when there is room for it
-            self._outlet.hold(self, 0)
-            await self._outlet.room(self, for_more=len(body))
+            self._send_queue.hold(self, 0)
+            await self._send_queue.room(self, for_more=len(body))
 
     def _promised(self, size: int) -> None:
         if self._left is not None:
             if size > self._left:
-                raise RuntimeError("the body is longer than its Content-Length")
+                raise RuntimeError("the body is longer than the Content-Length")
             self._left -= size
 
     def _send_start(self, *, ends: bool) -> None:
-        """Send the head, if that is still to be sent; with `ends` there is no body, and the response is complete."""
+        """Send the head, if it is not sent yet. With `ends` there is no body, and the response is complete."""
         if self._start is None:
             return
         (_, lines), self._start = self._start, None
@@ -221,18 +221,18 @@ class Stream:
             self._streams.response_complete(self)
 
     async def _push(self, data: memoryview, *, ends: bool = False) -> None:
-        """Send bytes as windows open."""
+        """Send bytes when the windows are open."""
         while data:
-            count = min(await self._outlet.room(self), len(data))
+            count = min(await self._send_queue.room(self), len(data))
             self.sent += count
-            self._outlet.write(self, data[:count], ends=ends and count == len(data))
+            self._send_queue.write(self, data[:count], ends=ends and count == len(data))
             data = data[count:]
-            self._outlet.hold(self, len(data))
+            self._send_queue.hold(self, len(data))
             if data or not ends:
                 await asyncio.sleep(0)
 
     async def _send_region(self, message: Message) -> None:
-        """Send a region; nothing of it is read before a window is open.
+        """Send a region. Its bytes are read only when the windows are open.
 
         Raises SourceTruncated if the file has become too short, SourceChanged if it was written to in place.
         """
@@ -245,12 +245,12 @@ class Stream:
         self._send_start(ends=False)
         stop, version = offset + size, SentVersion(file)
         while offset < stop:
-            count = min(stop - offset, await self._outlet.room(self), SLICE_BYTES)
+            count = min(stop - offset, await self._send_queue.room(self), SLICE_BYTES)
             version.check(offset)
             with map_read_errors(f"reading from {offset}"):
                 data = file.read_cached(offset, count)
                 if data is None:
-                    self._outlet.pass_on()
+                    self._send_queue.wake_next()
                     await file.bring_into_cache(offset, min(stop - offset, _COLD_BYTES))
                     data = await file.read_from_disk(offset, count)
             if len(data) < count:

@@ -1,4 +1,4 @@
-"""The streams of a connection: they begin with a request, and end with the response, a reset or a deadline."""
+"""The streams of a connection. They begin with a request, and end with the response, a reset or a deadline."""
 
 import math
 from functools import partial
@@ -21,9 +21,9 @@ from ..http1.cycle import log_failure
 from ..http1.request_head import BadRequest, Field
 from .engine import MAX_STREAMS, Engine
 from .frames import FrameBudget
-from .outlet import Outlet
 from .request_fields import MalformedRequest, check_trailers, parse_fields, request_line
 from .response_fields import response_fields
+from .send_queue import SendQueue
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -38,14 +38,16 @@ __all__ = ["Streams"]
 class Streams:
     """All streams whose apps have not ended, by their numbers.
 
-    A fault of one stream resets that stream alone (RFC 9113 §5.4.2). If `closed` is True, no further requests are
-    accepted. The connection owns it, and becomes idle when the last stream has gone.
+    A fault of one stream resets only this stream (RFC 9113 §5.4.2). If `closed` is True, no further requests are
+    accepted. The connection owns this object, and becomes idle after the last stream.
     """
 
-    def __init__(self, connection: "Http2Connection", engine: Engine, outlet: Outlet, budget: FrameBudget) -> None:
+    def __init__(
+        self, connection: "Http2Connection", engine: Engine, send_queue: SendQueue, budget: FrameBudget
+    ) -> None:
         self.server: Http1Server = connection.server
         self.base_scope: Scope = connection.base_scope
-        self.outlet: Outlet = outlet
+        self.send_queue: SendQueue = send_queue
         self.last_id: int = 0
         self.closed: bool = False
         self._engine = engine
@@ -68,14 +70,14 @@ class Streams:
                 stream.time_out()
 
     def leave(self) -> None:
-        """End all streams: the connection ends."""
+        """End all streams, because the connection ends."""
         for stream in list(self._streams.values()):
             self._over(stream)
 
     # -- what the client sends
 
     def handle(self, event: Event) -> None:
-        """Take an event of h2. Raises ConnectionFault if there were too many faults."""
+        """Handle an event of h2. Raises ConnectionFault if there were too many faults."""
         match event:
             case RequestReceived():
                 self._begin(event.stream_id, body_comes=event.stream_ended is None)
@@ -93,7 +95,7 @@ class Streams:
     def _windows_opened(self) -> None:
         for stream in list(self._streams.values()):
             self._run_if_open(stream)
-        self.outlet.pass_on()
+        self.send_queue.wake_next()
 
     def _begin(self, stream_id: int, *, body_comes: bool) -> None:
         self.last_id = stream_id
@@ -113,14 +115,14 @@ class Streams:
         self._run_if_open(stream)
 
     def _is_full(self) -> bool:
-        """Whether there are too many streams; apps of streams that are over may take a moment to end."""
+        """Whether there are too many streams. After a stream is over, its app may still run for some time."""
         count = len(self._streams)
         return count >= 2 * MAX_STREAMS or (
             count >= MAX_STREAMS and sum(not stream.over for stream in self._streams.values()) >= MAX_STREAMS
         )
 
     def _run_if_open(self, stream: Stream) -> None:
-        if stream.running or stream.over or not (stream.head.method == "HEAD" or self.outlet.is_open(stream)):
+        if stream.running or stream.over or not (stream.head.method == "HEAD" or self.send_queue.is_open(stream)):
             return
         stream.running, stream.deadline = True, math.inf
         self.server.run(stream, partial(self._app_ended, stream))
@@ -157,11 +159,11 @@ class Streams:
     # -- responses: called by streams
 
     def send_fields(self, stream: Stream, fields: list[Field], *, ends: bool) -> None:
-        """Send the head of a response; without `ends` its body may still follow in the same write."""
+        """Send the head of a response. Without `ends`, its body may still follow in the same write."""
         self._engine.send_fields(stream.id, fields, ends=ends)
 
     def response_complete(self, stream: Stream) -> None:
-        """End a stream whose response is sent; its client need not send the rest of the body (RFC 9113 §8.1)."""
+        """End a stream whose response is sent. The client need not send the rest of the body (RFC 9113 §8.1)."""
         self._budget.earn()
         if stream.body_comes:
             self._engine.reset_stream(stream.id, ErrorCodes.NO_ERROR)
@@ -169,7 +171,7 @@ class Streams:
         self._over(stream)
 
     def refuse(self, stream: Stream, status: int) -> None:
-        """Respond with a status alone."""
+        """Respond with only a status."""
         self._respond(stream.id, status, body_comes=stream.body_comes)
         stream.status, stream.complete = status, True
         self._over(stream)
@@ -184,7 +186,7 @@ class Streams:
             self.refuse(stream, 500)
 
     def reset(self, stream_id: int, code: ErrorCodes, *, by_client: bool = False) -> None:
-        """Tell the client that a stream has failed; `by_client` says whose fault it is. Raises ConnectionFault."""
+        """Reset a stream that has failed. `by_client` says whether the client caused it. Raises ConnectionFault."""
         self._engine.reset_stream(stream_id, code)
         self._engine.flush()
         if (stream := self._running(stream_id)) is not None:

@@ -242,7 +242,7 @@ async def test_a_download_that_is_cancelled_just_before_its_turn_passes_the_turn
         await client.until(lambda: len(client.body(first)) == 65535)
         second = client.get("/large.bin")
         [connection] = server.connections
-        waiting_streams = connection._streams.outlet._waiting  # type: ignore[attr-defined]
+        waiting_streams = connection._streams.send_queue._waiting  # type: ignore[attr-defined]
         await eventually(lambda: len(waiting_streams) == 2)
         waiter, _ = next(iter(waiting_streams.values()))
         waiter.cancel()

@@ -1,4 +1,4 @@
-"""The sending side of one connection: the turns of its streams, the room, and the bytes that wait for a window."""
+"""The sending side of one connection: the queue of its streams, and limits for the bytes that wait for a window."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final
@@ -10,20 +10,20 @@ from .frames import FrameBudget
 if TYPE_CHECKING:
     from .stream import Stream
 
-__all__ = ["SLICE_BYTES", "Outlet"]
+__all__ = ["SLICE_BYTES", "SendQueue"]
 
 
 SLICE_BYTES: Final = 64 * 1024  # that a stream sends in its turn
-_EARNING_BYTES: Final = 1024  # a client that opens its windows by less gets no credit for it
+_EARNING_BYTES: Final = 1024  # a client that opens its windows by fewer bytes gets no credit
 _HELD_BYTES: Final = 4 * 1024 * 1024  # body bytes of all streams of a connection that wait for a window
 
 
-class Outlet:
+class SendQueue:
     """The windows of a connection and of its streams, and the queue of waiting streams.
 
-    A stream waits in `room` until the transport has room, both windows are open, and it is its turn: the one that has
-    waited longest is the next. Before an app makes more of a body, its stream also waits until the bytes that all
-    waiting streams hold leave room for it. The connection owns it.
+    A stream waits in `room` until the transport has room, both windows are open, and it is its turn. The stream that
+    has waited longest is the next. Before an app makes more of a body, its stream also waits until the waiting bytes
+    of all streams are few enough. The connection owns this object.
     """
 
     def __init__(self, flow: FlowControl, http2: Engine, budget: FrameBudget) -> None:
@@ -34,7 +34,7 @@ class Outlet:
         self._waiting: dict[Stream, tuple[asyncio.Future[None], int]] = {}
 
     def is_open(self, stream: "Stream") -> bool:
-        """Whether the window of a stream is open, whatever that of the connection is."""
+        """Whether the window of a stream is open. A closed window of the connection does not matter here."""
         http2 = self._http2
         return bool(http2.outbound_flow_control_window <= 0 or http2.local_flow_control_window(stream.id) > 0)
 
@@ -56,26 +56,26 @@ class Outlet:
                 stream.waits_for_window(waits=False)
                 self.hold(stream, for_more)
                 if for_more:
-                    self.pass_on()
+                    self.wake_next()
                 return count
 
     async def _turn(self, stream: "Stream", for_more: int) -> int:
         waiter = asyncio.get_running_loop().create_future()
         self._waiting[stream] = waiter, for_more
-        self.pass_on()
+        self.wake_next()
         if not waiter.done():
             stream.waits_for_window(waits=True)
         try:
             await waiter
         except asyncio.CancelledError:
             self._waiting.pop(stream, None)
-            self.pass_on()
+            self.wake_next()
             raise
         stream.check()
         return self._room_now(stream, for_more)
 
-    def pass_on(self) -> None:
-        """Wake the stream whose turn it is, if there is one."""
+    def wake_next(self) -> None:
+        """Wake the next stream that can send, if there is one."""
         if self._flow.paused:
             return
         for stream, (waiter, for_more) in self._waiting.items():
@@ -85,12 +85,12 @@ class Outlet:
                 return
 
     def drop(self, stream: "Stream") -> None:
-        """Forget a stream that is over."""
+        """Remove a stream that is over."""
         self._held.pop(stream, None)
         waiter, _ = self._waiting.pop(stream, (None, 0))
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
-        self.pass_on()
+        self.wake_next()
 
     def _room_now(self, stream: "Stream", for_more: int) -> int:
         if self._flow.paused or (for_more and self._held and sum(self._held.values()) + for_more > _HELD_BYTES):
@@ -98,8 +98,8 @@ class Outlet:
         return min(self._http2.local_flow_control_window(stream.id), SLICE_BYTES)
 
     def write(self, stream: "Stream", data: memoryview, *, ends: bool) -> None:
-        """Send bytes for which there is room; with `ends` they are the last ones."""
+        """Send bytes for which there is room. With `ends`, they are the last bytes of the body."""
         self._http2.send_body(stream.id, data, ends=ends)
         for _ in range(_EARNING_BYTES, len(data) + 1, FRAME_BYTES):
             self._budget.earn()
-        self.pass_on()
+        self.wake_next()
