@@ -87,16 +87,14 @@ class Downloads:
     It responds to GET and HEAD for `/<key>`, with conditional requests and range requests (RFC 9110). With
     `attachment`, browsers save files instead of showing them. `?download` does the same for one request, and `?inline`
     does the opposite. `cache_control` is the Cache-Control field of every 200, 206 and 304. If a client reads nothing
-    for `stall_timeout` seconds, the server closes its connection.
+    for `stall_timeout` seconds, its connection is closed.
 
     The boundaries of multipart bodies are made from `secret`. Servers behind one address need the same secret, because
     a client may get the head from one of them and the body from another one. If `secret` is None, it is the value of
     the variable `ASYNC_DOWNLOADS_SECRET`, or else random in each process.
 
-    With a `signer`, only signed links (`sign_url`) are served. The response to an expired link is 410; the response to
-    any other request is 403.
-
-    With `offload`, a server in front sends the files, and each response only names the file.
+    With a `signer`, only signed links (`sign_url`) are served; an expired link gets 410, any other request 403. With
+    `offload`, a server in front sends the files, and each response only names the file.
 
     If a body cannot be sent whole, the call raises DownloadError, so that no server and no middleware treats the part
     that was sent as the whole body.

@@ -71,13 +71,11 @@ class Settings:
     precompressed: bool = _row(True, "Send x.br, x.zst or x.gz instead of x to clients that accept this coding.")
     etag: EtagKind = _row(
         "exact",
-        "How ETags of files are made: exact: from times and size, for one server; mtime: from date and size; digest: "
-        "from the SHA-256 digest.",
+        "What ETags of files are made from: times and size (one server only), date and size, or the SHA-256 digest.",
     )
     offload: str | None = _row(
         None,
-        "Let the server in front send the files of the folder: nginx:/LOCATION/ (X-Accel-Redirect) or sendfile "
-        "(X-Sendfile).",
+        "Let the server in front send the files: nginx:/LOCATION/ (X-Accel-Redirect) or sendfile (X-Sendfile).",
         metavar="HOW",
         reader=read_offload,
     )
@@ -134,9 +132,8 @@ class Settings:
     )
     secret: str | None = _row(
         None,
-        "Secret text that signs links and makes the boundaries of multipart bodies. Servers behind one address need "
-        "the same secret. If there are several, with commas between them, the first one signs, and links of all are "
-        "valid.",
+        "Secret text for signed links and the boundaries of multipart bodies; servers behind one address need the same. "
+        "If there are several, with commas between them, the first one signs, and links of all are valid.",
         repr=False,
         is_secret=True,
         metavar="TEXT",
