@@ -132,8 +132,8 @@ class Settings:
     )
     secret: str | None = _row(
         None,
-        "Secret text for signed links and the boundaries of multipart bodies; servers behind one address need the same. "
-        "If there are several, with commas between them, the first one signs, and links of all are valid.",
+        "Secret text for signed links and the boundaries of multipart bodies; servers behind one address need the same."
+        " If there are several, with commas between them, the first one signs, and links of all are valid.",
         repr=False,
         is_secret=True,
         metavar="TEXT",
