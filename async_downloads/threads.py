@@ -32,7 +32,7 @@ __all__ = [
 
 T = TypeVar("T")
 _LOW_NICENESS: Final = 10
-# More than the largest chunk. A thread then keeps up to twice this size. The bytes of the block itself are never used.
+# More than the largest chunk of a file. A thread then keeps up to twice this size. The block itself is never used.
 _FREED_BYTES: Final = 4 * 1024 * 1024
 
 

@@ -175,9 +175,12 @@ class BlobSource:
         self._key = key
         self._is_running = False
 
-    def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks of 64 KiB to 2 MiB. For a fast client, the next chunks are requested ahead."""
-        return Chunks(self._fetch, span.start, span.stop).all()
+    async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
+        """Yield chunks of 64 KiB to 8 MiB. For a fast client, the next chunks are requested ahead."""
+        budget = (await self._blobs.upstream()).budget
+        async with aclosing(Chunks(self._fetch, span.start, span.stop, budget).all()) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def _fetch(self, start: int, stop: int) -> bytes:
         """Return exactly these bytes. The first bytes wait for a connection only as long as a new request does."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from ...threads import retrieve_exception
+from .byte_budget import ByteBudget
 from .read_ahead import ReadAhead
 
 __all__ = ["Chunks"]
@@ -18,13 +19,16 @@ class Chunks:
     """The chunks of one span, some of them requested before they are needed.
 
     `_asked` is the position where the next request begins. `_ahead` has the chunks between the last yielded byte and
-    that position, in order.
+    that position, in order. The bytes of all these chunks, `_taken`, come from `_budget`, and go back to it when the
+    client took them.
     """
 
-    def __init__(self, fetch: Fetch, start: int, stop: int) -> None:
+    def __init__(self, fetch: Fetch, start: int, stop: int, budget: ByteBudget) -> None:
         self._fetch = fetch
         self._asked = start
         self._stop = stop
+        self._budget = budget
+        self._taken = 0
         self._read_ahead = ReadAhead()
         self._ahead: deque[asyncio.Task[bytes]] = deque()
 
@@ -36,18 +40,28 @@ class Chunks:
                 self._request_ahead()
                 given = time.monotonic()
                 yield chunk
+                self._give_back(len(chunk))
                 self._read_ahead.took(len(chunk), time.monotonic() - given)
         finally:
             for task in self._ahead:
                 task.cancel()
+            self._give_back(self._taken)
+
+    def _give_back(self, count: int) -> None:
+        self._taken -= count
+        self._budget.give_back(count)
 
     def _next(self) -> Awaitable[bytes]:
         start = self._asked
-        self._asked = min(start + self._read_ahead.chunk_bytes, self._stop)
+        wanted = min(self._read_ahead.chunk_bytes, self._stop - start)
+        taken = self._budget.take(wanted, least=min(ReadAhead.LEAST_BYTES, wanted))
+        self._taken += taken
+        self._asked += taken
         return self._fetch(start, self._asked)
 
     def _request_ahead(self) -> None:
-        while self._asked < self._stop and len(self._ahead) < self._read_ahead.ahead:
+        most = self._read_ahead.ahead
+        while self._asked < self._stop and len(self._ahead) < most and self._budget.has_free:
             task = asyncio.ensure_future(self._next())
             task.add_done_callback(retrieve_exception)
             self._ahead.append(task)

@@ -41,7 +41,7 @@ class ObjectSource:
         return None
 
     def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
-        """Yield chunks of 64 KiB to 2 MiB. For a fast client, the next chunks are requested ahead."""
+        """Yield chunks of 64 KiB to 8 MiB. For a fast client, the next chunks are requested ahead."""
         return self._read_ranges(span) if self.representation.ranges else self._read_whole(span)
 
     async def _read_ranges(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
@@ -49,7 +49,7 @@ class ObjectSource:
         if held := self._take_held(span):
             yield held
             start += len(held)
-        chunks = Chunks(self._fetch, start, span.stop)
+        chunks = Chunks(self._fetch, start, span.stop, self._upstream.budget)
         async with aclosing(chunks.all()) as rest:
             async for chunk in rest:
                 yield chunk

@@ -12,6 +12,7 @@ import obstore
 from obstore.exceptions import BaseError, InvalidPathError
 
 from ...errors import Forbidden, SourceBusy
+from .byte_budget import ByteBudget
 from .errors import UnreadableKey, lacks_permission, map_object_errors
 from .found import Found, FoundRows
 
@@ -66,6 +67,7 @@ class Upstream:
 
     A request that finds no free connection within `patience` seconds raises SourceBusy. Running downloads may use only
     seven eighths of the `connections`, so that a new request need not wait for a thousand of them.
+    `budget` has the bytes for the chunks of all downloads.
     """
 
     def __init__(self, store: Any, *, connections: int, patience: float) -> None:
@@ -73,6 +75,7 @@ class Upstream:
         self._free = asyncio.Semaphore(connections)
         self._free_for_chunks = asyncio.Semaphore(max(connections - connections // 8, 1))
         self._patience = patience
+        self.budget: ByteBudget = ByteBudget()
 
     async def get(self, key: str, **options: Any) -> Received:
         """Return an object, or a range of it with `range=(start, stop)`; `head=True` returns no bytes."""
