@@ -64,7 +64,7 @@ class ResponseStream(AsyncIterator[bytes]):
         self._deadline = Deadline(timeout)
         self._version: RemoteVersion | None = None
         self._position = self._attempt_start = 0
-        self._plain = self._is_slow = False
+        self._plain = self._is_slow = self._is_closed = False
         self._connection = AsyncExitStack()
         self._body: AsyncGenerator[bytes]
         self._sent: RangeRequest
@@ -88,11 +88,14 @@ class ResponseStream(AsyncIterator[bytes]):
         return self
 
     async def __anext__(self) -> bytes:
+        if self._is_closed:  # the end of the iteration would look like the end of the file
+            raise RuntimeError("read the stream inside `async with`: it is closed now")
         async with self._deadline.kept():
             return await anext(self._reader)
 
     async def aclose(self) -> None:
-        """Release the connection."""
+        """Release the connection. After that, reading raises RuntimeError."""
+        self._is_closed = True
         await self._reader.aclose()
         await self._connection.aclose()
 

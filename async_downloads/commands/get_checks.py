@@ -75,7 +75,10 @@ def _refuse_contradictions(options: Mapping[str, Any], items: tuple[UrlItem, ...
     if not items and not options["metalink"]:
         if options["mirror"]:
             raise click.UsageError("no URL is given: --mirror only adds another URL of the same file; -r gets a folder")
-        raise click.UsageError("the input file has no URL" if options["input_file"] else "no URL is given")
+        if options["input_file"]:
+            raise click.UsageError("the input file has no URL")
+        is_url = str(options["output"]).startswith(("http:/", "https:/"))
+        raise click.UsageError("no URL is given" + (": the name of the file must follow -o" if is_url else ""))
     for name, flag in _ONE_URL.items():
         if options[name] and len(items) != 1:
             raise click.UsageError(f"{flag} needs exactly one URL")

@@ -72,6 +72,13 @@ async def test_a_broken_stream_continues_at_the_next_byte(
     assert remote.ranges == ranges
 
 
+async def test_a_stream_that_was_closed_early_never_looks_complete(downloader: Downloader, remote: Remote) -> None:
+    async with downloader.open(URL) as body:
+        await anext(body)
+    with pytest.raises(RuntimeError, match="inside `async with`"):
+        await read(body)
+
+
 async def test_a_short_part_is_followed_by_another_request(downloader: Downloader, remote: Remote) -> None:
     def shorter(remote: Remote, request: httpx.Request) -> httpx.Response:
         return remote.respond(httpx.Request("GET", URL, headers={"Range": "bytes=9-99"}))

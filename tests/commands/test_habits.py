@@ -31,6 +31,7 @@ def _error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
         ),
         pytest.param(["get", "-m", URL], "use -r to download a folder", id="wget's mirror"),
         pytest.param(["get", "-nd", "-r", URL], "use -d DIR to say where to save", id="wget's options of two letters"),
+        pytest.param(["get", "-o", URL], "no URL is given: the name of the file must follow -o", id="no name"),
         pytest.param(["get", "--version"], "use async-downloads --version", id="the version of a command"),
         pytest.param(["get", "-sI", URL], "use curl -I to see the fields", id="the head alone, among other letters"),
         pytest.param(

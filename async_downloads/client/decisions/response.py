@@ -234,7 +234,7 @@ def _classify_error(response: ResponseHead) -> ErrorStatus:
         error = BadResponse("the server is still preparing the file (202)")
         return ErrorStatus(error, retryable=True, retry_after=retry_after, pending=True)
     if code < 400:
-        error = BadResponse(f"the server sent {code}, which does not fit the request")
+        error = BadResponse(f"{BadStatus(code)}, which does not fit the request")
         return ErrorStatus(error, refuses_fields=refuses_fields)
     return ErrorStatus(BadStatus(code), refuses_fields=refuses_fields)
 
