@@ -9,6 +9,7 @@ __all__ = ["ServiceManager", "take_inherited_sockets"]
 
 
 _FIRST_FD: Final = 3  # of the sockets that systemd passes
+_COUNT_DIGITS: Final = 4  # of their number; each of them is looked at, so a wrong number could take hours
 
 
 class ServiceManager:
@@ -75,7 +76,7 @@ def take_inherited_sockets() -> tuple[str, ...]:
     """
     count, pid = os.environ.pop("LISTEN_FDS", ""), os.environ.pop("LISTEN_PID", "")
     os.environ.pop("LISTEN_FDNAMES", None)
-    if pid != str(os.getpid()) or not count.isdecimal():
+    if pid != str(os.getpid()) or not count.isdecimal() or len(count) > _COUNT_DIGITS:
         return ()
     fds = range(_FIRST_FD, _FIRST_FD + int(count))
     for fd in fds:

@@ -91,6 +91,7 @@ def test_the_variables_name_the_manager_and_are_removed(
         pytest.param("2", str(os.getpid()), ("fd://3", "fd://4"), id="two"),
         pytest.param("2", "1", (), id="for another process"),
         pytest.param("many", str(os.getpid()), (), id="no number"),
+        pytest.param("9" * 12, str(os.getpid()), (), id="more than a process has"),
         pytest.param("", "", (), id="none"),
     ],
 )
