@@ -33,6 +33,7 @@ class DrainGate:
         self._pass: Callable[..., Awaitable[None]] = app
         self._running = 0
         self._is_retiring = False
+        self.is_open: bool = False  # the app has started, and requests come
         self._draining = asyncio.Event()
         self._empty = asyncio.Event()
 

@@ -1,6 +1,11 @@
 """The shutdown of a worker: a signal starts it, and the end of the time or a second signal completes it."""
 
 import asyncio
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from ..config import ServerSettings
@@ -8,11 +13,13 @@ from .drain import DrainGate
 from .line_writer import report
 from .monitor import WorkerMonitor
 
-__all__ = ["Shutdown"]
+__all__ = ["Shutdown", "exit_if_stuck"]
 
 
 # One Ctrl-C arrives twice: the terminal sends it to the whole process group, and the parent sends it to its workers.
 _SAME_SIGNAL_SECONDS: Final = 0.5
+_STUCK_SECONDS: Final = 2.0
+_REPORT_SECONDS: Final = 0.2  # for the last line to be written
 _AT_ONCE: Final = "(press Ctrl-C again or send SIGTERM again to stop at once)"
 
 
@@ -22,8 +29,8 @@ class Shutdown:
     serving ── first signal ──> retiring ── `drain_delay` is over ──> draining ──> ended
                                     └────────── a second signal ───────────────────┘
 
-    The draining ends when the last response is sent, or after `drain_timeout`. `_serve` owns this object. Its methods
-    run on the event loop.
+    The draining ends when the last response is sent, or after `drain_timeout`. If the app has not started yet, the
+    first signal ends everything. `_serve` owns this object. Its methods run on the event loop.
     """
 
     def __init__(self, gate: DrainGate, monitor: WorkerMonitor, server: ServerSettings, *, name: str = "") -> None:
@@ -43,7 +50,7 @@ class Shutdown:
         self._started = loop.time()
         self._gate.retire()
         self._monitor.stopping()
-        if not self._delay:
+        if not self._delay or not self._gate.is_open:
             self._drain()
             return
         loop.call_later(self._delay, self._drain)
@@ -51,7 +58,7 @@ class Shutdown:
 
     def _drain(self) -> None:
         self._gate.drain()
-        asyncio.get_running_loop().call_later(self._timeout, self.ended.set)
+        asyncio.get_running_loop().call_later(self._timeout if self._gate.is_open else 0.0, self.ended.set)
         if self._gate.running and self._timeout:
             report(f"{self._name}{_waiting_for(self._gate.running, self._timeout)}")
 
@@ -65,3 +72,24 @@ class Shutdown:
 def _waiting_for(downloads: int, seconds: float) -> str:
     running = "1 download is running" if downloads == 1 else f"{downloads:,} downloads are running"
     return f"{running}: waiting up to {seconds:g} s {_AT_ONCE}"
+
+
+@contextmanager
+def exit_if_stuck(code: int) -> Iterator[None]:
+    """End the process with this exit code if the block does not end within two seconds.
+
+    The block closes an event loop, which waits for all tasks. A task of the app may ignore that it is cancelled.
+    """
+    timer = threading.Timer(_STUCK_SECONDS, _exit, (code,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _exit(code: int) -> None:
+    report("the app ignores that its tasks are cancelled: the process ends without them")
+    time.sleep(_REPORT_SECONDS)
+    os._exit(code)

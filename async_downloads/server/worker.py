@@ -33,7 +33,7 @@ from .proxies.forwarded_scope import ForwardedScope
 from .proxies.trusted import TrustedProxies
 from .request_observer import RequestObserver
 from .shared_pages import SharedPages
-from .shutdown import Shutdown
+from .shutdown import Shutdown, exit_if_stuck
 from .systemd import ServiceManager
 from .unhandled_errors import UnhandledErrors
 
@@ -84,18 +84,18 @@ def work(
     raise_mmap_threshold()
     gate = DrainGate(app)
     monitor = WorkerMonitor(pages, number, service, metrics=listeners.metrics, is_only_worker=lifeline is None)
-    with (
-        queued_stderr(),
-        access_log(server.access_log) as logs,
-        asyncio.Runner(loop_factory=loop_factory(server.loop)) as runner,
-    ):
+    code, runner = 0, asyncio.Runner(loop_factory=loop_factory(server.loop))
+    with queued_stderr(), access_log(server.access_log) as logs:
         observers = (*monitor.observers(), *logs)
         try:
             runner.run(_serve(gate, observers, monitor, server, listeners, lifeline))
         except StartFailed as error:
             report(f"the app cannot start: {error}")
-            return 1
-    return 0
+            code = 1
+        finally:
+            with exit_if_stuck(code):
+                runner.close()
+    return code
 
 
 async def _serve(
@@ -139,6 +139,7 @@ async def _serve_until_drained(
             _http1_server(app, observers, _limits(server), lifespan.state) as http1,
             accepting(http1, listeners.sockets, listeners.tls, proxy_protocol=server.proxy_protocol) as acceptors,
         ):
+            gate.is_open = True
             with monitor.running(lambda: http1.limits.max_connections - http1.room(), lambda: gate.running):
                 await gate.draining()
                 await acceptors.close()
