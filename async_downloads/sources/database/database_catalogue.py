@@ -122,8 +122,11 @@ class DatabaseCatalogue:
             await catalogue.probe()
 
     async def aclose(self) -> None:
-        """Close the connections and end the threads."""
+        """Close the connections and end the threads.
+
+        `inside` is the last one: SQLite moves its log into the database when a connection that writes is the last one.
+        """
+        await self._sql.aclose()
         if self._chosen:
             await self._chosen.aclose()
         await self._inside.aclose()
-        await self._sql.aclose()

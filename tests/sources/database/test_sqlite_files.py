@@ -112,6 +112,13 @@ class TestTheFile:
         async with aclosing(open_catalogue(url)) as again:
             assert await read_whole(again, "a") == SMALL
 
+    async def test_a_catalogue_that_is_closed_leaves_no_log(self, path: Path) -> None:
+        """A log that stays takes as much of the disk as the file, and a copy of the file alone would miss it."""
+        async with aclosing(open_catalogue(f"sqlite:///{path}")) as catalogue:
+            await catalogue.init()
+            await catalogue.put("a", blocks(LARGE))
+        assert [each.name for each in path.parent.iterdir()] == [path.name]
+
     async def test_a_relative_path_keeps_its_meaning(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         async with aclosing(SqliteStore("files.db")) as store:
