@@ -18,6 +18,7 @@ __all__ = ["Shutdown", "exit_if_stuck"]
 
 # One Ctrl-C arrives twice: the terminal sends it to the whole process group, and the parent sends it to its workers.
 _SAME_SIGNAL_SECONDS: Final = 0.5
+_START_SECONDS: Final = 2.0
 _STUCK_SECONDS: Final = 2.0
 _REPORT_SECONDS: Final = 0.2  # for the last line to be written
 _AT_ONCE: Final = "(press Ctrl-C again or send SIGTERM again to stop at once)"
@@ -29,8 +30,8 @@ class Shutdown:
     serving ── first signal ──> retiring ── `drain_delay` is over ──> draining ──> ended
                                     └────────── a second signal ───────────────────┘
 
-    The draining ends when the last response is sent, or after `drain_timeout`. If the app has not started yet, the
-    first signal ends everything. `_serve` owns this object. Its methods run on the event loop.
+    The draining ends when the last response is sent, or after `drain_timeout`. If the app does not start within two
+    seconds after the first signal, everything ends. `_serve` owns this object. Its methods run on the event loop.
     """
 
     def __init__(self, gate: DrainGate, monitor: WorkerMonitor, server: ServerSettings, *, name: str = "") -> None:
@@ -50,15 +51,20 @@ class Shutdown:
         self._started = loop.time()
         self._gate.retire()
         self._monitor.stopping()
-        if not self._delay or not self._gate.is_open:
+        loop.call_later(_START_SECONDS, self._end_unless_open)
+        if not self._delay:
             self._drain()
             return
         loop.call_later(self._delay, self._drain)
         report(f"{self._name}accepting connections for {self._delay:g} s before the shutdown {_AT_ONCE}")
 
+    def _end_unless_open(self) -> None:
+        if not self._gate.is_open:
+            self.ended.set()
+
     def _drain(self) -> None:
         self._gate.drain()
-        asyncio.get_running_loop().call_later(self._timeout if self._gate.is_open else 0.0, self.ended.set)
+        asyncio.get_running_loop().call_later(self._timeout, self.ended.set)
         if self._gate.running and self._timeout:
             report(f"{self._name}{_waiting_for(self._gate.running, self._timeout)}")
 

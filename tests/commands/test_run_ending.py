@@ -34,10 +34,9 @@ async def never_ends(scope, receive, send):
 """
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-async def test_an_app_that_never_starts_is_ended_by_one_signal(tmp_path: Path, workers: str) -> None:
+async def test_an_app_that_never_starts_is_ended_by_one_signal(tmp_path: Path) -> None:
     (tmp_path / "apps.py").write_text(APPS)
-    arguments = ("run", "apps:never_starts", *ANY_PORT, "-w", workers, "--drain-timeout", "1000", "--drain-delay", "9")
+    arguments = ("run", "apps:never_starts", *ANY_PORT, "--drain-timeout", "1000", "--drain-delay", "1000")
     async with running(*arguments, cwd=tmp_path) as command:
         await eventually((tmp_path / "begun").exists)
         command.process.terminate()
