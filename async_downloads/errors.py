@@ -234,7 +234,7 @@ class DigestMismatch(FetchError):
 
 
 class TargetBusy(FetchError):
-    """Another process downloads to this file."""
+    """Another download, or another program, uses this file."""
 
     exit_code = 3
 

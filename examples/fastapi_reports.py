@@ -44,7 +44,7 @@ async def invoice(number: int) -> DownloadResponse:
 
 
 async def order_lines() -> AsyncIterator[bytes]:
-    """Yield the lines of the CSV file, as a query of a database would bring them."""
+    """Yield the lines of the CSV file, as a query of a database would return them."""
     yield b"order,amount\r\n"
     for order in range(ROWS):
         yield f"{order},{order * 37 % 101}\r\n".encode()

@@ -16,8 +16,8 @@ class WorkerPool:
     Its states:
 
         one        `run` starts with one worker, which finds out whether the server supports ranges.
-        full       `fill` starts workers up to the allowed number, at first `limit`. `work` is told whether it is the
-                   first worker, because only the first one may use a host without a free slot.
+        full       `fill` starts workers up to the allowed number, at first `limit`. `work` gets True as the first
+                   worker, because only the first one may use a host without a free slot.
         reduced    `scale_down` allows one worker fewer than are running; the worker that calls it must return.
                    `scale_up` allows one more after some seconds without a refusal.
         stopped    `stop` cancels the other workers: the file is complete.

@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 __all__ = ["FIELDS", "HEADS", "SharedCache", "are_shared", "is_shared"]
 
 
-FIELDS: Final = 4096  # in a cache; each takes less than 1 KB
-HEADS: Final = 256  # in a cache; each takes less than 8 KB
-_SHARED_BYTES: Final = 200  # of a value; a longer one may have been made by a client
+FIELDS: Final = 4096  # fields in a cache; each takes less than 1 KB
+HEADS: Final = 256  # heads in a cache; each takes less than 8 KB
+_SHARED_BYTES: Final = 200  # in a value; a longer value may come from a client
 _SHARED_NAMES: Final = frozenset((
     b":status", b"accept-ranges", b"cache-control", b"content-disposition", b"content-encoding", b"content-language",
     b"content-length", b"content-type", b"date", b"etag", b"last-modified", b"referrer-policy", b"repr-digest",
@@ -39,9 +39,9 @@ def are_shared(fields: tuple[tuple[bytes, bytes], ...]) -> bool:
 
 
 class SharedCache(dict[_Key, _Value]):
-    """The values that a function makes of keys. `cache[key]` calls it, unless it was called for an equal key before.
+    """Caches the results of a function. `cache[key]` calls the function unless it has the result for an equal key.
 
-    The value is kept if `may_keep(key)` is true. When `most` values are kept, all of them are forgotten.
+    A result is kept if `may_keep(key)` is true. When `most` results are kept, all of them are forgotten.
     """
 
     def __init__(self, make: Callable[[_Key], _Value], may_keep: Callable[[_Key], bool], most: int) -> None:
@@ -51,7 +51,7 @@ class SharedCache(dict[_Key, _Value]):
         self._most = most
 
     def __missing__(self, key: _Key) -> _Value:
-        """Make the value of a key."""
+        """Call the function with the key."""
         value = self._make(key)
         if self._may_keep(key):
             if len(self) >= self._most:

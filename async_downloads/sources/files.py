@@ -38,7 +38,7 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
     Owner: the caller that opened the source. It closes the source, which closes the file.
 
     States of the file, checked after each read:
-    - unchanged, also if it was renamed or deleted, or has a new link: it is read to its end;
+    - unchanged, even if it was renamed or deleted, or has a new link: it is read to its end;
     - appended to: it is read up to the described size;
     - shorter, or changed in any other way: `read` and `regions` raise.
 
@@ -145,7 +145,7 @@ class FileSource(SupportsReadNowait, SupportsRefresh, SupportsChecksum, OnDisk):
         return value
 
     def read_nowait(self, span: ByteRange) -> bytes | None:
-        """Return the span if it is small and in the page cache; otherwise None, and also if the file seems to grow."""
+        """Return the span if it is small and in the page cache; None otherwise, or if the file seems to grow."""
         count, offset = len(span), self._start + span.start
         if count > ChunkSizer.WHOLE_BYTES:
             return None

@@ -1,4 +1,4 @@
-"""Files that clients have uploaded, as frameworks give them to a view: in memory if small, else on the disk."""
+"""Files that clients have uploaded, as a view gets them from its framework: in memory if small, else on the disk."""
 
 import asyncio
 import io
@@ -21,7 +21,7 @@ _ATTRIBUTES: Final = ("file", "stream")  # of the uploads of Starlette, then of 
 
 
 def unwrapped(given: object) -> object:
-    """Return the temporary file in an upload, which can seek; return any other object as it is."""
+    """Return the temporary file in an upload, which can seek. Return any other object unchanged."""
     for name in _ATTRIBUTES:
         file = getattr(given, name, None)
         if isinstance(file, (io.BytesIO, SpooledTemporaryFile)):
@@ -60,7 +60,7 @@ class SpooledSource:
             return self._file.read(count)
 
     async def aclose(self) -> None:
-        """Close the file, after a read that is still running, and also if the caller is cancelled meanwhile."""
+        """Close the file after a running read has ended, even if the caller is cancelled meanwhile."""
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(STREAM_THREADS, self._close))
 
     def _close(self) -> None:

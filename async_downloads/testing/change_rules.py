@@ -77,7 +77,7 @@ async def _opens_the_new_version(changing: Changing) -> None:
 
 
 async def _has_an_etag_for_each_version(changing: Changing) -> None:
-    """Each version has a strong ETag of its own, also if it has the size of another version."""
+    """Each version has its own strong ETag, even if it has the size of another version."""
     tags = []
     for content in (_SMALL, _SMALL[::-1]):
         await changing.put(changing.key, content)

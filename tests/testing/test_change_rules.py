@@ -108,9 +108,9 @@ class _EndsAfterARemoval(_Changing):
         pytest.param(_EndsAfterARemoval, "is removed", "it ends after 100000 bytes", id="ends after a removal"),
         pytest.param(_Remembers, "sees a change", "it opens the old version", id="remembers"),
         pytest.param(_KeepsRemoved, "sees a change", "it opens a key that was removed", id="keeps removed"),
-        pytest.param(_NoEtag, "a strong ETag", "has no ETag", id="no ETag"),
-        pytest.param(_WeakEtag, "a strong ETag", "is weak", id="weak ETag"),
-        pytest.param(_SizeAsEtag, "a strong ETag", 'two versions have the ETag "19"', id="size as ETag"),
+        pytest.param(_NoEtag, "its own strong ETag", "has no ETag", id="no ETag"),
+        pytest.param(_WeakEtag, "its own strong ETag", "is weak", id="weak ETag"),
+        pytest.param(_SizeAsEtag, "its own strong ETag", 'two versions have the ETag "19"', id="size as ETag"),
     ],
 )
 async def test_a_store_that_changes_wrongly_fails_by_the_rule_that_it_breaks(

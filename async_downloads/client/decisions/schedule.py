@@ -255,6 +255,6 @@ class Schedule:
         """Take a segment back. Its bytes that were not fetched can be taken again."""
         self.running.remove(segment)
         if not segment.ranged and self._unusable:
-            self._unusable = _MAX_UNUSABLE - 1  # one stream did not bring the whole file: try one range again
+            self._unusable = _MAX_UNUSABLE - 1  # one stream did not get the whole file: try one range again
         if not self.resumable and not self.complete:
             self._forget()

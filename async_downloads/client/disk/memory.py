@@ -21,7 +21,7 @@ _ENTRY_BYTES: Final = 16 * 1024  # more than a provenance needs
 
 def save_provenance(path: Path, provenance: bytes) -> None:
     """Save the provenance of the file at a path. If that fails, do nothing."""
-    with suppress(OSError, RuntimeError):  # the user may have no home directory directory
+    with suppress(OSError, RuntimeError):  # the user may have no home directory
         folder = _folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         entry = _entry(path)

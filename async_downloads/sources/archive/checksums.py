@@ -54,8 +54,8 @@ _memory: Final = _ChecksumMemory()
 class ArchiveChecksums:
     """The known checksums of an archive's members, by their index.
 
-    The archive keeps a number for each member. If the version of a member is known, its checksum is also remembered
-    after the archive is gone.
+    The archive has a checksum for each member. If the version of a member is known, its checksum is also remembered
+    for later archives.
     """
 
     __slots__ = ("_checksums", "_lengths")

@@ -31,7 +31,7 @@ class ArchiveMember:
     `open` opens the version of the file that `entry` and `etag` describe, and each reader closes the source that it
     opened. If `source` is given instead, it is already open, and the archive closes it. A folder has neither.
 
-    `version` is equal only for equal bytes. The checksum of a version is remembered after the archive is gone.
+    `version` is equal only for equal bytes. The checksum of a version is remembered for later archives.
     `on_disk` is the packed version of a file. The ETag of such a file may become strong when its digest is known.
     """
 
@@ -63,7 +63,7 @@ class ArchiveMember:
         except SourceError:
             raise
         except DownloadError as error:
-            raise SourceChanged(f"{name!r} is gone: {error}") from error
+            raise SourceChanged(f"{name!r} was removed: {error}") from error
         return await self.checked(source)
 
     async def checked(self, source: Source) -> Source:

@@ -111,7 +111,7 @@ class Catalogue(Protocol):
         """Remove a file. Its downloads continue until `gc` deletes the bytes. Raises NotFound if there is none."""
 
     async def remove_id(self, public: str, identifier: Identifier) -> None:
-        """Remove the file with that identifier as `remove` does, whatever name it has by then."""
+        """Remove the file with that identifier as `remove` does, even if its name has changed."""
 
     async def gc(self, grace: float) -> int:
         """Delete versions that were retired over `grace` seconds ago, and uploads that have not written for so long.

@@ -36,7 +36,7 @@ def store_at(url: str) -> Any:
 
 
 def _options(scheme: str) -> dict[str, Any]:
-    """Name the endpoint of S3: if several variables name one, obstore takes any of them."""
+    """Return options with the endpoint of S3. If several variables name one, obstore would choose any of them."""
     endpoint = s3_endpoint() if scheme == "s3" else None
     named = [endpoint] if scheme == "s3" else map(os.environ.get, _AZURE_ENDPOINTS)
     is_plain = any(each.startswith("http://") for each in named if each)

@@ -1,4 +1,4 @@
-"""What is directly below a prefix of a bucket."""
+"""The objects and the common prefixes directly below a prefix of a bucket."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _SLICE_ROWS: Final = 1000
 
 
 class FoundObject(NamedTuple):
-    """An object: its key, its size in bytes, when it was stored, in seconds since 1970, and its ETag."""
+    """An object: its key, its size in bytes, the time when it was stored, in seconds since 1970, and its ETag."""
 
     path: str
     size: int
@@ -20,7 +20,7 @@ class FoundObject(NamedTuple):
 
 
 class Rows(Protocol):
-    """A number of objects, which are made when they are iterated over."""
+    """Objects that are made only when they are iterated over."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[FoundObject]: ...
@@ -40,8 +40,8 @@ class Found:
 class FoundRows:
     """The objects of an Arrow table of obstore.
 
-    obstore makes Python objects of a list while no other thread can run, so 100,000 keys would stop the event loop for
-    half a second. The table has none, and `slices` makes them of a thousand rows at a time.
+    If obstore itself makes the Python objects of a listing, no other thread can run: 100,000 keys would stop the event
+    loop for half a second. A table has no Python objects. `slices` makes them from a thousand rows at a time.
     """
 
     def __init__(self, table: Any) -> None:

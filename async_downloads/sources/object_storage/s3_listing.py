@@ -23,11 +23,11 @@ __all__ = ["list_in_thread"]
 _SECONDS: Final = 30.0
 _BUSY: Final = {429, 503}
 _DENIED: Final = {401, 403}
-_MAX_PAGES: Final = 200  # of 1,000 keys each each
+_MAX_PAGES: Final = 200  # of 1,000 keys each
 
 
 def list_in_thread(signer: S3Signer, prefix: str, now: float) -> Found:
-    """Return what is directly below a prefix. Raises SourceError."""
+    """Return the objects and prefixes directly below a prefix. Raises SourceError."""
     objects: list[FoundObject] = []
     prefixes: list[str] = []
     folder = "/".join(filter(None, (signer.prefix, prefix)))

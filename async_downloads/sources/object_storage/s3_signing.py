@@ -18,7 +18,7 @@ __all__ = ["ENDPOINTS", "S3Signer", "s3_endpoint"]
 
 _UNRESERVED: Final = "-_.~"
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
-# The first one that is set counts. The AWS SDKs know the first two, in this order, and obstore also the third.
+# The first variable that is set counts. The AWS SDKs know the first two, in this order, and obstore also the third.
 ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 

@@ -97,7 +97,7 @@ class Upstream:
             yield Received(got.meta, got.attributes, b""), got.stream(min_chunk_size=_STREAM_BYTES)
 
     async def list(self, prefix: str) -> Found:
-        """Return what is directly below a prefix that has no slash at its end.
+        """Return the objects and prefixes directly below a prefix, which must not end with a slash.
 
         Raises UnreadableKey if one of them is a key that obstore refuses.
         """
@@ -187,7 +187,7 @@ class Upstream:
 
 @contextmanager
 def _unreadable_xml(prefix: str) -> Iterator[None]:
-    """Raise UnreadableKey if obstore fails as it does at a key that XML cannot have."""
+    """Raise UnreadableKey if the error of obstore in the block comes from a key that XML cannot have."""
     try:
         yield
     except BaseError as error:
