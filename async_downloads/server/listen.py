@@ -38,7 +38,7 @@ _MAX_PORT: Final = 65535
 # Bytes that the kernel buffers beyond those on their way to the client, with TLS and without. By default the kernel
 # takes megabytes, and wakes the writer only when a third of them have been sent. With a slow client this takes longer
 # than the stall timeout, and ten thousand clients would use up the kernel's memory for TCP. Without TLS,
-# `http1.zero_copy` raises the limit for a fast client.
+# `http1.zero_copy` removes the limit for a fast client.
 _UNSENT_BYTES: Final = {True: 512 * 1024, False: 96 * 1024}
 
 

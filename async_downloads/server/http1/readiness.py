@@ -32,10 +32,6 @@ class SocketReadiness:
         self._ready: dict[int, float] = {}  # the time since which each socket has room; the earliest comes first
         loop.add_reader(self._epoll.fileno(), self._serve_turn)
 
-    def __len__(self) -> int:
-        """How many sockets are watched."""
-        return len(self._callbacks)
-
     def watch(self, fd: int, callback: Callable[[float], None]) -> None:
         """Call the callback in each turn in which the socket has room or an error, until `forget`.
 

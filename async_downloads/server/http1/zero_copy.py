@@ -58,14 +58,11 @@ class _UnsentLimit:
     """The limit of bytes that the kernel buffers for a client and has not sent yet (TCP_NOTSENT_LOWAT).
 
     The listening socket sets a low limit, so that the memory is enough for thousands of slow clients. A client that
-    takes 2 MiB without a pause is fast. It gets a higher limit, because each wake-up takes time. The limits of all fast
-    clients together are about the size of a processor's cache: bytes that have left the cache before a client reads
-    them take up to a third longer to read.
+    takes 2 MiB without a pause is fast: it gets no limit, because each wake-up takes time.
     """
 
-    _SLOW: Final = 96 * 1024
-    _LEAST_FAST: Final = 512 * 1024
-    _OF_ALL: Final = 16 * 1024 * 1024  # more than the socket of one client holds
+    _LOW: Final = 96 * 1024
+    _NONE: Final = -1
     _CALM_BYTES: Final = 2 * 1024 * 1024
     _PAUSE_SECONDS: Final = 0.1
 
@@ -73,29 +70,23 @@ class _UnsentLimit:
         self._connection = connection
         self._is_tcp = connection.family != socket.AF_UNIX
         self._calm = 0
-        self._limit = self._SLOW
-
-    @property
-    def fast(self) -> bool:
-        """Whether the client takes bytes without pauses."""
-        return self._calm >= self._CALM_BYTES
+        self.fast = False
 
     def waited(self, seconds: float) -> None:
         """Record how many seconds the socket was full."""
         if seconds > self._PAUSE_SECONDS:
             self._calm = 0
-            self._set(self._SLOW)
+            self._turn(fast=False)
 
-    def took(self, count: int, sockets: int) -> None:
-        """Record how many bytes the socket took; `sockets` is the number of sockets that are sent to."""
+    def took(self, count: int) -> None:
+        """Record how many bytes the socket took."""
         self._calm += count
-        if self.fast:
-            self._set(max(self._OF_ALL // max(sockets, 1), self._LEAST_FAST))
+        self._turn(fast=self._calm >= self._CALM_BYTES)
 
-    def _set(self, limit: int) -> None:
-        if limit != self._limit and self._is_tcp:
-            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, limit)
-        self._limit = limit
+    def _turn(self, *, fast: bool) -> None:
+        if fast != self.fast and self._is_tcp:
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self._NONE if fast else self._LOW)
+        self.fast = fast
 
 
 class ZeroCopyWriter:
@@ -228,7 +219,7 @@ class ZeroCopyWriter:
 
     def _count(self, sent: int) -> None:
         self._taken += sent
-        self._limit.took(sent, len(self._shared.ready))
+        self._limit.took(sent)
 
     async def _read_and_write(self, transfer: RegionTransfer) -> None:
         while transfer.left:
