@@ -95,9 +95,9 @@ def test_the_blocks_print_what_curl_and_the_quart_app_send(session: Session) -> 
     assert re.findall(r"^(?:Hello, )?world$", session.stdout, re.MULTILINE) == ["world", "Hello, world"]
 
 
-def test_readme_has_five_blocks_and_at_most_1000_words() -> None:
+def test_readme_has_five_blocks_and_at_most_900_words_outside_of_its_table() -> None:
     assert len(BLOCKS) == 5
-    assert len(TEXT.split()) <= 1000  # with the code and the table
+    assert sum(len(line.split()) for line in TEXT.splitlines() if not line.startswith("|")) <= 900
 
 
 @pytest.mark.parametrize(
