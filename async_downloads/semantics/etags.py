@@ -21,7 +21,7 @@ _MAX_MEMBERS: Final = 256  # of a list; a cache that revalidates several version
 class ETag:
     """One entity tag (RFC 9110 §8.8.3). `opaque` is its text without quotes.
 
-        Raises ValueError if `opaque` has a character that the field cannot have, such as a quote.
+    Raises ValueError if `opaque` has a character that the field cannot have, such as a quote.
 
     >>> str(ETag("v1")), str(ETag("v1", weak=True))
     ('"v1"', 'W/"v1"')

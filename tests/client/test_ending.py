@@ -77,7 +77,7 @@ async def test_a_foreign_file_in_place_of_the_part_is_not_published(
             part_of(path).write_text("foreign")
 
     path.write_text("old")
-    with pytest.raises(DiskError, match=r"target\.part: was removed or replaced"):
+    with pytest.raises(DiskError, match=r"target\.part: another program has removed or replaced it"):
         await one.fetch(URL, path, checksum=sha256(remote.content), on_progress=swapping)
     assert (path.read_text(), part_of(path).read_text(), names(path)) == (
         "old",

@@ -226,7 +226,7 @@ async def test_the_database_of_another_app_is_not_served(tree: Path) -> None:
 def test_a_database_that_would_hide_the_folder_s_own_files_is_refused(tree: Path, sqlite: str, kind: str) -> None:
     own = tree / "files"
     own.mkdir() if kind == "folder" else own.write_text("x") if kind == "file" else own.symlink_to("nowhere")
-    assert f"{own} would be hidden by the files of the database" in refusal("serve", tree, "--database", sqlite)
+    assert f"{own} has the same URL as the files of the database" in refusal("serve", tree, "--database", sqlite)
 
 
 @pytest.mark.parametrize("mode", ["8", "6666", "rw", "-600"])

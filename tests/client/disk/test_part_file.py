@@ -201,7 +201,7 @@ def test_a_part_that_was_replaced_is_not_used(
 ) -> None:
     meanwhile(part_file.part)
     left = names(path)
-    with pytest.raises(DiskError, match="was removed or replaced"):
+    with pytest.raises(DiskError, match="has removed or replaced it"):
         use(part_file)
     assert names(path) == left
 
@@ -234,7 +234,7 @@ async def test_the_space_of_a_truncated_part_counts_as_free(
     full = os.statvfs_result((4096, 4096, 1000, 0, 0, 0, 0, 0, 0, 255))
     monkeypatch.setattr(os, "fstatvfs", lambda _: full)
     part_file.reserve(4096, truncates=True)
-    with pytest.raises(DiskError, match="and there is room for 0"):
+    with pytest.raises(DiskError, match="the disk has room for 0"):
         part_file.reserve(4096)
 
 
