@@ -51,7 +51,7 @@ async def test_a_catalogue_without_tables_is_looked_at_again(url: str, bucket: s
 
 
 async def test_a_bucket_that_cannot_be_reached_gets_no_tables(url: str, folder: Path) -> None:
-    with pytest.raises(SourceError, match="there is no folder .*missing: create it"):
+    with pytest.raises(SourceError, match=r"there is no folder .*missing: create it"):
         await _init(url, f"file://{folder}/missing")
     async with aclosing(open_catalogue(url)) as catalogue:
         with pytest.raises(SourceError, match="has no tables"):
