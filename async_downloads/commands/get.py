@@ -47,7 +47,7 @@ _COMMON: Final[Sections] = {
 _MORE: Final[Sections] = {
     "Checks and sources": "checksums strict mirror metalink",
     "Failures and limits": "retries patience timeout response_timeout stall_timeout speed_floor",
-    "Network": """user_agent use_netrc cookie_file proxy use_proxies verify ca_file cert_file key_file ip_version
+    "Network": """user_agent use_netrc cookie_file proxy use_proxies verify ca_file cert_file key_file ipv4 ipv6
         interface insecure_redirects""",
 }
 _EPILOG: Final = (

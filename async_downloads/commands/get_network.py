@@ -1,4 +1,4 @@
-"""The options of `get` that say how servers are reached. Each one is a field of `NetworkOptions`."""
+"""The options of `get` that say how servers are reached. They become `NetworkOptions`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -20,11 +20,11 @@ _OPTIONS: Final[tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...]] = (
     (("--cacert", "ca_file"), {"metavar": "FILE", "type": FILE, "help": "Trust the certificates of a PEM file."}),
     (("--cert", "cert_file"), {"metavar": "FILE", "type": FILE, "help": "Certificate of this client, as PEM."}),
     (("--key", "key_file"), {"metavar": "FILE", "type": FILE, "help": "Key of --cert, if it is in its own file."}),
-    (("--ipv4", "-4", "ip_version"), {"flag_value": 4, "type": int, "help": "Connect to IPv4 addresses only."}),
-    (("--ipv6", "-6", "ip_version"), {"flag_value": 6, "type": int, "help": "Connect to IPv6 addresses only."}),
+    (("--ipv4", "-4", "ipv4"), {"is_flag": True, "help": "Connect to IPv4 addresses only."}),
+    (("--ipv6", "-6", "ipv6"), {"is_flag": True, "help": "Connect to IPv6 addresses only."}),
     (("--interface", "interface"), {"metavar": "NAME", "help": "Connect from this interface or address."}),
 )
-_FIELDS: Final = tuple(dict.fromkeys(names[-1] for names, _ in _OPTIONS))
+_NAMES: Final = tuple(dict.fromkeys(names[-1] for names, _ in _OPTIONS))
 
 
 def network_options(function: F) -> F:
@@ -35,13 +35,19 @@ def network_options(function: F) -> F:
 
 
 def pop_network(options: dict[str, Any]) -> dict[str, Any]:
-    """Remove these options from `options` and return them. Raises UsageError if they contradict each other."""
-    network = {name: options.pop(name) for name in _FIELDS}
+    """Remove these options from `options`; return the fields of `NetworkOptions`.
+
+    Raises UsageError if the options contradict each other.
+    """
+    network = {name: options.pop(name) for name in _NAMES}
     if network["proxy"] is not None and not network["use_proxies"]:
         raise click.UsageError("--proxy and --no-proxy contradict each other: give only one of them")
     if network["key_file"] is not None and network["cert_file"] is None:
         raise click.UsageError("--key needs --cert")
-    return network
+    ipv4, ipv6 = network.pop("ipv4"), network.pop("ipv6")
+    if ipv4 and ipv6:
+        raise click.UsageError("-4 and -6 contradict each other: give only one of them")
+    return {**network, "ip_version": 4 if ipv4 else 6 if ipv6 else None}
 
 
 class ConnectionCount(WholeNumber):
@@ -49,5 +55,5 @@ class ConnectionCount(WholeNumber):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and (":" in value or "." in value):
-            self.fail("-x is the number of connections: use --proxy URL to name a proxy.", param, ctx)
+            self.fail("-x is the number of connections: use --proxy URL to name a proxy", param, ctx)
         return super().convert(value, param, ctx)

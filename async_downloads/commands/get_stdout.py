@@ -49,7 +49,7 @@ async def stream(
     except TimeoutError:
         if not deadline.expired():
             raise
-        raise DeadlineExceeded(f"the download was not finished after {options.timeout:g} s") from None
+        raise DeadlineExceeded(f"the download took longer than {options.timeout:g} s") from None
 
 
 async def _stream(downloader: Downloader, item: UrlItem, report: Callable[[Progress], object]) -> Result:

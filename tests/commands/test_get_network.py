@@ -105,6 +105,10 @@ def test_the_kind_of_address_can_be_chosen(get: Get, folder: Path, options: tupl
         (["-x", "http://proxy:3128"], "-x is the number of connections: use --proxy URL to name a proxy"),
         (["--proxy", UNREACHABLE, "--no-proxy"], "--proxy and --no-proxy contradict each other"),
         (["--key", "key.pem"], "--key needs --cert"),
+        (["-4", "-6"], "-4 and -6 contradict each other: give only one of them"),
+        (["--interface", "nope0"], "no network interface has the name or the address 'nope0': 'ip address' lists them"),
+        (["--interface", "192.0.2.1"], "no network interface has the name or the address '192.0.2.1'"),
+        (["--interface", "127.0.0.1", "-6"], "connections over IPv6 cannot begin at 127.0.0.1, an address of IPv4"),
         (["--cacert", "missing"], "File 'missing' does not exist"),
     ],
 )

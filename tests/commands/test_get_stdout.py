@@ -67,7 +67,7 @@ def test_it_ends_with_4_when_it_takes_too_long(get: Get) -> None:
     with threaded(scripted(hangs)) as server:
         got = get(server.url, "-o", "-", "--timeout", "0.05")
     assert (got.code, got.stdout) == (4, b"")
-    assert got.line == f"async-downloads: {server.url}: the download was not finished after 0.05 s"
+    assert got.line == f"async-downloads: {server.url}: the download took longer than 0.05 s"
 
 
 def test_a_reader_that_leaves_ends_it_without_a_word(streaming: subprocess.Popen[bytes]) -> None:

@@ -57,7 +57,7 @@ class Deadline:
             raise self._exceeded() from None
 
     def _exceeded(self) -> DeadlineExceeded:
-        return DeadlineExceeded(f"the download was not finished after {self._seconds:g} s")
+        return DeadlineExceeded(f"the download took longer than {self._seconds:g} s")
 
 
 async def body_stream(

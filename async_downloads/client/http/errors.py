@@ -70,7 +70,8 @@ def map_httpx_errors() -> Iterator[None]:
 
 _LOST: Final = "the connection was lost"
 _SIGNS_OF_LOSS: Final = ("disconnected", "closed", "EOF")
-_NO_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}  # some systems lack one
+# The name has no address, or none of the chosen IP version. Some systems lack one of the numbers.
+_NO_HOST: Final = {getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")}
 _TRANSIENT: Final = {"408", "425", "429"}  # statuses from 400 to 499 that are transient
 _NOISE: Final = re.compile(  # parts of messages that do not help users
     r"\[SSL\b[^]]*\] ?| ?\(_ssl\.c:\d+\)|Multiple exceptions: |\[Errno \d+\] "

@@ -1,10 +1,11 @@
 """The network options of a client: proxies, certificates, addresses, cookies and passwords."""
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["NetworkOptions"]
+__all__ = ["NetworkOptions", "check_interface"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +34,21 @@ class NetworkOptions:
     interface: str | None = None
     cookie_file: Path | None = None
     use_netrc: bool = True
+
+
+def check_interface(options: NetworkOptions) -> None:
+    """Raise ValueError, with a message for the user, if connections cannot begin at `options.interface`."""
+    name = options.interface
+    if name is None or name in {each for _, each in socket.if_nameindex()}:
+        return
+    try:
+        [(family, *_, address)] = socket.getaddrinfo(name, 0, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        version = 6 if family == socket.AF_INET6 else 4
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind(address)
+    except (OSError, UnicodeError):
+        raise ValueError(
+            f"no network interface has the name or the address {name!r}: 'ip address' lists them"
+        ) from None
+    if options.ip_version not in {None, version}:
+        raise ValueError(f"connections over IPv{options.ip_version} cannot begin at {name}, an address of IPv{version}")

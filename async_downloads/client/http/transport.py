@@ -17,7 +17,7 @@ import httpx
 from .backend import AsyncioBackend
 from .cookies import empty_jar, read_cookies
 from .errors import map_httpcore_errors
-from .network import NetworkOptions
+from .network import NetworkOptions, check_interface
 from .proxies import Proxies
 from .tls import tls_context
 
@@ -35,9 +35,10 @@ _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "async-downloads
 def new_client(options: NetworkOptions = NetworkOptions()) -> httpx.AsyncClient:  # noqa: B008  # it is immutable
     """Return a client for downloads: no content coding, no redirects, and the network options.
 
-    Raises ValueError if the file of cookies cannot be read. Errors in proxies and certificates are raised by the first
-    request that needs them, as UnsupportedProtocol or ConnectError.
+    Raises ValueError if the file of cookies cannot be read, or if there is no such interface. Errors in proxies and
+    certificates are raised by the first request that needs them, as UnsupportedProtocol or ConnectError.
     """
+    check_interface(options)
     return httpx.AsyncClient(
         transport=FastTransport(options),
         timeout=TIMEOUT,

@@ -34,6 +34,7 @@ def unresolved(number: int, text: str) -> Fault:
 
 NO_NAME = unresolved(socket.EAI_NONAME, "Name or service not known")
 NO_DATA = unresolved(socket.EAI_NODATA, "No address associated with hostname")
+NO_SUCH_FAMILY = unresolved(socket.EAI_ADDRFAMILY, "Address family for hostname not supported")
 NOT_NOW = unresolved(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
@@ -42,6 +43,7 @@ NOT_NOW = unresolved(socket.EAI_AGAIN, "Temporary failure in name resolution")
     [
         pytest.param(NO_NAME, r"Name or service not known: example\.com", id="unknown"),
         pytest.param(NO_DATA, r"No address associated with hostname: example\.com", id="without an address"),
+        pytest.param(NO_SUCH_FAMILY, r"Address family .* not supported: example\.com", id="of the other IP version"),
         pytest.param(broken(after(UnicodeError("too long"))), r"no host .* this name: example\.com", id="too long"),
     ],
 )
