@@ -83,7 +83,7 @@ def test_a_postgresql_database_without_tables_says_how_to_make_them(postgres_url
 
 def test_an_unreachable_server_is_reported() -> None:
     line = _failed(_NOWHERE)
-    assert "postgresql://me@127.0.0.1:1/files cannot be reached" in line
+    assert "postgresql://me@127.0.0.1:1/files cannot be reached: Connection refused: start its server" in line
     assert "s3cret" not in line
 
 

@@ -1,5 +1,6 @@
 """The errors of PostgreSQL as errors of this package. Each message is one line and never contains a password."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ __all__ = ["CONFLICTS", "LOST_STATEMENT", "is_unambiguous", "map_postgres_errors
 # treated as the password.
 _URL: Final = re.compile(r"(postgres(?:ql)?://)(?:([^:@/?#]*)(?::(.*))?@)?([^@?]*)(?:\?([^@]*))?", re.DOTALL)
 _RESERVED: Final = re.compile(r"[/?#@\s]")
+_NUMBER: Final = re.compile(r"\[Errno (\d+)\]")  # asyncio joins the errors of several addresses into one text
 _SHOWN_PARAMETERS: Final = ("host", "port", "dbname", "user", "search_path")  # any other may hold a password
 # asyncpg names the statements that it prepares. A PgBouncer that pools transactions may send the values to another
 # connection, which does not have the statement, or has a different statement with that name.
@@ -104,9 +106,17 @@ def map_postgres_errors(database: str) -> Iterator[None]:
 
 
 def _error(error: Exception, database: str) -> DownloadError:
-    text = (getattr(error, "message", None) or str(error) or type(error).__name__).partition("\n")[0]
+    text = (getattr(error, "message", None) or _without_number(error) or type(error).__name__).partition("\n")[0]
     for kind, ours, message in _MEANINGS:
         if isinstance(error, kind):
             options = {"retry_after": _RETRY_AFTER_SECONDS} if ours is SourceBusy else {}
             return ours(message.format(database, text), **options)
     return SourceError(f"{database}: {text}")
+
+
+def _without_number(error: Exception) -> str:
+    """Return the text of an error. For an error of the system, it is that of its number: "Connection refused"."""
+    found = _NUMBER.search(str(error)) if isinstance(error, OSError) else None
+    if found:
+        return os.strerror(int(found[1]))
+    return getattr(error, "strerror", None) or str(error)

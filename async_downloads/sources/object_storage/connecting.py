@@ -9,6 +9,7 @@ from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from ..object_urls import REMOTE, check_object_url
+from .credentials import missing_credentials
 from .s3_signing import s3_endpoint
 
 __all__ = ["store_at"]
@@ -32,7 +33,8 @@ def store_at(url: str) -> Any:
     try:
         return from_url(url.rstrip("/") if options else url, **options)
     except BaseError as error:
-        raise ValueError(f"{url}: {str(error).partition(chr(10))[0]}") from error
+        line = str(error).partition("\n")[0]
+        raise ValueError(f"{url}: {missing_credentials(line) or line}") from error
 
 
 def _options(scheme: str) -> dict[str, Any]:

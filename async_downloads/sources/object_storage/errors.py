@@ -8,6 +8,7 @@ from typing import Final
 from obstore import exceptions
 
 from ...errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChanged, SourceError
+from .credentials import missing_credentials
 
 __all__ = ["NotModified", "NotSatisfiable", "UnreadableKey", "lacks_permission", "map_object_errors", "meaning_of"]
 
@@ -23,8 +24,6 @@ _NOT_SATISFIABLE: Final = re.compile(
 )
 # From a folder, then from S3, which limits the length of the key with its prefix.
 _NO_PATH: Final = re.compile(r"Not a directory|File name too long|KeyTooLong")
-# The addresses where machines in a cloud ask for their own credentials.
-_OWN_CREDENTIALS: Final = re.compile(r"//(?:169\.254\.(?:169\.254|170\.23?)|metadata\.google\.internal)[/:]")
 _LINE_CHARACTERS: Final = 300
 _CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>(?:\s*<Message>([^<]{1,200}))?")  # of S3, GCS and Azure
 _NO_PERMISSION: Final = re.compile(r"AccessDenied|AuthorizationPermissionMismatch|does not have storage\.")
@@ -65,8 +64,8 @@ def lacks_permission(error: Forbidden) -> bool:
 def _line(text: str) -> str:
     """Return the first line without its XML, then the code and the message from that XML."""
     line = text.partition("\n")[0].partition("<?xml")[0].partition("<Error")[0].rstrip(" :")[:_LINE_CHARACTERS]
-    if _OWN_CREDENTIALS.search(line):
-        return f"no credentials: the environment has none, and this machine has none of its own: {line}"
+    if missing := missing_credentials(line):
+        return missing
     code = _CODE.search(text)
     return ": ".join((line, *filter(None, code.groups()))) if code else line
 

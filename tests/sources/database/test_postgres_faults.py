@@ -179,7 +179,7 @@ async def test_a_missing_server_is_reported_with_its_address(server: Postgres) -
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
         line = await refusal(f"postgresql://me:hunter2@127.0.0.1:{port}/files")
-    assert line.startswith(f"postgresql://me@127.0.0.1:{port}/files cannot be reached: ")
+    assert line.startswith(f"postgresql://me@127.0.0.1:{port}/files cannot be reached: Connection refused: ")
     assert line.endswith("start its server, or correct the host and the port in the URL")
 
 

@@ -171,11 +171,18 @@ async def test_of_a_long_listing_a_thousand_objects_are_made_at_a_time(upstream:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://169.254.169.254/latest/api/token", "http://metadata.google.internal/computeMetadata/v1/token"]
+    ("name", "url", "variables"),
+    [
+        ("S3", "http://169.254.169.254/latest/api/token", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("S3", "http://169.254.170.2/role", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("GCS", "http://metadata.google.internal/computeMetadata/v1/token", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("MicrosoftAzure", "http://169.254.169.254/metadata/identity", "AZURE_STORAGE_ACCOUNT_NAME"),
+    ],
 )
-def test_an_error_of_a_machine_without_credentials_says_so(url: str) -> None:
-    error = GenericError(f"Generic error: Error performing GET {url} in 9ms - status code: 403 Forbidden: no\n\nmore")
-    meaning = meaning_of(error)
+def test_an_error_of_a_machine_without_credentials_names_the_variables(name: str, url: str, variables: str) -> None:
+    text = f"Generic {name} error: Error performing GET {url} in 9ms - status code: 403 Forbidden: no\n\nmore"
+    meaning = meaning_of(GenericError(text))
     assert type(meaning) is SourceError
-    assert str(meaning).startswith("no credentials: ")
+    assert str(meaning).startswith(f"no credentials: set {variables}")
+    assert "http" not in str(meaning)
     assert "\n" not in str(meaning)
