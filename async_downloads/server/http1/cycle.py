@@ -8,6 +8,7 @@ from ...access.signature_parameter import without_signature
 from ...errors import DownloadError
 from ...open_file import FileRegion
 from ...sending import ZERO_COPY_SEND, Message, Scope
+from ..content_length import bytes_left, short_body
 from .flow_control import ClientDisconnected
 from .request_head import ParsedHead
 from .response_head import encode_lines
@@ -166,10 +167,7 @@ class AsgiCycle:
 
     def _count(self, size: int) -> None:
         """Count bytes of the body, which may not be longer than its Content-Length."""
-        if self._left is not None:
-            if size > self._left:
-                raise RuntimeError("the body is longer than the Content-Length")
-            self._left -= size
+        self._left = bytes_left(self._left, size)
         self.sent += size
 
     async def _send_region(self, writer: ZeroCopyWriter, message: Message) -> None:
@@ -198,7 +196,7 @@ class AsgiCycle:
 
     def _end(self) -> None:
         if self._left:
-            raise RuntimeError(f"the body is {self._left} bytes shorter than the Content-Length")
+            raise short_body(self._left)
         if self._chunked and not self._no_body:
             self._write(b"0\r\n\r\n")
         elif self.held:

@@ -7,15 +7,15 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from ...semantics.shared_fields import FIELDS, HEADS, SharedCache, are_shared, is_shared
+from ..content_length import stated_length
 from .request_head import Field
 
-__all__ = ["CONTINUE", "ResponseLines", "checked_status", "encode_lines", "encode_refusal", "stated_length"]
+__all__ = ["CONTINUE", "ResponseLines", "checked_status", "encode_lines", "encode_refusal"]
 
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
-_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 _FINAL_STATUSES: Final = range(200, 1000)
 _OURS: Final = {b"close", b"keep-alive"}  # the server decides whether the connection stays open
 # Names that are not spelled like `Content-Length`. Some firmware loaders compare names byte by byte.
@@ -64,18 +64,6 @@ def checked_status(status: int) -> int:
     if status not in _FINAL_STATUSES:
         raise ValueError(f"not the status of a response: {status}")
     return status
-
-
-def stated_length(value: bytes, before: int | None) -> int:
-    """Return the number in a Content-Length; `before` is that of an earlier Content-Length.
-
-    Raises ValueError if it is no number or another one: clients and proxies would read different bodies (RFC 9112
-    §6.3).
-    """
-    digits = value.strip(b" \t")
-    if not _LENGTH.fullmatch(digits) or before not in {None, int(digits)}:
-        raise ValueError(f"not the one Content-Length: {value[:40]!r}")
-    return int(digits)
 
 
 def _encode(head: tuple[int, tuple[Field, ...]]) -> ResponseLines:

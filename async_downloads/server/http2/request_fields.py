@@ -7,6 +7,7 @@ from typing import Any, Final
 from hpack import Decoder
 
 from ..http1.request_head import HOST, BadRequest, Field, ParsedHead, encoded_target
+from .field_names import HTTP1_ONLY, LOWER_NAME
 
 __all__ = ["LIST_BYTES", "MalformedRequest", "RequestDecoder", "check_trailers", "parse_fields", "request_line"]
 
@@ -16,12 +17,10 @@ _DECODED_BYTES: Final = 2 * LIST_BYTES  # up to here a request is only refused; 
 _FIELDS: Final = 200
 _FIELD_BYTES: Final = 32
 
-_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_A_VALUE: Final = re.compile(rb"[\r\n\0]|\A[ \t]|[ \t]\Z")
 _PATH: Final = re.compile(rb"/[!-~\x80-\xff]*|\*")
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":path", b":authority"))
-_OF_HTTP1: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 
 
 class MalformedRequest(Exception):
@@ -94,7 +93,7 @@ def _split(fields: list[Field]) -> tuple[dict[bytes, bytes], list[Field]]:
 
 
 def _check_name(name: bytes, value: bytes) -> None:
-    if not _NAME.fullmatch(name) or name in _OF_HTTP1 or (name == b"te" and value.lower() != b"trailers"):
+    if not LOWER_NAME.fullmatch(name) or name in HTTP1_ONLY or (name == b"te" and value.lower() != b"trailers"):
         raise MalformedRequest
 
 

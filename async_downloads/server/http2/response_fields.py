@@ -6,15 +6,15 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from ...semantics.shared_fields import HEADS, SharedCache, are_shared
+from ..content_length import stated_length
 from ..http1.request_head import Field
-from ..http1.response_head import checked_status, stated_length
+from ..http1.response_head import checked_status
+from .field_names import HTTP1_ONLY, LOWER_NAME
 
 __all__ = ["response_fields"]
 
 
-_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _NOT_IN_VALUES: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # clients reset the stream for any control character
-_OF_HTTP1: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 
 
 class _CheckedFields(NamedTuple):
@@ -46,9 +46,9 @@ def _checked(fields: tuple[Field, ...]) -> _CheckedFields:
     lines, has_date = [], False
     for name, value in fields:
         name = name.lower()
-        if name in _OF_HTTP1:
+        if name in HTTP1_ONLY:
             continue
-        if not _NAME.fullmatch(name) or _NOT_IN_VALUES.search(value):
+        if not LOWER_NAME.fullmatch(name) or _NOT_IN_VALUES.search(value):
             raise ValueError(f"not a field: {name!r}: {value!r}")
         if name == b"content-length":
             before, length = length, stated_length(value, length)

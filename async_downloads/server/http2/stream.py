@@ -10,6 +10,7 @@ from ...errors import SourceTruncated
 from ...sending import ZERO_COPY_SEND, Message, Scope
 from ...sources.growing_files import SentVersion
 from ...sources.opening import map_read_errors
+from ..content_length import bytes_left, short_body
 from ..http1.flow_control import ClientDisconnected
 from ..http1.request_head import ParsedHead
 from ..http1.scope import request_scope
@@ -184,9 +185,9 @@ class Stream:
     async def _send_body(self, body: bytes, *, more: bool) -> None:
         if self._no_body:
             body = b""
-        self._promised(len(body))
+        self._left = bytes_left(self._left, len(body))
         if not more and self._left:
-            raise RuntimeError(f"the body is {self._left} bytes shorter than the Content-Length")
+            raise short_body(self._left)
         self._send_start(ends=not more and not body)
         if body:
             self._send_queue.hold(self, len(body))
@@ -198,12 +199,6 @@ class Stream:
         elif body:  # the app makes the next part only when there is room for it
             self._send_queue.hold(self, 0)
             await self._send_queue.room(self, for_more=len(body))
-
-    def _promised(self, size: int) -> None:
-        if self._left is not None:
-            if size > self._left:
-                raise RuntimeError("the body is longer than the Content-Length")
-            self._left -= size
 
     def _send_start(self, *, ends: bool) -> None:
         """Send the head, if it is not sent yet. With `ends` there is no body, and the response is complete."""
@@ -241,7 +236,7 @@ class Stream:
         if self._no_body:
             return
         file, offset, size = message["file"], message["offset"], message["count"]
-        self._promised(size)
+        self._left = bytes_left(self._left, size)
         self._send_start(ends=False)
         stop, version = offset + size, SentVersion(file)
         while offset < stop:
