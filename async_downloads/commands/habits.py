@@ -8,6 +8,7 @@ import click
 __all__ = ["INSTEAD", "message_of"]
 
 
+_END: Final = re.compile(r"(?<=[\w'\")])\.\Z")  # of a sentence of click; a path may also end with a dot
 _WHITE_SPACE: Final = re.compile(r"\s*[\n\t]\s*")  # click shows the choices of an argument in lines
 _TLS: Final = {
     "--ssl-certfile --cert --tls-cert": "use --certfile FILE to name the certificate",
@@ -79,7 +80,10 @@ INSTEAD: Final = {
 
 
 def message_of(error: click.ClickException) -> str:
-    """Return the message of an error, in one line. For an option of another program, it says what to use here."""
+    """Return the message of an error, in one line and without a full stop at its end.
+
+    For an option of another program, it says what to use here.
+    """
     if isinstance(error, click.NoSuchOption) and error.ctx is not None:
         if isinstance(error.ctx.command, click.Group):
             commands = _commands_with(error.option_name, error.ctx.command, error.ctx)
@@ -88,7 +92,7 @@ def message_of(error: click.ClickException) -> str:
         for options, instead in INSTEAD.get(error.ctx.command.name or "", {}).items():
             if error.option_name in options.split():
                 return f"there is no option {error.option_name}: {instead}"
-    return _WHITE_SPACE.sub(" ", error.format_message())
+    return _END.sub("", _WHITE_SPACE.sub(" ", error.format_message()))
 
 
 def _commands_with(option: str, group: click.Group, context: click.Context) -> list[str]:

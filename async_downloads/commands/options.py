@@ -28,7 +28,7 @@ class WholeNumber(click.IntRange):
         try:
             return read_whole_number(str(value), least=int(self.min or 0), most=int(self.max or 0))
         except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
+            self.fail(str(error), param, ctx)
 
 
 class _YesOrNo(click.types.BoolParamType):
@@ -40,7 +40,7 @@ class _YesOrNo(click.types.BoolParamType):
         try:
             return read_yes_or_no(value)
         except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
+            self.fail(str(error), param, ctx)
 
 
 class _Each(click.types.StringParamType):
@@ -56,7 +56,7 @@ class _Each(click.types.StringParamType):
         try:
             return self._row.read(value)
         except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
+            self.fail(str(error), param, ctx)
 
 
 class SecretOption(click.Option):
@@ -68,7 +68,7 @@ class SecretOption(click.Option):
         try:
             return next(filter(None, map(read_secret, names)), None)
         except ValueError as error:
-            raise click.BadParameter(f"{error}.", ctx, self) from None
+            raise click.BadParameter(str(error), ctx, self) from None
 
 
 def setting_option(row: "Setting") -> Callable[[F], F]:
@@ -114,7 +114,7 @@ def parse_with(read: Callable[[str], object]) -> Callable[..., object]:
         try:
             return read(value)
         except ValueError as error:
-            raise click.BadParameter(f"{error}.", context, parameter) from None
+            raise click.BadParameter(str(error), context, parameter) from None
 
     return callback
 

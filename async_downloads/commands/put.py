@@ -32,7 +32,7 @@ _MEDIA_TYPE: Final = re.compile(rf"{_WORD}/{_WORD}(?:{_PARAMETER})*")  # RFC 911
 
 def _read_media_type(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _MEDIA_TYPE.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is not a media type, such as text/plain.", context, parameter)
+        raise click.BadParameter(f"{value!r} is not a media type, such as text/plain", context, parameter)
     return value
 
 

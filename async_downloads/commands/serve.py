@@ -1,14 +1,14 @@
 """`async-downloads serve`: read the settings, then run the server."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from ..config import PREFIX, ServerSettings, Settings, table
-from ..sources.object_urls import NO_SIGNER
+from ..sources.object_urls import REDIRECT_NEEDS
 from .announcing import announce, warn_of_plain_passwords
 from .help import SectionedCommand
 from .messages import CannotRun
@@ -72,8 +72,8 @@ def _settings(named_places: tuple[Path | str, ...], values: Mapping[str, Any]) -
         _check_bucket(urls[0], redirects=values["redirect"] is not None)
         return Settings(objects=urls[0], **given)
     if values["redirect"] and not values["database"]:
-        raise CannotRun(NO_SIGNER)
-    paths = tuple(path for path in named_places if isinstance(path, Path))
+        raise CannotRun(f"--redirect needs {REDIRECT_NEEDS}")
+    paths = _each_once(path for path in named_places if isinstance(path, Path))
     if len(paths) == 1 and paths[0].is_dir():
         return Settings(directory=paths[0], **given)
     try:
@@ -81,6 +81,14 @@ def _settings(named_places: tuple[Path | str, ...], values: Mapping[str, Any]) -
     except ValueError as error:
         raise CannotRun(str(error)) from error
     return Settings(paths=paths, **given)
+
+
+def _each_once(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the paths, as they were given first, without those that lead to the same place again."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(os.path.abspath(path), path)
+    return tuple(found.values())
 
 
 def _check_bucket(url: str, *, redirects: bool) -> None:
@@ -94,7 +102,7 @@ def _check_bucket(url: str, *, redirects: bool) -> None:
     except ValueError as error:
         raise CannotRun(str(error)) from error
     if redirects and not store.signer:
-        raise CannotRun(NO_SIGNER)
+        raise CannotRun(f"--redirect needs {REDIRECT_NEEDS}")
 
 
 def _shown(settings: Settings) -> str:

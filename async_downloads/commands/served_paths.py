@@ -25,12 +25,12 @@ class _Paths(click.Path):
         if not is_object_url(str(value)):
             if _ADDRESS.fullmatch(str(value)) and not os.path.exists(value):
                 flag = "-b" if ":" in str(value) else "-p"
-                self.fail(f"there is no file or folder {value}: use {flag} {value} to set the port.", param, ctx)
+                self.fail(f"there is no file or folder {value}: use {flag} {value} to set the port", param, ctx)
             return super().convert(path_of(str(value)) or value, param, ctx)
         try:
             check_object_url(value)
         except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
+            self.fail(str(error), param, ctx)
         return value
 
     def split_envvar_value(self, rv: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from ..responder import Response
 from ..sending import Receive, Scope
 from ..sources.base import Store
 from ..sources.object_storage import ObjectStore
-from ..sources.object_urls import NO_SIGNER
+from ..sources.object_urls import REDIRECT_NEEDS
 from .redirecting import is_part_of_a_page, redirect
 
 __all__ = ["RedirectingDownloads"]
@@ -26,7 +26,7 @@ class RedirectingDownloads(Downloads):
         """Raises ValueError if the store is not one of S3, or has no key to sign with."""
         super().__init__(store, attachment=attachment, **options)
         if not isinstance(store, ObjectStore) or store.signer is None:
-            raise ValueError(NO_SIGNER)
+            raise ValueError(f"redirects need {REDIRECT_NEEDS}")
         self._objects = store
         self._url_signer = store.signer
         self._seconds = seconds

@@ -4,10 +4,10 @@ from importlib.util import find_spec
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["NO_SIGNER", "REMOTE", "check_blobs_url", "check_object_url", "is_object_url", "path_of"]
+__all__ = ["REDIRECT_NEEDS", "REMOTE", "check_blobs_url", "check_object_url", "is_object_url", "path_of"]
 
 
-NO_SIGNER: Final = "redirects need s3://… and the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+REDIRECT_NEEDS: Final = "s3://… and the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 REMOTE: Final = ("s3", "gs", "az")
 _SCHEMES: Final = tuple(f"{scheme}://" for scheme in (*REMOTE, "memory"))
 _FILE: Final = "file://"

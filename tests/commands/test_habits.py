@@ -58,6 +58,22 @@ def test_the_error_says_what_to_use(
     assert "hidden" not in line
 
 
+@pytest.mark.parametrize(
+    ("arguments", "ending"),
+    [
+        (["serve", "-p", "x"], "from 0 to 65535 (see 'async-downloads serve --help')"),
+        (["serve", "--etag", "x"], "'digest' (see 'async-downloads serve --help')"),
+        (["serve", "missing"], "does not exist (see 'async-downloads serve --help')"),
+        (["sign", "a"], "'--expires' (see 'async-downloads sign --help')"),
+        (["."], "serve . (see 'async-downloads --help')"),
+    ],
+)
+def test_no_full_stop_stands_before_the_hint(
+    arguments: list[str], ending: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _error(capsys, monkeypatch, *arguments).endswith(ending)
+
+
 def test_a_folder_named_like_a_port_is_served(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

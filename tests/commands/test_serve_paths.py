@@ -43,6 +43,12 @@ async def test_files_and_folders_are_one_list(tree: Path) -> None:
         assert command.stdout.startswith("Serving report.pdf, docs, other/.hidden on http://127.0.0.1:")
 
 
+async def test_a_folder_that_is_named_twice_is_served_once(tree: Path) -> None:
+    async with running("serve", "docs", "./docs/", *ANY_PORT, cwd=tree) as command:
+        assert command.stdout.startswith("Serving docs on http://")
+        assert _names(command) == ["deep", "a.txt"]
+
+
 async def test_many_paths_are_counted_in_the_announcement(tree: Path) -> None:
     async with running("serve", "report.pdf", "docs", "files", "other", *ANY_PORT, cwd=tree) as command:
         assert command.stdout.startswith("Serving 4 files and folders on ")
