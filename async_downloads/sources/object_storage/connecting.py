@@ -17,7 +17,13 @@ __all__ = ["store_at"]
 
 _AZURE_ENDPOINTS: Final = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 # `timeout` includes the body, and a stream may be as slow as its client. `read_timeout` detects a store that stalls.
-_CLIENT: Final = {"timeout": "1 day", "connect_timeout": "5 s", "read_timeout": "30 s"}
+# Idle connections count, too: a request that finds none makes one, even if another request ends in the same moment.
+_CLIENT: Final = {
+    "timeout": "1 day",
+    "connect_timeout": "5 s",
+    "read_timeout": "30 s",
+    "pool_max_idle_per_host": "8",
+}
 _RETRIES: Final = {
     "max_retries": 3,
     "retry_timeout": timedelta(seconds=10),
