@@ -17,12 +17,19 @@ __all__ = ["SpooledSource", "unwrapped"]
 
 
 _CHUNK_BYTES: Final = 256 * 1024
-_ATTRIBUTES: Final = ("file", "stream")  # of the uploads of Starlette, then of Werkzeug and Quart
+_FILES: Final = ("file", "stream")  # attributes of the uploads of Starlette, then of Werkzeug and Quart
+_OF_UPLOADS: Final = ("filename", "headers")
 
 
 def unwrapped(given: object) -> object:
-    """Return the temporary file in an upload, which can seek. Return any other object unchanged."""
-    for name in _ATTRIBUTES:
+    """Return the temporary file in an upload, which can seek. Return any other object unchanged.
+
+    An object without the attributes of an upload may change the bytes of the file that it reads, for example decrypt
+    them.
+    """
+    if not all(hasattr(given, name) for name in _OF_UPLOADS):
+        return given
+    for name in _FILES:
         file = getattr(given, name, None)
         if isinstance(file, (io.BytesIO, SpooledTemporaryFile)):
             return file

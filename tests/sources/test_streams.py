@@ -95,6 +95,23 @@ async def test_an_upload_has_ranges(upload: Callable[[Any], Any], make: Callable
     await source.aclose()
 
 
+class Upper:
+    """A file object that changes the bytes of another file."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        self.file = self.stream = file
+
+    def read(self, count: int) -> bytes:
+        """Read up to `count` bytes, in capital letters."""
+        return self.file.read(count).upper()
+
+
+async def test_an_object_that_changes_the_bytes_of_its_file_is_read_itself() -> None:
+    source = source_of(Upper(io.BytesIO(b"secret")))
+    assert await read(source, 0, 6) == b"SECRET"
+    await source.aclose()
+
+
 async def test_a_temporary_file_that_became_shorter_is_an_error() -> None:
     file = _spooled(b"0123456789")
     source = source_of(file)
