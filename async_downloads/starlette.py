@@ -25,7 +25,7 @@ from .semantics.dates import parse_date
 from .semantics.etags import ETag
 from .semantics.representation import Representation
 from .sending import Receive, Scope, Send, send_response
-from .sources.base import Store
+from .sources.base import Source, Store
 from .sources.media_types import media_type as media_type_of
 from .sources.streams import StreamSource
 from .wanted_digests import with_digest
@@ -151,10 +151,9 @@ class DownloadResponse(Response):
     async def _respond(self, scope: Scope, receive: Receive) -> PlannedResponse:
         head = request_head(scope)
         opened = await open_content(self._content)
-        if isinstance(opened.source, StreamSource) and (length := self.headers.get("content-length")):
-            opened.source.promise_size(int(length))
         opened = opened._replace(source=await with_digest(opened.source, head, receive))
         try:
+            self._promise_size(opened.source)
             selected = self._described(opened)
             policy = policy_of(
                 attachment=self._is_attachment,
@@ -171,6 +170,15 @@ class DownloadResponse(Response):
         names = {name.decode("latin-1") for name, _ in own}
         fields = tuple(field for field in planned.fields if field[0].lower() not in names)
         return planned._replace(status=status, fields=fields, own_fields=own)
+
+    def _promise_size(self, source: Source) -> None:
+        """Give a stream the size that the route has set. Raises ValueError if it is not a number of bytes."""
+        length = self.headers.get("content-length")
+        if length is None or not isinstance(source, StreamSource):
+            return
+        if not length.isdecimal():
+            raise ValueError(f"not a Content-Length: {length!r}")
+        source.promise_size(int(length))
 
     def _described(self, opened: OpenedContent) -> Representation:
         found = opened.source.representation

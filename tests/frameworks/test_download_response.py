@@ -178,6 +178,16 @@ async def test_an_iterator_that_breaks_its_promise_never_looks_complete(promised
     assert not exchange.complete
 
 
+@pytest.mark.parametrize("length", ["-1", "ten", ""])
+def test_a_promised_size_that_is_no_number_is_an_error_of_the_route(length: str) -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+    file = os.fdopen(reading, "rb")
+    with pytest.raises(ValueError, match="not a Content-Length"):
+        get(lambda: DownloadResponse(file, headers={"Content-Length": length}))
+    assert file.closed
+
+
 def test_a_promised_size_of_an_iterator_that_fails_at_once_is_an_error_of_the_route() -> None:
     def failing() -> Iterator[bytes]:
         yield from [bytes([1 // 0])]
