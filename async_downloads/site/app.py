@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Quart:
 
     The first segment of a path decides which part responds: Quart for the configured routes, the database for `files`,
     the tree for all others. The app connects to the database at the first request for it, and disconnects when the app
-    stops serving.
+    stops serving. So run it by itself; `Site` is the app to mount in another app.
 
     Raises ValueError if the settings contradict each other, and OSError if the file of users cannot be read.
     """

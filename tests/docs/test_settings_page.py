@@ -1,8 +1,9 @@
-"""The page of settings lists each flag of `serve` once, with its default."""
+"""The page of settings lists each flag of `serve` once, with its help and its default."""
 
 import re
 from typing import Final
 
+import click
 import pytest
 
 from async_downloads.commands.serve import serve
@@ -16,6 +17,12 @@ _ELSEWHERE: Final = {"--config", "--help", "--help-all"}  # they are no settings
 _DEFAULTS: Final = {
     flag: row.rpartition("|")[2].strip() for row in _ROWS for flag in re.findall(r"`(--[a-z0-9-]+)`", row.split("|")[0])
 }
+_EXPLAINED: Final = {
+    flag: row.split(" | ")[1]
+    for row in _ROWS
+    if row.count("|") == 2
+    for flag in re.findall(r"`(--[a-z0-9-]+)`", row.split("|")[0])
+}  # the table of routes has two columns
 _SIMPLE: Final = [
     row
     for kind in (Settings, ServerSettings)
@@ -36,3 +43,14 @@ def test_a_row_has_the_default_of_the_setting(row: Setting) -> None:
         assert shown == ("on" if row.default else "off")
     else:
         assert shown.replace(",", "") == (row.default_text or f"{row.default:g}")
+
+
+@pytest.mark.parametrize("flag", _EXPLAINED)
+def test_a_row_begins_with_the_help_of_its_flag(flag: str) -> None:
+    [text] = [each.help for each in serve.params if isinstance(each, click.Option) and flag in each.opts]
+    assert _plain(_EXPLAINED[flag]).startswith(_plain(text or ""))
+
+
+def _plain(text: str) -> str:
+    """Return a text of the page or of the help, without the marks of code."""
+    return text.replace("`", "").replace("'none'", "none").replace("[ADDRESS:]", "")
