@@ -5,7 +5,9 @@ import re
 import time
 from contextlib import AbstractContextManager
 from dataclasses import asdict, fields
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import urlsplit
 
 from .get_options import STDOUT, UrlItem
 from .get_tally import RunningTotal, Tally
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 _NOTE_SECONDS: Final = 1.0  # between two notes about a file: a server may drop every connection at once
 _TOTAL: Final = -1  # the key of the bar of all files
 _WAIT: Final = re.compile(r"\bagain (in \d+ s)\b")  # in a note
+
+
+_LOGIN: Final = " (write the user and the password in ~/.netrc, or in the URL: {scheme}://USER:PASSWORD@HOST/)"
 
 
 class Display(AbstractContextManager["Display"]):
@@ -47,7 +52,7 @@ class Display(AbstractContextManager["Display"]):
 
     def failed(self, item: UrlItem, error: Exception, _: int, /) -> None:
         """Show why a download failed, and its exit code."""
-        self.print(f"async-downloads: {item.public}: {redacted(error)}")
+        self.print(f"async-downloads: {item.public}: {redacted(error)}{_advice(item, error)}")
 
     def replaced(self, item: UrlItem, url: str, error: Exception, /) -> None:
         """Show that a server failed, and that the download uses another one."""
@@ -204,3 +209,11 @@ class Json(Display):
 
     def _print_event(self, event: str, item: UrlItem, **about: object) -> None:
         self.print(json.dumps({"event": event, "index": item.index, "url": item.public, **about}, default=str))
+
+
+def _advice(item: UrlItem, error: Exception) -> str:
+    """Return how to give a password, if the server requires one and the URL has none."""
+    if getattr(error, "code", None) != HTTPStatus.UNAUTHORIZED:
+        return ""
+    url = urlsplit(item.url)
+    return "" if url.username else _LOGIN.format(scheme=url.scheme)

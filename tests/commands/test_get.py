@@ -14,6 +14,7 @@ from tools.getting import get as get  # noqa: PLC0414
 from tools.getting import origin as origin  # noqa: PLC0414
 
 SECRET = "me:hidden@"
+LOGIN = " (write the user and the password in ~/.netrc, or in the URL: http://USER:PASSWORD@HOST/)"
 
 
 @pytest.mark.parametrize("connections", [1, 4])
@@ -67,9 +68,17 @@ def test_when_one_cannot_be_had_the_others_are_and_the_first_failure_counts(
     assert got.lines[-1].endswith((f", 2 failed, last {urls[1]}", f", 2 failed, last {urls[3]}"))
     assert {line for line in got.lines if line.startswith("async")} == {
         f"async-downloads: {urls[1]}: the server responded 404 Not Found: no",
-        f"async-downloads: {urls[3]}: the server responded 401 Unauthorized: no",
+        f"async-downloads: {urls[3]}: the server responded 401 Unauthorized: no{LOGIN}",
     }
     assert files(folder) == {"a", "b"}
+
+
+def test_a_refused_password_in_the_url_has_no_advice(get: Get, origin: Origin) -> None:
+    url = origin.url("401")
+    assert (
+        get(url.replace("//", f"//{SECRET}")).line
+        == f"async-downloads: {url}: the server responded 401 Unauthorized: no"
+    )
 
 
 def test_urls_are_read_from_a_file(get: Get, origin: Origin, folder: Path) -> None:
