@@ -189,7 +189,8 @@ class BadStatus(FetchError):
 
     def explained(self, text: str) -> "BadStatus":
         """Return the error with the server's own explanation, if it says more than the status."""
-        return self if str(self).lower().endswith(text.lower()) else BadStatus(self.code, f"{self}: {text}")
+        said = text.removeprefix(f"{_phrase(self.code)}: ")  # many servers begin with the status
+        return self if str(self).lower().endswith(said.lower()) else BadStatus(self.code, f"{self}: {said}")
 
 
 def _phrase(code: int) -> str:

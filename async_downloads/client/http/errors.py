@@ -128,7 +128,7 @@ def _protocol_error(text: str) -> Exception:
 def _advice(error: ssl.SSLError) -> str:
     """Return a hint if the only problem of the certificate is its unknown issuer."""
     untrusted = getattr(error, "verify_code", None) in _UNTRUSTED
-    return " (SSL_CERT_FILE can name the certificates to trust)" if untrusted else ""
+    return " (--cacert FILE or SSL_CERT_FILE names the certificates to trust)" if untrusted else ""
 
 
 def _proxy_error(text: str) -> Exception:

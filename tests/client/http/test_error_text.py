@@ -63,6 +63,11 @@ def test_a_reason_that_repeats_the_status_is_left_out(text: str) -> None:
     assert str(BadStatus(404).explained(text)) == "the server responded 404 Not Found"
 
 
+def test_a_reason_does_not_repeat_the_status_at_its_beginning() -> None:
+    explained = BadStatus(400).explained("400 Bad Request: this port expects HTTPS")
+    assert str(explained) == "the server responded 400 Bad Request: this port expects HTTPS"
+
+
 async def test_a_coded_or_broken_body_has_no_reason() -> None:
     coded = httpx.Response(403, headers={"Content-Encoding": "gzip"}, stream=ScriptedBody([b"x"]))
     assert await read_error_text(coded) == ""

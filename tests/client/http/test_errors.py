@@ -144,7 +144,7 @@ def _not_trusted(code: int) -> ssl.SSLCertVerificationError:
 
 
 NOISY = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: no (_ssl.c:1020)"
-HELP = r" \(SSL_CERT_FILE can name the certificates to trust\)"
+HELP = r" \(--cacert FILE or SSL_CERT_FILE names the certificates to trust\)"
 
 
 @pytest.mark.parametrize(
