@@ -185,7 +185,7 @@ def listen(
             sock.listen(BACKLOG)
         except (OSError, ValueError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise CannotServe(f"cannot listen on {bind}: {reason}{_free_port_hint(bind, error)}") from error
+            raise CannotServe(f"cannot listen on {bind}: {reason}{_port_hint(bind, error)}") from error
         if_not_bound.pop_all()
     return sock
 
@@ -211,11 +211,17 @@ def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]
     return sock, (host, int(port))
 
 
-def _free_port_hint(bind: str, error: Exception) -> str:
-    """Return a hint that names a free port, if the port is in use; else an empty text."""
+def _port_hint(bind: str, error: Exception) -> str:
+    """Return a hint that names a free port, if the port is in use or needs privileges; else an empty text."""
     host, _, port = bind.rpartition(":")
-    if not port.isdecimal() or getattr(error, "errno", None) != errno.EADDRINUSE:
+    if not port.isdecimal():
         return ""
+    if isinstance(error, PermissionError):
+        return " (a port below 1024 may need root: use -p 8000)"
+    return _free_port_hint(host, port) if getattr(error, "errno", None) == errno.EADDRINUSE else ""
+
+
+def _free_port_hint(host: str, port: str) -> str:
     last = min(int(port) + _PORTS_TRIED, _MAX_PORT)
     free = next(filter(partial(_is_free, host), range(int(port) + 1, last + 1)), None)
     return f" (port {free} is free)" if free else ""

@@ -36,6 +36,15 @@ def test_accepted_connections_inherit_the_stall_timeout() -> None:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 2500
 
 
+def test_a_port_without_permission_has_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: socket.socket, address: object) -> None:
+        raise PermissionError(13, "Permission denied", address)
+
+    monkeypatch.setattr(socket.socket, "bind", refused)
+    with pytest.raises(CannotServe, match=r"Permission denied \(a port below 1024 may need root: use -p 8000\)$"):
+        listen("127.0.0.1:80", 60)
+
+
 def test_a_unix_socket_is_listened_on(folder: Path) -> None:
     with listen(f"unix:{folder}/socket", 60) as sock, socket.socket(socket.AF_UNIX) as client:
         client.connect(f"{folder}/socket")
