@@ -2,8 +2,10 @@
 
 import inspect
 import sys
+import traceback
 from functools import partial, reduce
 from importlib import import_module
+from types import TracebackType
 from typing import Any, Final
 
 import click
@@ -29,6 +31,8 @@ _STALL_TIMEOUT: Final = next(row for row in table(Settings) if row.name == "stal
 def run(context: click.Context, /, app: str, **values: Any) -> int:
     """Serve an ASGI app with the server of `serve`.
 
+    ASGI is the interface between servers and asynchronous Python apps, such as those of Quart and FastAPI.
+
     MODULE:APP names the app: `shop.web:app` is the variable `app` of the module `shop.web`. Python looks for the module
     in the current folder first. `shop.web:create_app()`, in quotes, calls that function and serves the app that it
     returns. If a Quart app uses `init_app`, the kernel sends its files.
@@ -40,7 +44,7 @@ def run(context: click.Context, /, app: str, **values: Any) -> int:
     from ..server.listen import CannotServe, hold_signals, run_app
 
     hold_signals()
-    loaded = _load(app)
+    loaded = _load_or_exit(app)
     announce_app = partial(announce, app, qr=values["qr"])
     try:
         settings = server_settings(context, values)
@@ -49,11 +53,29 @@ def run(context: click.Context, /, app: str, **values: Any) -> int:
         raise CannotRun(str(error)) from error
 
 
-def _load(name: str) -> Any:
-    """Import an app, or make it if the name ends with `()`.
+def _load_or_exit(name: str) -> Any:
+    """Return the app. For an error inside the user's code, print the part of the traceback that lies there, and exit.
 
-    Raises CannotRun if there is none; an error inside the module or the function keeps its traceback.
+    Raises CannotRun if there is no such app.
     """
+    try:
+        return _load(name)
+    except click.ClickException:
+        raise
+    except Exception as error:  # noqa: BLE001  # the user's code may raise any of them
+        traceback.print_exception(error.with_traceback(_outside(error.__traceback__)))
+        raise click.exceptions.Exit(1) from None
+
+
+def _outside(trace: TracebackType | None) -> TracebackType | None:
+    """Return the rest of a traceback after the frames of this module and of the import system."""
+    while trace and trace.tb_frame.f_globals["__name__"].partition(".")[0] in {"async_downloads", "importlib"}:
+        trace = trace.tb_next
+    return trace
+
+
+def _load(name: str) -> Any:
+    """Import an app, or make it if the name ends with `()`. Raises CannotRun if there is none."""
     module, path = _split(name)
     named = _named(module, path.removesuffix("()").split("."))
     if path.endswith("()"):
@@ -71,7 +93,7 @@ def _named(module: str, path: list[str]) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        raise CannotRun(f"there is no module {error.name}") from error
+        raise CannotRun(f"there is no module {error.name} in this folder or in {sys.prefix}") from error
     except AttributeError as error:
         if error.obj is None or error.name not in path:
             raise
@@ -98,7 +120,8 @@ def _split(name: str) -> tuple[str, str]:
     """Return the module and the variable that MODULE:APP names. Raises CannotRun if the name has another form."""
     module, colon, path = name.partition(":")
     if not module or not colon or not path:
-        raise CannotRun(f"{name!r} does not name an app: write MODULE:APP")
+        beginning = module.removesuffix(".py").replace("/", ".").strip(".") or "MODULE"
+        raise CannotRun(f"{name!r} does not name an app: write MODULE:APP, such as {beginning}:app")
     if "/" in module or module.startswith(".") or module.endswith(".py"):
         dotted = module.removesuffix(".py").replace("/", ".").strip(".")
         raise CannotRun(f"{name!r} names a file: write {dotted}:{path}")
