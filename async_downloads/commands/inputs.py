@@ -99,4 +99,6 @@ def _open(path: Path) -> int:
 
 def _unreadable(path: Path, error: OSError) -> str:
     name = "standard input" if path == STDIN else repr(str(path))
+    if isinstance(error, IsADirectoryError):
+        return f"{name} is a folder: name the files in it"
     return f"cannot read {name}: {error.strerror}"

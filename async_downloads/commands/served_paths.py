@@ -15,6 +15,9 @@ __all__ = ["PATHS"]
 _ADDRESS: Final = re.compile(r"(?:[\w.-]*:)?[0-9]{1,5}")  # a port or an address: http.server takes a port as argument
 
 
+_WEB_URL: Final = re.compile("https?://", re.IGNORECASE)
+
+
 class _Paths(click.Path):
     """A file, a folder, or the URL of a bucket.
 
@@ -26,6 +29,8 @@ class _Paths(click.Path):
             if _ADDRESS.fullmatch(str(value)) and not os.path.exists(value):
                 flag = "-b" if ":" in str(value) else "-p"
                 self.fail(f"there is no file or folder {value}: use {flag} {value} to set the port", param, ctx)
+            if _WEB_URL.match(str(value)):
+                self.fail(f"{value} is a URL: use get {value} to download it", param, ctx)
             return super().convert(path_of(str(value)) or value, param, ctx)
         try:
             check_object_url(value)

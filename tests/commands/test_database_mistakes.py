@@ -34,7 +34,7 @@ def test_a_missing_database_option_is_explained(command: tuple[str, ...]) -> Non
         pytest.param(("put",), "FILE", id="nothing-to-put"),
         pytest.param(("put", "no-such"), "cannot read 'no-such': No such file or directory", id="no-such-file"),
         pytest.param(("put", "no-such\n\udcff"), r"cannot read 'no-such\n\udcff'", id="no-such-file-in-two-lines"),
-        pytest.param(("put", "."), "cannot read '.': Is a directory", id="directory"),
+        pytest.param(("put", "."), "'.' is a folder: name the files in it", id="directory"),
         pytest.param(("put", "a", "--name", "../a"), "'../a' cannot be the name", id="name-outside"),
         pytest.param(("put", "a", "--name", "a\nb"), r"'a\nb' cannot be the name", id="name-in-two-lines"),
         pytest.param(("put", "a", "--name", "\udcff"), r"'\udcff' cannot be the name", id="name-no-text"),

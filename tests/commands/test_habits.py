@@ -37,6 +37,7 @@ def _error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
         pytest.param(
             ["serve", "8000"], "there is no file or folder 8000: use -p 8000 to set the port", id="http.server"
         ),
+        pytest.param(["serve", "https://a/"], "is a URL: use get https://a/ to download it", id="a URL to serve"),
         pytest.param(["serve", "0.0.0.0:8000"], "use -b 0.0.0.0:8000 to set the port", id="runserver"),
         pytest.param(["serve", "-d", "/tmp"], "give only the folder: serve DIR", id="http.server's folder"),
         pytest.param(["run", "a:b", "--host", "::"], "use -b HOST:PORT to set the address", id="uvicorn's host"),
