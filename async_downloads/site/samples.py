@@ -44,7 +44,7 @@ _VIDEO_SECONDS: Final = 12
 _GALLERY: Final = tuple(f"picture {number}.png" for number in range(1, 13))
 # Text files for the preview, which are copied unchanged.
 _README: Final = "README.md"
-_README_URL: Final = "http://127.0.0.1:8000"  # in its commands, until the server has an address
+_SAMPLE_URL: Final = "http://127.0.0.1:8000"  # in its commands, until the server has an address
 _TEXTS: Final = (_README, "code/clock.js", "code/settings.toml")
 _NAMES: Final = (
     "file 2.txt",
@@ -89,9 +89,13 @@ def samples() -> tuple[Sample, ...]:
     )
     return (
         Sample("/", "the top folder: a page in a browser, JSON for programs", "-H 'Accept: application/json'"),
-        Sample("/large.bin", "the last ten bytes of 64 MiB", "-r -10 -o tail.bin"),
+        Sample("/large.bin", "64 MiB; curl gets its last ten bytes", "-r -10 -o tail.bin"),
         *(Sample(path, description, f"-o {name}") for path, description, name in saved),
-        Sample("/files/download/3", "ten bytes of that video, with the header fields", "-v -r 10-19 -o part.bin"),
+        Sample(
+            "/files/download/3",
+            "the video again; curl gets ten bytes and shows the header fields",
+            "-v -r 10-19 -o part.bin",
+        ),
         Sample("/files", "the list of the files in the database, as JSON", "-H 'Accept: application/json'"),
     )
 
@@ -118,9 +122,9 @@ def make_samples(folder: Path) -> Settings:
 
 
 def name_server(folder: Path, url: str) -> None:
-    """Write the URL of the server, without a slash at its end, into the commands of the README."""
-    path = folder / _README
-    path.write_text(path.read_text("utf-8").replace(_README_URL, url), "utf-8")
+    """Write the URL of the server, without a slash at its end, into the commands of the README and the tour."""
+    for path in (folder / _README, folder / TOUR[1:]):
+        path.write_text(path.read_text("utf-8").replace(_SAMPLE_URL, url), "utf-8")
 
 
 def _write_files(folder: Path) -> None:

@@ -87,9 +87,10 @@ async def test_it_prints_where_the_tour_begins(demo: Command) -> None:
     assert "<h1>A tour of async_downloads</h1>" in demo.get("/tour.html").text
 
 
-async def test_its_readme_names_the_address_of_the_server(demo: Command) -> None:
-    text = demo.get("/README.md").text
-    assert f"get {demo.url}/large.bin" in text
+@pytest.mark.parametrize("path", ["/README.md", "/tour.html"])
+async def test_its_texts_name_the_address_of_the_server(demo: Command, path: str) -> None:
+    text = demo.get(path).text
+    assert f"-O {demo.url}/large.bin" in text
     assert ":8000" not in text
 
 
