@@ -42,10 +42,14 @@ def _object(file: "StoredObject") -> str:
 async def remove_from_bucket(bucket: "BucketFiles", *, names: Sequence[str]) -> int:
     """Remove the objects, print an error for each that is missing, and return the exit code."""
 
+    from ..sources.object_storage.errors import UnreadableKey
+
     async def remove(name: str) -> None:
         try:
             await bucket.remove(name)
         except NotFound:
             raise click.ClickException(f"there is no file {name!r}") from None
+        except UnreadableKey as error:
+            raise click.ClickException(str(error)) from None
 
     return await run_each(names, remove)

@@ -10,7 +10,15 @@ from obstore import exceptions
 from ...errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChanged, SourceError
 from .credentials import missing_credentials
 
-__all__ = ["NotModified", "NotSatisfiable", "UnreadableKey", "lacks_permission", "map_object_errors", "meaning_of"]
+__all__ = [
+    "NotModified",
+    "NotSatisfiable",
+    "UnreadableKey",
+    "lacks_permission",
+    "map_object_errors",
+    "meaning_of",
+    "refuses_key",
+]
 
 
 # obstore has no exception class for these errors, so they are recognized by the texts of its S3, GCS, Azure, memory and
@@ -26,6 +34,13 @@ _NOT_SATISFIABLE: Final = re.compile(
 _NO_PATH: Final = re.compile(r"Not a directory|File name too long|KeyTooLong")
 _LINE_CHARACTERS: Final = 300
 _CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>(?:\s*<Message>([^<]{1,200}))?")  # of S3, GCS and Azure
+# The errors of obstore if a key has a character that XML cannot have. Some stores send invalid XML, others a 500.
+_NO_XML: Final = re.compile(r"status code: 500|invalid list response")
+# The store does not accept the credentials, whatever the key is: the codes of S3, then that of Azure.
+_NO_CREDENTIALS: Final = re.compile(
+    r"status code: 401|InvalidAccessKeyId|SignatureDoesNotMatch|(?:Expired|Invalid)Token|TokenRefreshRequired"
+    r"|RequestTimeTooSkewed|AccountProblem|NotSignedUp|AuthenticationFailed"
+)
 _NO_PERMISSION: Final = re.compile(r"AccessDenied|AuthorizationPermissionMismatch|does not have storage\.")
 
 
@@ -61,6 +76,11 @@ def lacks_permission(error: Forbidden) -> bool:
     return bool(_NO_PERMISSION.search(str(error)))
 
 
+def refuses_key(error: exceptions.BaseError) -> bool:
+    """Return whether obstore lists no keys because it refuses one of them."""
+    return isinstance(error, exceptions.InvalidPathError) or bool(_NO_XML.search(str(error)))
+
+
 def _line(text: str) -> str:
     """Return the first line without its XML, then the code and the message from that XML."""
     line = text.partition("\n")[0].partition("<?xml")[0].partition("<Error")[0].rstrip(" :")[:_LINE_CHARACTERS]
@@ -78,7 +98,7 @@ def _type_of(error: Exception, text: str) -> type[DownloadError]:  # noqa: PLR09
     if isinstance(error, exceptions.NotModifiedError):
         return NotModified
     if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError) or _DENIED.search(text):
-        return Forbidden
+        return Forbidden if _NO_PERMISSION.search(text) or not _NO_CREDENTIALS.search(text) else SourceError
     if _NO_PATH.search(text):
         return NotFound
     if _NOT_SATISFIABLE.search(text):

@@ -1,12 +1,14 @@
-"""List a folder of a bucket that has keys which obstore refuses, such as `a//b`.
+"""List a bucket, or a folder of one, that has keys which obstore refuses, such as `a//b`.
 
-obstore then lists none of the folder's keys. So this module sends the request (ListObjectsV2) with a signed URL. It
-uses a thread, because few buckets need it.
+obstore then lists no key at all. So this module sends the request (ListObjectsV2) with a signed URL. It uses a thread,
+because few buckets need it.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Final
 from urllib.error import HTTPError
 from urllib.parse import unquote_plus
@@ -17,7 +19,7 @@ from ...errors import Forbidden, SourceBusy, SourceError
 from .found import Found, FoundObject
 from .s3_signing import S3Signer
 
-__all__ = ["list_in_thread"]
+__all__ = ["list_all_in_thread", "list_in_thread"]
 
 
 _SECONDS: Final = 30.0
@@ -26,22 +28,32 @@ _DENIED: Final = {401, 403}
 _MAX_PAGES: Final = 200  # of 1,000 keys each
 
 
-def list_in_thread(signer: S3Signer, prefix: str, now: float) -> Found:
-    """Return the objects and prefixes directly below a prefix. Raises SourceError."""
+def list_in_thread(signer: S3Signer, prefix: str) -> Found:
+    """Return the objects and prefixes directly below a prefix, from the first 200,000 keys. Raises DownloadError."""
     objects: list[FoundObject] = []
     prefixes: list[str] = []
-    folder = "/".join(filter(None, (signer.prefix, prefix)))
-    parameters = {"list-type": "2", "delimiter": "/", "encoding-type": "url", "prefix": f"{folder}/" if folder else ""}
-    for _ in range(_MAX_PAGES):
-        page = _page(signer.sign("GET", "", now=now, seconds=int(_SECONDS), parameters=parameters))
-        names = _Names(signer.prefix, is_encoded=page.findtext("{*}EncodingType") == "url")
+    for page, names in islice(_pages(signer, prefix, delimiter="/"), _MAX_PAGES):
         objects += _objects(page, names)
         prefixes += [names.read(each, "Prefix") for each in page.iterfind("{*}CommonPrefixes")]
+    return Found(objects, prefixes)
+
+
+def list_all_in_thread(signer: S3Signer) -> list[FoundObject]:
+    """Return all objects below the prefix of the signer. Raises DownloadError."""
+    return [each for page, names in _pages(signer, "") for each in _objects(page, names)]
+
+
+def _pages(signer: S3Signer, prefix: str, **parameters: str) -> Iterator[tuple[ET.Element, "_Names"]]:
+    """Yield the pages of a listing, each with the reader of its names."""
+    folder = "/".join(filter(None, (signer.prefix, prefix)))
+    parameters |= {"list-type": "2", "encoding-type": "url", "prefix": f"{folder}/" if folder else ""}
+    while True:
+        page = _page(signer.sign("GET", "", now=time.time(), seconds=int(_SECONDS), parameters=parameters))
+        yield page, _Names(signer.prefix, is_encoded=page.findtext("{*}EncodingType") == "url")
         following = page.findtext("{*}NextContinuationToken")
         if not following:
-            break
-        parameters = {**parameters, "continuation-token": following}
-    return Found(objects, prefixes)
+            return
+        parameters["continuation-token"] = following
 
 
 def _page(url: str) -> ET.Element:

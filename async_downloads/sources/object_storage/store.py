@@ -5,7 +5,6 @@ object is then complete, and the first bytes of a large object can be sent while
 """
 
 import re
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Self
@@ -20,6 +19,7 @@ from .connecting import store_at
 from .description import describe, etag_of
 from .errors import NotModified, NotSatisfiable, UnreadableKey
 from .found import Found, FoundObject
+from .keys import is_usable_key
 from .s3_listing import list_in_thread
 from .s3_signing import S3Signer
 from .small_objects import SmallObjects
@@ -34,8 +34,6 @@ _MAX_ENTRIES: Final = 100_000  # in one listing: it takes 30 MB of memory while 
 _MANY_ENTRIES: Final = 1000  # more entries are sorted in a thread, because that takes milliseconds
 _MAX_OBJECT_BYTES: Final = 2**63 - 1  # the largest size that Python accepts, far above that of any store
 _MAX_KEY_BYTES: Final = 1024  # the limit of S3 and Google Cloud Storage
-# Control characters, a backslash, and the segments "", "." and "..": obstore cannot ask for such keys.
-_UNSAFE: Final = re.compile(r"[\0-\x1f\x7f\\\ud800-\udfff]|(?:^|/)\.{0,2}(?:/|\Z)")
 _HIDDEN: Final = re.compile(r"(?:^|/)\.(?!well-known(?:/|\Z))")
 _FIRST_BYTE: Final = re.compile(r"bytes=([0-9]{1,18})-")
 
@@ -119,13 +117,20 @@ class ObjectStore:
     async def _receive(self, key: str, start: int | None, **conditions: str) -> ObjectSource | MemorySource:
         """Request a description and the first bytes; only the description if the store cannot send that range."""
         if start is None:
-            return self._source(key, await self._upstream.get(key, head=True))
+            return self._source(key, await self._describe(key))
         try:
             window = (start, start + _WINDOW_BYTES)
             return self._source(key, await self._upstream.get(key, range=window, **conditions), start=start)
         except NotSatisfiable:
             received = await self._upstream.get(key, head=True)
             return self._source(key, received, ranges=start >= received.meta["size"])
+
+    async def _describe(self, key: str) -> Received:
+        """Request a description. If it is refused, request a byte, because only a response with a body says why."""
+        try:
+            return await self._upstream.get(key, head=True)
+        except Forbidden:
+            return await self._upstream.get(key, range=(0, 1))
 
     def _source(
         self, key: str, received: Received, *, start: int = 0, ranges: bool = True
@@ -142,7 +147,7 @@ class ObjectStore:
 
     def check_key(self, key: str) -> None:
         """Raise NotFound if no served object can have this key."""
-        if _UNSAFE.search(key) or (not self._hidden and _HIDDEN.search(key)) or len(key.encode()) > _MAX_KEY_BYTES:
+        if not is_usable_key(key) or (not self._hidden and _HIDDEN.search(key)) or len(key.encode()) > _MAX_KEY_BYTES:
             raise NotFound(f"{key[:100]!r} is not a valid key")
 
     async def probe(self) -> None:
@@ -166,7 +171,7 @@ class ObjectStore:
         except UnreadableKey:
             if self.signer is None:
                 raise
-            listing = partial(list_in_thread, self.signer, key, time.time())
+            listing = partial(list_in_thread, self.signer, key)
             return await in_thread(listing, executor=LISTING_THREADS)
 
     def _entries(self, key: str, found: Found) -> tuple[Entry, ...]:
@@ -183,7 +188,7 @@ class ObjectStore:
                 yield files[name]
 
     def _is_shown(self, name: str) -> bool:
-        return not _UNSAFE.search(name) and (self._hidden or not _HIDDEN.match(name))
+        return is_usable_key(name) and (self._hidden or not _HIDDEN.match(name))
 
 
 def _file(found: FoundObject) -> Entry:

@@ -1,9 +1,8 @@
 """Requests to an object store, with a limit for those that run at the same time."""
 
 import asyncio
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -13,7 +12,7 @@ from obstore.exceptions import BaseError, InvalidPathError
 
 from ...errors import Forbidden, SourceBusy
 from .byte_budget import ByteBudget
-from .errors import UnreadableKey, lacks_permission, map_object_errors
+from .errors import UnreadableKey, lacks_permission, map_object_errors, refuses_key
 from .found import Found, FoundRows
 
 __all__ = ["ENDING_SECONDS", "PARTS_AT_ONCE", "PART_BYTES", "Received", "Upstream"]
@@ -21,8 +20,6 @@ __all__ = ["ENDING_SECONDS", "PARTS_AT_ONCE", "PART_BYTES", "Received", "Upstrea
 
 T = TypeVar("T")
 _STREAM_BYTES: Final = 64 * 1024
-# The errors of obstore if a key has a character that XML cannot have. Some stores send invalid XML, others a 500.
-_NO_XML: Final = re.compile(r"status code: 500|invalid list response")
 ENDING_SECONDS: Final = 0.01  # time for the threads of obstore to finish
 PART_BYTES: Final = 16 * 1024 * 1024  # of an upload; S3 accepts 10,000 parts, so an object may have 167 GB
 PARTS_AT_ONCE: Final = 4  # so at most 80 MiB of an upload are in memory
@@ -105,9 +102,10 @@ class Upstream:
 
     async def _list(self, prefix: str) -> Found:
         try:
-            with _unreadable_xml(prefix):
-                found = await obstore.list_with_delimiter_async(self._store, prefix or None, return_arrow=True)
-        except InvalidPathError as error:
+            found = await obstore.list_with_delimiter_async(self._store, prefix or None, return_arrow=True)
+        except BaseError as error:
+            if not refuses_key(error):
+                raise
             raise UnreadableKey(f"{prefix!r} cannot be listed: {error}") from error
         return Found(FoundRows(found["objects"]), found["common_prefixes"])
 
@@ -120,11 +118,14 @@ class Upstream:
 
     async def _has_any(self, beginning: str) -> bool:
         try:
-            with _unreadable_xml(beginning):
-                async for page in obstore.list(self._store, beginning, chunk_size=1):
-                    return bool(page)
+            async for page in obstore.list(self._store, beginning, chunk_size=1):
+                return bool(page)
         except InvalidPathError:  # there is a key, such as `a//b`
             return True
+        except BaseError as error:
+            if not refuses_key(error):
+                raise
+            raise UnreadableKey(f"{beginning!r} cannot be listed: {error}") from error
         return False
 
     async def probe(self, prefix: str) -> None:
@@ -183,14 +184,3 @@ class Upstream:
                 yield
         finally:
             self._free.release()
-
-
-@contextmanager
-def _unreadable_xml(prefix: str) -> Iterator[None]:
-    """Raise UnreadableKey if the error of obstore in the block comes from a key that XML cannot have."""
-    try:
-        yield
-    except BaseError as error:
-        if _NO_XML.search(str(error)):
-            raise UnreadableKey(f"{prefix!r} cannot be listed: {error}") from error
-        raise

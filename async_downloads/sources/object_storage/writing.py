@@ -4,15 +4,20 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Self
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 
 from ...errors import AlreadyThere, NotFound
+from ...threads import LISTING_THREADS, in_thread
 from ..media_types import media_type as media_type_of
 from .connecting import store_at
-from .errors import meaning_of
+from .errors import UnreadableKey, meaning_of, refuses_key
+from .keys import is_usable_key
+from .s3_listing import list_all_in_thread
+from .s3_signing import S3Signer
 from .upstream import ENDING_SECONDS, PART_BYTES, PARTS_AT_ONCE
 
 __all__ = ["BucketFiles", "StoredObject"]
@@ -33,13 +38,14 @@ class StoredObject:
 class BucketFiles:
     """The objects at a URL such as `s3://bucket/prefix`. Each method raises DownloadError if the store fails."""
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store: Any, signer: S3Signer | None = None) -> None:
         self._store = store
+        self._signer = signer
 
     @classmethod
     def from_url(cls, url: str) -> Self:
         """Return the objects at a URL. Raises ValueError as `ObjectStore.from_url` does."""
-        return cls(store_at(url))
+        return cls(store_at(url), S3Signer.from_environment(url))
 
     async def put(
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
@@ -87,12 +93,17 @@ class BucketFiles:
         """Return all objects, in the order of their keys."""
         try:
             found = [_stored(meta) async for page in obstore.list(self._store, chunk_size=1000) for meta in page]
-        except (BaseError, FileNotFoundError) as error:
-            raise meaning_of(error) from error
+        except BaseError as error:
+            if self._signer is None or not refuses_key(error):
+                raise meaning_of(error) from error
+            listed = await in_thread(partial(list_all_in_thread, self._signer), executor=LISTING_THREADS)
+            found = [StoredObject(each.path, each.size, each.modified) for each in listed]
         return sorted(found, key=lambda each: each.name)
 
     async def remove(self, key: str) -> None:
-        """Remove an object. Raises NotFound if there is none."""
+        """Remove an object. Raises NotFound if there is none, UnreadableKey if obstore would ask for another key."""
+        if not is_usable_key(key):
+            raise UnreadableKey(f"the key {key!r} cannot be used here: remove it with another program")
         try:
             if not await self._exists(key):
                 raise NotFound(key)

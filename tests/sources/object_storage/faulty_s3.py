@@ -23,6 +23,7 @@ _ERRORS: Final = {
     "busy": "503 Slow Down",
     "denied": "403 Forbidden",
     "forbidden": "403 Forbidden",
+    "unknown": "403 Forbidden",
     "missing": "404 Not Found",
     "unlisted": "404 Not Found",
     "odd": "404 Not Found",
@@ -39,7 +40,12 @@ _LATER_ERRORS: Final = {
     "moved-later": "301 Moved Permanently",
     "expired-later": "400 Bad Request",
 }
-_CODES: Final = {"denied": "AccessDenied", "expired": "ExpiredToken", "expired-later": "ExpiredToken"}
+_CODES: Final = {
+    "denied": "AccessDenied",
+    "unknown": "InvalidAccessKeyId",
+    "expired": "ExpiredToken",
+    "expired-later": "ExpiredToken",
+}
 _SIZES: Final = {"empty": 0, "one-chunk": 64 * 1024, "two-chunks": 128 * 1024}
 _CONTENT_RANGES: Final = {
     "endless": f"bytes 0-65535/{2**63}",
@@ -79,7 +85,8 @@ class FaultyS3:
             return False
         if status := self._error(key, request):
             body = _error_body(_CODES[key]) if key in _CODES else b""
-            await connection.send(head(f"content-length: {len(body)}", status=status), body)
+            has_body = target["method"] == "GET"
+            await connection.send(head(f"content-length: {len(body)}", status=status), body if has_body else b"")
             return True
         return await self._send_object(connection, request, key, has_body=target["method"] == "GET")
 

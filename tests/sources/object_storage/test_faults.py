@@ -22,6 +22,8 @@ from async_downloads.semantics.ranges import ByteRange
 from async_downloads.semantics.representation import RequestHead
 from async_downloads.sources.base import Source
 from async_downloads.sources.object_storage import ObjectStore, connecting
+from async_downloads.sources.object_storage.errors import UnreadableKey
+from async_downloads.sources.object_storage.writing import BucketFiles
 from sources.contract import read, read_whole
 from sources.object_storage.faulty_s3 import DATA, FaultyS3
 
@@ -125,8 +127,22 @@ async def test_a_bucket_with_a_key_that_cannot_be_read_is_ready(faulty: Faulty) 
 
 async def test_credentials_that_may_not_list_are_no_fault_but_unknown_ones_are(faulty: Faulty) -> None:
     await ObjectStore.from_url("s3://bucket/unlisted").probe()
-    with pytest.raises(Forbidden, match=r"403 Forbidden: InvalidAccessKeyId: No\.$"):
+    with pytest.raises(SourceError, match=r"403 Forbidden: InvalidAccessKeyId: No\.$"):
         await ObjectStore.from_url("s3://bucket/unknown-owner").probe()
+
+
+async def test_ls_and_rm_survive_keys_that_cannot_be_read(faulty: Faulty) -> None:
+    bucket = BucketFiles.from_url("s3://bucket/odd")
+    assert [(each.name, each.size) for each in await bucket.files()] == [("a ü\x01", 1), ("b c", 2)]
+    for key in ("a//b", "/a", "..", "a\x01b"):
+        with pytest.raises(UnreadableKey, match="another program"):
+            await bucket.remove(key)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_unknown_access_key_is_the_fault_of_the_operator(faulty: Faulty, method: str) -> None:
+    with pytest.raises(SourceError, match="InvalidAccessKeyId"):
+        await faulty.store.open_for(RequestHead(method, 0), "unknown")
 
 
 async def test_without_a_key_to_sign_with_such_a_folder_is_an_error(
