@@ -19,12 +19,13 @@ from typing import Final
 import click
 
 from ..threads import await_shielded, in_thread
-from .messages import CannotRun
+from .messages import CannotRun, print_error
 from .options import STDIN
 
 __all__ = ["Input", "open_input"]
 
 
+_SILENT_SECONDS: Final = 5.0  # a program that writes to a pipe may need a moment to start
 _CHUNK_BYTES: Final = 1024 * 1024  # of one read; a pipe gives 64 KiB
 # Opening a FIFO must not block. A terminal must not become the controlling terminal. Child processes must not inherit
 # the descriptor.
@@ -40,6 +41,7 @@ class Input:
         self._path = path
         self._fd = fd
         self._regular = stat.S_ISREG(status.st_mode)
+        self._has_writer_missing = stat.S_ISFIFO(status.st_mode) and path != STDIN  # until its first bytes come
         self.size: int | None = max(status.st_size - os.lseek(fd, 0, os.SEEK_CUR), 0) or None if self._regular else None
 
     async def chunks(self, report: Callable[[int], object]) -> AsyncGenerator[bytes, None]:
@@ -57,7 +59,9 @@ class Input:
             await self._ready()
             with suppress(BlockingIOError):  # another reader of the pipe was faster
                 # The descriptor must stay open until the thread has left it.
-                return await await_shielded(in_thread(partial(os.read, self._fd, _CHUNK_BYTES)))
+                chunk = await await_shielded(in_thread(partial(os.read, self._fd, _CHUNK_BYTES)))
+                self._has_writer_missing = False
+                return chunk
 
     async def _ready(self) -> None:
         """Wait until a read does not block."""
@@ -68,10 +72,18 @@ class Input:
             loop.add_reader(self._fd, ready.set)
         except PermissionError:  # epoll refuses devices such as /dev/zero, which are always ready
             return
+        notice = loop.call_later(_SILENT_SECONDS, self._say_what_is_missing)
         try:
             await ready.wait()
         finally:
+            notice.cancel()
             loop.remove_reader(self._fd)
+
+    def _say_what_is_missing(self) -> None:
+        """Print a line, once: without a program that writes to a named pipe, the command waits for ever."""
+        if self._has_writer_missing:
+            self._has_writer_missing = False
+            print_error(f"{str(self._path)!r} is a pipe: waiting for a program to write to it")
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """`async-downloads put`: what is stored, under which name, and what is printed."""
 
+import asyncio
 import os
 import subprocess
 import threading
@@ -12,6 +13,9 @@ from tools.databases import content, fill, ran, stored
 from tools.databases import database as database  # noqa: PLC0414
 from tools.databases import postgres as postgres  # noqa: PLC0414
 from tools.databases import sqlite as sqlite  # noqa: PLC0414
+
+from async_downloads.commands import inputs
+from async_downloads.commands.inputs import open_input
 
 _LARGE = 20 * 1024 * 1024 + 1
 
@@ -113,3 +117,21 @@ async def test_names_are_kept_as_they_are(sqlite: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"named")
     ran("put", "--", *names, url=sqlite, cwd=tmp_path)
     assert {*await stored(sqlite)} == names
+
+
+async def test_put_says_that_a_pipe_has_no_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(inputs, "_SILENT_SECONDS", 0.0)
+    os.mkfifo(tmp_path / "pipe")
+    printed = ""
+    async with open_input(tmp_path / "pipe") as source:
+        chunks = source.chunks(lambda _: None)
+        first = asyncio.ensure_future(anext(chunks))
+        while not printed:
+            await asyncio.sleep(0)
+            printed = capfd.readouterr().err
+        (tmp_path / "pipe").write_bytes(b"late")
+        assert await first == b"late"
+        await chunks.aclose()
+    assert printed.endswith("pipe' is a pipe: waiting for a program to write to it\n")

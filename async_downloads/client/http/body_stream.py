@@ -23,6 +23,7 @@ __all__ = ["Deadline", "MinSpeed", "body_stream", "decoded", "with_digest", "wit
 
 
 _STEP_BYTES: Final = 1024 * 1024  # decoded at a time, because a small response may decode to a very long file
+_MAX_CODINGS: Final = 4  # each one needs memory, and two proxies apply two
 _MAGIC_BYTES: Final = 2  # the first bytes, which identify a coding
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 
@@ -80,9 +81,17 @@ async def body_stream(
     checked = with_length(with_min_speed(raw, min_speed), length)
     if expected:
         checked = with_digest(checked, expected)
-    async with aclosing(decoded(checked, coding) if coding else checked) as chunks:
+    async with aclosing(_without_codings(checked, coding) if coding else checked) as chunks:
         async for chunk in chunks:
             yield chunk
+
+
+def _without_codings(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[bytes]:
+    """Remove the codings, the last one first: RFC 9110 §8.4."""
+    codings = coding.split(", ")
+    for each in reversed(codings) if len(codings) <= _MAX_CODINGS else (f"gzip {len(codings)} times",):
+        chunks = decoded(chunks, each)
+    return chunks
 
 
 async def _received(response: httpx.Response) -> AsyncGenerator[bytes]:

@@ -36,10 +36,13 @@ def coding_to_remove(fields: Mapping[str, str], *paths: str) -> str | None:
 
 
 def removable_coding(fields: Mapping[str, str]) -> str | None:
-    """Return the content coding in the fields if this client can decode it, whatever the file is; otherwise None."""
+    """Return the content coding in the fields if this client can decode it, whatever the file is; otherwise None.
+
+    If there are several codings, they are in the order in which the server applied them, with ", " between them.
+    """
     labels = [label.strip().lower() for label in fields.get("content-encoding", "").split(",")]
     codings = [label for label in labels if label in _REMOVED | _OTHERS]
-    return codings[0] if len(codings) == 1 and codings[0] in _REMOVED else None
+    return ", ".join(codings) if codings and _REMOVED.issuperset(codings) else None
 
 
 def _is_compressed(fields: Mapping[str, str], paths: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from async_downloads.client import Downloader
 from async_downloads.client.http.labels import coding_to_remove
-from async_downloads.errors import DigestMismatch
+from async_downloads.errors import BadResponse, DigestMismatch
 from client.remote import URL, Remote, cut, names, sha256
 
 PLAIN = bytes(range(256)) * 5000
@@ -35,7 +35,8 @@ PACKED = gzip.compress(PLAIN, 1)
         pytest.param("none", "/a", {}, None, id="none"),
         pytest.param("binary", "/a", {}, None, id="binary"),
         pytest.param("br", "/a", {}, None, id="a coding that nothing here can remove"),
-        pytest.param("br, gzip", "/a", {}, None, id="two codings"),
+        pytest.param("br, gzip", "/a", {}, None, id="two codings, and one of them cannot be removed"),
+        pytest.param("gzip, X-GZIP", "/a", {}, "gzip, x-gzip", id="two codings"),
     ],
 )
 def test_the_coding_to_remove_is(label: str, path: str, fields: dict[str, str], coding: str | None) -> None:
@@ -58,6 +59,21 @@ async def test_an_archive_is_stored_as_it_was_sent(one: Downloader, remote: Remo
     remote.content, remote.fields = PACKED, {"Content-Encoding": "gzip"}
     assert (await one.fetch(f"{URL}.gz", path)).path.read_bytes() == PACKED
     assert (await one.fetch(URL, path)).path.read_bytes() == PLAIN
+
+
+@pytest.mark.parametrize("body", [PACKED, gzip.compress(PACKED, 1)], ids=["the label twice", "the coding twice"])
+async def test_a_body_that_two_proxies_labelled_is_decoded(
+    one: Downloader, remote: Remote, path: Path, body: bytes
+) -> None:
+    remote.content, remote.fields = body, {"Content-Encoding": "gzip, gzip"}
+    assert (await one.fetch(URL, path)).path.read_bytes() == PLAIN
+
+
+async def test_too_many_codings_are_refused(one: Downloader, remote: Remote, path: Path) -> None:
+    remote.content, remote.fields = PACKED, {"Content-Encoding": "gzip, " * 5}
+    with pytest.raises(BadResponse, match="5 times"):
+        await one.fetch(URL, path)
+    assert names(path) == []
 
 
 @pytest.mark.parametrize("url", [URL, f"{URL}.gz"])
