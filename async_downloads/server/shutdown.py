@@ -84,7 +84,8 @@ def _waiting_for(downloads: int, seconds: float) -> str:
 def exit_if_stuck(code: int) -> Iterator[None]:
     """End the process with this exit code if the block does not end within two seconds.
 
-    The block closes an event loop, which waits for all tasks. A task of the app may ignore that it is cancelled.
+    The block closes an event loop, which waits for all tasks and threads. A task of the app may ignore that it is
+    cancelled, and a thread may wait for a disk that no longer responds.
     """
     timer = threading.Timer(_STUCK_SECONDS, _exit, (code,))
     timer.daemon = True
@@ -96,6 +97,6 @@ def exit_if_stuck(code: int) -> Iterator[None]:
 
 
 def _exit(code: int) -> None:
-    report("the app ignores that its tasks are cancelled: the process ends without them")
+    report("a task or a thread of the app does not end: the process ends without it")
     time.sleep(_REPORT_SECONDS)
     os._exit(code)
