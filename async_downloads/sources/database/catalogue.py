@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
+from unicodedata import category
 
 from ...errors import IsDirectory, NotFound
 from ...semantics.ranges import ByteRange
@@ -41,6 +42,8 @@ CHUNK_BYTES: Final = 256 * 1024  # the unit in which content is stored and read
 _MAX_ENTRIES: Final = 10_000  # in one listing
 _MAX_NAME_CHARACTERS: Final = 1024
 _UNSAFE: Final = re.compile(r"[\0-\x1f\x7f\\]|(?:^|/)\.{0,2}(?:/|\Z)")
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # categories of Unicode; no space is one of them
+_JOINERS: Final = "\u200c\u200d"  # Persian, the scripts of India, and emoji need them
 _INTEGER: Final = re.compile(r"[1-9][0-9]{0,18}")
 _INTEGER_LIMIT: Final = 2**63  # both databases store 64 bits with a sign
 Identifier = Literal["token", "integer"]
@@ -167,16 +170,13 @@ async def verify(file: StoredFile, source: Source) -> StoredFile | Corruption:
 
 
 def is_valid_name(key: str) -> bool:
-    """Return whether a file may have that name: printable segments between slashes, none of them empty, `.` or `..`."""
-    return 0 < len(key) <= _MAX_NAME_CHARACTERS and not _UNSAFE.search(key) and key.isprintable() and _is_encodable(key)
+    """Return whether a file may have that name: visible segments between slashes, none of them empty, `.` or `..`."""
+    return 0 < len(key) <= _MAX_NAME_CHARACTERS and not _UNSAFE.search(key) and (key.isprintable() or _is_visible(key))
 
 
-def _is_encodable(key: str) -> bool:
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_visible(key: str) -> bool:
+    """Return whether a name has no control character and no mark that changes the direction of the text."""
+    return all(letter in _JOINERS or category(letter) not in _INVISIBLE for letter in key)
 
 
 def check_key(key: str) -> None:

@@ -54,6 +54,7 @@ _MEANINGS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], type
     (asyncpg.CannotConnectNowError, SourceBusy, "{0} accepts no connections at the moment: {1}"),
     (TimeoutError, SourceBusy, "{0} did not respond in time: check that its server is running"),
     (asyncpg.PostgresConnectionError, SourceBusy, "{0}: the connection was lost: {1}"),
+    (asyncpg.QueryCanceledError, SourceBusy, "{0} did not finish the request: {1}"),
     (asyncpg.OperatorInterventionError, SourceBusy, "{0} ended the connection: {1}"),
     ((asyncpg.InterfaceError, asyncpg.InternalClientError), SourceBusy, "{0}: the connection was lost: {1}"),
     (OSError, SourceBusy, "{0} cannot be reached: {1}: start its server, or correct the host and the port in the URL"),

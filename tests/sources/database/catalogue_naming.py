@@ -46,12 +46,19 @@ ABSENT_IDS: Final = [
 BAD_NAMES: Final = [
     pytest.param(name, id=ascii(name)[1:20])
     for name in ("", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a\\b", "a\0", "a\nb", "\ud800", "x" * 1025)
+] + [
+    pytest.param(f"a{mark}b", id=f"U+{ord(mark):04X}")
+    for mark in ("\x9b", "\u200f", "\u202e", "\u2028", "\u2066", "\ufeff")
 ]
 GOOD_NAMES: Final = {
     "one character": "a",
     "space": "a b",
     "umlauts": "ä/ö/ü.bin",
     "ideographs": "文件.txt",
+    "ideographic space": "\u5831\u544a\u3000\u66f8.pdf",
+    "no-break space of macOS": "10.00\u202fAM\u00a0.png",
+    "joined emoji": "\U0001f468\u200d\U0001f4bb",
+    "Persian": "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
     "beyond 16 bits": "\U0001f600.txt",
     "pattern": "100%_*.txt",
     "statement": "'; drop table file; --",

@@ -108,6 +108,19 @@ async def test_a_running_download_survives_the_end_of_its_backends(
     assert b"".join(received) == DATA
 
 
+async def test_a_request_that_takes_too_long_for_the_server_is_not_called_a_lost_connection(
+    server: Postgres, store: PostgresStore
+) -> None:
+    administrator = await asyncpg.connect(server.url)
+    limited = PostgresStore(f"{server.url}&statement_timeout=50", patience=HANGING, timeout=HANGING)
+    async with aclosing(limited), administrator.transaction():
+        await administrator.execute("lock table ad_file in access exclusive mode")
+        with pytest.raises(SourceBusy, match=r"did not finish the request: .* statement timeout"):
+            await limited.open("a.bin")
+    await administrator.close()
+    assert await read_whole(store, "a.bin") == DATA
+
+
 async def test_a_pooler_of_transactions_is_enough(server: Postgres, store: PostgresStore) -> None:
     with pgbouncer(need("pgbouncer"), server, connections=3) as url:
         async with AsyncExitStack() as stores:
