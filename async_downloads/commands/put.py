@@ -53,7 +53,7 @@ class _Upload:
         async with open_input(path) as source:
             name = path.name if self.name is None else self.name
             if not is_valid_name(name):
-                raise CannotRun(f"{name!r} cannot be the name of a file in a database: use --name to give another name")
+                raise CannotRun(f"{name!r} cannot be the name of a stored file: use --name to give another name")
             stored = await self._store(catalogue, source, name)
         click.echo(self._shown(stored))
 

@@ -82,6 +82,8 @@ def test_put_ls_and_rm_manage_the_files_of_a_bucket(s3_url: str, tmp_path: Path)
     files = [tmp_path / "small.txt", tmp_path / "large.bin"]
     assert finished("put", *files, "--bucket", s3_url).stdout == "small.txt\t/small.txt\nlarge.bin\t/large.bin\n"
     assert "use --replace" in finished("put", files[0], "--bucket", s3_url).stderr
+    refused = finished("put", files[0], "--name", "a//b", "--bucket", s3_url).stderr
+    assert refused.endswith("'a//b' cannot be the name of a stored file: use --name to give another name\n")
     assert finished("put", files[0], "--replace", "--name", "a b", "--bucket", s3_url).stdout == "a b\t/a%20b\n"
     listed = finished("ls", "--bucket", s3_url).stdout.splitlines()
     assert [line.split("  ")[-1] for line in listed] == ["a b", "large.bin", "small.txt"]
