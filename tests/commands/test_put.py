@@ -56,7 +56,7 @@ async def test_put_reports_files_that_fail_and_stores_the_others(sqlite: str, fo
     assert ended.returncode == 2
     assert ended.stderr.splitlines() == [
         "async-downloads: cannot read 'no-such': No such file or directory",
-        "async-downloads: cannot read '.': Is a directory",
+        "async-downloads: '.' is a folder: name the files in it",
         "async-downloads: there is already a file 'c': use --replace to replace it",
     ]
     assert len(ended.stdout.splitlines()) == 2
