@@ -36,7 +36,7 @@ async def test_errors_of_an_app_are_json(tmp_path: Path) -> None:
         warning, error, other, _ = sorted(_messages(command), key=lambda each: each["logger"] != "py.warnings")
     assert (warning["logger"], warning["level"]) == ("py.warnings", "warning")
     assert "FutureWarning: an old name" in warning["message"]
-    assert (error["logger"], error["level"], error["message"]) == ("async_downloads", "error", "GET b'/warns' failed")
+    assert (error["logger"], error["level"], error["message"]) == ("async_downloads", "error", "GET '/warns' failed")
     assert error["traceback"].endswith("ValueError: broken\nin two lines")
     assert {"async_downloads", "asyncio"} >= {other["logger"]}
 

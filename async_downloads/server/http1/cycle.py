@@ -218,4 +218,4 @@ def log_failure(head: ParsedHead, task: "asyncio.Task[None]") -> None:
     """Log the error that ended the app, unless the client has left. A DownloadError was already logged."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, (ClientDisconnected, DownloadError)):
-        _log.error("%s %r failed", head.method, without_signature(head.target), exc_info=error)
+        _log.error("%s %r failed", head.method, without_signature(head.target).decode("latin-1"), exc_info=error)

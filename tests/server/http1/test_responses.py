@@ -96,7 +96,7 @@ async def test_what_an_app_raised_is_logged(serve_http1: ServeHttp1, caplog: pyt
     server = await serve_http1(FAILURES["raises"])
     await server.exchange(b"GET /%0A?%73ignature=hidden HTTP/1.1\r\nHost: a\r\n\r\n")
     [record] = caplog.records
-    assert (record.levelno, record.getMessage()) == (logging.ERROR, "GET b'/%0A?%73ignature=***' failed")
+    assert (record.levelno, record.getMessage()) == (logging.ERROR, "GET '/%0A?%73ignature=***' failed")
     assert record.exc_info
     assert str(record.exc_info[1]) == "as apps do"
 

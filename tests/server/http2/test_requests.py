@@ -239,7 +239,7 @@ async def test_an_app_that_fails_resets_its_stream_or_gives_500(
         assert await client.reset_of(late) == ErrorCodes.INTERNAL_ERROR
         assert client.body(late) == b"half"
     assert [record.message for record in caplog.records] == [
-        f"GET b'{path}' failed" for path in ("/", "/unknown", "/late")
+        f"GET '{path}' failed" for path in ("/", "/unknown", "/late")
     ]
 
 
