@@ -76,7 +76,10 @@ def rm(
 
 async def _remove(catalogue: Catalogue, *, public: Sequence[str], names: Sequence[str], ids: Identifier) -> int:
     """Remove the files, print an error for each that is missing, and return the exit code."""
-    by_id = [(partial(catalogue.remove_id, each, ids), f"with the id {each!r}") for each in public]
+    by_id = [
+        (partial(catalogue.remove_id, each, ids), f"with the id {each!r} (--name removes a file by its name)")
+        for each in public
+    ]
     by_name = [(partial(catalogue.remove, name), repr(name)) for name in names]
 
     async def remove(item: tuple[Callable[[], Awaitable[None]], str]) -> None:

@@ -81,7 +81,7 @@ async def test_rm_reports_missing_files_and_removes_the_others(sqlite: str) -> N
     ended = finished("rm", "b", "--name", "b", "--database", sqlite, "--", files["a"].token)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.splitlines() == [
-        "async-downloads: there is no file with the id 'b'",
+        "async-downloads: there is no file with the id 'b' (--name removes a file by its name)",
         "async-downloads: there is no file 'b'",
     ]
     assert await stored(sqlite) == {}
