@@ -6,6 +6,7 @@ import select
 import signal
 import socket
 import subprocess
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -100,7 +101,10 @@ def test_the_address_is_not_named_twice(tree: Path) -> None:
 
 async def test_an_address_without_a_port_has_the_default_port(tree: Path) -> None:
     for bind, shown in (("127.0.0.1", "127.0.0.1:8000"), ("::1", "[::1]:8000")):
-        with socket.create_server((bind, 8000), family=socket.AF_INET6 if ":" in bind else socket.AF_INET):
+        with ExitStack() as stack:
+            with suppress(OSError):  # another program may listen there: then the port is in use, too
+                family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+                stack.enter_context(socket.create_server((bind, 8000), family=family))
             assert f"cannot listen on {shown}: " in refusal("serve", tree, "-b", bind)
 
 
