@@ -18,7 +18,7 @@ __all__ = ["SpooledSource", "unwrapped"]
 
 _CHUNK_BYTES: Final = 256 * 1024
 _FILES: Final = ("file", "stream")  # attributes of the uploads of Starlette, then of Werkzeug and Quart
-_OF_UPLOADS: Final = ("filename", "headers")
+_OF_UPLOADS: Final = ("headers", "filename")  # in this order: Python 3.11 warns if a program reads `GzipFile.filename`
 
 
 def unwrapped(given: object) -> object:
