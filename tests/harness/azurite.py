@@ -59,7 +59,7 @@ def _address(server: "subprocess.Popen[bytes]", log: Path) -> str:
     while time.monotonic() < deadline and server.poll() is None:
         if found := _READY.search(log.read_text()):
             return found[1]
-        time.sleep(0.02)
+        time.sleep(0.02)  # Azurite sends no signal when it is ready
     pytest.fail(f"Azurite does not start: {log.read_text()[-2000:]}")
 
 

@@ -155,7 +155,7 @@ class Schedule:
     def apply(
         self, segment: Segment, verdict: Full | Partial | NothingLeft | VersionChanged | UnusableRange
     ) -> Admission:
-        """Record the verdict on the response to a segment's request. Return what to do."""
+        """Record what the response to the request for a segment means (`verdict`). Return what to do with its body."""
         match verdict:
             case VersionChanged(version):
                 return self._changed(segment, version)

@@ -14,7 +14,7 @@ __all__ = ["describe_entry", "is_described", "member_of"]
 
 
 def _kind(store: Store) -> EtagKind:
-    """Return what a store makes its ETags from. Only a DirectoryStore has a choice."""
+    """Return the kind of ETags of a store: that of a DirectoryStore, `exact` for any other store."""
     kind: EtagKind = getattr(store, "etag", "exact")
     return kind
 

@@ -80,7 +80,10 @@ class BlobCatalogue:
         raise await tables.missing(self._sql, by, value)
 
     async def signed_place(self, public: str, identifier: Identifier) -> SignedPlace | None:
-        """Return what a signed URL of a file needs; None if there is no signer. Raises the errors of `open_id`."""
+        """Return the signer, the key and the name for a signed URL of a file; None if there is no signer.
+
+        Raises the errors of `open_id`.
+        """
         if self._blobs.signer is None:
             return None
         stored = await self._find(identifier, parse_identifier(public, identifier))

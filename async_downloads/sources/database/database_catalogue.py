@@ -80,7 +80,10 @@ class DatabaseCatalogue:
         return await (await self._catalogue()).open_id(public, identifier)
 
     async def signed_place(self, public: str, identifier: Identifier) -> SignedPlace | None:
-        """Return what a signed URL of a file needs; None if its bytes are not in S3. Raises the errors of `open_id`."""
+        """Return the signer, the key and the name for a signed URL of a file; None if its bytes are not in S3.
+
+        Raises the errors of `open_id`.
+        """
         catalogue = await self._catalogue()
         return await catalogue.signed_place(public, identifier) if isinstance(catalogue, BlobCatalogue) else None
 
