@@ -5,10 +5,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from ..semantics.tokens import TOKEN
+
 __all__ = ["read_field", "read_host_path", "read_resume_offset", "read_retries", "replace_wget_stdout"]
 
 
-_FIELD: Final = re.compile(r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(?P<value>(?:[!-~][\t -~]*)?)")
+_FIELD: Final = re.compile(rf"(?P<name>{TOKEN}):[ \t]*(?P<value>(?:[!-~][\t -~]*)?)")
 _RESERVED: Final = {
     "accept-encoding",
     "content-length",

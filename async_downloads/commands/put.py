@@ -11,6 +11,7 @@ from urllib.parse import quote
 import click
 
 from ..errors import AlreadyThere, DownloadError
+from ..semantics.tokens import TOKEN
 from ..sources.database.catalogue import Catalogue, Identifier, StoredFile, is_valid_name
 from .database import FILES, IDS, Database, run_each
 from .inputs import Input, open_input
@@ -25,9 +26,8 @@ if TYPE_CHECKING:  # it needs obstore
 __all__ = ["put"]
 
 
-_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER: Final = rf'[ \t]*;[ \t]*{_WORD}=(?:{_WORD}|"[\t !#-\[\]-~]*")'
-_MEDIA_TYPE: Final = re.compile(rf"{_WORD}/{_WORD}(?:{_PARAMETER})*")  # RFC 9110, section 8.3.1
+_PARAMETER: Final = rf'[ \t]*;[ \t]*{TOKEN}=(?:{TOKEN}|"[\t !#-\[\]-~]*")'
+_MEDIA_TYPE: Final = re.compile(rf"{TOKEN}/{TOKEN}(?:{_PARAMETER})*")  # RFC 9110, section 8.3.1
 
 
 def _read_media_type(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from .tokens import TOKEN
+
 __all__ = ["acceptable"]
 
 
 _RECURRING_CHARACTERS: Final = 200  # longer fields are not cached: a few browsers make almost all requests
 _MAX_MEMBERS: Final = 64  # of a list; fewer codings are registered
 _MEMBER = re.compile(
-    r"(?P<coding>[!#$%&'*+.^_`|~0-9A-Za-z-]++)"
+    rf"(?P<coding>{TOKEN}+)"
     r"(?:[ \t]*+;[ \t]*+[qQ]=(?P<weight>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?"
 )
 _ALIASES = {"x-gzip": "gzip"}

@@ -9,16 +9,18 @@ import unicodedata
 from typing import Final, Literal
 from urllib.parse import quote, unquote_to_bytes
 
+from .tokens import TOKEN
+
 __all__ = ["Disposition", "content_disposition", "parse_filename"]
 
 
 Disposition = Literal["inline", "attachment"]
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TOKEN = re.compile(TOKEN)
 _ATTR_CHARS = "!#$&+-.^_`|~"  # attr-char of RFC 8187 §3.2.1 beyond letters and digits
 # Possessive quantifiers, so that a run of spaces takes linear time. A parameter may be empty (RFC 9110 §5.6.6).
 _QUOTED_STRING = r'"(?P<quoted>(?:[^\x00-\x08\x0a-\x1f\x7f"\\]|\\[^\x00-\x08\x0a-\x1f\x7f])*+)"'
-_VALUE = rf"[ \t]*+=[ \t]*+(?:(?P<token>{_TOKEN.pattern}+)|{_QUOTED_STRING})"
-_PARAMETER = re.compile(rf"[ \t]*+;[ \t]*+(?:(?P<name>{_TOKEN.pattern}+){_VALUE})?+")
+_VALUE = rf"[ \t]*+=[ \t]*+(?:(?P<token>{TOKEN}+)|{_QUOTED_STRING})"
+_PARAMETER = re.compile(rf"[ \t]*+;[ \t]*+(?:(?P<name>{TOKEN}+){_VALUE})?+")
 _ESCAPED = re.compile(r"\\(.)")
 _EXTENDED = re.compile(
     rf"(?P<charset>[0-9a-z-]++)'[0-9a-z-]*+'(?P<value>(?:[0-9a-z{re.escape(_ATTR_CHARS)}]|%[0-9a-f]{{2}})*+)",

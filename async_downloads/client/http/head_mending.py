@@ -10,6 +10,8 @@ from typing import Final
 
 import httpcore
 
+from ...semantics.tokens import TOKEN
+
 __all__ = ["HeadMender"]
 
 
@@ -17,7 +19,7 @@ _START: Final = b"HTTP/"
 _END: Final = re.compile(rb"\n\r?\n")
 _MAX_BYTES: Final = 64 * 1024  # a longer head is passed on unchanged, and h11 refuses it
 _MAX_INTERIM: Final = 100  # in a row; otherwise a server could send them for ever
-_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TOKEN: Final = re.compile(TOKEN.encode())
 _CHUNKED: Final = b"transfer-encoding: chunked"  # some proxies add it a second time
 _MEANINGLESS: Final = {b"transfer-encoding": {b"identity", b""}, b"content-length": {b""}}
 _CONTROLS: Final = re.compile(rb"[\x00\r\n]")

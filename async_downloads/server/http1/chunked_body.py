@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from ...semantics.tokens import TOKEN
 from .request_head import BadRequest
 
 __all__ = ["ChunkedBody"]
@@ -12,7 +13,7 @@ _LINE_BYTES: Final = 4096  # of a chunk's size with its extensions, or of a trai
 _TRAILER_BYTES: Final = 16 * 1024
 _LINES_AT_ONCE: Final = 4096  # a few milliseconds: one read may bring 40,000 chunks of a byte each
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
-_TRAILER: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n\0]*")
+_TRAILER: Final = re.compile(rb"%b:[^\r\n\0]*" % TOKEN.encode())
 
 
 class ChunkedBody:

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 import httptools
 
+from ...semantics.tokens import TOKEN
+
 __all__ = ["HEAD_BYTES", "HOST", "LINE_BYTES", "BadRequest", "Field", "ParsedHead", "encoded_target", "parse_head"]
 
 
@@ -21,7 +23,7 @@ _FIELDS: Final = 200
 _LENGTH_DIGITS: Final = 18  # of Content-Length; no body is longer, and Python refuses to read thousands of digits
 _RECURRING_BYTES: Final = 1024  # longer heads would fill the cache
 
-_REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n")
+_REQUEST_LINE: Final = re.compile(rb"(%b) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n" % TOKEN.encode())
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
 _BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
 HOST: Final = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")

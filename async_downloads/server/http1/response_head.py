@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from ...semantics.shared_fields import FIELDS, HEADS, SharedCache, are_shared, is_shared
+from ...semantics.tokens import TOKEN
 from ..content_length import stated_length
 from .request_head import Field
 
@@ -14,7 +15,7 @@ __all__ = ["CONTINUE", "ResponseLines", "checked_status", "encode_lines", "encod
 
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TOKEN: Final = re.compile(TOKEN.encode())
 _NOT_IN_VALUES: Final = re.compile(rb"[\r\n\0]")
 _FINAL_STATUSES: Final = range(200, 1000)
 _OURS: Final = {b"close", b"keep-alive"}  # the server decides whether the connection stays open

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from hpack import Decoder
 
+from ...semantics.tokens import TOKEN
 from ..http1.request_head import HOST, BadRequest, Field, ParsedHead, encoded_target
 from .field_names import HTTP1_ONLY, LOWER_NAME
 
@@ -17,7 +18,7 @@ _DECODED_BYTES: Final = 2 * LIST_BYTES  # up to here a request is only refused; 
 _FIELDS: Final = 200
 _FIELD_BYTES: Final = 32
 
-_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_METHOD: Final = re.compile(TOKEN.encode())
 _NOT_A_VALUE: Final = re.compile(rb"[\r\n\0]|\A[ \t]|[ \t]\Z")
 _PATH: Final = re.compile(rb"/[!-~\x80-\xff]*|\*")
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":path", b":authority"))

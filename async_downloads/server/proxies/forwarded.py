@@ -12,6 +12,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Final, NamedTuple
 
+from ...semantics.tokens import TOKEN, TOKEN_CHARACTERS
 from ..http1.request_head import HOST, Field
 from .trusted import Address
 
@@ -25,7 +26,7 @@ _HOST_BYTES: Final = 255
 _MAX_PORT: Final = 65535
 _SCHEMES: Final = {b"http": "http", b"https": "https"}
 # Values may have colons and brackets without quotes: RFC 7239 requires quotes, but many proxies leave them out.
-_PAIR: Final = rb"""[!#$%&'*+\-.^_`|~0-9A-Za-z]+=(?:"(?:[^"\\]|\\.)*"|[!#$%&'*+\-.^_`|~0-9A-Za-z:\[\]]*)"""
+_PAIR: Final = rf"""{TOKEN}=(?:"(?:[^"\\]|\\.)*"|[{TOKEN_CHARACTERS}:\[\]]*)""".encode()
 # After each ";" and each pair, white space can match in only one place. With two places, a failed match would take
 # exponential time.
 _ELEMENT: Final = re.compile(rb"[ \t]*(?:%b[ \t]*)?(?:;[ \t]*(?:%b[ \t]*)?)*" % (_PAIR, _PAIR))
