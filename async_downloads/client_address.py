@@ -1,13 +1,32 @@
-"""Which addresses belong to one client, and which are in a network."""
+"""IP addresses: one form of each, which ones belong to one client, and which are in a network."""
 
 import ipaddress
 from typing import Final
 
-__all__ = ["Network", "client_of", "plain_network"]
+__all__ = ["MAX_PORT", "IPAddress", "Network", "client_of", "plain_address", "plain_network", "unmapped"]
 
 
+MAX_PORT: Final = 65535
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")  # the addresses of IPv4 as a socket of IPv6 sees them
+
+
+def unmapped(address: IPAddress) -> IPAddress:
+    """Return an address; one of IPv4 that is written in IPv6 as the IPv4 that it is.
+
+    A socket of IPv6 reports its IPv4 clients in this form.
+    """
+    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
+
+
+def plain_address(text: str) -> IPAddress:
+    """Return the unmapped address in a text, without its zone. Raises ValueError if the text is no address.
+
+    >>> str(plain_address("::ffff:192.0.2.1")), str(plain_address("fe80::1%eth0"))
+    ('192.0.2.1', 'fe80::1')
+    """
+    return unmapped(ipaddress.ip_address(text.partition("%")[0]))
 
 
 def plain_network(text: str, *, strict: bool = True) -> Network:

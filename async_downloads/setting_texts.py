@@ -8,6 +8,8 @@ import re
 from contextlib import suppress
 from typing import Final
 
+from .client_address import MAX_PORT
+
 __all__ = [
     "read_bind",
     "read_bytes",
@@ -25,7 +27,6 @@ __all__ = [
 ]
 
 
-_MAX_PORT: Final = 65535
 _MAX_SECONDS: Final = 1_000_000  # more than eleven days; the kernel counts some times in milliseconds, in 32 bits
 _BYTES: Final = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,9})?)(?P<unit>[KMGT]?)", re.IGNORECASE)
 _UNITS: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -63,7 +64,7 @@ def read_bind(text: str) -> str:
     """
     host, _, port = text.rpartition(":")
     with suppress(ValueError):
-        return f"{host or '127.0.0.1'}:{read_whole_number(port, least=0, most=_MAX_PORT)}"
+        return f"{host or '127.0.0.1'}:{read_whole_number(port, least=0, most=MAX_PORT)}"
     raise ValueError(f"{text!r} is neither a port nor an address with a port, such as 9100 or 10.0.0.5:9100")
 
 

@@ -8,7 +8,6 @@ covers the path and the rest of the query. Scheme, host and port are not covered
 """
 
 import hashlib
-import ipaddress
 import json
 import os
 import re
@@ -22,7 +21,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit, urlunsplit
 import itsdangerous
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from ..client_address import plain_network
+from ..client_address import plain_address, plain_network
 from ..errors import Forbidden, LinkExpired
 from ..request_target import key_of, normalized
 from ..sending import Scope
@@ -213,7 +212,6 @@ def _network(address: str | None) -> str | None:
 
 def _is_in(address: str | None, network: str) -> bool:
     try:
-        parsed = ipaddress.ip_address((address or "").partition("%")[0])
+        return plain_address(address or "") in plain_network(network)
     except ValueError:
         return False
-    return (getattr(parsed, "ipv4_mapped", None) or parsed) in plain_network(network)

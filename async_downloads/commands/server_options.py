@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
+from ..client_address import MAX_PORT
 from ..config import PREFIX, ServerSettings, Setting, table
 from ..server.systemd import take_inherited_sockets
 from ..setting_texts import read_whole_number
@@ -72,7 +73,7 @@ PORT: Final = Setting(
     help="The same as --bind 127.0.0.1:PORT.",
     short="-p",
     metavar="PORT",
-    reader=partial(read_whole_number, least=0, most=65535),
+    reader=partial(read_whole_number, least=0, most=MAX_PORT),
 )
 LAN: Final = Setting(
     name="lan",

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
+from ..client_address import IPAddress
+
 __all__ = ["interface_addresses", "urls_of"]
 
 
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _UP: Final = 0x1  # a flag of an interface (net/if.h)
 # The offset of an address in its `sockaddr`, and its length in bytes: the same on Linux and macOS.
 _PLACES: Final[dict[int, tuple[int, int]]] = {socket.AF_INET: (4, 4), socket.AF_INET6: (8, 16)}
@@ -35,7 +36,7 @@ def urls_of(sock: socket.socket, *, secure: bool) -> list[str]:
     return [f"{scheme}://{f'[{each}]' if ':' in each else each}:{port}/" for each in hosts or [host]]
 
 
-def _reachable(sock: socket.socket) -> list[_Address]:
+def _reachable(sock: socket.socket) -> list[IPAddress]:
     """Return the addresses of this machine at which a socket of all addresses accepts connections."""
     versions = {4}
     if sock.family == socket.AF_INET6:
@@ -66,7 +67,7 @@ _Interface._fields_ = [
 ]
 
 
-def interface_addresses() -> list[_Address]:
+def interface_addresses() -> list[IPAddress]:
     """Return the IP addresses of all interfaces that are up, in the order of the system.
 
     IPv6 addresses of one link are left out: a URL cannot name the link.
@@ -81,7 +82,7 @@ def interface_addresses() -> list[_Address]:
         library.freeifaddrs(first)
 
 
-def _addresses(interface: Any) -> Iterator[_Address]:
+def _addresses(interface: Any) -> Iterator[IPAddress]:
     while interface:
         found = interface.contents
         if found.flags & _UP and found.address and (place := _PLACES.get(_family(found.address))):

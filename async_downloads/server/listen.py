@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Final
 
+from ..client_address import MAX_PORT
 from ..config import ServerSettings, Settings
 from ..errors import DownloadError, SourceBusy
 from ..site.access import check_access
@@ -34,7 +35,6 @@ __all__ = ["CannotServe", "hold_signals", "listen", "run", "run_app"]
 
 _PROBE_SECONDS: Final = 5.0
 _PORTS_TRIED: Final = 100  # to find a free one
-_MAX_PORT: Final = 65535
 # Bytes that the kernel buffers beyond those on their way to the client, with TLS and without. By default the kernel
 # takes megabytes, and wakes the writer only when a third of them have been sent. With a slow client this takes longer
 # than the stall timeout, and ten thousand clients would use up the kernel's memory for TCP. Without TLS,
@@ -222,7 +222,7 @@ def _port_hint(bind: str, error: Exception) -> str:
 
 
 def _free_port_hint(host: str, port: str) -> str:
-    last = min(int(port) + _PORTS_TRIED, _MAX_PORT)
+    last = min(int(port) + _PORTS_TRIED, MAX_PORT)
     free = next(filter(partial(_is_free, host), range(int(port) + 1, last + 1)), None)
     return f" (port {free} is free)" if free else ""
 

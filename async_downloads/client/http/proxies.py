@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 
 from .network import NetworkOptions
+from .redirects import MAX_PORT
 
 __all__ = ["Proxies"]
 
@@ -22,7 +23,6 @@ _ENTRY: Final = re.compile(
     r"(?:\w+://)?(?P<host>\[[^]]*\](?:/\d+)?|[^:]*(?::[^:]*){2,}|[^:]*)(?::(?P<port>\d+))?"
 )  # an entry of no_proxy; an IPv6 address without brackets has two or more colons
 _HOST: Final = re.compile(r"[^][@%\s]+|[0-9a-f:.]+%\S+")
-_MAX_PORT: Final = 65535
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -80,6 +80,6 @@ def _proxy(text: str, source: str) -> httpx.Proxy:
         raise ValueError(f"{source} a proxy whose URL is not valid") from None
     if url.scheme not in _SCHEMES:
         raise ValueError(f"{source} a proxy of an unknown kind: it must begin with http://, https:// or socks5://")
-    if not _HOST.fullmatch(url.host) or (url.port or 0) > _MAX_PORT:
+    if not _HOST.fullmatch(url.host) or (url.port or 0) > MAX_PORT:
         raise ValueError(f"{source} a proxy whose URL is not valid")
     return httpx.Proxy(url.copy_with(scheme="socks5") if url.scheme == "socks5h" else url)

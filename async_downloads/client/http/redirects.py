@@ -7,11 +7,11 @@ import httpx
 
 from ...errors import RefusedRedirect
 
-__all__ = ["MAX_REDIRECTS", "escaped_url", "is_redirect", "is_requestable", "redirect_target"]
+__all__ = ["MAX_PORT", "MAX_REDIRECTS", "escaped_url", "is_redirect", "is_requestable", "redirect_target"]
 
 
 MAX_REDIRECTS: Final = 20  # as in browsers
-_MAX_PORT: Final = 65535
+MAX_PORT: Final = 65535
 _UNSAFE: Final = re.compile(rb"[^\x21-\x7e]")
 
 
@@ -22,7 +22,7 @@ def escaped_url(url: str) -> str:
 
 def is_requestable(url: httpx.URL) -> bool:
     """Return whether a URL is http or https and has a host and a valid port. A port above 65535 would wrap around."""
-    return url.scheme in {"http", "https"} and bool(url.host) and (url.port is None or 0 < url.port <= _MAX_PORT)
+    return url.scheme in {"http", "https"} and bool(url.host) and (url.port is None or 0 < url.port <= MAX_PORT)
 
 
 def is_redirect(response: httpx.Response) -> bool:

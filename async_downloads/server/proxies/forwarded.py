@@ -5,13 +5,13 @@ proxy after the other, as long as the proxies are trusted. If a request has X-Fo
 ignored: most proxies set only X-Forwarded-For, and pass on a Forwarded that the client has made.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import Final, NamedTuple
 
+from ...client_address import MAX_PORT, plain_address
 from ...semantics.tokens import TOKEN, TOKEN_CHARACTERS
 from ..http1.request_head import HOST, Field
 from .trusted import Address
@@ -23,7 +23,6 @@ _FIELDS: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-fo
 _MAX_HOPS: Final = 32  # proxies in a row; a client that is trusted itself could name thousands
 _ELEMENT_BYTES: Final = 1024  # of one element of Forwarded
 _HOST_BYTES: Final = 255
-_MAX_PORT: Final = 65535
 _SCHEMES: Final = {b"http": "http", b"https": "https"}
 # Values may have colons and brackets without quotes: RFC 7239 requires quotes, but many proxies leave them out.
 _PAIR: Final = rf"""{TOKEN}=(?:"(?:[^"\\]|\\.)*"|[{TOKEN_CHARACTERS}:\[\]]*)""".encode()
@@ -148,8 +147,8 @@ def parse_node(node: bytes) -> Address | None:
     if not _BARE_IPV6.fullmatch(text):
         return None
     try:
-        address = ipaddress.ip_address(text.decode())
+        address = plain_address(text.decode())
     except ValueError:
         return None
     port = int(found["port"] or 0) if found else 0
-    return str(getattr(address, "ipv4_mapped", None) or address), port if port <= _MAX_PORT else 0
+    return str(address), port if port <= MAX_PORT else 0

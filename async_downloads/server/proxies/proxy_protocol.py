@@ -11,6 +11,7 @@ import re
 import struct
 from typing import Final, NamedTuple
 
+from ...client_address import MAX_PORT, unmapped
 from .trusted import Address
 
 __all__ = ["HEADER_BYTES", "MalformedHeader", "NamedClient", "missing_bytes", "parse_header"]
@@ -26,7 +27,6 @@ _PORT: Final = r"(0|[1-9][0-9]{0,4})"
 _LINE: Final = re.compile(rf"PROXY (TCP4|TCP6) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) {_PORT} {_PORT}\r\n")
 _LOCAL: Final = 0x20  # version and command: a connection of the proxy itself, for example a health check
 _PROXY: Final = 0x21
-_MAX_PORT: Final = 65535
 
 
 class MalformedHeader(Exception):
@@ -102,9 +102,9 @@ def _parse_version_1(data: bytes) -> NamedClient | None:
         client, _ = kind(source), kind(destination)
     except ValueError as error:
         raise MalformedHeader("the PROXY line has a malformed address") from error
-    if any(int(port) > _MAX_PORT for port in ports):
+    if any(int(port) > MAX_PORT for port in ports):
         raise MalformedHeader("the PROXY line has a port above 65535")
-    return NamedClient((_text_of(client), int(ports[0])))
+    return NamedClient((str(unmapped(client)), int(ports[0])))
 
 
 def _parse_version_2(data: bytes) -> NamedClient | None:
@@ -119,8 +119,4 @@ def _parse_version_2(data: bytes) -> NamedClient | None:
     if len(data) < _FIXED_BYTES + layout.size:
         raise MalformedHeader("the PROXY header is too short for its addresses")
     source, _, *ports = layout.unpack_from(data, _FIXED_BYTES)
-    return NamedClient((_text_of(kind(source)), ports[0]) if kind else None)
-
-
-def _text_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    return NamedClient((str(unmapped(kind(source))), ports[0]) if kind else None)

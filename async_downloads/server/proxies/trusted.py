@@ -1,11 +1,10 @@
 """The proxies that are trusted to report the addresses of their clients."""
 
-import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from ...client_address import plain_network
+from ...client_address import plain_address, plain_network
 
 __all__ = ["Address", "TrustedProxies"]
 
@@ -37,6 +36,5 @@ class TrustedProxies:
         return self._has(address[0])
 
     def _look_up(self, host: str) -> bool:
-        parsed = ipaddress.ip_address(host.partition("%")[0])
-        plain = getattr(parsed, "ipv4_mapped", None) or parsed  # a socket of IPv6 reports IPv4 clients in this form
-        return any(plain in network for network in self._networks)
+        address = plain_address(host)
+        return any(address in network for network in self._networks)
