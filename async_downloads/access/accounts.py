@@ -14,7 +14,8 @@ __all__ = ["Accounts", "hashed", "parse_accounts", "read_account", "split_accoun
 
 
 _log = logging.getLogger("async_downloads")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # some of these end a line of the file
+_NOT_UTF_8: Final = re.compile("[\ud800-\udfff]")  # the bytes of arguments and of standard input that are not UTF-8
 # What Werkzeug can check: the method with its parameters, the salt, the digest.
 _HASH: Final = re.compile(
     r"(?:scrypt:\d{1,9}:\d{1,3}:\d{1,3}|pbkdf2:sha(?:1|224|256|384|512):\d{1,9})\$[^$\s]+\$[0-9a-f]+"
@@ -26,14 +27,16 @@ _Version = tuple[int, ...] | None
 def split_account(text: str) -> tuple[str, str]:
     """Split `USER:PASSWORD` or `USER:HASH` at the first colon (RFC 7617 §2).
 
-    Raises ValueError, with a message that does not show the text, if there is no user, no password, or a control
-    character.
+    Raises ValueError, with a message that does not show the text, if there is no user, no password, a control
+    character, or a byte that is not UTF-8.
     """
     user, colon, secret = text.partition(":")
     if not (user and colon and secret):
         raise ValueError("it is not USER:PASSWORD")
     if _CONTROL.search(text):
         raise ValueError("it has a control character")
+    if _NOT_UTF_8.search(text):
+        raise ValueError("it is not UTF-8")
     return user, secret
 
 
@@ -44,7 +47,12 @@ def read_account(text: str) -> str:
 
 def hashed(password: str) -> str:
     """Return the hash of a password, with a new salt. This takes about 50 ms."""
-    return generate_password_hash(unicodedata.normalize("NFC", password))
+    return generate_password_hash(_composed(password))
+
+
+def _composed(text: str) -> str:
+    """Return a text in the form in which equal texts have equal characters (RFC 7617 §2.1)."""
+    return unicodedata.normalize("NFC", text)
 
 
 def parse_accounts(text: str) -> dict[str, str]:
@@ -57,7 +65,7 @@ def parse_accounts(text: str) -> dict[str, str]:
         line = line.strip()
         if not line or line.startswith("#"):
             continue
-        user, colon, found = line.partition(":")
+        user, colon, found = _composed(line).partition(":")
         if not (user and colon) or not _HASH.fullmatch(found):
             raise ValueError(f"line {number}: it is not user:hash, as 'async-downloads hash-password USER' prints it")
         if user in accounts:
@@ -76,15 +84,16 @@ class Accounts:
 
     def __init__(self, fixed: Iterable[tuple[str, str]] = (), file: Path | None = None) -> None:
         """`fixed` has users and passwords. Raises ValueError or OSError if the accounts cannot be read."""
-        self._fixed = dict(fixed)
-        self.file: Path | None = file and file.absolute()
+        self._fixed = _by_user(fixed)
+        self.file: Path | None = None  # to be read again when it changes
         self.revision: int = 0
         self._version: _Version = None
         self._hashes: Mapping[str, str] = {}  # of the file
         self._fixed_hashes: Mapping[str, str] = {}
-        if self.file is not None:
-            self._version = _version_of(self.file)
-            self._load(self.file)
+        if file is not None:
+            self._version = _version_of(file)
+            self._load(file)
+            self.file = None if file.is_fifo() else file.absolute()  # a pipe, such as <(pass users), is read only once
 
     def refresh(self) -> None:
         """Read the file again if it has changed. This may wait for a disk, so call it in a thread."""
@@ -102,7 +111,7 @@ class Accounts:
         """Replace the accounts. Raises ValueError, with the file's name, if it has no users or a wrong line."""
         try:
             with file.open("rb") as opened:
-                accounts = parse_accounts(opened.read(_MAX_BYTES).decode("utf-8"))
+                accounts = parse_accounts(opened.read(_MAX_BYTES).decode("utf-8-sig"))
             if not accounts and not self._fixed:
                 raise ValueError("it has no users")
             if both := accounts.keys() & self._fixed.keys():
@@ -120,12 +129,21 @@ class Accounts:
             self._fixed_hashes = {user: hashed(password) for user, password in self._fixed.items()}
         hashes = {**self._fixed_hashes, **self._hashes}
         others = tuple(hashes.values())
+        user = _composed(user)
         expected = hashes.get(user, others[hash(user) % len(others)])
         try:
-            return check_password_hash(expected, unicodedata.normalize("NFC", password)) and user in hashes
+            return check_password_hash(expected, _composed(password)) and user in hashes
         except ValueError as error:  # scrypt does not take the parameters of this hash
             _log.warning("a password cannot be checked: %s", error)
             return False
+
+
+def _by_user(accounts: Iterable[tuple[str, str]]) -> dict[str, str]:
+    passwords: dict[str, str] = {}
+    for user, password in accounts:
+        if passwords.setdefault(_composed(user), password) != password:
+            raise ValueError(f"{user!r} has two passwords in --auth")
+    return passwords
 
 
 def _version_of(file: Path) -> _Version:

@@ -39,5 +39,5 @@ def _asked() -> str:
 def _read() -> str:
     try:
         return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError as error:  # in other locales, `split_account` finds such bytes
         raise CannotRun("the password is not UTF-8") from error

@@ -50,9 +50,11 @@ def test_a_password_may_have_colons() -> None:
     assert read_account("me:a:b") == "me:a:b"
 
 
-@pytest.mark.parametrize("text", ["me", "me:", ":secret", "me:a\nb", "me:a\x7f"])
+@pytest.mark.parametrize("text", ["me", "me:", ":secret", "me:a\nb", "me:a\x7f", "m\x85e:a", "me:\udcff"])
 def test_a_wrong_account_is_refused_and_not_shown(text: str) -> None:
-    with pytest.raises(ValueError, match=r"it is not USER:PASSWORD|it has a control character") as refused:
+    with pytest.raises(
+        ValueError, match=r"it is not USER:PASSWORD|it has a control character|it is not UTF-8"
+    ) as refused:
         split_account(text)
     assert text not in str(refused.value)
 
@@ -65,6 +67,35 @@ def test_users_of_the_settings_and_of_the_file_match_their_own_passwords_only(fi
     assert not accounts.match("me", "secret")
     assert not accounts.match("ann", "naïve")
     assert not accounts.match("bob", "secret")
+
+
+def test_a_user_matches_in_each_form_of_unicode(file: Path) -> None:
+    file.write_text(_line("zoe\u0308", "secret"))
+    accounts = Accounts([("e\u0301va", "pass")], file)
+    assert accounts.match("zo\u00eb", "secret")
+    assert accounts.match("zoe\u0308", "secret")
+    assert accounts.match("\u00e9va", "pass")
+
+
+def test_a_file_of_windows_may_begin_with_a_byte_order_mark(file: Path) -> None:
+    file.write_text(_line("ann", "secret").replace("\n", "\r\n"), "utf-8-sig")
+    assert Accounts((), file).match("ann", "secret")
+
+
+def test_a_user_with_two_passwords_is_refused() -> None:
+    with pytest.raises(ValueError, match="'ann' has two passwords in --auth"):
+        Accounts([("ann", "a"), ("ann", "b")])
+
+
+def test_a_pipe_is_read_once() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "w") as file:
+        file.write(_line("ann", "secret"))
+        file.close()
+        accounts = Accounts((), Path(f"/dev/fd/{reading}"))
+        accounts.refresh()
+    assert accounts.match("ann", "secret")
+    assert accounts.revision == 0
 
 
 def test_a_password_is_hashed_with_a_salt() -> None:

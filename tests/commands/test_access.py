@@ -47,6 +47,7 @@ def test_without_a_user_the_hash_alone_is_printed() -> None:
         pytest.param(("ann:x",), "secret\n", "must not contain a colon", id="colon"),
         pytest.param(("#ann",), "secret\n", "must not contain a colon, begin with #", id="comment"),
         pytest.param(("ann",), b"\xff\n", "not UTF-8", id="other bytes"),
+        pytest.param(("a\udcff",), "secret\n", "not UTF-8", id="a user of other bytes"),
     ],
 )
 def test_a_wrong_user_or_password_is_refused(arguments: tuple[str, ...], stdin: str | bytes, reason: str) -> None:
