@@ -9,6 +9,7 @@ Range (§14.2), If-Range ── none within ──> 416 Content-Range: bytes */s
      200                                       the whole
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
@@ -173,12 +174,25 @@ def _described(selected: Representation, current: Validators, policy: Policy) ->
 def _cache_fields(selected: Representation, current: Validators, policy: Policy) -> list[Field]:
     """Return the fields that are the same in a 200, a 206 and a 304 (§15.4.5)."""
     fields: list[Field] = [("ETag", str(current.etag))] if current.etag else []
+    fields += policy.fields
     if selected.negotiated:
-        fields.append(("Vary", "Accept-Encoding"))
+        fields = with_vary(fields, "Accept-Encoding")
     if selected.cache_control is None:
-        return [*fields, *policy.fields]
-    others = [each for each in policy.fields if each[0] != "Cache-Control"]
-    return [*fields, *others, ("Cache-Control", selected.cache_control)]
+        return fields
+    others = [each for each in fields if each[0] != "Cache-Control"]
+    return [*others, ("Cache-Control", selected.cache_control)]
+
+
+def with_vary(fields: Iterable[Field], name: str) -> list[Field]:
+    """Return the fields of a response that also depends on the request field `name` (§12.5.5).
+
+    The names stand in one Vary field, because the cache of nginx before 1.23 reads only the last one.
+
+    >>> with_vary([("Vary", "Accept"), ("Age", "1")], "Cookie")
+    [('Age', '1'), ('Vary', 'Accept, Cookie')]
+    """
+    kept = [each for each in fields if each[0] != "Vary"]
+    return [*kept, ("Vary", ", ".join([*(value for key, value in fields if key == "Vary"), name]))]
 
 
 def _not_modified(selected: Representation, current: Validators, policy: Policy) -> tuple[Field, ...]:

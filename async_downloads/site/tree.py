@@ -11,6 +11,7 @@ from ..errors import IsDirectory, NotFound
 from ..request_target import has_parameter, key_of
 from ..responder import Response, respond
 from ..semantics.disposition import content_disposition
+from ..semantics.plan import with_vary
 from ..sending import Receive, Scope, Send
 from ..sources.archive.walk import DEFAULT_LIMITS, ArchiveLimits
 from ..sources.memory import MemorySource
@@ -83,7 +84,7 @@ class Tree:
         if self._has_index and not wants_json(scope):
             with suppress(NotFound, IsDirectory):
                 response = await self._downloads.respond(scope, f"{key}index.html", receive=receive)
-                return response._replace(fields=(*response.fields, ("Vary", "Accept")))
+                return response._replace(fields=tuple(with_vary(response.fields, "Accept")))
         return await _drawn(self._folders.get(key, scope), scope, receive)
 
 
@@ -106,10 +107,10 @@ def _wants_file(scope: Scope) -> bool:
 
 def _with_name(response: Response, name: str) -> Response:
     """Add the name of a file to its response. Clients cannot take the name from the URL `/`."""
-    fields = [("Vary", "Accept")]
+    fields = with_vary(response.fields, "Accept")
     if response.status in {200, 206} and "Content-Disposition" not in dict(response.fields):
         fields.append(("Content-Disposition", content_disposition("inline", name)))
-    return response._replace(fields=(*response.fields, *fields))
+    return response._replace(fields=tuple(fields))
 
 
 def _redirect_to_slash(key: str, scope: Scope) -> Response:

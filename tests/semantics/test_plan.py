@@ -36,6 +36,12 @@ def test_a_plain_get_has_the_whole_representation() -> None:
             replace(PDF, negotiated=True), Policy(), ("Vary", "Accept-Encoding"), id="§12.5.5 what it hangs on"
         ),
         pytest.param(
+            replace(PDF, negotiated=True),
+            Policy(fields=(("Vary", "Accept"),)),
+            ("Vary", "Accept, Accept-Encoding"),
+            id="§12.5.5 all names in one field, for nginx before 1.23",
+        ),
+        pytest.param(
             replace(PDF, filename="a.pdf"),
             Policy(disposition="attachment"),
             ("Content-Disposition", "attachment; filename=a.pdf"),

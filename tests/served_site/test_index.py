@@ -42,8 +42,9 @@ async def test_the_page_is_a_file_with_conditions_and_ranges(shown: Site) -> Non
 
 async def test_caches_keep_the_page_and_the_listing_as_json_apart(shown: Site) -> None:
     page, listing = await shown.get("/"), await shown.get("/", Accept="application/json")
-    assert "Accept" in page.headers.get_list("vary")
-    assert "Accept" in listing.headers.get_list("vary")
+    for response in (page, listing):  # in one field: the cache of nginx before 1.23 reads only the last one
+        (names,) = response.headers.get_list("vary")
+        assert set(names.split(", ")) == {"Accept", "Accept-Encoding"}
     assert "secret.txt" in [entry["name"] for entry in listing.json()["entries"]]
     assert (await shown.get("/?json")).json() == listing.json()
 
