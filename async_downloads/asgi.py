@@ -7,7 +7,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Final, cast
 
-from .access.private_responses import PrivateResponse
+from .access.private_responses import PrivateResponse, runs_scripts
 from .access.signer import Signer
 from .body import Body
 from .errors import DownloadError, LinkExpired, NotFound, SourceBusy
@@ -158,7 +158,10 @@ class Downloads:
         key = key_of(scope) if key is None else key
         policy = self._policies[wants_attachment(scope["query_string"], default=self._attachment)]
         if self._offload:
-            return await self._offload.respond(request, await self.store.open(key), policy, key)
+            named = await self.store.open(key)
+            if self._offload.keeps_policy or not runs_scripts(named.representation.media_type.encode("latin-1")):
+                return await self._offload.respond(request, named, policy, key)
+            await named.aclose()
         source = await self._open(key, request, receive)
         return await respond(request, source, policy, stall_timeout=self._stall_timeout)
 

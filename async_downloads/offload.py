@@ -27,20 +27,28 @@ _NOT_PLAIN: Final = re.compile(rb"[%\x00-\x1f\x7f]| (?= *\Z)")
 
 
 class Offload(NamedTuple):
-    """The name of the field that names a file, and the text before the file's key in the value of the field."""
+    """The name of the field that names a file, and the text before the file's key in the value of the field.
+
+    Without `keeps_policy`, the server in front removes Content-Security-Policy, which private documents need.
+    """
 
     field: str
     base: str = ""
+    keeps_policy: bool = True
 
     @classmethod
-    def of(cls, text: str, directory: str) -> Self:
+    def of(cls, text: str, directory: str, *, is_private: bool = False) -> Self:
         """Return the offload of a directory, for a text that `read_offload` accepts.
 
-        >>> Offload.of("nginx:/_files/", "/srv"), Offload.of("sendfile", "/srv")
-        (Offload(field='X-Accel-Redirect', base='/_files/'), Offload(field='X-Sendfile', base='/srv/'))
+        >>> Offload.of("nginx:/_files/", "/srv", is_private=True)
+        Offload(field='X-Accel-Redirect', base='/_files/', keeps_policy=False)
+        >>> Offload.of("sendfile", "/srv")
+        Offload(field='X-Sendfile', base='/srv/', keeps_policy=True)
         """
         kind, _, prefix = text.partition(":")
-        return cls(_NGINX, prefix) if kind == "nginx" else cls("X-Sendfile", f"{directory.rstrip('/')}/")
+        if kind == "nginx":
+            return cls(_NGINX, prefix, keeps_policy=not is_private)
+        return cls("X-Sendfile", f"{directory.rstrip('/')}/")
 
     async def respond(
         self, request: RequestHead, source: Source, policy: Policy, key: str, *, selected: Representation | None = None

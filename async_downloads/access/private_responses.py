@@ -11,13 +11,14 @@ from typing import Final
 
 from ..semantics.disposition import content_disposition
 from ..sending import Message, Send
+from .signature_parameter import PARAMETER
 from .signer import Link
 
-__all__ = ["PrivateResponse", "linked_fields", "private_fields", "runs_scripts", "send_private"]
+__all__ = ["SANDBOX", "PrivateResponse", "linked_fields", "private_fields", "runs_scripts", "send_private"]
 
 
 _Field = tuple[bytes, bytes]
-_SANDBOX: Final = (b"content-security-policy", b"sandbox allow-scripts")
+SANDBOX: Final = (b"content-security-policy", b"sandbox allow-scripts")
 _DOCUMENTS: Final = frozenset(
     {b"text/html", b"application/xhtml+xml", b"image/svg+xml", b"text/xml", b"application/xml", b"text/xsl"}
 )
@@ -66,8 +67,21 @@ class PrivateResponse:
         if message["type"] == "http.response.start" and self.link is not None:
             message["headers"] = linked_fields(message["headers"], self.link, message["status"])
             if self.cookie is not None:
-                message["headers"].append((b"set-cookie", self.cookie))
+                message["headers"] = _with_cookie(message["headers"], self.cookie, self.link, message["status"])
         return self._send(message)
+
+
+def _with_cookie(fields: Iterable[_Field], cookie: bytes, link: Link, status: int) -> list[_Field]:
+    """Return the fields of the response to a folder's link, and the cookie.
+
+    The redirect to another path of the folder keeps the signature, for clients that do not keep the cookie.
+    """
+    kept = [(name, _signed(value, link) if name == b"location" and status == 301 else value) for name, value in fields]
+    return [*kept, (b"set-cookie", cookie)]
+
+
+def _signed(location: bytes, link: Link) -> bytes:
+    return b"%b%b%b=%b" % (location, b"&" if b"?" in location else b"?", PARAMETER.encode(), link.token.encode())
 
 
 def private_fields(fields: Iterable[_Field]) -> list[_Field]:
@@ -87,7 +101,7 @@ def private_fields(fields: Iterable[_Field]) -> list[_Field]:
         kept.append(field)
     kept.append((b"cache-control", _private_control(control)))
     if is_document and not has_policy:
-        kept.append(_SANDBOX)
+        kept.append(SANDBOX)
     return kept
 
 

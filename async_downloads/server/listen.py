@@ -52,11 +52,13 @@ def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence
     Raises CannotServe if an address is in use, a file cannot be read, or the database does not exist.
     """
     try:
-        check_access(settings)
+        access = check_access(settings)
     except (ValueError, OSError) as error:
         raise CannotServe(str(error)) from error
     _probe(settings)
-    return run_app(partial(create_app, settings), server, announce, stall_timeout=settings.stall_timeout)
+    # A worker that replaces a dead one gets the users of the start: their file may be wrong in this moment.
+    make_app = partial(create_app, settings, access=access)
+    return run_app(make_app, server, announce, stall_timeout=settings.stall_timeout)
 
 
 def run_app(

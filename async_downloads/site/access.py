@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..access.accounts import Accounts, split_account
 from ..access.cookies import cookie_of, tokens_in
@@ -23,28 +23,42 @@ from ..sources.paths import name_of
 from .html import ASSETS
 from .stored import PREFIX, shows
 
-__all__ = ["AccessGate", "access_gate", "check_access"]
+__all__ = ["Access", "AccessGate", "access_gate", "check_access", "is_private"]
 
 
 _CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="files", charset="UTF-8"')
+_NO_REFERRER: Final = ("Referrer-Policy", "no-referrer")
 _NO_STORE: Final = ("Cache-Control", "no-store")
 _PUBLIC_KEYS: Final = frozenset(ASSETS.values())  # the style and the script of the pages hold no secrets
 
 
-def access_gate(app: Any, settings: Settings) -> Any:
+class Access(NamedTuple):
+    """Who may read the private paths: users with passwords, and clients with links of the signer."""
+
+    accounts: Accounts | None
+    signer: Signer | None
+
+
+def is_private(settings: Settings) -> bool:
+    """Return whether the settings protect any path."""
+    return bool(settings.auth or settings.auth_file or settings.auth_path)
+
+
+def access_gate(app: Any, settings: Settings, access: Access | None = None) -> Any:
     """Return the app behind an `AccessGate`, or the app itself if the settings protect nothing.
 
-    If the settings name no user and no file of users, only signed links open the protected paths. Raises ValueError or
-    OSError as `check_access` does.
+    If the settings name no user and no file of users, only signed links open the protected paths. `access` is what
+    `check_access` has returned, so that the file of users is not read again. Raises ValueError or OSError as
+    `check_access` does.
     """
-    if not (settings.auth or settings.auth_file or settings.auth_path):
+    if not is_private(settings):
         return app
-    accounts, signer = check_access(settings)
+    accounts, signer = access or check_access(settings)
     passwords = PasswordCheck(accounts) if accounts else None
     return AccessGate(app, ProtectedPaths(settings.auth_path), passwords=passwords, signer=signer)
 
 
-def check_access(settings: Settings) -> tuple[Accounts | None, Signer | None]:
+def check_access(settings: Settings) -> Access:
     """Return the users and the signer that the settings name.
 
     Raises ValueError if the settings contradict each other or the file of users has a wrong line, and OSError if that
@@ -60,7 +74,7 @@ def check_access(settings: Settings) -> tuple[Accounts | None, Signer | None]:
         _check_paths(settings)
     if settings.auth_path and not (accounts or signer):
         raise ValueError("--auth-path needs --auth, --auth-file, or --secret (for signed links)")
-    return accounts, signer
+    return Access(accounts, signer)
 
 
 def _check_place(settings: Settings) -> None:
@@ -78,7 +92,8 @@ def _check_paths(settings: Settings) -> None:
         name = normalized(path).strip("/")
         if settings.database and name.casefold().startswith(f"{PREFIX}/"):
             raise ValueError(f"--auth-path {path}: a file of the database has several URLs: protect /{PREFIX} instead")
-        places = [each for each in settings.paths if name_of(each) == name]
+        top, _, rest = name.partition("/")
+        places = [each / rest for each in settings.paths if name_of(each) == top]
         if settings.directory:
             places.append(settings.directory / name)
         if any(place.is_file() for place in places):
@@ -122,7 +137,8 @@ class AccessGate:
         if refused is None:
             await self._pass(scope, receive, private.send)
         else:
-            await send_response(refused, scope, receive, private.send)
+            fields = (*refused.fields, _NO_REFERRER)  # a signature that was changed may still open another path
+            await send_response(refused._replace(fields=fields), scope, receive, private.send)
 
     async def _admit(
         self, scope: Scope, credentials: bytes | None, private: PrivateResponse

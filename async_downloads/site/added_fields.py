@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from ..access.private_responses import SANDBOX
 from ..asgi import plain_response
 from ..config import Settings
 from ..semantics.representation import Field
@@ -53,8 +54,9 @@ def _cors_fields(origin: str | None) -> Iterator[Field]:
 class AddedFields:
     """An ASGI app around another one: it adds fields to every response.
 
-    If a response already has a field of the same name, it keeps its own field. With `cors`, preflight requests get a
-    response here, whatever their path.
+    If a response already has a field of the same name, it keeps its own field. Only the sandbox of a private document
+    is sent beside an added policy, and browsers then apply both. With `cors`, preflight requests get a response here,
+    whatever their path.
     """
 
     def __init__(self, app: Any, fields: Sequence[Field], *, cors: bool) -> None:
@@ -75,6 +77,8 @@ class AddedFields:
         async def send_with_fields(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name.lower() for name, _ in message["headers"]} - _LISTS
+                if SANDBOX in message["headers"]:
+                    present.discard(SANDBOX[0])
                 added = [field for field in self._fields if field[0] not in present]
                 message = {**message, "headers": [*message["headers"], *added]}
             await send(message)

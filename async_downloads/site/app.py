@@ -18,7 +18,7 @@ from ..sources.archive.walk import ArchiveLimits
 from ..sources.base import Store
 from ..sources.database.database_catalogue import DatabaseCatalogue
 from ..sources.paths import PathsStore
-from .access import access_gate
+from .access import Access, access_gate
 from .added_fields import AddedFields, added_fields
 from .error_pages import ErrorPages
 from .readiness import Probe, Readiness, probe_database
@@ -41,12 +41,13 @@ _ROUTES = {
 }
 
 
-def create_app(settings: Settings | None = None) -> Quart:
+def create_app(settings: Settings | None = None, *, access: Access | None = None) -> Quart:
     """Create the Quart app that serves what the settings name; without settings, what the environment names.
 
     The first segment of a path decides which part responds: Quart for the configured routes, the database for `files`,
     the tree for all others. The app connects to the database at the first request for it, and disconnects when the app
-    stops serving. So run it by itself; `Site` is the app to mount in another app.
+    stops serving. So run it by itself; `Site` is the app to mount in another app. `access` is what `check_access` has
+    returned for the same settings.
 
     Raises ValueError if the settings contradict each other, and OSError if the file of users cannot be read.
     """
@@ -63,7 +64,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     if probe := probe_of(settings, store):
         app.before_serving(partial(_add_background_task, app, probe))
     default = _tree(settings, store) if store else routes
-    wrapped: Any = ErrorPages(access_gate(_FirstSegmentRouter(apps, default, app.asgi_app), settings))
+    wrapped: Any = ErrorPages(access_gate(_FirstSegmentRouter(apps, default, app.asgi_app), settings, access))
     if fields := added_fields(settings):
         wrapped = AddedFields(wrapped, fields, cors=settings.cors is not None)
     wrapped = Readiness(wrapped, _probes(catalogue, store))

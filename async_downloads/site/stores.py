@@ -13,6 +13,7 @@ from ..offload import Offload
 from ..sources.base import Store
 from ..sources.directory import DirectoryStore
 from ..sources.paths import PathsStore
+from .access import is_private
 
 __all__ = ["downloads_of", "probe_of", "store_of"]
 
@@ -44,7 +45,9 @@ def downloads_of(settings: Settings, store: Store) -> Downloads:
     """
     options = {name: getattr(settings, name) for name in ("attachment", "cache_control", "stall_timeout", "secret")}
     if settings.offload and settings.directory:
-        return Downloads(store, offload=Offload.of(settings.offload, os.path.abspath(settings.directory)), **options)
+        folder = os.path.abspath(settings.directory)
+        offload = Offload.of(settings.offload, folder, is_private=is_private(settings))
+        return Downloads(store, offload=offload, **options)
     if settings.redirect is None or not settings.objects:
         return Downloads(store, **options)
     from .object_redirects import RedirectingDownloads

@@ -25,6 +25,7 @@ from async_downloads.server.access_log import AccessLog
 from async_downloads.server.drain import DrainGate
 from async_downloads.server.proxies.forwarded_scope import ForwardedScope
 from async_downloads.server.proxies.trusted import TrustedProxies
+from async_downloads.site.access import check_access
 from async_downloads.site.app import create_app
 from served_site.site import Site
 
@@ -225,7 +226,7 @@ async def test_an_expired_link_says_so(site_of: SiteOf, accept: str, monkeypatch
         earlier.setattr("time.time", lambda: 1_700_000_000.0)
         url = SIGNER.sign("/a.txt", expires=HOUR)
     found = await ask(site_of(), url, fields=[("Accept", accept)], client=LOCAL)
-    assert found.status == 410
+    assert (found.status, found.fields["referrer-policy"]) == (410, "no-referrer")
     assert "This link has expired. Ask the person who sent it for a new one." in found.body.decode()
 
 
@@ -319,6 +320,24 @@ def _qr_code(url: str) -> bytes:
     return drawn.getvalue()
 
 
+async def test_a_redirect_in_a_signed_folder_keeps_the_signature(site_of: SiteOf) -> None:
+    signature = SIGNER.sign("/private/*", expires=HOUR).partition("?")[2]
+    site = site_of()
+    for query, expected in ((signature, f"./deep/?{signature}"), (f"json&{signature}", f"./deep/?json&{signature}")):
+        found = await ask(site, f"/private/deep?{query}", client=LOCAL)
+        assert (found.status, found.fields["location"]) == (301, expected)
+    cookie = ("Cookie", found.fields["set-cookie"].partition(";")[0])
+    assert (await ask(site, "/private/deep", fields=[cookie], client=LOCAL)).fields["location"] == "./deep/"
+
+
+async def test_a_worker_that_is_replaced_gets_the_users_of_the_start(users: Path, tree: Path) -> None:
+    settings = Settings(directory=tree, auth_file=users)
+    access = check_access(settings)
+    users.write_text("not a user")
+    app = cast("App", create_app(settings, access=access))
+    assert (await ask(app, "/a.txt", fields=[ANN], client=LOCAL)).status == 200
+
+
 async def test_without_a_secret_a_signature_means_nothing(site_of: SiteOf) -> None:
     assert await _signed(site_of(secret=None), SIGNER.sign("/a.txt", expires=HOUR)) == 401
 
@@ -362,6 +381,9 @@ async def test_without_users_only_links_open_a_protected_folder(site_of: SiteOf)
         ),
         pytest.param({"auth_path": ("/a.txt",)}, "is a file: give its folder instead", id="a file"),
         pytest.param(
+            {"auth": ("ann:a", "ann:b"), "auth_file": None}, "'ann' has two passwords", id="a user with two passwords"
+        ),
+        pytest.param(
             {"auth_path": ("//files/download",), "database": "sqlite:///x.db"},
             "protect /files",
             id="a part of a database",
@@ -377,6 +399,8 @@ async def test_settings_that_make_no_sense_are_refused(site_of: SiteOf, changes:
 async def test_one_named_file_cannot_be_protected_by_its_path(site_of: SiteOf, tree: Path) -> None:
     with pytest.raises(ValueError, match="is a file"):
         site_of(directory=None, paths=(tree / "a.txt",), auth_path=("/a.txt",))
+    with pytest.raises(ValueError, match="is a file"):
+        site_of(directory=None, paths=(tree / "a.txt", tree / "private"), auth_path=("/private/deep/b.txt",))
 
 
 async def test_the_file_of_users_must_not_be_served(site_of: SiteOf, tree: Path, users: Path) -> None:

@@ -1,5 +1,6 @@
 """Fields that settings add to every response, and pages of other origins that read the files (CORS)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from async_downloads.config import Settings
 from async_downloads.sending import Message, Receive, Send
 from async_downloads.site.added_fields import AddedFields
 from served_site.conftest import SiteOf
-from served_site.site import Site
+from served_site.site import Site, app_of
 
 PAGE = "https://page.example"
 PREFLIGHT = {"Origin": PAGE, "Access_Control_Request_Method": "GET", "Access_Control_Request_Headers": "range"}
@@ -104,6 +105,16 @@ async def test_a_response_keeps_its_own_field_unless_the_field_is_a_list(site_of
     assert "Cookie" in listing.headers.get_list("vary")
     assert file.headers.get_list("content-security-policy") == ["sandbox"]
     assert file.headers.get_list("x-one") == ["1", "2"]
+
+
+async def test_browsers_apply_an_added_policy_and_the_sandbox_of_a_private_document(tree: Path) -> None:
+    (tree / "page.html").write_text("<script>1</script>")
+    policy = "default-src 'none'"
+    settings = Settings(directory=tree, auth_path=("/private",), secret="a secret of the tests")
+    app = app_of(replace(settings, header=(f"Content-Security-Policy: {policy}",)))
+    file, listing = await ask(app, "/page.html"), await ask(app, "/")
+    assert file.fields.get_list("content-security-policy") == ["sandbox allow-scripts", policy]
+    assert len(listing.fields.get_list("content-security-policy")) == 1
 
 
 async def test_a_large_file_is_sent_whole_with_the_fields(site_of: SiteOf, tree: Path) -> None:

@@ -28,6 +28,17 @@ async def test_a_response_names_the_file_and_leaves_conditions_to_the_server_in_
     assert (await ask(app, "/none.txt")).status == 404
 
 
+@pytest.mark.parametrize(("how", "is_sent_here"), [("nginx:/_files/", True), ("sendfile", False)])
+async def test_a_private_document_keeps_its_sandbox(tmp_path: Path, how: str, is_sent_here: bool) -> None:
+    (tmp_path / "page.html").write_text("<script>1</script>")
+    (tmp_path / "a.txt").write_text("a")
+    app = app_of(Settings(directory=tmp_path, offload=how, auth_path=("/private",), secret="a secret of the tests"))
+    page, text = await ask(app, "/page.html"), await ask(app, "/a.txt")
+    assert page.fields["content-security-policy"] == "sandbox allow-scripts"
+    assert (page.body == b"<script>1</script>") is is_sent_here
+    assert text.body == b""
+
+
 def test_only_a_folder_can_be_offloaded() -> None:
     with pytest.raises(ValueError, match="needs exactly one folder"):
         app_of(Settings(offload="sendfile"))
