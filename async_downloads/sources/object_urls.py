@@ -1,8 +1,9 @@
 """The URLs of object stores."""
 
+import re
 from importlib.util import find_spec
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 __all__ = ["REDIRECT_NEEDS", "REMOTE", "check_blobs_url", "check_object_url", "is_object_url", "path_of"]
 
@@ -11,6 +12,7 @@ REDIRECT_NEEDS: Final = "s3://… and the variables AWS_ACCESS_KEY_ID and AWS_SE
 REMOTE: Final = ("s3", "gs", "az")
 _SCHEMES: Final = tuple(f"{scheme}://" for scheme in (*REMOTE, "memory"))
 _FILE: Final = "file://"
+_BUCKET: Final = re.compile(r"[A-Za-z0-9._$-]+")  # Azure has a container `$web`
 
 
 def is_object_url(text: str) -> bool:
@@ -27,11 +29,12 @@ def check_object_url(url: str) -> None:
     """Raise ValueError, with one line that says what to do, if a URL is not the URL of an object store."""
     if not is_object_url(url):
         raise ValueError(f"{url!r} is not the URL of an object store: expected s3://bucket/prefix, gs://… or az://…")
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.query:
+    scheme, _, place = url.partition("://")
+    bucket = place.partition("/")[0]
+    if "@" in bucket or "?" in url:
         raise ValueError("the URL of an object store has no password and no options: set environment variables instead")
-    if parts.scheme in REMOTE and not parts.netloc:
-        raise ValueError(f"{url!r} names no bucket: expected {parts.scheme}://bucket/prefix")
+    if scheme in REMOTE and not _BUCKET.fullmatch(bucket):
+        raise ValueError(f"{url!r} names no bucket: expected {scheme}://bucket/prefix")
     _check_obstore()
 
 

@@ -1,21 +1,20 @@
 """How obstore connects to a store, and how long it tries."""
 
-import os
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from ..object_urls import REMOTE, check_object_url
-from .credentials import missing_credentials
-from .s3_signing import s3_endpoint
+from .environment import check_environment, endpoint, endpoints
+from .explanations import explained
+from .keys import is_usable_key
 
 __all__ = ["store_at"]
 
 
-_AZURE_ENDPOINTS: Final = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 # `timeout` includes the body, and a stream may be as slow as its client. `read_timeout` detects a store that stalls.
 # Idle connections count, too: a request that finds none makes one, even if another request ends in the same moment.
 _CLIENT: Final = {
@@ -34,19 +33,23 @@ _RETRIES: Final = {
 def store_at(url: str) -> Any:
     """Return the obstore store for a URL. Nothing is sent yet. Raises ValueError, with one line that says why."""
     check_object_url(url)
-    scheme = urlsplit(url).scheme
-    options = _options(scheme) if scheme in REMOTE else {}
+    parts = urlsplit(url)
+    if parts.fragment:
+        raise ValueError(f"{url!r} has a #: write %23 for it")
+    prefix = unquote(parts.path).strip("/")
+    if prefix and not is_usable_key(prefix):
+        raise ValueError(f"{url!r} has a part between slashes that obstore cannot use, such as . or ..")
+    check_environment(parts.scheme)
+    options = _options(parts.scheme) if parts.scheme in REMOTE else {}
     try:
         return from_url(url.rstrip("/") if options else url, **options)
     except BaseError as error:
-        line = str(error).partition("\n")[0]
-        raise ValueError(f"{url}: {missing_credentials(line) or line}") from error
+        raise ValueError(f"{url}: {explained(str(error))}") from error
 
 
 def _options(scheme: str) -> dict[str, Any]:
     """Return options with the endpoint of S3. If several variables name one, obstore would choose any of them."""
-    endpoint = s3_endpoint() if scheme == "s3" else None
-    named = [endpoint] if scheme == "s3" else map(os.environ.get, _AZURE_ENDPOINTS)
-    is_plain = any(each.startswith("http://") for each in named if each)
+    is_plain = any(value.startswith("http://") for _, value in endpoints(scheme))
     options = {"client_options": {**_CLIENT, "allow_http": is_plain}, "retry_config": _RETRIES}
-    return {**options, "endpoint": endpoint} if endpoint else options
+    named = endpoint("s3") if scheme == "s3" else None
+    return {**options, "endpoint": named} if named else options

@@ -8,7 +8,7 @@ from typing import Final
 from obstore import exceptions
 
 from ...errors import DownloadError, Forbidden, NotFound, SourceBusy, SourceChanged, SourceError
-from .credentials import missing_credentials
+from .explanations import explained
 
 __all__ = [
     "NotModified",
@@ -32,8 +32,6 @@ _NOT_SATISFIABLE: Final = re.compile(
 )
 # From a folder, then from S3, which limits the length of the key with its prefix.
 _NO_PATH: Final = re.compile(r"Not a directory|File name too long|KeyTooLong")
-_LINE_CHARACTERS: Final = 300
-_CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>(?:\s*<Message>([^<]{1,200}))?")  # of S3, GCS and Azure
 # The errors of obstore if a key has a character that XML cannot have. Some stores send invalid XML, others a 500.
 _NO_XML: Final = re.compile(r"status code: 500|invalid list response")
 # The store does not accept the credentials, whatever the key is: the codes of S3, then that of Azure.
@@ -68,7 +66,7 @@ def map_object_errors() -> Iterator[None]:
 def meaning_of(error: Exception) -> DownloadError:
     """Return the DownloadError that an error of obstore means, with one line for the log."""
     text = str(error)
-    return _type_of(error, text)(_line(text))
+    return _type_of(error, text)(explained(text))
 
 
 def lacks_permission(error: Forbidden) -> bool:
@@ -79,15 +77,6 @@ def lacks_permission(error: Forbidden) -> bool:
 def refuses_key(error: exceptions.BaseError) -> bool:
     """Return whether obstore lists no keys because it refuses one of them."""
     return isinstance(error, exceptions.InvalidPathError) or bool(_NO_XML.search(str(error)))
-
-
-def _line(text: str) -> str:
-    """Return the first line without its XML, then the code and the message from that XML."""
-    line = text.partition("\n")[0].partition("<?xml")[0].partition("<Error")[0].rstrip(" :")[:_LINE_CHARACTERS]
-    if missing := missing_credentials(line):
-        return missing
-    code = _CODE.search(text)
-    return ": ".join((line, *filter(None, code.groups()))) if code else line
 
 
 def _type_of(error: Exception, text: str) -> type[DownloadError]:  # noqa: PLR0911 - a table

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPException
 from itertools import islice
 from typing import Final
 from urllib.error import HTTPError
@@ -63,7 +64,7 @@ def _page(url: str) -> ET.Element:
     except HTTPError as error:
         kind = SourceBusy if error.code in _BUSY else Forbidden if error.code in _DENIED else SourceError
         raise kind(f"the bucket cannot be listed: {error}") from error
-    except (OSError, ET.ParseError) as error:
+    except (OSError, HTTPException, ET.ParseError) as error:
         raise SourceError(f"the bucket cannot be listed: {error}") from error
 
 

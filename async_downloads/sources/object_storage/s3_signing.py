@@ -13,18 +13,13 @@ from datetime import UTC, datetime
 from typing import Final, Self
 from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["ENDPOINTS", "S3Signer", "s3_endpoint"]
+from .environment import endpoint
+
+__all__ = ["S3Signer"]
 
 
 _UNRESERVED: Final = "-_.~"
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
-# The first variable that is set counts. The AWS SDKs know the first two, in this order, and obstore also the third.
-ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-
-
-def s3_endpoint() -> str | None:
-    """Return the URL of the store that the environment names; None for Amazon's own."""
-    return next(filter(None, map(os.environ.get, ENDPOINTS)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +86,10 @@ class S3Signer:
 
 def _bucket_url(bucket: str, region: str) -> str:
     """Return the URL of a bucket: below the endpoint that the environment names, or the bucket's own host at AWS."""
-    endpoint = s3_endpoint()
-    if not endpoint and "." in bucket:  # the certificate covers one label only
-        endpoint = f"https://s3.{region}.amazonaws.com"
-    return f"{endpoint.rstrip('/')}/{bucket}" if endpoint else f"https://{bucket}.s3.{region}.amazonaws.com"
+    found = endpoint("s3")
+    if not found and "." in bucket:  # the certificate covers one label only
+        found = f"https://s3.{region}.amazonaws.com"
+    return f"{found.rstrip('/')}/{bucket}" if found else f"https://{bucket}.s3.{region}.amazonaws.com"
 
 
 def _time(now: float, window: int) -> str:

@@ -9,6 +9,7 @@ import obstore
 from ...semantics.disposition import content_disposition
 from ..object_urls import REMOTE, check_object_url
 from .connecting import store_at
+from .environment import check_environment
 from .errors import map_object_errors
 from .s3_signing import S3Signer
 
@@ -32,6 +33,7 @@ def sign_object(url: str, *, expires: timedelta, name: str | None = None) -> str
         raise ValueError(f"{url!r} names no object of a bucket: expected s3://bucket/key")
     if not timedelta(seconds=1) <= expires <= timedelta(seconds=_MOST_SECONDS):
         raise ValueError("a URL of a bucket is valid for one second at least and for seven days at most")
+    check_environment(scheme)
     if signer := S3Signer.from_environment(f"{scheme}://{bucket}"):
         parameters = {"response-content-disposition": content_disposition("attachment", name)} if name else {}
         return signer.sign("GET", key, now=time.time(), seconds=int(expires.total_seconds()), parameters=parameters)

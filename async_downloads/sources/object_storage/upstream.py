@@ -13,6 +13,7 @@ from obstore.exceptions import BaseError, InvalidPathError
 from ...errors import Forbidden, SourceBusy
 from .byte_budget import ByteBudget
 from .errors import UnreadableKey, lacks_permission, map_object_errors, refuses_key
+from .explanations import explained
 from .found import Found, FoundRows
 
 __all__ = ["ENDING_SECONDS", "PARTS_AT_ONCE", "PART_BYTES", "Received", "Upstream"]
@@ -106,7 +107,7 @@ class Upstream:
         except BaseError as error:
             if not refuses_key(error):
                 raise
-            raise UnreadableKey(f"{prefix!r} cannot be listed: {error}") from error
+            raise UnreadableKey(f"{prefix!r} cannot be listed: {explained(str(error))}") from error
         return Found(FoundRows(found["objects"]), found["common_prefixes"])
 
     async def has_below(self, prefix: str) -> bool:
@@ -125,7 +126,7 @@ class Upstream:
         except BaseError as error:
             if not refuses_key(error):
                 raise
-            raise UnreadableKey(f"{beginning!r} cannot be listed: {error}") from error
+            raise UnreadableKey(f"{beginning!r} cannot be listed: {explained(str(error))}") from error
         return False
 
     async def probe(self, prefix: str) -> None:

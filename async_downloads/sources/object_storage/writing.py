@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -74,20 +75,30 @@ class BucketFiles:
     async def _put(self, key: str, data: AsyncIterable[bytes], media_type: str) -> StoredObject:
         chunks = aiter(data)
         first = await _joined(chunks)
+        size = len(first)
         attributes = {"Content-Type": media_type}
-        if len(first) < _WHOLE_BYTES:
+        if size < _WHOLE_BYTES:
             attributes["sha256"] = hashlib.sha256(first).hexdigest()
             await obstore.put_async(self._store, key, first, attributes=attributes)
-        else:
-            await obstore.put_async(
-                self._store,
-                key,
-                _all(first, chunks),
-                attributes=attributes,
-                chunk_size=PART_BYTES,
-                max_concurrency=PARTS_AT_ONCE,
-            )
-        return _stored(await obstore.head_async(self._store, key))
+            return StoredObject(key, size, int(time.time()))
+
+        async def counted() -> AsyncIterator[bytes]:
+            nonlocal size
+            yield first
+            async for chunk in chunks:
+                size += len(chunk)
+                yield chunk
+
+        await obstore.put_async(
+            self._store,
+            key,
+            counted(),
+            attributes=attributes,
+            chunk_size=PART_BYTES,
+            max_concurrency=PARTS_AT_ONCE,
+        )
+        # The store is not asked for a description: the credentials may permit writing only.
+        return StoredObject(key, size, int(time.time()))
 
     async def files(self) -> Sequence[StoredObject]:
         """Return all objects, in the order of their keys."""
@@ -124,12 +135,6 @@ async def _joined(chunks: AsyncIterator[bytes]) -> bytes:
         if len(joined) >= _WHOLE_BYTES:
             break
     return bytes(joined)
-
-
-async def _all(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in chunks:
-        yield chunk
 
 
 def _stored(meta: Any) -> StoredObject:

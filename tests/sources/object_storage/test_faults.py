@@ -127,7 +127,7 @@ async def test_a_bucket_with_a_key_that_cannot_be_read_is_ready(faulty: Faulty) 
 
 async def test_credentials_that_may_not_list_are_no_fault_but_unknown_ones_are(faulty: Faulty) -> None:
     await ObjectStore.from_url("s3://bucket/unlisted").probe()
-    with pytest.raises(SourceError, match=r"403 Forbidden: InvalidAccessKeyId: No\.$"):
+    with pytest.raises(SourceError, match=r"403 Forbidden: InvalidAccessKeyId: No: correct AWS_ACCESS_KEY_ID$"):
         await ObjectStore.from_url("s3://bucket/unknown-owner").probe()
 
 

@@ -8,7 +8,7 @@ import pytest
 from harness.waiting import HANGING
 
 from async_downloads.sources.object_storage import ObjectStore, S3Signer
-from async_downloads.sources.object_storage.s3_signing import ENDPOINTS
+from async_downloads.sources.object_storage.environment import ENDPOINTS
 
 _NOW = 1_369_353_600.0  # 2013-05-24 00:00:00 UTC
 _KEY_ID, _SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # published by AWS
@@ -56,7 +56,7 @@ def test_real_servers_accept_the_urls(request: pytest.FixtureRequest, server: st
 def test_the_environment_says_where_the_bucket_is(
     environment: dict[str, str], base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in (*ENDPOINTS, "AWS_REGION", "AWS_DEFAULT_REGION"):
+    for name in (*ENDPOINTS["s3"], "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {**environment, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
         monkeypatch.setenv(name, value)
@@ -94,7 +94,7 @@ def test_other_stores_have_no_signer(url: str) -> None:
 
 def test_a_bucket_with_a_dot_is_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """The certificate of the host covers one label only."""
-    for name in (*ENDPOINTS, "AWS_REGION", "AWS_DEFAULT_REGION"):
+    for name in (*ENDPOINTS["s3"], "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")

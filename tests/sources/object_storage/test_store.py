@@ -12,6 +12,7 @@ from async_downloads.errors import NotFound, SourceError
 from async_downloads.semantics.representation import RequestHead
 from async_downloads.sources.memory import MemorySource
 from async_downloads.sources.object_storage import ObjectStore
+from async_downloads.sources.object_storage.connecting import store_at
 from async_downloads.sources.object_storage.errors import meaning_of
 from async_downloads.sources.object_storage.found import FoundObject, FoundRows
 from async_downloads.sources.object_storage.small_objects import SmallObjects
@@ -112,11 +113,22 @@ async def test_a_long_listing_is_cut(upstream: MemoryStore) -> None:
         ("s3://key:secret@bucket", "no password"),
         ("s3://bucket?region=x", "no options"),
         ("ftp://bucket", "is not the URL"),
+        ("s3://my bucket/a", "names no bucket"),
+        ("s3://[bucket", "names no bucket"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused(url: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         check_object_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [("s3://bucket/a#b", "write %23"), ("s3://bucket/a/../b", "such as"), ("s3://b/a//b", "such as")],
+)
+def test_a_prefix_that_obstore_would_take_for_another_is_refused(url: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        store_at(url)
 
 
 def test_only_urls_of_object_stores_are_taken_for_one() -> None:
