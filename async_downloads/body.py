@@ -47,6 +47,7 @@ class Body:
     def __init__(self, pieces: tuple[Piece, ...], source: Source, *, stall_timeout: float) -> None:
         self._pieces: tuple[Piece | _Begun, ...] = pieces
         self._replaced: tuple[Piece | _Begun, ...] = ()
+        self._kept: bytes | None = None  # the whole content of a source that is closed already
         self.selected: Representation = source.representation  # what the response describes
         self._planned: tuple[Piece, ...] | None = pieces
         self._source = source
@@ -144,9 +145,9 @@ class Body:
 
     def replan(self, pieces: tuple[Piece, ...]) -> None:
         """Replace the pieces by others of the same source. Call it before the body is read."""
-        self._replaced, self._pieces = self._pieces, pieces
+        self._replaced, self._pieces = (*self._replaced, *self._pieces), pieces
         self._planned = None
-        self.whole = _read_whole(pieces, self._source)
+        self.whole = _read_whole(pieces, self._source) if self._kept is None else _cut(pieces, self._kept)
 
     def call_on_close(self, function: Callable[[], Awaitable[object]]) -> None:
         """Await a function after the source has been closed."""
@@ -169,6 +170,7 @@ class Body:
             await self._close_source()
 
     async def _close_source(self) -> None:
+        self._kept = self.whole if self._kept is None else self._kept
         for piece in (*self._replaced, *self._pieces):
             if isinstance(piece, _Begun):
                 await piece.chunks.aclose()
@@ -199,6 +201,11 @@ class _Begun:
 def _reads_nowait(kind: type[Source]) -> bool:
     """Whether sources of a class are SupportsReadNowait; `isinstance` of a protocol is slow."""
     return issubclass(kind, SupportsReadNowait)
+
+
+def _cut(pieces: tuple[Piece, ...], content: bytes) -> bytes:
+    """Return the body with these pieces of a content."""
+    return b"".join([piece if isinstance(piece, bytes) else content[piece.start : piece.stop] for piece in pieces])
 
 
 def _read_whole(pieces: tuple[Piece, ...], source: Source) -> bytes | None:

@@ -3,13 +3,15 @@
 The adapters of all frameworks use this module, so that the same content gets the same response in each of them.
 """
 
+import calendar
 import errno
 import io
 import os
 import re
+import time
 from collections.abc import AsyncIterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache, partial
 from typing import IO, Final, NamedTuple
 from urllib.parse import quote
@@ -27,7 +29,7 @@ from .sources.opening import describe, open_regular
 from .sources.streams import source_of
 
 __all__ = [
-    "BinaryFile", "Chunks", "Content", "OpenedContent", "PathLike", "described", "etag_of", "open_content",
+    "BinaryFile", "Chunks", "Content", "Moment", "OpenedContent", "PathLike", "described", "etag_of", "open_content",
     "opened_now", "policy_of",
 ]  # fmt: skip
 
@@ -36,6 +38,7 @@ PathLike = str | os.PathLike[str]
 Chunks = AsyncIterable[bytes | str] | Iterator[bytes | str]
 BinaryFile = IO[bytes] | io.BufferedIOBase | io.RawIOBase
 Content = PathLike | bytes | bytearray | memoryview | BinaryFile | Chunks | Source
+Moment = date | time.struct_time | float
 _recent_paths: Final = RecentPaths()
 _NOT_IN_A_TAG: Final = re.compile(r"[^\x21-\x7e]")  # a quote is left to ETag, which raises ValueError
 _LIKE_A_PATH: Final = re.compile(rb"[^\0-\x1f]{0,255}/[^\0-\x1f]{1,255}")
@@ -106,12 +109,12 @@ def described(
     filename: str | None,
     media_type: str,
     etag: bool | ETag,
-    last_modified: datetime | float | None,
+    last_modified: Moment | None,
 ) -> Representation:
     """Return the description of a representation with the name, the type and the validators that a view has set.
 
     With `etag=False` it has no ETag; with `etag=True` it has that of the file. `last_modified` is in seconds since
-    1970, or a date; a date without a time zone is in UTC.
+    1970, or a date, which may have a time; without a time zone it is in UTC.
     """
     validators = _validators(found.validators, etag, last_modified)
     if (filename, media_type, validators) == (found.filename, found.media_type, found.validators):
@@ -119,11 +122,17 @@ def described(
     return replace(found, filename=filename, media_type=media_type, validators=validators)
 
 
-def _validators(found: Validators, etag: bool | ETag, last_modified: datetime | float | None) -> Validators:
-    if isinstance(last_modified, datetime):
-        last_modified = last_modified.replace(tzinfo=last_modified.tzinfo or UTC).timestamp()
+def _validators(found: Validators, etag: bool | ETag, last_modified: Moment | None) -> Validators:
     tag = etag if isinstance(etag, ETag) else found.etag if etag else None
-    return Validators(tag, found.last_modified if last_modified is None else int(last_modified))
+    return Validators(tag, found.last_modified if last_modified is None else _seconds(last_modified))
+
+
+def _seconds(moment: Moment) -> int:
+    if isinstance(moment, datetime):
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    elif isinstance(moment, date):
+        moment = moment.timetuple()
+    return calendar.timegm(moment) if isinstance(moment, time.struct_time) else int(moment)
 
 
 def etag_of(given: bool | str) -> bool | ETag:

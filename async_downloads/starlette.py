@@ -12,11 +12,10 @@ It works with every ASGI server. With `async-downloads run`, the kernel sends th
 import os
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final, Self, TypedDict, Unpack
 
 from .asgi import log_failure, request_head, request_line
-from .content import Content, OpenedContent, described, etag_of, open_content, opened_now, policy_of
+from .content import Content, Moment, OpenedContent, described, etag_of, open_content, opened_now, policy_of
 from .errors import DownloadError, SourceBusy
 from .request_target import normalized
 from .responder import Response as PlannedResponse
@@ -65,7 +64,7 @@ class ResponseOptions(TypedDict, total=False):
     attachment: bool | None
     cache_control: str | None
     etag: bool | str
-    last_modified: datetime | float | None
+    last_modified: Moment | None
 
 
 class DownloadResponse(Response):
@@ -103,7 +102,7 @@ class DownloadResponse(Response):
         attachment: bool | None = None,
         cache_control: str | None = "no-cache",
         etag: bool | str = True,
-        last_modified: datetime | float | None = None,
+        last_modified: Moment | None = None,
     ) -> None:
         if status_code in _NO_CONTENT:
             raise ValueError(f"a response with status {status_code} has no content")

@@ -1,21 +1,20 @@
 """`init_app`: this package sends the downloads of an app, and its static files."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
-from quart import Blueprint, Quart, Response, request
+from quart import Blueprint, Quart, Response, current_app, request
 from quart.asgi import ASGIHTTPConnection
 from quart.testing.connections import TestHTTPConnection
-from quart.typing import ResponseTypes
+from quart.typing import ResponseReturnValue, ResponseTypes
 
 from ..asgi import response_to_error
 from ..body import Body
 from ..errors import DownloadError, SourceError
 from ..responder import Response as PlannedResponse
 from ..sending import Scope, Send, send_response
-from .response import DownloadResponse, make_private
-from .send import send_from_directory
+from .response import DownloadResponse, settle
+from .send import http_exception, send_from_directory
 
 __all__ = ["DownloadConnection", "init_app"]
 
@@ -33,7 +32,8 @@ def init_app(app: Quart) -> None:
     client = cast("Any", app.test_client_class)
     connection = _derived(_TestConnection, client.http_connection_class)
     app.test_client_class = type(client.__name__, (client,), {"http_connection_class": connection})
-    app.register_error_handler(DownloadError, _respond_to_error)
+    app.error_handler_spec[None][None].setdefault(DownloadError, _respond_to_error)
+    _take_over_static_files(app)
     if app.config["SEND_FILE_MAX_AGE_DEFAULT"] is Quart.default_config["SEND_FILE_MAX_AGE_DEFAULT"]:
         app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None
 
@@ -64,7 +64,7 @@ class DownloadConnection(ASGIHTTPConnection):
             await super()._send_response(send, response)
             return
         if isinstance(response, DownloadResponse):
-            make_private(response)
+            settle(response)
         fields = tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers)
         download = PlannedResponse(response.status_code, (), response.response, fields)
         try:
@@ -77,24 +77,47 @@ class DownloadConnection(ASGIHTTPConnection):
 def _take_over_static_files(app: Quart) -> None:
     """Send the files of `/static` and of `send_static_file` ourselves, those of blueprints too.
 
-    Views and methods that the app has replaced stay.
+    Views and methods that the app has replaced stay, and their calls of `super().send_static_file` reach ours.
     """
     views = app.view_functions
-    if app.extensions.get("async_downloads.views") == len(views):
+    if app.extensions.get("async_downloads.views") == (len(views), len(app.blueprints)):
         return
+    owners: list[Any] = [app, *app.blueprints.values()]
+    for owner in owners:
+        owner.__class__ = _with_static_files(type(owner))
     for endpoint, view in views.items():
         if getattr(view, "__func__", None) in _STATIC:
-            owner = cast("Any", view).__self__
-            views[endpoint] = owner.send_static_file = _static_view(owner)
-    app.extensions["async_downloads.views"] = len(views)  # a blueprint may be registered later
+            views[endpoint] = cast("Any", view).__self__.send_static_file
+    app.extensions["async_downloads.views"] = len(views), len(app.blueprints)  # a blueprint may be registered later
 
 
-def _static_view(owner: Any) -> Callable[..., Awaitable[Response]]:
-    async def send_static_file(filename: str) -> Response:
+class _StaticFiles:
+    """The method of an app or a blueprint that sends a static file."""
+
+    async def send_static_file(self, filename: str) -> Response:
+        """Return a response with a file of the static folder. Raises RuntimeError if there is no such folder."""
+        owner = cast("Any", self)
+        if not owner.has_static_folder:
+            raise RuntimeError("'static_folder' must be set to serve static files")
         max_age = owner.get_send_file_max_age(filename)  # of a blueprint; if it is None, the app's own is asked
         return await send_from_directory(owner.static_folder, filename, max_age=max_age)
 
-    return send_static_file
+
+class _App(_StaticFiles, Quart):
+    pass
+
+
+class _Blueprint(_StaticFiles, Blueprint):
+    pass
+
+
+def _with_static_files(theirs: type[Any]) -> type[Any]:
+    """Return a class with our method below those of the app's own classes, and above that of Quart."""
+    ours = _App if issubclass(theirs, Quart) else _Blueprint
+    if issubclass(theirs, ours):
+        return theirs
+    bases = (ours,) if issubclass(ours, theirs) else (theirs, ours)
+    return type(theirs.__name__, bases, {"__module__": theirs.__module__})
 
 
 class _TestConnection(TestHTTPConnection):
@@ -111,6 +134,11 @@ class _TestConnection(TestHTTPConnection):
         return response
 
 
-async def _respond_to_error(error: DownloadError) -> Response:
+async def _respond_to_error(error: DownloadError) -> ResponseReturnValue:
+    """Return the response to an error of a view: that of the app's own handler of the status, if it has one."""
     found = response_to_error(error, cast("Scope", request.scope))
+    failure = http_exception(error)
+    handler = current_app._find_error_handler(failure, request.blueprints)  # what `abort` calls
+    if handler is not None:
+        return cast("ResponseReturnValue", await current_app.ensure_async(cast("Any", handler))(failure))
     return Response(found.body.whole, found.status, dict(found.fields))

@@ -3,24 +3,23 @@
 import os
 import time
 from collections.abc import Callable
-from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, Final, NoReturn, TypedDict, Unpack, cast
 
 from quart import abort, current_app, request
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from werkzeug.security import safe_join
 from werkzeug.utils import get_content_type
 
 from ..asgi import log_failure, request_head, request_line
-from ..content import Content, OpenedContent, PathLike, described, etag_of, open_content, policy_of
+from ..content import Content, Moment, OpenedContent, PathLike, described, etag_of, open_content, policy_of
 from ..deprecation import accepting_former_names
 from ..errors import DownloadError, SourceBusy
 from ..offload import Offload
 from ..recent_paths import open_in_thread
 from ..responder import respond
 from ..semantics.dates import format_date
-from ..semantics.plan import Plan, Policy, plan
+from ..semantics.plan import Policy
 from ..semantics.representation import Field, Representation, RequestHead
 from ..sending import Scope
 from ..sources.base import EtagKind, Source
@@ -31,7 +30,8 @@ from ..wanted_digests import with_digest
 from .response import DownloadResponse, response_of
 
 __all__ = [
-    "ContentOptions", "SendOptions", "abort_for", "send_file", "send_from_directory", "send_from_store", "send_source",
+    "ContentOptions", "SendOptions", "abort_for", "http_exception", "send_file", "send_from_directory",
+    "send_from_store", "send_source",
 ]  # fmt: skip
 
 
@@ -47,7 +47,7 @@ class ContentOptions(TypedDict, total=False):
     download_name: str | None
     conditional: bool
     etag: bool | str
-    last_modified: datetime | float | None
+    last_modified: Moment | None
     max_age: MaxAge
 
 
@@ -65,14 +65,14 @@ async def send_file(
     download_name: str | None = None,
     conditional: bool = True,
     etag: bool | str = True,
-    last_modified: datetime | float | None = None,
+    last_modified: Moment | None = None,
     max_age: MaxAge = None,
 ) -> DownloadResponse:
     """Return a response with a file: `flask.send_file`, with ranges and conditions by RFC 9110.
 
     A path is relative to `app.root_path` and must not come from a client: use `send_from_directory` for that. None,
     which `safe_join` returns for an unsafe path, is a 404. A file object is read from its current position, then
-    closed. `last_modified` is seconds since 1970, `max_age` is seconds.
+    closed. `last_modified` is a date or seconds since 1970, `max_age` is seconds.
 
     Raises the same errors as Flask: OSError if the path cannot be opened, TypeError if no name gives the media type or
     the attachment's name, ValueError if the file is open in text mode. It also raises TypeError for bytes that are the
@@ -192,9 +192,17 @@ async def _store(directory: str, hidden: bool) -> DirectoryStore:
 def abort_for(error: DownloadError) -> NoReturn:
     """Raise the HTTP exception for an error of `open`; log the error unless it is NotFound."""
     log_failure(error, request_line(cast("Scope", request.scope)))
+    raise http_exception(error) from error
+
+
+def http_exception(error: DownloadError) -> HTTPException:
+    """Return the HTTP exception with the status of an error, as `abort` raises it."""
     if isinstance(error, SourceBusy):
-        raise ServiceUnavailable(retry_after=error.retry_after) from error
-    abort(error.status)
+        return ServiceUnavailable(retry_after=error.retry_after)
+    try:
+        abort(error.status)
+    except HTTPException as failure:
+        return failure
 
 
 def _is_offloaded(opened: OpenedContent) -> bool:
@@ -206,11 +214,10 @@ async def _respond(opened: OpenedContent, selected: Representation, policy: Poli
     head, source = _head(), opened.source
     if opened.path and _is_offloaded(opened):
         offloaded = await Offload("X-Sendfile").respond(head, source, policy, opened.path, selected=selected)
-        return response_of(offloaded, lambda: Plan(offloaded.status, offloaded.fields))
+        return response_of(offloaded, head, None)
     stall_timeout = current_app.config.get("DOWNLOAD_STALL_TIMEOUT", STALL_TIMEOUT)
     try:
         planned = await respond(head, source, policy, selected=selected, stall_timeout=stall_timeout, replannable=True)
     except DownloadError as error:
         abort_for(error)
-    # The source may have been described again since `selected` was made.
-    return response_of(planned, lambda: plan(head._replace(fields={}), planned.body.selected, policy))
+    return response_of(planned, head, policy)

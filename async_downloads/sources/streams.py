@@ -34,8 +34,8 @@ def source_of(given: object) -> Source:
     The source reads a file from its current position. Closing the source closes the file. A regular file and a file
     that a client uploaded have a size and ranges; any other file object is read once, to its end. Iterators yield
     bytes, or text, which is encoded as UTF-8; any other item raises TypeError while it is read. Synchronous iterators
-    run in threads. Raises TypeError for any other object, and ValueError for a file in text mode, or a pipe in
-    non-blocking mode.
+    run in threads. Raises TypeError for any other object, and ValueError for a file in text mode or not
+    open for reading, or a pipe in non-blocking mode.
     """
     given = unwrapped(given)
     if isinstance(given, io.BytesIO):
@@ -90,6 +90,8 @@ def _file_source(file: BinaryIO) -> Source:
             raise ValueError("a pipe or device must be in blocking mode, else its end cannot be found")
         threaded = _InThreads(partial(_reader(file), _CHUNK_BYTES), getattr(file, "close", None))
         return StreamSource(_chunks(threaded.call), close=threaded.close)
+    if not file.readable():
+        raise ValueError("a file must be open for reading")
     start = file.tell()
     duplicate = OpenFile.duplicate(file.fileno())
     file.close()

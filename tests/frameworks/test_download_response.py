@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
@@ -332,6 +333,7 @@ def test_no_field_that_a_route_has_set_is_kept_in_a_cache(file: Path) -> None:
     [
         pytest.param({"last_modified": MOMENT}, id="seconds"),
         pytest.param({"last_modified": datetime.fromtimestamp(MOMENT, UTC)}, id="a date"),
+        pytest.param({"last_modified": time.gmtime(MOMENT)}, id="struct_time"),
         pytest.param({"headers": {"Last-Modified": DATE}}, id="a field of the route"),
     ],
 )

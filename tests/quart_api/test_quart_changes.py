@@ -10,7 +10,7 @@ import pytest
 from harness.process import descriptors
 from harness.sources import SlicedSource
 from harness.waiting import eventually
-from quart import Blueprint, Quart, Response, request, session
+from quart import Quart, Response, request, session
 from quart.asgi import ASGIHTTPConnection
 from quart.testing import QuartClient
 
@@ -235,59 +235,6 @@ async def test_a_download_is_a_response_of_the_class_of_the_app(tmp_path: Path, 
     app.response_class = _OwnResponse
     assert (await exchange(app)).body == page
     assert isinstance(seen[0], _OwnResponse)
-
-
-@pytest.fixture
-def static(tmp_path: Path) -> Quart:
-    """An app with a static folder, and a blueprint with its own static folder, registered after `init_app`."""
-    for folder in ("static", "blueprint"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "x.bin").write_bytes(LARGE)
-    app = Quart(__name__, root_path=str(tmp_path))
-    init_app(app)
-    app.register_blueprint(
-        Blueprint("own", __name__, root_path=str(tmp_path), static_folder="blueprint", static_url_path="/own")
-    )
-    return app
-
-
-@pytest.mark.parametrize("target", ["/static/x.bin", "/own/x.bin"])
-async def test_static_files_are_downloads(static: Quart, target: str) -> None:
-    client = static.test_client()
-    statuses = {}
-    for value in (None, "bytes=0-9", "bytes=-5", "bytes=0-3,10-12", "bytes=999999-"):
-        response = await client.get(target, headers={"Range": value} if value else {})
-        statuses[value] = response.status_code, await response.get_data()
-    assert statuses[None] == (200, LARGE)
-    assert (statuses["bytes=0-9"], statuses["bytes=-5"]) == ((206, LARGE[:10]), (206, LARGE[-5:]))
-    assert (statuses["bytes=0-3,10-12"][0], statuses["bytes=999999-"][0]) == (206, 416)
-    assert (await client.get(target)).headers["Cache-Control"] == "no-cache"
-    assert (await client.get(f"{target}/../../secret")).status_code == 404
-
-
-async def test_a_view_may_send_a_static_file(static: Quart) -> None:
-    async def index() -> Response:
-        return await static.send_static_file("x.bin")
-
-    static.add_url_rule("/", "index", index)
-    response = await static.test_client().get("/", headers={"Range": "bytes=0-9"})
-    assert (response.status_code, await response.get_data()) == (206, LARGE[:10])
-
-
-@pytest.mark.parametrize("target", ["/static/x.bin", "/own/x.bin"])
-async def test_the_app_says_how_long_caches_keep_static_files(
-    static: Quart, target: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(static, "get_send_file_max_age", lambda name: 60 if name.endswith("x.bin") else None)
-    assert (await static.test_client().get(target)).headers["Cache-Control"] == "public, max-age=60"
-
-
-async def test_a_static_view_of_the_apps_own_stays(static: Quart) -> None:
-    async def own(filename: str) -> str:
-        return f"own {filename}"
-
-    static.view_functions["static"] = own
-    assert await (await static.test_client().get("/static/x.bin")).get_data(as_text=True) == "own x.bin"
 
 
 @pytest.mark.parametrize(

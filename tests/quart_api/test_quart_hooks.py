@@ -10,8 +10,9 @@ import pytest
 from harness.process import descriptors, no_descriptors_left
 from harness.waiting import eventually
 from quart import Quart, Response, request, session
+from werkzeug.exceptions import HTTPException
 
-from async_downloads import send_file, send_from_directory, send_source, sending
+from async_downloads import init_app, send_file, send_from_directory, send_source, sending
 from async_downloads.errors import DownloadError, Forbidden, IsDirectory, NotFound, SourceBusy, SourceTruncated
 from async_downloads.quart.app import DownloadConnection
 from async_downloads.sources.streams import StreamSource
@@ -191,6 +192,37 @@ async def test_an_error_of_a_store_in_a_view_becomes_its_status(error: DownloadE
 
     made = await exchange(quart_app(Path("/"), view, with_init=True))
     assert (made.status, made.fields.get("retry-after")) == (status, "1" if status == 503 else None)
+
+
+@pytest.mark.parametrize(("error", "status"), [(NotFound("x"), 404), (SourceBusy("x"), 503)])
+@pytest.mark.parametrize("registered", ["status", "HTTPException", "Exception"])
+async def test_the_app_responds_to_an_error_of_a_store_as_to_abort(
+    error: DownloadError, status: int, registered: str
+) -> None:
+    async def view() -> Response:
+        raise error
+
+    async def own(failure: HTTPException) -> tuple[str, int]:
+        return f"own {failure.code}", 418
+
+    app = quart_app(Path("/"), view, with_init=True)
+    app.register_error_handler({"HTTPException": HTTPException, "Exception": Exception}.get(registered, status), own)
+    made = await exchange(app)
+    assert (made.status, made.body) == (418, f"own {status}".encode())
+
+
+async def test_a_handler_that_the_app_has_registered_before_stays() -> None:
+    async def view() -> Response:
+        raise NotFound("x")
+
+    async def own(error: DownloadError) -> tuple[str, int]:
+        return type(error).__name__, 418
+
+    app = quart_app(Path("/"), view, with_init=False)
+    app.register_error_handler(DownloadError, own)
+    init_app(app)
+    made = await exchange(app)
+    assert (made.status, made.body) == (418, b"NotFound")
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,12 @@ MISTAKES = [
     call("attachment of an open file without name", opened("notes.txt", as_attachment=True, **TEXT)),
     call("text mode", opened("page.html", mode="r", **TEXT)),
     call("text mode, named", opened("page.html", mode="r", download_name="a.txt")),
+    call(
+        "open for writing only",
+        opened("Makefile", mode="ab", **TEXT),
+        instead=failing(ValueError),
+        why="Flask finds out when it sends",
+    ),
     call("StringIO", in_text(**TEXT)),
     call("StringIO without name", in_text(), instead=failing(ValueError), why=TWO),
     call("StringIO as attachment", in_text(as_attachment=True, **TEXT), instead=failing(ValueError), why=TWO),

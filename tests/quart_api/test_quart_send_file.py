@@ -1,7 +1,8 @@
 """send_file sends the same responses as Flask's, for each kind of argument."""
 
+import time
 from collections.abc import Awaitable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 
@@ -161,6 +162,8 @@ VALIDATORS = [
     call("last_modified in microseconds", sent("notes.txt", last_modified=datetime(2020, 1, 2, 3, 4, 5, 999999, UTC))),
     call("last_modified as int", memory(CONTENT, last_modified=1_600_000_000, **TEXT)),
     call("last_modified as float", sent("notes.txt", last_modified=1_600_000_000.9)),
+    call("last_modified as a day", sent("notes.txt", last_modified=date(2020, 1, 2))),
+    call("last_modified as struct_time", memory(CONTENT, last_modified=time.gmtime(1_600_000_000), **TEXT)),
     call("last_modified at the epoch", sent("notes.txt", last_modified=0)),
     call("max_age", sent("notes.txt", max_age=60)),
     call("max_age as float", sent("notes.txt", max_age=60.5)),
