@@ -1,12 +1,13 @@
-"""Content-Length of responses (RFC 9110 §8.6): what the app states, and whether its body has that length."""
+"""Content-Length (RFC 9110 §8.6): its largest value, what the app states, and whether its body has that length."""
 
 import re
 from typing import Final
 
-__all__ = ["bytes_left", "short_body", "stated_length"]
+__all__ = ["LENGTH_DIGITS", "bytes_left", "short_body", "stated_length"]
 
 
-_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
+LENGTH_DIGITS: Final = 18  # no body is longer, and Python refuses to read thousands of digits
+_LENGTH: Final = re.compile(rb"[0-9]{1,%d}" % LENGTH_DIGITS)
 
 
 def stated_length(value: bytes, before: int | None) -> int:

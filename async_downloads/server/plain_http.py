@@ -5,6 +5,7 @@ import socket
 from typing import Final
 
 from .http1.response_head import encode_lines
+from .http1.states import LINGER_SECONDS
 
 __all__ = ["refuse_plain_http"]
 
@@ -15,7 +16,6 @@ _FIELDS: Final = (
     (b"content-length", b"%d" % len(_TEXT)),
 )
 _RESPONSE: Final = b"%sConnection: close\r\n\r\n%s" % (encode_lines(400, _FIELDS).lines, _TEXT)
-_LINGER_SECONDS: Final = 2.0
 _READ_BYTES: Final = 64 * 1024
 
 
@@ -32,7 +32,7 @@ async def refuse_plain_http(sock: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     await loop.sock_sendall(sock, _RESPONSE)
     sock.shutdown(socket.SHUT_WR)
-    async with asyncio.timeout(_LINGER_SECONDS):
+    async with asyncio.timeout(LINGER_SECONDS):
         while await loop.sock_recv(sock, _READ_BYTES):
             pass
     raise ConnectionAbortedError("the client uses plain HTTP")

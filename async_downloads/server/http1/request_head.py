@@ -13,14 +13,17 @@ from typing import Final, NamedTuple
 import httptools
 
 from ...semantics.tokens import TOKEN
+from ..content_length import LENGTH_DIGITS
 
-__all__ = ["HEAD_BYTES", "HOST", "LINE_BYTES", "BadRequest", "Field", "ParsedHead", "encoded_target", "parse_head"]
+__all__ = [
+    "HEAD_BYTES", "HOST", "LINE_BYTES", "MAX_FIELDS", "BadRequest", "Field", "ParsedHead", "encoded_target",
+    "parse_head",
+]  # fmt: skip
 
 
 HEAD_BYTES: Final = 64 * 1024
 LINE_BYTES: Final = 16 * 1024
-_FIELDS: Final = 200
-_LENGTH_DIGITS: Final = 18  # of Content-Length; no body is longer, and Python refuses to read thousands of digits
+MAX_FIELDS: Final = 200
 _RECURRING_BYTES: Final = 1024  # longer heads would fill the cache
 
 _REQUEST_LINE: Final = re.compile(rb"(%b) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n" % TOKEN.encode())
@@ -71,7 +74,7 @@ def _parse(head: bytes) -> ParsedHead:
         raise BadRequest(505)
     if line.end() > LINE_BYTES:
         raise BadRequest(414)
-    if head.count(b"\n") - 2 > _FIELDS:  # the request line and the empty line are none
+    if head.count(b"\n") - 2 > MAX_FIELDS:  # the request line and the empty line are none
         raise BadRequest(431)
     if minor > b"1":  # a later minor version is read as the latest that we know (RFC 9110 §2.5)
         head = b"%s1%s" % (head[: line.start(4)], head[line.end(4) :])
@@ -146,7 +149,7 @@ class _Fields:
         coding = self.known.get(b"transfer-encoding")
         if coding is None:
             text = self.known.get(b"content-length", b"0")
-            if len(text) > _LENGTH_DIGITS:
+            if len(text) > LENGTH_DIGITS:
                 raise BadRequest(400)
             return int(text)
         if version == "1.0":

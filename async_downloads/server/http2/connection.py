@@ -10,6 +10,7 @@ from h2.exceptions import ProtocolError
 from ...sending import Scope
 from ..http1.flow_control import FlowControl
 from ..http1.scope import base_scope
+from ..http1.states import FLUSH_SECONDS
 from ..proxies.proxy_protocol import NamedClient
 from .engine import Engine
 from .frames import GOAWAY, ConnectionFault, Frame, FrameBudget, FrameSplitter
@@ -24,7 +25,6 @@ __all__ = ["Http2Connection"]
 
 _FRAMES_A_TURN: Final = 16  # each may be a request; after these, other connections get their turn
 _UNREAD_BYTES: Final = 64 * 1024  # in the transport; if more wait, the client must read before it may send more
-_FLUSH_SECONDS: Final = 60.0
 
 
 class Http2Connection(asyncio.Protocol):
@@ -189,5 +189,5 @@ class Http2Connection(asyncio.Protocol):
             self._engine.send_goaway(code, self._streams.last_id)
         self.flow.resume_reading()  # unread bytes would reset the connection, and GOAWAY would be lost
         self.flow.transport.close()
-        self._own_deadline = self.server.now + _FLUSH_SECONDS
+        self._own_deadline = self.server.now + FLUSH_SECONDS
         self._streams.leave()

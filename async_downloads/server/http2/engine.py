@@ -12,16 +12,15 @@ from h2.stream import StreamInputs
 
 from ..http1.request_head import Field
 from .field_encoder import FieldEncoder
-from .frames import CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS
+from .frames import CONTINUATION, DATA, END_HEADERS, END_STREAM, FRAME_BYTES, GOAWAY, HEADERS
 from .request_fields import LIST_BYTES, RequestDecoder
 
-__all__ = ["FRAME_BYTES", "MAX_STREAMS", "Engine"]
+__all__ = ["MAX_STREAMS", "Engine"]
 
 
 MAX_STREAMS: Final = 64
 _WINDOW_BYTES: Final = 1024 * 1024  # of all request bodies of a connection that wait for the app
 _TABLE_BYTES: Final = 4096  # of the client's table of fields (RFC 7541 §4.2)
-FRAME_BYTES: Final = 16 * 1024
 _JOINED_BYTES: Final = 64 * 1024  # of frames that wait for those of other streams, to be written together
 _FRAME_HEAD: Final = struct.Struct(">IBI")  # length and kind, flags, number of the stream (RFC 9113 §4.1)
 

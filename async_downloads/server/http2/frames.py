@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 from h2.errors import ErrorCodes
 
 __all__ = [
-    "CONTINUATION", "DATA", "END_HEADERS", "END_STREAM", "GOAWAY", "HEADERS", "PREFACE", "ConnectionFault", "Frame",
-    "FrameBudget", "FrameSplitter",
+    "CONTINUATION", "DATA", "END_HEADERS", "END_STREAM", "FRAME_BYTES", "GOAWAY", "HEADERS", "PREFACE",
+    "ConnectionFault", "Frame", "FrameBudget", "FrameSplitter",
 ]  # fmt: skip
 
 
@@ -18,7 +18,7 @@ CONTINUATION: Final = 9
 END_STREAM: Final = 1  # a flag
 END_HEADERS: Final = 4  # a flag
 _HEAD_BYTES: Final = 9
-_FRAME_BYTES: Final = 16 * 1024
+FRAME_BYTES: Final = 16 * 1024  # of a payload, in both directions: the default of HTTP/2 (RFC 9113 §6.5.2)
 _BLOCK_BYTES: Final = 32 * 1024  # of a compressed list of fields
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -67,7 +67,7 @@ class FrameSplitter:
             return None
         kind, flags = self._held[3], self._held[4]
         size = int.from_bytes(self._held[:3])
-        if size > _FRAME_BYTES:
+        if size > FRAME_BYTES:
             raise ConnectionFault(ErrorCodes.FRAME_SIZE_ERROR)
         if len(self._held) < _HEAD_BYTES + size:
             return None

@@ -7,7 +7,8 @@ from typing import Any, Final
 from hpack import Decoder
 
 from ...semantics.tokens import TOKEN
-from ..http1.request_head import HOST, BadRequest, Field, ParsedHead, encoded_target
+from ..content_length import LENGTH_DIGITS
+from ..http1.request_head import HOST, MAX_FIELDS, BadRequest, Field, ParsedHead, encoded_target
 from .field_names import HTTP1_ONLY, LOWER_NAME
 
 __all__ = ["LIST_BYTES", "MalformedRequest", "RequestDecoder", "check_trailers", "parse_fields", "request_line"]
@@ -15,8 +16,7 @@ __all__ = ["LIST_BYTES", "MalformedRequest", "RequestDecoder", "check_trailers",
 
 LIST_BYTES: Final = 16 * 1024  # of a decoded list, with 32 bytes for each field (RFC 9113 §6.5.2)
 _DECODED_BYTES: Final = 2 * LIST_BYTES  # up to here a request is only refused; a longer list ends the connection
-_FIELDS: Final = 200
-_FIELD_BYTES: Final = 32
+_FIELD_BYTES: Final = 32  # that count for each field besides its name and value
 
 _METHOD: Final = re.compile(TOKEN.encode())
 _NOT_A_VALUE: Final = re.compile(rb"[\r\n\0]|\A[ \t]|[ \t]\Z")
@@ -55,7 +55,7 @@ def parse_fields(fields: list[Field], *, body_comes: bool) -> ParsedHead:
         raise MalformedRequest
     length = _body_length(regular, body_comes=body_comes)
     size = sum([len(name) + len(value) + _FIELD_BYTES for name, value in fields])
-    if len(fields) > _FIELDS or size > LIST_BYTES:
+    if len(fields) > MAX_FIELDS or size > LIST_BYTES:
         raise BadRequest(431)
     if not _METHOD.fullmatch(method) or not _PATH.fullmatch(path):
         raise BadRequest(400)
@@ -104,7 +104,7 @@ def _body_length(fields: list[Field], *, body_comes: bool) -> int | None:
     if not lengths:
         return None if body_comes else 0
     text = lengths.pop()
-    if lengths or not text.isdigit() or len(text) > 18:
+    if lengths or not text.isdigit() or len(text) > LENGTH_DIGITS:
         raise MalformedRequest
     if not body_comes and int(text):
         raise MalformedRequest

@@ -4,8 +4,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from ..http1.flow_control import FlowControl
-from .engine import FRAME_BYTES, Engine
-from .frames import FrameBudget
+from .engine import Engine
+from .frames import FRAME_BYTES, FrameBudget
 
 if TYPE_CHECKING:
     from .stream import Stream
