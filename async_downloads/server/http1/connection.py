@@ -14,7 +14,7 @@ from .request_input import RequestInput
 from .response_head import CONTINUE, encode_refusal
 from .scope import base_scope
 from .states import BODY_SECONDS, DISCARDED_BYTES, FLUSH_SECONDS, INPUT_BYTES, LINGER_SECONDS, State
-from .zero_copy import AVAILABLE, ZeroCopyWriter
+from .zero_copy import HAS_ZERO_COPY, ZeroCopyWriter
 
 if TYPE_CHECKING:
     from .server import Http1Server
@@ -53,7 +53,7 @@ class Connection(PausableProtocol):
         """Begin. The first request has the deadline of a head."""
         self.flow: FlowControl = FlowControl(transport)
         is_plain = transport.get_extra_info("ssl_object") is None
-        writer = ZeroCopyWriter(self.flow, self.server.sendfile_turns) if AVAILABLE and is_plain else None
+        writer = ZeroCopyWriter(self.flow, self.server.sendfile_turns) if HAS_ZERO_COPY and is_plain else None
         self.zero_copy: ZeroCopyWriter | None = writer
         self.base_scope: Scope = base_scope(transport, self.zero_copy, self._named)
         self._expire_in(self.server.limits.header_timeout)

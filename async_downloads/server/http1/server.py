@@ -19,7 +19,7 @@ from ..proxies.trusted import TrustedProxies
 from ..request_observer import RequestObserver, observe_by
 from .connection import Connection
 from .interfaces import AnyConnection, Cycle
-from .zero_copy import AVAILABLE, SendfileTurns
+from .zero_copy import HAS_ZERO_COPY, SendfileTurns
 
 __all__ = ["ConnectionLimits", "Http1Server"]
 
@@ -89,7 +89,7 @@ class Http1Server:
         self.draining: bool = False
         self._closing = False
         self._last_requests_until = self.now  # in the loop's time
-        if AVAILABLE:
+        if HAS_ZERO_COPY:
             self.sendfile_turns: SendfileTurns = SendfileTurns(self.loop)
         self._connections: set[AnyConnection] = set()
         self._idle: OrderedDict[AnyConnection, None] = OrderedDict()  # the longest idle first
@@ -220,7 +220,7 @@ class Http1Server:
             async with asyncio.timeout(_ABORT_SECONDS):
                 await asyncio.gather(self.close(), *self._tasks, return_exceptions=True)
         self._timer.cancel()
-        if AVAILABLE:
+        if HAS_ZERO_COPY:
             self.sendfile_turns.ready.close()
 
     def _tick(self) -> None:

@@ -26,10 +26,10 @@ from .flow_control import ClientDisconnected, FlowControl
 from .readiness import SocketReadiness
 from .region_transfer import RegionTransfer
 
-__all__ = ["AVAILABLE", "SendfileTurns", "ZeroCopyWriter"]
+__all__ = ["HAS_ZERO_COPY", "SendfileTurns", "ZeroCopyWriter"]
 
 
-AVAILABLE: Final = hasattr(select, "epoll") and hasattr(os, "sendfile")  # Linux
+HAS_ZERO_COPY: Final = hasattr(select, "epoll") and hasattr(os, "sendfile")  # Linux
 _ACKNOWLEDGED: Final = struct.Struct("120xQ")  # where TCP_INFO has it
 _SLOW_BYTES: Final = 512 * 1024  # of one call to a client that is not known to be fast
 _FAST_BYTES: Final = 4 * 1024 * 1024  # of one call to a fast client: about a millisecond

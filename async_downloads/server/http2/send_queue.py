@@ -26,17 +26,17 @@ class SendQueue:
     of all streams are few enough. The connection owns this object.
     """
 
-    def __init__(self, flow: FlowControl, http2: Engine, budget: FrameBudget) -> None:
+    def __init__(self, flow: FlowControl, engine: Engine, budget: FrameBudget) -> None:
         self._flow = flow
-        self._http2 = http2
+        self._engine = engine
         self._budget = budget
         self._held: dict[Stream, int] = {}
         self._waiting: dict[Stream, tuple[asyncio.Future[None], int]] = {}
 
     def is_open(self, stream: "Stream") -> bool:
         """Whether the window of a stream is open. A closed window of the connection does not matter here."""
-        http2 = self._http2
-        return bool(http2.outbound_flow_control_window <= 0 or http2.local_flow_control_window(stream.id) > 0)
+        engine = self._engine
+        return bool(engine.outbound_flow_control_window <= 0 or engine.local_flow_control_window(stream.id) > 0)
 
     def hold(self, stream: "Stream", count: int) -> None:
         """Set the number of body bytes that a stream holds or is about to hold."""
@@ -95,11 +95,11 @@ class SendQueue:
     def _room_now(self, stream: "Stream", for_more: int) -> int:
         if self._flow.paused or (for_more and self._held and sum(self._held.values()) + for_more > _HELD_BYTES):
             return 0
-        return min(self._http2.local_flow_control_window(stream.id), SLICE_BYTES)
+        return min(self._engine.local_flow_control_window(stream.id), SLICE_BYTES)
 
     def write(self, stream: "Stream", data: memoryview, *, ends: bool) -> None:
         """Send bytes for which there is room. With `ends`, they are the last bytes of the body."""
-        self._http2.send_body(stream.id, data, ends=ends)
+        self._engine.send_body(stream.id, data, ends=ends)
         for _ in range(_EARNING_BYTES, len(data) + 1, FRAME_BYTES):
             self._budget.earn()
         self.wake_next()
