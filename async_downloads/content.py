@@ -4,7 +4,6 @@ The adapters of all frameworks use this module, so that the same content gets th
 """
 
 import calendar
-import errno
 import io
 import os
 import re
@@ -25,7 +24,7 @@ from .semantics.plan import Policy
 from .semantics.representation import Field, Representation, Validators
 from .sources.base import EtagKind, Source
 from .sources.directory_file import DirectoryFile
-from .sources.opening import describe, open_regular
+from .sources.opening import OUT_OF_DESCRIPTORS, describe, open_regular
 from .sources.streams import source_of
 
 __all__ = [
@@ -42,7 +41,6 @@ Moment = date | time.struct_time | float
 _recent_paths: Final = RecentPaths()
 _NOT_IN_A_TAG: Final = re.compile(r"[^\x21-\x7e]")  # a quote is left to ETag, which raises ValueError
 _LIKE_A_PATH: Final = re.compile(rb"[^\0-\x1f]{0,255}/[^\0-\x1f]{1,255}")
-_NO_DESCRIPTOR: Final = {errno.EMFILE, errno.ENFILE}
 
 
 class OpenedContent(NamedTuple):
@@ -68,7 +66,7 @@ async def open_content(content: object, root: str = "", *, kind: EtagKind = "exa
             await _refuse_path(content, root)
         return opened_now(content)
     except OSError as error:
-        if error.errno in _NO_DESCRIPTOR:  # this is not a mistake of the view
+        if error.errno in OUT_OF_DESCRIPTORS:  # this is not a mistake of the view
             raise SourceBusy(f"{content!r}: {error.strerror}") from error
         raise
 

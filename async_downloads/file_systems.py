@@ -19,6 +19,7 @@ from .threads import DaemonThreads
 
 __all__ = [
     "RemoteMount",
+    "file_version",
     "has_fixed_times",
     "is_local_path",
     "mount_at",
@@ -27,6 +28,7 @@ __all__ = [
     "remote_mount",
     "threads_of",
     "threads_of_file",
+    "version_at",
 ]
 
 
@@ -70,6 +72,7 @@ _NEAR: Final = frozenset(_NEAR_NAMES.split())
 _FIXED_SECONDS: Final = {0, 1, 315532800}  # the last one is 1980-01-01, when the time of ZIP and FAT begins
 _MOUNTS: Final = "/proc/self/mountinfo"
 _MOUNTS_SECONDS: Final = 1.0  # the table of mounts is read again after this time
+_MAX_TYPES: Final = 1000  # devices whose types are remembered
 _TYPE_SECONDS: Final = 30.0  # a device's number may be given to another file system after it was unmounted
 _STATUS_BYTES: Final = 256  # more than `struct statfs` has on any processor
 _MAX_THREADS: Final = 8  # of one device
@@ -97,6 +100,22 @@ def has_fixed_times(status: os.stat_result) -> bool:
     return not rest and (status.st_ctime_ns == status.st_mtime_ns or changed in _FIXED_SECONDS)
 
 
+def file_version(status: os.stat_result) -> tuple[int, ...]:
+    """Return device, inode, size, modification time and change time: another version of a file differs in one of them.
+
+    Both times are in nanoseconds.
+    """
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def version_at(path: str | os.PathLike[str]) -> tuple[int, ...] | None:
+    """Return the version of the file at a path; None if its status cannot be read."""
+    try:
+        return file_version(os.stat(path))
+    except OSError:
+        return None
+
+
 def is_local_path(path: str) -> bool:
     """Whether a path is on a local disk or in memory."""
     return _statfs("statfs", os.fsencode(path)) in _LOCAL
@@ -118,7 +137,7 @@ def _type_of(fd: int, device: int) -> int | None:
     now = time.monotonic()
     if now >= until:
         found = _statfs("fstatfs", fd)
-        if len(_types) > 1000:
+        if len(_types) >= _MAX_TYPES:
             _types.clear()
         _types[device] = found, now + _TYPE_SECONDS
     return found

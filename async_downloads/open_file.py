@@ -24,13 +24,14 @@ from typing import Any, Final, NamedTuple, Self
 from weakref import WeakValueDictionary
 
 from .errors import SourceBusy
-from .file_systems import has_fixed_times, place_of, threads_of_file
+from .file_systems import file_version, has_fixed_times, place_of, threads_of_file
 from .threads import T
 from .timeouts import READ_TIMEOUT
 
-__all__ = ["Descriptor", "FileRegion", "OpenFile"]
+__all__ = ["NOT_BY_SENDFILE", "Descriptor", "FileRegion", "OpenFile"]
 
 
+NOT_BY_SENDFILE: Final = {errno.EINVAL, errno.ESPIPE, errno.ENOSYS, errno.EOPNOTSUPP}  # of a file that must be read
 _Version = tuple[int, ...]
 
 
@@ -45,7 +46,7 @@ class Descriptor:
         status = os.fstat(fd)
         self.status: os.stat_result = status
         self.executor: Executor | None = threads_of_file(fd, status.st_dev)
-        self.version: _Version = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        self.version: _Version = file_version(status)
         if has_fixed_times(status):  # another file may have the same numbers
             self.version = (*self.version, next(_unique))
         self._users = 1
@@ -106,7 +107,7 @@ def _load(fd: int, offset: int, count: int) -> None:
         while offset < stop and (passed := os.sendfile(_nowhere(), fd, offset, stop - offset)):
             offset += passed
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ESPIPE, errno.ENOSYS, errno.EOPNOTSUPP}:
+        if error.errno not in NOT_BY_SENDFILE:
             raise
 
 

@@ -1,7 +1,6 @@
 """The users and the hashes of their passwords: from settings, and from a file that is read again when it changes."""
 
 import logging
-import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from werkzeug.security import check_password_hash, generate_password_hash
+
+from ..file_systems import version_at
 
 __all__ = ["Accounts", "hashed", "parse_accounts", "read_account", "split_account"]
 
@@ -21,7 +22,6 @@ _HASH: Final = re.compile(
     r"(?:scrypt:\d{1,9}:\d{1,3}:\d{1,3}|pbkdf2:sha(?:1|224|256|384|512):\d{1,9})\$[^$\s]+\$[0-9a-f]+"
 )
 _MAX_BYTES: Final = 16 * 1024 * 1024  # of the file
-_Version = tuple[int, ...] | None
 
 
 def split_account(text: str) -> tuple[str, str]:
@@ -87,17 +87,17 @@ class Accounts:
         self._fixed = _by_user(fixed)
         self.file: Path | None = None  # to be read again when it changes
         self.revision: int = 0
-        self._version: _Version = None
+        self._version: tuple[int, ...] | None = None
         self._hashes: Mapping[str, str] = {}  # of the file
         self._fixed_hashes: Mapping[str, str] = {}
         if file is not None:
-            self._version = _version_of(file)
+            self._version = version_at(file)
             self._load(file)
             self.file = None if file.is_fifo() else file.absolute()  # a pipe, such as <(pass users), is read only once
 
     def refresh(self) -> None:
         """Read the file again if it has changed. This may wait for a disk, so call it in a thread."""
-        if self.file is None or (version := _version_of(self.file)) == self._version:
+        if self.file is None or (version := version_at(self.file)) == self._version:
             return
         self._version = version
         try:
@@ -144,12 +144,3 @@ def _by_user(accounts: Iterable[tuple[str, str]]) -> dict[str, str]:
         if passwords.setdefault(_composed(user), password) != password:
             raise ValueError(f"{user!r} has two passwords in --auth")
     return passwords
-
-
-def _version_of(file: Path) -> _Version:
-    """Return a value that differs if the file was changed; None if there is no file."""
-    try:
-        status = os.stat(file)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -1,16 +1,16 @@
 """Report the errors that no protocol and no task has handled."""
 
 import asyncio
-import errno
 import logging
 import math
 from typing import Any, Final
+
+from ..sources.opening import OUT_OF_DESCRIPTORS
 
 __all__ = ["UnhandledErrors"]
 
 
 _log: Final = logging.getLogger("async_downloads")
-_OUT_OF_DESCRIPTORS: Final = {errno.EMFILE, errno.ENFILE}
 _REPORT_SECONDS: Final = 60.0  # between two equal lines
 
 
@@ -29,7 +29,7 @@ class UnhandledErrors:
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Report an error, if an operator should know of it."""
         error = context.get("exception")
-        if isinstance(error, OSError) and error.errno in _OUT_OF_DESCRIPTORS:
+        if isinstance(error, OSError) and error.errno in OUT_OF_DESCRIPTORS:
             self._report_shortage(loop)
         elif not isinstance(error, (OSError, asyncio.CancelledError)):
             loop.default_exception_handler(context)

@@ -19,6 +19,7 @@ from .base import EtagKind
 from .media_types import media_type
 
 __all__ = [
+    "OUT_OF_DESCRIPTORS",
     "describe",
     "etag_of_digest",
     "etag_of_version",
@@ -40,9 +41,10 @@ _NOT_FOUND: Final = {
     errno.ENODEV,
     errno.EINVAL,
 }
+OUT_OF_DESCRIPTORS: Final = {errno.EMFILE, errno.ENFILE}  # of this process, or of the system
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
 # No descriptor or memory is free, or a network file system does not respond.
-_BUSY: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY, errno.ETIMEDOUT}
+_BUSY: Final = {*OUT_OF_DESCRIPTORS, errno.ENOMEM, errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY, errno.ETIMEDOUT}
 # Seconds and nanoseconds are separate, because from 2262 on nanoseconds since 1970 need more than 64 bits.
 _VERSION: Final = Struct("<2Q3q2I")
 

@@ -5,9 +5,10 @@ import threading
 import time
 from collections import OrderedDict
 from itertools import count
-from os import stat, stat_result
+from os import stat_result
 from typing import Final, NamedTuple
 
+from ..file_systems import file_version, version_at
 from .memory import MemorySource
 
 __all__ = ["SmallFileCache"]
@@ -69,7 +70,7 @@ class SmallFileCache:
         found = _memory.files.get(key)
         if found is None:
             return None
-        if time.monotonic() - found.cached_at < self._FRESH_SECONDS and _version_at(path) == found.version:
+        if time.monotonic() - found.cached_at < self._FRESH_SECONDS and version_at(path) == found.version:
             return found.source, found.version[_MTIME_INDEX]
         with _memory.lock:
             self._remove(key)
@@ -86,7 +87,7 @@ class SmallFileCache:
         key = self._number, path, source.representation.coding
         with _memory.lock:
             self._remove(key)
-            _memory.files[key] = _CachedFile(source, _version(status), time.monotonic())
+            _memory.files[key] = _CachedFile(source, file_version(status), time.monotonic())
             _memory.bytes += self._cost(source)
             self._remove_stale()
             while _memory.bytes > self._CAPACITY_BYTES:
@@ -116,14 +117,3 @@ class SmallFileCache:
 
     def _cost(self, source: MemorySource) -> int:
         return self._ENTRY_BYTES + len(source.data)
-
-
-def _version(status: stat_result) -> tuple[int, ...]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _version_at(path: str) -> tuple[int, ...] | None:
-    try:
-        return _version(stat(path))
-    except OSError:
-        return None

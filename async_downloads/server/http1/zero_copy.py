@@ -20,7 +20,7 @@ from functools import partial
 from typing import Final, NoReturn
 
 from ...errors import SourceTruncated
-from ...open_file import FileRegion
+from ...open_file import NOT_BY_SENDFILE, FileRegion
 from ...sources.opening import map_read_errors
 from .flow_control import ClientDisconnected, FlowControl
 from .readiness import SocketReadiness
@@ -36,7 +36,6 @@ _FAST_BYTES: Final = 4 * 1024 * 1024  # of one call to a fast client: about a mi
 _CALL_SECONDS: Final = 0.002  # a call that takes longer is halved the next time
 _READ_BYTES: Final = 256 * 1024  # of a file that sendfile does not take
 _GONE: Final = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH}
-_NOT_BY_SENDFILE: Final = {errno.EINVAL, errno.ESPIPE, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class SendfileTurns:
@@ -202,7 +201,7 @@ class ZeroCopyWriter:
         except BlockingIOError:
             return 0
         except OSError as error:
-            if error.errno not in _NOT_BY_SENDFILE:
+            if error.errno not in NOT_BY_SENDFILE:
                 self._fail(error, transfer.offset)
             self._has_sendfile = False
             return 0
