@@ -18,16 +18,17 @@ from .semantics.shared_fields import FIELDS, HEADS, SharedCache, is_shared
 from .timeouts import CancelScope
 
 __all__ = [
-    "PACED_SEND", "ZERO_COPY_SEND", "DisconnectWatcher", "Message", "Receive", "Scope",
-    "Send", "closing_if_ambiguous", "send_response",
+    "PACED_SEND", "ZERO_COPY_SEND", "DisconnectWatcher", "Message", "Receive", "Scope", "Send",
+    "closing_if_ambiguous", "encode_field", "send_response", "until_disconnect",
 ]  # fmt: skip
-
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+Extensions = Mapping[str, Any]  # what a server offers besides ASGI, by name
 # A private extension of ASGI: `send` may wait because of a limit of the server. The function `pauses` gets the
 # StallTimer of the response, and the server pauses the timer during these waits.
 PACED_SEND: Final = "async_downloads.paced_send"
+_PATH_SEND: Final = "http.response.pathsend"  # the server opens a path and sends its file
 _CUT_SHORT: Final = "async_downloads.cut_short"
 _RECURRING_STATUSES: Final = {200, 304}  # their fields are those of files and settings: no client can make them long
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
@@ -40,50 +41,57 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
     SendStalled or SourceError if the body raises it. Then the caller must close the connection, because the client
     expects more bytes.
     """
+    extensions = scope.get("extensions") or {}
     fields = [*_encoded_heads[response.fields], *response.own_fields]  # `own_fields` must not be in a cache
     start = {"type": "http.response.start", "status": response.status, "headers": fields}
     body = response.body
     if body.whole is not None:
         end = {"type": "http.response.body", "body": body.whole, "more_body": False}
         try:
-            if response.status in _RECURRING_STATUSES and len(body.whole) <= _room(scope):
+            if response.status in _RECURRING_STATUSES and len(body.whole) <= _room(extensions):
                 await send(start)
                 await send(end)
             else:
-                _let_limits_pause(body, scope)
+                _let_limits_pause(body, extensions)
                 with body.stall_timer:  # a client that sends requests and never reads can block even two messages
                     await send(start)
                     await send(end)
         finally:
             if body.is_open:
                 await body.aclose()
-    elif "http.response.pathsend" in (scope.get("extensions") or {}) and _path_leases.can_lease(body):
+    elif _PATH_SEND in extensions and _path_leases.can_lease(body):
         await _path_leases.lease(start, body, send)
     else:
-        zero_copy = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
-        _let_limits_pause(body, scope)
-        with DisconnectWatcher(receive) as watcher, suppress(_ClientLeft):
-            try:
-                await _send_chunks(start, body, watcher, _raising_client_left(send), zero_copy)
-            except (_ClientLeft, SendStalled):
-                raise
-            except Exception:
-                await _stop_middlewares(scope, send)
-                raise
+        await _send_in_chunks(start, body, extensions, receive, send)
 
 
-def _room(scope: Scope) -> int:
+def _room(extensions: Extensions) -> int:
     """Return the length of the longest body that the server takes without waiting (no timer needed); -1 if unknown."""
-    extension = (scope.get("extensions") or {}).get(ZERO_COPY_SEND)
-    return extension["room"]() if extension else -1
+    zero_copy = extensions.get(ZERO_COPY_SEND)
+    return zero_copy["room"]() if zero_copy else -1
 
 
-def _let_limits_pause(body: Body, scope: Scope) -> None:
-    if paced := (scope.get("extensions") or {}).get(PACED_SEND):
+def _let_limits_pause(body: Body, extensions: Extensions) -> None:
+    if paced := extensions.get(PACED_SEND):
         paced["pauses"](body.stall_timer)
 
 
-async def _stop_middlewares(scope: Scope, send: Send) -> None:
+async def _send_in_chunks(
+    start: Message, body: Body, extensions: Extensions, receive: Receive | None, send: Send
+) -> None:
+    """Send a body as it is read, until the client leaves. If the body fails, no middleware may end the response."""
+    _let_limits_pause(body, extensions)
+    with DisconnectWatcher(receive) as watcher, suppress(_ClientLeft):
+        try:
+            await _send_chunks(start, body, watcher, _raising_client_left(send), extensions.get(ZERO_COPY_SEND))
+        except (_ClientLeft, SendStalled):
+            raise
+        except Exception:
+            await _stop_middlewares(extensions, send)
+            raise
+
+
+async def _stop_middlewares(extensions: Extensions, send: Send) -> None:
     """Make middlewares fail that would otherwise end an incomplete response as if it were complete.
 
     Starlette's BaseHTTPMiddleware ends the response before it raises the error of its app. But if it gets a message
@@ -92,8 +100,8 @@ async def _stop_middlewares(scope: Scope, send: Send) -> None:
     Servers also refuse these messages, and then the caller raises its own error.
     """
     messages: list[Message] = [{"type": _CUT_SHORT}]
-    if "http.response.pathsend" not in (scope.get("extensions") or {}):
-        messages.insert(0, {"type": "http.response.pathsend", "path": ""})
+    if _PATH_SEND not in extensions:
+        messages.insert(0, {"type": _PATH_SEND, "path": ""})
     for message in messages:
         with suppress(Exception):
             await send(message)
@@ -131,6 +139,12 @@ async def _send_chunks(
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+async def until_disconnect(receive: Receive) -> None:
+    """Wait until the client has left, or until the response is complete."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 class DisconnectWatcher(CancelScope):
     """End the block early and without an error if the client leaves.
 
@@ -165,8 +179,7 @@ class DisconnectWatcher(CancelScope):
             self._watching = self._loop.create_task(self._watch(self._receive))
 
     async def _watch(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await until_disconnect(receive)
         self.cancel()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
@@ -176,13 +189,13 @@ class DisconnectWatcher(CancelScope):
         return super().__exit__(kind, error, trace)
 
 
-def _encode(field: Field) -> tuple[bytes, bytes]:
+def encode_field(field: Field) -> tuple[bytes, bytes]:
     """Return a field in the form that ASGI requires."""
     name, value = field
     return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
-_encoded: Final = SharedCache(_encode, lambda field: is_shared(_encode(field)), FIELDS)
+_encoded: Final = SharedCache(encode_field, lambda field: is_shared(encode_field(field)), FIELDS)
 _encoded_heads: Final[SharedCache[tuple[Field, ...], tuple[tuple[bytes, bytes], ...]]] = SharedCache(
     lambda fields: tuple([_encoded[field] for field in fields]),
     lambda fields: all(map(_encoded.__contains__, fields)),
@@ -212,7 +225,7 @@ class _PathLeases:
         self._leased += 1
         try:
             await send(start)
-            await send({"type": "http.response.pathsend", "path": body.path})
+            await send({"type": _PATH_SEND, "path": body.path})
         finally:
             asyncio.get_running_loop().call_later(self._SECONDS, self._start_return, body)
 

@@ -12,7 +12,7 @@ from ..asgi import response_to_error
 from ..body import Body
 from ..errors import DownloadError, SourceError
 from ..responder import Response as PlannedResponse
-from ..sending import Scope, Send, send_response
+from ..sending import Scope, Send, encode_field, send_response
 from .response import DownloadResponse, settle
 from .send import http_exception, send_from_directory
 
@@ -65,7 +65,7 @@ class DownloadConnection(ASGIHTTPConnection):
             return
         if isinstance(response, DownloadResponse):
             settle(response)
-        fields = tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers)
+        fields = tuple(map(encode_field, response.headers))
         download = PlannedResponse(response.status_code, (), response.response, fields)
         try:
             # `receive` is None because Quart itself watches for the disconnect.

@@ -10,7 +10,7 @@ from werkzeug.datastructures import Headers
 from ..access.private_responses import linked_fields, private_fields
 from ..access.signer import Signer
 from ..errors import DownloadError
-from ..sending import Scope
+from ..sending import Scope, encode_field
 from .send import abort_for
 
 __all__ = ["signed_links"]
@@ -39,8 +39,7 @@ def signed_links(signer: Signer) -> Callable[[Callable[P, Awaitable[Any]]], Call
             except DownloadError as error:
                 abort_for(error)
             response = cast("Response", await make_response(await view(*args, **kwargs)))
-            fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-            private = linked_fields(private_fields(fields), link, response.status_code)
+            private = linked_fields(private_fields(map(encode_field, response.headers)), link, response.status_code)
             response.headers = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in private])
             return response
 

@@ -17,7 +17,7 @@ from ..responder import Response
 from ..semantics.codings import acceptable
 from ..semantics.etags import ETag
 from ..semantics.representation import Representation, Validators
-from ..sending import Receive, Scope
+from ..sending import Receive, Scope, until_disconnect
 from ..sources.memory import MemorySource
 from ..threads import LISTING_THREADS, in_thread
 from .held_memory import MemoryLease
@@ -64,7 +64,7 @@ class Pages:
 async def unless_left(work: Coroutine[Any, Any, T], receive: Receive) -> T | None:
     """Await the work. If the client leaves meanwhile, cancel the work a second later and return None."""
     working = asyncio.create_task(work)
-    watching = asyncio.create_task(_left(receive))
+    watching = asyncio.create_task(until_disconnect(receive))
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -73,11 +73,6 @@ async def unless_left(work: Coroutine[Any, Any, T], receive: Receive) -> T | Non
     finally:
         watching.cancel()
         working.cancel()
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def client_left() -> Response:
