@@ -116,7 +116,7 @@ class Connection(PausableProtocol):
         self.cycle, self._state, self.deadline = cycle, State.RUNNING, math.inf
         if cycle.body_comes:
             content = self._input.begin_body(cycle.head.body_length)
-            if content or not cycle.awaits_continue:
+            if content or not (cycle.awaits_continue and self._input.in_body):
                 self._feed(cycle, content)
         self.server.run(cycle, partial(self._app_ended, cycle), at_once=True)
 

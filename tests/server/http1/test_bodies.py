@@ -25,6 +25,11 @@ async def test_a_client_that_sends_without_waiting_gets_no_100(echoing: Server) 
     assert statuses(received) == [200, 200]
 
 
+async def test_an_empty_body_that_has_come_with_its_head_is_not_asked_for(echoing: Server) -> None:
+    chunked = b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n0\r\n\r\n"
+    assert statuses(await echoing.exchange(POST + chunked + LAST)) == [200, 200]
+
+
 async def test_a_client_whose_body_is_not_wanted_gets_no_100_and_the_connection_is_closed(greeting: Server) -> None:
     received = await greeting.exchange(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
     assert statuses(received) == [200]
