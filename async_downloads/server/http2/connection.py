@@ -13,7 +13,7 @@ from ..http1.scope import base_scope
 from ..http1.states import FLUSH_SECONDS
 from ..proxies.proxy_protocol import NamedClient
 from .engine import Engine
-from .frames import GOAWAY, ConnectionFault, Frame, FrameBudget, FrameSplitter
+from .frames import GOAWAY, ConnectionFault, Frame, FrameBudget, FrameSplitter, stream_fault
 from .send_queue import SendQueue
 from .streams import Streams
 
@@ -118,6 +118,10 @@ class Http2Connection(asyncio.Protocol):
         self._expect_block()
         if frame.kind == GOAWAY and not frame.stream_id and frame.size >= 8:  # h2 would send nothing more
             self._leave()
+            return
+        code = None if self._splitter.in_block else stream_fault(frame)
+        if code is not None and self._streams.running(frame.stream_id):
+            self._streams.reset(frame.stream_id, code, by_client=True)
             return
         for event in self._engine.receive_data(frame.data):
             self._streams.handle(event)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
+from h2.events import PriorityUpdated
 from h2.settings import SettingCodes, Settings
 from h2.stream import StreamInputs
 
@@ -65,6 +66,10 @@ class Engine(H2Connection):
         """Always 0, because at its limit h2 would end the connection. RFC 9113 §5.1.2 only refuses the new stream."""
         _ = super().open_inbound_streams  # this makes h2 forget closed streams
         return 0
+
+    def _receive_priority_frame(self, frame: Any) -> tuple[list[Any], list[Any]]:  # noqa: ARG002 - of h2
+        """Ignore the priority: RFC 9113 §5.3.2 deprecates it, and h2 would end the connection for a wrong one."""
+        return [], [PriorityUpdated()]
 
     def begin(self) -> None:
         """Send our settings, and open the window of the connection."""

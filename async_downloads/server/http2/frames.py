@@ -6,18 +6,23 @@ from h2.errors import ErrorCodes
 
 __all__ = [
     "CONTINUATION", "DATA", "END_HEADERS", "END_STREAM", "FRAME_BYTES", "GOAWAY", "HEADERS", "PREFACE",
-    "ConnectionFault", "Frame", "FrameBudget", "FrameSplitter",
+    "ConnectionFault", "Frame", "FrameBudget", "FrameSplitter", "stream_fault",
 ]  # fmt: skip
 
 
 PREFACE: Final = -1  # the kind of the first bytes of a connection
 DATA: Final = 0
 HEADERS: Final = 1
+_PRIORITY: Final = 2
+_SETTINGS: Final = 4
 GOAWAY: Final = 7
+_WINDOW_UPDATE: Final = 8
 CONTINUATION: Final = 9
 END_STREAM: Final = 1  # a flag
+_ACK: Final = 1  # a flag
 END_HEADERS: Final = 4  # a flag
 _HEAD_BYTES: Final = 9
+_PRIORITY_BYTES: Final = 5
 FRAME_BYTES: Final = 16 * 1024  # of a payload, in both directions: the default of HTTP/2 (RFC 9113 §6.5.2)
 _BLOCK_BYTES: Final = 32 * 1024  # of a compressed list of fields
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -46,6 +51,18 @@ class Frame(NamedTuple):
     data: bytes
 
 
+def stream_fault(frame: Frame) -> ErrorCodes | None:
+    """Return the code with which a frame resets its stream: h2 would end the connection, and with it all streams.
+
+    These are an increment of 0 (RFC 9113 §6.9) and a priority of a wrong length (§6.3).
+    """
+    if frame.kind == _WINDOW_UPDATE and frame.data[_HEAD_BYTES:] == bytes(4):
+        return ErrorCodes.PROTOCOL_ERROR
+    if frame.kind == _PRIORITY and frame.size != _PRIORITY_BYTES:
+        return ErrorCodes.FRAME_SIZE_ERROR
+    return None
+
+
 class FrameSplitter:
     """Splits the bytes of a client into frames. It holds less than one frame and the bytes of one read."""
 
@@ -60,14 +77,14 @@ class FrameSplitter:
         self._held += data
 
     def take(self) -> Frame | None:
-        """Return the next frame, or None if it is not complete. Raises ConnectionFault if it is too large."""
+        """Return the next frame, or None if it is not complete. Raises ConnectionFault if its size is not allowed."""
         if not self._begun:
             return self._take_preface()
         if len(self._held) < _HEAD_BYTES:
             return None
         kind, flags = self._held[3], self._held[4]
         size = int.from_bytes(self._held[:3])
-        if size > FRAME_BYTES:
+        if size > FRAME_BYTES or (size and kind == _SETTINGS and flags & _ACK):
             raise ConnectionFault(ErrorCodes.FRAME_SIZE_ERROR)
         if len(self._held) < _HEAD_BYTES + size:
             return None

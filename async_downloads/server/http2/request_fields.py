@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from hpack import Decoder
+from h2.errors import ErrorCodes
+from hpack import Decoder, HPACKError, OversizedHeaderListError
 
 from ...semantics.tokens import TOKEN
 from ..content_length import LENGTH_DIGITS
 from ..http1.request_head import HOST, MAX_FIELDS, BadRequest, Field, ParsedHead, encoded_target
 from .field_names import HTTP1_ONLY, LOWER_NAME
+from .frames import ConnectionFault
 
 __all__ = ["LIST_BYTES", "MalformedRequest", "RequestDecoder", "check_trailers", "parse_fields", "request_line"]
 
@@ -39,8 +41,17 @@ class RequestDecoder(Decoder):
         self.fields: list[Field] = []
 
     def decode(self, data: bytes, raw: bool = False) -> Iterable[Any]:  # noqa: ARG002 - as in hpack
-        """Decode a list. Raises OversizedHeaderListError as soon as it is twice as long as allowed."""
-        self.fields = [(bytes(name), bytes(value)) for name, value in super().decode(data, raw=True)]
+        """Decode a list. Raises OversizedHeaderListError as soon as it is twice as long as allowed.
+
+        Raises ConnectionFault if it is malformed: then the two tables differ (RFC 9113 §4.3), but h2 would report
+        another error.
+        """
+        try:
+            self.fields = [(bytes(name), bytes(value)) for name, value in super().decode(data, raw=True)]
+        except OversizedHeaderListError:
+            raise
+        except HPACKError as error:
+            raise ConnectionFault(ErrorCodes.COMPRESSION_ERROR) from error
         return []
 
 
@@ -57,7 +68,7 @@ def parse_fields(fields: list[Field], *, body_comes: bool) -> ParsedHead:
     size = sum([len(name) + len(value) + _FIELD_BYTES for name, value in fields])
     if len(fields) > MAX_FIELDS or size > LIST_BYTES:
         raise BadRequest(431)
-    if not _METHOD.fullmatch(method) or not _PATH.fullmatch(path):
+    if not _METHOD.fullmatch(method) or not _PATH.fullmatch(path) or (path == b"*" and method != b"OPTIONS"):
         raise BadRequest(400)
     expects = body_comes and any(name == b"expect" and value.lower() == b"100-continue" for name, value in regular)
     lines = _with_one_cookie(_with_host(regular, pseudo.get(b":authority")))

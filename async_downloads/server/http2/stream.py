@@ -44,7 +44,7 @@ class Stream:
         self.id: int = stream_id
         self.head: ParsedHead = head
         self.body_comes: bool = body_comes
-        self.deadline: float = streams.server.now + _BEGIN_SECONDS
+        self._window_deadline, self._body_deadline = streams.deadline_in(_BEGIN_SECONDS), math.inf
         self.running: bool = False
         self.over: bool = False
         self.responded: bool = False  # the head of the response is sent
@@ -62,6 +62,11 @@ class Stream:
         self._started = self._no_body = False
         self._left: int | None = None  # bytes of the body that are still missing, by Content-Length
         self._taken = 0  # bytes of regions that were sent
+
+    @property
+    def deadline(self) -> float:
+        """The time, by the loop's clock, at which the client is too late with the body or with its window."""
+        return math.inf if self.over else min(self._body_deadline, self._window_deadline)
 
     def scope(self) -> Scope:
         """Return the connection scope of ASGI 3."""
@@ -96,7 +101,7 @@ class Stream:
         return self.head.body_length in {None, self._received}
 
     def _wake(self) -> None:
-        self.deadline = math.inf if self.running else self.deadline
+        self._body_deadline = math.inf
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -118,7 +123,7 @@ class Stream:
         if self._expects_continue and not self.responded:
             self._expects_continue = False
             self._streams.send_fields(self, [(b":status", b"100")], ends=False)
-        self._streams.expire_in(self, BODY_SECONDS)
+        self._body_deadline = self._streams.deadline_in(BODY_SECONDS)
 
     def _acknowledge(self) -> None:
         count, self._unacknowledged = self._unacknowledged, 0
@@ -143,11 +148,11 @@ class Stream:
     # -- the response
 
     def waits_for_window(self, *, waits: bool) -> None:
-        """Set or remove the deadline for a window that is closed."""
+        """Set the deadline for a closed window, or remove all deadlines when the window is open."""
         if waits:
-            self._streams.expire_in(self, _WINDOW_SECONDS)
+            self._window_deadline = self._streams.deadline_in(_WINDOW_SECONDS)
         else:
-            self.deadline = math.inf
+            self._window_deadline = self._body_deadline = math.inf
 
     async def send(self, message: Message) -> None:
         """Send a part of the response; return when there is room for more.

@@ -66,7 +66,7 @@ class Streams:
     def time_out(self) -> None:
         """End the streams that have passed their deadlines."""
         for stream in list(self._streams.values()):
-            if stream.deadline < self.server.now and not stream.over:
+            if stream.deadline < self.server.now:
                 stream.time_out()
 
     def leave(self) -> None:
@@ -124,11 +124,12 @@ class Streams:
     def _run_if_open(self, stream: Stream) -> None:
         if stream.running or stream.over or not (stream.head.method == "HEAD" or self.send_queue.is_open(stream)):
             return
-        stream.running, stream.deadline = True, math.inf
+        stream.running = True
+        stream.waits_for_window(waits=False)
         self.server.run(stream, partial(self._app_ended, stream))
 
     def _feed(self, stream_id: int, data: bytes, window: int) -> None:
-        stream = self._running(stream_id)
+        stream = self.running(stream_id)
         if stream is None:
             self._engine.acknowledge_received_data(window, stream_id)
         elif not stream.feed(data, window):
@@ -141,16 +142,17 @@ class Streams:
             self.reset(stream_id, ErrorCodes.PROTOCOL_ERROR, by_client=True)
 
     def _end_body(self, stream_id: int) -> None:
-        stream = self._running(stream_id)
+        stream = self.running(stream_id)
         if stream is not None and stream.body_comes and not stream.end_body():
             self.reset(stream_id, ErrorCodes.PROTOCOL_ERROR, by_client=True)
 
-    def _running(self, stream_id: int) -> Stream | None:
+    def running(self, stream_id: int) -> Stream | None:
+        """Return a stream that is not over, or None."""
         stream = self._streams.get(stream_id)
         return None if stream is None or stream.over else stream
 
     def _lose(self, event: StreamReset) -> None:
-        stream = self._running(event.stream_id)
+        stream = self.running(event.stream_id)
         if stream is not None:
             self._over(stream)
         if stream is None or not stream.sent:
@@ -189,7 +191,7 @@ class Streams:
         """Reset a stream that has failed. `by_client` says whether the client caused it. Raises ConnectionFault."""
         self._engine.reset_stream(stream_id, code)
         self._engine.flush()
-        if (stream := self._running(stream_id)) is not None:
+        if (stream := self.running(stream_id)) is not None:
             self._over(stream)
         if by_client:
             self._budget.spend(FrameBudget.RESET_COST, self.server.loop.time())
@@ -199,9 +201,9 @@ class Streams:
         self._engine.acknowledge_received_data(count, stream.id)
         self._engine.flush()
 
-    def expire_in(self, stream: Stream, seconds: float) -> None:
-        """Set the deadline of a stream."""
-        stream.deadline = self.server.now + seconds
+    def deadline_in(self, seconds: float) -> float:
+        """Return the deadline that passes in some seconds, by the loop's clock."""
+        return self.server.now + seconds
 
     def _respond(self, stream_id: int, status: int, *, body_comes: bool) -> None:
         fields, _ = response_fields(status, ((b"content-length", b"0"),), self.server.date_line())

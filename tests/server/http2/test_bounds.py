@@ -87,6 +87,48 @@ async def test_another_preface_ends_the_connection(serve_http2: ServeHttp2) -> N
 
 
 @pytest.mark.parametrize(
+    ("faulty", "code"),
+    [
+        pytest.param(frame(8, 0, 1, bytes(4)), ErrorCodes.PROTOCOL_ERROR, id="a window that grows by 0"),
+        pytest.param(frame(2, 0, 1, bytes(4)), ErrorCodes.FRAME_SIZE_ERROR, id="a short priority"),
+    ],
+)
+async def test_a_faulty_frame_of_a_stream_resets_it_alone(
+    serve_http2: ServeHttp2, faulty: bytes, code: ErrorCodes
+) -> None:
+    async with connected(await serve_http2(waiting)) as client:
+        stream = client.get("/wait")
+        client.raw(faulty)
+        assert await client.reset_of(stream) == code
+        assert await client.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("faulty", "code"),
+    [
+        pytest.param(frame(8, 0, 1, bytes(4)), ErrorCodes.PROTOCOL_ERROR, id="a window of no stream"),
+        pytest.param(frame(4, 1, 0, bytes(6)), ErrorCodes.FRAME_SIZE_ERROR, id="an acknowledgement with settings"),
+        pytest.param(frame(1, 5, 1, b"\xff" * 7), ErrorCodes.COMPRESSION_ERROR, id="fields that are not HPACK"),
+        pytest.param(frame(1, 1, 1) + frame(8, 0, 1, bytes(4)), ErrorCodes.PROTOCOL_ERROR, id="a frame within fields"),
+    ],
+)
+async def test_a_faulty_frame_of_no_stream_ends_the_connection(
+    serve_http2: ServeHttp2, faulty: bytes, code: ErrorCodes
+) -> None:
+    async with connected(await serve_http2(waiting)) as client:
+        client.raw(faulty)
+        assert await client.end() == code
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_a_priority_is_ignored_even_if_a_stream_depends_on_itself(serve_http2: ServeHttp2, number: int) -> None:
+    async with connected(await serve_http2(waiting)) as client:
+        client.get("/wait")
+        client.raw(frame(2, 0, number, number.to_bytes(4) + b"\1"))
+        assert await client.is_alive()
+
+
+@pytest.mark.parametrize(
     "flood",
     [
         pytest.param(frame(2, 0, 3, b"\0\0\0\0\x10"), id="PRIORITY"),
@@ -346,6 +388,19 @@ async def test_a_window_that_stays_closed_resets_its_stream(
         await client.until(lambda: len(client.body(stream)) == window and (window or client.events))
         await eventually(lambda: _deadline(server) < 1e9)
         clock.forward(seconds + TICK)
+        assert await client.reset_of(stream) == ErrorCodes.CANCEL
+
+
+async def test_parts_of_a_body_do_not_extend_the_time_for_a_window(serve_http2: ServeHttp2, clock: Clock) -> None:
+    server = await serve_http2(hello, limits=LIMITS)
+    async with connected(server, window=1) as client:
+        client.auto_window = False
+        stream = client.request((b":method", b"POST"), ends=False)
+        await client.until(lambda: len(client.body(stream)) == 1)
+        client.h2.send_data(stream, b"part")
+        client.raw(frame(6, 0, 0, b"8 bytes!"))
+        await client.until(lambda: any(isinstance(event, PingAckReceived) for event in client.events))
+        clock.forward(300 + TICK)
         assert await client.reset_of(stream) == ErrorCodes.CANCEL
 
 

@@ -151,6 +151,7 @@ async def test_a_malformed_request_resets_its_stream_alone(serve_http2: ServeHtt
     ("request_", "status"),
     [
         pytest.param(with_field(b":path", b"http://localhost/"), 400, id="a whole URL"),
+        pytest.param(with_field(b":path", b"*"), 400, id="the target of OPTIONS"),
         pytest.param(with_field(b":method", b"G T\x01"), 400, id="a method with a space"),
         pytest.param(with_field(b":method", "GËT".encode()), 400, id="a method that is not ASCII"),
         pytest.param(with_field(b":authority", b"a/b"), 400, id="a host that is none"),
