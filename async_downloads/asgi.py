@@ -27,12 +27,14 @@ from .timeouts import STALL_TIMEOUT
 from .wanted_digests import with_digest
 
 __all__ = [
-    "Downloads", "error_response", "log_cut_response", "log_failure", "plain_response", "refusal", "request_head",
-    "request_line", "respond_and_send", "response_to_error", "text_response",
+    "NO_STORE", "Downloads", "error_response", "log_cut_response", "log_failure", "plain_response", "refusal",
+    "request_head", "request_line", "respond_and_send", "response_to_error", "text_response", "uncached_response",
 ]  # fmt: skip
 
 
+NO_STORE: Final = ("Cache-Control", "no-store")
 _log = logging.getLogger("async_downloads")
+_TEXT_TYPE: Final = "text/plain; charset=utf-8"
 _METHODS: Final = "GET, HEAD, OPTIONS"
 _CODINGS: Final = ("br", "zstd", "gzip")
 _NO_WEBSOCKET: Final = 1003  # "unsupported data" (RFC 6455 §7.4.1); before the handshake a server makes a 403 of it
@@ -71,8 +73,12 @@ def error_response(status: int, *fields: Field) -> Response:
 def text_response(status: int, explanation: str, *fields: Field) -> Response:
     """Return a response whose body is the status and an explanation, in one line."""
     text = f"{status} {explanation}\n".encode()
-    framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text))))
-    return plain_response(status, text, (*framing, *fields))
+    return plain_response(status, text, (("Content-Type", _TEXT_TYPE), ("Content-Length", str(len(text))), *fields))
+
+
+def uncached_response(text: bytes, media_type: str = _TEXT_TYPE) -> Response:
+    """Return a 200 with a short body that no cache may store."""
+    return plain_response(200, text, (("Content-Type", media_type), ("Content-Length", str(len(text))), NO_STORE))
 
 
 def plain_response(status: int, text: bytes, fields: tuple[Field, ...]) -> Response:

@@ -49,7 +49,7 @@ LAYERS = (
     {"sending"},
     {"content", "offload", "request_target", "wanted_digests"},
     {"access"},
-    {"asgi", "quart", "starlette"},
+    {"asgi", "health", "quart", "starlette"},
     {"site", "config", "setting_rows", "client"},
     {"server"},
     {"cli", "commands", "__init__"},

@@ -2,20 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
-from ..asgi import error_response, log_cut_response, plain_response, refusal
+from ..asgi import log_cut_response, refusal
 from ..errors import DownloadError
+from ..health import HEALTHY_PATH, READY_PATH, healthy, not_ready
 from ..request_target import in_origin_form
-from ..responder import Response
 from ..sending import Receive, Scope, Send, send_response
 
 __all__ = ["DrainGate"]
-
-
-_HEALTH_PATH: Final = "/-/healthy"
-_READY_PATH: Final = "/-/ready"
-_NO_STORE: Final = ("Cache-Control", "no-store")
 
 
 class DrainGate:
@@ -67,10 +62,10 @@ class DrainGate:
         if scope["type"] != "http":
             return self._pass(scope, receive, send)
         scope = in_origin_form(scope)
-        if scope["path"] == _HEALTH_PATH:
-            return send_response(refusal(scope) or _healthy(), scope, None, send)
-        if scope["path"] == _READY_PATH and self._is_retiring:
-            return send_response(error_response(503, ("Retry-After", "5"), _NO_STORE), scope, None, send)
+        if scope["path"] == HEALTHY_PATH:
+            return send_response(refusal(scope) or healthy(), scope, None, send)
+        if scope["path"] == READY_PATH and self._is_retiring:
+            return send_response(not_ready(), scope, None, send)
         return self._count(scope, receive, send)
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,8 +87,3 @@ class DrainGate:
             self._running -= 1
             if not self._running and self._draining.is_set():
                 self._empty.set()
-
-
-def _healthy() -> Response:
-    fields = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "3"), _NO_STORE)
-    return plain_response(200, b"ok\n", fields)

@@ -20,7 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from ..asgi import error_response, plain_response, refusal
+from ..asgi import error_response, refusal, uncached_response
 from ..request_target import in_origin_form
 from ..responder import Response
 from ..sending import Receive, Scope, Send, send_response
@@ -70,13 +70,8 @@ class MetricsPage:
         self._flush()
         accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
         if _OPENMETRICS in accepted:
-            return _page(openmetrics.generate_latest(self._registry), openmetrics.CONTENT_TYPE_LATEST)  # type: ignore[no-untyped-call] # theirs
-        return _page(generate_latest(self._registry), _TEXT_TYPE)
-
-
-def _page(text: bytes, media_type: str) -> Response:
-    fields = (("Content-Type", media_type), ("Content-Length", str(len(text))), ("Cache-Control", "no-store"))
-    return plain_response(200, text, fields)
+            return uncached_response(openmetrics.generate_latest(self._registry), openmetrics.CONTENT_TYPE_LATEST)  # type: ignore[no-untyped-call] # theirs
+        return uncached_response(generate_latest(self._registry), _TEXT_TYPE)
 
 
 class _PagesCollector(Collector):

@@ -12,7 +12,7 @@ from ..access.private_responses import PrivateResponse, send_private
 from ..access.protected_paths import ProtectedPaths
 from ..access.signature_parameter import FOLDER_SIGNATURE, split_query
 from ..access.signer import Link, Signer, full_path, secrets_of
-from ..asgi import error_response, response_to_error
+from ..asgi import NO_STORE, error_response, response_to_error
 from ..client_address import client_of
 from ..config import Settings
 from ..errors import DownloadError
@@ -28,7 +28,6 @@ __all__ = ["Access", "AccessGate", "access_gate", "check_access", "is_private"]
 
 _CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="files", charset="UTF-8"')
 _NO_REFERRER: Final = ("Referrer-Policy", "no-referrer")
-_NO_STORE: Final = ("Cache-Control", "no-store")
 _PUBLIC_KEYS: Final = frozenset(ASSETS.values())  # the style and the script of the pages hold no secrets
 
 
@@ -160,10 +159,10 @@ class AccessGate:
             if verdict.is_right:
                 return scope, None
             if verdict.retry_after:
-                return scope, error_response(429, ("Retry-After", str(verdict.retry_after)), _NO_STORE)
+                return scope, error_response(429, ("Retry-After", str(verdict.retry_after)), NO_STORE)
         if link_error is not None:
             raise link_error
-        return scope, error_response(401, _CHALLENGE, _NO_STORE) if self._passwords else error_response(403, _NO_STORE)
+        return scope, error_response(401, _CHALLENGE, NO_STORE) if self._passwords else error_response(403, NO_STORE)
 
     def _open_link(self, scope: Scope, private: PrivateResponse) -> Scope | None:
         """Return the scope without its signature if a link opens it, None if there is no link. Raises DownloadError."""

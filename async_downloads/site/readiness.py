@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from ..asgi import error_response, plain_response, refusal
+from ..asgi import refusal
 from ..errors import DownloadError, NotFound
+from ..health import READY_PATH, not_ready, ready
 from ..request_target import in_origin_form
 from ..responder import Response
 from ..sending import Receive, Scope, Send, closing_if_ambiguous, send_response
@@ -17,10 +18,8 @@ __all__ = ["Probe", "Readiness", "probe_database"]
 
 
 Probe = Callable[[], Awaitable[None]]
-_PATH: Final = "/-/ready"
 _FRESH_SECONDS: Final = 10.0
 _LOOK_UP_SECONDS: Final = 2.0
-_NO_STORE: Final = ("Cache-Control", "no-store")
 
 
 class Readiness:
@@ -39,7 +38,7 @@ class Readiness:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request for any other path to the app."""
-        if scope["type"] == "http" and in_origin_form(scope)["path"] == _PATH:
+        if scope["type"] == "http" and in_origin_form(scope)["path"] == READY_PATH:
             return self._respond(scope, send)
         return self._pass(scope, receive, send)
 
@@ -49,13 +48,12 @@ class Readiness:
 
     async def _response(self) -> Response:
         if not self._probes or await self._is_responding():
-            framing = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "6"))
-            return plain_response(200, b"ready\n", (*framing, _NO_STORE))
-        return error_response(503, ("Retry-After", "5"), _NO_STORE)
+            return ready()
+        return not_ready()
 
     async def _is_responding(self) -> bool:
         loop = asyncio.get_running_loop()
-        if loop.time() >= self._fresh_until and await self._look_ups.get(_PATH, self._look_up):
+        if loop.time() >= self._fresh_until and await self._look_ups.get(READY_PATH, self._look_up):
             self._fresh_until = loop.time() + _FRESH_SECONDS
         return loop.time() < self._fresh_until
 

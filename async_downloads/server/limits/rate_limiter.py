@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from ...health import HEALTHY_PATH, READY_PATH
 from ...sending import PACED_SEND, ZERO_COPY_SEND, Message, Receive, Scope, Send
 from ...timeouts import StallTimer
 from .rates import Allowance, Rates
@@ -11,7 +12,7 @@ __all__ = ["RateLimiter"]
 
 
 # If these responses had to wait for downloads, a balancer would think that the server is dead.
-_UNLIMITED_PATHS: Final = frozenset({"/-/healthy", "/-/ready"})
+_UNLIMITED_PATHS: Final = frozenset({HEALTHY_PATH, READY_PATH})
 
 
 class RateLimiter:
