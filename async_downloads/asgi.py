@@ -8,11 +8,12 @@ from http import HTTPStatus
 from typing import Final, cast
 
 from .access.private_responses import PrivateResponse, runs_scripts
+from .access.signature_parameter import without_signature
 from .access.signer import Signer
 from .body import Body
 from .errors import DownloadError, LinkExpired, NotFound, SourceBusy
 from .offload import Offload
-from .request_target import in_origin_form, key_of, wants_attachment, with_whole_path
+from .request_target import in_normal_form, in_origin_form, key_of, wants_attachment, with_whole_path
 from .responder import Response, boundary_secret, respond
 from .semantics.codings import acceptable
 from .semantics.etags import ETag
@@ -150,7 +151,7 @@ class Downloads:
     async def _respond_to_link(
         self, signer: Signer, private: PrivateResponse, receive: Receive, scope: Scope
     ) -> Response:
-        private.link, unsigned = signer.open(scope)
+        private.link, unsigned = signer.open(in_normal_form(scope))
         return await self.respond(unsigned, receive=receive)
 
     async def respond(self, scope: Scope, key: str | None = None, *, receive: Receive | None = None) -> Response:
@@ -248,8 +249,12 @@ def log_failure(error: DownloadError, subject: str) -> None:
 
 
 def request_line(scope: Scope) -> str:
-    """Describe a request for the log. The text is escaped, so that no client can forge a log line."""
-    return f"{scope['method']} {scope['path']!r}"
+    """Describe a request for the log. The text is escaped, so that no client can forge a log line.
+
+    If a program escapes the question mark of a signed link, the signature is in the path.
+    """
+    path = without_signature(scope["path"].encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    return f"{scope['method']} {path!r}"
 
 
 async def _complete_lifespan(receive: Receive, send: Send) -> None:

@@ -23,7 +23,7 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 from ..client_address import plain_address, plain_network
 from ..errors import Forbidden, LinkExpired
-from ..request_target import key_of, normalized
+from ..request_target import in_normal_form, key_of, normalized
 from ..sending import Scope
 from .signature_parameter import PARAMETER, split_query
 
@@ -96,6 +96,8 @@ class Signer:
         if is_folder and name is not None:
             raise ValueError("a folder is not saved under a name: only a file or an archive is")
         plain = _path_of(path)
+        if plain != _decoded(path):
+            path = quote(plain, errors="surrogateescape")
         link = Link(_moment_of(expires), plain if is_folder else None, _network(address), name)
         token = self._token(link, plain, query)
         signed = "&".join(filter(None, (query, f"{PARAMETER}={token}")))
@@ -136,7 +138,13 @@ class Signer:
         return link
 
     def open(self, scope: Scope) -> tuple[Link, Scope]:
-        """Verify the signature of a request. Return what it allows, and the scope of the request without it."""
+        """Verify the signature of a request. Return what it allows, and the scope of the request without it.
+
+        Raises Forbidden or LinkExpired as `verify` does. A path with an empty segment, "." or ".." is forbidden: the
+        app could find another route for it than for the path that was signed.
+        """
+        if in_normal_form(scope) is not scope:
+            raise Forbidden("the path is not in its normal form")
         client = scope.get("client")
         link = self.verify(full_path(scope), scope["query_string"], client[0] if client else None)
         return link, {**scope, "query_string": split_query(scope["query_string"])[1]}
@@ -160,10 +168,14 @@ def full_path(scope: Scope) -> str:
 
 
 def _path_of(path: str) -> str:
-    plain = os.fsdecode(unquote_to_bytes(path))
+    plain = _decoded(path)
     if ".." in plain.split("/"):
         raise ValueError(f"{path} has the segment '..', which may lead to another folder")
     return normalized(plain)
+
+
+def _decoded(path: str) -> str:
+    return os.fsdecode(unquote_to_bytes(path))
 
 
 def _covered(body: str, path: str, query: str) -> bytes:

@@ -16,7 +16,7 @@ from ..asgi import NO_STORE, error_response, response_to_error
 from ..client_address import client_of
 from ..config import Settings
 from ..errors import DownloadError
-from ..request_target import in_origin_form, key_of, normalized
+from ..request_target import in_normal_form, in_origin_form, key_of, normalized
 from ..responder import Response
 from ..sending import Receive, Scope, Send, send_response
 from ..sources.paths import name_of
@@ -169,7 +169,7 @@ class AccessGate:
         if self._signer is None:
             return None
         if split_query(scope["query_string"])[0]:
-            link, scope = self._signer.open(scope)
+            link, scope = self._signer.open(in_normal_form(scope))
             private.link, private.cookie = link, cookie_of(link, scope)
             return _opened_by(link, scope)
         client = scope.get("client")

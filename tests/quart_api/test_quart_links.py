@@ -56,6 +56,17 @@ async def test_any_other_request_is_forbidden(app: Quart, target: str) -> None:
     assert (await app.test_client().get(forged)).status_code == 403
 
 
+async def test_a_link_opens_no_other_view_by_a_path_that_leads_back(app: Quart) -> None:
+    @app.get("/secret/<path:name>")
+    @signed_links(SIGNER)
+    async def secret(name: str) -> Any:
+        return f"a secret, whatever the name is: {name}"
+
+    token = SIGNER.sign("/reports/notes.txt", expires=HOUR).partition("?")[2]
+    response = await app.test_client().get(f"/secret/../reports/notes.txt?{token}")
+    assert response.status_code == 403
+
+
 async def test_an_expired_link_is_gone(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr("time.time", lambda: 1_700_000_000.0)

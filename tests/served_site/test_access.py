@@ -424,6 +424,14 @@ async def test_the_signature_is_in_no_log(site_of: SiteOf, caplog: pytest.LogCap
     assert token not in "".join([*lines, *own])
 
 
+async def test_an_app_for_signed_links_logs_no_signature(tree: Path, caplog: pytest.LogCaptureFixture) -> None:
+    app = cast("App", Downloads(DirectoryStore(tree), signer=SIGNER))
+    url = SIGNER.sign("/a.txt", expires=HOUR)
+    assert (await ask(app, url.replace("?", "%3F"))).status == 403
+    assert "GET '/a.txt?signature=***': 403" in caplog.text
+    assert url.partition("signature=")[2] not in caplog.text
+
+
 async def _fetch(server: Server, target: str) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=HANGING) as client:
         await client.get(target)
