@@ -25,7 +25,7 @@ from weakref import WeakValueDictionary
 
 from .errors import SourceBusy
 from .file_systems import file_version, has_fixed_times, place_of, threads_of_file
-from .threads import T
+from .threads import T, retrieve_exception
 from .timeouts import READ_TIMEOUT
 
 __all__ = ["NOT_BY_SENDFILE", "Descriptor", "FileRegion", "OpenFile"]
@@ -236,8 +236,7 @@ class OpenFile:
     def _finished(self, pending: "asyncio.Future[Any]") -> None:
         self._running -= 1
         if self._closing:
-            if not pending.cancelled():
-                pending.exception()  # else asyncio would log that the error was never retrieved
+            retrieve_exception(pending)
             self.close()
 
     def close(self) -> None:

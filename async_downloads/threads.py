@@ -21,6 +21,7 @@ __all__ = [
     "STREAM_THREADS",
     "DaemonThreads",
     "MustWait",
+    "abandon",
     "await_shielded",
     "in_thread",
     "is_on_loop",
@@ -49,10 +50,21 @@ async def await_shielded(work: Awaitable[T]) -> T:
         except asyncio.CancelledError:
             cancelled = True
     if cancelled:
-        if not pending.cancelled():
-            pending.exception()  # else asyncio would log that the error was never retrieved
+        retrieve_exception(pending)
         raise asyncio.CancelledError
     return pending.result()
+
+
+def retrieve_exception(work: "asyncio.Future[T]") -> None:
+    """Retrieve the exception of work that has ended and that nobody awaits; otherwise asyncio would log it."""
+    if not work.cancelled():
+        work.exception()
+
+
+def abandon(work: "asyncio.Future[T] | None") -> None:
+    """Cancel work that is no longer awaited, and retrieve its exception if it has ended."""
+    if work and not work.cancel():
+        retrieve_exception(work)
 
 
 async def in_thread(
@@ -194,9 +206,3 @@ def raise_mmap_threshold() -> None:
     memory causes page faults: 175,000 for a gigabyte. When a larger block is freed, glibc raises the threshold.
     """
     bytes(_FREED_BYTES)  # unlike a bytearray, this does not touch its pages, which would take milliseconds
-
-
-def retrieve_exception(task: "asyncio.Future[T]") -> None:
-    """Retrieve the exception of a task whose caller may be cancelled; otherwise asyncio would log the exception."""
-    if not task.cancelled():
-        task.exception()

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
+from ..threads import retrieve_exception
+
 __all__ = ["SharedWork", "Version"]
 
 
@@ -87,8 +89,7 @@ class SharedWork(Generic[T]):
     def _finish(self, key: Hashable, working: _Working[T], task: "asyncio.Task[T]") -> None:
         if self._working.get(key) is working:
             del self._working[key]
-        if not task.cancelled():
-            task.exception()  # if no request waits any more, asyncio would log that the error was never retrieved
+        retrieve_exception(task)  # if no request waits any more, nobody else does
 
     def _keep(self, key: Hashable, result: T, version: Hashable, *, seconds: float) -> None:
         size = self._size_of(result) + _ENTRY_BYTES + len(repr(key))  # clients choose long queries

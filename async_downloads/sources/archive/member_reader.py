@@ -8,6 +8,7 @@ from typing import Final
 
 from ...open_file import FileRegion
 from ...semantics.ranges import ByteRange
+from ...threads import abandon
 from ..base import OnDisk, Source, SupportsChecksum, SupportsOpenMany
 from .checksums import ArchiveChecksums, Prefix
 from .member import ArchiveMember, StoredFileOpener
@@ -58,7 +59,7 @@ class MemberReader:
                     if hashing:
                         await hashing
                 finally:
-                    _abandon(hashing)
+                    abandon(hashing)
                 offset = stop
 
     async def checksum(self, index: int) -> int:
@@ -144,9 +145,3 @@ class MemberReader:
         source, self._source = self._source, None
         if source and not self._members[self._index].source:
             await source.aclose()
-
-
-def _abandon(hashing: "asyncio.Task[None] | None") -> None:
-    """Cancel a task that is no longer awaited. Retrieve its error, because asyncio would log it otherwise."""
-    if hashing and not hashing.cancel() and not hashing.cancelled():
-        hashing.exception()

@@ -20,7 +20,7 @@ from ...pacing import ChunkSizer
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation
 from ...source_events import timed
-from ...threads import in_thread
+from ...threads import abandon, in_thread
 from ..base import Listing
 from ..media_types import media_type as media_type_of
 from . import sqlite_gc
@@ -78,8 +78,7 @@ class SqliteSource:
                     has_taken = True
                 sizer.took(time.monotonic() - begin)
         finally:
-            if ahead and not ahead.cancel() and not ahead.cancelled():
-                ahead.exception()  # retrieve the error, because asyncio would log it otherwise
+            abandon(ahead)
 
     def _fetch(self, offset: int, stop: int, sizer: ChunkSizer) -> "asyncio.Future[list[bytes]]":
         """Begin to read from `offset` up to the end of a chunk or `stop`. `sizer` says how many bytes to read."""

@@ -23,7 +23,7 @@ from ...semantics.representation import Representation
 from ...threads import in_thread
 from ..object_urls import check_blobs_url, path_of
 from .blob_folder import check_folder, delete_part, flush_object
-from .chunks import Chunks
+from .chunks import ObjectChunks
 from .connecting import store_at
 from .errors import NotSatisfiable, lacks_permission, map_object_errors
 from .s3_signing import S3Signer
@@ -178,7 +178,7 @@ class BlobSource:
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
         """Yield chunks of 64 KiB to 8 MiB. For a fast client, the next chunks are requested ahead."""
         budget = (await self._blobs.upstream()).budget
-        async with aclosing(Chunks(self._fetch, span.start, span.stop, budget).all()) as chunks:
+        async with aclosing(ObjectChunks(self._fetch, span.start, span.stop, budget).all()) as chunks:
             async for chunk in chunks:
                 yield chunk
 

@@ -9,13 +9,13 @@ from ...threads import retrieve_exception
 from .byte_budget import ByteBudget
 from .read_ahead import ReadAhead
 
-__all__ = ["Chunks"]
+__all__ = ["ObjectChunks"]
 
 
 Fetch = Callable[[int, int], Awaitable[bytes]]
 
 
-class Chunks:
+class ObjectChunks:
     """The chunks of one span, some of them requested before they are needed.
 
     `_asked` is the position where the next request begins. `_ahead` has the chunks between the last yielded byte and

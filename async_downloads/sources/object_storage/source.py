@@ -7,7 +7,7 @@ from typing import Any
 from ...errors import NotFound, SourceChanged, SourceTruncated
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation
-from .chunks import Chunks
+from .chunks import ObjectChunks
 from .errors import NotSatisfiable
 from .upstream import Received, Upstream
 
@@ -49,7 +49,7 @@ class ObjectSource:
         if held := self._take_held(span):
             yield held
             start += len(held)
-        chunks = Chunks(self._fetch, start, span.stop, self._upstream.budget)
+        chunks = ObjectChunks(self._fetch, start, span.stop, self._upstream.budget)
         async with aclosing(chunks.all()) as rest:
             async for chunk in rest:
                 yield chunk

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, aclosing
 import pytest
 
 from async_downloads.sources.object_storage.byte_budget import ByteBudget
-from async_downloads.sources.object_storage.chunks import Chunks
+from async_downloads.sources.object_storage.chunks import ObjectChunks
 from async_downloads.sources.object_storage.read_ahead import ReadAhead
 
 _KIB = 1024
@@ -45,7 +45,7 @@ async def test_clients_that_stop_share_the_bytes_of_a_budget(monkeypatch: pytest
     budget, size = ByteBudget(), 64 * 1024 * _KIB
     async with AsyncExitStack() as reading:
         for _ in range(4):
-            chunks = await reading.enter_async_context(aclosing(Chunks(_fetch, 0, size, budget).all()))
+            chunks = await reading.enter_async_context(aclosing(ObjectChunks(_fetch, 0, size, budget).all()))
             while budget._free > 0:
                 await anext(chunks)
             assert len(await anext(chunks)) <= 1024 * _KIB
@@ -56,5 +56,5 @@ async def test_clients_that_stop_share_the_bytes_of_a_budget(monkeypatch: pytest
 async def test_a_download_goes_on_without_free_bytes() -> None:
     budget = ByteBudget()
     budget.take(ByteBudget._BYTES, least=1)
-    async with aclosing(Chunks(_fetch, 0, 300 * _KIB, budget).all()) as chunks:
+    async with aclosing(ObjectChunks(_fetch, 0, 300 * _KIB, budget).all()) as chunks:
         assert [len(chunk) async for chunk in chunks] == [*[64 * _KIB] * 4, 44 * _KIB]
