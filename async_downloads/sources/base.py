@@ -15,7 +15,7 @@ with `isinstance`.
 
 from collections.abc import AsyncGenerator, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from ..open_file import FileRegion
 from ..semantics.etags import ETag
@@ -23,6 +23,7 @@ from ..semantics.ranges import ByteRange
 from ..semantics.representation import Representation, RequestHead
 
 __all__ = [
+    "MAX_ENTRIES",
     "Browsable",
     "Entry",
     "EtagKind",
@@ -43,6 +44,7 @@ __all__ = [
 # What the ETag of a file is made from. "exact": its times and size, which show every change on one host. "mtime": its
 # modification time and size, which are equal in copies with equal dates. "digest": the digest of its bytes.
 EtagKind = Literal["exact", "mtime", "digest"]
+MAX_ENTRIES: Final = 100_000  # the default limit of a listing, which takes 30 MB of memory while it is made
 
 
 @runtime_checkable

@@ -20,7 +20,7 @@ from ..file_systems import place_of, remote_device
 from ..recent_paths import RecentPaths
 from ..semantics.representation import Representation
 from ..threads import MustWait, in_thread, is_on_loop
-from .base import Entry, EtagKind, Listing
+from .base import MAX_ENTRIES, Entry, EtagKind, Listing
 from .confinement import HIDDEN, Confinement
 from .digests import remember_digest
 from .directory_file import DirectoryFile
@@ -36,7 +36,6 @@ __all__ = ["DirectoryStore", "is_hidden"]
 
 # NUL, and the segments "", "." and "..". On Windows also a backslash, and a colon, which marks drives and streams.
 _UNSAFE: Final = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)" + (r"|[\\:]" if os.name == "nt" else ""))
-_MAX_ENTRIES: Final = 100_000  # in one listing: it takes 30 MB of memory while it is made
 _SMALL_BYTES: Final = 64 * 1024  # files up to this size are cached
 
 
@@ -70,7 +69,7 @@ class DirectoryStore:
         hidden: bool = False,
         follow_symlinks: bool = False,
         precompressed: bool = True,
-        max_entries: int = _MAX_ENTRIES,
+        max_entries: int = MAX_ENTRIES,
         etag: EtagKind = "exact",
     ) -> None:
         self.directory: str = os.path.abspath(directory)

@@ -24,8 +24,8 @@ from .catalogue import (
     Identifier,
     StoredFile,
     check_key,
+    check_name,
     describe,
-    is_valid_name,
     listing,
     parse_identifier,
     verify,
@@ -110,8 +110,7 @@ class BlobCatalogue:
 
         A failed upload is deleted at once if the database and the bucket can be reached, else by `gc`.
         """
-        if not is_valid_name(key):
-            raise ValueError(f"{key!r} cannot be the name of a file")
+        check_name(key)
         media_type = media_type or media_type_of(key)
         blob = await self._sql.write(partial(tables.begin, name=key, media_type=media_type, replace=replace))
         try:

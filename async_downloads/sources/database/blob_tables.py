@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ...errors import AlreadyThere, NotFound, SourceError
-from .catalogue import StoredFile, new_token, not_found
+from ...errors import NotFound, SourceError
+from .catalogue import StoredFile, already_there, new_token, not_found
 from .sql import Row, Sql, Transaction
 
 __all__ = [
@@ -167,7 +167,7 @@ async def missing(sql: Sql | Transaction, by: By, value: str | int) -> NotFound:
 async def begin(transaction: Transaction, name: str, media_type: str, *, replace: bool) -> BlobRow:
     """Record that an upload begins. Return its object. Raises AlreadyThere if the name is taken, unless `replace`."""
     if not replace and await find(transaction, "name", name):
-        raise _already_there(name)
+        raise already_there(name)
     blob = secrets.token_hex(16)
     await transaction.change(_BEGIN, blob, await transaction.now(), media_type)
     [[number]] = await transaction.rows("select id from ad_object where blob = ?", blob)
@@ -190,7 +190,7 @@ async def publish(
     await transaction.change(_NAME + ("update set object = excluded.object" if replace else "nothing"), *row)
     rows = await transaction.rows("select id from ad_entry where digest = ? and object = ?", digest, blob.id)
     if not rows:
-        raise _already_there(name)
+        raise already_there(name)
     [[entry]] = rows
     await transaction.change(_PUBLISH, entry, now, size, sha256, blob.id)
     await transaction.change(_RETIRE, now, entry, blob.id)
@@ -240,7 +240,3 @@ async def known(transaction: Transaction, names: Sequence[str]) -> set[str]:
         statement = f"select blob from ad_object where blob in ({marks})"  # noqa: S608 - marks only
         found.update(name for [name] in await transaction.rows(statement, *some))
     return found
-
-
-def _already_there(name: str) -> AlreadyThere:
-    return AlreadyThere(f"there is already a file {name!r}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 from unicodedata import category
 
-from ...errors import IsDirectory, NotFound
+from ...errors import AlreadyThere, IsDirectory, NotFound
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation, Validators
 from ..base import Entry, Listing, Source
@@ -27,7 +27,9 @@ __all__ = [
     "Corruption",
     "Identifier",
     "StoredFile",
+    "already_there",
     "check_key",
+    "check_name",
     "describe",
     "is_valid_name",
     "listing",
@@ -179,6 +181,12 @@ def _is_visible(key: str) -> bool:
     return all(letter in _JOINERS or category(letter) not in _INVISIBLE for letter in key)
 
 
+def check_name(name: str) -> None:
+    """Raise ValueError if no file may have that name."""
+    if not is_valid_name(name):
+        raise ValueError(f"{name!r} cannot be the name of a file")
+
+
 def check_key(key: str) -> None:
     """Raise NotFound if the key is neither a valid name, nor a valid directory, nor the top."""
     if key and not is_valid_name(key):
@@ -195,6 +203,11 @@ def parse_identifier(public: str, identifier: Identifier) -> str | int:
     if identifier == "integer" and _INTEGER.fullmatch(public) and int(public) < _INTEGER_LIMIT:
         return int(public)
     raise NotFound(f"there is no file with the {identifier} {public[:50]!r}")
+
+
+def already_there(name: str) -> AlreadyThere:
+    """Return the error for a name that another file has."""
+    return AlreadyThere(f"there is already a file {name!r}")
 
 
 def not_found(key: str, names: Iterable[str]) -> NotFound:

@@ -28,8 +28,8 @@ from .catalogue import (
     Identifier,
     StoredFile,
     check_key,
+    check_name,
     describe,
-    is_valid_name,
     listing,
     parse_identifier,
     verify,
@@ -184,8 +184,7 @@ class PostgresStore:
 
         A failed upload is deleted at once if PostgreSQL can be reached, else by `gc`.
         """
-        if not is_valid_name(key):
-            raise ValueError(f"{key!r} cannot be the name of a file")
+        check_name(key)
         run, media_type = self.connections.run, media_type or media_type_of(key)
         upload = await run(partial(schema.Upload.begin, name=key, media_type=media_type, replace=replace))
         try:

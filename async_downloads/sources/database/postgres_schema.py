@@ -13,8 +13,8 @@ from typing import Final
 
 import asyncpg
 
-from ...errors import AlreadyThere, NotFound, SourceError
-from .catalogue import StoredFile, new_token, not_found
+from ...errors import NotFound, SourceError
+from .catalogue import StoredFile, already_there, new_token, not_found
 
 __all__ = [
     "CREATE",
@@ -129,7 +129,7 @@ class Upload:
     async def begin(cls, connection: asyncpg.Connection, name: str, media_type: str, *, replace: bool) -> "Upload":
         """Begin an upload. Raises AlreadyThere if the name is taken, before any byte has been sent."""
         if await connection.fetchrow(FILES["name"], name) and not replace:
-            raise _already_there(name)
+            raise already_there(name)
         return cls(await connection.fetchval(_BEGIN, media_type))
 
     async def write(self, connection: asyncpg.Connection, piece: bytes) -> None:
@@ -144,7 +144,7 @@ class Upload:
         async with connection.transaction():
             file = await connection.fetchval(_NAME, new_token(), name, self._version, replace)
             if file is None:
-                raise _already_there(name)
+                raise already_there(name)
             if not await connection.fetchval(_PUBLISH, self._version, file, self._digest.digest()):
                 raise self._deleted()
             await connection.execute(_RETIRE, file, self._version)
@@ -156,10 +156,6 @@ class Upload:
 
     def _deleted(self) -> SourceError:
         return SourceError(f"version {self._version} was deleted before its upload was complete")
-
-
-def _already_there(name: str) -> AlreadyThere:
-    return AlreadyThere(f"there is already a file {name!r}")
 
 
 def stored(row: asyncpg.Record) -> StoredFile:

@@ -31,8 +31,8 @@ from .catalogue import (
     Identifier,
     StoredFile,
     check_key,
+    check_name,
     describe,
-    is_valid_name,
     listing,
     parse_identifier,
     verify,
@@ -141,8 +141,7 @@ class SqliteStore:
         self, key: str, data: AsyncIterable[bytes], *, media_type: str | None = None, replace: bool = False
     ) -> StoredFile:
         """Store the bytes as a file with that name."""
-        if not is_valid_name(key):
-            raise ValueError(f"{key!r} cannot be the name of a file")
+        check_name(key)
         media_type = media_type or media_type_of(key)
         upload = await self._writer.run(schema.begin, key, media_type, time.time(), replace=replace)
         async for blocks in _group(data):

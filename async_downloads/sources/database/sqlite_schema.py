@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Final
 
-from ...errors import AlreadyThere, NotFound, SourceChanged, SourceError
+from ...errors import NotFound, SourceChanged, SourceError
 from ...semantics.ranges import ByteRange
-from .catalogue import CHUNK_BYTES, StoredFile, new_token, not_found
+from .catalogue import CHUNK_BYTES, StoredFile, already_there, new_token, not_found
 
 __all__ = [
     "COMMIT_BYTES",
@@ -211,7 +211,7 @@ def begin(connection: sqlite3.Connection, name: str, media_type: str, now: float
 def _check_free(connection: sqlite3.Connection, name: str, *, replace: bool) -> StoredFile | None:
     """Return the file with that name, if any. Raises AlreadyThere if there is one, unless `replace`."""
     if (before := find(connection, "name", name)) and not replace:
-        raise AlreadyThere(f"there is already a file {name!r}")
+        raise already_there(name)
     return before
 
 

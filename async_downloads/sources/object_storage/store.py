@@ -13,7 +13,7 @@ from ...errors import Forbidden, IsDirectory, NotFound, SourceError
 from ...semantics.representation import RequestHead
 from ...source_events import timed
 from ...threads import LISTING_THREADS, in_thread
-from ..base import Entry, Listing
+from ..base import MAX_ENTRIES, Entry, Listing
 from ..memory import MemorySource
 from .connecting import store_at
 from .description import describe, etag_of
@@ -30,7 +30,6 @@ __all__ = ["ObjectStore"]
 
 
 _WINDOW_BYTES: Final = 64 * 1024  # requested together with a description
-_MAX_ENTRIES: Final = 100_000  # in one listing: it takes 30 MB of memory while it is made
 _MANY_ENTRIES: Final = 1000  # more entries are sorted in a thread, because that takes milliseconds
 _MAX_OBJECT_BYTES: Final = 2**63 - 1  # the largest size that Python accepts, far above that of any store
 _MAX_KEY_BYTES: Final = 1024  # the limit of S3 and Google Cloud Storage
@@ -58,7 +57,7 @@ class ObjectStore:
         hidden: bool = False,
         connections: int = 64,
         patience: float = 10.0,
-        max_entries: int = _MAX_ENTRIES,
+        max_entries: int = MAX_ENTRIES,
         signer: S3Signer | None = None,
     ) -> None:
         self._upstream = Upstream(store, connections=connections, patience=patience)
