@@ -41,19 +41,10 @@ _CODINGS: Final = ("br", "zstd", "gzip")
 _NO_WEBSOCKET: Final = 1003  # "unsupported data" (RFC 6455 §7.4.1); before the handshake a server makes a 403 of it
 # A recipient takes a higher minor version for its own (RFC 9110 §2.5).
 _VERSIONS: Final = frozenset((*(f"1.{minor}" for minor in range(10)), "2", "3"))
-_WANTED: Final = {
-    name.encode(): name
-    for name in (
-        "accept-encoding",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "if-range",
-        "if-unmodified-since",
-        "range",
-        "want-repr-digest",
-    )
-}
+_WANTED: Final = {name.encode(): name for name in (
+    "accept-encoding", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range",
+    "want-repr-digest",
+)}  # fmt: skip
 
 
 def request_head(scope: Scope) -> RequestHead:

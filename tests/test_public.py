@@ -42,7 +42,7 @@ INTERNAL: Final = {
     "semantics.ranges": "ContentRange RangeSpec parse_range resolve",
     "semantics.representation": "Field RequestHead",
     "sources.archive": "ArchiveKind",
-    "sources.base": "EtagKind",
+    "sources.base": "EtagKind MAX_ENTRIES",
     "sources.directory": "is_hidden",
 }
 NAMES: Final = [(module, name) for module, names in PUBLIC.items() for name in names.split()]
