@@ -5,6 +5,7 @@ scripts run, but they cannot read other files with the password or the link of i
 lets no page name its address as the Referer, and may have a name of its own.
 """
 
+import re
 from collections.abc import Awaitable, Iterable
 from functools import lru_cache, partial
 from typing import Final
@@ -22,6 +23,7 @@ SANDBOX: Final = (b"content-security-policy", b"sandbox allow-scripts")
 _DOCUMENTS: Final = frozenset(
     {b"text/html", b"application/xhtml+xml", b"image/svg+xml", b"text/xml", b"application/xml", b"text/xsl"}
 )
+_TYPES: Final = re.compile(rb"(?:^|,)\s*([^\s,;(]+)")  # without parameters
 _SHARED: Final = frozenset({b"public", b"private", b"s-maxage", b"proxy-revalidate"})  # what shared caches may do
 _NO_REFERRER: Final = (b"referrer-policy", b"no-referrer")
 _CONTENT_STATUSES: Final = frozenset({200, 206})
@@ -121,9 +123,15 @@ def _private_control(value: bytes) -> bytes:
 
 @lru_cache(maxsize=256)
 def runs_scripts(media_type: bytes) -> bool:
-    """Return whether a browser may run scripts of a file of this type."""
-    essence = media_type.partition(b";")[0].strip().lower()
-    return essence in _DOCUMENTS or essence.endswith(b"+xml")
+    """Return whether a browser may run scripts of a file of this type.
+
+    Whoever uploads an object to a bucket chooses its type, and browsers also read types that are malformed:
+
+    >>> runs_scripts(b"text/html, x/y"), runs_scripts(b"x/y,Text/HTML"), runs_scripts(b"text/html (a)")
+    (True, True, True)
+    """
+    types = _TYPES.findall(media_type.lower())
+    return any(each in _DOCUMENTS or each.endswith(b"+xml") for each in types)
 
 
 def linked_fields(fields: Iterable[_Field], link: Link, status: int) -> list[_Field]:
