@@ -12,6 +12,7 @@ from ..sources.object_urls import REDIRECT_NEEDS
 from .announcing import announce, warn_of_plain_passwords
 from .help import SectionedCommand
 from .messages import CannotRun
+from .secret_places import check_secret_places
 from .serve_help import COMMON, EPILOG, MORE
 from .served_paths import PATHS
 from .server_options import BIND, LAN, PORT, PROCESS, QR, config_option, need, server_settings, setting_options
@@ -51,6 +52,7 @@ def serve(context: click.Context, /, directory: tuple[Path | str, ...], **values
     if settings.offload and not settings.directory:
         raise CannotRun("--offload needs exactly one folder")
     server = server_settings(context, values)
+    check_secret_places(context, settings, server)
 
     def announce_site(urls: Sequence[str]) -> None:
         announce(_shown(settings), urls, qr=values["qr"])

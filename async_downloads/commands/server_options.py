@@ -18,6 +18,7 @@ from ..server.systemd import take_inherited_sockets
 from ..setting_texts import read_whole_number
 from .messages import CannotRun
 from .options import FILE, setting_option
+from .secret_places import CONFIG_FILE
 
 __all__ = ["BIND", "LAN", "PORT", "PROCESS", "QR", "config_option", "need", "server_settings", "setting_options"]
 
@@ -44,6 +45,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CannotRun(f"{path}: {error}") from error
+    context.meta[CONFIG_FILE] = path
     context.default_map = {}
     known = {parameter.name: parameter for parameter in context.command.params if parameter.expose_value}
     for key, value in found.items():

@@ -56,6 +56,33 @@ def test_a_wrong_user_or_password_is_refused(arguments: tuple[str, ...], stdin: 
     assert reason in output
 
 
+@pytest.mark.parametrize(
+    ("options", "env", "is_refused"),
+    [
+        pytest.param(("--certfile", "c.pem", "--keyfile", "file"), {}, True, id="key"),
+        pytest.param(("--certfile", "file"), {}, True, id="certificate with a key"),
+        pytest.param(("--config", "file"), {}, True, id="configuration"),
+        pytest.param(("--config", "plain"), {"ASYNC_DOWNLOADS_BIND": "x"}, False, id="configuration without secrets"),
+        pytest.param((), {"ASYNC_DOWNLOADS_SECRET_FILE": "file"}, True, id="secret"),
+        pytest.param((), {"ASYNC_DOWNLOADS_DATABASE_FILE": "file"}, True, id="URL of the database"),
+    ],
+)
+def test_serve_sends_no_file_with_its_own_secrets(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    env: dict[str, str],
+    is_refused: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.pem").write_text("a certificate")
+    Path("file").write_text('secret = "a secret of the tests"')
+    Path("plain").write_text("workers = 1")
+    code, output = _invoked("serve", ".", *options, env=env)
+    assert code == 2
+    assert ("file has secrets and is in ., which is served: move it" in output) is is_refused
+
+
 def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown() -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
