@@ -197,9 +197,15 @@ class EarlierDownloads:
 
 def is_taken(path: Path) -> bool:
     """Return whether a name is in use. A part file alone does not count: a killed process may have left it."""
-    part = part_of(path)
-    not_ours = os.path.lexists(part) and (not stat.S_ISREG(part.lstat().st_mode) or is_planted(part))
-    return not_ours or os.path.lexists(path) or os.path.lexists(journal_of(path))
+    return _is_foreign(part_of(path)) or os.path.lexists(path) or os.path.lexists(journal_of(path))
+
+
+def _is_foreign(part: Path) -> bool:
+    try:
+        mode = part.lstat().st_mode
+    except FileNotFoundError:  # there is none, or another download has just renamed it
+        return False
+    return not stat.S_ISREG(mode) or is_planted(part)
 
 
 def refuse_page(path: Path) -> None:

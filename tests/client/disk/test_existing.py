@@ -4,10 +4,13 @@ import hashlib
 import os
 from base64 import b64encode
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from async_downloads.client import Downloader, Progress
+from async_downloads.client.disk.existing import is_taken
+from async_downloads.client.disk.part_names import part_of
 from client.remote import URL, Remote, names, sha256
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -95,3 +98,19 @@ async def test_a_file_with_the_digest_of_the_server_is_unchanged(
     path.with_name("file.bin").write_bytes(remote.content if same else bytes(len(remote.content)))
     result = await one.fetch(URL, directory=path.parent)
     assert (result.path.name, result.unchanged) == (name, same)
+
+
+def test_a_name_whose_part_file_appears_and_goes_meanwhile_is_free(path: Path) -> None:
+    """Another download renames its part when it is complete: between two looks at it, it may be gone."""
+    part = part_of(path)
+
+    def come_and_go() -> None:
+        for _ in range(3000):
+            part.touch()
+            part.unlink()
+
+    other = Thread(target=come_and_go)
+    other.start()
+    while other.is_alive():
+        assert not is_taken(path)
+    other.join()
