@@ -69,7 +69,8 @@ def _on_a_terminal(tree: Path, *options: object, until: str, encoding: str) -> s
     os.close(theirs)
     printed = b""
     try:
-        while until.encode() not in printed and select.select([ours], [], [], HANGING)[0]:
+        while until.encode() not in printed:
+            assert select.select([ours], [], [], HANGING)[0], printed
             printed += os.read(ours, 65536)
         process.send_signal(signal.SIGINT)
         assert process.wait(HANGING) == 0
@@ -92,7 +93,7 @@ def test_a_terminal_gets_a_qr_code(tree: Path, encoding: str, drawn: str) -> Non
     with reserved_port() as port:
         printed = _on_a_terminal(tree, "--lan", "-p", port, until=drawn, encoding=encoding)
         assert drawn in printed
-        assert drawn not in _on_a_terminal(tree, "--no-qr", "-b", "127.0.0.1:0", until="ends)", encoding=encoding)
+        assert drawn not in _on_a_terminal(tree, "--no-qr", "-b", "127.0.0.1:0", until="stop)", encoding=encoding)
 
 
 def test_the_address_is_not_named_twice(tree: Path) -> None:
