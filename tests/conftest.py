@@ -37,6 +37,15 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # `nohup` ignores it
 collect_ignore = ["harness/swift_server.py"]  # a program of its own; to import eventlet warns
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a worker without tests take some of another's: `-n` alone gives the first worker all tests of commands.
+
+    Those take minutes, in which the others would have nothing to do.
+    """
+    if config.getoption("dist", "no") == "load":
+        config.option.dist = "worksteal"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest tests first: they take seconds, and at the end one worker would run them alone."""
     long = ("tests/test_readme.py", "tests/tools/", "tests/replicas/", "tests/docs/")
