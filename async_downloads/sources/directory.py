@@ -17,6 +17,7 @@ from typing import Final
 
 from ..errors import DownloadError, NotFound
 from ..file_systems import place_of, remote_device
+from ..open_file import OpenFile
 from ..recent_paths import RecentPaths
 from ..semantics.representation import Representation
 from ..threads import MustWait, in_thread, is_on_loop
@@ -175,19 +176,14 @@ class DirectoryStore:
         return None
 
     def _open_one(self, key: str, plain_key: str, coding: str | None) -> tuple[FileSource | MemorySource, int]:
-        """Open a file if its place is allowed. Return it with its modification time in nanoseconds.
+        """Open a file, or take a small one from the cache. Return it with its modification time in nanoseconds.
 
         `plain_key` is the key without the suffix of the content coding. A small file is read at once and cached.
         """
         path = f"{self.directory}/{key}"
         if cached := self._small_files.get(path, coding):
             return cached
-        with map_os_errors(key):
-            file, status = open_regular(path)
-        if not self._confinement.is_allowed(file.place or os.path.realpath(path)):
-            file.close()
-            raise NotFound(f"{key} is outside {self.directory} or hidden")
-        file.share()
+        file, status = self._open_allowed(key, path)
         representation = describe(status, plain_key.rpartition("/")[2], coding=coding, negotiated=self._precompressed)
         source = DirectoryFile(file, representation, path=path, kind=self.etag)
         try:
@@ -201,6 +197,22 @@ class DirectoryStore:
         source.close()
         in_memory = MemorySource(data, self._described(data, source))
         return self._small_files.put(path, status, in_memory), status.st_mtime_ns
+
+    def _open_allowed(self, key: str, path: str) -> tuple[OpenFile, os.stat_result]:
+        """Open a regular file and check its real path, which may be another one because of links."""
+        with map_os_errors(key):
+            file, status = open_regular(path)
+        try:
+            self._check_place(key, file.place or os.path.realpath(path))
+        except NotFound:
+            file.close()
+            raise
+        file.share()
+        return file, status
+
+    def _check_place(self, key: str, place: str) -> None:
+        if not self._confinement.is_allowed(place):
+            raise NotFound(f"{key} is outside {self.directory} or hidden")
 
     def _described(self, data: bytes, source: DirectoryFile) -> Representation:
         """Return the description of a small file, whose digest is computed at once."""
@@ -216,8 +228,7 @@ class DirectoryStore:
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 place = place_of(fd) or os.path.realpath(path)
-                if not self._confinement.is_allowed(place):
-                    raise NotFound(f"{key} is outside {self.directory} or hidden")
+                self._check_place(key, place)
                 return read_entries(
                     fd, place, self._max_entries, is_shown=self._is_shown, is_allowed=self._confinement.is_allowed
                 )

@@ -42,32 +42,54 @@ def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bo
 
     `is_shown` is called with a name, and `is_allowed` with the real path of a link's target.
     """
-    device = remote_device(place)
-    remote = RemoteEntries()
-
-    def sortable(found: Iterator["os.DirEntry[str]"]) -> Iterator[_Sortable]:
-        for item in found:
-            if not is_shown(item.name):
-                continue
-            path = os.path.join(place, item.name)
-            if (mount := _mount_of(item, path)) and mount.device != device:
-                # A file system is always mounted on a directory, but the target of a link may be a file or a directory.
-                guess = Entry(item.name, is_directory=mount.place == path) if is_allowed(mount.place) else None
-                remote.add(mount.device, partial(entry_at, path, is_allowed), guess=guess)
-                continue
-            if item.is_symlink() and not is_allowed(os.path.realpath(path)):
-                continue
-            with suppress(OSError):  # the entry was removed meanwhile, or is a broken link
-                if (is_directory := item.is_dir()) or item.is_file():
-                    yield _sortable(item.name, item, is_directory=is_directory)
-        for entry in remote.entries():
-            yield _sortable(entry.name, entry, is_directory=entry.is_directory)
-
+    scan = _Scan(place, is_shown, is_allowed)
     with os.scandir(fd) as found:  # it duplicates the descriptor
-        items, is_truncated = _first(sortable(found), most)
+        items, is_truncated = _first(scan.items(found), most)
     entries = [entry for sorted_item in _sorted(items) if (entry := _entry(*sorted_item, fd))]
     status = os.fstat(fd)
     return Listing(tuple(entries), truncated=is_truncated, identity=(status.st_dev, status.st_ino))
+
+
+class _Scan:
+    """Finds the entries that a client may open. Owner: one call of `read_entries`.
+
+    Threads of their own devices look at the entries on other file systems meanwhile.
+    """
+
+    def __init__(self, place: str, is_shown: Callable[[str], bool], is_allowed: _IsAllowed) -> None:
+        self._place = place
+        self._is_shown = is_shown
+        self._is_allowed = is_allowed
+        self._device = remote_device(place)
+        self._remote = RemoteEntries()
+
+    def items(self, found: Iterator["os.DirEntry[str]"]) -> Iterator[_Sortable]:
+        """Yield the entries on this file system as they are found, then the others."""
+        for item in found:
+            if self._is_shown(item.name) and (sortable := self._on_this_device(item)):
+                yield sortable
+        for entry in self._remote.entries():
+            yield _sortable(entry.name, entry, is_directory=entry.is_directory)
+
+    def _on_this_device(self, item: "os.DirEntry[str]") -> _Sortable | None:
+        path = os.path.join(self._place, item.name)
+        if (mount := _mount_of(item, path)) and mount.device != self._device:
+            self._look_at(item.name, path, mount)
+            return None
+        if item.is_symlink() and not self._is_allowed(os.path.realpath(path)):
+            return None
+        with suppress(OSError):  # the entry was removed meanwhile, or is a broken link
+            if (is_directory := item.is_dir()) or item.is_file():
+                return _sortable(item.name, item, is_directory=is_directory)
+        return None
+
+    def _look_at(self, name: str, path: str, mount: RemoteMount) -> None:
+        """Begin to look at an entry on another file system, in a thread.
+
+        A file system is always mounted on a directory, but the target of a link may be a file or a directory.
+        """
+        guess = Entry(name, is_directory=mount.place == path) if self._is_allowed(mount.place) else None
+        self._remote.add(mount.device, partial(entry_at, path, self._is_allowed), guess=guess)
 
 
 def _first(items: Iterator[_Sortable], most: int) -> tuple[list[_Sortable], bool]:

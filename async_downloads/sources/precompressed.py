@@ -22,9 +22,13 @@ SUFFIXES: Final = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 _Read = Callable[[int, int], bytes]  # reads from an offset, up to a number of bytes
 _SETTLED_NS: Final = 5 * 10**9
 _SECOND_NS: Final = 10**9
-_MAX_KNOWN: Final = 1024
+_MAX_KNOWN: Final = 1024  # files
+_LEAST_GZIP_BYTES: Final = 18  # the header and the trailer (RFC 1952 §2.3)
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+_ZSTD_HEADER_BYTES: Final = 18  # the longest header of a frame, with its magic number
 _SKIPPABLE_MAGIC: Final = b"\x2a\x4d\x18"  # after a byte from 0x50 to 0x5f
+_SKIPPABLE_HEADER_BYTES: Final = 8  # the magic number and the size of the data
+_BLOCK_HEADER_BYTES: Final = 3
 _RLE: Final = 1  # the type of a block that repeats one byte
 _known: "Final[OrderedDict[tuple[object, ...], bool]]" = OrderedDict()  # files that were checked
 
@@ -88,7 +92,9 @@ def _is_complete(source: FileSource | MemorySource, read: _Read, plain_size: int
         return False
     match source.representation.coding:
         case "gzip":
-            return size >= 18 and read(size - 4, 4) == (plain_size % 2**32).to_bytes(4, "little")  # RFC 1952 §2.3.1
+            return size >= _LEAST_GZIP_BYTES and read(size - 4, 4) == (plain_size % 2**32).to_bytes(
+                4, "little"
+            )  # RFC 1952 §2.3.1
         case "zstd":
             return _is_zstd(read, size, plain_size)
     return True
@@ -98,9 +104,9 @@ def _is_zstd(read: _Read, size: int, plain_size: int) -> bool:
     """Return whether the blocks lead exactly to the end of the file (RFC 8878 §3.1.1). Only their headers are read."""
     offset, stated = 0, 0
     while offset < size:
-        header = read(offset, 18)
-        if len(header) >= 8 and header[1:4] == _SKIPPABLE_MAGIC and header[0] >> 4 == 5:
-            offset += 8 + int.from_bytes(header[4:8], "little")
+        header = read(offset, _ZSTD_HEADER_BYTES)
+        if len(header) >= _SKIPPABLE_HEADER_BYTES and header[1:4] == _SKIPPABLE_MAGIC and header[0] >> 4 == 5:
+            offset += _SKIPPABLE_HEADER_BYTES + int.from_bytes(header[4:8], "little")
         elif len(header) > 4 and header.startswith(_ZSTD_MAGIC):
             content = _zstd_content_size(header)
             stated = -1 if content is None or stated < 0 else stated + content
@@ -132,9 +138,9 @@ def _end_of_blocks(read: _Read, offset: int, size: int) -> int:
     """Return where the last block of a frame ends; a value above `size` if the block is missing (§3.1.1.2)."""
     is_last = False
     while not is_last:
-        if offset + 3 > size:
+        if offset + _BLOCK_HEADER_BYTES > size:
             return size + 1
-        block = int.from_bytes(read(offset, 3), "little")
+        block = int.from_bytes(read(offset, _BLOCK_HEADER_BYTES), "little")
         is_last = bool(block & 1)
-        offset += 3 + (1 if block >> 1 & 3 == _RLE else block >> 3)
+        offset += _BLOCK_HEADER_BYTES + (1 if block >> 1 & 3 == _RLE else block >> 3)
     return offset

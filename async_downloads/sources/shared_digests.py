@@ -15,7 +15,9 @@ __all__ = ["SharedDigests"]
 
 
 _VERSION_BYTES: Final = 48
-_ROW_BYTES: Final = 96
+_DIGEST_BYTES: Final = 32
+_CHECKSUM_BYTES: Final = 16
+_ROW_BYTES: Final = _VERSION_BYTES + _DIGEST_BYTES + _CHECKSUM_BYTES
 _ROWS: Final = 32 * 1024  # 3 MiB, but only used rows take memory
 
 
@@ -29,7 +31,7 @@ class SharedDigests:
         """Return the digest of a version; None if it is not known."""
         place = _place(version)
         row = self._memory[place : place + _ROW_BYTES]
-        digest = row[_VERSION_BYTES : _VERSION_BYTES + 32]
+        digest = row[_VERSION_BYTES : _VERSION_BYTES + _DIGEST_BYTES]
         return digest if row == _row(version, digest) else None
 
     def put(self, version: bytes, digest: bytes) -> None:
@@ -43,4 +45,4 @@ def _place(version: bytes) -> int:
 
 
 def _row(version: bytes, digest: bytes) -> bytes:
-    return version + digest + hashlib.blake2s(version + digest, digest_size=16).digest()
+    return version + digest + hashlib.blake2s(version + digest, digest_size=_CHECKSUM_BYTES).digest()
