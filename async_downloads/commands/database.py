@@ -24,8 +24,11 @@ __all__ = ["DATABASE", "FILES", "IDS", "Bucket", "Database", "run_each"]
 
 
 T = TypeVar("T")
-_NO_DATABASE: Final = (
-    f"no database is given: use --database sqlite:///files.db (or postgresql://…) or set {DATABASE_VARIABLES[0]}"
+_SET_VARIABLE: Final = f"or set {DATABASE_VARIABLES[0]}"
+_NO_DATABASE: Final = f"no database is given: use --database sqlite:///files.db (or postgresql://…) {_SET_VARIABLE}"
+_NO_FILES: Final = (
+    "no database or bucket is given: use --database sqlite:///files.db (or postgresql://…), --bucket s3://bucket "
+    f"{_SET_VARIABLE}"
 )
 
 
@@ -91,8 +94,10 @@ def _read_database(context: click.Context, _: click.Parameter, url: str | None) 
     return Database(url)
 
 
-def _read_files(context: click.Context, parameter: click.Parameter, url: str | None) -> Database:
-    return Bucket(url) if url and is_object_url(url) else _read_database(context, parameter, url)
+def _read_files(context: click.Context, _: click.Parameter, url: str | None) -> Database:
+    if not url:
+        raise click.UsageError(_NO_FILES, context)
+    return Bucket(url) if is_object_url(url) else Database(url)
 
 
 _url_option: Final = partial(click.option, cls=SecretOption, metavar="URL", envvar=DATABASE_VARIABLES, show_envvar=True)

@@ -15,7 +15,7 @@ from .get_network import pop_network
 from .get_options import STDOUT, GetOptions, UrlItem
 from .get_texts import read_host_path
 from .messages import CannotRun
-from .redaction import HARMLESS
+from .redaction import HARMLESS, is_url
 
 __all__ = ["check_options"]
 
@@ -44,6 +44,7 @@ def check_options(options: dict[str, Any]) -> GetOptions:
     network = pop_network(options)
     items = _items(options)
     _refuse_contradictions(options, items)
+    _refuse_mirrors(options["mirror"])
     _check_place(options["output"], options["directory"], made=options["recursive"] or options["keep_directories"])
     for name in ("urls", "input_file", *_ONE_URL):
         options.pop(name)
@@ -77,8 +78,8 @@ def _refuse_contradictions(options: Mapping[str, Any], items: tuple[UrlItem, ...
             raise click.UsageError("no URL is given: --mirror only adds another URL of the same file; -r gets a folder")
         if options["input_file"]:
             raise click.UsageError("the input file has no URL")
-        is_url = str(options["output"]).startswith(("http:/", "https:/"))
-        raise click.UsageError("no URL is given" + (": the name of the file must follow -o" if is_url else ""))
+        took_url = str(options["output"]).startswith(("http:/", "https:/"))
+        raise click.UsageError("no URL is given" + (": the name of the file must follow -o" if took_url else ""))
     for name, flag in _ONE_URL.items():
         if options[name] and len(items) != 1:
             raise click.UsageError(f"{flag} needs exactly one URL")
@@ -86,6 +87,11 @@ def _refuse_contradictions(options: Mapping[str, Any], items: tuple[UrlItem, ...
         if options[name]:
             raise click.UsageError(f"{flag} {'cannot be used with' if options['recursive'] else 'needs'} -r")
     _refuse_pairs(options)
+
+
+def _refuse_mirrors(urls: tuple[str, ...]) -> None:
+    if not all(is_url(read_host_path(url)) for url in urls):
+        raise click.UsageError("--mirror needs a URL, which begins with http:// or https:// and has a host")
 
 
 def _refuse_pairs(options: Mapping[str, Any]) -> None:

@@ -1,11 +1,16 @@
-"""Options of other programs that users try here. The error message says which option of this program to use."""
+"""The messages of mistakes. For an option of another program, the message says which option of this program to use."""
 
+import os
 import re
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
-__all__ = ["INSTEAD", "message_of"]
+__all__ = ["CONFIG", "INSTEAD", "message_of"]
+
+
+CONFIG: Final = f"{__name__}.config"  # the key in `Context.meta` of the path of the TOML file
 
 
 _END: Final = re.compile(r"(?<=[\w'\")])\.\Z")  # of a sentence of click; a path may also end with a dot
@@ -92,7 +97,26 @@ def message_of(error: click.ClickException) -> str:
         for options, instead in INSTEAD.get(error.ctx.command.name or "", {}).items():
             if error.option_name in options.split():
                 return f"there is no option {error.option_name}: {instead}"
-    return _END.sub("", _WHITE_SPACE.sub(" ", error.format_message()))
+    return _END.sub("", _WHITE_SPACE.sub(" ", _text_of(error)))
+
+
+def _text_of(error: click.ClickException) -> str:
+    """Return the message; for a wrong value, it also names the variable or the TOML file that holds the value."""
+    parameter, context = (error.param, error.ctx) if isinstance(error, click.BadParameter) else (None, None)
+    if parameter is None or context is None or isinstance(error, click.MissingParameter):
+        return error.format_message()
+    flags = [] if isinstance(parameter, click.Argument) else [f"'{flag}'" for flag in parameter.opts]
+    option = f" for {' / '.join(flags)}" if flags else ""
+    place = _place_of(parameter, context)
+    return f"Invalid value{option}{place}: {error.message}" if option or place else error.message
+
+
+def _place_of(parameter: click.Parameter, context: click.Context) -> str:
+    source = context.get_parameter_source(parameter.name or "")
+    if source is ParameterSource.ENVIRONMENT:
+        names = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or ()
+        return f" in the variable {next(filter(os.environ.get, names), '')}"
+    return f" in {context.meta[CONFIG]}" if source is ParameterSource.DEFAULT_MAP else ""
 
 
 def _commands_with(option: str, group: click.Group, context: click.Context) -> list[str]:

@@ -16,6 +16,7 @@ from ..client_address import MAX_PORT
 from ..config import PREFIX, ServerSettings, Setting, table
 from ..server.systemd import take_inherited_sockets
 from ..setting_texts import read_whole_number
+from .habits import CONFIG
 from .messages import CannotRun
 from .options import FILE, setting_option
 from .secret_places import CONFIG_FILE
@@ -47,6 +48,7 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         raise CannotRun(f"{path}: {error}") from error
     context.meta[CONFIG_FILE] = path
     context.default_map = {}
+    context.meta[CONFIG] = path
     known = {parameter.name: parameter for parameter in context.command.params if parameter.expose_value}
     for key, value in found.items():
         parameter = known.get(key.replace("-", "_"))

@@ -79,6 +79,7 @@ URL = "http://127.0.0.1:9/a"
         pytest.param(["--metalink", "empty"], "--metalink: not a Metalink file", id="a Metalink file without XML"),
         pytest.param([URL, "-C", "100"], "leave out -C", id="an offset, as in curl"),
         pytest.param(["--mirror", URL], "-r gets a folder", id="--mirror, as in wget"),
+        pytest.param([URL, "--mirror", "a"], "--mirror needs a URL, which begins with http://", id="a mirror, no URL"),
         pytest.param(
             [URL, "a.zip"], "a.zip is not a URL: use -o a.zip to save under this name", id="a path after the URL"
         ),
@@ -127,7 +128,7 @@ def test_a_malformed_proxy_is_refused(get: Get, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("http_proxy", "garbage::")
     got = get(URL, "-o", "a")
     assert got.code == 2
-    assert got.line.endswith("the environment names a proxy whose URL is not valid")
+    assert got.line.endswith("the variable http_proxy names a proxy whose URL is not valid")
 
 
 def test_the_help_of_each_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -203,7 +203,16 @@ def test_a_file_that_is_wrong_is_refused(tree: Path, tmp_path: Path, text: str, 
 @pytest.mark.parametrize("value", ["nan", "inf", "1e7"])
 @pytest.mark.parametrize("name", ["STALL_TIMEOUT", "DRAIN_TIMEOUT"])
 def test_a_variable_that_is_wrong_is_refused(tree: Path, name: str, value: str) -> None:
-    assert "seconds" in refusal("serve", tree, env={f"ASYNC_DOWNLOADS_{name}": value})
+    line = refusal("serve", tree, env={f"ASYNC_DOWNLOADS_{name}": value})
+    assert "seconds" in line
+    assert f" in the variable ASYNC_DOWNLOADS_{name}: " in line
+
+
+def test_the_error_for_a_wrong_value_names_the_file_that_has_it(tree: Path, tmp_path: Path) -> None:
+    file = _configured(tmp_path, "port = 'x'")
+    assert f"Invalid value for '--port' / '-p' in {file}: 'x' is not a whole number" in refusal(
+        "serve", "-c", file, tree
+    )
 
 
 async def test_a_variable_can_take_cache_control_away(tree: Path) -> None:

@@ -44,15 +44,17 @@ class Proxies:
             return None
         if self._given:
             return _proxy(self._given, "--proxy names")
-        named = self._named(url.scheme)
-        return _proxy(named, "the environment names") if named and not self._is_exempt(url) else None
+        variable = self._variable(url.scheme)
+        if variable is None or self._is_exempt(url):
+            return None
+        return _proxy(self._environment[variable].strip(), f"the variable {variable} names")
 
-    def _named(self, scheme: str) -> str:
-        """Return the URL in the variable for a scheme. The variable in lower case comes first, as in other programs."""
+    def _variable(self, scheme: str) -> str | None:
+        """Return the variable that names the proxy of a scheme. The one in lower case comes first, as elsewhere."""
         names = [f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY"]
         if "REQUEST_METHOD" in self._environment:  # under CGI, any client can set HTTP_PROXY with a header field
             names = [name for name in names if name != "HTTP_PROXY"]
-        return next(filter(None, (self._environment.get(name, "").strip() for name in names)), "")
+        return next((name for name in names if self._environment.get(name, "").strip()), None)
 
     def _is_exempt(self, url: httpx.URL) -> bool:
         exempt = self._environment.get("no_proxy") or self._environment.get("NO_PROXY", "")
