@@ -1,6 +1,8 @@
 """The certificate of the server, and messages that explain why a certificate cannot be used."""
 
+import shlex
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 from ..config import ServerSettings
@@ -32,11 +34,21 @@ def tls_context(server: ServerSettings) -> ssl.SSLContext | None:
 
 def _describe(certfile: Path, keyfile: Path, error: OSError) -> str:
     """Describe the fault of the files in plain words. The messages of OpenSSL are for developers."""
+    if b"ENCRYPTED" in _content_of(keyfile):
+        command = f"openssl pkey -in {shlex.quote(str(keyfile))} -out NEW.pem"
+        return f"the key needs a passphrase: '{command}' makes a key without one"
     if not isinstance(error, ssl.SSLError):
         return error.strerror or str(error)
     for flag, path, kind in (("--certfile", certfile, "certificate"), ("--keyfile", keyfile, "private key")):
-        if f"{kind.upper()}-----".encode() not in path.read_bytes():
+        if f"{kind.upper()}-----".encode() not in _content_of(path):
             return f"{flag} needs a {kind} in PEM, but {path} contains none"
     if error.reason == "KEY_VALUES_MISMATCH":
         return "the key does not belong to the certificate"
     return "one of the files is damaged"
+
+
+def _content_of(path: Path) -> bytes:
+    """Return the content of a file; b"" if it cannot be read."""
+    with suppress(OSError):
+        return path.read_bytes()
+    return b""

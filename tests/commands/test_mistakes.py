@@ -148,6 +148,16 @@ def test_tls_files_that_do_not_fit_are_refused(tree: Path, tmp_path: Path, certi
     assert _refused_for_tls(tree, broken, certificate[1]).endswith("one of the files is damaged")
 
 
+def test_an_encrypted_key_without_its_passphrase_is_explained(
+    tree: Path, tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    locked = tmp_path / "locked.pem"
+    run("openssl", "pkey", "-in", str(certificate[1]), "-aes256", "-passout", "pass:x", "-out", str(locked))
+    ended = finished("serve", tree, *ANY_PORT, "--certfile", certificate[0], "--keyfile", locked)
+    assert ended.returncode == 2
+    assert f"openssl pkey -in {locked} -out NEW.pem' makes a key without one" in ended.stderr.splitlines()[-1]
+
+
 def _refused_for_tls(tree: Path, certfile: Path, keyfile: Path) -> str:
     line = refusal("serve", tree, *ANY_PORT, "--certfile", certfile, "--keyfile", keyfile)
     assert line.startswith(f"async-downloads: cannot use {certfile} and {keyfile} for TLS: ")

@@ -61,7 +61,7 @@ class SqlitePool:
     def _run_in_thread(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        with map_sqlite_errors(self._path, self._file):
+        with map_sqlite_errors(self._path, self._file, creates=self._mode == "rwc"):
             return function(self._connection(), *args, **kwargs)
 
     def _connection(self) -> sqlite3.Connection:
@@ -104,22 +104,27 @@ def _connect(path: Path, mode: _Mode, *, patience: float) -> sqlite3.Connection:
 
 
 @contextmanager
-def map_sqlite_errors(path: str, file: Path) -> Iterator[None]:
-    """Turn an error of SQLite in the block into the SourceError that it means. The message names `path`."""
+def map_sqlite_errors(path: str, file: Path, *, creates: bool) -> Iterator[None]:
+    """Turn an error of SQLite in the block into the SourceError that it means. The message names `path`.
+
+    `creates` says that the block creates the file if it does not exist.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        raise _error(error, path, file) from error
+        raise _error(error, path, file, creates=creates) from error
 
 
-def _error(error: sqlite3.Error, path: str, file: Path) -> SourceError:
+def _error(error: sqlite3.Error, path: str, file: Path, *, creates: bool) -> SourceError:
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the primary code of an extended code
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return SourceBusy(f"{path}: {error}")
     if code == sqlite3.SQLITE_CANTOPEN and not os.path.isdir(file.parent) and _is_missing(file):
         folder = str(Path(path).parent)
         return SourceError(f"there is no folder {folder}: create it with mkdir -p {shlex.quote(folder)}")
-    if (code == sqlite3.SQLITE_CANTOPEN and _is_missing(file)) or str(error).startswith(_NO_TABLES):
+    if code == sqlite3.SQLITE_CANTOPEN and (creates or not _is_missing(file)):
+        return SourceError(f"{path} cannot be opened: check its permissions and those of its folder")
+    if code == sqlite3.SQLITE_CANTOPEN or str(error).startswith(_NO_TABLES):
         command = f"async-downloads db init --database sqlite:///{quote(path)}"
         return SourceError(f"{path} has no tables for files: run '{command}'")
     return SourceError(f"{path}: {error}")

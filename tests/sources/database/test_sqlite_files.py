@@ -91,6 +91,13 @@ class TestTheFile:
             with pytest.raises(SourceError, match=path.parent.name):
                 await store.files()
 
+    async def test_a_folder_that_cannot_be_written_is_reported(self, tmp_path: Path) -> None:
+        path = tmp_path / "closed" / "files.db"
+        path.parent.mkdir(mode=0o555)
+        async with aclosing(SqliteStore(str(path))) as store:
+            with unprivileged(), pytest.raises(SourceError, match="cannot be opened: check its permissions"):
+                await store.init()
+
     async def test_an_unreadable_file_is_not_reported_as_missing(self, catalogue: SqliteStore, path: Path) -> None:
         await catalogue.aclose()
         path.chmod(0)
