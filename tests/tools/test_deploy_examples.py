@@ -102,3 +102,6 @@ def test_kubernetes_drains_a_replica_before_it_ends() -> None:
     assert set(mounts) == {volume["name"] for volume in pod["volumes"]}
     assert Path(settings["ASYNC_DOWNLOADS_SECRET_FILE"]).parent == Path(mounts["secret"])
     assert container["args"] == [mounts["files"]]
+    # With service links, Kubernetes would set a variable of this program: ASYNC_DOWNLOADS_PORT=tcp://…
+    assert service["metadata"]["name"] == "async-downloads"
+    assert pod["enableServiceLinks"] is False
