@@ -88,12 +88,12 @@ def _page(status: int, scope: Scope) -> bytes:
     path = scope["path"]
     root = scope.get("root_path", "")
     top = f"{root}/"
-    above = "../" if path.endswith("/") else "./"
+    above = path.removesuffix("/").rpartition("/")[0] + "/"
     return render(
         "error.html",
         title=f"{status} {known.phrase}",
         explanation=_EXPLANATIONS.get(status, known.description),
-        above=above if path != top else "",
+        above="" if top in {path, above} else "../" if path.endswith("/") else "./",
         top=f"/.{top}" if root.startswith("//") else top,  # "//x/" would be a link to the host x
         style=_STYLE,
     )

@@ -81,9 +81,16 @@ class FolderPages:
         return None
 
     def _known_counts(self, key: str, listing: Listing) -> dict[str, int]:
-        """Return the numbers of entries of those folders whose listing is in memory. No folder is read for this."""
-        folders = [entry.name for entry in listing.entries[:_MAX_COUNTED] if entry.is_directory]
-        known = {name: self._listings.peek(f"{key}{name}/") for name in folders}
+        """Return the numbers of entries of those folders whose listing is in memory. No folder is read for this.
+
+        A folder that has changed since it was listed has no number.
+        """
+        folders = [(entry.name, entry.modified) for entry in listing.entries[:_MAX_COUNTED] if entry.is_directory]
+        known = {
+            name: self._listings.peek(f"{key}{name}/", changed=modified)
+            for name, modified in folders
+            if modified is not None
+        }
         return {name: len(found.entries) for name, found in known.items() if found and not found.truncated}
 
 

@@ -7,6 +7,7 @@ A result is kept for ten times as long as the work took, so repeated work takes 
 """
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class _Working(Generic[T]):
 class _Kept(Generic[T]):
     result: T
     version: Hashable
+    began: float  # in seconds since 1970, as the dates of files
     until: float
     size: int
 
@@ -73,17 +75,17 @@ class SharedWork(Generic[T]):
             working.task.add_done_callback(partial(self._finish, key, working))
         return await _join(working)
 
-    def peek(self, key: Hashable) -> T | None:
-        """Return the kept result with that key, even if it is old; None if there is none."""
+    def peek(self, key: Hashable, *, changed: int) -> T | None:
+        """Return the kept result with that key if its work began after the second `changed` (since 1970); else None."""
         kept = self._kept.get(key)
-        return kept.result if kept else None
+        return kept.result if kept and kept.began >= changed + 1 else None
 
     async def _run(self, key: Hashable, work: Callable[[], Awaitable[T]], version: Version | None) -> T:
-        started = _now()
+        began, started = time.time(), _now()
         found = await version() if version else None
         result = await work()
         if found is not None:
-            self._keep(key, result, found, seconds=_now() - started)
+            self._keep(key, result, found, began=began, seconds=_now() - started)
         return result
 
     def _finish(self, key: Hashable, working: _Working[T], task: "asyncio.Task[T]") -> None:
@@ -91,14 +93,14 @@ class SharedWork(Generic[T]):
             del self._working[key]
         retrieve_exception(task)  # if no request waits any more, nobody else does
 
-    def _keep(self, key: Hashable, result: T, version: Hashable, *, seconds: float) -> None:
+    def _keep(self, key: Hashable, result: T, version: Hashable, *, began: float, seconds: float) -> None:
         size = self._size_of(result) + _ENTRY_BYTES + len(repr(key))  # clients choose long queries
         if size > _KEPT_BYTES:
             return
         while self._bytes + size > _KEPT_BYTES:
             self._forget(*next(iter(self._kept.items())))
         kept_seconds = min(max(_KEPT_PER_WORK * seconds, _MIN_KEPT_SECONDS), _MAX_KEPT_SECONDS)
-        self._kept[key] = _Kept(result, version, _now() + kept_seconds, size)
+        self._kept[key] = _Kept(result, version, began, _now() + kept_seconds, size)
         self._bytes += size
 
     def _forget(self, key: Hashable, kept: _Kept[T]) -> None:

@@ -24,13 +24,14 @@ async def site(site_of: SiteOf, tmp_path: Path) -> Site:
 @pytest.mark.parametrize(
     ("target", "method", "fields", "status", "links"),
     [
-        ("/none", "GET", {}, 404, ["./", "/"]),
+        ("/none", "GET", {}, 404, ["/"]),
         ("/sub/none/", "GET", {}, 404, ["../", "/"]),
+        ("/none/", "GET", {}, 404, ["/"]),
         ("/sub/none?view", "GET", {}, 404, ["./", "/"]),
         ("/", "POST", {}, 405, ["/"]),
         ("/sub/a.txt", "GET", {"range": "bytes=99-"}, 416, ["./", "/"]),
         ("/sub/a.txt", "GET", {"if_match": '"other"'}, 412, ["./", "/"]),
-        ("/download", "GET", {}, 404, ["./", "/"]),
+        ("/download", "GET", {}, 404, ["/"]),
     ],
 )
 async def test_a_browser_gets_a_page_with_a_way_back(

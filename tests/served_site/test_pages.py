@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 
 import pytest
-from harness.asgi import Exchange, scope
+from harness.asgi import Exchange, ask, scope
 from harness.clock import Clock
 from harness.sources import OneStore, SlicedSource
 from harness.waiting import eventually
@@ -158,6 +158,20 @@ def _set_age(folder: Path, seconds: float) -> None:
     status = folder.stat()
     moment = status.st_mtime_ns - int(seconds * 1e9) - 1
     os.utime(folder, ns=(moment, moment))
+
+
+async def test_a_folder_shows_its_number_of_entries_until_it_changes(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a").touch()
+    _set_age(folder, 60)
+    tree = Tree(Downloads(DirectoryStore(tmp_path)))
+
+    await ask(tree, "/folder/")
+    assert b"1 item<" in (await ask(tree)).body
+    os.utime(folder, (time.time() + 1, time.time() + 1))
+    _set_age(tmp_path, 60)
+    assert b" item" not in (await ask(tree)).body
 
 
 async def test_the_version_of_a_folder_changes_with_its_entries(

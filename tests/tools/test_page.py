@@ -179,6 +179,7 @@ async def test_the_list_can_be_used_by_keys_alone(browser: Chrome, opened: Calla
     assert browser.switch_to.active_element.get_attribute("name") == "q"
     browser.switch_to.active_element.send_keys("STORMY", Keys.ESCAPE)
     assert _names(browser) == ["stormy.py"]
+    assert _one(browser, "input[name=q]").get_attribute("value") == "STORMY"  # as long as the list is filtered
     _one(browser, "body").send_keys("jjjj")
     assert browser.switch_to.active_element.get_attribute("href").endswith("stormy.py")  # type: ignore[union-attr]
     browser.switch_to.active_element.send_keys("k")

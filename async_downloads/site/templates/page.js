@@ -185,7 +185,9 @@
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (isTyping()) {
-      if (event.key === "Escape") document.activeElement.blur();
+      if (event.key !== "Escape" || event.isComposing) return;
+      event.preventDefault(); // Chromium would empty the box, but leave the list filtered
+      document.activeElement.blur();
       return;
     }
     const links = list ? all("li:not([hidden]) > a", list) : [];
