@@ -14,6 +14,7 @@ version = release = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "command_help", "option_class"]
 
 html_theme = "furo"
+html_favicon = "../async_downloads/site/templates/icon.svg"
 html_title = project
 templates_path = ["_templates"]
 html_static_path = ["_static"]
