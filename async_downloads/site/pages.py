@@ -27,7 +27,6 @@ __all__ = ["Pages", "client_left", "page", "unless_left", "wants_gzip", "zipped"
 
 
 T = TypeVar("T")
-_LEAVING_SECONDS: Final = 1.0  # a client that has only shut its sending side looks as if it had left, but still reads
 _MIN_ZIPPED_BYTES: Final = 1_000  # a smaller page fits in one packet without compression
 _ZIP_LEVEL: Final = 5
 Draw = Callable[[], Awaitable[Callable[[], MemorySource]]]
@@ -62,13 +61,11 @@ class Pages:
 
 
 async def unless_left(work: Coroutine[Any, Any, T], receive: Receive) -> T | None:
-    """Await the work. If the client leaves meanwhile, cancel the work a second later and return None."""
+    """Await the work. If the client leaves meanwhile, cancel the work and return None."""
     working = asyncio.create_task(work)
     watching = asyncio.create_task(until_disconnect(receive))
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            await asyncio.wait({working}, timeout=_LEAVING_SECONDS)
         return working.result() if working.done() else None
     finally:
         watching.cancel()

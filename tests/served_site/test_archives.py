@@ -249,8 +249,7 @@ async def test_a_folder_is_read_once_for_requests_at_the_same_time(tree: Path) -
     assert {each.status for each in requests} == {200}
 
 
-async def test_folders_are_not_read_for_a_client_that_left(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("async_downloads.site.pages._LEAVING_SECONDS", 0.0)
+async def test_folders_are_not_read_for_a_client_that_left(tree: Path) -> None:
     store = SlowStore(tree)
     app = Tree(Downloads(store))
     request = Exchange(scope("/photos/?zip"))

@@ -22,6 +22,7 @@ __all__ = ["AsgiCycle", "log_failure"]
 
 
 _log: Final = logging.getLogger("async_downloads")
+_LEAVING_SECONDS: Final = 2.0  # a client that has only shut its sending side looks as if it had left, but still reads
 _JOINED_BYTES: Final = 64 * 1024  # a body up to this size is copied behind its head: cheaper than a second call
 
 
@@ -36,8 +37,8 @@ class AsgiCycle:
     """
 
     __slots__ = (
-        "_chunked", "_connection", "_content", "_delivered", "_left", "_no_body", "_waiter", "awaits_continue",
-        "body_comes", "complete", "head", "held", "keep_alive", "sent", "started", "status",
+        "_chunked", "_connection", "_content", "_delivered", "_doubt", "_left", "_may_have_left", "_no_body", "_waiter",
+        "awaits_continue", "body_comes", "complete", "head", "held", "keep_alive", "sent", "started", "status",
     )  # fmt: skip
 
     def __init__(self, connection: "Connection", head: ParsedHead) -> None:
@@ -49,6 +50,8 @@ class AsgiCycle:
         self._content = b""  # bytes of the body that `receive` has not returned yet
         self._delivered = False  # the app has the whole request
         self._waiter: asyncio.Future[None] | None = None
+        self._doubt: asyncio.TimerHandle | None = None  # until the client counts as having left
+        self._may_have_left = False
         self.started: bool = False
         self.held: bytes = b""  # the head of the response, until the first bytes of the body are sent
         self._no_body = self._chunked = False
@@ -90,18 +93,24 @@ class AsgiCycle:
             if self.awaits_continue and not self.started:
                 self.awaits_continue = False
                 self._connection.ask_for_body()
+            if self._connection.at_eof and self._doubt is None:
+                self._doubt = asyncio.get_running_loop().call_later(_LEAVING_SECONDS, self._give_up)
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         return {"type": "http.disconnect"}
 
+    def _give_up(self) -> None:
+        self._may_have_left = True
+        self.wake()
+
     def _is_over(self) -> bool:
         """Whether the client no longer waits for a response.
 
-        A client that has shut only its sending side still reads, for example `nc -N`. But before the response begins,
-        it may also have left; and a request without the rest of its body gets no response.
+        A client that has shut only its sending side still reads, for example `nc -N`. But if its response has not begun
+        two seconds later, it counts as having left. A request without the rest of its body gets no response.
         """
-        connection = self._connection
-        return connection.cycle is not self or (connection.at_eof and (not self.started or self.body_comes))
+        is_gone = self._may_have_left and not self.started
+        return self._connection.cycle is not self or is_gone or (self._connection.at_eof and self.body_comes)
 
     # -- the response
 

@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
+from harness.clock import Clock
 from harness.served import Server
 from harness.waiting import HANGING, eventually
 
 from async_downloads.sending import Receive, Scope, Send
 from async_downloads.server.http1.connection import Connection
-from server.http1.conftest import ServeHttp1
-from server.http1.test_requests import GET, KIB, statuses
+from server.http1.conftest import ServeHttp1, content_of
+from server.http1.test_requests import GET, KIB, POST, statuses
 from server.sending import body, head, length
 
 
@@ -42,8 +43,31 @@ async def test_a_client_that_shuts_its_side_in_the_middle_of_a_response_gets_the
         assert await connection.reader.read() == b"abcd"
 
 
+async def test_an_app_that_listens_has_time_for_a_client_that_has_shut_its_side(serve_http1: ServeHttp1) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await eventually(lambda: all(each.at_eof for each in server.connections))
+        content = await content_of(receive)
+        async with asyncio.TaskGroup() as tasks:  # as Quart handles a request
+            responding = tasks.create_task(respond(content, send))
+            assert (await receive())["type"] == "http.disconnect"
+            responding.cancel()
+
+    async def respond(content: bytes, send: Send) -> None:
+        await asyncio.sleep(0)
+        await send(head(length(len(content))))
+        await send(body(content))
+
+    server = await serve_http1(app)
+    request = POST + b"Content-Length: 5\r\n\r\nhello"
+    received = await server.exchange(request * 2, eof=True)
+    assert statuses(received) == [200, 200]
+    assert received.endswith(b"hello")
+
+
 @pytest.mark.parametrize("leave", ["abort", "write_eof"])
-async def test_an_app_that_listens_is_told_that_the_client_may_have_left(serve_http1: ServeHttp1, leave: str) -> None:
+async def test_an_app_that_listens_is_told_that_the_client_may_have_left(
+    serve_http1: ServeHttp1, clock: Clock, leave: str
+) -> None:
     client_left = asyncio.Event()
     kinds: list[str] = []
 
@@ -56,6 +80,8 @@ async def test_an_app_that_listens_is_told_that_the_client_may_have_left(serve_h
         await connection.ask("/")
         await eventually(lambda: any(each.cycle for each in server.connections))
         getattr(connection.writer.transport, leave)()
+        await eventually(lambda: all(each.cycle and each.cycle._doubt for each in server.connections))
+        clock.forward(2)
         await client_left.wait()
     assert kinds == ["http.request", "http.disconnect"]
 
