@@ -12,11 +12,10 @@ from .access.signature_parameter import without_signature
 from .access.signer import Signer
 from .body import Body
 from .errors import DownloadError, LinkExpired, NotFound, SourceBusy
+from .negotiation import open_negotiated
 from .offload import Offload
 from .request_target import in_normal_form, in_origin_form, key_of, wants_attachment, with_whole_path
 from .responder import Response, boundary_secret, respond
-from .semantics.codings import acceptable
-from .semantics.etags import ETag
 from .semantics.plan import Policy
 from .semantics.preconditions import SAFE_METHODS
 from .semantics.representation import Field, Representation, RequestHead
@@ -37,7 +36,6 @@ NO_STORE: Final = ("Cache-Control", "no-store")
 _log = logging.getLogger("async_downloads")
 _TEXT_TYPE: Final = "text/plain; charset=utf-8"
 _METHODS: Final = "GET, HEAD, OPTIONS"
-_CODINGS: Final = ("br", "zstd", "gzip")
 _NO_WEBSOCKET: Final = 1003  # "unsupported data" (RFC 6455 §7.4.1); before the handshake a server makes a 403 of it
 # A recipient takes a higher minor version for its own (RFC 9110 §2.5).
 _VERSIONS: Final = frozenset((*(f"1.{minor}" for minor in range(10)), "2", "3"))
@@ -160,36 +158,19 @@ class Downloads:
             if self._offload.keeps_policy or not runs_scripts(named.representation.media_type.encode("latin-1")):
                 return await self._offload.respond(request, named, policy, key)
             await named.aclose()
-        source = await self._open(key, request, receive)
+        source, request = await self._open(key, request, receive)
         return await respond(request, source, policy, stall_timeout=self._stall_timeout)
 
     async def respond_with(self, source: Source, scope: Scope, *, attachment: bool) -> Response:
         """Return the response to a request for a source that is not in the store. The response closes the source."""
         return await respond(request_head(scope), source, self._policies[attachment], stall_timeout=self._stall_timeout)
 
-    async def _open(self, key: str, request: RequestHead, receive: Receive | None) -> Source:
+    async def _open(self, key: str, request: RequestHead, receive: Receive | None) -> tuple[Source, RequestHead]:
+        """Open the source for a request. Return it with the request, from which the choice may have removed a range."""
         if self._opens_for_requests:
             source = await cast("SupportsRequests", self.store).open_for(request, key)
-            return await with_digest(source, request, receive)
-        return await self._open_coding(key, request, receive)
-
-    async def _open_coding(self, key: str, request: RequestHead, receive: Receive | None) -> Source:
-        """Open the coding that the client prefers.
-
-        A range is a range of the file without a coding, because most clients that accept a coding cannot decode a part
-        of it. But if a client names the ETag of a coded file in If-Range, it gets a range of the coded file.
-        """
-        accepted = request.fields.get("accept-encoding")
-        codings = acceptable(accepted, _CODINGS) if accepted else ()
-        if "range" not in request.fields:
-            return await with_digest(await self.store.open(key, codings=codings), request, receive)
-        tag = ETag.parse(request.fields.get("if-range", ""))
-        for coding in codings if tag else ():
-            source = await with_digest(await self.store.open(key, codings=(coding,)), request, receive)
-            if tag and tag.strongly_equals(source.representation.validators.etag):
-                return source
-            await source.aclose()
-        return await with_digest(await self.store.open(key), request, receive)
+            return await with_digest(source, request, receive), request
+        return await open_negotiated(self.store, key, request, receive)
 
 
 def refusal(scope: Scope) -> Response | None:

@@ -105,9 +105,10 @@ async def test_a_range_is_one_of_the_file_itself(root: Path, wanted: str) -> Non
 
 
 @pytest.mark.parametrize("coding", CODED)
-async def test_the_rest_of_a_coding_is_sent_to_a_client_that_names_it(root: Path, coding: str) -> None:
+@pytest.mark.parametrize("condition", ["If_Range", "If_Match"])
+async def test_the_rest_of_a_coding_is_sent_to_a_client_that_names_it(root: Path, coding: str, condition: str) -> None:
     tag = (await get(root, coding)).fields["etag"]
-    response = await get(root, "br, gzip, zstd", Range="bytes=3-5", If_Range=tag)
+    response = await get(root, "br, gzip, zstd", Range="bytes=3-5", **{condition: tag})
     assert (response.status, response.body) == (206, CODED[coding][3:6])
     assert response.fields["content-encoding"] == coding
 
@@ -118,11 +119,19 @@ async def test_a_coding_that_the_client_does_not_accept_any_more_is_not_sent(roo
     assert (response.status, response.body) == (200, PLAIN)
 
 
-async def test_a_date_in_if_range_means_the_file_itself(root: Path) -> None:
+@pytest.mark.parametrize(("tag", "status"), [("*", 206), ('"other"', 412)])
+async def test_a_condition_that_names_no_coding_is_one_of_the_file_itself(root: Path, tag: str, status: int) -> None:
+    response = await get(root, "gzip", Range="bytes=3-5", If_Match=tag)
+    assert (response.status, response.fields.get("content-encoding")) == (status, None)
+
+
+async def test_a_date_in_if_range_does_not_say_which_coding_the_client_has(root: Path) -> None:
     give_the_time_of(Path("/proc/self/exe").resolve(), *root.iterdir())
     date = (await get(root, "gzip")).fields["last-modified"]
-    response = await get(root, "gzip", Range="bytes=3-5", If_Range=date)
-    assert (response.status, response.body) == (206, PLAIN[3:6])
+    whole = await get(root, "gzip", Range="bytes=3-5", If_Range=date)
+    assert (whole.status, whole.body, whole.fields["content-encoding"]) == (200, CODED["gzip"], "gzip")
+    part = await get(root, "gzip", "b.html", Range="bytes=3-5", If_Range=date)
+    assert (part.status, part.body) == (206, PLAIN[3:6])
 
 
 @pytest.mark.parametrize(
