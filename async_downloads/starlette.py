@@ -9,10 +9,11 @@
 It works with every ASGI server. With `async-downloads run`, the kernel sends the bytes of files.
 """
 
+import functools
 import os
 import time
-from collections.abc import Mapping
-from typing import Final, Self, TypedDict, Unpack
+from collections.abc import Callable, Mapping
+from typing import Any, Final, ParamSpec, Self, TypedDict, Unpack
 
 from .asgi import log_failure, request_head, request_line
 from .content import Content, Moment, OpenedContent, described, etag_of, open_content, opened_now, policy_of
@@ -23,7 +24,7 @@ from .responder import respond
 from .semantics.dates import parse_date
 from .semantics.etags import ETag
 from .semantics.representation import Representation
-from .sending import Receive, Scope, Send, send_response
+from .sending import Message, Receive, Scope, Send, send_response
 from .sources.base import Source, Store
 from .sources.media_types import media_type as media_type_of
 from .sources.streams import StreamSource
@@ -43,6 +44,7 @@ except ModuleNotFoundError as _error:
 __all__ = ["DownloadResponse", "ResponseOptions"]
 
 
+P = ParamSpec("P")
 _NO_CONTENT: Final = frozenset({204, 205, 304})
 # The plan sets these fields. It uses Content-Type, ETag and Last-Modified of the route.
 _PLANNED: Final = frozenset(
@@ -65,6 +67,22 @@ class ResponseOptions(TypedDict, total=False):
     cache_control: str | None
     etag: bool | str
     last_modified: Moment | None
+
+
+def _accepting_names_of_starlette(init: Callable[P, None]) -> Callable[P, None]:
+    """Let a constructor also accept the parameters of Starlette's FileResponse that have another name here."""
+
+    @functools.wraps(init)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        options: dict[str, Any] = kwargs
+        if "path" in options and "content" not in options:
+            options["content"] = options.pop("path")
+        if "content_disposition_type" in options:
+            options["attachment"] = options.pop("content_disposition_type") != "inline"
+        options.pop("stat_result", None)  # the file is described when it is opened
+        init(*args, **kwargs)
+
+    return wrapper
 
 
 class DownloadResponse(Response):
@@ -90,6 +108,7 @@ class DownloadResponse(Response):
     content of another type, files in text mode, an `etag` with quotes, and statuses without content.
     """
 
+    @_accepting_names_of_starlette
     def __init__(  # noqa: PLR0913 - the parameters of Starlette's FileResponse, and our own
         self,
         content: Content,
@@ -137,17 +156,24 @@ class DownloadResponse(Response):
             raise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response to the request of this scope, then run the background task."""
+        """Send the response to the request of this scope, then run the background task.
+
+        The request may be one for a WebSocket that the app denies (the extension "websocket.http.response" of ASGI).
+        """
+        watched: Receive | None = receive
+        if scope["type"] == "websocket":
+            scope = {**scope, "type": "http", "method": "GET", "headers": [], "extensions": {}}
+            watched, send = None, _denying(send)
         try:
-            planned = await self._respond(scope, receive)
+            planned = await self._respond(scope, watched)
         except DownloadError as error:
             log_failure(error, request_line(scope))
             raise _http_exception(error) from error
-        await send_response(planned, scope, receive, send)
+        await send_response(planned, scope, watched, send)
         if self.background is not None:
             await self.background()
 
-    async def _respond(self, scope: Scope, receive: Receive) -> PlannedResponse:
+    async def _respond(self, scope: Scope, receive: Receive | None) -> PlannedResponse:
         head = request_head(scope)
         opened = await open_content(self._content)
         opened = opened._replace(source=await with_digest(opened.source, head, receive))
@@ -163,12 +189,15 @@ class DownloadResponse(Response):
         except BaseException:
             await opened.source.aclose()
             raise
+        has_content = self.status_code not in _NO_CONTENT  # the route may have set it later
+        head = head if has_content else head._replace(method="HEAD")
         planned = await respond(head, opened.source, policy, selected=selected)
         status = planned.status if policy.conditional else self.status_code
-        own = self._own_fields(planned.status)
+        own = self._own_fields(planned.status if has_content else status)
         names = {name.decode("latin-1") for name, _ in own}
-        fields = tuple(field for field in planned.fields if field[0].lower() not in names)
-        return planned._replace(status=status, fields=fields, own_fields=own)
+        fields = [field for field in planned.fields if field[0].lower() not in names]
+        kept = tuple([field for field in fields if has_content or not field[0].startswith("Content-")])
+        return planned._replace(status=status, fields=kept, own_fields=own)
 
     def _promise_size(self, source: Source) -> None:
         """Give a stream the size that the route has set. Raises ValueError if it is not a number of bytes."""
@@ -198,6 +227,15 @@ class DownloadResponse(Response):
         if status not in {200, 206}:
             left_out |= _OF_THE_FILE if status == 304 else _OF_THE_FILE | _OF_CACHES
         return tuple(field for field in self.raw_headers if field[0].decode("latin-1") not in left_out)
+
+
+def _denying(send: Send) -> Send:
+    """Return a `send` for the response that denies a WebSocket."""
+
+    async def send_denial(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    return send_denial
 
 
 def _http_exception(error: DownloadError) -> HTTPException:
