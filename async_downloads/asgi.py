@@ -21,7 +21,7 @@ from .semantics.preconditions import SAFE_METHODS
 from .semantics.representation import Field, Representation, RequestHead
 from .sending import Receive, Scope, Send, closing_if_ambiguous, send_response
 from .source_events import note_failure
-from .sources.base import Source, Store, SupportsRequests
+from .sources.base import Source, Store, SupportsRequests, refuse_path
 from .sources.memory import MemorySource
 from .timeouts import STALL_TIMEOUT
 from .wanted_digests import with_digest
@@ -92,8 +92,8 @@ class Downloads:
     With a `signer`, only signed links (`sign_url`) are served; an expired link gets 410, any other request 403. With
     `offload`, a server in front sends the files, and each response only names the file.
 
-    If a body cannot be sent whole, the call raises DownloadError, so that no server and no middleware treats the part
-    that was sent as the whole body.
+    The constructor raises TypeError if the store is a path. If a body cannot be sent whole, the call raises
+    DownloadError, so that no server and no middleware treats the part that was sent as the whole body.
     """
 
     def __init__(
@@ -103,10 +103,11 @@ class Downloads:
         attachment: bool = False,
         cache_control: str | None = "no-cache",
         stall_timeout: float = STALL_TIMEOUT,
-        secret: str | None = None,
+        secret: str | bytes | None = None,
         signer: Signer | None = None,
         offload: Offload | None = None,
     ) -> None:
+        refuse_path(store)
         self.store = store
         self._offload = offload
         self._signer = signer

@@ -148,7 +148,7 @@ def _percent_encoded(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=64)
 def policy_of(
-    *, attachment: bool, has_name: bool, conditional: bool, fields: tuple[Field, ...], secret: str | None = None
+    *, attachment: bool, has_name: bool, conditional: bool, fields: tuple[Field, ...], secret: str | bytes | None = None
 ) -> Policy:
     """Return the policy of a view's response. Without `attachment`, browsers show a file that has a name."""
     disposition: Disposition | None = "attachment" if attachment else "inline" if has_name else None

@@ -28,9 +28,10 @@ _RANDOM: Final = os.urandom(16)
 _MAX_REFRESHES: Final = 2  # a file that changes more often than this cannot be sent
 
 
-def boundary_secret(secret: str | None = None) -> bytes:
+def boundary_secret(secret: str | bytes | None = None) -> bytes:
     """Return the secret of `Policy`: the given one, or that of this process. Raises ValueError like `read_secret`."""
-    return secret.encode() if secret else _default_secret()
+    given = secret.encode() if isinstance(secret, str) else secret
+    return given or _default_secret()
 
 
 @cache

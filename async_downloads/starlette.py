@@ -25,7 +25,7 @@ from .semantics.dates import parse_date
 from .semantics.etags import ETag
 from .semantics.representation import Representation
 from .sending import Message, Receive, Scope, Send, send_response
-from .sources.base import Source, Store
+from .sources.base import Source, Store, refuse_path
 from .sources.media_types import media_type as media_type_of
 from .sources.streams import StreamSource
 from .wanted_digests import with_digest
@@ -144,6 +144,7 @@ class DownloadResponse(Response):
         store has no such file, and with another status if the file cannot be opened. Return the response from the
         route: after it is sent, it closes the file.
         """
+        refuse_path(store)
         try:
             source = await store.open(normalized(f"/{key}").removeprefix("/"))
         except DownloadError as error:

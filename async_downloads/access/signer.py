@@ -27,10 +27,11 @@ from ..request_target import in_normal_form, key_of, normalized
 from ..sending import Scope
 from .signature_parameter import PARAMETER, split_query
 
-__all__ = ["Expiry", "Link", "Signer", "full_path", "secrets_of", "sign_url"]
+__all__ = ["Expiry", "Link", "Secret", "Signer", "full_path", "secrets_of", "sign_url"]
 
 
 Expiry = timedelta | datetime | float
+Secret = str | bytes
 _MIN_SECRET: Final = 16  # characters; a client that has a link could guess a shorter one without the server
 _LAST_MOMENT: Final = 253_402_300_799  # the end of the year 9999
 _MAX_TOKEN: Final = 8192  # bytes
@@ -62,13 +63,14 @@ class Signer:
 
     The first secret signs; links that any of the secrets signed are valid. So a secret can be replaced: put the new one
     first, and remove the old one when its links have expired. Raises ValueError if a secret has fewer than 16
-    characters. Servers behind one address need the same secrets.
+    characters or bytes. Servers behind one address need the same secrets.
     """
 
-    def __init__(self, secrets: str | Sequence[str]) -> None:
-        keys = [secrets] if isinstance(secrets, str) else list(secrets)
-        if not keys or any(len(key) < _MIN_SECRET for key in keys):
+    def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
+        given = [secrets] if isinstance(secrets, (str, bytes)) else list(secrets or ())
+        if not given or any(len(key) < _MIN_SECRET for key in given):
             raise ValueError(f"a secret that signs links needs {_MIN_SECRET} characters or more")
+        keys = [key.encode() if isinstance(key, str) else key for key in given]
         # The last key signs.
         self._signer = itsdangerous.Signer(
             keys[::-1], salt="async_downloads link", key_derivation="hmac", digest_method=hashlib.sha256
@@ -78,8 +80,9 @@ class Signer:
         """Return a URL, or a path with its query, with a signature.
 
         `/folder/*` is for the folder and everything below it; any other path is for exactly this path and query.
-        `expires` is a time, a duration, or a number of seconds from now. Only a client at `address`, which may be a
-        network such as 192.0.2.0/24, can use the link. `name` is the name under which the file is saved.
+        `expires` is a time, a duration, or a number of seconds from now; a time without a time zone is local. Only a
+        client at `address`, which may be a network such as 192.0.2.0/24, can use the link. `name` is the name under
+        which the file is saved.
 
         Raises ValueError if the URL, the time or the address cannot be used. A path with `..` is refused: a name that a
         client gave to your app could otherwise make a link to another folder.
@@ -151,7 +154,7 @@ class Signer:
 
 
 def sign_url(
-    url: str, *, secret: str | Sequence[str], expires: Expiry, address: str | None = None, name: str | None = None
+    url: str, *, secret: Secret | Sequence[Secret], expires: Expiry, address: str | None = None, name: str | None = None
 ) -> str:
     """Return a URL that works without a password until it expires; `Signer.sign` describes the parameters."""
     return Signer(secret).sign(url, expires=expires, address=address, name=name)

@@ -36,7 +36,7 @@ class Site:
         attachment: bool = False,
         cache_control: str | None = "no-cache",
         stall_timeout: float = STALL_TIMEOUT,
-        secret: str | None = None,
+        secret: str | bytes | None = None,
     ) -> None:
         self._downloads: Final = Downloads(
             store, attachment=attachment, cache_control=cache_control, stall_timeout=stall_timeout, secret=secret

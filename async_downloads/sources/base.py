@@ -13,6 +13,7 @@ A source
 with `isinstance`.
 """
 
+import os
 from collections.abc import AsyncGenerator, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, runtime_checkable
@@ -38,6 +39,7 @@ __all__ = [
     "SupportsRefresh",
     "SupportsRequests",
     "VersionedListing",
+    "refuse_path",
 ]
 
 
@@ -77,6 +79,12 @@ class Store(Protocol):
         Raises NotFound if the key has no representation, Forbidden if this process may not read it, and SourceError
         if opening it fails for any other reason.
         """
+
+
+def refuse_path(store: object) -> None:
+    """Raise TypeError for a path: a `Path` has a method `open`, too, but is no store."""
+    if isinstance(store, (str, bytes, os.PathLike)):
+        raise TypeError(f"expected a store, such as DirectoryStore({os.fspath(store)!r}), not a path")
 
 
 @runtime_checkable

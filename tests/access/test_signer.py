@@ -207,8 +207,14 @@ def test_a_secret_can_be_replaced() -> None:
         _open(url, signer=Signer(new))
 
 
-@pytest.mark.parametrize("secrets", ["", "too short", [], ["a secret of the tests", "short"]])
-def test_a_secret_that_can_be_guessed_is_refused(secrets: str | list[str]) -> None:
+def test_a_secret_may_be_bytes() -> None:
+    url = sign_url("/a", secret=b"a secret of bytes", expires=HOUR)
+    assert url.partition("?")[0] == "/a"
+    assert _open(url, signer=Signer(["another secret for links", b"a secret of bytes"])) == b""
+
+
+@pytest.mark.parametrize("secrets", ["", b"too short", "too short", [], None, ["a secret of the tests", "short"]])
+def test_a_secret_that_can_be_guessed_is_refused(secrets: Any) -> None:
     with pytest.raises(ValueError, match="needs 16 characters or more"):
         Signer(secrets)
 

@@ -21,7 +21,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from async_downloads.asgi import Downloads
 from async_downloads.errors import SourceTruncated
 from async_downloads.request_target import with_whole_path
+from async_downloads.site.store_site import Site
 from async_downloads.sources.directory import DirectoryStore
+from async_downloads.starlette import DownloadResponse
 
 CONTENT = b"0123456789" * 10_000
 
@@ -47,6 +49,20 @@ def _litestar(downloads: Downloads) -> Any:
 
 def _quart(downloads: Downloads) -> Any:
     return DispatcherMiddleware({"/files": downloads, "/": Quart(__name__)})  # type: ignore[dict-item] # its own types
+
+
+def _from_store(path: Any) -> None:
+    asyncio.run(DownloadResponse.from_store(path, "w"))
+
+
+@pytest.mark.parametrize("make", [Downloads, Site, _from_store])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_in_the_place_of_a_store_is_a_mistake(
+    tmp_path: Path, make: Callable[[Any], object], kind: Callable[[Path], object]
+) -> None:
+    with pytest.raises(TypeError, match=r"expected a store, such as DirectoryStore\('"):
+        make(kind(tmp_path / "a.txt"))
+    assert not (tmp_path / "a.txt").exists()
 
 
 @pytest.mark.parametrize("mounted", [_fastapi, _starlette, _litestar, _quart])

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from quart import Response
 from semantics import wire
 
+from async_downloads import send_file
+from quart_api.apps import exchange, quart_app
 from quart_api.conftest import CONTENT
 from quart_api.parity import Call, RequestRow, asked, assert_parity, below, call, memory, opened, sent
 from quart_api.twins import PLAIN, Ask, FlaskSide, QuartSide
@@ -217,3 +220,14 @@ async def test_a_date_in_the_future_is_sent_as_now(root: Path, with_init: bool) 
         PLAIN
     )
     assert parsedate_to_datetime(response.fields["last-modified"]).timestamp() <= time.time()
+
+
+@pytest.mark.parametrize("secret", ["a secret", b"a secret"])
+async def test_servers_with_the_same_secret_send_the_same_parts(root: Path, secret: str | bytes) -> None:
+    async def view() -> Response:
+        return await send_file("large.bin")
+
+    field = ("Range", "bytes=0-1,5-6")
+    apps = [quart_app(root, view, with_init=True, DOWNLOAD_SECRET=each) for each in (secret, "a secret")]
+    one, other = [await exchange(app, field) for app in apps]
+    assert (one.status, one.body) == (206, other.body)
