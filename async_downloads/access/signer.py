@@ -27,7 +27,7 @@ from ..request_target import in_normal_form, key_of, normalized
 from ..sending import Scope
 from .signature_parameter import PARAMETER, split_query
 
-__all__ = ["Expiry", "Link", "Secret", "Signer", "full_path", "secrets_of", "sign_url"]
+__all__ = ["Expiry", "Link", "Signer", "full_path", "secrets_of", "sign_url"]
 
 
 Expiry = timedelta | datetime | float

@@ -39,7 +39,6 @@ __all__ = [
     "SupportsRefresh",
     "SupportsRequests",
     "VersionedListing",
-    "refuse_path",
 ]
 
 

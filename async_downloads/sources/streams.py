@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from contextvars import copy_context
 from functools import partial
 from inspect import iscoroutinefunction
-from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 from ..errors import SourceChanged, SourceTruncated
@@ -19,7 +18,7 @@ from ..threads import STREAM_THREADS, in_thread
 from .base import Source
 from .files import FileSource
 from .memory import MemorySource
-from .uploads import SpooledSource, unwrapped
+from .uploads import unwrapped
 
 __all__ = ["StreamSource", "source_of"]
 
@@ -37,9 +36,8 @@ def source_of(given: object) -> Source:
     run in threads. Raises TypeError for any other object, and ValueError for a file in text mode or not
     open for reading, or a pipe in non-blocking mode.
     """
-    given = unwrapped(given)
-    if isinstance(given, io.BytesIO):
-        given = given.getvalue()[given.tell() :]
+    file = unwrapped(given)
+    given = _rest_of(file, close=file is not given) if isinstance(file, io.BytesIO) else file
     if isinstance(given, (bytes, bytearray, memoryview)):
         data = bytes(given)  # a copy, in case the caller changes a mutable object
         return MemorySource(data, Representation(len(data)))
@@ -56,6 +54,14 @@ def source_of(given: object) -> Source:
     if not hasattr(given, "read"):
         raise TypeError(f"expected a path, a file, bytes, an iterator or a source, not {given!r}")
     return _file_source(cast("BinaryIO", given))
+
+
+def _rest_of(file: io.BytesIO, *, close: bool) -> bytes:
+    """Return the content of a file in memory from its current position."""
+    rest = file.getvalue()[file.tell() :]
+    if close:
+        file.close()
+    return rest
 
 
 def _is_text_file(given: object) -> bool:
@@ -83,8 +89,6 @@ def _async_file_source(file: _AsyncFile) -> "StreamSource":
 
 def _file_source(file: BinaryIO) -> Source:
     """Return a source with ranges for a regular or temporary file, from its current position; else a StreamSource."""
-    if isinstance(file, SpooledTemporaryFile):
-        return SpooledSource(file)
     if not _is_raw(file) or not stat.S_ISREG((status := os.fstat(file.fileno())).st_mode):
         if _never_waits(file):
             raise ValueError("a pipe or device must be in blocking mode, else its end cannot be found")

@@ -14,6 +14,8 @@ from harness.asgi import Exchange
 from harness.process import descriptors
 from harness.sources import SlicedSource
 from harness.waiting import eventually
+from quart import Response, request
+from quart.datastructures import FileStorage
 
 from async_downloads import send_file, send_source
 from async_downloads.errors import SourceTruncated
@@ -232,3 +234,15 @@ async def test_a_source_that_fails_before_anything_is_sent_is_a_bad_gateway(with
     source = Hasty(CONTENT, representation=DESCRIBED)
     response = await response_to(source, with_init=with_init)
     assert (response.status, source.closed) == (502, True)
+
+
+@pytest.mark.parametrize("content", [pytest.param(b"small", id="in memory"), pytest.param(CONTENT * 400, id="on disk")])
+async def test_an_upload_is_sent_back_although_quart_closes_it_before(tmp_path: Path, content: bytes) -> None:
+    async def back() -> Response:
+        return await send_file((await request.files)["file"], mimetype="text/own")
+
+    app = quart_app(tmp_path, back, with_init=True)
+    (tmp_path / "sent").write_bytes(content)
+    with (tmp_path / "sent").open("rb") as file:
+        response = await app.test_client().post("/", files={"file": FileStorage(file, "sent")})
+    assert (response.status_code, await response.get_data()) == (200, content)
