@@ -17,7 +17,8 @@ OTHERS: Final = {"get", "serve", "NAME.part", "NAME.part.json", "NAME.part.new"}
 NAMES: Final = sorted({*QUOTED} - {*PATHS} - OTHERS)
 
 
-def _defined() -> set[str]:
+@pytest.fixture(scope="module")
+def defined() -> set[str]:
     """Return the name of each class, function, attribute and constant of the package."""
     found = set()
     for node in (node for tree in modules().values() for node in ast.walk(tree)):
@@ -28,17 +29,14 @@ def _defined() -> set[str]:
     return found
 
 
-DEFINED: Final = _defined()
-
-
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_exists(path: str) -> None:
     assert (ROOT / path).exists() or (REPOSITORY / path).exists()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_defined(name: str) -> None:
-    assert set(name.split(".")) <= DEFINED
+def test_a_name_is_defined(name: str, defined: set[str]) -> None:
+    assert set(name.split(".")) <= defined
 
 
 def test_each_package_and_each_module_of_the_ground_floor_is_named() -> None:

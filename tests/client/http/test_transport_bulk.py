@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from random import Random
 
 import httpcore
 import httpx
@@ -13,7 +14,7 @@ from async_downloads.client.http.transport import plain_length
 from client.http.test_transport import MIB, Start
 
 PARSED = 64 * 1024  # bytes that httpcore reads at once
-BODY = b"".join(number.to_bytes(8, "big") for number in range(16 * MIB // 8))  # each part differs from all others
+BODY = Random(0).randbytes(16 * MIB)  # each part differs from all others
 LENGTH = f"Content-Length: {len(BODY)}"
 
 
