@@ -207,7 +207,7 @@ _WAITING = "running: waiting up to 1000 s (press Ctrl-C again or send SIGTERM ag
 async def test_it_says_how_many_downloads_are_running_and_how_long_it_waits(command: Command) -> None:
     async with command.server.downloading("/large.bin"):
         command.send(signal.SIGINT)
-        await eventually(lambda: command.stderr)
+        await eventually(lambda: command.stderr.endswith("\n"))
         line = re.sub(r"worker \d+: ", "", command.stderr)
         assert line == f"async-downloads: 1 download is {_WAITING}\n"
 
@@ -219,7 +219,7 @@ async def test_it_counts_the_downloads(tree: Path) -> None:
         command.server.downloading("/large.bin"),
     ):
         command.send(signal.SIGTERM)
-        await eventually(lambda: command.stderr)
+        await eventually(lambda: command.stderr.endswith("\n"))
         assert command.stderr == f"async-downloads: 2 downloads are {_WAITING}\n"
 
 
@@ -252,7 +252,7 @@ async def test_a_client_that_stalls_is_one_line_in_the_log_and_its_connection_go
             await eventually(lambda: _sockets(command) < before)
         assert not descriptors(tree / "large.bin", pid=command.process.pid)
         # A thread writes the log: the line may come after the connection is gone.
-        await eventually(lambda: command.stderr != "")
+        await eventually(lambda: command.stderr.endswith("\n"))
         assert command.stderr == "GET '/large.bin': the response is incomplete: the client read nothing for 1 s\n"
 
 

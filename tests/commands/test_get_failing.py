@@ -53,10 +53,17 @@ def test_a_refused_connection_exits_with_4(get: Get, refusing: str, folder: Path
     assert got.line.startswith(f"async-downloads: {refusing}: ")
 
 
-@pytest.mark.parametrize("option", ["--timeout", "--response-timeout"])
-def test_it_ends_with_4_when_nothing_comes(get: Get, folder: Path, option: str) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("--timeout", "0.05"), id="timeout"),
+        pytest.param(("--response-timeout", "0.05", "--stall-timeout", "1"), id="response timeout"),
+    ],
+)
+def test_it_ends_with_4_when_nothing_comes(get: Get, folder: Path, options: tuple[str, ...]) -> None:
+    """The stall timeout limits how long it takes to connect, which a response may take in addition."""
     with threaded(scripted(hangs)) as server:
-        got = get(server.url, option, "0.05", "--retries", "0")
+        got = get(server.url, *options, "--retries", "0")
     assert (got.code, files(folder)) == (4, set())
     assert got.line.startswith(f"async-downloads: {server.url}: ")
 

@@ -134,6 +134,7 @@ async def _served_without(url: str, tree: Path) -> None:
     async with serving(tree, "--database", url) as command:
         assert command.get("/a.txt").text == "in the tree"
         assert command.get(_FILE).status_code in {502, 503}
+        await eventually(lambda: "\n" in command.stderr)
         first, *_ = command.stderr.splitlines()
         assert first.startswith("async-downloads: ")
         assert "serving without its files until the database responds" in first

@@ -77,6 +77,7 @@ async def test_workers_share_the_digests_of_files(tree: Path) -> None:
         await eventually(lambda: len(command.children) == 2)
         for silent in command.children:  # so that each one responds once
             os.kill(silent, signal.SIGSTOP)
+            await eventually(partial(is_stopped, silent))
             assert command.get("/large.bin").headers["etag"] == f'"{stated}"'
             (tree / "large.bin.sha256").unlink(missing_ok=True)
             os.kill(silent, signal.SIGCONT)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 
-from tools.chromium import chromium, console_of, show_as, violations_of
+from tools.chromium import chromium, console_of, show_as, violations_of, wait_until
 from tools.command import ANY_PORT, Command, running
 
 pytestmark = pytest.mark.timeout(240)
@@ -22,6 +22,7 @@ video.addEventListener("seeked", () => {
 const seek = () => { video.currentTime = 7.5; };
 if (video.readyState >= 1) seek(); else video.addEventListener("loadedmetadata", seek, {once: true});
 """
+_WIDTH = "return document.documentElement.scrollWidth"
 _PICTURES = """
 const done = arguments[arguments.length - 1], pictures = [...document.querySelectorAll("img")];
 for (const picture of pictures) picture.loading = "eager";
@@ -55,5 +56,5 @@ async def test_the_tour_fits_every_window_and_is_accessible(demo: Command, brows
     for width, dark in ((390, False), (390, True), (1280, False), (1280, True)):
         show_as(browser, width, dark=dark)
         browser.get(f"{demo.url}/tour.html")
-        assert browser.execute_script("return document.documentElement.scrollWidth") == width
+        wait_until(browser, lambda: browser.execute_script(_WIDTH) == width)  # noqa: B023 # it is called at once
         assert violations_of(browser) == []

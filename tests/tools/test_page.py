@@ -81,7 +81,12 @@ def _are(names: list[str], beginnings: list[str]) -> bool:
 
 
 def _query(browser: Chrome) -> dict[str, list[str]]:
+    """Return the query of the URL, which Chromium may show a moment after a script has changed it."""
     return parse_qs(urlsplit(browser.current_url).query)
+
+
+def _focused_link(browser: Chrome) -> str:
+    return browser.switch_to.active_element.get_attribute("href") or ""
 
 
 def _without_script(browser: Chrome) -> None:
@@ -103,10 +108,10 @@ async def test_the_columns_sort_either_way_and_the_url_says_how(
     assert _are(_names(any_browser), _BY_NAME)
     _one(any_browser, "button[name=sort][value=size]").click()
     wait_until(any_browser, lambda: _names(any_browser)[2].startswith("dataset"))
-    assert _query(any_browser)["sort"] == ["size"]
+    wait_until(any_browser, lambda: _query(any_browser).get("sort") == ["size"])
     _one(any_browser, "button[name=sort][value=size]").click()
     wait_until(any_browser, lambda: _names(any_browser)[-1].startswith("dataset"))
-    assert _query(any_browser) == {"sort": ["size"], "order": ["asc"]}
+    wait_until(any_browser, lambda: _query(any_browser) == {"sort": ["size"], "order": ["asc"]})
     _one(any_browser, "button[name=sort][value=name]").click()
     wait_until(any_browser, lambda: _are(_names(any_browser), _BY_NAME))
     _one(any_browser, "button[name=sort][value=name]").click()
@@ -118,14 +123,14 @@ async def test_the_filter_shows_only_what_has_all_its_words(any_browser: Chrome,
     _one(any_browser, "input[name=q]").send_keys("SVG harb", Keys.ENTER)
     wait_until(any_browser, lambda: sorted(_names(any_browser)) == ["harbour-1.svg", "harbour-10.svg", "harbour-2.svg"])
     wait_until(any_browser, lambda: _one(any_browser, "#count").text.startswith("3 of 14 entries"))
-    assert _query(any_browser) == {"sort": ["size"], "q": ["SVG harb"]}
+    wait_until(any_browser, lambda: _query(any_browser) == {"sort": ["size"], "q": ["SVG harb"]})
 
 
 async def test_the_grid_shows_pictures(any_browser: Chrome, opened: Callable[[str], None]) -> None:
     opened("?sort=size&order=asc")
     _one(any_browser, "button[name=view][value=grid]").click()
     wait_until(any_browser, lambda: len(_all(any_browser, "#list.grid img")) == 3)
-    assert _query(any_browser) == {"sort": ["size"], "order": ["asc"], "view": ["grid"]}
+    wait_until(any_browser, lambda: _query(any_browser) == {"sort": ["size"], "order": ["asc"], "view": ["grid"]})
     assert _one(any_browser, "#list video").get_attribute("preload") == "none"
     assert {image.get_attribute("loading") for image in _all(any_browser, "#list img")} == {"lazy"}
 
@@ -167,8 +172,8 @@ async def test_a_click_previews_a_file_and_keys_turn_the_pictures(
     ):
         _one(browser, "body").send_keys(key)
         wait_until(browser, lambda name=name: browser.current_url.endswith(f"{name}.svg?view"))  # type: ignore[misc]
-    width = browser.execute_script("return document.querySelector('.stage img').naturalWidth")
-    assert width == 960
+    width = "return document.querySelector('.stage img').naturalWidth"
+    wait_until(browser, lambda: browser.execute_script(width) == 960)
     _one(browser, "body").send_keys(Keys.BACKSPACE)
     wait_until(browser, lambda: browser.current_url.endswith(SHOWN))
 
@@ -176,15 +181,16 @@ async def test_a_click_previews_a_file_and_keys_turn_the_pictures(
 async def test_the_list_can_be_used_by_keys_alone(browser: Chrome, opened: Callable[[str], None]) -> None:
     opened("")
     _one(browser, "body").send_keys("/")
-    assert browser.switch_to.active_element.get_attribute("name") == "q"
+    wait_until(browser, lambda: browser.switch_to.active_element.get_attribute("name") == "q")
     browser.switch_to.active_element.send_keys("STORMY", Keys.ESCAPE)
-    assert _names(browser) == ["stormy.py"]
+    wait_until(browser, lambda: _names(browser) == ["stormy.py"])
     assert _one(browser, "input[name=q]").get_attribute("value") == "STORMY"  # as long as the list is filtered
     _one(browser, "body").send_keys("jjjj")
-    assert browser.switch_to.active_element.get_attribute("href").endswith("stormy.py")  # type: ignore[union-attr]
+    wait_until(browser, lambda: _focused_link(browser).endswith("stormy.py"))
     browser.switch_to.active_element.send_keys("k")
-    assert browser.switch_to.active_element.get_attribute("href").endswith("/projects/")  # type: ignore[union-attr]
+    wait_until(browser, lambda: _focused_link(browser).endswith("/projects/"))
     browser.switch_to.active_element.send_keys("j")
+    wait_until(browser, lambda: _focused_link(browser).endswith("stormy.py"))
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     wait_until(browser, lambda: browser.current_url.endswith("stormy.py?view"))
     opened("album/")
@@ -239,10 +245,9 @@ async def test_every_page_fits_its_window_and_is_accessible(
     show_as(browser, width, dark=dark)
     for name, target in _PAGES.items():
         opened(target)
-        found = browser.execute_script(
-            "return [document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]"
-        )
-        assert (name, found) == (name, [width, "rgb(20, 23, 27)" if dark else "rgb(255, 255, 255)"])
+        wait_until(browser, lambda: browser.execute_script("return document.documentElement.scrollWidth") == width)
+        colour = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert (name, colour) == (name, "rgb(20, 23, 27)" if dark else "rgb(255, 255, 255)")
         assert (name, await asyncio.to_thread(violations_of, browser)) == (name, [])
         assert (name, console_of(browser)) == (name, [])
 

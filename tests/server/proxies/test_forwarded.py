@@ -191,9 +191,9 @@ def test_clients_of_unix_sockets_are_trusted_if_that_is_said() -> None:
 
 @pytest.mark.parametrize("space", [" ", "\t", "  ", ""])
 def test_a_hostile_element_takes_linear_time(space: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert origin(f"Forwarded: {(space + ';') * 5000}!") == NOTHING
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("field", ["X-Forwarded-For: ", "Forwarded: for="])
