@@ -14,11 +14,12 @@ from .open_file import FileRegion
 from .sources.opening import map_read_errors
 from .timeouts import StallTimer
 
-__all__ = ["ZERO_COPY_SEND", "Message", "RegionOffer", "Send", "body_message", "send_region"]
+__all__ = ["PATH_SEND", "ZERO_COPY_SEND", "Message", "RegionOffer", "Send", "body_message", "send_region"]
 
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
+PATH_SEND: Final = "http.response.pathsend"  # an extension of ASGI: the server opens a path and sends its file
 # A private extension of ASGI, made like `http.response.zerocopysend`, and the type of its message: the server sends
 # `count` bytes from `offset` of `file`, an OpenFile. `send` returns when the socket has taken them all, and raises
 # ConnectionError if the client has left. The message and `http.response.start` have the RegionOffer of the response

@@ -10,8 +10,9 @@ from typing import Any, Final, Self
 
 from .body import Body
 from .errors import SendStalled
+from .middlewares import stop_middlewares
 from .open_file import FileRegion
-from .region_messages import ZERO_COPY_SEND, Message, RegionOffer, Send, body_message, send_region
+from .region_messages import PATH_SEND, ZERO_COPY_SEND, Message, RegionOffer, Send, body_message, send_region
 from .responder import Response
 from .semantics.representation import Field
 from .semantics.shared_fields import FIELDS, HEADS, SharedCache, is_shared
@@ -28,8 +29,6 @@ Extensions = Mapping[str, Any]  # what a server offers besides ASGI, by name
 # A private extension of ASGI: `send` may wait because of a limit of the server. The function `pauses` gets the
 # StallTimer of the response, and the server pauses the timer during these waits.
 PACED_SEND: Final = "async_downloads.paced_send"
-_PATH_SEND: Final = "http.response.pathsend"  # the server opens a path and sends its file
-_CUT_SHORT: Final = "async_downloads.cut_short"
 _RECURRING_STATUSES: Final = {200, 304}  # their fields are those of files and settings: no client can make them long
 _FRAMINGS: Final = {b"content-length", b"transfer-encoding"}
 
@@ -59,7 +58,7 @@ async def send_response(response: Response, scope: Scope, receive: Receive | Non
         finally:
             if body.is_open:
                 await body.aclose()
-    elif _PATH_SEND in extensions and _path_leases.can_lease(body):
+    elif PATH_SEND in extensions and _path_leases.can_lease(body):
         await _path_leases.lease(start, body, send)
     else:
         await _send_in_chunks(start, body, extensions, receive, send)
@@ -86,25 +85,9 @@ async def _send_in_chunks(
             await _send_chunks(start, body, watcher, _raising_client_left(send), extensions.get(ZERO_COPY_SEND))
         except (_ClientLeft, SendStalled):
             raise
-        except Exception:
-            await _stop_middlewares(extensions, send)
+        except Exception as error:
+            await stop_middlewares(error, send, knows_paths=PATH_SEND in extensions)
             raise
-
-
-async def _stop_middlewares(extensions: Extensions, send: Send) -> None:
-    """Make middlewares fail that would otherwise end an incomplete response as if it were complete.
-
-    Starlette's BaseHTTPMiddleware ends the response before it raises the error of its app. But if it gets a message
-    that it does not expect, it fails before. The first message passes through another BaseHTTPMiddleware, and through
-    GZipMiddleware, which sends a second start before it. The second message is for servers that have `pathsend`.
-    Servers also refuse these messages, and then the caller raises its own error.
-    """
-    messages: list[Message] = [{"type": _CUT_SHORT}]
-    if _PATH_SEND not in extensions:
-        messages.insert(0, {"type": _PATH_SEND, "path": ""})
-    for message in messages:
-        with suppress(Exception):
-            await send(message)
 
 
 class _ClientLeft(Exception):
@@ -225,7 +208,7 @@ class _PathLeases:
         self._leased += 1
         try:
             await send(start)
-            await send({"type": _PATH_SEND, "path": body.path})
+            await send({"type": PATH_SEND, "path": body.path})
         finally:
             asyncio.get_running_loop().call_later(self._SECONDS, self._start_return, body)
 

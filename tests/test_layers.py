@@ -5,8 +5,8 @@
     L6  server
     L5  site, config, setting_rows         client: semantics, flushing, open_file, threads and errors only
     L4  asgi, quart, starlette
-    L3  body, responder, region_messages, sending, content, request_target, wanted_digests,
-        negotiation, offload, access
+    L3  body, responder, region_messages, middlewares, sending, content, request_target,
+        wanted_digests, negotiation, offload, access
         testing                            sources, semantics and errors only
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
@@ -46,7 +46,7 @@ LAYERS = (
     {"semantics"},
     {"sources"},
     {"body", "region_messages", "testing"},
-    {"responder"},
+    {"middlewares", "responder"},
     {"sending"},
     {"content", "negotiation", "offload", "request_target", "wanted_digests"},
     {"access"},

@@ -420,6 +420,21 @@ async def test_a_body_that_is_cut_never_looks_complete(
     assert not exchange.complete
 
 
+@pytest.mark.parametrize("stack", [[BASE], [BASE, GZIP]], ids=["base", "both"])
+async def test_the_error_of_a_route_is_logged_if_a_middleware_hides_it(
+    stack: list[Middleware], caplog: pytest.LogCaptureFixture
+) -> None:
+    def rows() -> Iterator[str]:
+        yield "row"
+        raise ValueError("the database is gone")
+
+    exchange = Exchange(scope())
+    with pytest.raises((ValueError, AssertionError)):
+        await app_of(lambda: DownloadResponse(rows()), *stack)(exchange.scope, exchange.receive, exchange.send)
+    assert not exchange.complete
+    assert "ValueError: the database is gone" in caplog.text
+
+
 def test_a_background_task_runs_after_the_file_was_sent(file: Path) -> None:
     response = get(lambda: DownloadResponse(file, background=BackgroundTask(file.unlink)))
     assert (response.content, file.exists()) == (CONTENT, False)
