@@ -42,9 +42,9 @@ async def fetch_any(copies: Sequence[RemoteCopy], run: Callable[[Sequence[Remote
 def _report(copies: Sequence[RemoteCopy], error: FetchError) -> None:
     """Report the copy whose error ended the download from all copies, if that copy is known."""
     contributors = [each for each in copies if each.contributed]
-    guilty = contributors if isinstance(error, DigestMismatch) else [each for each in copies if each.error is error]
-    if len(guilty) == 1:
-        guilty[0].report(error)
+    blamed = contributors if isinstance(error, DigestMismatch) else [each for each in copies if each.error is error]
+    if len(blamed) == 1:
+        blamed[0].report(error)
 
 
 def _worth_a_try(copies: Sequence[RemoteCopy], error: FetchError) -> list[RemoteCopy]:

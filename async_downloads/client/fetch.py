@@ -7,7 +7,7 @@ take ──▶ request ──▶ classify_response ──▶ apply ──┬─ 
 If several servers have the file, each request goes to one of them. The first response decides which version is fetched.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Final
@@ -26,6 +26,7 @@ from .decisions.schedule import Schedule
 from .decisions.segment import Admission, Segment
 from .decisions.verdict import ErrorStatus, Full, Partial, RangeRequest, ResponseHead, Verdict, VersionChanged
 from .decisions.version import UNKNOWN, RemoteVersion
+from .disk.batch_writer import BatchWriter
 from .disk.destination import Destination
 from .http.body_stream import body_stream
 from .limits import TransferLimits
@@ -168,7 +169,11 @@ class Fetch:
                 case Admission.END_WORKER, _:
                     raise TransientError(RemoteChanged("another server has another ETag"))
                 case Admission.STORE, (Full() | Partial()) as accepted:
-                    await self._accept(copy, segment, request, accepted, head, response)
+                    batch_writer = await self._accept(copy, accepted, head)
+                    body = self._body(accepted, head, response)
+                    if await self._store(copy, segment, body, batch_writer):
+                        schedule.body_ended(segment)
+                        refuse_tiny_part(request, accepted)
 
     def _classify(self, copy: RemoteCopy, request: RangeRequest, head: ResponseHead, *, leads: bool) -> Verdict:
         schedule = self._schedule
@@ -204,16 +209,8 @@ class Fetch:
             raise BadResponse(warning)
         self.warning = warning or ""
 
-    async def _accept(
-        self,
-        copy: RemoteCopy,
-        segment: Segment,
-        request: RangeRequest,
-        verdict: Full | Partial,
-        head: ResponseHead,
-        response: httpx.Response,
-    ) -> None:
-        """Store the body of a response that fits the request."""
+    async def _accept(self, copy: RemoteCopy, verdict: Full | Partial, head: ResponseHead) -> BatchWriter:
+        """Note that a response fits the request. Return the writer for its body."""
         if not self._accepted:
             self._check_page(copy, head)
         batch_writer = await self._destination.accept(head, verdict.version)
@@ -224,22 +221,27 @@ class Fetch:
             self._workers.fill()
         sent_again = isinstance(verdict, Full) and self._schedule.held.size
         self._reporter.state_changed("downloading", STARTING_OVER if sent_again else "")
-        body = body_stream(
+        return batch_writer
+
+    def _body(self, verdict: Full | Partial, head: ResponseHead, response: httpx.Response) -> AsyncGenerator[bytes]:
+        return body_stream(
             response,
             length=verdict.length,
             coding=verdict.version.coding,
             min_speed=self._limits.min_speed,
             expected=expected_digest_of_part(head, verdict),
         )
+
+    async def _store(
+        self, copy: RemoteCopy, segment: Segment, body: AsyncGenerator[bytes], batch_writer: BatchWriter
+    ) -> bool:
+        """Store the body of an accepted response. Return whether it was read to its own end."""
         backoff = self._copies.backoff(copy)
         try:
             async with aclosing(body) as chunks:
-                is_whole = await self._storage.store(segment, chunks, batch_writer, partial(self._note_chunk, backoff))
+                return await self._storage.store(segment, chunks, batch_writer, partial(self._note_chunk, backoff))
         finally:
             backoff.note_held()
-        if is_whole:
-            self._schedule.body_ended(segment)
-            refuse_tiny_part(request, verdict)
 
     def _note_chunk(self, backoff: Backoff) -> None:
         """Count a chunk as progress, and try one more worker if it is time."""

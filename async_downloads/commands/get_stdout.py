@@ -5,7 +5,6 @@ thread: when the command is interrupted the process ends without waiting for it.
 """
 
 import asyncio
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -19,8 +18,9 @@ from threading import Thread
 from typing import Final
 
 from ..client import Downloader, Progress, ResponseStream, Result
-from ..client.checksum import Checksum
-from ..errors import DeadlineExceeded, DigestMismatch, DiskError
+from ..client.checksum import Checksum, DigestCheck
+from ..client.http.body_stream import Deadline
+from ..errors import DiskError
 from ..threads import in_thread
 from .get_options import STDOUT, GetOptions, UrlItem
 
@@ -43,29 +43,20 @@ async def stream(
 
     Raises ReaderLeft if the reader closes it, FetchError if the download or a write fails.
     """
-    try:
-        async with asyncio.timeout(options.timeout) as deadline:
-            return await _stream(downloader, item, report)
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-        raise DeadlineExceeded(f"the download took longer than {options.timeout:g} s") from None
+    async with Deadline(options.timeout).kept():
+        return await _stream(downloader, item, report)
 
 
 async def _stream(downloader: Downloader, item: UrlItem, report: Callable[[Progress], object]) -> Result:
     expected = Checksum.parse(item.checksum) if item.checksum else None
-    hashed = hashlib.new(expected.algorithm, usedforsecurity=False) if expected else None
+    check = DigestCheck(expected)
     async with downloader.open(item.url) as body:
         is_ambiguous = expected is not None and body.coding is not None
-        result = None if is_ambiguous else await _copy(body, hashed, report)
+        result = None if is_ambiguous else await _copy(body, check, report)
     if result is None:
         return await _copy_verified(downloader, item, report)
-    if not expected or not hashed:
-        return result
-    actual = Checksum(expected.algorithm, hashed.digest())
-    if actual != expected:
-        raise DigestMismatch(str(expected), str(actual))
-    return replace(result, digest=str(actual))
+    check.verify()
+    return replace(result, digest=str(expected)) if expected else result
 
 
 async def _copy_verified(downloader: Downloader, item: UrlItem, report: Callable[[Progress], object]) -> Result:
@@ -83,12 +74,11 @@ async def _copy_verified(downloader: Downloader, item: UrlItem, report: Callable
     return replace(result, path=STDOUT)
 
 
-async def _copy(body: ResponseStream, hashed: "hashlib._Hash | None", report: Callable[[Progress], object]) -> Result:
+async def _copy(body: ResponseStream, check: DigestCheck, report: Callable[[Progress], object]) -> Result:
     output, counter = _StandardOutput(), _ByteCounter(body, report)
     async for chunk in body:
         await output.write(chunk)
-        if hashed:
-            hashed.update(chunk)
+        check.add(chunk)
         counter.add(len(chunk))
     return counter.result()
 

@@ -53,7 +53,7 @@ def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bo
 class _Scan:
     """Finds the entries that a client may open. Owner: one call of `read_entries`.
 
-    Threads of their own devices look at the entries on other file systems meanwhile.
+    The entries on other file systems come last, because threads of their devices must look at them.
     """
 
     def __init__(self, place: str, is_shown: Callable[[str], bool], is_allowed: _IsAllowed) -> None:
@@ -74,7 +74,7 @@ class _Scan:
     def _on_this_device(self, item: "os.DirEntry[str]") -> _Sortable | None:
         path = os.path.join(self._place, item.name)
         if (mount := _mount_of(item, path)) and mount.device != self._device:
-            self._look_at(item.name, path, mount)
+            self._add_remote(item.name, path, mount)
             return None
         if item.is_symlink() and not self._is_allowed(os.path.realpath(path)):
             return None
@@ -83,8 +83,8 @@ class _Scan:
                 return _sortable(item.name, item, is_directory=is_directory)
         return None
 
-    def _look_at(self, name: str, path: str, mount: RemoteMount) -> None:
-        """Begin to look at an entry on another file system, in a thread.
+    def _add_remote(self, name: str, path: str, mount: RemoteMount) -> None:
+        """Add an entry on another file system.
 
         A file system is always mounted on a directory, but the target of a link may be a file or a directory.
         """

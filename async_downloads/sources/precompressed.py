@@ -92,9 +92,8 @@ def _is_complete(source: FileSource | MemorySource, read: _Read, plain_size: int
         return False
     match source.representation.coding:
         case "gzip":
-            return size >= _LEAST_GZIP_BYTES and read(size - 4, 4) == (plain_size % 2**32).to_bytes(
-                4, "little"
-            )  # RFC 1952 §2.3.1
+            stated = (plain_size % 2**32).to_bytes(4, "little")  # the field ISIZE (RFC 1952 §2.3.1)
+            return size >= _LEAST_GZIP_BYTES and read(size - 4, 4) == stated
         case "zstd":
             return _is_zstd(read, size, plain_size)
     return True
