@@ -92,7 +92,7 @@ async def test_a_proxy_that_is_not_valid_fails_only_the_urls_that_use_it(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     async with scripted(_proxy) as server, new_client() as client:
         assert (await client.get(server.url)).text == "proxied"
-        with pytest.raises(httpx.UnsupportedProtocol, match="the environment names a proxy") as caught:
+        with pytest.raises(httpx.UnsupportedProtocol, match="the variable http_proxy names a proxy") as caught:
             await client.get(RESOURCE)
     assert "secret" not in str(caught.value)
 
