@@ -1,15 +1,24 @@
 """The files of examples/deploy/, checked with the programs that read them, or else with the settings they name."""
 
 import re
+import socket
 import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import pytest
 import yaml
-from harness.waiting import HANGING
+from harness.asgi import App
+from harness.ports import reserved_port
+from harness.served import served
+from harness.waiting import HANGING, eventually
 
 from async_downloads.config import ServerSettings, Settings, table
+from async_downloads.server.drain import DrainGate
+from async_downloads.site.app import create_app
 from tools.programs import need
 
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
@@ -51,6 +60,64 @@ def test_caddy_accepts_its_configuration(tmp_path: Path) -> None:
     (tmp_path / "Caddyfile").write_text(local)
     said = _checked("caddy", "validate", "--config", tmp_path / "Caddyfile", "--adapter", "caddyfile")
     assert "Valid configuration" in said
+
+
+def _nginx(folder: Path, text: str) -> tuple[str, ...]:
+    (folder / "nginx.conf").write_text(text.replace("/tmp/", f"{folder}/"))
+    log = str(folder / "error.log")
+    return need("nginx"), "-e", log, "-c", str(folder / "nginx.conf"), "-g", "daemon off;"
+
+
+def _haproxy(folder: Path, text: str) -> tuple[str, ...]:
+    (folder / "haproxy.cfg").write_text(text)
+    return need("haproxy"), "-q", "-db", "-f", str(folder / "haproxy.cfg")
+
+
+def _caddy(folder: Path, text: str) -> tuple[str, ...]:
+    (folder / "Caddyfile").write_text(f"{{\nadmin off\n}}\n{text}")
+    return need("caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [("nginx.conf", _nginx), ("haproxy.cfg", _haproxy), ("Caddyfile", _caddy)]
+)
+async def test_a_page_has_its_style_and_health_is_not_for_the_public(
+    tmp_path: Path, name: str, command: Callable[[Path, str], tuple[str, ...]]
+) -> None:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    app = cast("App", DrainGate(create_app(Settings(directory=folder))))
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(served(app))
+        port = stack.enter_context(reserved_port())
+        text = re.sub(r"replica[12]:8000", f"127.0.0.1:{server.port}", (DEPLOY / name).read_text())
+        stack.enter_context(_running(command(tmp_path, re.sub(r"\b8080\b", str(port), text))))
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=HANGING, headers={"Accept": "text/html"})
+        )
+        await eventually(lambda: _is_there(port))
+        page = (await client.get("/")).text
+        assets = re.findall(r'(?:href|src)="(-/static/[^"]+)"', page)
+        assert len(assets) >= 3
+        assert [(await client.get(f"/{each}")).status_code for each in assets] == [200] * len(assets)
+        for path in ("/-/ready", "/-/healthy", "/%2d/ready"):
+            assert (await client.get(path)).status_code == 404
+
+
+@contextmanager
+def _running(command: Sequence[str]) -> Iterator[None]:
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(HANGING)
+
+
+def _is_there(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 @pytest.mark.parametrize("file", sorted(DEPLOY.iterdir()), ids=lambda file: file.name)
