@@ -14,7 +14,7 @@ from ..client_address import MAX_PORT
 from ..config import ServerSettings, Settings
 from ..errors import DownloadError, SourceBusy
 from ..site.access import check_access
-from ..site.app import create_app
+from ..site.app import app_with_access
 from ..site.stored import PREFIX, hidden_folder, probe
 from ..sources.database.urls import path_of
 from .acceptors import BACKLOG
@@ -57,7 +57,7 @@ def run(settings: Settings, server: ServerSettings, announce: Callable[[Sequence
         raise CannotServe(str(error)) from error
     _probe(settings)
     # A worker that replaces a dead one gets the users of the start: their file may be wrong in this moment.
-    make_app = partial(create_app, settings, access=access)
+    make_app = partial(app_with_access, settings, access)
     return run_app(make_app, server, announce, stall_timeout=settings.stall_timeout)
 
 

@@ -27,7 +27,7 @@ from .stored import PREFIX, StoredFiles, catalogue_of
 from .stores import downloads_of, probe_of, store_of
 from .tree import Tree
 
-__all__ = ["create_app"]
+__all__ = ["app_with_access", "create_app"]
 
 
 _ROUTES = {
@@ -41,17 +41,20 @@ _ROUTES = {
 }
 
 
-def create_app(settings: Settings | None = None, *, access: Access | None = None) -> Quart:
+def create_app(settings: Settings | None = None) -> Quart:
     """Create the Quart app that serves what the settings name; without settings, what the environment names.
 
     The first segment of a path decides which part responds: Quart for the configured routes, the database for `files`,
     the tree for all others. The app connects to the database at the first request for it, and disconnects when the app
-    stops serving. So run it by itself; `Site` is the app to mount in another app. `access` is what `check_access` has
-    returned for the same settings.
+    stops serving. So run it by itself; `Site` is the app to mount in another app.
 
     Raises ValueError if the settings contradict each other, and OSError if the file of users cannot be read.
     """
-    settings = settings or Settings.from_environment()
+    return app_with_access(settings or Settings.from_environment(), None)
+
+
+def app_with_access(settings: Settings, access: Access | None) -> Quart:
+    """Create the app as `create_app` does; `access` is what `check_access` has returned for the same settings."""
     if settings.offload and not settings.directory:
         raise ValueError("--offload needs exactly one folder")
     app = _routes(settings)

@@ -26,7 +26,7 @@ from async_downloads.server.drain import DrainGate
 from async_downloads.server.proxies.forwarded_scope import ForwardedScope
 from async_downloads.server.proxies.trusted import TrustedProxies
 from async_downloads.site.access import check_access
-from async_downloads.site.app import create_app
+from async_downloads.site.app import app_with_access, create_app
 from served_site.site import Site
 
 SECRET = "a secret of the tests"
@@ -334,7 +334,7 @@ async def test_a_worker_that_is_replaced_gets_the_users_of_the_start(users: Path
     settings = Settings(directory=tree, auth_file=users)
     access = check_access(settings)
     users.write_text("not a user")
-    app = cast("App", create_app(settings, access=access))
+    app = cast("App", app_with_access(settings, access))
     assert (await ask(app, "/a.txt", fields=[ANN], client=LOCAL)).status == 200
 
 
