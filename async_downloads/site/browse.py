@@ -98,11 +98,12 @@ def as_json(folder: Folder, view: View) -> bytes:
     document: dict[str, Any] = {
         "path": f"/{readable(folder.key)}",
         "truncated": folder.listing.truncated and selected.after is None,
-        "entries": [_json_entry(entry) for entry in selected.entries],
     }
     if selected.after is not None:
         document["next"] = f"{view.query(after=selected.after)}&json"
-    return json.dumps(document).encode()
+    # One call for all entries would stop the event loop for milliseconds, because no other thread runs in it.
+    entries = ", ".join(json.dumps(_json_entry(entry)) for entry in selected.entries)
+    return f'{json.dumps(document)[:-1]}, "entries": [{entries}]}}'.encode()
 
 
 def _json_entry(entry: Entry) -> dict[str, Any]:

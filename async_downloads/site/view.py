@@ -3,13 +3,13 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from heapq import merge
 from operator import itemgetter
 from os import fsencode
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
 from ..sources.base import Entry
+from ..sources.sorting import sorted_in_runs
 from .names import natural_key, readable
 
 __all__ = ["MAX_ROWS", "PAGE_ROWS", "Selected", "View", "select"]
@@ -17,7 +17,6 @@ __all__ = ["MAX_ROWS", "PAGE_ROWS", "Selected", "View", "select"]
 
 PAGE_ROWS: Final = 1_000  # of a page for people: about 300 kB of HTML
 MAX_ROWS: Final = 10_000  # of a page for programs: about 2 MB of JSON
-_SORTED_AT_ONCE: Final = 2_000  # entries; sorting them takes about 2 ms, in which no other thread runs
 _MAX_FIELDS: Final = 100  # of a query
 _MAX_FILTER: Final = 200  # characters
 Sort = Literal["name", "size", "date"]
@@ -131,14 +130,13 @@ def _sorted(entries: Sequence[Entry], view: View) -> list[Entry]:
     return [
         entry
         for directories in (True, False)
-        for entry in _sorted_in_runs([each for each in entries if each.is_directory is directories], key, is_reverse)
+        for entry in _sorted_by([each for each in entries if each.is_directory is directories], key, is_reverse)
     ]
 
 
-def _sorted_in_runs(entries: list[Entry], key: Callable[[Entry], _Key], is_reverse: bool) -> Iterator[Entry]:
+def _sorted_by(entries: list[Entry], key: Callable[[Entry], _Key], is_reverse: bool) -> Iterator[Entry]:
     keyed = [(key(entry), entry) for entry in entries]  # no two keys are equal, so no entries are compared
-    runs = (keyed[start : start + _SORTED_AT_ONCE] for start in range(0, len(keyed), _SORTED_AT_ONCE))
-    return map(_ENTRY, merge(*(sorted(run, reverse=is_reverse) for run in runs), reverse=is_reverse))
+    return map(_ENTRY, sorted_in_runs(keyed, reverse=is_reverse))
 
 
 def _key_of(view: View) -> Callable[[Entry], _Key]:

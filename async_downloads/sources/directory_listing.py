@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from functools import partial
-from heapq import merge, nsmallest
+from heapq import nsmallest
 from itertools import chain, islice
 from typing import Final
 
@@ -16,6 +16,7 @@ from ..threads import LISTING_THREADS, in_thread
 from .base import Entry, Listing
 from .opening import pack_version
 from .remote_entries import RemoteEntries
+from .sorting import sorted_in_runs
 
 __all__ = ["entry_at", "list_in_thread", "read_entries", "version_of"]
 
@@ -25,7 +26,6 @@ _Sortable = tuple[bool, str, str, "os.DirEntry[str] | Entry"]
 _IsAllowed = Callable[[str], bool]  # returns whether a file with that real path may be sent
 _COARSE_TICK_NS: Final = 1_000_000_000  # of the clock of file systems that store whole seconds
 _FINE_TICK_NS: Final = 10_000_000  # of the kernel's clock for file times
-_RUN: Final = 2_000  # items that are sorted in one step; no other Python thread runs meanwhile, for about 2 ms
 _READABLE: Final = {True: os.R_OK | os.X_OK, False: os.R_OK}
 _READABLE_BY_ALL: Final = {True: stat.S_IROTH | stat.S_IXOTH, False: stat.S_IROTH}
 
@@ -45,7 +45,7 @@ def read_entries(fd: int, place: str, most: int, *, is_shown: Callable[[str], bo
     scan = _Scan(place, is_shown, is_allowed)
     with os.scandir(fd) as found:  # it duplicates the descriptor
         items, is_truncated = _first(scan.items(found), most)
-    entries = [entry for sorted_item in _sorted(items) if (entry := _entry(*sorted_item, fd))]
+    entries = [entry for sorted_item in sorted_in_runs(items) if (entry := _entry(*sorted_item, fd))]
     status = os.fstat(fd)
     return Listing(tuple(entries), truncated=is_truncated, identity=(status.st_dev, status.st_ino))
 
@@ -98,11 +98,6 @@ def _first(items: Iterator[_Sortable], most: int) -> tuple[list[_Sortable], bool
     if (more := next(items, None)) is None:
         return first, False
     return nsmallest(most, chain(first, (more,), items)), True
-
-
-def _sorted(items: list[_Sortable]) -> Iterator[_Sortable]:
-    """Yield the items in order. One long sort would stop all other threads until it ends."""
-    return merge(*(sorted(items[start : start + _RUN]) for start in range(0, len(items), _RUN)))
 
 
 def _mount_of(item: "os.DirEntry[str]", path: str) -> RemoteMount | None:

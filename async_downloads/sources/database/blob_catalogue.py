@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...errors import DownloadError, SourceChanged, SourceTruncated
 from ...source_events import timed
+from ...threads import LISTING_THREADS, in_thread
 from ..base import Listing
 from ..media_types import media_type as media_type_of
 from . import blob_tables as tables
@@ -96,8 +97,10 @@ class BlobCatalogue:
     async def list(self, key: str) -> Listing:
         """Return the entries directly below the key."""
         check_key(key)
-        found = await (tables.below(self._sql, key) if key else tables.files(self._sql))
-        return listing(key, [stored.file for stored in found])
+        rows = await tables.rows_below(self._sql, key)
+        return await in_thread(
+            lambda: listing(key, (tables.stored(row).file for row in rows)), executor=LISTING_THREADS
+        )
 
     async def files(self, limit: int | None = None) -> Sequence[StoredFile]:
         """Return all files, or the first `limit` of them, in the order of their names."""

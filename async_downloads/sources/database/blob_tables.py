@@ -31,7 +31,6 @@ __all__ = [
     "BlobRow",
     "FileRow",
     "begin",
-    "below",
     "bucket_of",
     "create",
     "discard",
@@ -45,6 +44,8 @@ __all__ = [
     "missing",
     "publish",
     "remove",
+    "rows_below",
+    "stored",
 ]
 
 
@@ -122,7 +123,8 @@ async def bucket_of(sql: Sql) -> BlobPlace | None:
     return BlobPlace(*rows[0]) if rows else None
 
 
-def _stored(row: Row) -> FileRow:
+def stored(row: Row) -> FileRow:
+    """Return the file in a row of the files."""
     number, token, version, name, media_type, size, sha256, changed, blob = row
     file = StoredFile(number, token, version, bytes(name).decode(), media_type, size, sha256, int(changed))
     return FileRow(file, blob)
@@ -141,27 +143,29 @@ async def find(sql: Sql | Transaction, by: By, value: str | int) -> FileRow | No
     """Return the file with that name or identifier."""
     condition, wanted = _find(by, value)
     rows = await sql.rows(f"{_FILES}{condition.replace('where ', 'where f.')}", wanted)
-    return _stored(rows[0]) if rows else None
+    return stored(rows[0]) if rows else None
 
 
 async def files(sql: Sql, limit: int | None = None) -> list[FileRow]:
     """Return all files, or the first `limit` of them, in the order of their names."""
     few = () if limit is None else (limit,)
-    return [_stored(row) for row in await sql.rows(f"{_FILES}{_ORDER}{' limit ?' if few else ''}", *few)]
+    return [stored(row) for row in await sql.rows(f"{_FILES}{_ORDER}{' limit ?' if few else ''}", *few)]
 
 
-async def below(sql: Sql | Transaction, key: str, limit: int | None = None) -> list[FileRow]:
-    """Return the files below the key in the order of their names. The character after the slash in ASCII is 0."""
-    first, last = f"{key}/".encode(), f"{key}0".encode()
+async def rows_below(sql: Sql | Transaction, key: str, limit: int | None = None) -> Sequence[Row]:
+    """Return the rows of the files below the key, or of all files, in the order of their names."""
+    if not key:
+        return await sql.rows(f"{_FILES}{_ORDER}")
+    first, last = f"{key}/".encode(), f"{key}0".encode()  # the character after the slash in ASCII is 0
     values = [first[:_BEGINNING_BYTES], last[:_BEGINNING_BYTES], first, last, *([limit] if limit else [])]
-    return [_stored(row) for row in await sql.rows(f"{_BELOW}{' limit ?' if limit else ''}", *values)]
+    return await sql.rows(f"{_BELOW}{' limit ?' if limit else ''}", *values)
 
 
 async def missing(sql: Sql | Transaction, by: By, value: str | int) -> NotFound:
     """Return the error for a name or an identifier that no file has."""
     if by != "name":
         return NotFound(f"there is no file with the {by} {value!r}")
-    return not_found(str(value), [stored.file.name for stored in await below(sql, str(value), 1)])
+    return not_found(str(value), [stored(row).file.name for row in await rows_below(sql, str(value), 1)])
 
 
 async def begin(transaction: Transaction, name: str, media_type: str, *, replace: bool) -> BlobRow:

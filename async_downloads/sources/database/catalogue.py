@@ -19,6 +19,7 @@ from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation, Validators
 from ..base import Entry, Listing, Source
 from ..opening import etag_of_digest
+from ..sorting import sorted_in_runs
 
 __all__ = [
     "CHUNK_BYTES",
@@ -218,16 +219,20 @@ def not_found(key: str, names: Iterable[str]) -> NotFound:
 
 
 def listing(key: str, files: Iterable[StoredFile]) -> Listing:
-    """Return the entries directly below the key. Raises NotFound if there are none, except for the top."""
+    """Return the entries directly below the key. Raises NotFound if there are none, except for the top.
+
+    For many files, call this function in a thread.
+    """
     prefix = f"{key}/" if key else ""
     below = {file.name.removeprefix(prefix): file for file in files if file.name.startswith(prefix)}
     if key and not below:
         raise NotFound(f"there is no directory {prefix!r}")
-    directories = sorted({name.partition("/")[0] for name in below if "/" in name})
-    entries = [Entry(name, is_directory=True) for name in directories]
-    entries += [
-        Entry(name, is_directory=False, size=file.size, modified=file.created, digest=file.sha256)
-        for name, file in sorted(below.items())
-        if "/" not in name
-    ]
+    directories = list({name.partition("/")[0] for name in below if "/" in name})
+    entries = [Entry(name, is_directory=True) for name in sorted_in_runs(directories)]
+    names = sorted_in_runs([name for name in below if "/" not in name])
+    entries += [_entry(name, below[name]) for name in names]
     return Listing(tuple(entries[:_MAX_ENTRIES]), truncated=len(entries) > _MAX_ENTRIES)
+
+
+def _entry(name: str, file: StoredFile) -> Entry:
+    return Entry(name, is_directory=False, size=file.size, modified=file.created, digest=file.sha256)

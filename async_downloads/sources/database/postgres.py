@@ -18,7 +18,7 @@ from ...semantics.etags import ETag
 from ...semantics.ranges import ByteRange
 from ...semantics.representation import Representation, Validators
 from ...source_events import timed
-from ...threads import retrieve_exception
+from ...threads import LISTING_THREADS, in_thread, retrieve_exception
 from ..base import Listing
 from ..media_types import media_type as media_type_of
 from . import postgres_schema as schema
@@ -171,7 +171,9 @@ class PostgresStore:
     async def list(self, key: str) -> Listing:
         """Return the entries directly below the key."""
         check_key(key)
-        return listing(key, await self.connections.run(partial(schema.below, key=key)) if key else await self.files())
+        which, bounds = ("below", schema.bounds(key)) if key else ("all", ())
+        rows = await self.connections.rows(schema.FILES[which], *bounds, None)
+        return await in_thread(lambda: listing(key, map(schema.stored, rows)), executor=LISTING_THREADS)
 
     async def files(self, limit: int | None = None) -> Sequence[StoredFile]:
         """Return all files, or the first `limit` of them, in the order of their names."""

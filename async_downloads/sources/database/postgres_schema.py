@@ -25,7 +25,7 @@ __all__ = [
     "SIZE_BARE",
     "TABLE",
     "Upload",
-    "below",
+    "bounds",
     "missing",
     "remove",
     "stored",
@@ -176,11 +176,12 @@ async def remove(connection: asyncpg.Connection, by: str, value: str | int) -> N
         await connection.execute("update ad_version set retired_at = now() where id = $1", version)
 
 
-async def below(connection: asyncpg.Connection, key: str, limit: int | None = None) -> list[StoredFile]:
-    """Return the files below the key in the order of their names."""
-    return [stored(row) for row in await connection.fetch(FILES["below"], f"{key}/", f"{key}0", limit)]
+def bounds(key: str) -> tuple[str, str]:
+    """Return the names between which all names below the key are, for the statement "below"."""
+    return f"{key}/", f"{key}0"
 
 
 async def missing(connection: asyncpg.Connection, key: str) -> NotFound:
     """Return the error for a key that no file has."""
-    return not_found(key, [file.name for file in await below(connection, key, 1)])
+    rows = await connection.fetch(FILES["below"], *bounds(key), 1)
+    return not_found(key, [stored(row).name for row in rows])

@@ -15,6 +15,7 @@ from ...source_events import timed
 from ...threads import LISTING_THREADS, in_thread
 from ..base import MAX_ENTRIES, Entry, Listing
 from ..memory import MemorySource
+from ..sorting import sorted_in_runs
 from .connecting import store_at
 from .description import describe, etag_of
 from .errors import NotModified, NotSatisfiable, UnreadableKey
@@ -178,11 +179,11 @@ class ObjectStore:
 
     def _each_entry(self, key: str, found: Found) -> Iterator[Entry]:
         """Yield directories, then files. An object with the key itself is left out: programs make one for a folder."""
-        for name in sorted({path.rpartition("/")[2] for path in found.prefixes}):
+        for name in sorted_in_runs(list({path.rpartition("/")[2] for path in found.prefixes})):
             if self._is_shown(name):
                 yield Entry(name, is_directory=True)
         files = {entry.name: entry for entry in map(_file, (each for each in found.objects if each.path != key))}
-        for name in sorted(files):
+        for name in sorted_in_runs(list(files)):
             if self._is_shown(name):
                 yield files[name]
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from functools import partial
 
@@ -14,6 +15,7 @@ from async_downloads.errors import SourceChanged
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.sources.base import Browsable
 from async_downloads.sources.database.catalogue import CHUNK_BYTES, Catalogue
+from async_downloads.sources.sorting import sorted_in_runs
 from sources.contract import read, read_while, read_whole
 from sources.database.uploads import LARGE, SMALL, blocks, checked, content_of
 
@@ -25,6 +27,23 @@ class ReadingContract:
 
     async def test_a_catalogue_is_browsable(self, catalogue: Catalogue) -> None:
         assert isinstance(catalogue, Browsable)
+
+    async def test_the_event_loop_does_not_sort_a_listing(
+        self, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        threads = set[threading.Thread]()
+
+        def noting(names: list[str]) -> Iterator[str]:
+            threads.add(threading.current_thread())
+            return sorted_in_runs(names)
+
+        monkeypatch.setattr("async_downloads.sources.database.catalogue.sorted_in_runs", noting)
+        for name in ("b", "a/b", "a/a"):
+            await catalogue.put(name, blocks(SMALL))
+        assert [entry.name for entry in (await catalogue.list("")).entries] == ["a", "b"]
+        assert [entry.name for entry in (await catalogue.list("a")).entries] == ["a", "b"]
+        assert threads
+        assert threading.current_thread() not in threads
 
     @pytest.mark.parametrize(
         "size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 5 * CHUNK_BYTES + 7]
