@@ -4,6 +4,7 @@ import asyncio
 import os
 import shlex
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,8 @@ __all__ = ["SqlitePool", "map_sqlite_errors"]
 P = ParamSpec("P")
 T = TypeVar("T")
 _Mode = Literal["ro", "rw", "rwc"]
-_NO_TABLES: Final = ("no such table", "no such column")
 _WAL_BYTES: Final = 64 * 1024 * 1024  # the largest size of the log file after its content was moved into the database
+_LEAST_FREE_BYTES: Final = 1024 * 1024  # to remove a file: five pages of 64 KiB in the log, and the index of the log
 _CACHE_KIB: Final = 512  # of pages: all chunks pass through this cache, so it must fit into a processor's cache
 
 
@@ -68,6 +69,7 @@ class SqlitePool:
         """Return the connection of this thread. Open it if necessary."""
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
+            _check_file(self._path, self._file)
             found = self._local.connection = _connect(self._file, self._mode, patience=self._patience)
             self._connections.append(found)
         return found
@@ -78,6 +80,18 @@ class SqlitePool:
         with self._closing:
             while self._connections:
                 self._connections.pop().close()
+
+
+def _check_file(path: str, file: Path) -> None:
+    """Raise SourceError if there is something other than a regular file: SQLite would wait for a pipe for ever."""
+    try:
+        is_regular = stat.S_ISREG(os.stat(file).st_mode)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # the mode "rwc" creates it, or SQLite reports that it cannot be opened
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if not is_regular:
+        raise SourceError(f"{path} is not a regular file: give the path of a database file")
 
 
 def _connect(path: Path, mode: _Mode, *, patience: float) -> sqlite3.Connection:
@@ -119,15 +133,39 @@ def _error(error: sqlite3.Error, path: str, file: Path, *, creates: bool) -> Sou
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the primary code of an extended code
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return SourceBusy(f"{path}: {error}")
-    if code == sqlite3.SQLITE_CANTOPEN and not os.path.isdir(file.parent) and _is_missing(file):
-        folder = str(Path(path).parent)
-        return SourceError(f"there is no folder {folder}: create it with mkdir -p {shlex.quote(folder)}")
-    if code == sqlite3.SQLITE_CANTOPEN and (creates or not _is_missing(file)):
-        return SourceError(f"{path} cannot be opened: check its permissions and those of its folder")
-    if code == sqlite3.SQLITE_CANTOPEN or str(error).startswith(_NO_TABLES):
-        command = f"async-downloads db init --database sqlite:///{quote(path)}"
-        return SourceError(f"{path} has no tables for files: run '{command}'")
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return SourceError(_not_opened(path, file, creates=creates))
+    if str(error).startswith("no such table"):
+        return SourceError(_no_tables(path))
+    if str(error).startswith("no such column"):
+        return SourceError(f"{path} has tables of another program, with equal names: use another file")
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_disk_full(file)):
+        return SourceError(f"{path}: its disk is full: delete other files, so that at least 1 MB is free")
     return SourceError(f"{path}: {error}")
+
+
+def _not_opened(path: str, file: Path, *, creates: bool) -> str:
+    """Return why a database could not be opened, and what to do."""
+    is_missing = _is_missing(file)
+    if is_missing and not os.path.isdir(file.parent):
+        folder = str(Path(path).parent)
+        return f"there is no folder {folder}: create it with mkdir -p {shlex.quote(folder)}"
+    if creates or not is_missing:
+        return f"{path} cannot be opened: check its permissions and those of its folder"
+    return _no_tables(path)
+
+
+def _no_tables(path: str) -> str:
+    return f"{path} has no tables for files: run 'async-downloads db init --database sqlite:///{quote(path)}'"
+
+
+def _is_disk_full(file: Path) -> bool:
+    """Return whether the disk has no room for the log and the index that SQLite makes beside a database."""
+    try:
+        status = os.statvfs(file.parent)
+    except OSError:
+        return False
+    return status.f_bavail * status.f_frsize < _LEAST_FREE_BYTES
 
 
 def _is_missing(file: Path) -> bool:

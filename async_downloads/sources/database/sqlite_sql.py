@@ -1,5 +1,6 @@
 """A SQLite database for the tables of `blob_tables`."""
 
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -37,7 +38,7 @@ class SqliteSql:
 
     async def has_table(self, name: str) -> bool:
         """Return whether a table exists."""
-        return await in_thread(self._file.exists) and bool(await self.rows(_HAS_TABLE, name))
+        return await in_thread(partial(os.path.exists, self._file)) and bool(await self.rows(_HAS_TABLE, name))
 
     async def create(self, statements: Sequence[str]) -> None:
         """Create the file and its tables if they do not exist yet."""
