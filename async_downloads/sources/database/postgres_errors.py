@@ -36,6 +36,17 @@ _MEANINGS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], type
         SourceError,
         "{0} has no tables for files: run 'async-downloads db init --database {0}'",
     ),
+    (
+        asyncpg.UndefinedColumnError,
+        SourceError,
+        "{0} has tables of another program, with equal names: use another database, or another schema",
+    ),
+    (
+        (asyncpg.UntranslatableCharacterError, asyncpg.CharacterNotInRepertoireError),
+        SourceError,
+        "{0}: {1}: use a database with the encoding UTF8",
+    ),
+    (asyncpg.ReadOnlySQLTransactionError, SourceError, "{0} is read-only: {1}: name the primary server in the URL"),
     (asyncpg.UndefinedObjectError, SourceChanged, "{0}: {1}"),
     (asyncpg.DataCorruptedError, SourceChanged, "{0}: {1}"),
     (asyncpg.InsufficientPrivilegeError, Forbidden, "{0}: {1}: grant it to the user of the URL"),

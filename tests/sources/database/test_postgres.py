@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 from harness.waiting import HANGING
 
+from async_downloads.errors import SourceError
 from async_downloads.sources.database.postgres import PostgresStore
 from sources.contract import CONTENTS, BrowsableContract
 from sources.database.catalogue_contract import CatalogueContract
@@ -70,3 +71,19 @@ class TestPostgresStore(BrowsableContract):
 
 class TestPostgresCatalogue(CatalogueContract):
     """The contract of catalogues."""
+
+
+async def test_tables_of_another_program_are_left_alone(bare: PostgresStore) -> None:
+    await bare.connections.run(lambda connection: connection.execute("create table ad_file (x int)"))
+    with pytest.raises(SourceError, match="tables of another program"):
+        await bare.init()
+
+
+async def test_a_standby_says_that_it_is_read_only(catalogue: PostgresStore, url: str) -> None:
+    await catalogue.put("a", blocks(b"a"))
+    standby = PostgresStore(f"{url}&default_transaction_read_only=on")
+    assert [file.name for file in await standby.files()] == ["a"]
+    for attempt in (standby.init(), standby.remove("a"), standby.put("b", blocks(b"b"))):
+        with pytest.raises(SourceError, match=r"is read-only: .*: name the primary server in the URL"):
+            await attempt
+    await standby.aclose()
