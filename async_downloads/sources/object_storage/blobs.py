@@ -8,11 +8,11 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Final
 
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore
@@ -105,22 +105,25 @@ class Blobs:
     async def put(self, name: str, data: AsyncIterable[bytes], media_type: str) -> Written:
         """Store the bytes as an object. Return when they are safe, even from a power failure.
 
-        If this fails, there is no object, but a part of the upload may remain to be deleted.
+        If this fails, there is no object. A process that is killed may leave a part of the upload, which is invisible.
         """
         size, digest = 0, hashlib.sha256()
-        writer = (await self.upstream()).writer(self.key(name), self._fields(media_type))
-        async for block in data:
-            size += len(block)
-            digest.update(block)
+
+        async def digested() -> AsyncGenerator[bytes, None]:
+            nonlocal size
+            async for block in data:
+                size += len(block)
+                digest.update(block)
+                yield block
+
+        async with aclosing(digested()) as blocks:
+            await (await self.upstream()).put(self.key(name), blocks, self._fields(media_type))
+        if self._folder:
             with map_object_errors():
-                await writer.write(block)
-        with map_object_errors():
-            await writer.close()
-            if self._folder:
                 await in_thread(partial(flush_object, self._folder, self.key(name)))
         return Written(size, digest.digest())
 
-    def _fields(self, media_type: str) -> Any:
+    def _fields(self, media_type: str) -> Mapping[str, str] | None:
         """Return the fields of an object for clients that are redirected to it; None for a folder."""
         return None if self._folder else {"Content-Type": media_type}
 

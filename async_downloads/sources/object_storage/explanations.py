@@ -42,6 +42,7 @@ _CONNECTION: Final = tuple(
         ),
         (r"TimedOut", "it did not respond in time: check that it runs, or correct {variable}"),
         (r"kind: (?:Network|Host)Unreachable", "no network leads there: correct {variable}"),
+        (r"error sending request\s*\Z", "it does not respond: start the store, or correct {variable}"),
     )
 )
 # The codes of S3 and Azure or a text of obstore, then what to do.

@@ -1,7 +1,7 @@
 """Requests to an object store, with a limit for those that run at the same time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,15 +15,14 @@ from .byte_budget import ByteBudget
 from .errors import UnreadableKey, lacks_permission, map_object_errors, refuses_key
 from .explanations import explained
 from .found import Found, FoundRows
+from .uploading import put_stream
 
-__all__ = ["ENDING_SECONDS", "PARTS_AT_ONCE", "PART_BYTES", "Received", "Upstream"]
+__all__ = ["ENDING_SECONDS", "Received", "Upstream"]
 
 
 T = TypeVar("T")
 _STREAM_BYTES: Final = 64 * 1024
 ENDING_SECONDS: Final = 0.01  # time for the threads of obstore to finish
-PART_BYTES: Final = 16 * 1024 * 1024  # of an upload; S3 accepts 10,000 parts, so an object may have 167 GB
-PARTS_AT_ONCE: Final = 4  # so at most 80 MiB of an upload are in memory
 _PAGE_KEYS: Final = 1000
 _LIST_SECONDS: Final = 30.0  # for all pages of a folder
 
@@ -158,11 +157,9 @@ class Upstream:
         async with self._connection():
             await obstore.delete_async(self._store, key)
 
-    def writer(self, key: str, fields: Any) -> "obstore.AsyncWritableFile":
-        """Return a writer of a new object. The object exists only after the writer is closed without an error."""
-        return obstore.open_writer_async(
-            self._store, key, attributes=fields, buffer_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
-        )
+    async def put(self, key: str, data: AsyncIterable[bytes], fields: Mapping[str, str] | None) -> None:
+        """Store the bytes as an object, which exists only when all its bytes are stored; see `put_stream`."""
+        await put_stream(self._store, key, data, fields)
 
     async def _bounded(self, work: Callable[[], Awaitable[T]]) -> T:
         async with self._connection():

@@ -237,7 +237,7 @@ class TestLocksAndSpace:
         monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**fields))
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
-        with pytest.raises(SourceError, match=message), map_sqlite_errors("files.db", path):
+        with pytest.raises(SourceError, match=message), map_sqlite_errors("files.db", path, creates=False):
             raise error
 
     async def test_stalled_downloads_hold_no_transaction(self, catalogue: SqliteStore, path: Path) -> None:

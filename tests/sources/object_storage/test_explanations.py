@@ -91,6 +91,7 @@ async def test_what_the_store_says_is_shown_with_what_to_do(
     ("cause", "explanation"),
     [
         ('ConnectError("dns error", Custom { error: "failed" })', "the host is unknown: correct the URL of the store"),
+        ("HTTP error: error sending request", "it does not respond: start the store, or correct the URL of the store"),
         ("Connect, TimedOut", "it did not respond in time: check that it runs, or correct the URL of the store"),
         ("InvalidCertificate(\n UnknownIssuer)", "not trusted: set SSL_CERT_FILE to the file of its authority"),
         ("InvalidCertificate(\n NotValidForNameContext {", "is for another host: correct the URL of the store"),
