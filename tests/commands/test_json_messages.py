@@ -23,7 +23,8 @@ async def app(scope, receive, send):
 
 
 def _messages(command: Command) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in command.stderr.splitlines()]
+    complete, _, _ = command.stderr.rpartition("\n")
+    return [json.loads(line) for line in complete.splitlines()]
 
 
 async def test_errors_of_an_app_are_json(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from harness.process import is_stopped
 from harness.waiting import HANGING, eventually
 from prometheus_client.parser import text_string_to_metric_families
 from tools.command import Command, refusal, running, serving
@@ -59,6 +60,7 @@ async def command(tree: Path) -> AsyncIterator[Command]:
 async def test_workers_are_added_up_and_a_dead_one_stays_counted(command: Command) -> None:
     for silent in command.children:  # so that each one responds to half of the requests
         os.kill(silent, signal.SIGSTOP)
+        await eventually(partial(is_stopped, silent))
         assert [command.get("/a.txt").status_code for _ in range(3)] == [200] * 3
         os.kill(silent, signal.SIGCONT)
     assert command.get("/nothing").status_code == 404
@@ -110,9 +112,8 @@ async def test_http2_and_any_app_are_counted(tmp_path: Path, certificate: tuple[
         for http2 in (True, False):
             async with httpx.AsyncClient(verify=trusted, http2=http2, timeout=HANGING) as client:
                 assert (await client.get(command.url + "/")).http_version == ("HTTP/2" if http2 else "HTTP/1.1")
-        samples = _scraped(command)
-        assert samples["requests_total GET 207"] == 2
-        assert samples["response_bytes_total"] == 8
+        await eventually(partial(_is, command, "requests_total GET 207", 2))
+        assert _scraped(command)["response_bytes_total"] == 8
 
 
 def test_an_address_in_use_is_one_line(tree: Path) -> None:

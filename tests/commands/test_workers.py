@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from harness.process import catches
+from harness.process import catches, is_stopped
 from harness.waiting import HANGING, eventually
 from tools.command import ANY_PORT, COMMAND, Command, running, serving
 
@@ -140,8 +140,3 @@ async def test_all_workers_name_the_same_multipart_boundary(tree: Path, target: 
             os.kill(silent, signal.SIGCONT)
         assert types[0][0] == 206
         assert types[0] == types[1]
-
-
-def is_stopped(pid: int) -> bool:
-    """Return whether the kernel shows the process as stopped by a signal."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

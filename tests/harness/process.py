@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["catches", "descriptors", "no_descriptors_left", "other_tasks", "unprivileged"]
+__all__ = ["catches", "descriptors", "is_stopped", "no_descriptors_left", "other_tasks", "unprivileged"]
 
 _NOBODY = 65534
 
@@ -30,6 +30,11 @@ def catches(pid: int, number: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     [mask] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
     return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether the kernel shows the process as stopped by a signal. It may run on for a moment after SIGSTOP."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def other_tasks() -> set["asyncio.Task[object]"]:
