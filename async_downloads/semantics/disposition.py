@@ -65,7 +65,7 @@ def _character_in_ascii(char: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    if _TOKEN.fullmatch(text):
+    if _TOKEN.fullmatch(text) and "'" not in text:  # curl removes single quotes around a bare name
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -22,6 +22,8 @@ _PARAMETER: Final = re.compile(
 )
 _SECOND_FIELD: Final = re.compile(r",\s*(?:attachment|inline)\b.*", re.IGNORECASE | re.DOTALL)
 _ESCAPED: Final = re.compile(r'\\(["\\])')  # any other backslash belongs to a Windows path
+_WINDOWS_PATH: Final = re.compile(r"(?:[A-Za-z]:)?\\")
+_SINGLE_QUOTES: Final = re.compile(r"\A'([^']+)'\Z")
 _EXTENDED: Final = re.compile(r"(?P<charset>[0-9A-Za-z_-]*)'[^']*'(?P<value>.*)", re.DOTALL)
 _BROKEN_CODE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED_WORD: Final = re.compile(r"=\?(?P<charset>[\w-]+)\?(?P<kind>[BbQq])\?(?P<text>[^?]*)\?=")  # RFC 2047 §2
@@ -35,7 +37,7 @@ def suggested_filename(value: str) -> str | None:
     """Return the file name that a field suggests, unchecked; None if the field suggests no name.
 
     A field that follows RFC 6266 is read by its rules. In any other field, the first `filename*` that can be decoded
-    counts, else the first `filename`.
+    counts, else the first `filename`. In a Windows path, backslashes are no escapes.
 
     >>> suggested_filename("attachment; filename=My Report (1).pdf")
     'My Report (1).pdf'
@@ -44,17 +46,29 @@ def suggested_filename(value: str) -> str | None:
     """
     value = _as_utf8(value)
     loose = _loose_parameters(value)
-    extended = loose.get("filename*") or _joined(loose, "filename*{}*")
-    plain = parse_filename(value) or loose.get("filename") or _joined(loose, "filename*{}")
+    extended, plain = loose.get("filename*") or _joined(loose), _plain(value, loose)
     decoded = _decoded(extended)
     if decoded and not _BROKEN_CODE.search(extended):
         return decoded
-    return _without_codes(plain) or decoded or _percent_decoded(extended) or extended or None
+    return _without_codes(plain) or decoded or _percent_decoded(extended) or _value_of(extended) or None
 
 
-def _joined(parameters: Mapping[str, str], form: str) -> str:
-    """Return a value that was sent in parts, `filename*0`, `filename*1` and so on, as in mail (RFC 2231 §3)."""
-    return "".join(takewhile(bool, (parameters.get(form.format(number), "") for number in range(len(parameters)))))
+def _plain(value: str, loose: Mapping[str, str]) -> str:
+    """Return the `filename`, by the rules unless it is a Windows path or in single quotes."""
+    strict, name = parse_filename(value), loose.get("filename", "")
+    return name if _WINDOWS_PATH.match(name) or strict == f"'{name}'" else strict or name
+
+
+def _joined(parameters: Mapping[str, str]) -> str:
+    """Return a value that was sent in parts, `filename*0*`, `filename*1` and so on, as in mail (RFC 2231 §4.1).
+
+    Only the parts with an asterisk at their end are percent-encoded, so the other parts are encoded here.
+    """
+    return "".join(takewhile(bool, (_part(parameters, f"filename*{number}") for number in range(len(parameters)))))
+
+
+def _part(parameters: Mapping[str, str], name: str) -> str:
+    return parameters.get(f"{name}*") or parameters.get(name, "").replace("%", "%25")
 
 
 def _as_utf8(value: str) -> str:
@@ -72,7 +86,7 @@ def _loose_parameters(value: str) -> Mapping[str, str]:
     while at < len(value) and (found := _PARAMETER.match(value, at)):
         at = found.end()
         name = found["name"].lower().split()[-1:]  # a semicolon after the type may be missing
-        bare = _SECOND_FIELD.sub("", found["bare"] or "").strip()
+        bare = _SINGLE_QUOTES.sub(r"\1", _SECOND_FIELD.sub("", found["bare"] or "").strip())
         text = bare if found["quoted"] is None else _ESCAPED.sub(r"\1", found["quoted"])
         for each in name:
             parameters.setdefault(each, text)
@@ -85,8 +99,19 @@ def _decoded(extended: str) -> str | None:
     return _in_charset(_unquoted(found["value"]), found["charset"]) if found else None
 
 
+def _value_of(extended: str) -> str:
+    """Return an ext-value without its charset and language, still percent-encoded."""
+    found = _EXTENDED.fullmatch(extended)
+    return found["value"] if found else extended
+
+
 def _without_codes(text: str) -> str:
-    """Decode the forms that mail programs and encodeURIComponent write into a plain `filename`."""
+    """Decode the forms that mail programs and encodeURIComponent write into a plain `filename`.
+
+    Some servers write the value of a `filename*` there.
+    """
+    if (extended := _decoded(text)) and not text.startswith("'"):
+        return extended
     if _ENCODED_WORD.search(text):
         return _ENCODED_WORD.sub(_encoded_word, re.sub(r"(?<=\?=)\s+(?==\?)", "", text))
     decoded = _percent_decoded(text)

@@ -23,7 +23,8 @@ _FORBIDDEN: Final = frozenset('<>:"|?*')  # on Windows, which may share the dire
 _INVISIBLE: Final = frozenset(
     {"Cc", "Cf", "Cs", "Zl", "Zp"}
 )  # control characters, marks that change the direction of text, surrogates
-_OWN_SUFFIX: Final = re.compile(r"\.part(?:\.json(?:\.tmp)?)?\Z", re.IGNORECASE)  # a server could make a false part
+# A file with such a name could be a false part, made by a server.
+_OWN_SUFFIX: Final = re.compile(r"\.part(?:\.new)?(?:\.json(?:\.tmp)?)?\Z", re.IGNORECASE)
 _DEVICES: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
 
 

@@ -54,6 +54,8 @@ suggestions = hostile | sequences | long
         pytest.param("a.iso.part", "a.iso.part_", id="a part"),
         pytest.param("a.iso.PART.json", "a.iso.PART.json_", id="a journal"),
         pytest.param("a.part.json.tmp", "a.part.json.tmp_", id="a temporary journal"),
+        pytest.param("a.part.new", "a.part.new_", id="the part of a newer version"),
+        pytest.param("a.part.new.json", "a.part.new.json_", id="its journal"),
         pytest.param("a.part. ", "a.part_", id="a part with a dot and a space"),
         pytest.param(".part", "_.part_", id="a part of nothing"),
         pytest.param("a.parts", "a.parts", id="not a part"),
@@ -109,7 +111,7 @@ def test_a_name_is_safe(suggested: str, path: str) -> None:
         assert not re.search(r'[/\\<>:"|?*]', name)
         assert name == name.strip().rstrip(".")
         assert not name.startswith((".", "-"))
-        assert not name.lower().endswith((".part", ".part.json", ".part.json.tmp"))
+        assert not name.lower().endswith((".part", ".part.json", ".part.json.tmp", ".part.new", ".part.new.json"))
         assert name.partition(".")[0].rstrip(" ").upper() not in DEVICES
         assert not {"Cc", "Cf", "Cs"} & {unicodedata.category(char) for char in name}
 
