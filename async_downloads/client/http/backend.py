@@ -113,7 +113,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         with map_socket_errors(READING):
             received = await self._retry(partial(self._receive, max_bytes), timeout)
             if not self._mender.expects:
-                return received
+                return self._mender.add(received)
             async with asyncio.timeout(_HEAD_SECONDS):
                 while not (mended := self._mender.add(received)) and received:
                     received = await self._retry(partial(self._receive, max_bytes), timeout)
@@ -158,7 +158,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                     do_handshake_on_connect=False,
                     suppress_ragged_eofs=False,
                 )
-                self._socket, self._receive = secure, TlsReader(secure)
+                self._socket, self._receive, self._mender = secure, TlsReader(secure), HeadMender()
                 await self._retry(secure.do_handshake, timeout)
         except BaseException:
             await self.aclose()
@@ -177,7 +177,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             case "server_addr":
                 return self._socket.getpeername()
             case "is_readable":
-                return self._receive.is_readable
+                return self._mender.has_surplus or self._receive.is_readable
         return None
 
     async def _retry(self, step: Callable[[], T], seconds: float | None, *, sends: bool = False) -> T:

@@ -1,8 +1,9 @@
-"""Rewrite response heads that curl and browsers accept but h11 refuses.
+"""Rewrite response heads that curl and browsers accept but h11 refuses, and cut off bytes after the end of a body.
 
 Some servers send a space before a colon, a space inside a field name, lines without a colon, NUL bytes, an empty
 Content-Length, empty lines before the head, the same Transfer-Encoding twice, or `Transfer-Encoding: identity`, which
-RFC 9112 does not have.
+RFC 9112 does not have. Some send a body with a 304 or a 204, or one that is longer than its Content-Length. h11 would
+take these bytes for the next response.
 """
 
 import re
@@ -24,24 +25,30 @@ _CHUNKED: Final = b"transfer-encoding: chunked"  # some proxies add it a second 
 _MEANINGLESS: Final = {b"transfer-encoding": {b"identity", b""}, b"content-length": {b""}}
 _CONTROLS: Final = re.compile(rb"[\x00\r\n]")
 _VERSION: Final = re.compile(rb"(HTTP/1\.[01])[ \t]+")
+_BODILESS: Final = re.compile(rb"HTTP/1\.[01][ \t]+(?:204|304)\b")  # RFC 9112 §6.3
+_LENGTH: Final = re.compile(rb"^content-length: ([0-9]{1,18})\r$", re.IGNORECASE | re.MULTILINE)
+_CODED: Final = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
 _INTERIM: Final = re.compile(rb"HTTP/1\.[01][ \t]+1(?!01)[0-9][0-9]")  # another head follows, except after 101
 
 
 class HeadMender:
     """Mends the head of each response on one connection. The connection's stream owns it.
 
-    passing      `expects` is False: the bytes are those of a body
+    passing      `expects` is False: the bytes are those of a body. If they are more than its length, `has_surplus` is
+                 True, and the connection cannot be used again.
     collecting   `expects` is True: `add` returns nothing until the head is complete
     """
 
     def __init__(self) -> None:
         self.expects: bool = False
+        self.has_surplus: bool = False
+        self._left: int | None = None  # bytes of the body to come, if its head says so
         self._head = bytearray()
         self._interim = 0
 
     def expect(self) -> None:
         """Record that a request is sent. The next bytes are the head of its response."""
-        self.expects, self._interim = True, 0
+        self.expects, self._interim, self._left = True, 0, None
 
     def add(self, received: bytes) -> bytes:
         """Return the bytes for h11. They are empty while the head is not complete, unless the connection has ended.
@@ -49,10 +56,18 @@ class HeadMender:
         Raises RemoteProtocolError if more than a hundred interim responses (status 1xx) come before the final response.
         """
         mended = bytearray()
-        rest = self._take_head(received, mended)
+        rest = self._take_head(received, mended) if self.expects else received
         while self.expects and rest:
             rest = self._take_head(rest, mended)
-        return bytes(mended) + rest
+        return bytes(mended) + self._cut(rest)
+
+    def _cut(self, body: bytes) -> bytes:
+        """Return the bytes that belong to the body."""
+        if self._left is None:
+            return body
+        self._left -= len(body)
+        self.has_surplus |= self._left < 0
+        return body if self._left >= 0 else body[: self._left]
 
     def _take_head(self, received: bytes, mended: bytearray) -> bytes:
         """Append the head to `mended` if it is complete. Return the bytes after it."""
@@ -71,14 +86,24 @@ class HeadMender:
         self._interim += self.expects
         if self._interim > _MAX_INTERIM:
             raise httpcore.RemoteProtocolError("too many interim responses")
-        mended += _mended(head)
+        head = _mended(head)
+        self._left = None if self.expects else _body_length(head)
+        mended += head
         return collected[end.end() :]
+
+
+def _body_length(head: bytes) -> int | None:
+    """Return the length of the body after a mended head; None if the head does not say it."""
+    if _BODILESS.match(head):
+        return 0
+    lengths = _LENGTH.findall(head)
+    return int(lengths[0]) if len(lengths) == 1 and not _CODED.search(head) else None
 
 
 def _mended(head: bytes) -> bytes:
     status_line, *lines = head.rstrip(b"\r\n").split(b"\n")
     kept = [_VERSION.sub(rb"\1 ", status_line.removesuffix(b"\r"), count=1)]
-    is_kept = True
+    is_kept = False  # a continuation before the first field continues nothing
     for line in lines:
         if line[:1] not in b" \t" or not line.strip():  # otherwise it continues the previous line (obs-fold)
             line = _mended_line(line)

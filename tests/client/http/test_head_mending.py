@@ -35,12 +35,46 @@ def _mended(*pieces: bytes) -> bytes:
         pytest.param(b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: chunked\r\n", id="a coding"),
         pytest.param(b"A: b\r\n c\r\n", b"A: b\r\n c\r\n", id="a field on two lines"),
         pytest.param(b"A B: b\r\n c\r\nD: e\r\n", b"D: e\r\n", id="a malformed field on two lines"),
+        pytest.param(b" c\r\nD: e\r\n", b"D: e\r\n", id="a continuation of no field"),
     ],
 )
 def test_a_head_is_mended(fields: bytes, mended: bytes) -> None:
     head = OK + fields + b"\r\n"
     assert _mended(head + b"body \x00 : c") == OK + mended + b"\r\n" + b"body \x00 : c"
     assert _mended(*(bytes([each]) for each in head)) == OK + mended + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "kept"),
+    [
+        pytest.param(OK + b"Content-Length: 3\r\n", b"abcdef", b"abc", id="a body that is too long"),
+        pytest.param(OK + b"Content-Length: 0\r\n", b"abcdef", b"", id="a body after none was announced"),
+        pytest.param(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n", b"abcdef", b"", id="a 304 with a body"),
+        pytest.param(b"HTTP/1.1 204 No Content\r\n", b"abcdef", b"", id="a 204 with a body"),
+    ],
+)
+def test_bytes_after_the_end_of_a_body_are_cut_off(head: bytes, body: bytes, kept: bytes) -> None:
+    for size in (len(body), 1):
+        mender = HeadMender()
+        mender.expect()
+        pieces = [head + b"\r\n", *(body[at : at + size] for at in range(0, len(body), size))]
+        assert b"".join(map(mender.add, pieces)) == head + b"\r\n" + kept
+        assert mender.has_surplus
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", id="a coding that overrides the length"),
+        pytest.param(b"Content-Length: 3, 3\r\n", id="a list of lengths"),
+        pytest.param(b"", id="no length"),
+    ],
+)
+def test_a_body_of_unknown_length_is_passed_on(fields: bytes) -> None:
+    mender = HeadMender()
+    mender.expect()
+    assert mender.add(OK + fields + b"\r\nabcdef") + mender.add(b"g") == OK + fields + b"\r\nabcdefg"
+    assert not mender.has_surplus
 
 
 @pytest.mark.parametrize("before", [b"\r\n", b"\n\n", b"\r\n\r\n\r\n"])
@@ -100,3 +134,18 @@ async def test_a_response_that_h11_refuses_is_read() -> None:
     async with scripted(serve) as server, new_client() as client:
         assert [(await client.get(server.url)).text for _ in range(2)] == ["ok", "ok"]
         assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize(
+    "first", [b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 2\r\n\r\nabcdef", b"HTTP/1.1 304 OK\r\n\r\n<html>"]
+)
+async def test_a_body_that_is_too_long_does_not_become_the_next_response(first: bytes) -> None:
+    async def serve(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(first if len(server.connections) == 1 else OK + b"Content-Length: 2\r\n\r\nok")
+        await connection.left()
+
+    async with scripted(serve) as server, new_client() as client:
+        await client.get(server.url)
+        assert (await client.get(server.url)).text == "ok"
+        assert len(server.connections) == 2
