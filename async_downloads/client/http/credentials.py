@@ -1,8 +1,10 @@
 """User names and passwords from the URL or the netrc file. Each is sent only to its own host."""
 
 import os
+import re
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Final
 
 import httpx
 
@@ -36,23 +38,18 @@ class Credentials:
 
         Digest is tried once more if the server sends a new nonce, but not if it has just refused the password.
         """
-        challenges = [text.lower() for text in response.headers.get_list("www-authenticate")]
-        digest = next((text for text in challenges if text.startswith("digest ")), None)
         key = self._key(request.url)
-        if response.status_code != 401 or digest is None or not key:
+        if response.status_code != 401 or not key:
             return None
         was_digest = request.headers.get("authorization", "").lower().startswith("digest ")
-        if was_digest and "stale=true" not in digest.replace('"', "").replace(" ", ""):
-            return None
-        auth = httpx.DigestAuth(*key[1:])
-        flow = auth.auth_flow(request)
-        _first(flow)
-        try:
-            retried = flow.send(response)
-        except (httpx.ProtocolError, NotImplementedError, KeyError, ValueError):  # a malformed or unknown challenge
-            return None
-        self._digests[key] = auth
-        return retried
+        for challenge in _digest_challenges(response):
+            if was_digest and "stale=true" not in challenge.lower().replace('"', "").replace(" ", ""):
+                return None
+            auth = httpx.DigestAuth(*key[1:])
+            if retried := _answered(auth, request, challenge):
+                self._digests[key] = auth
+                return retried
+        return None
 
     def _key(self, url: httpx.URL) -> tuple[str, str, str] | None:
         """Return the origin, the user name and the password for a URL."""
@@ -65,6 +62,28 @@ class Credentials:
         if found:
             return origin, found.login, found.password
         return (origin, url.username, "") if url.username else None
+
+
+# Possessive quantifiers, so that hostile fields take linear time.
+_DIGEST: Final = re.compile(
+    r'(?:^|,)\s*+(digest\s(?:\s*+,?+\s*+[\w-]++\s*+=\s*+(?:"[^"]*+"|[^\s,"]++))+)', re.IGNORECASE
+)
+
+
+def _digest_challenges(response: httpx.Response) -> list[str]:
+    """Return the challenges for Digest, one for each algorithm. A field may have several (RFC 9110 §11.6.1)."""
+    fields = response.headers.get_list("www-authenticate")
+    return [found[1] for field in fields for found in _DIGEST.finditer(field)]
+
+
+def _answered(auth: httpx.DigestAuth, request: httpx.Request, challenge: str) -> httpx.Request | None:
+    """Return the request with the response to a challenge; None if the challenge is malformed or unknown."""
+    flow = auth.auth_flow(request)
+    _first(flow)
+    try:
+        return flow.send(httpx.Response(401, headers={"www-authenticate": challenge}, request=request))
+    except (httpx.ProtocolError, NotImplementedError, KeyError, ValueError):
+        return None
 
 
 def _first(flow: Generator[httpx.Request, httpx.Response, None]) -> httpx.Request:

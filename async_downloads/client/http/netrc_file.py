@@ -34,7 +34,10 @@ def parse_netrc(text: str) -> list[NetrcEntry]:
                 current = {}
                 entries.append(current)
             current.setdefault(key, value)
-    return [NetrcEntry(each["host"].lower(), each.get("login", ""), each.get("password", "")) for each in entries]
+    return [
+        NetrcEntry(each["host"].lower().strip("[]"), each.get("login", ""), each.get("password", ""))
+        for each in entries
+    ]
 
 
 def find_entry(entries: Sequence[NetrcEntry], host: str, login: str = "") -> NetrcEntry | None:

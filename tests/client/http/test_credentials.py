@@ -110,6 +110,24 @@ async def test_a_server_that_wants_a_digest_gets_it_and_later_at_once(url: str) 
     assert server.requests == ["Basic", "Digest", "Digest", "Digest", "Digest"]  # the third nonce is a new one
 
 
+DIGEST = 'Digest realm="r", qop="auth", nonce="{nonce}"'
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        pytest.param(f"{DIGEST}, algorithm=SHA-512-256, {DIGEST}, algorithm=MD5", id="an unknown algorithm first"),
+        pytest.param(f'Basic realm="r", {DIGEST}', id="Basic first"),
+        pytest.param(f'Negotiate, {DIGEST}, Basic realm="r"', id="between others"),
+        pytest.param(f"{DIGEST.replace(', ', ',')},opaque=a=b", id="no spaces"),
+    ],
+)
+async def test_the_digest_is_chosen_from_several_challenges_in_one_field(challenge: str) -> None:
+    server = Digest(challenge)
+    assert await _statuses(server, "https://me:secret@other.example/a", 1) == [200]
+    assert server.requests == ["Basic", "Digest"]
+
+
 @pytest.mark.parametrize(
     ("url", "challenge", "requests"),
     [

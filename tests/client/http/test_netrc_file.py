@@ -36,6 +36,7 @@ ENTRY = ("a.example", "me", "secret")
         pytest.param("machine a login b password #c", [("a", "b", "#c")], id="a password like a comment"),
         pytest.param('machine a login "b', [("a", "b", "")], id="no closing quote, no password"),
         pytest.param("machine a machine b password c", [("a", "", ""), ("b", "", "c")], id="a host without words"),
+        pytest.param("machine [::1] login a password b", [("::1", "a", "b")], id="an address in brackets"),
         pytest.param("machine", [("", "", "")], id="no host"),
         pytest.param("login a password b", [], id="words before any host"),
         pytest.param("", [], id="nothing"),
