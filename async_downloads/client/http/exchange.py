@@ -71,12 +71,12 @@ class Exchange:
         self._response_seconds = response_seconds
         try:
             self._url = client.build_request("GET", escaped_url(url)).url
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, UnicodeError) as error:  # httpx refuses hosts that IDNA 2008 does not allow
             raise ValueError(f"not a URL: {error}") from error
         if self._url.scheme not in {"http", "https"} or not self._url.host:
             raise ValueError("not a URL to download from: it must begin with http:// or https://, then a host")
         if not is_requestable(self._url):
-            raise ValueError("not a URL: there is no such port number")
+            raise ValueError("not a URL: no host has this name, or no port has this number")
 
     @property
     def host(self) -> str:
@@ -169,7 +169,8 @@ class Exchange:
                         follow_redirects=False,
                         auth=httpx.USE_CLIENT_DEFAULT if self._has_own_auth(request.url) else httpx.Auth(),
                     )
-        except httpx.InvalidURL as error:  # httpx parses the Location field even if it does not follow redirects
+        # httpx parses the Location field even if it does not follow redirects, and looks at its host.
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise RefusedRedirect(f"the redirect leads to an invalid URL: {error}") from error
 
     def _request(self, url: httpx.URL, fields: Mapping[str, str]) -> httpx.Request:

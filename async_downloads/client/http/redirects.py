@@ -21,8 +21,13 @@ def escaped_url(url: str) -> str:
 
 
 def is_requestable(url: httpx.URL) -> bool:
-    """Return whether a URL is http or https and has a host and a valid port. A port above 65535 would wrap around."""
-    return url.scheme in {"http", "https"} and bool(url.host) and (url.port is None or 0 < url.port <= MAX_PORT)
+    """Return whether a URL is http or https and has a valid host and port. A port above 65535 would wrap around.
+
+    httpx percent-encodes characters that no host can have, such as spaces. "%" before the zone of an address is valid.
+    """
+    host = url.host
+    is_host = bool(host) and ("%" not in host or ":" in host)
+    return url.scheme in {"http", "https"} and is_host and (url.port is None or 0 < url.port <= MAX_PORT)
 
 
 def is_redirect(response: httpx.Response) -> bool:
@@ -41,7 +46,7 @@ def redirect_target(response: httpx.Response, *, insecure: bool) -> httpx.URL:
         raise RefusedRedirect(f"the redirect leads to an invalid URL: {error}") from error
     if url.scheme not in {"http", "https"} or not url.host:
         raise RefusedRedirect("the redirect leads to a URL that is not http or https")
-    if not is_requestable(url) or ("%" in url.host and ":" not in url.host):  # "%" before a zone is valid
+    if not is_requestable(url):
         raise RefusedRedirect("the redirect leads to an invalid URL")
     if (response.url.scheme, url.scheme) == ("https", "http") and not insecure:
         raise RefusedRedirect(f"the redirect leads from https to http, to {url.host}")

@@ -56,6 +56,14 @@ async def test_a_port_that_does_not_exist_is_refused(port: str) -> None:
         await _target(url=f"http://example.com:{port}/")
 
 
+@pytest.mark.parametrize("host", ["xn--i-7iq.example", "xn--a.example", "a b.example", "%00"])
+async def test_a_host_that_no_server_can_have_is_refused(host: str) -> None:
+    with pytest.raises(RefusedRedirect, match="invalid URL"):
+        await _target(f"http://{host}/".encode())
+    with pytest.raises(ValueError, match="not a URL"):
+        await _target(url=f"http://{host}/")
+
+
 async def test_twenty_redirects_are_followed() -> None:
     def respond(request: httpx.Request) -> httpx.Response:
         left = int(request.url.path[1:])
