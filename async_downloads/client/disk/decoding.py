@@ -17,6 +17,7 @@ __all__ = ["decode_file", "decode_part", "is_decoded"]
 
 _READ_BYTES: Final = 1024 * 1024
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_MEMBER: Final = b"\x1f"  # the first byte of a gzip member
 
 
 def decode_part(part_file: PartFile, checksum: Checksum) -> int | None:
@@ -65,6 +66,8 @@ def _decoded(fd: int) -> Iterator[bytes]:
     while chunk := os.pread(fd, _READ_BYTES, offset):
         offset += len(chunk)
         while chunk:
+            if decoder.eof and not chunk.startswith(_MEMBER):  # gzip and browsers ignore other bytes, such as padding
+                return
             if decoder.eof:  # RFC 1952 §2.2: another member may follow
                 decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
             yield decoder.decompress(chunk, _READ_BYTES)

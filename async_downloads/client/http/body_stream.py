@@ -26,6 +26,7 @@ _STEP_BYTES: Final = 1024 * 1024  # decoded at a time, because a small response 
 _MAX_CODINGS: Final = 4  # each one needs memory, and two proxies apply two
 _MAGIC_BYTES: Final = 2  # the first bytes, which identify a coding
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_MEMBER: Final = b"\x1f"  # the first byte of a gzip member
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,9 @@ async def _inflated(chunks: AsyncIterator[bytes], coding: str, window: int) -> A
     decoder = zlib.decompressobj(window)
     async for chunk in chunks:
         while chunk:
+            if decoder.eof and not chunk.startswith(_MEMBER):  # gzip and browsers ignore other bytes, such as padding
+                await _skip_rest(chunks)
+                return
             if decoder.eof:  # RFC 1952 §2.2: another member may follow
                 decoder = zlib.decompressobj(window)
             try:
@@ -211,6 +215,12 @@ async def _inflated(chunks: AsyncIterator[bytes], coding: str, window: int) -> A
                 yield data
     if not decoder.eof:
         raise TransientError(NetworkError(f"the {coding} body ended too early"))
+
+
+async def _skip_rest(chunks: AsyncIterator[bytes]) -> None:
+    """Read the rest of a body, so that its length is checked and its connection can be reused."""
+    async for _ in chunks:
+        pass
 
 
 def _unwanted_coding(coding: str) -> BadResponse:

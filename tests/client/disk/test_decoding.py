@@ -16,6 +16,7 @@ CODED = {
     "one gzip member": gzip.compress(CONTENT),
     "two gzip members": gzip.compress(CONTENT[:MIB]) + gzip.compress(CONTENT[MIB:]),
     "zlib": zlib.compress(CONTENT),
+    "gzip with padding": gzip.compress(CONTENT) + bytes(512),
 }
 
 

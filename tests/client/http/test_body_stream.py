@@ -133,6 +133,8 @@ async def test_a_body_of_another_digest_raises_with_both_digests() -> None:
         pytest.param("gzip", gzip.compress(TEXT), id="gzip"),
         pytest.param("x-gzip", gzip.compress(TEXT[:10]) + gzip.compress(TEXT[10:]), id="gzip of two members"),
         pytest.param("deflate", zlib.compress(TEXT), id="deflate"),
+        pytest.param("gzip", gzip.compress(TEXT) + bytes(512), id="gzip with padding"),
+        pytest.param("gzip", gzip.compress(TEXT) + b"no member", id="gzip with other bytes after it"),
     ],
 )
 async def test_a_content_coding_is_decoded(coding: str, coded: bytes, size: int) -> None:
