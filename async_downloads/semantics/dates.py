@@ -20,6 +20,7 @@ _PLACEHOLDERS: Final = {
 # Midnights of some time zone: 1980-01-01 is the first day of ZIP and FAT, and Gradle writes 1980-02-01. A date of zeros
 # becomes 1979-11-30 or 1999-11-30. The clock of a device without a battery starts at 2000-01-01.
 _PLACEHOLDER_DAYS: Final = (315532800, 318211200, 312768000, 943920000, 946684800)
+_FIRST_SECOND: Final = 365 * 86400  # of 1971: programs that count from the epoch write small numbers
 _FAT_SECONDS: Final = 2  # FAT keeps no odd seconds, so programs round up
 _TIME_ZONE_SECONDS: Final = 14 * 3600
 _DELAY = re.compile(r"0*([0-9]+)")
@@ -41,13 +42,13 @@ def parse_retry_after(value: str, *, now: int) -> float | None:
 def known_date(moment: int) -> int | None:
     """Return the moment, or None if programs write it when they do not know the time.
 
-    Such moments are the epoch in any time zone, moments before it, midnight of 1980-01-01, and others that programs
-    write into every file to make archives and images reproducible.
+    Such moments are those before 1971, among them the epoch in any time zone, midnight of 1980-01-01, and others that
+    programs write into every file to make archives and images reproducible.
 
     >>> known_date(1), known_date(315532800), known_date(784111777)
     (None, None, 784111777)
     """
-    if moment <= _TIME_ZONE_SECONDS or moment in _PLACEHOLDERS:
+    if moment < _FIRST_SECOND or moment in _PLACEHOLDERS:
         return None
     midnights = (moment % 900 <= _FAT_SECONDS and abs(moment - day) <= _TIME_ZONE_SECONDS for day in _PLACEHOLDER_DAYS)
     return None if any(midnights) else moment

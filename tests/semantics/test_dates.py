@@ -139,6 +139,8 @@ def test_work_grows_no_faster_than_the_field(hostile: str) -> None:
         pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", False, id="the epoch"),
         pytest.param("Thu, 01 Jan 1970 00:00:01 GMT", False, id="a second after the epoch"),
         pytest.param("Thu, 01 Jan 1970 05:30:00 GMT", False, id="the epoch in another time zone"),
+        pytest.param("Thu, 31 Dec 1970 23:59:59 GMT", False, id="a small number of seconds"),
+        pytest.param("Fri, 01 Jan 1971 00:00:00 GMT", True, id="1971"),
         pytest.param("Mon, 01 Jan 0001 00:00:00 GMT", False, id="the year 1"),
         pytest.param("Tue, 01 Jan 1980 00:00:00 GMT", False, id="the first day of ZIP"),
         pytest.param("Mon, 31 Dec 1979 23:00:00 GMT", False, id="the first day of ZIP in another time zone"),

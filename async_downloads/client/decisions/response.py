@@ -9,6 +9,7 @@
     206        as requested, of the same version    Partial
                of another version                   VersionChanged
                anything else                        UnusableRange   an error, not data
+               although no range was requested      as 200          a server may label every response so
     416        for the byte after the last one      NothingLeft     no byte was missing
                otherwise                            UnusableRange   the whole file can still be requested
     202        with Retry-After                     ErrorStatus     the server still prepares the file
@@ -36,7 +37,7 @@ from .verdict import (
     Verdict,
     VersionChanged,
 )
-from .version import RemoteVersion, content_coding
+from .version import RemoteVersion, content_coding, is_far_smaller
 
 __all__ = ["classify_response", "refuse_tiny_part"]
 
@@ -60,7 +61,6 @@ _FIELD_REFUSALS: Final = frozenset({204, *range(400, 500), 500, 501, 505}) - {
     429,
     451,
 }
-_MIN_SHARE: Final = 10  # a body of less than a tenth of the file's size is not the file
 _MIN_PART_BYTES: Final = 16 * 1024  # a download in smaller parts, for example of one byte, might never end
 _MIN_PART_SHARE: Final = 8
 _NO_VALIDATORS: Final = Validators()
@@ -74,12 +74,12 @@ def classify_response(
     `earlier` is the version of an earlier response, even if its bytes are no longer held.
     """
     match response.status:
-        case 200 | 203 if "content-range" in response.fields:
-            return _classify_labelled(request, known, response, earlier=known or earlier)
-        case 200 | 203:
-            return _classify_full(request, known, response, earlier=known or earlier)
         case 206 if request.ranged:
             return _classify_partial(request, known, response)
+        case 200 | 203 | 206 if "content-range" in response.fields:
+            return _classify_labelled(request, known, response, earlier=known or earlier)
+        case 200 | 203 | 206:
+            return _classify_full(request, known, response, earlier=known or earlier)
         case 416 if request.ranged:
             return _classify_unsatisfied(request, known, response)
         case _:
@@ -89,12 +89,13 @@ def classify_response(
 def _classify_labelled(
     request: RangeRequest, known: RemoteVersion | None, response: ResponseHead, *, earlier: RemoteVersion | None
 ) -> Verdict:
-    """Classify a 200 with a Content-Range, which should be a 206."""
+    """Classify a 200 with a Content-Range, which should be a 206, or a 206 although no range was requested."""
     content_range, length = _content_range(response), _content_length(response)
     if _is_whole(content_range, length) or (content_range is None and not request.ranged):
         return _classify_full(request, known, response, earlier=earlier)
     if not request.ranged:
-        return ErrorStatus(BadResponse("the server sent a part, and not the whole file"), retryable=True)
+        error = BadResponse("the server sent a part, and not the whole file")
+        return ErrorStatus(error, retryable=response.status != 206)
     verdict = _classify_partial(request, known, response)
     return verdict if isinstance(verdict, Partial) else UnusableRange("a part with status 200", final=True)
 
@@ -140,7 +141,7 @@ def _substitution(earlier: RemoteVersion, version: RemoteVersion, length: int | 
         return "the server sent an empty file in place of the file"
     if (old.etag and not new.etag) or (old.last_modified is not None and new == _NO_VALIDATORS):
         return "the server sent a body without the validators that the file had"
-    if length is not None and not version.coding and length * _MIN_SHARE < (earlier.total or 0):
+    if length is not None and not version.coding and is_far_smaller(length, [earlier]):
         return f"the server sent {length} bytes in place of {earlier.total}"
     return None
 

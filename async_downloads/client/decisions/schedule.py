@@ -16,13 +16,13 @@ resume       continue, after `restart`, with bytes of the new version in the par
 from collections.abc import Iterable
 from typing import Final
 
-from ...errors import NetworkError, RemoteChanged
+from ...errors import BadResponse, NetworkError, RemoteChanged
 from ...semantics.ranges import ByteRange
 from .retries import TransientError
 from .segment import MIB, Admission, Segment, segment_size
 from .spans import NOTHING, Spans
 from .verdict import Full, NothingLeft, Partial, RangeRequest, UnusableRange, VersionChanged
-from .version import UNKNOWN, RemoteVersion, came_before
+from .version import UNKNOWN, RemoteVersion, came_before, is_far_smaller
 
 __all__ = ["Schedule"]
 
@@ -47,9 +47,8 @@ class Schedule:
         complete     Every byte up to `total` is held. `take` returns None.
 
     `restart` leads from any state back to unknown. After three unusable responses a ranged download tries one stream.
-    If two versions of the same size and date come in turns, two servers share the name, and only one stream can work.
-    `resumed_from` is the number of bytes of an earlier run that this one can use. `earlier` is the version of the last
-    accepted response.
+    If two versions of one size come in turns, two servers share the name, and only one stream can work. `resumed_from`
+    is the number of bytes of an earlier run that this one can use. `earlier` is the last accepted version.
     """
 
     def __init__(self, connections: int = 1, version: RemoteVersion | None = None, held: Spans = NOTHING) -> None:
@@ -192,7 +191,6 @@ class Schedule:
         return Admission.STORE
 
     def _accept(self, version: RemoteVersion) -> None:
-        """Record the version of a response. If an earlier version is back, only one stream can work."""
         if self.version is None and came_before(version, self._replaced):
             self._one_stream = True
         self.version = self.earlier = version
@@ -241,13 +239,15 @@ class Schedule:
     def body_ended(self, segment: Segment) -> None:
         """Record that a segment's body was read to its end. If the size was unknown, the end of the body is the size.
 
-        Raises TransientError if an earlier body was longer: without a length, a broken connection looks like an end.
+        Raises TransientError if an earlier body was longer, because without a length, a broken connection looks like an
+        end. Also raises it if the version that the body replaces was far longer: it may be an error message.
         """
         if segment.stop is None:
             if segment.done < self.held.end:
-                raise TransientError(
-                    NetworkError(f"the connection ended after {segment.done} of at least {self.held.end} bytes")
-                )
+                error = NetworkError(f"the connection ended after {segment.done} of at least {self.held.end} bytes")
+                raise TransientError(error)
+            if is_far_smaller(segment.done, self._replaced):
+                raise TransientError(BadResponse(f"the server sent {segment.done} bytes in place of a longer file"))
             segment.stop = segment.done
             self.version = (self.version or UNKNOWN).with_total(segment.done)
 

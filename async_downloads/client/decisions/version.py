@@ -16,10 +16,11 @@ from ...semantics.dates import format_date, known_date, parse_date
 from ...semantics.etags import ETag
 from ...semantics.representation import Validators
 
-__all__ = ["UNKNOWN", "RemoteVersion", "came_before", "content_coding", "is_page", "url_hash"]
+__all__ = ["UNKNOWN", "RemoteVersion", "came_before", "content_coding", "is_far_smaller", "is_page", "url_hash"]
 
 
 _NO_VALIDATORS: Final = Validators()
+_MIN_SHARE: Final = 10
 _DATE_CHARACTERS: Final = 29  # some servers send two dates in one field; the last one counts
 _STRONG_AFTER_SECONDS: Final = 60  # from Last-Modified to Date, because the clocks of a server and its disk may differ
 
@@ -124,11 +125,17 @@ UNKNOWN: Final = RemoteVersion()
 
 
 def came_before(version: RemoteVersion, replaced: Iterable[RemoteVersion]) -> bool:
-    """Return whether a replaced version is back with the same size and date. Then two servers share one name."""
-    etag = version.validators.etag
-    return etag is not None and any(
-        each.validators.etag == etag and each.differs_only_in_etag(version) for each in replaced
+    """Return whether a replaced version is back with the same size. Then two servers share one name."""
+    return (
+        version.validators != _NO_VALIDATORS
+        and version.total is not None
+        and any((each.validators, each.total) == (version.validators, version.total) for each in replaced)
     )
+
+
+def is_far_smaller(length: int, versions: Iterable[RemoteVersion]) -> bool:
+    """Return whether a body has less than a tenth of the bytes of a version: most likely, it is not the file."""
+    return any(length * _MIN_SHARE < (each.total or 0) for each in versions)
 
 
 def content_coding(fields: Mapping[str, str]) -> str | None:

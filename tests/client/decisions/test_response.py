@@ -272,6 +272,13 @@ def test_a_part_that_was_not_requested_is_final(code: int) -> None:
     assert not verdict.retryable
 
 
+@pytest.mark.parametrize("fields", [{}, {"content_range": "bytes 0-99/100"}])
+def test_a_206_with_the_whole_file_is_the_file_although_no_range_was_requested(fields: dict[str, str]) -> None:
+    verdict = classify_response(ALL, None, head(206, content_length="100", etag='"a"', **fields))
+    assert isinstance(verdict, Full)
+    assert verdict.length == 100
+
+
 def test_a_202_with_a_retry_after_is_no_failure() -> None:
     verdict = classify_response(ALL, None, head(202, retry_after="10"))
     assert isinstance(verdict, ErrorStatus)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from async_downloads.client.decisions.retries import TransientError
 from async_downloads.client.decisions.schedule import Schedule
 from async_downloads.client.decisions.segment import MIB, Admission
 from async_downloads.client.decisions.spans import NOTHING, Spans
@@ -124,6 +125,9 @@ NODE_A = RemoteVersion(SIZE, Validators(ETag("a"), DATE), '"a"')
 NODE_B = RemoteVersion(SIZE, Validators(ETag("b"), DATE), '"b"')
 
 
+UNSIZED = RemoteVersion(None, Validators(ETag("b")), '"b"')
+
+
 def replace(schedule: Schedule, version: RemoteVersion) -> None:
     """Let the only connection find another version, and start over."""
     segment = take(schedule)
@@ -145,6 +149,28 @@ def test_a_change_back_to_an_earlier_etag_leads_to_one_stream() -> None:
     schedule.release(parts(schedule, NODE_B))
     replace(schedule, NODE_A)
     assert schedule.request(take(schedule)) == RangeRequest()
+
+
+def test_a_date_that_comes_back_leads_to_one_stream() -> None:
+    one, two = (RemoteVersion(SIZE, Validators(None, DATE + after), "a date") for after in (0, 1))
+    schedule = Schedule(4, one, Spans.of([(0, MIB)]))
+    replace(schedule, two)
+    schedule.release(parts(schedule, two))
+    replace(schedule, one)
+    assert schedule.request(take(schedule)) == RangeRequest()
+
+
+def test_a_body_of_unknown_length_must_not_be_far_shorter_than_the_file_that_it_replaces() -> None:
+    schedule = Schedule(1, STRONG, Spans.of([(0, MIB)]))
+    replace(schedule, UNSIZED)
+    segment = take(schedule)
+    schedule.apply(segment, Full(UNSIZED, None))
+    schedule.wrote(segment, 0, SIZE // 10 - 1)
+    with pytest.raises(TransientError, match="in place of a longer file"):
+        schedule.body_ended(segment)
+    schedule.wrote(segment, 0, SIZE // 10 + 1)
+    schedule.body_ended(segment)
+    assert schedule.total == SIZE // 10 + 1
 
 
 def test_one_stream_is_resumed_from_the_server_that_began_it() -> None:
