@@ -18,6 +18,7 @@ from typing import Any, Final, ParamSpec, Self, TypedDict, Unpack
 from .asgi import log_failure, request_head, request_line
 from .content import Content, Moment, OpenedContent, described, etag_of, open_content, opened_now, policy_of
 from .errors import DownloadError, SourceBusy
+from .extras import how_to_install
 from .request_target import normalized
 from .responder import Response as PlannedResponse
 from .responder import respond
@@ -38,7 +39,7 @@ except ModuleNotFoundError as _error:
     if _error.name not in {"starlette", "starlette.background"}:
         raise
     raise ModuleNotFoundError(
-        "async_downloads.starlette needs Starlette: pip install 'async-downloads[starlette]'", name="starlette"
+        f"async_downloads.starlette needs Starlette: {how_to_install('starlette')}", name="starlette"
     ) from _error
 
 __all__ = ["DownloadResponse", "ResponseOptions"]

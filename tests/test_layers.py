@@ -3,14 +3,14 @@
     L8  __main__
     L7  cli, commands
     L6  server
-    L5  site, config, setting_rows         client: semantics, flushing, open_file, threads and errors only
+    L5  site, config, setting_rows         client: semantics, flushing, open_file, threads, errors and extras only
     L4  asgi, quart, starlette
     L3  body, responder, region_messages, middlewares, sending, content, request_target,
         wanted_digests, negotiation, offload, access
         testing                            sources, semantics and errors only
     L2  sources
     L1  semantics                          no I/O, nothing asynchronous, no clock, no randomness
-    L0  client_address, errors, file_systems, flushing, open_file, recent_paths, threads, pacing, timeouts,
+    L0  client_address, errors, extras, file_systems, flushing, open_file, recent_paths, threads, pacing, timeouts,
         deprecation, secret_files, setting_texts, source_events
 
 The public names of the package itself load what they need when they are first used: any layer below `cli` that
@@ -32,6 +32,7 @@ LAYERS = (
         "client_address",
         "deprecation",
         "errors",
+        "extras",
         "file_systems",
         "flushing",
         "open_file",
@@ -59,7 +60,7 @@ LAYERS = (
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 ADAPTERS = 8
 ONLY = {
-    "client": {"client", "semantics", "flushing", "open_file", "threads", "errors"},
+    "client": {"client", "semantics", "flushing", "open_file", "threads", "errors", "extras"},
     "semantics": {"semantics", "errors"},
     "testing": {"testing", "sources", "semantics", "errors"},
 }

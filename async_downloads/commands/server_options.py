@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from ..client_address import MAX_PORT
 from ..config import PREFIX, ServerSettings, Setting, table
+from ..extras import how_to_install
 from ..server.systemd import take_inherited_sockets
 from ..setting_texts import read_whole_number
 from .habits import CONFIG
@@ -164,4 +165,4 @@ def _with_port(bind: str) -> str:
 def need(module: str, problem: str, *, extra: str) -> None:
     """Raise CannotRun, with the command that installs the module, if it is not installed."""
     if not find_spec(module):
-        raise CannotRun(f"{problem}: pip install 'async-downloads[{extra}]'")
+        raise CannotRun(f"{problem}: {how_to_install(extra)}")

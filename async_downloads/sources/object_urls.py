@@ -5,6 +5,8 @@ from importlib.util import find_spec
 from typing import Final
 from urllib.parse import unquote
 
+from ..extras import how_to_install
+
 __all__ = ["REDIRECT_NEEDS", "REMOTE", "check_blobs_url", "check_object_url", "is_object_url", "path_of"]
 
 
@@ -50,4 +52,4 @@ def check_blobs_url(url: str) -> None:
 
 def _check_obstore() -> None:
     if not find_spec("obstore"):
-        raise ValueError("object stores need obstore: pip install 'async-downloads[s3]'")
+        raise ValueError(f"object stores need obstore: {how_to_install('s3')}")

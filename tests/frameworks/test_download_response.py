@@ -458,7 +458,9 @@ def test_without_starlette_one_line_says_what_to_install() -> None:
     program = "import sys; sys.modules['starlette'] = None\nimport async_downloads.starlette"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     last = ended.stderr.strip().splitlines()[-1]
-    assert last.endswith("async_downloads.starlette needs Starlette: pip install 'async-downloads[starlette]'")
+    assert last.endswith(
+        "async_downloads.starlette needs Starlette: install 'async-downloads[starlette]' with pip, pipx or uv"
+    )
 
 
 def test_neither_quart_nor_httpx_is_loaded() -> None:

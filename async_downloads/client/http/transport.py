@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpcore
 import httpx
 
+from ...extras import how_to_install
 from .backend import AsyncioBackend
 from .cookies import empty_jar, read_cookies
 from .errors import map_httpcore_errors
@@ -124,7 +125,7 @@ class FastTransport(httpx.AsyncBaseTransport):
 
 
 _PROXY_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080}
-_NO_SOCKS: Final = "a SOCKS proxy needs another package: pip install 'async-downloads[socks]'"
+_NO_SOCKS: Final = f"a SOCKS proxy needs another package: {how_to_install('socks')}"
 _ZONE: Final = re.compile(rb"%[^]]*")  # it has a meaning only on this machine
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from ...extras import how_to_install
 from ..object_urls import check_blobs_url
 from .database_catalogue import DatabaseCatalogue
 
@@ -27,7 +28,7 @@ def open_catalogue(url: str, *, blobs: str | None = None, connections: int = 64)
         return _in_sqlite(str(path), blobs=blobs, connections=connections)
     if url.startswith(("postgresql://", "postgres://")):
         if not find_spec("asyncpg"):
-            raise ValueError("PostgreSQL needs asyncpg: pip install 'async-downloads[postgres]'")
+            raise ValueError(f"PostgreSQL needs asyncpg: {how_to_install('postgres')}")
         return _in_postgres(url, blobs=blobs, connections=connections)
     kind = url.partition(":")[0]
     problem = (

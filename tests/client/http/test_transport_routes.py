@@ -133,7 +133,7 @@ async def test_a_socks_proxy_without_its_package_says_what_to_install(monkeypatc
     monkeypatch.setattr(httpcore, "AsyncSOCKSProxy", missing)
     monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
     async with new_client() as client:
-        with pytest.raises(httpx.UnsupportedProtocol, match=r"pip install 'async-downloads\[socks\]'"):
+        with pytest.raises(httpx.UnsupportedProtocol, match=r"install 'async-downloads\[socks\]'"):
             await client.get(RESOURCE)
 
 

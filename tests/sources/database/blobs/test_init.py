@@ -82,7 +82,7 @@ async def test_a_bucket_that_needs_a_missing_package_is_an_error_of_the_source(
 ) -> None:
     monkeypatch.setattr("async_downloads.sources.object_urls.find_spec", lambda _: None)
     async with aclosing(open_catalogue(url)) as other:
-        with pytest.raises(SourceError, match="pip install"):
+        with pytest.raises(SourceError, match="with pip, pipx or uv"):
             await other.files()
 
 
