@@ -1,5 +1,6 @@
 """A small resource in memory: the listing of a folder, a list of checksums, or a Metalink file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,15 +22,20 @@ class Document:
     body: bytes
 
 
-async def read_document(downloader: Downloader, url: str, *, accept: str = "*/*", media_type: str = "") -> Document:
-    """Read a resource of at most 64 MiB. Its media type must begin with `media_type`.
+async def read_document(
+    downloader: Downloader,
+    url: str,
+    *,
+    accept: str = "*/*",
+    check_media_type: Callable[[str], object] = lambda _: None,
+) -> Document:
+    """Read a resource of at most 64 MiB. Before the body is read, `check_media_type` gets its media type and may raise.
 
     Raises FetchError, and ValueError if the URL is malformed.
     """
     body = bytearray()
     async with downloader.open(url, headers=(("Accept", accept),)) as stream:
-        if not stream.media_type.lower().startswith(media_type):
-            raise BadResponse(f"the response is {stream.media_type!r}, not {media_type!r}")
+        check_media_type(stream.media_type)
         async for chunk in stream:
             body += chunk
             if len(body) > _MAX_BYTES:

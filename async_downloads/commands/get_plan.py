@@ -13,7 +13,7 @@ from ..client import Downloader, Result
 from ..client.disk.names import file_name
 from ..client.disk.targets import map_disk_errors
 from ..client.reporter import ProgressListener
-from ..errors import DiskError, FetchError
+from ..errors import BadResponse, DiskError, FetchError
 from ..threads import in_thread
 from .get_folder_hint import hint_at_folder
 from .get_lists import read_checksums, read_metalink
@@ -128,6 +128,7 @@ class GetPlan:
     async def _folder(self, item: UrlItem) -> AsyncGenerator[Task]:
         """Yield the files of a folder; a folder that cannot be listed is a task that fails."""
         from ..client.document import read_document
+        from ..client.folders.listing import NotAListing, check_media_type
         from ..client.folders.mirror import Mirror
         from ..client.folders.walk import LISTING, Selection, walk
 
@@ -136,12 +137,14 @@ class GetPlan:
             return
         mirror = Mirror(self._downloader, self._target(item))
         selection = Selection(self._options.include, self._options.exclude)
+        read = partial(read_document, self._downloader, accept=LISTING, check_media_type=check_media_type)
         try:
-            async with aclosing(
-                walk(partial(read_document, self._downloader, accept=LISTING), item.url, selection)
-            ) as all_found:
+            async with aclosing(walk(read, item.url, selection)) as all_found:
                 async for found in all_found:
                     yield self._found(found, mirror)
+        except NotAListing as error:
+            advice = BadResponse(f"{error}: leave out -r to download this URL as a file")
+            yield _failing(replace(item, index=next(self._indexes)), advice)
         except (FetchError, ValueError) as error:
             yield _failing(replace(item, index=next(self._indexes)), error)
 

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from harness.scripted import Connection, head, scripted
 from harness.served import http1
 from harness.threaded import threaded
 from tools.getting import Get, Origin
@@ -140,6 +141,28 @@ def test_a_missing_folder_is_one_error(get: Get, site: Site, folder: Path) -> No
     assert got.code == 8
     assert got.lines[0].startswith(f"async-downloads: {site.url}missing/: the server responded 404")
     assert get("-r", "ftp://example.com/").code == 2
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body", "size"),
+    [
+        pytest.param("application/zip", b"PK", 10**9, id="an archive, of which only the head is read"),
+        pytest.param("text/html", b"<p>", 3, id="a page without links"),
+        pytest.param("application/json", b"{}", 2, id="other JSON"),
+    ],
+)
+def test_for_a_single_file_the_advice_is_to_leave_out_r(
+    get: Get, folder: Path, media_type: str, body: bytes, size: int
+) -> None:
+    async def file(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(head(f"Content-Type: {media_type}", f"Content-Length: {size}"), body)
+        await connection.left()
+
+    with threaded(scripted(file)) as server:
+        got = get("-r", server.url, "-d", "copy")
+    assert (got.code, contents(folder)) == (7, {})
+    assert got.lines[0].endswith(": leave out -r to download this URL as a file")
 
 
 def test_json_has_an_event_for_each_file_and_the_sum(get: Get, site: Site, folder: Path) -> None:

@@ -16,9 +16,12 @@ from html.parser import HTMLParser
 from typing import Any, Final
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
+from ...errors import BadResponse
 from ..checksum import Checksum
 
-__all__ = ["FolderListing", "ListedEntry", "folder_of", "parse_listing", "segments_below"]
+__all__ = [
+    "FolderListing", "ListedEntry", "NotAListing", "check_media_type", "folder_of", "parse_listing", "segments_below",
+]  # fmt: skip
 
 
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
@@ -50,17 +53,37 @@ class FolderListing:
     is_ours: bool = False
 
 
+class NotAListing(BadResponse):
+    """The response does not list the files of a folder. It may be a file itself."""
+
+
+def check_media_type(media_type: str) -> None:
+    """Raise NotAListing if no listing has this media type. So a large file need not be read to its end."""
+    kind = _kind(media_type)
+    if not _is_json(kind) and kind not in _HTML:
+        raise NotAListing(f"the response is not a list of files: its media type is {kind or 'missing'}")
+
+
+def _kind(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
+
+
+def _is_json(kind: str) -> bool:
+    return kind == "application/json" or kind.endswith("+json")
+
+
 def parse_listing(body: bytes, media_type: str, url: str) -> FolderListing:
     """Return the entries that a response lists. `url` is that of the response, after redirects.
 
-    Raises ValueError if the response is not a listing.
+    Raises NotAListing.
     """
-    kind = media_type.partition(";")[0].strip().lower()
-    if kind == "application/json" or kind.endswith("+json"):
+    check_media_type(media_type)
+    if _is_json(_kind(media_type)):
         return _from_json(body, url)
-    if kind in _HTML:
-        return FolderListing(_unique(_from_html(body, url)))
-    raise ValueError(f"the response is not a list of files: its media type is {kind or 'missing'}")
+    entries = _unique(_from_html(body, url))
+    if not entries and not urlsplit(url).path.endswith("/"):  # the page of an empty folder has the URL of a folder
+        raise NotAListing("the response is not a list of files: the page has no link to a file beside it")
+    return FolderListing(entries)
 
 
 def folder_of(url: str) -> str:
@@ -106,10 +129,10 @@ def _from_json(body: bytes, url: str) -> FolderListing:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
-        raise ValueError("the response is not a list of files: its JSON is malformed") from None
+        raise NotAListing("the response is not a list of files: its JSON is malformed") from None
     about = data if isinstance(data, dict) else {"entries": data}
     if not isinstance(about.get("entries"), list):
-        raise ValueError("the response is not a list of files: it is other JSON")
+        raise NotAListing("the response is not a list of files: it is other JSON")
     found = (_entry_of(item, url) for item in about["entries"] if isinstance(item, dict))
     return FolderListing(
         _unique(filter(None, found)),

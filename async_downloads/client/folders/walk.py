@@ -137,7 +137,8 @@ async def walk(
     """Yield the files below a folder, and each folder below it that cannot be listed completely.
 
     `read` gets the URL of a folder and returns its listing. Links and redirects that lead out of the folder are not
-    followed. Raises FetchError if the folder itself cannot be listed, has moved to another host, or has too many files.
+    followed. Raises NotAListing if the URL is no folder, and another FetchError if the folder itself cannot be listed,
+    has moved to another host, or has too many files.
     """
     wanted, root, totals = selection or Selection(), "", _Totals()
     pending = [_Folder(url)]
@@ -175,7 +176,7 @@ async def _page(read: Read, folder: _Folder, root: str) -> "_Page | FetchError":
         return _Page(document.url, await in_thread(parse), len(document.body))
     except FetchError as error:
         return error
-    except ValueError as error:  # not a listing
+    except ValueError as error:  # the listing has a malformed URL
         return BadResponse(str(error))
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from async_downloads.client.folders.listing import ListedEntry, folder_of, parse_listing, segments_below
+from async_downloads.client.folders.listing import ListedEntry, NotAListing, folder_of, parse_listing, segments_below
 
 URL = "http://example.com/pub/"
 HTML = "text/html; charset=utf-8"
@@ -191,11 +191,16 @@ def test_a_sha256_field_is_a_digest() -> None:
         (b"7", "application/problem+json", "it is other JSON"),
         (b"x", "text/plain", "text/plain"),
         (b"x", "", "its media type is missing"),
+        (b"<p>", "text/html", "no link to a file beside it"),
     ],
 )
 def test_what_is_no_listing_is_refused(body: bytes, media_type: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        parse_listing(body, media_type, URL)
+    with pytest.raises(NotAListing, match=message):
+        parse_listing(body, media_type, f"{URL}a")
+
+
+def test_the_page_of_an_empty_folder_is_a_listing_without_entries() -> None:
+    assert parse_listing(b"<p>", "text/html", URL).entries == ()
 
 
 def test_a_folder_s_url_ends_at_the_last_slash() -> None:
