@@ -11,6 +11,7 @@ import httpx
 from ..errors import BadResponse, NetworkError, RemoteChanged, Stalled
 from ..semantics.representation import Validators
 from .checksum import WANT_DIGEST, Checksum, DigestCheck, expected_digest, expected_digest_of_part
+from .decisions.page import unexpected_page
 from .decisions.response import classify_response, refuse_tiny_part
 from .decisions.retries import RetryBudget, TransientError
 from .decisions.verdict import (
@@ -58,6 +59,8 @@ class ResponseStream(AsyncIterator[bytes]):
         """The Content-Type field of the response; "" if it has none."""
         self.coding: str | None = None
         """The content coding that is removed from the bytes; None if there is none."""
+        self.warning: str = ""
+        """What is unusual about the bytes; "" if there is nothing to say. With `strict`, this is an error."""
         self._exchange = exchange
         self._limits = limits
         self._url = url
@@ -183,7 +186,13 @@ class ResponseStream(AsyncIterator[bytes]):
             self.coding = full.version.coding
             disposition = head.fields.get("content-disposition")
             self.name = file_name(disposition, self._url, self.url, is_page=is_page(head.fields))
+            self._check_page(head)
             self._digest_check = DigestCheck(expected_digest(head, full))
+
+    def _check_page(self, head: ResponseHead) -> None:
+        self.warning = unexpected_page((self.name, self._exchange.name), head.fields) or ""
+        if self.warning and self._limits.strict:
+            raise BadResponse(self.warning)
 
     def _open_body(
         self,

@@ -103,7 +103,8 @@ class _ByteCounter:
     def result(self) -> Result:
         """Return the result of the whole download."""
         seconds = time.monotonic() - self._begun
-        return Result(STDOUT, self._done, self._done, 0, self._body.validators, None, seconds)
+        body = self._body
+        return Result(STDOUT, self._done, self._done, 0, body.validators, None, seconds, warning=body.warning)
 
 
 class _StandardOutput:

@@ -51,6 +51,20 @@ def test_the_options_of_wget_for_standard_output_are_known(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(("options", "code", "written"), [((), 0, b"<html>"), (("--strict",), 7, b"")])
+def test_a_page_in_place_of_a_file_is_a_warning_or_with_strict_an_error(
+    get: Get, folder: Path, options: tuple[str, ...], code: int, written: bytes
+) -> None:
+    async def page(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(head("Content-Type: text/html", "Content-Length: 6"), b"<html>")
+
+    with threaded(scripted(page)) as server:
+        got = get(f"http://127.0.0.1:{server.port}/data.zip", "-o", "-", *options)
+    assert (got.code, got.stdout) == (code, written)
+    assert "the server sent an HTML page for data.zip" in got.lines[-1]
+
+
 def test_a_wrong_digest_is_reported_at_the_end(get: Get, origin: Origin) -> None:
     got = get(origin.url("a"), "-o", "-", "--checksum", f"sha512:{'0' * 128}")
     assert (got.code, got.stdout) == (9, VERSION.read(0, SIZE))
