@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import stat
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,9 @@ __all__ = ["WANT_DIGEST", "Checksum", "DigestCheck", "expected_digest", "expecte
 WANT_DIGEST: Final = {"Want-Repr-Digest": WANTED}  # the fields that ask for a digest
 _READ_BYTES: Final = 1024 * 1024
 _HOP_BYTES: Final = 16 * _READ_BYTES  # hashed in one thread hop; a cancelled caller waits for the end of one hop
-_TEXT: Final = re.compile(r"([A-Za-z0-9-]+):([0-9A-Fa-f]+)")
+_TEXT: Final = re.compile(r"(?:([A-Za-z0-9-]+)[:=])?([0-9A-Fa-f]+)")
+_INTEGRITY: Final = re.compile(r"(sha256|sha384|sha512)-([A-Za-z0-9+/]+=*)")  # as web pages and npm write it
+_BY_DIGITS: Final = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 _ALGORITHMS: Final = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5", "sha3_256", "sha3_512", "blake2b")
 
 
@@ -35,6 +38,9 @@ class _Hash(Protocol):
 class Checksum:
     """A digest with its algorithm, written as `sha256:HEX`.
 
+    `parse` also reads `sha-256=HEX` of aria2, `sha256-BASE64` of Subresource Integrity, and HEX alone, whose length
+    determines the algorithm, as in SHA256SUMS.
+
     >>> str(Checksum.parse("SHA-1:DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"))
     'sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709'
     """
@@ -45,12 +51,14 @@ class Checksum:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a checksum. Raises ValueError if the algorithm is unknown or the digest has the wrong length."""
-        found = _TEXT.fullmatch(text.strip())
-        if not found:
+        found = _TEXT.fullmatch(_in_hex(text.strip()))
+        name = found and (found[1] or _BY_DIGITS.get(len(found[2])))
+        if not found or not name:
             raise ValueError("a checksum looks like sha256:HEX")
-        algorithm, digits = re.sub(r"^sha-", "sha", found[1].lower()).replace("-", "_"), found[2]
+        digits = found[2]
+        algorithm = re.sub(r"^sha-", "sha", name.lower()).replace("-", "_")
         if algorithm not in _ALGORITHMS:
-            raise ValueError(f"unknown checksum algorithm {found[1]}; known: {', '.join(_ALGORITHMS)}")
+            raise ValueError(f"unknown checksum algorithm {name}; known: {', '.join(_ALGORITHMS)}")
         if len(digits) != (length := 2 * hashlib.new(algorithm, usedforsecurity=False).digest_size):
             problem = f"a {algorithm} checksum has {length} hexadecimal digits, not {len(digits)}"
             raise ValueError(f"{problem}; known: {', '.join(_ALGORITHMS)}")
@@ -91,6 +99,15 @@ class Checksum:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.digest.hex()}"
+
+
+def _in_hex(text: str) -> str:
+    """Return a digest in Base64 in hexadecimal digits, and any other text unchanged."""
+    found = _INTEGRITY.fullmatch(text)
+    try:
+        return f"{found[1]}:{b64decode(found[2], validate=True).hex()}" if found else text
+    except ValueError:
+        return text
 
 
 def expected_digest(head: ResponseHead, verdict: Full | Partial) -> Checksum | None:

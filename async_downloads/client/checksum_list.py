@@ -19,7 +19,6 @@ __all__ = ["ChecksumList"]
 _GNU: Final = re.compile(r"(?P<escaped>\\?)(?P<digits>[0-9A-Fa-f]{32,128})(?: [ *]|\t+| +)(?P<name>.+)")
 _BSD: Final = re.compile(r"(?P<escaped>\\?)(?P<algorithm>[A-Za-z0-9-]+) ?\((?P<name>.+)\) ?= (?P<digits>[0-9A-Fa-f]+)")
 _ALONE: Final = re.compile(r"[0-9A-Fa-f]{32,128}")
-_BY_DIGITS: Final = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 _ESCAPES: Final = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}  # in a name whose line begins with a backslash
 
 
@@ -84,8 +83,7 @@ def _entries(text: str) -> Iterator[tuple[str, Checksum]]:
 
 def _checksum(digits: str, algorithm: str | None = None) -> Checksum:
     """Return a checksum. Without `algorithm`, the number of digits determines it. Raises ValueError."""
-    name = (algorithm or _BY_DIGITS.get(len(digits), "")).upper()
-    return Checksum.parse(f"{name.replace('SHA2-', 'SHA')}:{digits}")
+    return Checksum.parse(f"{algorithm.upper().replace('SHA2-', 'SHA')}:{digits}" if algorithm else digits)
 
 
 def _unescaped(name: str) -> str:

@@ -3,7 +3,6 @@
 import gc
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -12,10 +11,11 @@ from ..setting_texts import read_rate, read_seconds
 from .get_checks import check_options
 from .get_network import ConnectionCount, network_options
 from .get_options import GetOptions
+from .get_paths import GivenPath
 from .get_texts import read_field, read_resume_offset, read_retries, replace_wget_stdout
 from .help import SectionedCommand, Sections
 from .messages import INTERRUPTED, print_error
-from .options import WholeNumber, parse_each_with, parse_with
+from .options import NOT_EMPTY, WholeNumber, parse_each_with, parse_with
 
 __all__ = ["get"]
 
@@ -31,7 +31,8 @@ _DONE_ANYWAY: Final = (
     *("-np", "--no-parent", "-nH", "--no-host-directories", "-nv", "--no-verbose", "--content-disposition"),
 )
 _NOT_LETTERS: Final = frozenset({"-nc", "-nd"})  # options of wget, but `-n`, `-c` and `-d` are options of `get`
-_PATH: Final = click.Path(path_type=Path, readable=False)  # a file that will be replaced need not be readable
+_PATH: Final = GivenPath()
+_TARGET: Final = GivenPath(is_file=True)
 _COUNT: Final = WholeNumber(1, _MAX_COUNT)
 _CONNECTIONS: Final = ConnectionCount(1, _MAX_COUNT)
 _SECONDS: Final = parse_with(read_seconds)
@@ -79,11 +80,11 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
 
 @click.command(cls=_GetCommand, common=_COMMON, more=_MORE, epilog=_EPILOG)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
-@_option("--output", "-o", metavar="PATH", type=_PATH, help="Save as PATH; - is standard output.")
+@_option("--output", "-o", metavar="PATH", type=_TARGET, help="Save as PATH; - is standard output.")
 @_option("--directory", "-d", "-P", metavar="DIR", type=_PATH, help="Save in DIR; the server names the files.")
 @_option("--input-file", "-i", metavar="FILE", type=_PATH, help="Read URLs from FILE, one per line; - is stdin.")
 @_option("--recursive", "-r", is_flag=True, help="Download a folder: all new and changed files.")
-@_option("--checksum", metavar="ALGO:HEX", help="Expected digest: sha256:… or sha512:…")
+@_option("--checksum", metavar="ALGO:HEX", type=NOT_EMPTY, help="Expected digest: sha256:… or sha512:…")
 @_option("--connections", "-x", metavar="N", type=_CONNECTIONS, default=4, help="Connections per file.")
 @_option("--limit-rate", metavar="RATE", callback=_RATES, help="Most bytes per second: 500K, 2M; K is 1024.")
 @_option(
@@ -100,10 +101,10 @@ def _habit(*names: str, **attributes: Any) -> Callable[[F], F]:
 @_option("--timestamping", "-N", is_flag=True, help="Skip files that have the server's size and time.")
 @_option("--no-mtime", "dated", flag_value=False, default=True, show_default=False, help="Give files the current time.")
 @_option("--no-resume", "restart", is_flag=True, help="Start again; ignore the parts of earlier runs.")
-@_option("--checksums", metavar="FILE", help="Path or URL of a list of digests (SHA256SUMS).")
+@_option("--checksums", metavar="FILE", type=NOT_EMPTY, help="Path or URL of a list of digests (SHA256SUMS).")
 @_option("--strict", is_flag=True, help="Refuse an HTML page for a name like data.zip.")
-@_option("--mirror", metavar="URL", multiple=True, help="Another URL of the file; repeatable.")
-@_option("--metalink", metavar="FILE", help="Download the files of a Metalink (path or URL).")
+@_option("--mirror", metavar="URL", type=NOT_EMPTY, multiple=True, help="Another URL of the file; repeatable.")
+@_option("--metalink", metavar="FILE", type=NOT_EMPTY, help="Download the files of a Metalink (path or URL).")
 @_option("--retries", metavar="N", default="5", callback=_RETRIES, help="Retries without new bytes, or inf.")
 @_option("--patience", metavar="SECONDS", default="300", callback=_SECONDS, help="Longest Retry-After to wait for.")
 @_option("--timeout", metavar="SECONDS", callback=_SECONDS, help="Longest time for one file, from start to end.")

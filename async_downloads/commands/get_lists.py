@@ -86,15 +86,12 @@ def _pair(text: str) -> tuple[str, str]:
 def _item(index: int, url: str, about: dict[str, str], directory: Path) -> UrlItem:
     folder = directory / about.get("dir", "")
     path = folder / about["out"] if about.get("out") else None
-    checksum = about.get("checksum") or None
-    if checksum and ":" not in checksum:
-        checksum = checksum.replace("=", ":", 1)  # as aria2 writes it: sha-256=HEX
     return UrlItem(
         index=index,
         url=read_host_path(url),
         path=path,
         directory=folder,
-        checksum=checksum,
+        checksum=about.get("checksum") or None,
         makes_folders=bool(about.keys() & {"dir", "out"}),
     )
 

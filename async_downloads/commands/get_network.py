@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from .options import FILE, WholeNumber
+from .options import FILE, NOT_EMPTY, WholeNumber
 
 __all__ = ["ConnectionCount", "network_options", "pop_network"]
 
@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS: Final[tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...]] = (
     (("--netrc/--no-netrc", "-n", "use_netrc"), {"default": True, "help": "Use the passwords of ~/.netrc."}),
     (("--cookies", "cookie_file"), {"metavar": "FILE", "type": FILE, "help": "Send cookies from a cookies.txt."}),
-    (("--proxy", "proxy"), {"metavar": "URL", "help": "Proxy: http, https, socks5 or socks5h."}),
+    (("--proxy", "proxy"), {"metavar": "URL", "type": NOT_EMPTY, "help": "Proxy: http, https, socks5 or socks5h."}),
     (("--no-proxy", "use_proxies"), {"flag_value": False, "default": True, "help": "Ignore proxies set by variables."}),
     (("--insecure", "-k", "verify"), {"flag_value": False, "default": True, "help": "Do not verify certificates."}),
     (("--cacert", "ca_file"), {"metavar": "FILE", "type": FILE, "help": "Trust the certificates of a PEM file."}),

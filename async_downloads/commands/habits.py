@@ -103,12 +103,20 @@ def message_of(error: click.ClickException) -> str:
 def _text_of(error: click.ClickException) -> str:
     """Return the message; for a wrong value, it also names the variable or the TOML file that holds the value."""
     parameter, context = (error.param, error.ctx) if isinstance(error, click.BadParameter) else (None, None)
+    if isinstance(error, click.MissingParameter) and isinstance(parameter, click.Argument):
+        return _missing(parameter, error)
     if parameter is None or context is None or isinstance(error, click.MissingParameter):
         return error.format_message()
     flags = [] if isinstance(parameter, click.Argument) else [f"'{flag}'" for flag in parameter.opts]
     option = f" for {' / '.join(flags)}" if flags else ""
     place = _place_of(parameter, context)
     return f"Invalid value{option}{place}: {error.message}" if option or place else error.message
+
+
+def _missing(argument: click.Argument, error: click.MissingParameter) -> str:
+    """Return the message for an argument that is missing. click would name it as the help does: `[FILE]...`."""
+    name = (argument.metavar or argument.human_readable_name).strip("[].")
+    return error.format_message() if isinstance(argument.type, click.Choice) else f"no {name} is given"
 
 
 def _place_of(parameter: click.Parameter, context: click.Context) -> str:

@@ -12,13 +12,35 @@ from ..setting_texts import read_whole_number, read_yes_or_no
 if TYPE_CHECKING:  # the settings import the sources, which `get` does not need
     from ..config import Setting
 
-__all__ = ["FILE", "FOLDER", "STDIN", "SecretOption", "WholeNumber", "parse_each_with", "parse_with", "setting_option"]
+__all__ = [
+    "FILE",
+    "FOLDER",
+    "NOT_EMPTY",
+    "STDIN",
+    "SecretOption",
+    "WholeNumber",
+    "parse_each_with",
+    "parse_with",
+    "setting_option",
+]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
 STDIN: Final = Path("-")
 FOLDER: Final = click.Path(exists=True, file_okay=False, readable=True, path_type=Path)
 FILE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+
+
+class NotEmpty(click.types.StringParamType):
+    """A text with at least one character. An empty one most likely comes from a shell variable that is not set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the value is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+NOT_EMPTY: Final = NotEmpty()
 
 
 class WholeNumber(click.IntRange):

@@ -31,6 +31,8 @@ class _Paths(click.Path):
                 self.fail(f"there is no file or folder {value}: use {flag} {value} to set the port", param, ctx)
             if _WEB_URL.match(str(value)):
                 self.fail(f"{value} is a URL: use get {value} to download it", param, ctx)
+            if not os.path.lexists(value):
+                self.fail(f"there is no file or folder {str(value)!r}: name one that exists", param, ctx)
             return super().convert(path_of(str(value)) or value, param, ctx)
         try:
             check_object_url(value)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,9 @@ def file(tmp_path: Path) -> Path:
         pytest.param(f"sha256:{SHA256}", id="as it is written"),
         pytest.param(f"SHA-256:{SHA256.upper()}", id="in capitals"),
         pytest.param(f" sha256:{SHA256}\n", id="with blanks around"),
+        pytest.param(f"sha-256={SHA256}", id="as aria2 writes it"),
+        pytest.param(SHA256, id="as a list of checksums has it"),
+        pytest.param(f"sha256-{b64encode(bytes.fromhex(SHA256)).decode()}", id="as npm writes it"),
     ],
 )
 def test_a_checksum_is_parsed(text: str) -> None:
@@ -43,6 +47,8 @@ async def test_other_algorithms_are_known(name: str, file: Path) -> None:
     [
         pytest.param("abc", "looks like sha256:HEX", id="no algorithm"),
         pytest.param("sha256:xyz", "looks like sha256:HEX", id="not hexadecimal"),
+        pytest.param("sha256-AAA", "looks like sha256:HEX", id="no Base64"),
+        pytest.param("sha256-AAAA", "64 hexadecimal digits, not 6", id="too short in Base64"),
         pytest.param("sha257:00", "unknown checksum algorithm sha257", id="unknown"),
         pytest.param("sha256:00", "a sha256 checksum has 64 hexadecimal digits, not 2; known: sha256,", id="too short"),
     ],

@@ -48,7 +48,13 @@ def _error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
         pytest.param([URL], "the command is missing: write async-downloads get URL", id="a URL"),
         pytest.param(["."], "the command is missing: write async-downloads serve .", id="a folder"),
         pytest.param(["get", "--unheard-of", URL], "No such option", id="an option of no program"),
-        pytest.param(["serve", "missing"], "'missing' does not exist", id="a name that is no port"),
+        pytest.param(["serve", "a b"], "no file or folder 'a b': name one that exists", id="a name that is no port"),
+        pytest.param(["put"], "no FILE is given", id="no file to store"),
+        pytest.param(["run"], "no MODULE:APP is given", id="no app"),
+        pytest.param(["sign"], "no URL is given", id="no URL to sign"),
+        pytest.param(["completion"], "Choose from: bash", id="no shell"),
+        pytest.param(["completion", "x"], "async-downloads: 'x' is not one of 'bash'", id="an unknown shell"),
+        pytest.param(["get", "--cacert", "x", URL], "Invalid value for '--cacert': File 'x' does", id="no such file"),
     ],
 )
 def test_the_error_says_what_to_use(
@@ -64,7 +70,7 @@ def test_the_error_says_what_to_use(
     [
         (["serve", "-p", "x"], "from 0 to 65535 (see 'async-downloads serve --help')"),
         (["serve", "--etag", "x"], "'digest' (see 'async-downloads serve --help')"),
-        (["serve", "missing"], "does not exist (see 'async-downloads serve --help')"),
+        (["serve", "missing"], "that exists (see 'async-downloads serve --help')"),
         (["sign", "a"], "'--expires' (see 'async-downloads sign --help')"),
         (["."], "serve . (see 'async-downloads --help')"),
     ],

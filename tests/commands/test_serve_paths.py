@@ -124,7 +124,9 @@ async def test_paths_can_be_named_elsewhere(tree: Path, tmp_path: Path, env: Map
     [
         pytest.param(("report.pdf", "other/report.pdf"), "have the same name", id="same name"),
         pytest.param(("other/.hidden",), "other/.hidden is hidden: add --hidden", id="hidden"),
-        pytest.param(("report.pdf", "nothing"), "'nothing' does not exist", id="missing"),
+        pytest.param(
+            ("report.pdf", "nothing"), "there is no file or folder 'nothing': name one that exists", id="missing"
+        ),
         pytest.param(("pipe",), "pipe is neither a file nor a folder", id="pipe"),
         pytest.param(("docs", "closed.txt"), "is not readable", id="unreadable"),
         pytest.param(("/", "docs"), "/ has no name: serve it without other paths", id="top of the file system"),
