@@ -28,10 +28,12 @@ from .file_systems import file_version, has_fixed_times, place_of, threads_of_fi
 from .threads import T, retrieve_exception
 from .timeouts import READ_TIMEOUT
 
-__all__ = ["NOT_BY_SENDFILE", "Descriptor", "FileRegion", "OpenFile"]
+__all__ = ["NOT_BY_SENDFILE", "OPEN_SAFELY", "Descriptor", "FileRegion", "OpenFile"]
 
 
 NOT_BY_SENDFILE: Final = {errno.EINVAL, errno.ESPIPE, errno.ENOSYS, errno.EOPNOTSUPP}  # of a file that must be read
+# Opening a FIFO must not block, a terminal must not become the controlling one, a child process must not inherit it.
+OPEN_SAFELY: Final = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _Version = tuple[int, ...]
 
 
@@ -85,8 +87,6 @@ _unique: Final = counter()
 # release a file that was never closed.
 _lock: Final = threading.RLock()
 _open: "Final[WeakValueDictionary[_Version, Descriptor]]" = WeakValueDictionary()
-# Opening a FIFO must not block, a terminal must not become the controlling one, a child process must not inherit it.
-_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NOWAIT: Final = getattr(os, "RWF_NOWAIT", None)  # on Linux only
 _PROBED_BYTES: Final = 256 * 1024  # the last byte of each block of this size stands for all of it
 _COPIED_BYTES: Final = 64 * 1024  # up to this size, a second copy costs less than a second system call
@@ -123,7 +123,7 @@ class OpenFile:
     __slots__ = ("_closing", "_descriptor", "_probes", "_running", "fd")
 
     def __init__(self, path: str) -> None:
-        self._begin(os.open(path, _FLAGS))
+        self._begin(os.open(path, os.O_RDONLY | OPEN_SAFELY))
 
     @classmethod
     def duplicate(cls, fd: int) -> Self:

@@ -5,6 +5,8 @@ import re
 import stat
 from typing import Final
 
+from ..open_file import OPEN_SAFELY
+
 __all__ = ["stated_digest"]
 
 
@@ -14,7 +16,7 @@ _MAX_BYTES: Final = 8192  # more than a path and a digest need
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]{64}")
 # The line of `sha256sum x`: an asterisk marks binary mode, and a backslash before it marks escapes in the name.
 _LINE: Final = re.compile(rb"\\?(?P<hex>[0-9A-Fa-f]{64})(?: [ *](?P<name>.+?))?\r?")
-_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS: Final = os.O_RDONLY | OPEN_SAFELY | getattr(os, "O_NOFOLLOW", 0)
 
 
 def stated_digest(path: str, fd: int, status: os.stat_result) -> bytes | None:

@@ -14,7 +14,7 @@ from ..decisions.verdict import ResponseHead
 from ..decisions.version import UNKNOWN, RemoteVersion, is_page
 from .batch_writer import BatchWriter
 from .decoding import decode_part
-from .existing import CompleteFiles, EarlierDownloads, Existing, Nothing, Unchanged, is_taken, refuse_page
+from .existing import CompleteFiles, EarlierDownloads, Existing, NoFiles, Unchanged, is_taken, refuse_page
 from .foreign import Adoption, Prove
 from .journal import Record
 from .names import file_name, numbered, unused
@@ -65,7 +65,7 @@ class Destination:
         self._unnumbered = self.path
         self._url = url
         self._earlier = EarlierDownloads(url, use=resume, checksum=checksum, any_url=continues)
-        self._existing: Existing = Nothing()
+        self._existing: Existing = NoFiles()
         self._named = path is not None
         self._renewed = False
         self._guess = timestamping or path is None
@@ -149,7 +149,7 @@ class Destination:
         """Return the writer for a file of `size` bytes. The part already has the bytes that the schedule holds."""
         parts, held = self._open_parts(), self._schedule.held.size
         if held and self._batch_writer:
-            await in_thread(partial(parts.active.reserve, size - held))
+            await in_thread(partial(parts.active.require_space, size - held))
             return self._batch_writer
         await await_shielded(in_thread(partial(parts.make_way, size)))
         batch_writer = BatchWriter(parts.active, self._schedule)
@@ -166,7 +166,7 @@ class Destination:
             self._existing = await self._earlier.complete(self.path, self._numbered(), guess=self._guess)
         if isinstance(self._existing, CompleteFiles):
             self._existing.compare(version)
-        self._existing = Nothing()  # further requests need no condition
+        self._existing = NoFiles()  # further requests need no condition
         if not self._named:
             await self._earlier.compare_digest(self.path, head, version)
 

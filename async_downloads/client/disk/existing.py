@@ -1,6 +1,6 @@
 """The files of earlier downloads of a URL, as a value.
 
-Nothing         there are none: the whole file is requested
+NoFiles         there are none: the whole file is requested
 PartialFile     the journal says which bytes are held: the missing bytes are requested
 CompleteFiles   the files are complete: a conditional request asks for another version (RFC 9110 §13.1)
 """
@@ -37,7 +37,7 @@ __all__ = [
     "CompleteFiles",
     "EarlierDownloads",
     "Existing",
-    "Nothing",
+    "NoFiles",
     "PartialFile",
     "Unchanged",
     "is_taken",
@@ -59,7 +59,7 @@ class Unchanged(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class NoFiles:
     """There is no file that the download can use."""
 
 
@@ -96,7 +96,7 @@ class CompleteFiles:
                 raise Unchanged(path, remote)
 
 
-Existing = Nothing | PartialFile | CompleteFiles
+Existing = NoFiles | PartialFile | CompleteFiles
 
 
 class EarlierDownloads:
@@ -162,7 +162,7 @@ class EarlierDownloads:
         """Return the record of the other part if the server has its version again; otherwise None."""
         return await await_shielded(in_thread(partial(parts.back_to, version))) if self._use else None
 
-    async def complete(self, path: Path, numbered: Iterable[Path], *, guess: bool) -> Nothing | CompleteFiles:
+    async def complete(self, path: Path, numbered: Iterable[Path], *, guess: bool) -> NoFiles | CompleteFiles:
         """Return the complete files at a path and its numbered names.
 
         With `guess`, a file at `path` of unknown origin counts if its size and modification time fit.
@@ -174,7 +174,7 @@ class EarlierDownloads:
             for each in {path: None, **versions}:
                 if await self._checksum.matches(each):
                     raise Unchanged(each, UNKNOWN)
-        return CompleteFiles(versions) if versions and not self._checksum else Nothing()
+        return CompleteFiles(versions) if versions and not self._checksum else NoFiles()
 
     def _versions(self, path: Path, numbered: Iterable[Path], *, guess: bool) -> dict[Path, RemoteVersion]:
         for new in (False, True):  # a killed process can leave the complete file under both names

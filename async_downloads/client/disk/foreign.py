@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from ...errors import DiskError
+from ...open_file import OPEN_SAFELY
 from ..decisions.spans import Spans
 from ..decisions.version import RemoteVersion
 from .journal import Record
-from .part_file import PartFile, write_all
+from .part_file import PartFile, occupied_bytes, write_all
 from .part_names import journal_of, part_of
 from .provenance import is_marked
 from .targets import is_planted, map_disk_errors
@@ -20,8 +21,7 @@ from .targets import is_planted, map_disk_errors
 __all__ = ["Adoption", "ForeignPart", "Prove"]
 
 
-_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_BLOCK_BYTES: Final = 512  # unit of `st_blocks`, on every file system
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | OPEN_SAFELY
 _COPIED_BYTES: Final = 1024 * 1024  # copied at a time
 _CONTROL_SUFFIXES: Final = (".aria2", ".aria2__temp", ".st")  # of aria2 and axel, whose files have gaps
 
@@ -58,7 +58,7 @@ class ForeignPart:
         if not os.path.lexists(path) or is_planted(path):
             return None
         status = path.lstat()
-        has_gaps = status.st_blocks * _BLOCK_BYTES < status.st_size
+        has_gaps = occupied_bytes(status) < status.st_size
         is_usable = stat.S_ISREG(status.st_mode) and status.st_size and status.st_mtime_ns > 0 and not has_gaps
         return cls(path, status.st_size, status.st_mtime_ns) if is_usable else None
 
@@ -90,8 +90,8 @@ class ForeignPart:
             raise DiskError(f"{self.path}: another program has changed it")
 
 
+# Asks the server for the version of a part. Returns None if the server does not prove one.
 Prove = Callable[[ForeignPart], Awaitable[RemoteVersion | None]]
-"""Asks the server for the version of a part. Returns None if the server does not prove one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Adoption:
         if self.is_in_place(part_file.path):
             self.part.refuse_changed(part_file.fd)
         else:
-            part_file.reserve(self.part.size, truncates=True)
+            part_file.require_space(self.part.size, truncates=True)
             part_file.clear()
             self._copy_to(part_file)
         part_file.save(Record(self.version, Spans.of([(0, self.part.size)])))

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from ...open_file import OPEN_SAFELY
 from ...semantics.dates import format_date, parse_date
 from ...semantics.etags import ETag
 from ...semantics.representation import Validators
@@ -224,7 +225,7 @@ class Journal:
 
 def _open(path: str, flags: int) -> int:
     """Open without following a symbolic link, and without blocking on a pipe of the same name."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o600)
+    return os.open(path, flags | os.O_NOFOLLOW | OPEN_SAFELY, 0o600)
 
 
 def _is_ours(fd: int) -> bool:

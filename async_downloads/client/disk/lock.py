@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import TargetBusy
+from ...open_file import OPEN_SAFELY
 
 __all__ = ["is_at", "open_locked", "refuse_locked", "unlink_alias"]
 
 
-_OPEN: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_OPEN: Final = os.O_RDWR | os.O_NOFOLLOW | OPEN_SAFELY
 _MODE: Final = 0o666  # before the umask
 _LOCKLESS: Final = frozenset(
     {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}

@@ -11,12 +11,12 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ...semantics.suggested_name import suggested_filename
 
-__all__ = ["file_name", "has_own_suffix", "numbered", "unused"]
+__all__ = ["MAX_NAME_BYTES", "file_name", "has_own_suffix", "numbered", "unused"]
 
 
 _DEFAULT_NAME: Final = "download"
 _PAGE_NAME: Final = "index.html"  # as in wget
-_NAME_BYTES: Final = 240  # file systems allow 255 bytes, and the part file and the journal have longer names
+MAX_NAME_BYTES: Final = 240  # most file systems allow 255, and the part file and the journal have longer names
 _EXTENSION: Final = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,16}\Z")  # kept if a long name is shortened
 _SEPARATORS: Final = re.compile(r"[/\\]")
 _FORBIDDEN: Final = frozenset('<>:"|?*')  # on Windows, which may share the directory
@@ -67,7 +67,7 @@ def _safe(suggested: str) -> str:
 
 def _without_own_suffix(name: str) -> str:
     """Append "_" to the name of a part or a journal, because this package trusts the content of such files."""
-    return f"{_truncate(name, _NAME_BYTES - 1)}_" if has_own_suffix(name) else name
+    return f"{_truncate(name, MAX_NAME_BYTES - 1)}_" if has_own_suffix(name) else name
 
 
 def has_own_suffix(name: str) -> bool:
@@ -94,7 +94,7 @@ def _fit(name: str, mark: str) -> str:
     """Insert `mark` before the extension, and shorten the stem so that the name is not too long."""
     found = _EXTENSION.search(name, 1)
     stem, extension = (name[: found.start()], found[0]) if found else (name, "")
-    short = _truncate(stem, _NAME_BYTES - len(mark.encode()) - len(extension))
+    short = _truncate(stem, MAX_NAME_BYTES - len(mark.encode()) - len(extension))
     return f"{short}{mark}{extension}".rstrip(". ")
 
 

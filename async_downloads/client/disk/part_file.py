@@ -21,7 +21,7 @@ from .provenance import is_marked, mark, save, unmark
 from .publishing import give_name, keep_mode
 from .targets import is_disk_full, map_disk_errors, refuse_planted, refuse_special
 
-__all__ = ["PartFile", "write_all"]
+__all__ = ["PartFile", "occupied_bytes", "write_all"]
 
 
 _MAX_BUFFERS: Final = 1024  # in one call: systems allow at least this number (POSIX, IOV_MAX)
@@ -37,7 +37,9 @@ def write_all(fd: int, buffers: Sequence[bytes], offset: int) -> None:
         offset += size
 
 
-_BLOCK_BYTES: Final = 512  # unit of `st_blocks`, on every file system
+def occupied_bytes(status: os.stat_result) -> int:
+    """Return the space on the disk that a file takes."""
+    return status.st_blocks * 512  # this unit is the same on every file system
 
 
 class PartFile:
@@ -120,7 +122,7 @@ class PartFile:
     @property
     def occupied(self) -> int:
         """The space on the disk that the part takes, in bytes."""
-        return os.fstat(self.fd).st_blocks * _BLOCK_BYTES
+        return occupied_bytes(os.fstat(self.fd))
 
     def forget(self) -> None:
         """Remove the journal before the bytes that it names change."""
@@ -138,7 +140,7 @@ class PartFile:
             if not self._marked:  # an empty journal also says that the part is of this package
                 self._journal.save(Record(UNKNOWN, NOTHING))
 
-    def reserve(self, size: int, *, truncates: bool = False) -> None:
+    def require_space(self, size: int, *, truncates: bool = False) -> None:
         """Raise DiskError if the disk has no space for `size` more bytes.
 
         With `truncates`, the space of the part counts as free, because its bytes will be deleted.

@@ -63,13 +63,13 @@ class PartPair:
         if kept and self._fits(size) and (other := self._open_other()) and other.kept().size <= kept:
             self._activate(other)
         if self._other and not self._fits(size, truncates=True):
-            self.active.reserve(size - self._other.occupied, truncates=True)
+            self.active.require_space(size - self._other.occupied, truncates=True)
             self._other.discard()
-        self.active.reserve(size, truncates=True)
+        self.active.require_space(size, truncates=True)
 
     def _fits(self, size: int, *, truncates: bool = False) -> bool:
         with suppress(DiskError):
-            self.active.reserve(size, truncates=truncates)
+            self.active.require_space(size, truncates=truncates)
             return True
         return False
 

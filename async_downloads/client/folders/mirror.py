@@ -5,12 +5,11 @@ import stat
 import unicodedata
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from ...errors import DiskError
 from ...semantics.representation import Validators
 from ...threads import in_thread
-from ..disk.names import has_own_suffix
+from ..disk.names import MAX_NAME_BYTES, has_own_suffix
 from ..disk.targets import map_disk_errors
 from ..downloader import Downloader
 from ..reporter import ProgressListener, Result
@@ -18,11 +17,6 @@ from .listing import ListedEntry
 from .walk import RemoteFile
 
 __all__ = ["Mirror", "local_path"]
-
-
-_NAME_BYTES: Final = (
-    240  # as in `file_name`: most file systems allow 255, and the part file and the journal have longer names
-)
 
 
 def local_path(segments: tuple[str, ...]) -> Path:
@@ -39,8 +33,8 @@ def local_path(segments: tuple[str, ...]) -> Path:
 def _local_name(name: str) -> str:
     name = "".join("_" if each in "/\\" or unicodedata.category(each) in {"Cc", "Cf"} else each for each in name)
     name = f"{name}_" if has_own_suffix(name) or name in {"", ".", ".."} else name
-    if len(os.fsencode(name)) > _NAME_BYTES:
-        raise DiskError(f"the name has more than {_NAME_BYTES} bytes: {name[:20]}…")
+    if len(os.fsencode(name)) > MAX_NAME_BYTES:
+        raise DiskError(f"the name has more than {MAX_NAME_BYTES} bytes: {name[:20]}…")
     return name
 
 

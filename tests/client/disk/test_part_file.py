@@ -221,9 +221,9 @@ def test_after_a_failed_flush_every_later_flush_fails(
 
 
 def test_reserving_more_space_than_the_disk_has_is_a_disk_error(part_file: PartFile) -> None:
-    part_file.reserve(1)
+    part_file.require_space(1)
     with pytest.raises(DiskError, match="the disk has room for"):
-        part_file.reserve(2**62)
+        part_file.require_space(2**62)
 
 
 async def test_the_space_of_a_truncated_part_counts_as_free(
@@ -233,9 +233,9 @@ async def test_the_space_of_a_truncated_part_counts_as_free(
     part_file.flush()
     full = os.statvfs_result((4096, 4096, 1000, 0, 0, 0, 0, 0, 0, 255))
     monkeypatch.setattr(os, "fstatvfs", lambda _: full)
-    part_file.reserve(4096, truncates=True)
+    part_file.require_space(4096, truncates=True)
     with pytest.raises(DiskError, match="the disk has room for 0"):
-        part_file.reserve(4096)
+        part_file.require_space(4096)
 
 
 async def test_a_write_to_a_full_disk_is_a_disk_error(part_file: PartFile, monkeypatch: pytest.MonkeyPatch) -> None:
