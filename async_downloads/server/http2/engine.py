@@ -23,6 +23,7 @@ MAX_STREAMS: Final = 64
 _WINDOW_BYTES: Final = 1024 * 1024  # of all request bodies of a connection that wait for the app
 _TABLE_BYTES: Final = 4096  # of the client's table of fields (RFC 7541 §4.2)
 _JOINED_BYTES: Final = 64 * 1024  # of frames that wait for those of other streams, to be written together
+_KNOWN_SETTINGS: Final = frozenset(map(int, SettingCodes))
 _FRAME_HEAD: Final = struct.Struct(">IBI")  # length and kind, flags, number of the stream (RFC 9113 §4.1)
 
 
@@ -70,6 +71,11 @@ class Engine(H2Connection):
     def _receive_priority_frame(self, frame: Any) -> tuple[list[Any], list[Any]]:  # noqa: ARG002 - of h2
         """Ignore the priority: RFC 9113 §5.3.2 deprecates it, and h2 would end the connection for a wrong one."""
         return [], [PriorityUpdated()]
+
+    def _receive_settings_frame(self, frame: Any) -> tuple[list[Any], list[Any]]:
+        """Ignore unknown settings (RFC 9113 §6.5.2). h2 would keep each of them: 55 MB for all 65,536 numbers."""
+        frame.settings = {number: value for number, value in frame.settings.items() if number in _KNOWN_SETTINGS}
+        return super()._receive_settings_frame(frame)
 
     def begin(self) -> None:
         """Send our settings, and open the window of the connection."""

@@ -30,6 +30,7 @@ _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _MOST_CREDIT: Final = 5000
 _CREDIT_PER_SECOND: Final = 500
 _FULL_BYTES: Final = 256  # a DATA frame with more bytes takes more work from the client than from us
+_SETTINGS_BYTES: Final = 128  # settings beyond these cost more: a frame of 2,730 settings takes a millisecond
 _EARNED: Final = 4
 
 
@@ -127,7 +128,9 @@ class FrameBudget:
 
     def count(self, frame: Frame, now: float) -> None:
         """Count a frame. Raises ConnectionFault if there have been too many."""
-        if frame.kind != DATA or frame.size < _FULL_BYTES:
+        if frame.kind == _SETTINGS:
+            self.spend(1 + frame.size // _SETTINGS_BYTES, now)
+        elif frame.kind != DATA or frame.size < _FULL_BYTES:
             self.spend(1, now)
 
     def spend(self, cost: int, now: float) -> None:

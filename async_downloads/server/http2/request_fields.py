@@ -20,6 +20,10 @@ LIST_BYTES: Final = 16 * 1024  # of a decoded list, with 32 bytes for each field
 _DECODED_BYTES: Final = 2 * LIST_BYTES  # up to here a request is only refused; a longer list ends the connection
 _FIELD_BYTES: Final = 32  # that count for each field besides its name and value
 
+# Changes of the table's size, as integers of 5 bits and more (RFC 7541 §5.1, §6.3). A client needs two of them before a
+# list (§4.2), but a list could have thousands: each one takes a microsecond, in which all clients wait.
+_RESIZINGS: Final = re.compile(rb"(?:[\x20-\x3e]|\x3f[\x80-\xff]*[\x00-\x7f]){3}")
+
 _METHOD: Final = re.compile(TOKEN.encode())
 _NOT_A_VALUE: Final = re.compile(rb"[\r\n\0]|\A[ \t]|[ \t]\Z")
 _PATH: Final = re.compile(rb"/[!-~\x80-\xff]*|\*")
@@ -46,6 +50,8 @@ class RequestDecoder(Decoder):
         Raises ConnectionFault if it is malformed: then the two tables differ (RFC 9113 §4.3), but h2 would report
         another error.
         """
+        if _RESIZINGS.match(data):
+            raise ConnectionFault(ErrorCodes.COMPRESSION_ERROR)
         try:
             self.fields = [(bytes(name), bytes(value)) for name, value in super().decode(data, raw=True)]
         except OversizedHeaderListError:

@@ -109,6 +109,9 @@ async def test_a_faulty_frame_of_a_stream_resets_it_alone(
         pytest.param(frame(8, 0, 1, bytes(4)), ErrorCodes.PROTOCOL_ERROR, id="a window of no stream"),
         pytest.param(frame(4, 1, 0, bytes(6)), ErrorCodes.FRAME_SIZE_ERROR, id="an acknowledgement with settings"),
         pytest.param(frame(1, 5, 1, b"\xff" * 7), ErrorCodes.COMPRESSION_ERROR, id="fields that are not HPACK"),
+        pytest.param(
+            frame(1, 5, 1, b"\x20\x3f\xe1\x1f\x20"), ErrorCodes.COMPRESSION_ERROR, id="three sizes of a table"
+        ),
         pytest.param(frame(1, 1, 1) + frame(8, 0, 1, bytes(4)), ErrorCodes.PROTOCOL_ERROR, id="a frame within fields"),
     ],
 )
@@ -118,6 +121,22 @@ async def test_a_faulty_frame_of_no_stream_ends_the_connection(
     async with connected(await serve_http2(waiting)) as client:
         client.raw(faulty)
         assert await client.end() == code
+
+
+async def test_unknown_settings_are_not_kept(serve_http2: ServeHttp2) -> None:
+    server = await serve_http2(hello)
+    async with connected(server) as client:
+        client.raw(frame(4, 0, 0, b"".join(number.to_bytes(2) + bytes(4) for number in range(100, 2100))))
+        assert await client.is_alive()
+        [connection] = server.connections
+        assert len(connection._engine.remote_settings) < 10  # type: ignore[attr-defined]
+
+
+async def test_a_table_may_be_emptied_and_grow_again_before_a_list(serve_http2: ServeHttp2) -> None:
+    async with connected(await serve_http2(hello)) as client:
+        client.h2.encoder.header_table_size = 0
+        client.h2.encoder.header_table_size = 4096
+        assert await client.is_alive()
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -145,6 +164,12 @@ async def test_a_flood_of_frames_that_bring_nothing_ends_the_connection(serve_ht
         client.raw(flood * 1000)
         await client.is_alive()  # this number is no flood
         client.raw(flood * 8000)
+        assert await client.end() == CALM
+
+
+async def test_large_frames_of_settings_are_a_flood_sooner(serve_http2: ServeHttp2) -> None:
+    async with connected(await serve_http2(waiting)) as client:
+        client.raw(frame(4, 0, 0, b"\0\4\0\0\xff\xff" * 2730) * 60)
         assert await client.end() == CALM
 
 
