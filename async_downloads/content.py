@@ -12,7 +12,7 @@ from collections.abc import AsyncIterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import lru_cache, partial
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple, Protocol
 from urllib.parse import quote
 
 from .errors import SourceBusy
@@ -28,15 +28,26 @@ from .sources.opening import OUT_OF_DESCRIPTORS, describe, open_regular
 from .sources.streams import source_of
 
 __all__ = [
-    "BinaryFile", "Chunks", "Content", "Moment", "OpenedContent", "PathLike", "described", "etag_of", "open_content",
-    "opened_now", "policy_of",
+    "BinaryFile", "Chunks", "Content", "Moment", "OpenedContent", "PathLike", "Upload", "described", "etag_of",
+    "open_content", "opened_now", "policy_of",
 ]  # fmt: skip
 
 
 PathLike = str | os.PathLike[str]
 Chunks = AsyncIterable[bytes | str] | Iterator[bytes | str]
 BinaryFile = IO[bytes] | io.BufferedIOBase | io.RawIOBase
-Content = PathLike | bytes | bytearray | memoryview | BinaryFile | Chunks | Source
+
+
+class Upload(Protocol):
+    """A file that a client has uploaded, as Starlette, FastAPI, Werkzeug and Quart give it to a view."""
+
+    @property
+    def filename(self) -> str | None: ...
+    @property
+    def headers(self) -> Any: ...
+
+
+Content = PathLike | bytes | bytearray | memoryview | BinaryFile | Chunks | Upload | Source
 Moment = date | time.struct_time | float
 _recent_paths: Final = RecentPaths()
 _NOT_IN_A_TAG: Final = re.compile(r"[^\x21-\x7e]")  # a quote is left to ETag, which raises ValueError

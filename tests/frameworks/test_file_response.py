@@ -1,5 +1,6 @@
 """`DownloadResponse` where an app used Starlette's `FileResponse` before."""
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from harness.process import descriptors
 from harness.waiting import eventually
 from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -73,6 +75,26 @@ def test_a_status_without_content_that_is_set_later_sends_none(file: Path, statu
     assert (received.status_code, received.content, received.headers["x-own"]) == (status, b"", "1")
     assert not [name for name in received.headers if name.startswith("content-")]
     assert not descriptors(file)
+
+
+@pytest.mark.parametrize("rolled", [False, True])
+def test_an_upload_is_sent_although_its_form_was_closed(rolled: bool) -> None:
+    """A type checker must accept an upload, too."""
+
+    def make() -> Response:
+        file: Any = tempfile.SpooledTemporaryFile()  # noqa: SIM115 - the upload closes it
+        file.write(CONTENT)
+        file.seek(0)
+        if rolled:
+            file.rollover()
+        upload = UploadFile(file)
+        response = DownloadResponse(upload, media_type="text/own")
+        upload.file.close()  # the end of `async with request.form()`
+        return response
+
+    whole, part = get(make), get(make, Range="bytes=-5")
+    assert (whole.status_code, whole.content) == (200, CONTENT)
+    assert (part.status_code, part.content) == (206, CONTENT[-5:])
 
 
 @pytest.mark.parametrize("content", [b"denied", CONTENT])
