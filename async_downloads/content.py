@@ -28,8 +28,8 @@ from .sources.opening import OUT_OF_DESCRIPTORS, describe, open_regular
 from .sources.streams import source_of
 
 __all__ = [
-    "BinaryFile", "Chunks", "Content", "Moment", "OpenedContent", "PathLike", "Upload", "described", "etag_of",
-    "open_content", "opened_now", "policy_of",
+    "BinaryFile", "Chunks", "Content", "Moment", "OpenedContent", "PathLike", "UploadedFile", "described",
+    "etag_of", "open_content", "opened_now", "policy_of",
 ]  # fmt: skip
 
 
@@ -38,7 +38,7 @@ Chunks = AsyncIterable[bytes | str] | Iterator[bytes | str]
 BinaryFile = IO[bytes] | io.BufferedIOBase | io.RawIOBase
 
 
-class Upload(Protocol):
+class UploadedFile(Protocol):
     """A file that a client has uploaded, as Starlette, FastAPI, Werkzeug and Quart give it to a view."""
 
     @property
@@ -47,7 +47,7 @@ class Upload(Protocol):
     def headers(self) -> Any: ...
 
 
-Content = PathLike | bytes | bytearray | memoryview | BinaryFile | Chunks | Upload | Source
+Content = PathLike | bytes | bytearray | memoryview | BinaryFile | Chunks | UploadedFile | Source
 Moment = date | time.struct_time | float
 _recent_paths: Final = RecentPaths()
 _NOT_IN_A_TAG: Final = re.compile(r"[^\x21-\x7e]")  # a quote is left to ETag, which raises ValueError

@@ -166,6 +166,8 @@ class DownloadResponse(Response):
         if scope["type"] == "websocket":
             scope = {**scope, "type": "http", "method": "GET", "headers": [], "extensions": {}}
             watched, send = None, _denying(send)
+        elif _is_recorded(scope):
+            scope = {**scope, "headers": [], "extensions": {}}
         try:
             planned = await self._respond(scope, watched)
         except DownloadError as error:
@@ -229,6 +231,14 @@ class DownloadResponse(Response):
         if status not in {200, 206}:
             left_out |= _OF_THE_FILE if status == 304 else _OF_THE_FILE | _OF_CACHES
         return tuple(field for field in self.raw_headers if field[0].decode("latin-1") not in left_out)
+
+
+def _is_recorded(scope: Scope) -> bool:
+    """Return whether Litestar records the response and sends it to other clients, too (`@get(cache=60)`).
+
+    It must then be a whole file in plain messages, not a part or a 304, and not a path or a region for the server.
+    """
+    return bool(getattr(scope.get("route_handler"), "cache", False))
 
 
 def _denying(send: Send) -> Send:

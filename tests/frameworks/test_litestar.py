@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from harness.asgi import Exchange, scope
 from litestar import Litestar, Request, get
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.testing import TestClient
 
+from async_downloads.region_messages import ZERO_COPY_SEND
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.starlette import DownloadResponse
 
@@ -64,3 +66,19 @@ def test_a_guard_protects_a_file_and_a_missing_one_is_the_404_of_litestar(client
 
 def test_the_documentation_of_the_api_has_the_handlers(client: TestClient[Litestar]) -> None:
     assert "/report" in client.get("/schema/openapi.json").json()["paths"]
+
+
+@pytest.mark.parametrize("first", [("Range", "bytes=0-1"), ("If-None-Match", "*"), ("Accept", "*/*")])
+async def test_a_cached_response_is_whole_and_has_plain_messages(tmp_path: Path, first: tuple[str, str]) -> None:
+    (tmp_path / "report.pdf").write_bytes(CONTENT)
+
+    @get("/", cache=60)
+    async def report() -> DownloadResponse:
+        return DownloadResponse(tmp_path / "report.pdf")
+
+    app: Any = Litestar([report])
+    for fields in ([first], []):
+        asked = {**scope("/", fields=fields), "extensions": {ZERO_COPY_SEND: {"acknowledged": int, "room": lambda: 0}}}
+        exchange = Exchange(asked)
+        await app(exchange.scope, exchange.receive, exchange.send)
+        assert (exchange.status, exchange.body) == (200, CONTENT)
