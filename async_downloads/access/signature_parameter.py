@@ -5,11 +5,12 @@ from typing import Final
 
 from ..semantics.escaped_names import pattern_of
 
-__all__ = ["FOLDER_SIGNATURE", "PARAMETER", "split_query", "without_signature"]
+__all__ = ["FOLDER_SIGNATURE", "LINK", "PARAMETER", "split_query", "without_signature"]
 
 
 PARAMETER: Final = "signature"
 FOLDER_SIGNATURE: Final = "async_downloads.folder_signature"  # in the scope of a request that such a link has opened
+LINK: Final = "async_downloads.link"  # the Link, in the scope of a request that it has opened
 _PREFIX: Final = f"{PARAMETER}=".encode()
 # A request whose link was changed is refused, but the signature in it is still valid. So the name counts in any case,
 # with any character percent-encoded, and after the separators of other programs.

@@ -10,7 +10,7 @@ from ..access.cookies import cookie_of, tokens_in
 from ..access.password_check import PasswordCheck
 from ..access.private_responses import PrivateResponse, send_private
 from ..access.protected_paths import ProtectedPaths
-from ..access.signature_parameter import FOLDER_SIGNATURE, split_query
+from ..access.signature_parameter import FOLDER_SIGNATURE, LINK, split_query
 from ..access.signer import Link, Signer, full_path, secrets_of
 from ..asgi import NO_STORE, error_response, response_to_error
 from ..client_address import client_of
@@ -182,8 +182,9 @@ class AccessGate:
 
 
 def _opened_by(link: Link, scope: Scope) -> Scope:
-    """Return the scope with the signature of a folder, which the links in a page of this folder need elsewhere."""
-    return scope if link.folder is None else {**scope, FOLDER_SIGNATURE: link.token}
+    """Return the scope with the link, and with the signature of a folder, which links in its pages need."""
+    opened = {**scope, LINK: link}
+    return opened if link.folder is None else {**opened, FOLDER_SIGNATURE: link.token}
 
 
 def _credentials(scope: Scope) -> bytes | None:

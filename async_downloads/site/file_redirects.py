@@ -8,7 +8,7 @@ from ..responder import Response
 from ..sending import Receive, Scope
 from ..sources.database.catalogue import ById, Identifier
 from ..sources.database.database_catalogue import DatabaseCatalogue
-from .redirecting import is_part_of_a_page, redirect
+from .redirecting import redirect, sends_itself
 
 __all__ = ["RedirectingFiles"]
 
@@ -33,7 +33,7 @@ class RedirectingFiles(Downloads):
         if refused := refusal(scope):
             return refused
         place = None
-        if not is_part_of_a_page(scope):
+        if not sends_itself(scope):
             place = await self._catalogue.signed_place(key_of(scope) if key is None else key, self._identifier)
         if place is None:
             return await super().respond(scope, key, receive=receive)

@@ -9,7 +9,7 @@ from ..sending import Receive, Scope
 from ..sources.base import Store
 from ..sources.object_storage import ObjectStore
 from ..sources.object_urls import REDIRECT_NEEDS
-from .redirecting import is_part_of_a_page, redirect
+from .redirecting import redirect, sends_itself
 
 __all__ = ["RedirectingDownloads"]
 
@@ -36,7 +36,7 @@ class RedirectingDownloads(Downloads):
         """Return the redirect. Raises NotFound if no object may have this key."""
         if refused := refusal(scope):
             return refused
-        if is_part_of_a_page(scope) or key not in {None, key_of(scope)}:  # such as `index.html` for a folder
+        if sends_itself(scope) or key not in {None, key_of(scope)}:  # such as `index.html` for a folder
             return await super().respond(scope, key, receive=receive)
         key = key_of(scope) if key is None else key
         self._objects.check_key(key)
