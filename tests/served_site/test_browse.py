@@ -144,6 +144,12 @@ def test_a_long_name_has_its_whole_text_as_title() -> None:
     assert b"title=" not in _html("", _of("n" * 60))
 
 
+def test_a_list_that_only_the_server_can_filter_has_a_box_to_search() -> None:
+    assert 'placeholder="Filter 3 entries" aria-label="Filter by name"' in _html("", _of("a", "b", "c")).decode()
+    page = _html("", _of("a", "b", "c"), b"limit=2").decode()
+    assert 'placeholder="Search 3 entries" aria-label="Search by name"' in page
+
+
 def test_the_number_of_entries_of_a_folder_is_shown_if_it_is_known() -> None:
     folder = Folder("", Listing((Entry("one", True), Entry("two", True), Entry("new", True))), {"one": 1, "two": 2})
     page = as_html(folder, View()).decode()
