@@ -123,7 +123,11 @@ async def test_the_filter_shows_only_what_has_all_its_words(any_browser: Chrome,
     _one(any_browser, "input[name=q]").send_keys("SVG harb", Keys.ENTER)
     wait_until(any_browser, lambda: sorted(_names(any_browser)) == ["harbour-1.svg", "harbour-10.svg", "harbour-2.svg"])
     wait_until(any_browser, lambda: _one(any_browser, "#count").text.startswith("3 of 14 entries"))
-    wait_until(any_browser, lambda: _query(any_browser) == {"sort": ["size"], "q": ["SVG harb"]})
+    kept = {"sort": ["size"], "q": ["SVG harb"]}
+    wait_until(any_browser, lambda: _query(any_browser) == kept)
+    _one(any_browser, "button[name=select]").click()
+    wait_until(any_browser, lambda: len(_all(any_browser, "input[type=checkbox]")) == 3)
+    wait_until(any_browser, lambda: _query(any_browser) == {**kept, "select": ["1"]})
 
 
 async def test_the_grid_shows_pictures(any_browser: Chrome, opened: Callable[[str], None]) -> None:
@@ -194,6 +198,10 @@ async def test_the_list_can_be_used_by_keys_alone(browser: Chrome, opened: Calla
     browser.switch_to.active_element.send_keys(Keys.ENTER)
     wait_until(browser, lambda: browser.current_url.endswith("stormy.py?view"))
     opened("album/")
+    _one(browser, ".menu summary").click()
+    wait_until(browser, lambda: _all(browser, ".menu[open]"))
+    _one(browser, "body").send_keys(Keys.ESCAPE)
+    wait_until(browser, lambda: not _all(browser, ".menu[open]"))
     _one(browser, "body").send_keys(Keys.BACKSPACE)
     wait_until(browser, lambda: browser.current_url.endswith(SHOWN))
 

@@ -51,10 +51,17 @@
     function remember(name, value, usual) {
       if (value === usual) state.searchParams.delete(name); else state.searchParams.set(name, value);
       history.replaceState(null, "", state);
-      for (const form of all("form:has(input[type=hidden]), form[role=search]")) {
-        const field = find(`input[type=hidden][name=${name}]`, form);
-        if (field && !(name === "order" && find("[name=sort]", form))) field.value = value;
+      for (const form of all("form[role=search], .tools form:not(#z), .head form, .pages, footer form")) {
+        if (!find(`[name=${name}]:not([type=hidden])`, form) && !(name === "order" && find("[name=sort]", form))) {
+          setHidden(form, name, value, usual);
+        }
       }
+    }
+
+    // The other forms of the page send the state, too, so that it is not lost when they load another view.
+    function setHidden(form, name, value, usual) {
+      const field = find(`[name=${name}]`, form) ?? form.appendChild(document.createElement("input"));
+      Object.assign(field, { type: "hidden", name, value, disabled: value === usual });
     }
 
     // The browser guesses the height of a list that it has not shown yet. In one list, all rows have their real height.
@@ -191,6 +198,7 @@
       return;
     }
     const links = list ? all("li:not([hidden]) > a", list) : [];
+    const menu = find(".menu[open]");
     const here = links.indexOf(document.activeElement?.closest("li")?.querySelector("a"));
     const actions = {
       "/": () => find("input[name=q]")?.focus(),
@@ -198,6 +206,7 @@
       k: () => links[Math.max(here - 1, 0)]?.focus(),
       Backspace: () => parent && location.assign(parent.href),
     };
+    if (menu) actions.Escape = () => menu.toggleAttribute("open");
     const turn = { ArrowLeft: find("a[rel=prev]"), ArrowRight: find("a[rel=next]") }[event.key];
     if (turn) actions[event.key] = () => turn.click();
     if (!(event.key in actions)) return;
