@@ -31,7 +31,8 @@ class SqlitePool:
     """`count` threads that run functions with a connection to the database.
 
     Owner: one SqliteStore. States: open from the start; closed for ever by `close`. A thread opens its connection when
-    it runs its first function. If that fails, it tries again for the next function.
+    it runs its first function. If that fails, it tries again for the next function. If another file, such as a
+    backup, is moved to the path, each thread opens that one for its next function.
 
     A function is one transaction. Cancelling the future of `run` removes a waiting function from the queue
     (`threads.in_thread` would not do that). A running function continues to its end.
@@ -66,11 +67,16 @@ class SqlitePool:
             return function(self._connection(), *args, **kwargs)
 
     def _connection(self) -> sqlite3.Connection:
-        """Return the connection of this thread. Open it if necessary."""
+        """Return the connection of this thread. Open it if there is none, or if another file is in its place now."""
+        place = _place_of(self._path, self._file)
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is not None and place not in {None, self._local.place}:
+            self._connections.remove(found)
+            found.close()
+            found = self._local.connection = None
         if found is None:
-            _check_file(self._path, self._file)
             found = self._local.connection = _connect(self._file, self._mode, patience=self._patience)
+            self._local.place = place or _place_of(self._path, self._file)
             self._connections.append(found)
         return found
 
@@ -82,16 +88,20 @@ class SqlitePool:
                 self._connections.pop().close()
 
 
-def _check_file(path: str, file: Path) -> None:
-    """Raise SourceError if there is something other than a regular file: SQLite would wait for a pipe for ever."""
+def _place_of(path: str, file: Path) -> tuple[int, int] | None:
+    """Return the device and the inode of the file; None if it is missing or may not be read.
+
+    Raises SourceError if it is something other than a regular file: SQLite would wait for a pipe for ever.
+    """
     try:
-        is_regular = stat.S_ISREG(os.stat(file).st_mode)
+        status = os.stat(file)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return  # the mode "rwc" creates it, or SQLite reports that it cannot be opened
+        return None  # the mode "rwc" creates it, or SQLite reports that it cannot be opened
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    if not is_regular:
+    if not stat.S_ISREG(status.st_mode):
         raise SourceError(f"{path} is not a regular file: give the path of a database file")
+    return status.st_dev, status.st_ino
 
 
 def _connect(path: Path, mode: _Mode, *, patience: float) -> sqlite3.Connection:

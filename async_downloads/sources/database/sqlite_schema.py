@@ -98,7 +98,13 @@ def files_below(connection: sqlite3.Connection, key: str, limit: int = -1) -> li
 
 
 def read(connection: sqlite3.Connection, file: StoredFile, start: int, stop: int) -> list[bytes]:
-    """Return the bytes from `start` to `stop` of a version, in one piece for each chunk."""
+    """Return the bytes from `start` to `stop` of a version, in one piece for each chunk.
+
+    Raises SourceChanged if the version is not in this database: another file may have been moved to its path.
+    """
+    row = connection.execute("select sha256 from version where id = ?", (file.version,)).fetchone()
+    if row is None or row[0] != file.sha256:
+        raise SourceChanged(f"{file.name!r}: version {file.version} was deleted")
     edges = [start, *range((start // CHUNK_BYTES + 1) * CHUNK_BYTES, stop, CHUNK_BYTES), stop]
     return [_read_piece(connection, file, first, last) for first, last in pairwise(edges)]
 
@@ -151,8 +157,9 @@ class Upload:
     - retired: `gc` treated the unfinished upload as abandoned. The next `write` or `publish` raises SourceError.
     """
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int, begun: float) -> None:
         self.version: int = version
+        self._written = begun  # as the column `created` says
         self.size: int = 0
         self.digest: Any = hashlib.sha256()
         self._unwritten = b""
@@ -171,14 +178,17 @@ class Upload:
         first = self.version << 32 | self.size // CHUNK_BYTES
         self.size += len(data)
         self.digest.update(data)
-        self._update(connection, "size = ?, created = ?", self.size, now)
+        self._update(connection, now, "size = ?", self.size)
         chunks = [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
         connection.executemany("insert into chunk values (?, ?)", enumerate(chunks, first))
 
-    def _update(self, connection: sqlite3.Connection, changes: str, *values: object) -> None:
-        statement = f"update version set {changes} where id = ? and retired is null"  # noqa: S608 - `changes` is our own text
-        if connection.execute(statement, (*values, self.version)).rowcount != 1:
+    def _update(self, connection: sqlite3.Connection, now: float, change: str, value: object) -> None:
+        """Change the version. In another database that was moved to the path, no version was written at this time."""
+        where = "where id = ? and retired is null and sha256 is null and created = ?"
+        statement = f"update version set {change}, created = ? {where}"  # noqa: S608 - `change` is our own text
+        if connection.execute(statement, (value, now, self.version, self._written)).rowcount != 1:
             raise SourceError(f"version {self.version} was deleted before its upload was complete")
+        self._written = now
 
     def publish(self, connection: sqlite3.Connection, name: str, now: float, *, replace: bool) -> StoredFile:
         """Write the rest and make this the current version of the file. Raises AlreadyThere as `begin` does."""
@@ -192,7 +202,7 @@ class Upload:
             else:
                 row = (new_token(), name, self.version)
                 connection.execute("insert into file (token, name, current) values (?, ?, ?)", row)
-            self._update(connection, "sha256 = ?, created = ?", self.digest.digest(), now)
+            self._update(connection, now, "sha256 = ?", self.digest.digest())
             file = find(connection, "name", name)
         assert file is not None  # noqa: S101 - this transaction wrote it
         return file
@@ -205,7 +215,7 @@ def begin(connection: sqlite3.Connection, name: str, media_type: str, now: float
         _check_free(connection, name, replace=replace)
         row = (media_type, 0, now)
         version = connection.execute("insert into version (media_type, size, created) values (?, ?, ?)", row).lastrowid
-    return Upload(version or 0)
+    return Upload(version or 0, now)
 
 
 def _check_free(connection: sqlite3.Connection, name: str, *, replace: bool) -> StoredFile | None:

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 from harness.process import descriptors, unprivileged
 
-from async_downloads.errors import SourceBusy, SourceError
+from async_downloads.errors import SourceBusy, SourceChanged, SourceError
 from async_downloads.semantics.ranges import ByteRange
 from async_downloads.sources.database.sqlite import SqliteStore
 from async_downloads.sources.database.sqlite_pool import map_sqlite_errors
@@ -159,6 +159,53 @@ class TestTheFile:
         await catalogue.gc(0)
         assert path.stat().st_size < len(LARGE)
         assert await checked(catalogue) == ["small"]
+
+
+def _move(backup: Path, path: Path) -> None:
+    """Move a database to a path, and delete the log of the one before: SQLite would write it into the new one."""
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink()
+    backup.replace(path)
+
+
+async def _read_rest(chunks: AsyncIterator[bytes], received: bytearray) -> None:
+    async for chunk in chunks:
+        received += chunk
+
+
+class TestAnotherFile:
+    """Another database that is moved to the path, such as a backup."""
+
+    @pytest.fixture
+    async def backup(self, tmp_path: Path) -> Path:
+        """Another database, whose versions have the same numbers and sizes."""
+        async with aclosing(SqliteStore(str(tmp_path / "backup.db"))) as store:
+            await store.init()
+            await store.put("a", blocks(LARGE[::-1]))
+        return tmp_path / "backup.db"
+
+    async def test_its_bytes_are_never_mixed_into_a_download(
+        self, catalogue: SqliteStore, path: Path, backup: Path
+    ) -> None:
+        await catalogue.put("a", blocks(LARGE))
+        received = bytearray()
+        async with aclosing((await catalogue.open("a")).read(ByteRange(0, len(LARGE)))) as chunks:
+            received += await anext(chunks)
+            _move(backup, path)
+            with pytest.raises(SourceChanged, match="was deleted"):
+                await _read_rest(chunks, received)
+        assert LARGE.startswith(received)
+        assert await read_whole(catalogue, "a") == LARGE[::-1]
+
+    async def test_an_upload_does_not_continue_in_it(self, catalogue: SqliteStore, path: Path, backup: Path) -> None:
+        async def moving() -> AsyncIterator[bytes]:
+            yield bytes(9 * 1024 * 1024)
+            _move(backup, path)
+            yield b"end"
+
+        with pytest.raises(SourceError, match="deleted before its upload was complete"):
+            await catalogue.put("b", moving())
+        assert await checked(catalogue) == ["a"]
 
 
 class TestNoDatabase:
