@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Quart:
 
     The first segment of a path decides which part responds: Quart for the configured routes, the database for `files`,
     the tree for all others. The app connects to the database at the first request for it, and disconnects when the app
-    stops serving. So run it by itself; `Site` is the app to mount in another app.
+    stops serving. So run it by itself; `Site` is the app to mount in another app. You may add routes to it.
 
     Raises ValueError if the settings contradict each other, and OSError if the file of users cannot be read.
     """
@@ -67,7 +67,7 @@ def app_with_access(settings: Settings, access: Access | None) -> Quart:
     if probe := probe_of(settings, store):
         app.before_serving(partial(_add_background_task, app, probe))
     default = _tree(settings, store) if store else routes
-    wrapped: Any = ErrorPages(access_gate(_FirstSegmentRouter(apps, default, app.asgi_app), settings, access))
+    wrapped: Any = ErrorPages(access_gate(_FirstSegmentRouter(app, apps, routes, default), settings, access))
     if fields := added_fields(settings):
         wrapped = AddedFields(wrapped, fields, cors=settings.cors is not None)
     wrapped = Readiness(wrapped, _probes(catalogue, store))
@@ -131,15 +131,35 @@ def _with_normal_paths(app: Any) -> Any:
 
 
 class _FirstSegmentRouter:
-    """Passes a request to the app for the first segment of its path, and lifespan and WebSockets to Quart."""
+    """Passes a request to the app for the first segment of its path, and lifespan and WebSockets to Quart.
 
-    def __init__(self, apps: Mapping[str, Any], default: Any, quart: Any) -> None:
+    Routes that a program has added to the app go to Quart, too; the tree does not serve a folder of the same name.
+    """
+
+    def __init__(self, app: Quart, apps: Mapping[str, Any], routes: Any, default: Any) -> None:
+        self._app = app
         self._apps = apps
+        self._routes = routes
         self._default = default
-        self._quart = quart
+        self._quart = app.asgi_app
+        self._views = len(app.view_functions)  # those of this package
+        self._added: frozenset[str] = frozenset()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         app: Callable[..., Awaitable[None]] = self._quart
         if scope["type"] == "http":
-            app = self._apps.get(key_of(scope).partition("/")[0], self._default)
+            app = self._app_for(key_of(scope).partition("/")[0])
         return app(scope, receive, send)
+
+    def _app_for(self, segment: str) -> Any:
+        if len(self._app.view_functions) != self._views:
+            self._views = len(self._app.view_functions)
+            self._added = frozenset(_added_segments(self._app))
+        return self._routes if segment in self._added else self._apps.get(segment, self._default)
+
+
+def _added_segments(app: Quart) -> Iterator[str]:
+    """Yield the first segments of the paths of routes that do not come from this package."""
+    for rule in app.url_map.iter_rules():
+        if not rule.endpoint.startswith(f"{downloads.name}."):
+            yield rule.rule.split("/")[1]

@@ -26,7 +26,7 @@ def app(root: Path) -> Quart:
 
     @app.get("/text")
     @signed_links(SIGNER)
-    async def text() -> Any:
+    def text() -> Any:
         return "<p>text</p>", 201, {"Cache-Control": "public"}
 
     return app

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from quart import Response
 
+from async_downloads import send_file
 from async_downloads.config import Settings
 from async_downloads.site.app import create_app
 from served_site.conftest import SiteOf
@@ -33,6 +35,22 @@ async def test_a_name_that_only_starts_like_a_route_is_a_file(site_of: SiteOf, e
     for name in ("downloads", "download.txt", "get-image.png"):
         (everything.directory / name).write_text(name)
         assert (await (await site_of(everything)).get(f"/{name}")).text == name
+
+
+async def test_a_program_may_add_routes_to_the_app(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("in the folder")
+    app = create_app(Settings(directory=tmp_path))
+    client = app.test_client()
+    assert (await client.get("/own/1")).status_code == 404
+
+    @app.get("/own/<int:number>")
+    async def own(number: int) -> Response:
+        return await send_file(tmp_path / "notes.txt", download_name=f"{number}.txt")
+
+    for target in ("/own/1", "/notes.txt"):
+        response = await client.get(target, headers={"Range": "bytes=0-1"})
+        assert (response.status_code, await response.get_data()) == (206, b"in")
+    assert (await client.get("/own/x")).status_code == 404
 
 
 @pytest.mark.parametrize(
