@@ -2,28 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import NotFound
+from ..semantics.dates import rfc3339
 from .database import run_each
 from .redaction import printable
 
 if TYPE_CHECKING:  # it needs obstore
     from ..sources.object_storage.writing import BucketFiles, StoredObject
 
-__all__ = ["list_bucket", "remove_from_bucket", "utc"]
-
-
-def utc(seconds: int) -> str:
-    """Return a time, given in seconds since 1970, as a date and a time in UTC.
-
-    >>> utc(0)
-    '1970-01-01T00:00:00Z'
-    """
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+__all__ = ["list_bucket", "remove_from_bucket"]
 
 
 async def list_bucket(bucket: "BucketFiles", *, as_json: bool) -> int:
@@ -31,12 +22,13 @@ async def list_bucket(bucket: "BucketFiles", *, as_json: bool) -> int:
     files = await bucket.files()
     width = max((len(str(file.size)) for file in files), default=0)
     for file in files:
-        click.echo(_object(file) if as_json else f"{file.size:>{width}}  {utc(file.modified)}  {printable(file.name)}")
+        line = f"{file.size:>{width}}  {rfc3339(file.modified)}  {printable(file.name)}"
+        click.echo(_object(file) if as_json else line)
     return 0
 
 
 def _object(file: "StoredObject") -> str:
-    return json.dumps({"name": file.name, "size": file.size, "created": utc(file.modified)})
+    return json.dumps({"name": file.name, "size": file.size, "created": rfc3339(file.modified)})
 
 
 async def remove_from_bucket(bucket: "BucketFiles", *, names: Sequence[str]) -> int:

@@ -7,8 +7,9 @@ from functools import partial
 import click
 
 from ..errors import NotFound
+from ..semantics.dates import rfc3339
 from ..sources.database.catalogue import Catalogue, Identifier, StoredFile
-from .bucket import list_bucket, remove_from_bucket, utc
+from .bucket import list_bucket, remove_from_bucket
 from .database import FILES, IDS, Bucket, Database, run_each
 
 __all__ = ["ls", "rm"]
@@ -44,14 +45,14 @@ def _objects(files: Sequence[StoredFile], ids: Identifier) -> Iterator[str]:
                 "name": file.name,
                 "size": file.size,
                 "media_type": file.media_type,
-                "created": utc(file.created),
+                "created": rfc3339(file.created),
                 "sha256": file.sha256.hex(),
             }
         )
 
 
 def _table(files: Sequence[StoredFile], ids: Identifier) -> Iterator[str]:
-    rows = [(file.public(ids), str(file.size), file.media_type, utc(file.created), file.name) for file in files]
+    rows = [(file.public(ids), str(file.size), file.media_type, rfc3339(file.created), file.name) for file in files]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for public, size, media_type, created, name in rows:
         yield f"{public:<{widths[0]}}  {size:>{widths[1]}}  {media_type:<{widths[2]}}  {created}  {name}"

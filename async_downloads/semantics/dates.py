@@ -1,4 +1,4 @@
-"""HTTP dates: RFC 9110 §5.6.7.
+"""HTTP dates (RFC 9110 §5.6.7), and the form of dates in JSON and on pages (RFC 3339).
 
 A moment is an `int`, in whole seconds since the epoch (UTC), because a field has no fractions of a second.
 """
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["format_date", "known_date", "parse_date", "parse_retry_after"]
+__all__ = ["format_date", "known_date", "parse_date", "parse_retry_after", "rfc3339"]
 
 
 # Moments that programs write into files to make archives and images reproducible. Many versions of a file share one.
@@ -81,6 +81,18 @@ def format_date(moment: int) -> str:
     date = _EPOCH + timedelta(seconds=moment)
     day, month = _DAYS[date.weekday()], _MONTHS[date.month - 1]
     return f"{day}, {date.day:02} {month} {date.year:04} {date.hour:02}:{date.minute:02}:{date.second:02} GMT"
+
+
+def rfc3339(moment: int) -> str:
+    """Write a moment as RFC 3339 says, in UTC; "?" if the year has more than four digits.
+
+    >>> rfc3339(0)
+    '1970-01-01T00:00:00Z'
+    """
+    try:
+        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return "?"
 
 
 def parse_date(value: str, *, now: int) -> int | None:

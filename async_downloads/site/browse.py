@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..semantics.dates import rfc3339
 from ..sources.base import Entry, Listing
 from .html import crumbs_of, render
 from .markdown import rendered_readme
 from .names import labelled, readable
-from .rows import Totals, date_of, readable_size, row_of, totals_of, url_of
+from .rows import Totals, readable_size, row_of, totals_of, url_of
 from .view import MAX_ROWS, PAGE_ROWS, Selected, View, select
 
 __all__ = ["Folder", "ReadmeText", "as_html", "as_json"]
@@ -112,6 +113,6 @@ def _json_entry(entry: Entry) -> dict[str, Any]:
         "url": url_of(entry),
         "kind": "directory" if entry.is_directory else "file",
         "size": entry.size,
-        "modified": None if entry.modified is None else date_of(entry.modified),
+        "modified": None if entry.modified is None else rfc3339(entry.modified),
     }
     return {**fields, "digest": f"sha256:{entry.digest.hex()}"} if entry.digest else fields

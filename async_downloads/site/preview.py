@@ -3,17 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from os import fsencode
 from typing import Final
-from urllib.parse import quote
 
+from ..semantics.dates import rfc3339
 from ..semantics.representation import Representation
 from ..sources.base import Entry
 from .html import crumbs_of, render
 from .kinds import Kind, kind_of
 from .markdown import MAX_MARKDOWN_BYTES, rendered
 from .names import labelled, marked, readable
-from .rows import date_of
+from .rows import quoted_name
 from .texts import COLOURED_BYTES, coloured, decoded, numbered
 from .view import View, select
 
@@ -71,7 +70,7 @@ def as_preview(file: File) -> bytes:
         "preview.html",
         parts=marked(name),
         label=labelled(name),
-        url=quote(fsencode(file.name), safe=""),
+        url=quoted_name(file.name),
         signature=file.signature,
         crumbs=crumbs_of(file.key),
         kind=kind,
@@ -84,7 +83,7 @@ def as_preview(file: File) -> bytes:
         is_too_long=kind_of(name) in {"text", "markdown"} and file.data is None,
         size=described.size,
         media_type=described.media_type,
-        modified=None if described.validators.last_modified is None else date_of(described.validators.last_modified),
+        modified=None if described.validators.last_modified is None else rfc3339(described.validators.last_modified),
         digest=described.digest.hex() if described.digest else None,
         has_code=file.has_code,
         base=file.base,
@@ -124,7 +123,7 @@ def neighbours_of(name: str, siblings: Sequence[Entry]) -> tuple[str | None, str
 
 
 def _url(name: str | None) -> str | None:
-    return None if name is None else quote(fsencode(name), safe="")
+    return None if name is None else quoted_name(name)
 
 
 def tracks_of(name: str, siblings: Iterable[Entry]) -> tuple[Track, ...]:

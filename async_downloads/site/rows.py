@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from os import fsencode
 from urllib.parse import quote
 
+from ..semantics.dates import rfc3339
 from ..sources.base import Entry
 from .kinds import Kind, kind_of
 from .names import NamePart, labelled, marked, readable
 
-__all__ = ["Row", "Totals", "date_of", "readable_size", "row_of", "totals_of", "url_of"]
+__all__ = ["Row", "Totals", "quoted_name", "readable_size", "row_of", "totals_of", "url_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def row_of(entry: Entry, counts: Mapping[str, int]) -> Row:
         url=url_of(entry),
         kind="dir" if entry.is_directory else kind_of(name),
         size=entry.size,
-        modified=None if entry.modified is None else date_of(entry.modified),
+        modified=None if entry.modified is None else rfc3339(entry.modified),
         count=counts.get(entry.name) if entry.is_directory else None,
         closed=not entry.is_readable,
         is_sendable="\ufffd" not in name,
@@ -57,15 +57,12 @@ def url_of(entry: Entry) -> str:
     Programs append it to the folder's URL as text. A colon is escaped, because browsers would read the text before it
     as a scheme.
     """
-    return f"{quote(fsencode(entry.name), safe='')}{'/' if entry.is_directory else ''}"
+    return f"{quoted_name(entry.name)}{'/' if entry.is_directory else ''}"
 
 
-def date_of(moment: int) -> str:
-    """Return a time in seconds since 1970 as a date in UTC (RFC 3339); "?" if the year is out of range."""
-    try:
-        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return "?"
+def quoted_name(name: str) -> str:
+    """Return the name of an entry as a segment of a URL."""
+    return quote(fsencode(name), safe="")
 
 
 def readable_size(size: int) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,6 +19,43 @@ __all__ = ["TOUR", "Sample", "make_pdf", "make_samples", "name_server", "samples
 
 
 TOUR: Final = "/tour.html"
+_ID: Final = "0b5e6f1c-7c56-4d8a-9f3e-2a8f6d0c4b17"
+_MIB: Final = 1024 * 1024
+_LARGE_MIB: Final = 64
+_VIDEO_SECONDS: Final = 12
+_GALLERY: Final = tuple(f"picture {number}.png" for number in range(1, 13))
+_README: Final = "README.md"
+_SAMPLE_URL: Final = "http://127.0.0.1:8000"  # in its commands, until the server has an address
+_TEXTS: Final = (_README, "code/clock.js", "code/settings.toml")  # for the preview, and copied unchanged
+_NAMES: Final = (
+    "file 2.txt",
+    "file 10.txt",
+    "Grüße aus Köln.txt",
+    "日本語.txt",
+    "50% & more?.txt",
+    "a 'quoted' name.txt",
+)
+# The path, a description, and the name under which curl saves it.
+_SAVED: Final = (
+    ("/media/tone.wav", "a sound that a browser plays and seeks in", "tone.wav"),
+    ("/download", "the file of --download-file", "download.csv"),
+    ("/download/sunrise.png", "an image that browsers save", "sunrise.png"),
+    ("/download2/nested/sunset.png", "an image in a subfolder, which browsers save", "sunset.png"),
+    ("/get-image/001.png", "an image by name", "001.png"),
+    ("/get-image/7", "an image by number: 007.png", "007.png"),
+    (f"/get-image/{_ID}", "an image by UUID", "uuid.png"),
+    ("/get-csv/sales", "sales.csv", "sales.csv"),
+    ("/get-csv/2026/october.csv", "a CSV file in a subfolder", "october.csv"),
+    ("/get-pdf/invoice", "invoice.pdf", "invoice.pdf"),
+    (f"/get-pdf/{_ID}", "a PDF by UUID", "uuid.pdf"),
+    ("/get-report/2026/q3/summary.txt", "a report in a subfolder", "summary.txt"),
+    ("/pdf/send-file", "a PDF made in memory: send_file(BytesIO)", "send-file.pdf"),
+    ("/pdf/response", "a PDF made in memory: Response(bytes)", "response.pdf"),
+    ("/pdf/make-response", "a PDF made in memory: make_response(bytes)", "make-response.pdf"),
+    ("/files/download/1", "an image from a database", "stored.png"),
+    ("/files/download/2", "a PDF from a database", "stored.pdf"),
+    ("/files/download/3", "a video from a database; with ?inline=1 a browser plays it", "stored.webm"),
+)
 
 
 def make_pdf(title: str, *paragraphs: str) -> bytes:
@@ -37,25 +73,6 @@ def make_pdf(title: str, *paragraphs: str) -> bytes:
     return bytes(document.output())
 
 
-_ID: Final = str(uuid.UUID("0b5e6f1c-7c56-4d8a-9f3e-2a8f6d0c4b17"))
-_MIB: Final = 1024 * 1024
-_LARGE_MIB: Final = 64
-_VIDEO_SECONDS: Final = 12
-_GALLERY: Final = tuple(f"picture {number}.png" for number in range(1, 13))
-# Text files for the preview, which are copied unchanged.
-_README: Final = "README.md"
-_SAMPLE_URL: Final = "http://127.0.0.1:8000"  # in its commands, until the server has an address
-_TEXTS: Final = (_README, "code/clock.js", "code/settings.toml")
-_NAMES: Final = (
-    "file 2.txt",
-    "file 10.txt",
-    "Grüße aus Köln.txt",
-    "日本語.txt",
-    "50% & more?.txt",
-    "a 'quoted' name.txt",
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A path of the demo site, a description of its content, and curl's options to download it."""
@@ -67,30 +84,10 @@ class Sample:
 
 def samples() -> tuple[Sample, ...]:
     """Return a working example of each route over the sample data."""
-    saved = (
-        ("/media/tone.wav", "a sound that a browser plays and seeks in", "tone.wav"),
-        ("/download", "the file of --download-file", "download.csv"),
-        ("/download/sunrise.png", "an image that browsers save", "sunrise.png"),
-        ("/download2/nested/sunset.png", "an image in a subfolder, which browsers save", "sunset.png"),
-        ("/get-image/001.png", "an image by name", "001.png"),
-        ("/get-image/7", "an image by number: 007.png", "007.png"),
-        (f"/get-image/{_ID}", "an image by UUID", "uuid.png"),
-        ("/get-csv/sales", "sales.csv", "sales.csv"),
-        ("/get-csv/2026/october.csv", "a CSV file in a subfolder", "october.csv"),
-        ("/get-pdf/invoice", "invoice.pdf", "invoice.pdf"),
-        (f"/get-pdf/{_ID}", "a PDF by UUID", "uuid.pdf"),
-        ("/get-report/2026/q3/summary.txt", "a report in a subfolder", "summary.txt"),
-        ("/pdf/send-file", "a PDF made in memory: send_file(BytesIO)", "send-file.pdf"),
-        ("/pdf/response", "a PDF made in memory: Response(bytes)", "response.pdf"),
-        ("/pdf/make-response", "a PDF made in memory: make_response(bytes)", "make-response.pdf"),
-        ("/files/download/1", "an image from a database", "stored.png"),
-        ("/files/download/2", "a PDF from a database", "stored.pdf"),
-        ("/files/download/3", "a video from a database; with ?inline=1 a browser plays it", "stored.webm"),
-    )
     return (
         Sample("/", "the top folder: a page in a browser, JSON for programs", "-H 'Accept: application/json'"),
         Sample("/large.bin", "64 MiB; curl gets its last ten bytes", "-r -10 -o tail.bin"),
-        *(Sample(path, description, f"-o {name}") for path, description, name in saved),
+        *(Sample(path, description, f"-o {name}") for path, description, name in _SAVED),
         Sample(
             "/files/download/3",
             "the video again; curl gets ten bytes and shows the header fields",

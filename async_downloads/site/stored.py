@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,7 @@ from ..config import Settings
 from ..errors import NotFound
 from ..request_target import key_of
 from ..responder import Response, respond
+from ..semantics.dates import rfc3339
 from ..semantics.plan import Policy
 from ..sending import Receive, Scope, Send
 from ..sources.archive.walk import ArchiveLimits
@@ -105,7 +105,7 @@ def as_json(files: Sequence[StoredFile], identifier: Identifier, base: str) -> b
             "size": file.size,
             "type": file.media_type,
             "sha256": file.sha256.hex(),
-            "created": f"{datetime.fromtimestamp(file.created, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "created": rfc3339(file.created),
             "url": base + file.public(identifier),
         }
         for file in files[:_MAX_LISTED]
