@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from ..config import Settings
 from ..server.line_writer import print_nowait
 from .messages import print_error
 
-__all__ = ["announce", "warn_of_plain_passwords"]
+__all__ = ["announce", "warn_of_missing_paths", "warn_of_plain_passwords"]
 
 
 def announce(what: str, urls: Sequence[str], *, qr: bool | None) -> None:
@@ -33,6 +34,14 @@ def warn_of_plain_passwords(urls: Sequence[str]) -> None:
             f"warning: {plain[0]} is not encrypted, so others in the network can read passwords and files: use "
             "--certfile and --keyfile, or put a proxy with TLS in front"
         )
+
+
+def warn_of_missing_paths(settings: Settings) -> None:
+    """Warn if a path that should be private does not exist."""
+    from ..site.access import missing_paths
+
+    for path in missing_paths(settings):
+        print_error(f"warning: --auth-path {path} protects nothing yet, because there is no such folder")
 
 
 def _is_reachable(url: str) -> bool:

@@ -9,7 +9,7 @@ import click
 
 from ..config import PREFIX, ServerSettings, Settings, table
 from ..sources.object_urls import REDIRECT_NEEDS
-from .announcing import announce, warn_of_plain_passwords
+from .announcing import announce, warn_of_missing_paths, warn_of_plain_passwords
 from .help import SectionedCommand
 from .messages import CannotRun
 from .secret_places import check_secret_places
@@ -58,6 +58,7 @@ def serve(context: click.Context, /, directory: tuple[Path | str, ...], **values
         announce(_shown(settings), urls, qr=values["qr"])
         if settings.auth or settings.auth_file:
             warn_of_plain_passwords(urls)
+        warn_of_missing_paths(settings)
 
     return run_site(settings, server, announce_site)
 

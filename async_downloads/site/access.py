@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..access.accounts import Accounts, split_account
@@ -23,7 +24,7 @@ from ..sources.paths import name_of
 from .html import ASSETS
 from .stored import PREFIX, shows
 
-__all__ = ["Access", "AccessGate", "access_gate", "check_access", "is_private"]
+__all__ = ["Access", "AccessGate", "access_gate", "check_access", "is_private", "missing_paths"]
 
 
 _CHALLENGE: Final = ("WWW-Authenticate", 'Basic realm="files", charset="UTF-8"')
@@ -91,12 +92,26 @@ def _check_paths(settings: Settings) -> None:
         name = normalized(path).strip("/")
         if settings.database and name.casefold().startswith(f"{PREFIX}/"):
             raise ValueError(f"--auth-path {path}: a file of the database has several URLs: protect /{PREFIX} instead")
-        top, _, rest = name.partition("/")
-        places = [each / rest for each in settings.paths if name_of(each) == top]
-        if settings.directory:
-            places.append(settings.directory / name)
-        if any(place.is_file() for place in places):
+        if any(place.is_file() for place in _places(settings, name)):
             raise ValueError(f"--auth-path {path} is a file: give its folder instead")
+
+
+def _places(settings: Settings, name: str) -> list[Path]:
+    """Return where a path of the site may be in the file system."""
+    top, _, rest = name.partition("/")
+    places = [each / rest for each in settings.paths if name_of(each) == top]
+    return [*places, settings.directory / name] if settings.directory else places
+
+
+def missing_paths(settings: Settings) -> list[str]:
+    """Return the protected paths that name no folder, perhaps because of a typing error.
+
+    If the site has more than files and folders, this is not known, and the result is empty.
+    """
+    if settings.database or settings.objects or set(settings.folders) - {settings.directory, *settings.paths}:
+        return []
+    names = {path: normalized(path).strip("/") for path in settings.auth_path}
+    return [path for path, name in names.items() if name and not any(p.exists() for p in _places(settings, name))]
 
 
 class AccessGate:

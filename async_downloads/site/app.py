@@ -115,6 +115,7 @@ def _tree(settings: Settings, store: Store) -> Tree:
         index=settings.index,
         front=store.only_file if isinstance(store, PathsStore) else None,
         archive_limits=ArchiveLimits(settings.archive_limit, settings.archive_entries),
+        counts=not settings.auth_path,  # clients without a password must not learn them
     )
 
 

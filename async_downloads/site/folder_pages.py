@@ -36,10 +36,14 @@ class _Request:
 
 
 class FolderPages:
-    """Reads and draws the folders of a store. It belongs to one event loop."""
+    """Reads and draws the folders of a store. It belongs to one event loop.
 
-    def __init__(self, store: Store) -> None:
+    With `counts`, the page of a folder says how many entries its subfolders have, if that is known.
+    """
+
+    def __init__(self, store: Store, *, counts: bool = True) -> None:
         self._store = store
+        self._has_counts = counts
         self._listings = SharedWork[Listing](lambda listing: _ENTRY_BYTES * (1 + len(listing.entries)))
         self._pages = Pages()
 
@@ -67,7 +71,7 @@ class FolderPages:
 
     async def _draw(self, wanted: _Request) -> Callable[[], MemorySource]:
         listing = await self.listing(wanted.key)
-        counts = {} if wanted.as_json else self._known_counts(wanted.key, listing)
+        counts = {} if wanted.as_json or not self._has_counts else self._known_counts(wanted.key, listing)
         is_first_page = wanted.base is not None and not wanted.as_json and not wanted.view.after
         readme = await self._readme(wanted.key, listing) if is_first_page else None
         return partial(_drawn, Folder(wanted.key, listing, counts, readme, wanted.base), wanted)

@@ -29,7 +29,8 @@ class Tree:
     """An ASGI app: all files below `/`, and each folder as a page, as JSON (`?json`) or as an archive.
 
     With `index`, the file `index.html` of a folder is sent instead of the folder's page; the JSON remains. `front`
-    names the file that is also sent for `/`, unless the query asks for something else.
+    names the file that is also sent for `/`, unless the query asks for something else. With `counts`, the page of a
+    folder says how many entries its subfolders have, if that is known.
     """
 
     def __init__(
@@ -39,12 +40,13 @@ class Tree:
         index: bool = False,
         front: str | None = None,
         archive_limits: ArchiveLimits = DEFAULT_LIMITS,
+        counts: bool = True,
     ) -> None:
         self._downloads = downloads
         self._archives = Archives(downloads, archive_limits)
         self._has_index = index
         self._front = front
-        self._folders = FolderPages(downloads.store)
+        self._folders = FolderPages(downloads.store, counts=counts)
         self._files = FilePages(downloads.store, self._folders)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:

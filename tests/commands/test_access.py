@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from tools.programs import run
 
 from async_downloads.access.accounts import Accounts, parse_accounts
 from async_downloads.cli import cli
-from async_downloads.commands.announcing import warn_of_plain_passwords
+from async_downloads.commands.announcing import warn_of_missing_paths, warn_of_plain_passwords
 from async_downloads.config import Settings
 
 SECRET = {"ASYNC_DOWNLOADS_SECRET": "a secret of the tests"}
@@ -187,6 +188,24 @@ def test_passwords_over_a_network_without_tls_are_warned_of(
     warn_of_plain_passwords(urls)
     printed = capsys.readouterr()
     assert (printed.out, bool(printed.err), warned in printed.err) == ("", bool(warned), True)
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        pytest.param({"auth_path": ("/private", "/privat", "/")}, ["/privat"], id="a typing error"),
+        pytest.param({"auth_path": ("/my%20files",)}, ["/my%20files"], id="an encoded name"),
+        pytest.param({"auth_path": ("/files",), "database": "sqlite:///x.db"}, [], id="a database"),
+    ],
+)
+def test_a_private_path_that_does_not_exist_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: dict[str, Any], warned: list[str]
+) -> None:
+    for name in ("private", "my files"):
+        (tmp_path / name).mkdir()
+    warn_of_missing_paths(Settings(directory=tmp_path, **options))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" protects")[0].rpartition(" ")[2] for line in lines] == warned
 
 
 async def test_the_demo_asks_for_a_password_too(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The site with passwords and signed links, over real connections: who gets in, and what the responses say."""
 
+import os
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
@@ -358,6 +359,15 @@ async def test_outside_of_a_protected_folder_no_password_is_needed(site_of: Site
         assert "public" not in found.fields["cache-control"]
     page = await ask(site, "/page.html", client=LOCAL)
     assert page.fields["content-security-policy"] == "sandbox allow-scripts"
+
+
+async def test_the_page_above_a_protected_folder_shows_no_number_of_its_entries(site_of: SiteOf, tree: Path) -> None:
+    os.utime(tree / "private", (0, 1_600_000_000))  # numbers of folders that have just changed are not shown
+    for paths, counted in ((("/private",), False), ((), True)):
+        site = site_of(auth_path=paths)
+        for target in ("/private/", "/"):
+            page = await ask(site, target, fields=[ANN, ("Accept", "text/html")], client=LOCAL)
+        assert (re.search(rb"\d items?<", page.body) is not None) is counted
 
 
 async def test_an_absolute_target_needs_the_password(site_of: SiteOf) -> None:
