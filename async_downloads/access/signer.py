@@ -38,6 +38,7 @@ _MAX_TOKEN: Final = 8192  # bytes
 # Decoders of base64 ignore what follows "=", so anyone with a link could append attributes of its cookie.
 _TOKEN: Final = re.compile(rb"[xf][A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")  # a byte of an argument that is not UTF-8
 _PATH_CHARACTERS: Final = "/%:@!$&'()*+,;=~"  # they stay as they are; "%" because the path may be encoded already
 _QUERY_CHARACTERS: Final = f"{_PATH_CHARACTERS}?"
 
@@ -96,6 +97,8 @@ class Signer:
             raise ValueError(
                 f"{path}* is for the folder and all below it, and {path}?zip for an archive of it: say which"
             )
+        if name == "":
+            raise ValueError("the name for saving is empty")
         if is_folder and name is not None:
             raise ValueError("a folder is not saved under a name: only a file or an archive is")
         plain = _path_of(path)
@@ -189,6 +192,8 @@ def _covered(body: str, path: str, query: str) -> bytes:
 def _check(url: str, netloc: str, fragment: str, query: str) -> None:
     if _CONTROL.search(url):  # `urlsplit` leaves some out, so the link would be for another path
         raise ValueError(f"{url!r} has a control character, which must be percent-encoded")
+    if _SURROGATE.search(url):
+        raise ValueError("the URL has bytes that are not UTF-8, which must be percent-encoded")
     if "@" in netloc:
         raise ValueError("the URL has a password, which everyone with the link could read")
     if fragment:

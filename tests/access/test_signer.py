@@ -178,6 +178,8 @@ def test_a_link_works_until_it_expires(expires: Any, monkeypatch: pytest.MonkeyP
     [
         pytest.param("http://host/photos/", {}, "is for the folder and all below it", id="neither folder nor archive"),
         pytest.param("http://host", {}, "say which", id="no path"),
+        pytest.param("http://host/a", {"name": ""}, "name for saving is empty", id="no name"),
+        pytest.param("http://host/\udcff", {}, "not UTF-8, which must be percent-encoded", id="other bytes"),
         pytest.param("http://me:secret@host/a", {}, "everyone with the link could read", id="password"),
         pytest.param("http://host/a#b", {}, "fragment", id="fragment"),
         pytest.param("/ann/../ben/a", {}, "another folder", id="two dots"),
