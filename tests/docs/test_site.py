@@ -67,7 +67,7 @@ def test_the_site_is_complete_and_its_links_lead_somewhere(tmp_path: Path) -> No
     options = ("-q", "-W", "-n", "--keep-going", "-d", f"{tmp_path}/doctrees")
     build = f"import sys; sys.modules |= dict.fromkeys({_other_packages()}); import sphinx.__main__"
     command = [sys.executable, "-c", build, *options, f"{DOCS}", f"{tmp_path}/html"]
-    built = subprocess.run(command, capture_output=True, text=True, timeout=HANGING, check=False)
+    built = subprocess.run(command, capture_output=True, text=True, timeout=4 * HANGING, check=False)
     assert (built.returncode, built.stderr) == (0, "")
     site = {path: _Html(path) for path in (tmp_path / "html").rglob("*.html")}
     assert {page.removesuffix(".md") + ".html" for page in PAGES} <= {_below(path, tmp_path) for path in site}
