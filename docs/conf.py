@@ -54,6 +54,7 @@ nitpick_ignore = [
     ("py:class", f"async_downloads.{name}")
     for name in (
         "client.options.DownloadOptions",
+        "content.UploadedFile",
         "offload.Offload",
         "open_file.FileRegion",
         "quart.send.ContentOptions",
