@@ -24,6 +24,7 @@ __all__ = ["DownloadResponse", "response_of", "settle"]
 
 F = TypeVar("F", bound=Callable[[], Any])
 _NO_CONTENT = frozenset({204, 304})
+_FRAMING = frozenset({"Content-Length", "Content-Range"})
 _MULTIPART = "multipart/byteranges"
 _PUBLIC = "public, max-age="  # how `max_age` is written
 
@@ -98,13 +99,16 @@ class DownloadResponse(Response):
         self._replace_plan(download, Plan(self.status_code, fields, whole.pieces if has_content else ()))
 
     def _replace_plan(self, download: _Download, new: Plan) -> None:
+        """Replace the body and the fields of a plan; what the view has set or deleted stays so."""
         download.planned.body.replan(new.pieces)
         self._planned_control = dict(new.fields).get("Cache-Control")
+        deleted = {name for name, _ in download.planned.fields if name not in self.headers} - _FRAMING
         for name, value in download.planned.fields:
             if self.headers.get(name) == value:
                 del self.headers[name]
         for name, value in new.fields:
-            self.headers.setdefault(name, value)
+            if name not in deleted:
+                self.headers.setdefault(name, value)
 
     async def make_conditional(
         self, request: Request, accept_ranges: bool | str = False, complete_length: int | None = None
@@ -140,7 +144,7 @@ class DownloadResponse(Response):
             return
         body = download.planned.body
         body.selected = replace(body.selected, media_type=media_type or body.selected.media_type)
-        self.headers.pop("Content-Type", None)
+        self.headers["Content-Type"] = planned
         self._follow(download, plan(download.request, body.selected, download.policy))
 
     async def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:

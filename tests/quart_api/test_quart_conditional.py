@@ -84,6 +84,25 @@ async def test_without_ranges_the_whole_is_sent(tmp_path: Path, page: bytes, wit
     assert (made.status, made.body) == (200, page)
 
 
+@pytest.mark.parametrize("field", [("Range", "bytes=0-1"), ("If-None-Match", '"v1"')])
+@pytest.mark.parametrize("status", [None, 203])
+async def test_fields_that_the_view_has_deleted_stay_deleted(
+    tmp_path: Path, page: bytes, field: tuple[str, str], status: int | None, with_init: bool
+) -> None:
+    async def view() -> Response:
+        response = await send_file("page.bin")
+        for name in ("Cache-Control", "Last-Modified", "ETag"):
+            response.headers.pop(name, None)
+        if status:
+            response.status_code = status
+            return response
+        return await response.make_conditional(request)
+
+    made = await exchange(quart_app(tmp_path, view, with_init=with_init), field)
+    assert not {"cache-control", "last-modified", "etag"} & set(made.fields)
+    assert made.fields["content-length"] == str(len(made.body))
+
+
 async def test_a_status_that_is_set_later_sends_the_whole(tmp_path: Path, page: bytes, with_init: bool) -> None:
     async def view() -> tuple[Response, int]:
         return await tagged(conditional=True, accept_ranges=True)(), 203
