@@ -22,7 +22,9 @@ __all__ = ["AsgiCycle", "log_failure"]
 
 
 _log: Final = logging.getLogger("async_downloads")
-_LEAVING_SECONDS: Final = 2.0  # a client that has only shut its sending side looks as if it had left, but still reads
+# A client that has only shut its sending side looks as if it had left, but still reads, for example `nc -N`.
+_BEGIN_SECONDS: Final = 2.0  # in which a response to it must begin
+_PROGRESS_SECONDS: Final = 60.0  # in which a response to it must send something: a client that has left resets it
 _JOINED_BYTES: Final = 64 * 1024  # a body up to this size is copied behind its head: cheaper than a second call
 
 
@@ -37,8 +39,9 @@ class AsgiCycle:
     """
 
     __slots__ = (
-        "_chunked", "_connection", "_content", "_delivered", "_doubt", "_left", "_may_have_left", "_no_body", "_waiter",
-        "awaits_continue", "body_comes", "complete", "head", "held", "keep_alive", "sent", "started", "status",
+        "_chunked", "_connection", "_content", "_delivered", "_doubt", "_left", "_may_have_left", "_no_body", "_seen",
+        "_waiter", "awaits_continue", "body_comes", "complete", "head", "held", "keep_alive", "sent", "started",
+        "status",
     )  # fmt: skip
 
     def __init__(self, connection: "Connection", head: ParsedHead) -> None:
@@ -50,7 +53,8 @@ class AsgiCycle:
         self._content = b""  # bytes of the body that `receive` has not returned yet
         self._delivered = False  # the app has the whole request
         self._waiter: asyncio.Future[None] | None = None
-        self._doubt: asyncio.TimerHandle | None = None  # until the client counts as having left
+        self._doubt: asyncio.TimerHandle | None = None  # until `_look` at a client that has shut its side
+        self._seen = 0  # bytes that were sent until then
         self._may_have_left = False
         self.started: bool = False
         self.held: bytes = b""  # the head of the response, until the first bytes of the body are sent
@@ -94,23 +98,35 @@ class AsgiCycle:
                 self.awaits_continue = False
                 self._connection.ask_for_body()
             if self._connection.at_eof and self._doubt is None:
-                self._doubt = asyncio.get_running_loop().call_later(_LEAVING_SECONDS, self._give_up)
+                self._look_later()
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         return {"type": "http.disconnect"}
 
-    def _give_up(self) -> None:
-        self._may_have_left = True
-        self.wake()
+    def _look_later(self) -> None:
+        seconds = _PROGRESS_SECONDS if self.started else _BEGIN_SECONDS
+        self._doubt = asyncio.get_running_loop().call_later(seconds, self._look)
+        self._seen = self._progress()
+
+    def _look(self) -> None:
+        """Find out whether a client that has shut its side has got something meanwhile; else it may have left."""
+        if self._progress() > self._seen:
+            self._look_later()
+        else:
+            self._may_have_left = True
+            self.wake()
+
+    def _progress(self) -> int:
+        writer = self._connection.zero_copy
+        return self.started + self.sent + (writer.taken() if writer else 0)
 
     def _is_over(self) -> bool:
         """Whether the client no longer waits for a response.
 
-        A client that has shut only its sending side still reads, for example `nc -N`. But if its response has not begun
-        two seconds later, it counts as having left. A request without the rest of its body gets no response.
+        A request without the rest of its body gets no response.
         """
-        is_gone = self._may_have_left and not self.started
-        return self._connection.cycle is not self or is_gone or (self._connection.at_eof and self.body_comes)
+        is_cut = self._connection.at_eof and self.body_comes
+        return self._connection.cycle is not self or is_cut or self._may_have_left
 
     # -- the response
 

@@ -86,6 +86,39 @@ async def test_an_app_that_listens_is_told_that_the_client_may_have_left(
     assert kinds == ["http.request", "http.disconnect"]
 
 
+async def test_a_response_that_sends_nothing_more_ends_when_the_client_has_left(
+    serve_http1: ServeHttp1, clock: Clock
+) -> None:
+    go_on, client_left = asyncio.Event(), asyncio.Event()
+
+    async def events(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(head())
+        await send(body(b"first ", more=True))
+        await receive()
+        waiting = asyncio.ensure_future(receive())
+        await go_on.wait()
+        await send(body(b"second", more=True))
+        assert (await waiting)["type"] == "http.disconnect"
+        client_left.set()
+
+    server = await serve_http1(events)
+    async with server.connected() as connection:
+        await connection.ask("/")
+        connection.writer.write_eof()
+        await eventually(lambda: any(each.cycle and each.cycle._doubt for each in server.connections))
+        go_on.set()
+        await connection.reader.readuntil(b"second")
+        clock.forward(60)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        clock.forward(55)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not client_left.is_set()
+        clock.forward(5)
+        await eventually(client_left.is_set)
+
+
 async def test_an_app_that_sends_on_is_told_by_an_error(serve_http1: ServeHttp1) -> None:
     raised: list[BaseException] = []
 
