@@ -39,8 +39,6 @@ __all__ = ["DATABASE_VARIABLES", "PREFIX", "ServerSettings", "Setting", "Setting
 # In these variables the commands that manage a database find its URL. Many platforms set the second one, for any app.
 # `serve` reads only the first one, because the database of another app must not be served.
 DATABASE_VARIABLES: Final = (f"{PREFIX}DATABASE", "DATABASE_URL")
-
-
 _seconds_or_zero: Final = partial(read_seconds, zero=True)
 _RATE: Final[dict[str, Any]] = {"metavar": "RATE", "default_help": "no limit"}
 _count: Final = partial(read_whole_number, least=1, most=1_000_000)

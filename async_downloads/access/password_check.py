@@ -41,8 +41,6 @@ class Verdict(NamedTuple):
 
 ACCEPTED: Final = Verdict(True)
 _WRONG: Final = Verdict(False)
-
-
 _THREADS: Final = ThreadPoolExecutor(2, "password", lower_priority)  # they take 32 MiB each
 
 

@@ -29,8 +29,6 @@ _NO_REFERRER: Final = (b"referrer-policy", b"no-referrer")
 _CONTENT_STATUSES: Final = frozenset({200, 206})
 _RECURRING_STATUSES: Final = frozenset({200, 304})
 _MAX_RECURRING: Final = 256
-
-
 _recurring: Final[dict[tuple[_Field, ...], list[_Field]]] = {}
 
 

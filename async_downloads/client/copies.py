@@ -20,8 +20,6 @@ __all__ = ["Copies", "FailureListener", "RemoteCopy"]
 
 _OF_THE_FILE: Final = (DiskError, TargetBusy, DigestMismatch)  # another server would not help
 _MAX_FRUITLESS: Final = 3  # attempts in a row without a byte, while another server sends bytes
-
-
 FailureListener = Callable[[str, FetchError], object]
 
 

@@ -24,8 +24,6 @@ _ONE_URL: Final = {"output": "-o", "checksum": "--checksum", "mirror": "--mirror
 _FILES_ONLY: Final = {**_ONE_URL, "metalink": "--metalink", "overwrite": "--overwrite"}
 _FOLDERS_ONLY: Final = {"include": "--include", "exclude": "--exclude"}
 _HABITS: Final = ("remote_name", "resume_offset")  # what `get` does anyway
-
-
 _USER_AGENT: Final = "User-Agent"  # the field that `-A` sets; every host may see it
 
 

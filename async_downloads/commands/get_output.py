@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _NOTE_SECONDS: Final = 1.0  # between two notes about a file: a server may drop every connection at once
 _TOTAL: Final = -1  # the key of the bar of all files
 _WAIT: Final = re.compile(r"\bagain (in \d+ s)\b")  # in a note
-
-
 _LOGIN: Final = " (write the user and the password in ~/.netrc, or in the URL: {scheme}://USER:PASSWORD@HOST/)"
 
 

@@ -11,8 +11,6 @@ __all__ = ["CONFIG", "INSTEAD", "message_of"]
 
 
 CONFIG: Final = f"{__name__}.config"  # the key in `Context.meta` of the path of the TOML file
-
-
 _END: Final = re.compile(r"(?<=[\w'\")])\.\Z")  # of a sentence of click; a path may also end with a dot
 _WHITE_SPACE: Final = re.compile(r"\s*[\n\t]\s*")  # click shows the choices of an argument in lines
 _TLS: Final = {

@@ -13,8 +13,6 @@ __all__ = ["PATHS"]
 
 
 _ADDRESS: Final = re.compile(r"(?:[\w.-]*:)?[0-9]{1,5}")  # a port or an address: http.server takes a port as argument
-
-
 _WEB_URL: Final = re.compile("https?://", re.IGNORECASE)
 
 

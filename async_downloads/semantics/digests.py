@@ -8,12 +8,8 @@ from typing import Final
 __all__ = ["WANTED", "parse_digest", "repr_digest", "wants_sha256"]
 
 
+# The value of Want-Repr-Digest: both algorithms that `parse_digest` reads. It prefers SHA-256, which is faster.
 WANTED: Final = "sha-512=3, sha-256=10"
-
-
-"""The value of Want-Repr-Digest: both algorithms that `parse_digest` reads. It prefers SHA-256, which is faster."""
-
-
 _LETTERS: Final = {"sha-256": 43, "sha-512": 86}  # of base64, without the padding
 _BYTES = r":(?P<bytes>[A-Za-z0-9+/]*+)={0,2}:"
 _STRING = r'"(?:[ !#-\[\]-~]|\\["\\])*+"'
@@ -23,7 +19,6 @@ _KEY = r"[a-z*][a-z0-9_.*-]*+"
 _OTHER = rf"{_STRING}|{_NUMBER}|{_WORD}|\?[01]"
 _PARAMETERS = rf"(?:;[ ]*+{_KEY}(?:=(?::[A-Za-z0-9+/=]*+:|{_OTHER}))?+)*+"
 _MEMBER = re.compile(rf"(?P<key>{_KEY})(?:=(?:{_BYTES}|{_OTHER}))?+{_PARAMETERS}[ \t]*+(?P<end>,[ \t]*+(?=.)|\Z)")
-
 _WANTS_SHA256 = re.compile(r"(?:^|,)[ \t]*sha-256=(?:[1-9]|10)[ \t]*(?:[,;]|$)")
 
 

@@ -20,10 +20,7 @@ from .ranges import ByteRange, ContentRange
 __all__ = ["Piece", "byteranges"]
 
 
-Piece = bytes | ByteRange
-
-
-"""A piece of a body: literal bytes, or a range of the representation. Its `len` is its length in bytes."""
+Piece = bytes | ByteRange  # literal bytes, or a range of the representation; `len` is the length in bytes
 
 
 def byteranges(spans: Sequence[ByteRange], *, size: int, media_type: str, boundary: str) -> tuple[Piece, ...]:

@@ -33,10 +33,7 @@ class ByteRange:
         return self.stop - self.start
 
 
-UNBOUNDED: Final = ByteRange(0, 2**63 - 1)
-
-
-"""The whole of a representation of unknown size."""
+UNBOUNDED: Final = ByteRange(0, 2**63 - 1)  # the whole of a representation of unknown size
 
 
 class RangeSpec(NamedTuple):

@@ -18,7 +18,6 @@ _SHARED_NAMES: Final = frozenset((
     b"content-length", b"content-type", b"date", b"etag", b"last-modified", b"referrer-policy", b"repr-digest",
     b"server", b"strict-transport-security", b"vary", b"x-content-type-options",
 ))  # fmt: skip
-
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 

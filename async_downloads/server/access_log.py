@@ -21,7 +21,6 @@ __all__ = ["FORMATS", "AccessLog", "access_log"]
 
 
 Record = Mapping[str, Any]
-
 _REFUSED_BYTES: Final = 200  # of the request line of a refused request
 _SEARCHED_BYTES: Final = 8 * 1024  # of that line: no secret is longer, and a search in 64 KiB would block the loop
 _REQUEST_LINE: Final = re.compile(r"([!-~]+) ([!-~]+) HTTP/([0-9](?:\.[0-9])?)")

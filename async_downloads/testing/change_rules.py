@@ -16,7 +16,6 @@ __all__ = ["CHANGE_RULES", "Changing", "Put", "Remove"]
 
 Put = Callable[[str, bytes], Awaitable[object]]
 Remove = Callable[[str], Awaitable[object]]
-
 _SIZE: Final = 3 * 1024 * 1024  # several chunks of any source
 _SMALL: Final = b"The quick brown fox"
 

@@ -25,14 +25,12 @@ HEAD_BYTES: Final = 64 * 1024
 LINE_BYTES: Final = 16 * 1024
 MAX_FIELDS: Final = 200
 _RECURRING_BYTES: Final = 1024  # longer heads would fill the cache
-
 _REQUEST_LINE: Final = re.compile(rb"(%b) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n" % TOKEN.encode())
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
 _BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
 HOST: Final = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")
 _ONCE: Final = frozenset((b"host", b"content-length", b"transfer-encoding"))
 _READ_HERE: Final = _ONCE | {b"connection", b"expect", b"upgrade"}
-
 Field = tuple[bytes, bytes]
 
 

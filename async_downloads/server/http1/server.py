@@ -25,7 +25,6 @@ __all__ = ["ConnectionLimits", "Http1Server"]
 
 
 _Ended = Callable[[asyncio.Task[None]], object]
-
 _EAGER: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 _TICK_SECONDS: Final = 1.0
 _ABORT_SECONDS: Final = 2.0

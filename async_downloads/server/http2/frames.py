@@ -26,7 +26,6 @@ _PRIORITY_BYTES: Final = 5
 FRAME_BYTES: Final = 16 * 1024  # of a payload, in both directions: the default of HTTP/2 (RFC 9113 §6.5.2)
 _BLOCK_BYTES: Final = 32 * 1024  # of a compressed list of fields
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
 _MOST_CREDIT: Final = 5000
 _CREDIT_PER_SECOND: Final = 500
 _FULL_BYTES: Final = 256  # a DATA frame with more bytes takes more work from the client than from us

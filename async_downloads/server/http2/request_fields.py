@@ -23,7 +23,6 @@ _FIELD_BYTES: Final = 32  # that count for each field besides its name and value
 # Changes of the table's size, as integers of 5 bits and more (RFC 7541 §5.1, §6.3). A client needs two of them before a
 # list (§4.2), but a list could have thousands: each one takes a microsecond, in which all clients wait.
 _RESIZINGS: Final = re.compile(rb"(?:[\x20-\x3e]|\x3f[\x80-\xff]*[\x00-\x7f]){3}")
-
 _METHOD: Final = re.compile(TOKEN.encode())
 _NOT_A_VALUE: Final = re.compile(rb"[\r\n\0]|\A[ \t]|[ \t]\Z")
 _PATH: Final = re.compile(rb"/[!-~\x80-\xff]*|\*")
