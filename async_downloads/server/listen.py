@@ -79,15 +79,8 @@ def run_app(
     except BadCertificate as error:
         raise CannotServe(str(error)) from error
     _raise_descriptor_limit()
-    sockets: list[socket.socket] = []
     with ExitStack() as cleanup:
-        for bind in server.bind:
-            secure = tls is not None
-            no_ipv4 = _has_ipv4_twin(bind, server.bind)
-            sockets.append(listen(bind, stall_timeout, secure=secure, unix_mode=server.unix_mode, no_ipv4=no_ipv4))
-            cleanup.callback(sockets[-1].close)
-            if bind.startswith("unix:"):
-                cleanup.callback(SocketFile(bind.removeprefix("unix:")).remove)
+        sockets = _listen_for_clients(server, stall_timeout, cleanup, secure=tls is not None)
         metrics = _listen_for_scrapers(server, stall_timeout, cleanup)
         hold_signals()
         announce([url for sock in sockets for url in urls_of(sock, secure=tls is not None)])
@@ -102,6 +95,20 @@ def run_app(
 def _close_all(sockets: Sequence[socket.socket]) -> None:
     for sock in sockets:
         sock.close()
+
+
+def _listen_for_clients(
+    server: ServerSettings, stall_timeout: float, cleanup: ExitStack, *, secure: bool
+) -> list[socket.socket]:
+    """Open a listening socket for each address."""
+    sockets: list[socket.socket] = []
+    for bind in server.bind:
+        no_ipv4 = _has_ipv4_twin(bind, server.bind)
+        sockets.append(listen(bind, stall_timeout, secure=secure, unix_mode=server.unix_mode, no_ipv4=no_ipv4))
+        cleanup.callback(sockets[-1].close)
+        if bind.startswith("unix:"):
+            cleanup.callback(SocketFile(bind.removeprefix("unix:")).remove)
+    return sockets
 
 
 def _listen_for_scrapers(server: ServerSettings, stall_timeout: float, cleanup: ExitStack) -> socket.socket | None:
@@ -180,16 +187,21 @@ def listen(
             if address is not None:
                 with mode_of_new_files(unix_mode):
                     sock.bind(address)
-            if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
-                # These options limit what the kernel buffers. Accepted connections inherit them.
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES[secure])
+            if sock.family != socket.AF_UNIX:
+                _limit_unsent(sock, stall_timeout, secure=secure)
             sock.listen(BACKLOG)
         except (OSError, ValueError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise CannotServe(f"cannot listen on {bind}: {reason}{_port_hint(bind, error)}") from error
         if_not_bound.pop_all()
     return sock
+
+
+def _limit_unsent(sock: socket.socket, stall_timeout: float, *, secure: bool) -> None:
+    """Limit what the kernel buffers, and for how long. Accepted connections inherit these options."""
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_timeout * 1000))  # milliseconds
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES[secure])
 
 
 def _socket_for(bind: str) -> tuple[socket.socket, str | tuple[str, int] | None]:
