@@ -46,12 +46,12 @@ _OID_LIMIT: Final = 2**32
 
 @dataclass(frozen=True, slots=True)
 class PostgresSource:
-    """One large object. `_statement` finds it by `_number`: that of its version, or of the object itself."""
+    """One large object. `_statement` finds it by `_values`: number and digest of its version, or its own number."""
 
     representation: Representation
     _connections: Connections
     _statement: str
-    _number: int
+    _values: tuple[int] | tuple[int, bytes]
 
     async def read(self, span: ByteRange) -> AsyncGenerator[bytes, None]:
         """Yield chunks that end at multiples of 256 KiB. The next chunk is read while the client receives one.
@@ -83,9 +83,9 @@ class PostgresSource:
         only up to `patience`.
         """
         count = min(start - start % CHUNK_BYTES + CHUNK_BYTES, stop) - start
-        row = await self._connections.row_of_download(self._statement, self._number, start, count)
+        row = await self._connections.row_of_download(self._statement, start, count, *self._values)
         if row is None:
-            raise SourceChanged(f"{self.representation.filename!r}: version {self._number} was deleted")
+            raise SourceChanged(f"{self.representation.filename!r}: version {self._values[0]} was deleted")
         data: bytes = row[0]
         if len(data) < count:
             raise SourceTruncated(f"{self.representation.filename!r} ended at byte {start + len(data)}")
@@ -159,14 +159,14 @@ class PostgresStore:
             filename=name,
             digest=sha256,
         )
-        return PostgresSource(representation, self.connections, schema.READ_BARE, oid)
+        return PostgresSource(representation, self.connections, schema.READ_BARE, (oid,))
 
     async def _find(self, by: str, value: str | int) -> StoredFile | None:
         row = await self.connections.row(schema.FILES[by], value)
         return schema.stored(row) if row else None
 
     def _source(self, file: StoredFile) -> PostgresSource:
-        return PostgresSource(describe(file), self.connections, schema.READ, file.version)
+        return PostgresSource(describe(file), self.connections, schema.READ, (file.version, file.sha256))
 
     async def list(self, key: str) -> Listing:
         """Return the entries directly below the key."""

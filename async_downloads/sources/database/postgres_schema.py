@@ -59,8 +59,9 @@ create index if not exists ad_file_beginning on ad_file (left(name, 512));
 create index if not exists ad_version_file on ad_version (file) where retired_at is null;
 create index if not exists ad_version_retired_at on ad_version (retired_at);
 """
-READ: Final = "select lo_get(lo, $2, $3) from ad_version where id = $1"
-READ_BARE: Final = "select lo_get($1::oid, $2, $3)"
+# The digest tells the version from another one with its number, in a database that was restored meanwhile.
+READ: Final = "select lo_get(lo, $1, $2) from ad_version where id = $3 and sha256 = $4"
+READ_BARE: Final = "select lo_get($3::oid, $1, $2)"
 SIZE_BARE: Final = (
     "select lo_lseek64(lo_open($1, 262144), 0, 2) as size"  # 0x40000 opens for reading; 2 seeks from the end
 )
@@ -94,12 +95,12 @@ _BEGIN: Final = "insert into ad_version (lo, media_type, size) values (lo_create
 _WRITE: Final = """
 with own as (
     update ad_version set size = $2::bigint + length($3::bytea), retired_at = now()
-    where id = $1 and retired_at is not null returning lo
+    where id = $1 and retired_at is not null and size = $2::bigint returning lo
 )
 select lo_put(lo, $2, $3) from own"""
 _PUBLISH: Final = """
 update ad_version set file = $2, sha256 = $3, created_at = now(), retired_at = null
-where id = $1 and retired_at is not null returning id"""
+where id = $1 and retired_at is not null and size = $4 returning id"""
 _NAME: Final = """
 insert into ad_file (token, name, version) values ($1, $2, $3)
 on conflict (sha256(name::bytea)) do update set version = excluded.version where $4 returning id"""
@@ -145,7 +146,7 @@ class Upload:
             file = await connection.fetchval(_NAME, new_token(), name, self._version, replace)
             if file is None:
                 raise already_there(name)
-            if not await connection.fetchval(_PUBLISH, self._version, file, self._digest.digest()):
+            if not await connection.fetchval(_PUBLISH, self._version, file, self._digest.digest(), self._size):
                 raise self._deleted()
             await connection.execute(_RETIRE, file, self._version)
             return stored(await connection.fetchrow(FILES["integer"], file))

@@ -21,7 +21,7 @@ from async_downloads.sources.database.sqlite_pool import map_sqlite_errors
 from async_downloads.sources.database.urls import open_catalogue
 from sources.contract import read, read_whole
 from sources.database.sqlite_database import change, query
-from sources.database.uploads import LARGE, SMALL, blocks, checked
+from sources.database.uploads import LARGE, SMALL, blocks, checked, read_rest
 
 Fresh = Callable[[], SqliteStore]
 
@@ -168,11 +168,6 @@ def _move(backup: Path, path: Path) -> None:
     backup.replace(path)
 
 
-async def _read_rest(chunks: AsyncIterator[bytes], received: bytearray) -> None:
-    async for chunk in chunks:
-        received += chunk
-
-
 class TestAnotherFile:
     """Another database that is moved to the path, such as a backup."""
 
@@ -193,7 +188,7 @@ class TestAnotherFile:
             received += await anext(chunks)
             _move(backup, path)
             with pytest.raises(SourceChanged, match="was deleted"):
-                await _read_rest(chunks, received)
+                await read_rest(chunks, received)
         assert LARGE.startswith(received)
         assert await read_whole(catalogue, "a") == LARGE[::-1]
 

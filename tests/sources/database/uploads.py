@@ -10,7 +10,7 @@ from async_downloads.sources.base import Source
 from async_downloads.sources.database.catalogue import CHUNK_BYTES, Catalogue, StoredFile
 from sources.contract import read
 
-__all__ = ["LARGE", "SMALL", "Fresh", "Upload", "blocks", "checked", "content_of"]
+__all__ = ["LARGE", "SMALL", "Fresh", "Upload", "blocks", "checked", "content_of", "read_rest"]
 
 LARGE: Final = Random(3).randbytes(12 * CHUNK_BYTES + 7)  # larger than any read-ahead
 SMALL: Final = b"Twelve bytes"
@@ -31,6 +31,12 @@ async def content_of(source: Source) -> bytes:
         return await read(source, 0, source.representation.size) if source.representation.size else b""
     finally:
         await source.aclose()
+
+
+async def read_rest(chunks: AsyncIterator[bytes], received: bytearray) -> None:
+    """Add the rest of a download to what was received."""
+    async for chunk in chunks:
+        received += chunk
 
 
 async def checked(catalogue: Catalogue) -> list[str]:
