@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
-from quart import Blueprint, Quart, Response, current_app, request
+from quart import Blueprint, Quart, Response, current_app, has_request_context, request, websocket
 from quart.asgi import ASGIHTTPConnection
 from quart.testing.connections import TestHTTPConnection
 from quart.typing import ResponseReturnValue, ResponseTypes
@@ -135,10 +135,14 @@ class _TestConnection(TestHTTPConnection):
 
 
 async def _respond_to_error(error: DownloadError) -> ResponseReturnValue:
-    """Return the response to an error of a view: that of the app's own handler of the status, if it has one."""
-    found = response_to_error(error, cast("Scope", request.scope))
+    """Return the response to an error of a view: that of the app's own handler of the status, if it has one.
+
+    The view may be that of a WebSocket; the response then denies the connection.
+    """
+    asked: Any = request if has_request_context() else websocket
+    found = response_to_error(error, {"method": "GET", **asked.scope})
     failure = http_exception(error)
-    handler = current_app._find_error_handler(failure, request.blueprints)  # what `abort` calls
+    handler = current_app._find_error_handler(failure, asked.blueprints)  # what `abort` calls
     if handler is not None:
         return cast("ResponseReturnValue", await current_app.ensure_async(cast("Any", handler))(failure))
     return Response(found.body.whole, found.status, dict(found.fields))

@@ -10,6 +10,7 @@ import pytest
 from harness.process import descriptors, no_descriptors_left
 from harness.waiting import eventually
 from quart import Quart, Response, request, session
+from quart.testing import WebsocketResponseError
 from werkzeug.exceptions import HTTPException
 
 from async_downloads import init_app, send_file, send_from_directory, send_source, sending
@@ -209,6 +210,20 @@ async def test_the_app_responds_to_an_error_of_a_store_as_to_abort(
     app.register_error_handler({"HTTPException": HTTPException, "Exception": Exception}.get(registered, status), own)
     made = await exchange(app)
     assert (made.status, made.body) == (418, f"own {status}".encode())
+
+
+@pytest.mark.parametrize(("error", "status"), [(NotFound("x"), 404), (SourceBusy("x"), 503)])
+async def test_an_error_of_a_store_denies_a_websocket(error: DownloadError, status: int) -> None:
+    app = quart_app(Path("/"), by_path, with_init=True)
+
+    @app.websocket("/socket")
+    async def socket() -> None:
+        raise error
+
+    async with app.test_client().websocket("/socket") as connection:
+        with pytest.raises(WebsocketResponseError) as denied:
+            await connection.receive()
+    assert denied.value.response.status_code == status
 
 
 async def test_a_handler_that_the_app_has_registered_before_stays() -> None:
