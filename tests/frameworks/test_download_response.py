@@ -20,6 +20,7 @@ import pytest
 from harness.asgi import Exchange, ask, scope
 from harness.process import descriptors
 from harness.sources import SlicedSource
+from harness.waiting import HANGING
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
@@ -444,7 +445,7 @@ async def test_a_background_task_runs_also_if_the_client_has_left(file: Path) ->
     exchange = Exchange(scope(fields=[("Accept-Encoding", "gzip")]))
     exchange.at[2] = exchange.left.set
     app = app_of(lambda: DownloadResponse(SlicedSource(CONTENT, chunk=100), background=BackgroundTask(file.unlink)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGING):
         await app(exchange.scope, exchange.receive, exchange.send)
     assert (exchange.complete, file.exists()) == (False, False)
 

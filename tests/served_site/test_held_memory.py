@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness.asgi import Exchange, scope
-from harness.waiting import eventually
+from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.errors import SourceBusy
@@ -137,5 +137,5 @@ def occupied(request: pytest.FixtureRequest) -> Iterator[None]:
 async def test_a_list_does_not_wait_for_pages_about_files_and_not_for_archives(folder: Path) -> None:
     exchange = Exchange(scope("/?json"))
     tree = Tree(Downloads(DirectoryStore(folder)))
-    await asyncio.wait_for(tree(exchange.scope, exchange.receive, exchange.send), 10)
+    await asyncio.wait_for(tree(exchange.scope, exchange.receive, exchange.send), HANGING)
     assert exchange.status == 200
