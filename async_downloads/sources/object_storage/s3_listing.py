@@ -81,8 +81,14 @@ class _Names:
         return (name.removeprefix(f"{self.prefix}/") if self.prefix else name).removesuffix("/")
 
 
-def _objects(page: ET.Element, names: _Names) -> Iterator[FoundObject]:
-    for each in page.iterfind("{*}Contents"):
-        date = datetime.fromisoformat(each.findtext("{*}LastModified", "1970-01-01T00:00:00Z"))
-        size, etag = int(each.findtext("{*}Size", "0")), each.findtext("{*}ETag")
-        yield FoundObject(names.read(each, "Key"), size, int(date.timestamp()), etag)
+def _objects(page: ET.Element, names: _Names) -> list[FoundObject]:
+    try:
+        return [_object(each, names) for each in page.iterfind("{*}Contents")]
+    except ValueError as error:
+        raise SourceError(f"the bucket cannot be listed: {error}") from error
+
+
+def _object(element: ET.Element, names: _Names) -> FoundObject:
+    date = datetime.fromisoformat(element.findtext("{*}LastModified", "1970-01-01T00:00:00Z"))
+    size, etag = int(element.findtext("{*}Size", "0")), element.findtext("{*}ETag")
+    return FoundObject(names.read(element, "Key"), size, int(date.timestamp()), etag)

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import pytest
-from harness.scripted import scripted
+from harness.scripted import Connection, head, scripted
 from harness.waiting import HANGING, eventually
 
 from async_downloads.errors import (
@@ -26,6 +26,11 @@ from async_downloads.sources.object_storage.errors import UnreadableKey
 from async_downloads.sources.object_storage.writing import BucketFiles
 from sources.contract import read, read_whole
 from sources.object_storage.faulty_s3 import DATA, FaultyS3
+
+
+def _list_of(*, date: str = "2026-01-02T03:04:05Z", size: str = "1") -> bytes:
+    object_ = f"<Key>a//b</Key><LastModified>{date}</LastModified><Size>{size}</Size>"
+    return f"<ListBucketResult><Contents>{object_}</Contents></ListBucketResult>".encode()
 
 
 @dataclass
@@ -181,3 +186,29 @@ async def test_a_store_that_ignores_ranges_gives_the_whole_for_a_part(faulty: Fa
     source = await faulty.store.open_for(RequestHead("GET", 0, {"range": f"bytes={start}-"}), "no-ranges")
     assert not source.representation.ranges
     assert await read(source, 0, len(DATA)) == DATA
+
+
+@pytest.mark.parametrize(
+    ("listed", "problem"),
+    [
+        pytest.param(b"<html><br>Log in</html>", "cannot be listed", id="a login page"),
+        pytest.param(b"<ListBucketResult><Contents><Key>a", "cannot be listed", id="half a list"),
+        pytest.param(_list_of(date="yesterday"), "Invalid isoformat string: 'yesterday'", id="no date"),
+        pytest.param(_list_of(size="many"), "invalid literal for int", id="no size"),
+    ],
+)
+async def test_a_response_that_is_no_list_is_an_error(
+    listed: bytes, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def respond(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(head(f"content-length: {len(listed)}", "connection: close"), listed)
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    async with scripted(respond) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{address.port}")
+        with pytest.raises(SourceError, match=problem):
+            await BucketFiles.from_url("s3://bucket").files()
+        with pytest.raises(SourceError, match=problem):
+            await ObjectStore.from_url("s3://bucket").list("")
