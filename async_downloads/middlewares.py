@@ -25,12 +25,13 @@ async def stop_middlewares(error: Exception, send: Send, *, knows_paths: bool) -
     messages: list[Message] = [{"type": _CUT_SHORT}]
     if not knows_paths:
         messages.insert(0, {"type": PATH_SEND, "path": ""})
-    for message in messages:
-        is_refused = False
-        try:
-            await send(message)
-        except Exception:  # noqa: BLE001 - each server has its own
-            is_refused = True
-        finally:  # the middleware may cancel its app
-            if not is_refused:
-                _log.error("a response is incomplete", exc_info=error)
+    refused = 0
+    try:
+        for message in messages:
+            try:
+                await send(message)
+            except Exception:  # noqa: BLE001 - each server has its own
+                refused += 1
+    finally:  # the middleware may cancel its app
+        if refused < len(messages):
+            _log.error("a response is incomplete", exc_info=error)

@@ -49,7 +49,8 @@ def source_of(given: object) -> Source:
         return StreamSource(given)
     if isinstance(given, Iterator) and not hasattr(given, "read"):
         in_context = copy_context().run  # a generator may use the request, as under `stream_with_context`
-        threaded = _InThreads(partial(in_context, next, given, _END), getattr(given, "close", None))
+        close = partial(in_context, given.close) if hasattr(given, "close") else None
+        threaded = _InThreads(partial(in_context, next, given, _END), close)
         return StreamSource(_items(threaded.call), close=threaded.close)
     if not hasattr(given, "read"):
         raise TypeError(f"expected a path, a file, bytes, an iterator or a source, not {given!r}")

@@ -10,7 +10,7 @@ import threading
 import zipfile
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -275,6 +275,25 @@ async def test_a_generator_sees_the_context_of_its_source() -> None:
     source = source_of(variable.get() for _ in range(1))
     async with aclosing(source.read(UNBOUNDED)) as chunks:
         assert [chunk async for chunk in chunks] == [b"set"]
+
+
+async def test_a_generator_that_is_given_up_ends_in_the_context_of_its_view() -> None:
+    variable: ContextVar[str] = ContextVar("variable")
+    variable.set("of the view")
+    seen = []
+
+    def rows() -> Iterator[str]:
+        try:
+            while True:
+                yield "row"
+        finally:
+            seen.append(variable.get("of another task"))
+
+    source = source_of(rows())
+    async with aclosing(source.read(UNBOUNDED)) as chunks:
+        await anext(chunks)
+    await asyncio.create_task(source.aclose(), context=Context())
+    assert seen == ["of the view"]
 
 
 @pytest.mark.parametrize("given", [7, None, ["a"], {"a": 1}, "text"])
