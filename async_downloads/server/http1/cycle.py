@@ -118,7 +118,7 @@ class AsgiCycle:
 
     def _progress(self) -> int:
         writer = self._connection.zero_copy
-        return self.started + self.sent + (writer.taken() if writer else 0)
+        return self.started + self.sent + (writer.acknowledged() if writer else 0)
 
     def _is_over(self) -> bool:
         """Whether the client no longer waits for a response.

@@ -119,6 +119,38 @@ async def test_a_response_that_sends_nothing_more_ends_when_the_client_has_left(
         await eventually(client_left.is_set)
 
 
+async def test_a_client_that_has_shut_its_side_may_read_slowly(serve_http1: ServeHttp1, clock: Clock) -> None:
+    content = bytes(16 * KIB * KIB)
+    kinds: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def watch() -> None:
+            while kinds[-1:] != ["http.disconnect"]:
+                kinds.append((await receive())["type"])
+
+        watching = asyncio.create_task(watch())
+        await send(head(length(len(content))))
+        await send(body(content, more=True))
+        watching.cancel()
+        await send(body(b""))
+
+    server = await serve_http1(app)
+    async with server.downloading("/") as connection:
+        connection.writer.write_eof()
+        await eventually(lambda: any(each.cycle and each.cycle._doubt for each in server.connections))
+        for _ in range(3):
+            await connection.reader.readexactly(4 * KIB * KIB)
+            clock.forward(60)
+            await eventually(
+                lambda: all(
+                    each.cycle and each.cycle._doubt and each.cycle._doubt.when() > clock.time()
+                    for each in server.connections
+                )
+            )
+        assert len(await connection.reader.read()) == 4 * KIB * KIB
+    assert kinds == ["http.request"]
+
+
 async def test_an_app_that_sends_on_is_told_by_an_error(serve_http1: ServeHttp1) -> None:
     raised: list[BaseException] = []
 
