@@ -63,7 +63,8 @@ class Http2Connection(asyncio.Protocol):
         self._streams = Streams(self, self._engine, self._send_queue, self._budget)
         self._engine.begin()
         self._own_deadline = self.server.now + self.server.limits.header_timeout
-        if self.server.admit(self):
+        if status := self.server.admit(self):
+            self.server.refuse(self.base_scope, b"", status)  # HTTP/2 has no status before the first request
             self._end(ErrorCodes.ENHANCE_YOUR_CALM)
 
     def pause_writing(self) -> None:

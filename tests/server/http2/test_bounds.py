@@ -17,6 +17,7 @@ from harness.waiting import HANGING, eventually
 
 from async_downloads.asgi import Downloads
 from async_downloads.sending import Receive, Scope, Send
+from async_downloads.server.access_log import AccessLog
 from async_downloads.server.drain import DrainGate
 from async_downloads.server.http1.server import ConnectionLimits
 from async_downloads.sources.directory import DirectoryStore
@@ -51,6 +52,19 @@ async def test_a_stream_above_the_64th_is_refused_alone(serve_http2: ServeHttp2)
         client.h2.reset_stream(streams[0])
         client.flush()
         assert await client.is_alive()
+
+
+async def test_a_connection_above_the_limit_of_its_client_is_refused_and_observed(serve_http2: ServeHttp2) -> None:
+    lines: list[str] = []
+    limits = ConnectionLimits(max_connections_per_client=1)
+    server = await serve_http2(hello, limits=limits, observers=[AccessLog("text", write=lines.append)])
+    async with connected(server) as first:
+        assert await first.is_alive()
+        async with connected(server) as second:
+            assert await second.end() == CALM
+    assert [line.partition("] ")[2] for line in lines if " 429 " in line] == [
+        '"- - HTTP/-" 429 0 bytes whole 0.000 s complete\n'
+    ]
 
 
 async def test_a_list_of_fields_that_is_much_too_long_ends_the_connection(serve_http2: ServeHttp2) -> None:
