@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 import httptools
 
@@ -27,7 +28,7 @@ MAX_FIELDS: Final = 200
 _RECURRING_BYTES: Final = 1024  # longer heads would fill the cache
 _REQUEST_LINE: Final = re.compile(rb"(%b) ([!-~\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n" % TOKEN.encode())
 _ABSOLUTE: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#]*)")
-_BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
+_BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]+")
 HOST: Final = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]*")
 _ONCE: Final = frozenset((b"host", b"content-length", b"transfer-encoding"))
 _READ_HERE: Final = _ONCE | {b"connection", b"expect", b"upgrade"}
@@ -99,7 +100,7 @@ def encoded_target(target: bytes) -> bytes:
 
     Clients must encode them (RFC 3986 §2), but curl does not encode a query that a user types.
     """
-    return _BEYOND_ASCII.sub(lambda found: b"%%%02X" % ord(found[0]), target)
+    return _BEYOND_ASCII.sub(lambda found: quote(found[0]).encode(), target)
 
 
 _parse_recurring: Final = lru_cache(maxsize=1024)(_parse)  # a client often sends the same head again, byte by byte
