@@ -197,6 +197,10 @@ class DownloadResponse(Response):
         head = head if has_content else head._replace(method="HEAD")
         planned = await respond(head, opened.source, policy, selected=selected)
         status = planned.status if policy.conditional else self.status_code
+        return self._with_own_fields(planned, status, has_content=has_content)
+
+    def _with_own_fields(self, planned: PlannedResponse, status: int, *, has_content: bool) -> PlannedResponse:
+        """Replace planned fields by those that the route has set. Without content, drop the fields about it."""
         own = self._own_fields(planned.status if has_content else status)
         names = {name.decode("latin-1") for name, _ in own}
         fields = [field for field in planned.fields if field[0].lower() not in names]

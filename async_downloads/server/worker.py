@@ -78,10 +78,7 @@ def work(
     with `SIGNALS` blocked. A signal that comes early is then handled as soon as its handler is set.
     """
     app = make_app()
-    gc.freeze()  # the objects loaded so far stay, so the collector need not visit them
-    gc.set_threshold(*_GC_THRESHOLDS)
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    raise_mmap_threshold()
+    _tune_process()
     gate = DrainGate(app)
     monitor = WorkerMonitor(pages, number, service, metrics=listeners.metrics, is_only_worker=lifeline is None)
     code, runner = 0, asyncio.Runner(loop_factory=loop_factory(server.loop))
@@ -96,6 +93,14 @@ def work(
             with exit_if_stuck(code):
                 runner.close()
     return code
+
+
+def _tune_process() -> None:
+    """Adapt Python and the C library to a server. Call this when the app is loaded."""
+    gc.freeze()  # the objects loaded so far stay, so the collector need not visit them
+    gc.set_threshold(*_GC_THRESHOLDS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    raise_mmap_threshold()
 
 
 async def _serve(

@@ -35,19 +35,28 @@ async def put_stream(
     """
     chunks = aiter(data)
     first = await _joined(chunks)
+    if len(first) >= _WHOLE_BYTES:
+        return await _put_in_parts(store, key, first, chunks, _options(fields))
+    options = _options({**(fields or {}), "sha256": hashlib.sha256(first).hexdigest()} if with_digest else fields)
+    with map_object_errors():
+        await obstore.put_async(store, key, first, **options)
+    return len(first)
+
+
+def _options(fields: Mapping[str, str] | None) -> dict[str, Any]:
+    return {"attributes": dict(fields)} if fields else {}
+
+
+async def _put_in_parts(
+    store: Any, key: str, first: bytes, rest: AsyncIterator[bytes], options: Mapping[str, Any]
+) -> int:
+    """Store a large object, whose `first` bytes are known. Return the number of all bytes."""
     size = len(first)
-    options: dict[str, Any] = {"attributes": dict(fields)} if fields else {}
-    if size < _WHOLE_BYTES:
-        if with_digest:
-            options["attributes"] = {**(fields or {}), "sha256": hashlib.sha256(first).hexdigest()}
-        with map_object_errors():
-            await obstore.put_async(store, key, first, **options)
-        return size
 
     async def counted() -> AsyncGenerator[bytes, None]:
         nonlocal size
         yield first
-        async for chunk in chunks:
+        async for chunk in rest:
             size += len(chunk)
             yield chunk
 
