@@ -66,11 +66,11 @@ class Destination:
         self._url = url
         self._earlier = EarlierDownloads(url, use=resume, checksum=checksum, any_url=continues)
         self._existing: Existing = NoFiles()
-        self._named = path is not None
-        self._renewed = False
-        self._guess = timestamping or path is None
+        self._named = path is not None  # `path` is final, unless it is `_renewed`
+        self._renewed = False  # the part was begun for the same URL with another signature
+        self._guess = timestamping or path is None  # a file of that size and time counts as complete
         self._dated = dated
-        self._chosen = path is not None
+        self._chosen = path is not None  # by the caller, not by a response or an earlier download
         self._replaces = self._chosen if overwrite is None else overwrite
         self._parts: PartPair | None = None
         self._batch_writer: BatchWriter | None = None
