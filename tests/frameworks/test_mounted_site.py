@@ -88,7 +88,7 @@ async def test_every_link_of_every_page_leads_to_something_below_the_mount(
 
 async def test_the_error_page_of_a_mount_with_a_parameter_links_to_no_other_host(folder: Path) -> None:
     app = Starlette(routes=[Mount("/{tenant:path}/files", Site(DirectoryStore(folder)))])
-    url = "http://host//evil.example/files/none"
+    url = "http://host//evil.example/files/sub/none"
     response = await _get(app, url, **BROWSER)
     links = [urljoin(url, unescape(link)) for link in _LINK.findall(response.text)]
     assert (response.status_code, len(links)) == (404, 3)
