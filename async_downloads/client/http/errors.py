@@ -77,6 +77,8 @@ _NOISE: Final = re.compile(  # parts of messages that do not help users
     r"\[SSL\b[^]]*\] ?| ?\(_ssl\.c:\d+\)|Multiple exceptions: |\[Errno \d+\] "
 )
 _RECEIVED: Final = re.compile(r": bytearray\(.*", re.DOTALL)  # h11 appends the bytes that it could not parse
+# In TLS 1.3, a server refuses the certificate of the client after the handshake, when the client reads.
+_REFUSED: Final = re.compile(r"alert (?:certificate|bad certificate|unknown ca|access denied)")
 _UNTRUSTED: Final = {18, 19, 20, 21}  # X509_V_ERR_*: self-signed, or the issuer is unknown
 
 
@@ -94,7 +96,14 @@ def _mapped(error: httpx.TransportError) -> Exception:
         case httpx.RemoteProtocolError():
             return _protocol_error(_RECEIVED.sub("", text))
         case _:
-            return TransientError(NetworkError(text), crashed=True)
+            return _broken(error, text)
+
+
+def _broken(error: httpx.TransportError, text: str) -> Exception:
+    """Return the exception for a connection that broke after the handshake."""
+    if any(isinstance(cause, ssl.SSLError) and _REFUSED.search(str(cause)) for cause in _causes(error)):
+        return TlsError(f"{text} (--cert FILE names the certificate of this client)")
+    return TransientError(NetworkError(text), crashed=True)
 
 
 def _connect_error(error: httpx.ConnectError, text: str) -> Exception:

@@ -1,7 +1,9 @@
 """Failures of a connection: which of them are final, and what their messages say."""
 
+import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -170,6 +172,31 @@ async def test_the_message_for_an_unknown_issuer_says_what_helps(path: Path, cer
     async with scripted(silent, certificate=certificate) as server, Downloader() as downloader:
         with pytest.raises(TlsError, match=rf"^certificate verify failed: self-signed certificate{HELP}$"):
             await downloader.fetch(server.url, path)
+
+
+def _refuse_certificate(listener: socket.socket, context: ssl.SSLContext) -> None:
+    """Do one TLS handshake that fails, and wait until the client has left, so that it gets the alert."""
+    connection, _ = listener.accept()
+    with connection.dup() as raw, context.wrap_socket(connection, True, do_handshake_on_connect=False) as secure:
+        with suppress(ssl.SSLError):
+            secure.do_handshake()
+        with suppress(ConnectionError):
+            while raw.recv(1024):
+                pass
+
+
+async def test_a_server_that_requires_a_certificate_of_the_client_is_asked_once(
+    path: Path, certificate: tuple[Path, Path]
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate[0])
+    context.load_cert_chain(*certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = asyncio.create_task(asyncio.to_thread(_refuse_certificate, listener, context))
+        async with Downloader(network=NetworkOptions(verify=False)) as downloader:
+            with pytest.raises(TlsError, match=r"alert certificate required \(--cert FILE names"):
+                await downloader.fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/", path)
+        await server
 
 
 LOST = "the connection was lost"
