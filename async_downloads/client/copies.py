@@ -161,10 +161,12 @@ class Copies:
             self._exclude(copy, error.error)
 
     def _exclude(self, copy: RemoteCopy, error: FetchError) -> None:
+        is_first = copy.error is None  # several connections to one server may fail at the same time
         copy.error, copy.unfit = error, isinstance(error, _NotCombinable)
         if not self.usable:
             raise error
-        copy.report(error)
+        if is_first:
+            copy.report(error)
         if self.lead is copy:
             self.lead = None
 
