@@ -14,7 +14,7 @@ from ..decisions.verdict import ResponseHead
 from ..decisions.version import UNKNOWN, RemoteVersion, is_page
 from .batch_writer import BatchWriter
 from .decoding import decode_part
-from .existing import CompleteFiles, EarlierDownloads, Existing, NoFiles, Unchanged, is_taken, refuse_page
+from .existing import CompleteFiles, EarlierDownloads, Existing, NoFiles, Unchanged, is_taken
 from .foreign import Adoption, Prove
 from .journal import Record
 from .names import file_name, numbered, unused
@@ -129,7 +129,7 @@ class Destination:
         their own part file until the new file is complete, unless the disk has no room for both.
 
         `version` is None for a 304, which confirms the file in `conditions`. Raises Unchanged if a complete file is the
-        server's version, DiskError if the disk is full, and TransientError if an HTML page would replace a file.
+        server's version, DiskError if the disk is full, and TransientError if a page or an error would replace a file.
         """
         if self._accepted and self._batch_writer:
             return self._batch_writer
@@ -137,8 +137,8 @@ class Destination:
             disposition, page = head.fields.get("content-disposition"), is_page(head.fields)
             self._unnumbered = self.path.with_name(file_name(disposition, self._url, head.url, is_page=page))
         await self._compare(head, version)
-        if self._replaces and is_page(head.fields):
-            await in_thread(partial(refuse_page, self.path))
+        if self._replaces and version:
+            await in_thread(partial(self._earlier.refuse_substitute, self.path, version))
         if self._parts is None:
             await self._open_unused()
         self._batch_writer = await self._writer((version and version.total) or 0)

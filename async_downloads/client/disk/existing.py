@@ -22,7 +22,7 @@ from ...threads import await_shielded, in_thread
 from ..checksum import Checksum
 from ..decisions.retries import TransientError
 from ..decisions.verdict import ResponseHead
-from ..decisions.version import UNKNOWN, RemoteVersion
+from ..decisions.version import UNKNOWN, RemoteVersion, is_far_smaller
 from .foreign import Adoption, ForeignPart, Prove
 from .journal import Journal, Record, unfinished
 from .lock import unlink_alias
@@ -41,7 +41,6 @@ __all__ = [
     "PartialFile",
     "Unchanged",
     "is_taken",
-    "refuse_page",
     "resumable",
 ]
 
@@ -186,6 +185,18 @@ class EarlierDownloads:
             found.setdefault(each, load(each, self.url, guess=False))
         return {each: version for each, version in found.items() if version}
 
+    def refuse_substitute(self, path: Path, remote: RemoteVersion) -> None:
+        """Raise TransientError if a response must not replace the file at a path. Blocks on the disk.
+
+        A server may send a login page or an error page in place of the file. The caller may expect the file at the path
+        to be continued. Then a far smaller response, such as an error in JSON, must not replace it either.
+        """
+        with suppress(OSError):  # there is no file
+            if remote.is_html:
+                _refuse_page(path)
+            if self._any_url and remote.total is not None:
+                _refuse_smaller(path, remote.total)
+
     async def compare_digest(self, path: Path, head: ResponseHead, remote: RemoteVersion) -> None:
         """Raise Unchanged if a file has the digest that the server sent (RFC 9530), whatever its origin."""
         if self._checksum or not self._use or remote.total is None:
@@ -208,18 +219,17 @@ def _is_foreign(part: Path) -> bool:
     return not stat.S_ISREG(mode) or is_planted(part)
 
 
-def refuse_page(path: Path) -> None:
-    """Raise TransientError if a complete file exists and is no HTML page, because a page must not replace it.
-
-    A server may send a login page or an error page in place of the file.
-    """
-    try:
-        with path.open("rb") as file:
-            begin = file.read(_BEGIN_BYTES).removeprefix(BOM_UTF8).lstrip()
-    except OSError:  # there is no file
-        return
+def _refuse_page(path: Path) -> None:
+    with path.open("rb") as file:
+        begin = file.read(_BEGIN_BYTES).removeprefix(BOM_UTF8).lstrip()
     if begin and not begin.startswith(b"<"):
         raise TransientError(BadResponse(f"the server sent an HTML page; {path.name} is no page and is kept"))
+
+
+def _refuse_smaller(path: Path, total: int) -> None:
+    size = path.stat().st_size
+    if is_far_smaller(total, [RemoteVersion(size)]):
+        raise TransientError(BadResponse(f"the server sent {total} bytes; {path.name} has {size} and is kept"))
 
 
 def resumable(url: str, path: Path | None, directory: Path) -> bool:

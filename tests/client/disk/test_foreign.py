@@ -50,6 +50,17 @@ async def test_a_complete_file_of_another_program_costs_two_short_requests(
     assert (result.transferred, path.read_bytes() == remote.content) == (1, True)
 
 
+async def test_a_file_to_continue_is_not_replaced_by_a_far_smaller_response(
+    one: Downloader, remote: Remote, path: Path
+) -> None:
+    _leave(path, remote.content[:HELD])
+    remote.content = b'{"error": "the quota is used up"}'
+    with pytest.raises(RetriesExhausted, match="the server sent 33 bytes; target has 2097157 and is kept"):
+        await one.fetch(URL, path, continues=True)
+    assert path.stat().st_size == HELD
+    assert (await one.fetch(URL, path)).size == 33
+
+
 @pytest.mark.parametrize(
     "content",
     [
