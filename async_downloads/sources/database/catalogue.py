@@ -8,9 +8,11 @@ downloads continue to read a retired version until `gc` deletes it.
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from heapq import nsmallest
+from operator import attrgetter
 from typing import Final, Literal, Protocol
 from unicodedata import category
 
@@ -43,6 +45,7 @@ __all__ = [
 
 CHUNK_BYTES: Final = 256 * 1024  # the unit in which content is stored and read
 _MAX_ENTRIES: Final = 10_000  # in one listing
+_NAME: Final = attrgetter("name")
 _MAX_NAME_CHARACTERS: Final = 1024
 _UNSAFE: Final = re.compile(r"[\0-\x1f\x7f\\]|(?:^|/)\.{0,2}(?:/|\Z)")
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # categories of Unicode; no space is one of them
@@ -224,14 +227,24 @@ def listing(key: str, files: Iterable[StoredFile]) -> Listing:
     For many files, call this function in a thread.
     """
     prefix = f"{key}/" if key else ""
-    below = {file.name.removeprefix(prefix): file for file in files if file.name.startswith(prefix)}
-    if key and not below:
+    directories: set[str] = set()
+    first = nsmallest(_MAX_ENTRIES + 1, _directly_below(prefix, files, directories), key=_NAME)
+    if key and not directories and not first:
         raise NotFound(f"there is no directory {prefix!r}")
-    directories = list({name.partition("/")[0] for name in below if "/" in name})
-    entries = [Entry(name, is_directory=True) for name in sorted_in_runs(directories)]
-    names = sorted_in_runs([name for name in below if "/" not in name])
-    entries += [_entry(name, below[name]) for name in names]
+    entries = [Entry(name, is_directory=True) for name in sorted_in_runs(list(directories))]
+    entries += [_entry(file.name.removeprefix(prefix), file) for file in first]
     return Listing(tuple(entries[:_MAX_ENTRIES]), truncated=len(entries) > _MAX_ENTRIES)
+
+
+def _directly_below(prefix: str, files: Iterable[StoredFile], directories: set[str]) -> Iterator[StoredFile]:
+    """Yield the files of one directory, and add the names of the directories in it to `directories`."""
+    for file in files:
+        if file.name.startswith(prefix):
+            name, slash, _ = file.name.removeprefix(prefix).partition("/")
+            if slash:
+                directories.add(name)
+            else:
+                yield file
 
 
 def _entry(name: str, file: StoredFile) -> Entry:
