@@ -90,7 +90,7 @@ def rfc3339(moment: int) -> str:
     '1970-01-01T00:00:00Z'
     """
     try:
-        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     except (OverflowError, ValueError, OSError):
         return "?"
 

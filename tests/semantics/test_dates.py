@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_downloads.semantics.dates import format_date, known_date, parse_date
+from async_downloads.semantics.dates import format_date, known_date, parse_date, rfc3339
 
 NOW = timegm((2024, 6, 15, 12, 0, 0))
 FIRST, LAST = timegm((1, 1, 1, 0, 0, 0)), timegm((9999, 12, 31, 23, 59, 59))
@@ -42,6 +42,20 @@ def test_each_of_the_three_forms_says_the_same_moment(value: str) -> None:
 )
 def test_a_date_of_the_grammar_is_read(value: str, moment: tuple[int, ...]) -> None:
     assert parse_date(value, now=NOW) == timegm(moment)
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        pytest.param(FIRST, "0001-01-01T00:00:00Z", id="§5.6 a year has four digits"),
+        pytest.param(LAST, "9999-12-31T23:59:59Z", id="the last moment"),
+        pytest.param(FIRST - 1, "?", id="before the first year"),
+        pytest.param(LAST + 1, "?", id="a year of five digits"),
+        pytest.param(10**30, "?", id="a moment that no clock has"),
+    ],
+)
+def test_a_moment_is_written_as_rfc_3339_says(moment: int, text: str) -> None:
+    assert rfc3339(moment) == text
 
 
 @pytest.mark.parametrize(
