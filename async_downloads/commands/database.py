@@ -30,6 +30,9 @@ _NO_FILES: Final = (
     "no database or bucket is given: use --database sqlite:///files.db (or postgresql://…), --bucket s3://bucket "
     f"{_SET_VARIABLE}"
 )
+_ADDRESS: Final = (
+    "a bucket is named by s3://bucket/prefix: use that, and set AWS_ENDPOINT_URL to the address of its server"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ def _read_database(context: click.Context, _: click.Parameter, url: str | None) 
 def _read_files(context: click.Context, _: click.Parameter, url: str | None) -> Database:
     if not url:
         raise click.UsageError(_NO_FILES, context)
+    if url.startswith(("http://", "https://")):
+        raise click.UsageError(_ADDRESS, context)
     return Bucket(url) if is_object_url(url) else Database(url)
 
 

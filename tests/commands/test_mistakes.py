@@ -34,6 +34,10 @@ def _unreadable(path: Path) -> Path:
         pytest.param(("serve", ".", "--redirect"), "--redirect needs s3://", id="redirect-to-a-folder"),
         pytest.param(("put", "a", "--bucket", "s3://"), "names no bucket", id="put-no-bucket"),
         pytest.param(("db", "init", "--database", "s3://b"), "is not a supported database", id="db-in-a-bucket"),
+        pytest.param(("ls", "--bucket", "http://host/b"), "set AWS_ENDPOINT_URL to the address", id="http-bucket"),
+        pytest.param(
+            ("db", "init", "--database", "sqlite:///a.db", "--blobs", ""), "'' cannot store bytes", id="empty-blobs"
+        ),
         pytest.param(("serve", "s3://"), "names no bucket", id="no-bucket"),
         pytest.param(("serve", "az://files"), "set AZURE_STORAGE_ACCOUNT_NAME", id="no-account"),
         pytest.param(("ls", "--bucket", "az://files"), "set AZURE_STORAGE_ACCOUNT_NAME", id="ls-no-account"),

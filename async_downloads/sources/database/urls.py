@@ -22,7 +22,7 @@ def open_catalogue(url: str, *, blobs: str | None = None, connections: int = 64)
     most `connections` requests to the bucket run at a time. This function makes no connection. Raises ValueError, with
     one line that says what to do, if a URL has another form.
     """
-    if blobs:
+    if blobs is not None:
         check_blobs_url(blobs)
     if path := path_of(url):
         return _in_sqlite(str(path), blobs=blobs, connections=connections)
