@@ -25,15 +25,15 @@ from .semantics.representation import Field, Representation, Validators
 from .sources.base import EtagKind, Source
 from .sources.directory_file import DirectoryFile
 from .sources.opening import OUT_OF_DESCRIPTORS, describe, open_regular
+from .sources.paths import PathLike
 from .sources.streams import source_of
 
 __all__ = [
-    "BinaryFile", "Chunks", "Content", "Moment", "OpenedContent", "PathLike", "UploadedFile", "described",
+    "BinaryFile", "Chunks", "Content", "Moment", "OpenedContent", "UploadedFile", "described",
     "etag_of", "open_content", "opened_now", "policy_of",
 ]  # fmt: skip
 
 
-PathLike = str | os.PathLike[str]
 Chunks = AsyncIterable[bytes | str] | Iterator[bytes | str]
 BinaryFile = IO[bytes] | io.BufferedIOBase | io.RawIOBase
 

@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Final
 
 from .semantics.digests import wants_sha256
+from .semantics.plan import UNCONDITIONAL
 from .semantics.representation import RequestHead
 from .sending import DisconnectWatcher, Receive
 from .sources.base import Source, SupportsDigest
@@ -19,7 +20,6 @@ __all__ = ["with_digest"]
 _SECONDS: Final = 0.5
 _SECONDS_FOR_RANGES: Final = 20.0  # balancers wait 30 or 60 s
 _SHORT_BYTES: Final = 256 * 1024  # take a fraction of a millisecond
-_PLAIN_FIELDS: Final = frozenset({"accept-encoding", "want-repr-digest"})
 
 
 async def with_digest(source: Source, request: RequestHead, receive: Receive | None = None) -> Source:
@@ -37,7 +37,7 @@ async def with_digest(source: Source, request: RequestHead, receive: Receive | N
     if isinstance(source, SupportsDigest):
         try:
             with DisconnectWatcher(receive):
-                await source.find_digest(_SECONDS if request.fields.keys() <= _PLAIN_FIELDS else _SECONDS_FOR_RANGES)
+                await source.find_digest(_SECONDS if request.fields.keys() <= UNCONDITIONAL else _SECONDS_FOR_RANGES)
         except BaseException:
             await source.aclose()
             raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from ..client import Downloader, Result
-from ..client.disk.names import file_name
+from ..client.disk.names import PAGE_NAME, file_name
 from ..client.disk.targets import map_disk_errors
 from ..client.reporter import ProgressListener
 from ..errors import BadResponse, DiskError, FetchError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ..client.folders.mirror import Mirror
     from ..client.folders.walk import RemoteFile, UnreadableFolder
 
-_INDEX: Final = "index.html"  # the name that wget gives to a URL that ends with a slash
 _NOT_A_URL: Final = "not a URL: it must begin with http:// or https:// and have a host"
 
 
@@ -153,7 +152,7 @@ class GetPlan:
         directory = self._options.directory or Path()
         if self._options.keep_directories:
             path = directory / _path_of(item.url)
-            return path.parent if path.name == _INDEX else path
+            return path.parent if path.name == PAGE_NAME else path
         if self._options.directory is not None:
             return directory
         last = urlsplit(item.url).path.rstrip("/").rpartition("/")[2] or urlsplit(item.url).hostname or ""
@@ -197,7 +196,7 @@ def _path_of(url: str) -> Path:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2].replace(":", "_")
     names = [unquote(each, errors="surrogateescape") for each in parts.path.split("/")]
-    last = names.pop() or _INDEX
+    last = names.pop() or PAGE_NAME
     return local_path((host, *(each for each in names if each not in {"", "."}), last))
 
 

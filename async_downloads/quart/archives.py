@@ -15,6 +15,7 @@ from ..sources.archive.source import ArchiveKind, ArchiveSource
 from ..sources.archive.walk import ArchiveLimits, members_below
 from ..sources.base import Entry, Source
 from ..sources.directory import DirectoryStore
+from ..sources.paths import PathLike
 from ..threads import ARCHIVE_THREADS, in_thread
 from .response import DownloadResponse
 from .send import ContentOptions, send_source
@@ -22,7 +23,6 @@ from .send import ContentOptions, send_source
 __all__ = ["ArchiveItem", "send_archive"]
 
 
-PathLike = str | os.PathLike[str]
 ArchiveItem = PathLike | Source | tuple[PathLike | Source, str]
 _LIMITS: Final = ArchiveLimits(size=2**62, entries=1_000_000)  # some 500 MB of memory
 

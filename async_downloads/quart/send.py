@@ -12,7 +12,7 @@ from werkzeug.security import safe_join
 from werkzeug.utils import get_content_type
 
 from ..asgi import log_failure, request_head, request_line
-from ..content import Content, Moment, OpenedContent, PathLike, described, etag_of, open_content, policy_of
+from ..content import Content, Moment, OpenedContent, described, etag_of, open_content, policy_of
 from ..deprecation import accepting_former_names
 from ..errors import DownloadError, SourceBusy
 from ..offload import Offload
@@ -25,6 +25,7 @@ from ..sending import Scope
 from ..sources.base import EtagKind, Source
 from ..sources.directory import DirectoryStore
 from ..sources.media_types import media_type
+from ..sources.paths import PathLike
 from ..timeouts import STALL_TIMEOUT
 from ..wanted_digests import with_digest
 from .response import DownloadResponse, response_of

@@ -1,15 +1,18 @@
 """Content codings that a client accepts: RFC 9110 §12.5.3."""
 
 import re
+import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 from .tokens import TOKEN
 
-__all__ = ["acceptable"]
+__all__ = ["GZIP_MEMBER", "GZIP_OR_ZLIB", "acceptable"]
 
 
+GZIP_MEMBER: Final = b"\x1f"  # the first byte of a gzip member (RFC 1952 §2.3.1)
+GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS  # the `wbits` with which zlib tells both formats apart
 _RECURRING_CHARACTERS: Final = 200  # longer fields are not cached: a few browsers make almost all requests
 _MAX_MEMBERS: Final = 64  # of a list; fewer codings are registered
 _MEMBER = re.compile(

@@ -23,11 +23,11 @@ from .preconditions import SAFE_METHODS, Outcome, Preconditions, if_range_holds
 from .ranges import UNBOUNDED, ByteRange, ContentRange, parse_range, resolve
 from .representation import Field, Representation, RequestHead, Validators
 
-__all__ = ["Plan", "Policy", "plan"]
+__all__ = ["UNCONDITIONAL", "Plan", "Policy", "plan"]
 
 
 # The store has chosen the coding and found the digest, so the plan does not need these.
-_UNCONDITIONAL: Final = frozenset({"accept-encoding", "want-repr-digest"})
+UNCONDITIONAL: Final = frozenset({"accept-encoding", "want-repr-digest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def plan(request: RequestHead, selected: Representation, policy: Policy) -> Plan
     For methods other than GET and HEAD it has the whole representation: the request was already carried out.
     """
     current = selected.validators.at(request.now)
-    if not policy.conditional or request.method not in SAFE_METHODS or _UNCONDITIONAL.issuperset(request.fields):
+    if not policy.conditional or request.method not in SAFE_METHODS or UNCONDITIONAL.issuperset(request.fields):
         return _full(request.method == "HEAD", selected, current, policy)
     outcome = Preconditions.parse(request.fields, now=request.now).evaluate(request.method, current)
     if outcome is Outcome.NOT_MODIFIED:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .etags import ETag
 
-__all__ = ["Field", "Representation", "RequestHead", "Validators"]
+__all__ = ["NO_VALIDATORS", "Field", "Representation", "RequestHead", "Validators"]
 
 
 Field = tuple[str, str]
@@ -37,6 +37,9 @@ class Validators:
         return Validators(self.etag, min(max(self.last_modified, 0), now))
 
 
+NO_VALIDATORS: Final = Validators()
+
+
 @dataclass(frozen=True, slots=True)
 class Representation:
     """The description of one version of a file (RFC 9110 §8).
@@ -57,7 +60,7 @@ class Representation:
     size: int | None
     media_type: str = "application/octet-stream"
     coding: str | None = None
-    validators: Validators = Validators()
+    validators: Validators = NO_VALIDATORS
     filename: str | None = None
     ranges: bool = True
     negotiated: bool = False

@@ -18,19 +18,19 @@ from .files import FileSource
 from .memory import MemorySource
 from .remote_entries import RemoteEntries
 
-__all__ = ["PathsStore", "name_of", "named"]
+__all__ = ["PathLike", "PathsStore", "name_of", "named"]
 
 
 _MAX_PATHS: Final = 10_000  # the top folder lists all of them
-Path = str | os.PathLike[str]
+PathLike = str | os.PathLike[str]
 
 
-def name_of(path: Path) -> str:
+def name_of(path: PathLike) -> str:
     """Return the name under which a path is listed: its last segment. For `.` it is the name of that folder."""
     return os.path.basename(os.path.abspath(path))
 
 
-def named(paths: Iterable[Path], *, hidden: bool = False) -> dict[str, str]:
+def named(paths: Iterable[PathLike], *, hidden: bool = False) -> dict[str, str]:
     """Return the absolute paths by their names.
 
     Raises ValueError if two paths have the same name, if a path has no name, if a name begins with a dot and `hidden`
@@ -74,7 +74,7 @@ class PathsStore:
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[PathLike],
         *,
         hidden: bool = False,
         follow_symlinks: bool = False,

@@ -24,7 +24,7 @@ from typing import Final
 from ...errors import BadResponse, BadStatus
 from ...semantics.dates import parse_retry_after
 from ...semantics.ranges import ByteRange, ContentRange
-from ...semantics.representation import Validators
+from ...semantics.representation import NO_VALIDATORS, Validators
 from .retries import TransientError
 from .verdict import (
     ErrorStatus,
@@ -63,7 +63,6 @@ _FIELD_REFUSALS: Final = frozenset({204, *range(400, 500), 500, 501, 505}) - {
 }
 _MIN_PART_BYTES: Final = 16 * 1024  # a download in smaller parts, for example of one byte, might never end
 _MIN_PART_SHARE: Final = 8
-_NO_VALIDATORS: Final = Validators()
 
 
 def classify_response(
@@ -139,7 +138,7 @@ def _substitution(earlier: RemoteVersion, version: RemoteVersion, length: int | 
         return "the server sent an HTML page in place of the file"
     if length == 0 and earlier.total != 0:
         return "the server sent an empty file in place of the file"
-    if (old.etag and not new.etag) or (old.last_modified is not None and new == _NO_VALIDATORS):
+    if (old.etag and not new.etag) or (old.last_modified is not None and new == NO_VALIDATORS):
         return "the server sent a body without the validators that the file had"
     if length is not None and not version.coding and is_far_smaller(length, [earlier]):
         return f"the server sent {length} bytes in place of {earlier.total}"
@@ -154,7 +153,7 @@ def _classify_partial(request: RangeRequest, known: RemoteVersion | None, respon
         return UnusableRange(reason)
     implied = _implied_validators(request, known)
     if implied.etag:  # a 206 always has the ETag (§15.3.7); only Last-Modified may be left out
-        implied = _NO_VALIDATORS
+        implied = NO_VALIDATORS
     version = _version_of(response, content_range.size, implied=implied)
     return _compare_versions(known, version, content_range.span)
 
@@ -216,7 +215,7 @@ def refuse_tiny_part(request: RangeRequest, verdict: Full | Partial) -> None:
 
 def _implied_validators(request: RangeRequest, known: RemoteVersion | None) -> Validators:
     """Return the validators of If-Range. They match the server's version, because the server did not send a 200."""
-    return known.validators if known and known.if_range and known.if_range == request.if_range else _NO_VALIDATORS
+    return known.validators if known and known.if_range and known.if_range == request.if_range else NO_VALIDATORS
 
 
 def _version_of(response: ResponseHead, total: int | None, *, implied: Validators) -> RemoteVersion:

@@ -14,12 +14,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ...semantics.dates import format_date, known_date, parse_date
 from ...semantics.etags import ETag
-from ...semantics.representation import Validators
+from ...semantics.representation import NO_VALIDATORS, Validators
 
-__all__ = ["UNKNOWN", "RemoteVersion", "came_before", "content_coding", "is_far_smaller", "is_page", "url_hash"]
+__all__ = [
+    "PAGE_TYPES", "UNKNOWN", "RemoteVersion", "came_before", "content_coding", "is_far_smaller", "is_page", "url_hash",
+]  # fmt: skip
 
 
-_NO_VALIDATORS: Final = Validators()
+PAGE_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})  # of an HTML page
 _MIN_SHARE: Final = 10
 _DATE_CHARACTERS: Final = 29  # some servers send two dates in one field; the last one counts
 _STRONG_AFTER_SECONDS: Final = 60  # from Last-Modified to Date, because the clocks of a server and its disk may differ
@@ -35,7 +37,7 @@ class RemoteVersion:
     """
 
     total: int | None = None
-    validators: Validators = _NO_VALIDATORS
+    validators: Validators = NO_VALIDATORS
     if_range: str | None = None
     coding: str | None = None
     old_date: str | None = None
@@ -127,7 +129,7 @@ UNKNOWN: Final = RemoteVersion()
 def came_before(version: RemoteVersion, replaced: Iterable[RemoteVersion]) -> bool:
     """Return whether a replaced version is back with the same size. Then two servers share one name."""
     return (
-        version.validators != _NO_VALIDATORS
+        version.validators != NO_VALIDATORS
         and version.total is not None
         and any((each.validators, each.total) == (version.validators, version.total) for each in replaced)
     )
@@ -146,8 +148,7 @@ def content_coding(fields: Mapping[str, str]) -> str | None:
 
 def is_page(fields: Mapping[str, str]) -> bool:
     """Return whether a body is an HTML page, which may be a login page or an error page."""
-    media_type = fields.get("content-type", "").partition(";")[0].strip(" \t").lower()
-    return media_type in {"text/html", "application/xhtml+xml"}
+    return fields.get("content-type", "").partition(";")[0].strip(" \t").lower() in PAGE_TYPES
 
 
 def _etag(fields: Mapping[str, str]) -> ETag | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
 
+from ...semantics.codings import GZIP_MEMBER, GZIP_OR_ZLIB
 from ..checksum import Checksum
 from .part_file import PartFile
 from .targets import map_disk_errors
@@ -16,8 +17,6 @@ __all__ = ["decode_file", "decode_part", "is_decoded"]
 
 
 _READ_BYTES: Final = 1024 * 1024
-_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
-_MEMBER: Final = b"\x1f"  # the first byte of a gzip member
 
 
 def decode_part(part_file: PartFile, checksum: Checksum) -> int | None:
@@ -62,14 +61,14 @@ def decode_file(fd: int, directory: Path) -> int:
 
 def _decoded(fd: int) -> Iterator[bytes]:
     """Yield the decoded content in chunks of at most 1 MiB. Raises zlib.error if it is damaged or incomplete."""
-    decoder, offset = zlib.decompressobj(_GZIP_OR_ZLIB), 0
+    decoder, offset = zlib.decompressobj(GZIP_OR_ZLIB), 0
     while chunk := os.pread(fd, _READ_BYTES, offset):
         offset += len(chunk)
         while chunk:
-            if decoder.eof and not chunk.startswith(_MEMBER):  # gzip and browsers ignore other bytes, such as padding
+            if decoder.eof and not chunk.startswith(GZIP_MEMBER):  # gzip and browsers ignore other bytes, as padding
                 return
             if decoder.eof:  # RFC 1952 §2.2: another member may follow
-                decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
+                decoder = zlib.decompressobj(GZIP_OR_ZLIB)
             yield decoder.decompress(chunk, _READ_BYTES)
             chunk = decoder.unconsumed_tail or decoder.unused_data
     if not decoder.eof:

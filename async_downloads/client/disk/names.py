@@ -11,18 +11,17 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ...semantics.suggested_name import suggested_filename
 
-__all__ = ["MAX_NAME_BYTES", "file_name", "has_own_suffix", "numbered", "unused"]
+__all__ = ["MAX_NAME_BYTES", "PAGE_NAME", "file_name", "has_own_suffix", "numbered", "unused"]
 
 
 _DEFAULT_NAME: Final = "download"
-_PAGE_NAME: Final = "index.html"  # as in wget
+PAGE_NAME: Final = "index.html"  # as in wget, of a page whose URL names no file
 MAX_NAME_BYTES: Final = 240  # most file systems allow 255, and the part file and the journal have longer names
 _EXTENSION: Final = re.compile(r"(?:\.tar)?\.[A-Za-z0-9]{1,16}\Z")  # kept if a long name is shortened
 _SEPARATORS: Final = re.compile(r"[/\\]")
 _FORBIDDEN: Final = frozenset('<>:"|?*')  # on Windows, which may share the directory
-_INVISIBLE: Final = frozenset(
-    {"Cc", "Cf", "Cs", "Zl", "Zp"}
-)  # control characters, marks that change the direction of text, surrogates
+# Categories of Unicode: control characters, marks that change the direction of text, surrogates.
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # A file with such a name could be a false part, made by a server.
 _OWN_SUFFIX: Final = re.compile(r"\.part(?:\.new)?(?:\.json(?:\.tmp)?)?\Z", re.IGNORECASE)
 _DEVICES: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
@@ -43,7 +42,7 @@ def file_name(disposition: str | None, url: str, final_url: str = "", *, is_page
     ('a b.txt', 'download')
     """
     suggested = suggested_filename(disposition) if disposition else None
-    default = _PAGE_NAME if is_page else _DEFAULT_NAME
+    default = PAGE_NAME if is_page else _DEFAULT_NAME
     return _safe(suggested or "") or _last_segment(url) or _last_segment(final_url) or default
 
 

@@ -18,13 +18,13 @@ from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from ...errors import BadResponse
 from ..checksum import Checksum
+from ..decisions.version import PAGE_TYPES
 
 __all__ = [
     "FolderListing", "ListedEntry", "NotAListing", "check_media_type", "folder_of", "parse_listing", "segments_below",
 ]  # fmt: skip
 
 
-_HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _FOLDERS: Final = frozenset({"directory", "dir"})
 _FILES: Final = frozenset({"file", ""})  # "" because Caddy sends no kind
 _UNESCAPED: Final = "!#$%&'()*+,/:;=?@[]~"  # the characters of a URL; all other ones in a link are escaped
@@ -60,7 +60,7 @@ class NotAListing(BadResponse):
 def check_media_type(media_type: str) -> None:
     """Raise NotAListing if no listing has this media type. So a large file need not be read to its end."""
     kind = _kind(media_type)
-    if not _is_json(kind) and kind not in _HTML:
+    if not _is_json(kind) and kind not in PAGE_TYPES:
         raise NotAListing(f"the response is not a list of files: its media type is {kind or 'missing'}")
 
 

@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 
 from ...errors import BadResponse, DeadlineExceeded, NetworkError, Stalled
+from ...semantics.codings import GZIP_MEMBER, GZIP_OR_ZLIB
 from ..checksum import Checksum, DigestCheck
 from ..decisions.retries import TransientError
 from .errors import map_httpx_errors
@@ -25,8 +26,6 @@ __all__ = ["Deadline", "MinSpeed", "body_stream", "decoded", "with_digest", "wit
 _STEP_BYTES: Final = 1024 * 1024  # decoded at a time, because a small response may decode to a very long file
 _MAX_CODINGS: Final = 4  # each one needs memory, and two proxies apply two
 _MAGIC_BYTES: Final = 2  # the first bytes, which identify a coding
-_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
-_MEMBER: Final = b"\x1f"  # the first byte of a gzip member
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ async def decoded(chunks: AsyncGenerator[bytes], coding: str) -> AsyncGenerator[
 def _window(begin: bytes, coding: str) -> int | None:
     """Return the `wbits` of zlib for a body with this beginning; None if the body is not coded."""
     if begin[:2] == b"\x1f\x8b" or (len(begin) >= _MAGIC_BYTES and _is_zlib(begin)):
-        return _GZIP_OR_ZLIB
+        return GZIP_OR_ZLIB
     return -zlib.MAX_WBITS if coding == "deflate" and begin else None  # some servers leave out the zlib header
 
 
@@ -201,7 +200,7 @@ async def _inflated(chunks: AsyncIterator[bytes], coding: str, window: int) -> A
     decoder = zlib.decompressobj(window)
     async for chunk in chunks:
         while chunk:
-            if decoder.eof and not chunk.startswith(_MEMBER):  # gzip and browsers ignore other bytes, such as padding
+            if decoder.eof and not chunk.startswith(GZIP_MEMBER):  # gzip and browsers ignore other bytes, as padding
                 await _skip_rest(chunks)
                 return
             if decoder.eof:  # RFC 1952 §2.2: another member may follow
