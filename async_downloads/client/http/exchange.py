@@ -69,14 +69,7 @@ class Exchange:
         self._timeout = httpx.Timeout(stall, connect=self._connect_seconds, read=None, pool=None)
         self._stall = stall
         self._response_seconds = response_seconds
-        try:
-            self._url = client.build_request("GET", escaped_url(url)).url
-        except (httpx.InvalidURL, UnicodeError) as error:  # httpx refuses hosts that IDNA 2008 does not allow
-            raise ValueError(f"not a URL: {error}") from error
-        if self._url.scheme not in {"http", "https"} or not self._url.host:
-            raise ValueError("not a URL to download from: it must begin with http:// or https://, then a host")
-        if not is_requestable(self._url):
-            raise ValueError("not a URL: no host has this name, or no port has this number")
+        self._url = _checked_url(client, url)
 
     @property
     def host(self) -> str:
@@ -248,3 +241,16 @@ async def _drain(response: httpx.Response, *, seconds: float) -> None:
                     left -= len(chunk)
                     if left < 0:
                         return
+
+
+def _checked_url(client: httpx.AsyncClient, url: str) -> httpx.URL:
+    """Return the URL as `client` requests it. Raises ValueError if no file can be downloaded from it."""
+    try:
+        checked = client.build_request("GET", escaped_url(url)).url
+    except (httpx.InvalidURL, UnicodeError) as error:  # httpx refuses hosts that IDNA 2008 does not allow
+        raise ValueError(f"not a URL: {error}") from error
+    if checked.scheme not in {"http", "https"} or not checked.host:
+        raise ValueError("not a URL to download from: it must begin with http:// or https://, then a host")
+    if not is_requestable(checked):
+        raise ValueError("not a URL: no host has this name, or no port has this number")
+    return checked
