@@ -150,7 +150,7 @@ def _error(error: sqlite3.Error, path: str, file: Path, *, creates: bool) -> Sou
     if str(error).startswith("no such column"):
         return SourceError(f"{path} has tables of another program, with equal names: use another file")
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_disk_full(file)):
-        return SourceError(f"{path}: its disk is full: delete other files, so that at least 1 MB is free")
+        return SourceError(f"{path}: its disk is full: delete other files ('rm' and 'db gc' need 1 MB)")
     return SourceError(f"{path}: {error}")
 
 
