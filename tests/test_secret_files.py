@@ -71,7 +71,7 @@ def test_a_url_that_cannot_be_read_is_no_traceback(tmp_path: Path) -> None:
 
 async def test_serve_reads_the_url_of_its_database_from_a_file(tmp_path: Path, sqlite: str) -> None:
     await fill(sqlite, a=b"content")
-    (tmp_path / "url").write_text(f"{sqlite}\n")
-    env = {"ASYNC_DOWNLOADS_DATABASE_FILE": str(tmp_path / "url")}
+    (tmp_path / ".url").write_text(f"{sqlite}\n")
+    env = {"ASYNC_DOWNLOADS_DATABASE_FILE": str(tmp_path / ".url")}
     async with running("serve", tmp_path, "--bind", "127.0.0.1:0", "--list-files", env=env) as command:
         assert command.get("/files/a").content == b"content"
