@@ -17,7 +17,7 @@ from async_downloads.asgi import Downloads
 from async_downloads.errors import SourceError
 from async_downloads.site.pages import Pages, page
 from async_downloads.site.tree import Tree
-from async_downloads.sources.base import Entry, Listing
+from async_downloads.sources.base import Listing
 from async_downloads.sources.directory import DirectoryStore
 from async_downloads.sources.memory import MemorySource
 
@@ -123,16 +123,15 @@ async def test_a_drawing_ends_when_the_last_who_waits_has_left() -> None:
 
 
 class _SlowStore(OneStore):
-    """A store whose listings wait in a thread until the test lets them end."""
+    """A store whose listings never end."""
 
     def __init__(self) -> None:
         super().__init__(SlicedSource(b"data"))
-        self.may_end = asyncio.Event()
 
     async def list(self, key: str) -> Listing:
-        """Wait, then return one entry."""
-        await self.may_end.wait()
-        return Listing((Entry("a", is_directory=False),))
+        """Wait for ever."""
+        await asyncio.Event().wait()
+        return Listing(())
 
 
 async def test_a_client_that_leaves_gets_no_listing() -> None:
@@ -143,15 +142,6 @@ async def test_a_client_that_leaves_gets_no_listing() -> None:
     await serving
     assert exchange.status == 503
     assert exchange.fields["retry-after"] == "1"
-
-
-async def test_a_client_that_has_only_ended_its_side_gets_a_quick_listing() -> None:
-    store = _SlowStore()
-    tree, exchange = Tree(Downloads(store)), Exchange(scope("/"))
-    exchange.left.set()
-    store.may_end.set()
-    await tree(exchange.scope, exchange.receive, exchange.send)
-    assert exchange.status == 200
 
 
 def _set_age(folder: Path, seconds: float) -> None:
