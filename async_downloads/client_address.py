@@ -13,7 +13,7 @@ _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")  # the addresses of IPv4
 
 
 def unmapped(address: IPAddress) -> IPAddress:
-    """Return an address; one of IPv4 that is written in IPv6 as the IPv4 that it is.
+    """Return an address. If it is an IPv4 address in the form of IPv6, return the IPv4 address.
 
     A socket of IPv6 reports its IPv4 clients in this form.
     """

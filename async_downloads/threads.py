@@ -56,7 +56,7 @@ async def await_shielded(work: Awaitable[T]) -> T:
 
 
 def retrieve_exception(work: "asyncio.Future[T]") -> None:
-    """Retrieve the exception of work that has ended and that nobody awaits; otherwise asyncio would log it."""
+    """Retrieve the exception of ended work that is no longer awaited; otherwise asyncio would log it."""
     if not work.cancelled():
         work.exception()
 

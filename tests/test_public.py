@@ -38,7 +38,7 @@ INTERNAL: Final = {
     "access.signer": "Expiry full_path secrets_of",
     "config": "DATABASE_VARIABLES PREFIX Setting table",
     "semantics.etags": "ANY ETags any_match parse_etags",
-    "semantics.plan": "Plan UNCONDITIONAL plan",
+    "semantics.plan": "Plan UNCONDITIONAL plan with_vary",
     "semantics.ranges": "ContentRange RangeSpec parse_range resolve",
     "semantics.representation": "Field NO_VALIDATORS RequestHead",
     "sources.archive": "ArchiveKind",

@@ -23,7 +23,7 @@ from .preconditions import SAFE_METHODS, Outcome, Preconditions, if_range_holds
 from .ranges import UNBOUNDED, ByteRange, ContentRange, parse_range, resolve
 from .representation import Field, Representation, RequestHead, Validators
 
-__all__ = ["UNCONDITIONAL", "Plan", "Policy", "plan"]
+__all__ = ["UNCONDITIONAL", "Plan", "Policy", "plan", "with_vary"]
 
 
 # The store has chosen the coding and found the digest, so the plan does not need these.

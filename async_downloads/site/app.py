@@ -134,7 +134,8 @@ def _with_normal_paths(app: Any) -> Any:
 class _FirstSegmentRouter:
     """Passes a request to the app for the first segment of its path, and lifespan and WebSockets to Quart.
 
-    Routes that a program has added to the app go to Quart, too; the tree does not serve a folder of the same name.
+    Routes that a program has added to the app go to Quart, too; the tree does not serve a folder of the same name. If
+    the first segment of a route is a variable, the tree gets its requests.
     """
 
     def __init__(self, app: Quart, apps: Mapping[str, Any], routes: Any, default: Any) -> None:

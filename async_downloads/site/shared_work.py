@@ -91,7 +91,7 @@ class SharedWork(Generic[T]):
     def _finish(self, key: Hashable, working: _Working[T], task: "asyncio.Task[T]") -> None:
         if self._working.get(key) is working:
             del self._working[key]
-        retrieve_exception(task)  # if no request waits any more, nobody else does
+        retrieve_exception(task)  # all requests that waited may have left
 
     def _keep(self, key: Hashable, result: T, version: Hashable, *, began: float, seconds: float) -> None:
         size = self._size_of(result) + _ENTRY_BYTES + len(repr(key))  # clients choose long queries

@@ -83,6 +83,8 @@ class AsgiCycle:
 
     def wake(self) -> None:
         """Make `receive` check again whether it can return."""
+        if self._doubt is not None and self._connection.cycle is not self:
+            self._doubt.cancel()  # the timer would keep this cycle and its connection in memory for up to a minute
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from ...client_address import MAX_PORT
+
 __all__ = ["ENDPOINTS", "check_environment", "endpoint", "endpoints"]
 
 
@@ -23,7 +25,6 @@ _WORDS: Final = {
 }
 _ENDPOINT: Final = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?(?:/[!-~]*)?")
 _WORD: Final = re.compile(r"[!-~]*")  # the visible characters of ASCII
-_MOST_PORTS: Final = 65_535
 
 
 def endpoints(scheme: str) -> Iterator[tuple[str, str]]:
@@ -45,7 +46,7 @@ def check_environment(scheme: str) -> None:
     """
     for name, value in endpoints(scheme):
         found = _ENDPOINT.fullmatch(value)
-        if not found or int(found[1] or 0) > _MOST_PORTS:
+        if not found or int(found[1] or 0) > MAX_PORT:
             raise ValueError(f"{name} is no URL of a store: expected http://HOST:PORT or https://HOST:PORT")
     for name in _WORDS.get(scheme, ()):
         if not _WORD.fullmatch(os.environ.get(name, "")):

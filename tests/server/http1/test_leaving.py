@@ -138,6 +138,7 @@ async def test_a_client_that_has_shut_its_side_may_read_slowly(serve_http1: Serv
     async with server.downloading("/") as connection:
         connection.writer.write_eof()
         await eventually(lambda: any(each.cycle and each.cycle._doubt for each in server.connections))
+        [cycle] = [each.cycle for each in server.connections if each.cycle]
         for _ in range(3):
             await connection.reader.readexactly(4 * KIB * KIB)
             clock.forward(60)
@@ -149,6 +150,7 @@ async def test_a_client_that_has_shut_its_side_may_read_slowly(serve_http1: Serv
             )
         assert len(await connection.reader.read()) == 4 * KIB * KIB
     assert kinds == ["http.request"]
+    await eventually(lambda: cycle._doubt is not None and cycle._doubt.cancelled())
 
 
 async def test_an_app_that_sends_on_is_told_by_an_error(serve_http1: ServeHttp1) -> None:
