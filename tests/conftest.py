@@ -37,12 +37,14 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # `nohup` ignores it
 collect_ignore = ["harness/swift_server.py"]  # a program of its own; to import eventlet warns
 
 
-def pytest_configure(config: pytest.Config) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
     """Let a worker without tests take some of another's: `-n` alone gives the first worker all tests of commands.
 
-    Those take minutes, in which the others would have nothing to do.
+    Those take minutes, in which the others would have nothing to do. xdist later replaces "no" by "load"; by then, an
+    explicit `--dist load` would look the same.
     """
-    if config.getoption("dist", "no") == "load":
+    if config.getoption("numprocesses", None) and config.option.dist == "no" and not config.option.distload:
         config.option.dist = "worksteal"
 
 

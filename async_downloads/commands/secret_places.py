@@ -8,12 +8,12 @@ from typing import Final
 import click
 
 from ..config import PREFIX, ServerSettings, Settings, table
+from .habits import CONFIG
 from .messages import CannotRun
 
-__all__ = ["CONFIG_FILE", "check_secret_places"]
+__all__ = ["check_secret_places"]
 
 
-CONFIG_FILE: Final = "async_downloads.config_file"  # in `context.meta`
 _IN_FILES: Final = tuple(row.name for row in table(Settings) if row.is_secret)
 
 
@@ -32,7 +32,7 @@ def check_secret_places(context: click.Context, settings: Settings, server: Serv
 def _secret_files(context: click.Context, server: ServerSettings) -> Iterator[Path]:
     if key := server.keyfile or server.certfile:  # without --keyfile, the certificate's file has the key, too
         yield key
-    config: Path | None = context.meta.get(CONFIG_FILE)
+    config: Path | None = context.meta.get(CONFIG)
     if config and any(name in (context.default_map or {}) for name in ("auth", *_IN_FILES)):
         yield config
     for name in _IN_FILES:

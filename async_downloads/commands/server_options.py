@@ -20,7 +20,6 @@ from ..setting_texts import read_whole_number
 from .habits import CONFIG
 from .messages import CannotRun
 from .options import FILE, setting_option
-from .secret_places import CONFIG_FILE
 
 __all__ = ["BIND", "LAN", "PORT", "PROCESS", "QR", "config_option", "need", "server_settings", "setting_options"]
 
@@ -47,7 +46,6 @@ def _read_config(context: click.Context, _: click.Parameter, path: Path | None) 
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CannotRun(f"{path}: {error}") from error
-    context.meta[CONFIG_FILE] = path
     context.default_map = {}
     context.meta[CONFIG] = path
     known = {parameter.name: parameter for parameter in context.command.params if parameter.expose_value}
