@@ -1,5 +1,6 @@
 """Access control of the site: requests need a password or a signed link, and all responses are private."""
 
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -111,7 +112,7 @@ def missing_paths(settings: Settings) -> list[str]:
     if settings.database or settings.objects or set(settings.folders) - {settings.directory, *settings.paths}:
         return []
     names = {path: normalized(path).strip("/") for path in settings.auth_path}
-    return [path for path, name in names.items() if name and not any(p.exists() for p in _places(settings, name))]
+    return [path for path, name in names.items() if name and not any(map(os.path.exists, _places(settings, name)))]
 
 
 class AccessGate:

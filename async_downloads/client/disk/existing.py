@@ -214,7 +214,7 @@ def is_taken(path: Path) -> bool:
 def _is_foreign(part: Path) -> bool:
     try:
         mode = part.lstat().st_mode
-    except FileNotFoundError:  # there is none, or another download has just renamed it
+    except OSError:  # there is none, or another download has just renamed it
         return False
     return not stat.S_ISREG(mode) or is_planted(part)
 

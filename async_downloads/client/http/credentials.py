@@ -46,7 +46,7 @@ class Credentials:
             if was_digest and "stale=true" not in challenge.lower().replace('"', "").replace(" ", ""):
                 return None
             auth = httpx.DigestAuth(*key[1:])
-            if retried := _answered(auth, request, challenge):
+            if retried := _authorized(auth, request, challenge):
                 self._digests[key] = auth
                 return retried
         return None
@@ -66,7 +66,8 @@ class Credentials:
 
 # Possessive quantifiers, so that hostile fields take linear time.
 _DIGEST: Final = re.compile(
-    r'(?:^|,)\s*+(digest\s(?:\s*+,?+\s*+[\w-]++\s*+=\s*+(?:"[^"]*+"|[^\s,"]++))+)', re.IGNORECASE
+    r'(?:^|,)\s*+(digest\s(?:\s*+,?+\s*+[\w-]++\s*+=\s*+(?:"(?:[^"\\]++|\\.)*+"|[^\s,"]++))+)',
+    re.IGNORECASE,
 )
 
 
@@ -76,7 +77,7 @@ def _digest_challenges(response: httpx.Response) -> list[str]:
     return [found[1] for field in fields for found in _DIGEST.finditer(field)]
 
 
-def _answered(auth: httpx.DigestAuth, request: httpx.Request, challenge: str) -> httpx.Request | None:
+def _authorized(auth: httpx.DigestAuth, request: httpx.Request, challenge: str) -> httpx.Request | None:
     """Return the request with the response to a challenge; None if the challenge is malformed or unknown."""
     flow = auth.auth_flow(request)
     _first(flow)

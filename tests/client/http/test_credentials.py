@@ -120,6 +120,7 @@ DIGEST = 'Digest realm="r", qop="auth", nonce="{nonce}"'
         pytest.param(f'Basic realm="r", {DIGEST}', id="Basic first"),
         pytest.param(f'Negotiate, {DIGEST}, Basic realm="r"', id="between others"),
         pytest.param(f"{DIGEST.replace(', ', ',')},opaque=a=b", id="no spaces"),
+        pytest.param(DIGEST.replace(", nonce", r', opaque="\"a\", b", nonce'), id="quotes in a value"),
     ],
 )
 async def test_the_digest_is_chosen_from_several_challenges_in_one_field(challenge: str) -> None:
