@@ -74,13 +74,16 @@ class PrivateResponse:
 def _with_cookie(fields: Iterable[_Field], cookie: bytes, link: Link, status: int) -> list[_Field]:
     """Return the fields of the response to a folder's link, and the cookie.
 
-    The redirect to another path of the folder keeps the signature, for clients that do not keep the cookie.
+    The redirect of a subfolder to its slash keeps the signature, for clients that do not keep the cookie.
     """
     kept = [(name, _signed(value, link) if name == b"location" and status == 301 else value) for name, value in fields]
     return [*kept, (b"set-cookie", cookie)]
 
 
 def _signed(location: bytes, link: Link) -> bytes:
+    """Return the location with the signature, unless it may be on another host: a program may add such redirects."""
+    if not location.startswith(b"./"):
+        return location
     return b"%b%b%b=%b" % (location, b"&" if b"?" in location else b"?", PARAMETER.encode(), link.token.encode())
 
 

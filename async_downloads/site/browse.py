@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ..semantics.dates import rfc3339
 from ..sources.base import Entry, Listing
@@ -14,6 +14,9 @@ from .rows import Totals, readable_size, row_of, totals_of, url_of
 from .view import MAX_ROWS, PAGE_ROWS, Selected, View, select
 
 __all__ = ["Folder", "ReadmeText", "as_html", "as_json"]
+
+
+_ENCODED_AT_ONCE: Final = 100  # entries in JSON: in one call for all, no other thread would run for milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,9 @@ def as_json(folder: Folder, view: View) -> bytes:
     }
     if selected.after is not None:
         document["next"] = f"{view.query(after=selected.after)}&json"
-    # One call for all entries would stop the event loop for milliseconds, because no other thread runs in it.
-    entries = ", ".join(json.dumps(_json_entry(entry)) for entry in selected.entries)
+    starts = range(0, len(selected.entries), _ENCODED_AT_ONCE)
+    runs = (selected.entries[start : start + _ENCODED_AT_ONCE] for start in starts)
+    entries = ", ".join(json.dumps([_json_entry(entry) for entry in run])[1:-1] for run in runs)
     return f'{json.dumps(document)[:-1]}, "entries": [{entries}]}}'.encode()
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from async_downloads.access.private_responses import (
+    PrivateResponse,
     _recurring,
     linked_fields,
     private_fields,
@@ -94,6 +95,20 @@ async def test_a_cookie_is_sent_and_kept_in_no_cache() -> None:
     assert [dict(message["headers"])[b"set-cookie"] for message in sent] == [b"a=1", b"a=2"]
     assert [dict(message["headers"])[b"cache-control"] for message in sent] == [b"private"] * 2
     assert not _recurring
+
+
+@pytest.mark.parametrize("location", [b"https://other.example/a", b"//other.example/a", b"/a"])
+async def test_a_redirect_that_may_leave_the_host_has_no_signature(location: bytes) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    private = PrivateResponse(send)
+    private.link, private.cookie = Link(0, "/folder/", token="f.secret"), b"a=b"
+    await private.send({"type": "http.response.start", "status": 301, "headers": [(b"location", location)]})
+    [message] = sent
+    assert dict(message["headers"])[b"location"] == location
 
 
 async def test_fields_of_files_are_remembered_up_to_a_number() -> None:
