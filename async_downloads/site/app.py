@@ -134,8 +134,8 @@ def _with_normal_paths(app: Any) -> Any:
 class _FirstSegmentRouter:
     """Passes a request to the app for the first segment of its path, and lifespan and WebSockets to Quart.
 
-    Routes that a program has added to the app go to Quart, too; the tree does not serve a folder of the same name. If
-    the first segment of a route is a variable, the tree gets its requests.
+    Routes that a program has added to the app go to Quart, too; the tree does not serve a folder of the same name. The
+    database keeps `files`, and the tree gets the requests for routes whose first segment is a variable.
     """
 
     def __init__(self, app: Quart, apps: Mapping[str, Any], routes: Any, default: Any) -> None:
@@ -157,7 +157,7 @@ class _FirstSegmentRouter:
         if len(self._app.view_functions) != self._views:
             self._views = len(self._app.view_functions)
             self._added = frozenset(_added_segments(self._app))
-        return self._routes if segment in self._added else self._apps.get(segment, self._default)
+        return self._apps.get(segment, self._routes if segment in self._added else self._default)
 
 
 def _added_segments(app: Quart) -> Iterator[str]:

@@ -53,6 +53,18 @@ async def test_a_program_may_add_routes_to_the_app(tmp_path: Path) -> None:
     assert (await client.get("/own/x")).status_code == 404
 
 
+async def test_an_added_route_does_not_hide_the_database(tmp_path: Path) -> None:
+    app = create_app(Settings(database=f"sqlite:///{tmp_path}/none.db"))
+    client = app.test_client()
+
+    @app.get("/files/own")
+    async def own() -> str:
+        return "own"
+
+    response = await client.get("/files/download/00000000-0000-0000-0000-000000000000")
+    assert response.status_code == 502  # of Quart it would be a 404
+
+
 @pytest.mark.parametrize(
     "target",
     [
