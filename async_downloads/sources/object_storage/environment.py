@@ -15,7 +15,7 @@ __all__ = ["ENDPOINTS", "check_environment", "endpoint", "endpoints"]
 
 # By the scheme of the URL. The first variable that is set counts for S3. The AWS SDKs know the first two, in this
 # order, and obstore also the third. For Azure, obstore may choose any of them.
-ENDPOINTS: Final = {
+ENDPOINTS: Final[dict[str, tuple[str, ...]]] = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }

@@ -74,7 +74,7 @@ def lacks_permission(error: Forbidden) -> bool:
     return bool(_NO_PERMISSION.search(str(error)))
 
 
-def refuses_key(error: exceptions.BaseError) -> bool:
+def refuses_key(error: Exception) -> bool:
     """Return whether obstore lists no keys because it refuses one of them."""
     return isinstance(error, exceptions.InvalidPathError) or bool(_NO_XML.search(str(error)))
 
