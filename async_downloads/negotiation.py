@@ -24,15 +24,20 @@ async def open_negotiated(
     it. But if a client names the ETag of a coded file in If-Range or If-Match, it gets a range of the coded file. A
     date in If-Range does not say which of the two the client has, so it then gets the whole file.
     """
+    accepted = request.fields.get("accept-encoding")
+    codings = acceptable(accepted, _CODINGS) if accepted else ()
+    if codings and "range" in request.fields:
+        return await _open_for_range(store, key, codings, request, receive)
+    return await with_digest(await store.open(key, codings=codings), request, receive), request
 
+
+async def _open_for_range(
+    store: Store, key: str, codings: tuple[str, ...], request: RequestHead, receive: Receive | None
+) -> tuple[Source, RequestHead]:
     async def opened(*codings: str) -> Source:
         return await with_digest(await store.open(key, codings=codings), request, receive)
 
     fields = request.fields
-    accepted = fields.get("accept-encoding")
-    codings = acceptable(accepted, _CODINGS) if accepted else ()
-    if "range" not in fields or not codings:
-        return await opened(*codings), request
     named = parse_etags(fields.get("if-range") or fields.get("if-match", ""))
     if named not in {ANY, ()}:
         for coding in codings:

@@ -150,14 +150,16 @@ class _FirstSegmentRouter:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         app: Callable[..., Awaitable[None]] = self._quart
         if scope["type"] == "http":
-            app = self._app_for(key_of(scope).partition("/")[0])
+            if len(self._app.view_functions) != self._views:
+                self._find_added()
+            segment = key_of(scope).partition("/")[0]
+            app = self._apps.get(segment, self._routes if segment in self._added else self._default)
         return app(scope, receive, send)
 
-    def _app_for(self, segment: str) -> Any:
-        if len(self._app.view_functions) != self._views:
-            self._views = len(self._app.view_functions)
-            self._added = frozenset(_added_segments(self._app))
-        return self._apps.get(segment, self._routes if segment in self._added else self._default)
+    def _find_added(self) -> None:
+        """Find the routes again, because a program has added some."""
+        self._views = len(self._app.view_functions)
+        self._added = frozenset(_added_segments(self._app))
 
 
 def _added_segments(app: Quart) -> Iterator[str]:
