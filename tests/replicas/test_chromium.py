@@ -6,17 +6,18 @@ import pytest
 from tools.chromium import chromium
 
 from replicas.conftest import Site
+from replicas.fronts import fronts
 from replicas.replica import CONTENT, NAME, wait_until
 
 
 @pytest.mark.parametrize("site", ["digest"], indirect=True)
 def test_chromium_goes_on_with_the_other_server_if_one_is_killed(site: Site, tmp_path: Path) -> None:
     first, second = site.replicas
-    second.kill()
     downloads = tmp_path / "downloads"
-    with chromium(tmp_path) as browser:
+    with fronts(tmp_path / "fronts", site.replicas) as urls, chromium(tmp_path) as browser:
+        second.kill()
         try:
-            browser.get(f"{site.fronts['slow']}/")
+            browser.get(f"{urls['slow']}/")
             browser.execute_script(f"location.href = '/{NAME}?download'")
             wait_until(lambda: any(each.stat().st_size > 1 << 20 for each in downloads.glob("*.crdownload")))
         finally:

@@ -15,8 +15,8 @@ from tools.command import COMMAND, environment
 from tools.programs import run
 
 from replicas.conftest import Site
-from replicas.fronts import FRONTS
-from replicas.replica import CONTENT, wait_until
+from replicas.fronts import FRONTS, fronts
+from replicas.replica import CONTENT, NAME, wait_until
 
 _HELD = 12_345_678  # bytes of a download that was interrupted
 _DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -93,15 +93,16 @@ def test_head_get_and_parts_of_both_servers_have_the_same_fields(site: Site, fro
 def test_get_goes_on_with_the_other_server_if_one_is_killed(site: Site, tmp_path: Path) -> None:
     path = tmp_path / "saved"
     first, second = site.replicas
-    second.kill()
-    try:
-        downloading = _get(path, site.url("slow"), "--limit-rate", "12M")
-        wait_until(_begun(path))
-    finally:
-        second.start()
-    try:
-        first.kill()
-        _end_of(downloading)
-    finally:
-        first.start()
+    with fronts(tmp_path / "fronts", site.replicas) as urls:  # those of `site` would remember who has failed
+        second.kill()
+        try:
+            downloading = _get(path, f"{urls['slow']}/{NAME}", "--limit-rate", "12M")
+            wait_until(_begun(path))
+        finally:
+            second.start()
+        try:
+            first.kill()
+            _end_of(downloading)
+        finally:
+            first.start()
     assert hashlib.sha256(path.read_bytes()).hexdigest() == _DIGEST

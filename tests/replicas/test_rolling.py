@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from email.message import Message
 from http.client import parse_headers
 from io import BytesIO
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from harness.waiting import eventually
 
 from replicas.conftest import Site
+from replicas.fronts import fronts
 from replicas.replica import CONTENT, NAME, Replica
 
 _CLIENTS = 20
@@ -79,17 +81,26 @@ async def _both_serve(replicas: Sequence[Replica], loads: Sequence[_Load]) -> No
 
 
 @pytest.mark.parametrize("site", ["mtime"], indirect=True)
-async def test_no_request_is_lost_while_both_servers_are_restarted_one_after_the_other(site: Site) -> None:
-    loads = [_Load(front, site.fronts[front]) for front in ("nginx", "haproxy")]
+async def test_no_request_is_lost_while_both_servers_are_restarted_one_after_the_other(
+    site: Site, tmp_path: Path
+) -> None:
+    # An nginx that has just seen both servers stopped would send no requests for 10 s.
+    with fronts(tmp_path / "fronts", site.replicas) as urls:
+        loads = [_Load(front, urls[front]) for front in ("nginx", "haproxy")]
+        await _restart(site.replicas, loads)
+    assert [set(load.responses) for load in loads] == [{"right"}] * 2, [load.responses for load in loads]
+    assert min(load.responses.total() for load in loads) > 100
+
+
+async def _restart(replicas: Sequence[Replica], loads: Sequence[_Load]) -> None:
+    """Restart one server after the other under load, each as soon as both serve."""
     async with asyncio.TaskGroup() as tasks:
         for load in loads:
             tasks.create_task(load.run())
-        for replica in site.replicas:
-            await _both_serve(site.replicas, loads)
+        for replica in replicas:
+            await _both_serve(replicas, loads)
             assert await asyncio.to_thread(replica.stop) == 0
             await asyncio.to_thread(replica.start)
-        await _both_serve(site.replicas, loads)
+        await _both_serve(replicas, loads)
         for load in loads:
             load.stop()
-    assert [set(load.responses) for load in loads] == [{"right"}] * 2, [load.responses for load in loads]
-    assert min(load.responses.total() for load in loads) > 100
