@@ -144,7 +144,7 @@ class Signer:
         return link
 
     def open(self, scope: Scope) -> tuple[Link, Scope]:
-        """Verify the signature of a request. Return what it allows, and the scope of the request without it.
+        """Verify the signature of a request. Return the link, and the scope of the request without the signature.
 
         Raises Forbidden or LinkExpired as `verify` does. A path with an empty segment, "." or ".." is forbidden: the
         app could find another route for it than for the path that was signed.

@@ -154,7 +154,7 @@ class Schedule:
     def apply(
         self, segment: Segment, verdict: Full | Partial | NothingLeft | VersionChanged | UnusableRange
     ) -> Admission:
-        """Record what the response to the request for a segment means (`verdict`). Return what to do with its body."""
+        """Record the `verdict` about the response for a segment. Return how to use the body of this response."""
         match verdict:
             case VersionChanged(version):
                 return self._changed(segment, version)

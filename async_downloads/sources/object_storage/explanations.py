@@ -25,38 +25,32 @@ _SCHEMES: Final = {"S3": "s3", "MicrosoftAzure": "az"}
 _CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>(?:\s*<Message>([^<]{1,200}))?")  # of S3, GCS and Azure
 _REGION: Final = re.compile(r"<Region>([a-z0-9-]{1,50})</Region>")
 # The causes of a request without a response, then what to do. `{variable}` names the store's URL.
-_CONNECTION: Final = tuple(
-    (re.compile(cause), meaning)
-    for cause, meaning in (
-        (r"kind: ConnectionRefused", "no server listens there: start the store, or correct {variable}"),
-        (r'"dns error"', "the host is unknown: correct {variable}"),
-        (r"CaUsedAsEndEntity", "its certificate may only sign others: make one without CA:TRUE"),
-        (r"UnknownIssuer", "its certificate is not trusted: set SSL_CERT_FILE to the file of its authority"),
-        (r"NotValidForName", "its certificate is for another host: correct {variable}"),
-        (r"\bExpired|NotValidYet", "its certificate is not valid now: renew it, or correct the clock"),
-        (r"InvalidCertificate", "its certificate is not valid: renew it"),
-        (r"InvalidContentType|tls handshake eof", "it does not speak TLS: begin {variable} with http://"),
-        (
-            r"ConnectionReset|IncompleteMessage",
-            "it closed the connection: if it speaks TLS, use https:// in {variable}",
-        ),
-        (r"TimedOut", "it did not respond in time: check that it runs, or correct {variable}"),
-        (r"kind: (?:Network|Host)Unreachable", "no network leads there: correct {variable}"),
-        (r"error sending request\s*\Z", "it does not respond: start the store, or correct {variable}"),
-    )
+_CONNECTION: Final = (
+    (r"kind: ConnectionRefused", "no server listens there: start the store, or correct {variable}"),
+    (r'"dns error"', "the host is unknown: correct {variable}"),
+    (r"CaUsedAsEndEntity", "its certificate may only sign others: make one without CA:TRUE"),
+    (r"UnknownIssuer", "its certificate is not trusted: set SSL_CERT_FILE to the file of its authority"),
+    (r"NotValidForName", "its certificate is for another host: correct {variable}"),
+    (r"\bExpired|NotValidYet", "its certificate is not valid now: renew it, or correct the clock"),
+    (r"InvalidCertificate", "its certificate is not valid: renew it"),
+    (r"InvalidContentType|tls handshake eof", "it does not speak TLS: begin {variable} with http://"),
+    (
+        r"ConnectionReset|IncompleteMessage",
+        "it closed the connection: if it speaks TLS, use https:// in {variable}",
+    ),
+    (r"TimedOut", "it did not respond in time: check that it runs, or correct {variable}"),
+    (r"kind: (?:Network|Host)Unreachable", "no network leads there: correct {variable}"),
+    (r"error sending request\s*\Z", "it does not respond: start the store, or correct {variable}"),
 )
 # The codes of S3 and Azure or a text of obstore, then what to do.
-_REFUSALS: Final = tuple(
-    (re.compile(cause), meaning)
-    for cause, meaning in (
-        (r"RequestTimeTooSkewed|RequestExpired", "correct the clock of this machine"),
-        (r"InvalidAccessKeyId", "correct AWS_ACCESS_KEY_ID"),
-        (r"SignatureDoesNotMatch", "correct AWS_SECRET_ACCESS_KEY"),
-        (r"(?:Expired|Invalid)Token|TokenRefreshRequired", "set new credentials, with AWS_SESSION_TOKEN"),
-        (r"AuthenticationFailed", "correct AZURE_STORAGE_ACCOUNT_KEY, or the clock of this machine"),
-        (r"NoSuchBucket|ContainerNotFound", "create the bucket, or correct its name"),
-        (r"PermanentRedirect|AuthorizationHeaderMalformed|without LOCATION", "set AWS_REGION to the bucket's region"),
-    )
+_REFUSALS: Final = (
+    (r"RequestTimeTooSkewed|RequestExpired", "correct the clock of this machine"),
+    (r"InvalidAccessKeyId", "correct AWS_ACCESS_KEY_ID"),
+    (r"SignatureDoesNotMatch", "correct AWS_SECRET_ACCESS_KEY"),
+    (r"(?:Expired|Invalid)Token|TokenRefreshRequired", "set new credentials, with AWS_SESSION_TOKEN"),
+    (r"AuthenticationFailed", "correct AZURE_STORAGE_ACCOUNT_KEY, or the clock of this machine"),
+    (r"NoSuchBucket|ContainerNotFound", "create the bucket, or correct its name"),
+    (r"PermanentRedirect|AuthorizationHeaderMalformed|without LOCATION", "set AWS_REGION to the bucket's region"),
 )
 
 
@@ -73,12 +67,12 @@ def _unreachable(text: str, url: str) -> str | None:
     cause = text.rpartition("inner: ")[2]  # the URL is not in this part
     parts = urlsplit(url)
     place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    meanings = (meaning for pattern, meaning in _CONNECTION if pattern.search(cause))
+    meanings = (meaning for pattern, meaning in _CONNECTION if re.search(pattern, cause))
     return next((f"{place} cannot be used: {each.format(variable=_variable(text))}" for each in meanings), None)
 
 
 def _variable(text: str) -> str:
-    """Return what determines the address of the store: the variable with its URL, or else the region of the cloud."""
+    """Return the variable that sets the address of the store, for a message; other words if no variable is known."""
     store = _STORE.search(text)
     scheme = _SCHEMES.get(store[1], "") if store else ""
     return next((name for name, _ in endpoints(scheme)), "AWS_REGION" if scheme == "s3" else "the URL of the store")
@@ -95,7 +89,7 @@ def _refused(text: str, line: str) -> str:
     """Return the line with the code and the message of the store and, if it is known, with what to do."""
     code = _CODE.search(text)
     words = ": ".join((line, *filter(None, code.groups()))) if code else line
-    meaning = next((meaning for pattern, meaning in _REFUSALS if pattern.search(words)), None)
+    meaning = next((meaning for pattern, meaning in _REFUSALS if re.search(pattern, words)), None)
     if region := _REGION.search(text):
         meaning = f"set AWS_REGION={region[1]}"
     return f"{words.rstrip('.')}: {meaning}" if meaning else words
